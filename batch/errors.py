@@ -1,0 +1,33 @@
+"""The error tree: what stops a whole job. A row's failure is never an exception.
+
+BatchError
+├── UsageError            nothing was sent; exit 2
+│   ├── InputError        the spreadsheet can't be read or judged
+│   ├── SettingsError     a setting, an option or the key is wrong
+│   └── DeclinedError     somebody was asked and said no, or nobody could be asked
+└── RunError              a run broke off for a cause on this machine; exit 3
+"""
+
+
+class BatchError(Exception):
+    """Base of all: its text is one sentence or two for a person to act on, without secrets."""
+
+
+class UsageError(BatchError):
+    """Nothing was sent, and nothing will be until the cause is mended."""
+
+
+class InputError(UsageError):
+    """The spreadsheet can't be used as it is."""
+
+
+class SettingsError(UsageError):
+    """A setting, an option or the key is missing or wrong."""
+
+
+class DeclinedError(UsageError):
+    """The question before sending was answered with no, or could not be asked."""
+
+
+class RunError(BatchError):
+    """The run broke off for a cause on this machine, such as a full disk."""

@@ -1,0 +1,189 @@
+"""The words that every layer shares: a change, what came of it, and how outcomes are counted.
+
+Values only: nothing here reads, sends or decides.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+
+class Field(StrEnum):
+    """The four columns that this program reads; their spelling is the API's and the header's."""
+
+    CAMPAIGN_ID = "campaignId"
+    CAMPAIGN_LEAD_ID = "campaignLeadId"
+    STATUS = "status"
+    AI_TAG = "aiTag"
+
+
+class Status(StrEnum):
+    """What a campaign lead's status may be set to."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+
+
+class Result(StrEnum):
+    """What became of a row, in one word; the four counts add up to the input's rows."""
+
+    SUCCESS = "success"
+    ERROR = "error"
+    SKIPPED = "skipped"
+    UNSENT = "unsent"
+
+
+class Reason(StrEnum):
+    """Why a row has its result. The words are a promise to users: later versions only add."""
+
+    APPLIED = "applied"  # the server confirmed the change
+
+    BLANK_ROW = "blank_row"  # every cell is blank
+    NOTHING_TO_CHANGE = "nothing_to_change"  # neither status nor aiTag is given
+    DUPLICATE = "duplicate"  # earlier rows of the lead set the same values
+    SUPERSEDED = "superseded"  # a later row of the lead sets other values (last-wins)
+
+    MISSING_ID = "missing_id"  # campaignId or campaignLeadId is blank
+    BAD_ID = "bad_id"  # an id that does not match the pattern
+    BAD_STATUS = "bad_status"  # neither active nor paused
+    BAD_CELL = "bad_cell"  # a spreadsheet error, a formula without a value, a line break
+    UNKNOWN_TAG = "unknown_tag"  # not a label of the workspace
+    CONFLICT = "conflict"  # rows of one lead ask for different values of one field
+
+    BAD_REQUEST = "bad_request"  # 400, 422
+    FORBIDDEN = "forbidden"  # 403
+    NOT_FOUND = "not_found"  # 404, 410
+    REJECTED = "rejected"  # any other 4xx
+    REDIRECTED = "redirected"  # 3xx, never followed
+    NOT_APPLIED = "not_applied"  # a 2xx whose data disagrees with what was asked
+    SUCCESS_FALSE = "success_false"  # a 2xx that says success: false
+    NOT_JSON = "not_json"  # a 2xx whose body is no JSON object
+    EMPTY_ANSWER = "empty_answer"  # a 2xx without a body, or with neither success nor data
+    OVERSIZED_ANSWER = "oversized_answer"  # a body longer than is read
+
+    RATE_LIMITED = "rate_limited"  # 429, given up
+    SERVER_ERROR = "server_error"  # 5xx, 408 or 425, given up
+    NOT_CONNECTED = "not_connected"  # no request ever left this machine
+    NO_ANSWER = "no_answer"  # sent, may have been applied
+
+    NOT_REACHED = "not_reached"  # no request of it ever went out
+    IN_FLIGHT = "in_flight"  # the last request that went out has no known answer
+    STOPPED = "stopped"  # the last request was answered, but the job stopped or had no retry left
+
+    @property
+    def result(self) -> Result:
+        """The result that this reason belongs to."""
+        return _RESULT_OF.get(self, Result.ERROR)
+
+
+_RESULT_OF = {
+    Reason.APPLIED: Result.SUCCESS,
+    Reason.BLANK_ROW: Result.SKIPPED,
+    Reason.NOTHING_TO_CHANGE: Result.SKIPPED,
+    Reason.DUPLICATE: Result.SKIPPED,
+    Reason.SUPERSEDED: Result.SKIPPED,
+    Reason.NOT_REACHED: Result.UNSENT,
+    Reason.IN_FLIGHT: Result.UNSENT,
+    Reason.STOPPED: Result.UNSENT,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One request to make: what one or more rows ask for one campaign lead.
+
+    lines: the input lines that share this request's outcome, the carrying one first.
+    status: the status to set, or None to leave it.
+    ai_tag: the label to set, or None to leave it; with clear_tag it is None and JSON null is sent.
+    """
+
+    lines: tuple[int, ...]
+    campaign_id: str
+    campaign_lead_id: str
+    status: Status | None = None
+    ai_tag: str | None = None
+    clear_tag: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What one attempt came to: the server's answer, or the fault that stood in its place.
+
+    reason: what this attempt alone would make of the row; for a 401 `rejected`.
+    message: one short line without control characters, fit for a cell.
+    elapsed_ms: from the attempt's start to its answer or fault.
+    sent_at_ms: the attempt's start, Unix time in milliseconds, UTC.
+    retry_after_s: seconds that the server asked to wait; None if it did not say.
+    server_ai_tag: the tag that the answer names, "null" for JSON null, None if it does not say.
+    subsequence: as "enrolled: Name"; None if the answer names none.
+    """
+
+    reason: Reason
+    message: str = ""
+    http_status: int | None = None
+    elapsed_ms: int = 0
+    sent_at_ms: int = 0
+    retry_after_s: float | None = None
+    server_status: str | None = None
+    server_ai_tag: str | None = None
+    subsequence: str | None = None
+
+    @property
+    def went_out(self) -> bool:
+        """Whether a request may have reached the server."""
+        return self.reason is not Reason.NOT_CONNECTED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What is recorded for the rows of one change, or for one judged row.
+
+    lines: the input lines that it is recorded for.
+    attempts: every attempt made, 429s too.
+    elapsed_ms: the last attempt's; None when there was none.
+    sent_at_ms: the first attempt's start, Unix time in milliseconds, UTC; None when never sent.
+    """
+
+    lines: tuple[int, ...]
+    reason: Reason
+    message: str = ""
+    http_status: int | None = None
+    attempts: int = 0
+    elapsed_ms: int | None = None
+    sent_at_ms: int | None = None
+    server_status: str | None = None
+    server_ai_tag: str | None = None
+    subsequence: str | None = None
+
+
+class Tally(Counter[Reason]):
+    """Rows counted by reason; the four results are sums over it."""
+
+    def of(self, result: Result) -> int:
+        """Rows with this result."""
+        return sum(n for reason, n in self.items() if reason.result is result)
+
+    @property
+    def success(self) -> int:
+        """Rows that the server confirmed."""
+        return self.of(Result.SUCCESS)
+
+    @property
+    def error(self) -> int:
+        """Rows judged, answered or given up as wrong."""
+        return self.of(Result.ERROR)
+
+    @property
+    def skipped(self) -> int:
+        """Rows that needed no request."""
+        return self.of(Result.SKIPPED)
+
+    @property
+    def unsent(self) -> int:
+        """Rows left behind without a final outcome."""
+        return self.of(Result.UNSENT)
+
+    def copy(self) -> Self:
+        """A tally of the same counts."""
+        return type(self)(self)
