@@ -6,7 +6,6 @@ Values only: nothing here reads, sends or decides.
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
 
 
 class Field(StrEnum):
@@ -183,7 +182,3 @@ class Tally(Counter[Reason]):
     def unsent(self) -> int:
         """Rows left behind without a final outcome."""
         return self.of(Result.UNSENT)
-
-    def copy(self) -> Self:
-        """A tally of the same counts."""
-        return type(self)(self)

@@ -1,0 +1,172 @@
+"""The retry decision: what one more answer means for its row. Pure: it sleeps and sends nothing.
+
+A fault or a passing server error costs the row an attempt and seconds, and the job a piece of
+its retry budget. A 429, or any retried status with `Retry-After`, costs nothing of these: it is
+the server's word about pace, which the pacer keeps for every worker.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from batch.model import Answer, Change, Outcome, Reason
+
+RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+FAULTS = frozenset({Reason.NOT_CONNECTED, Reason.NO_ANSWER})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """Limits for one row.
+
+    max_attempts: attempts that count; being held back does not.
+    max_elapsed_s: seconds of the row's own attempts and back-offs.
+    backoff_base_s, backoff_max_s: the first back-off's ceiling, and the highest one.
+    max_holds: hold-backs that a row may meet while other rows succeed.
+    """
+
+    max_attempts: int = 5
+    max_elapsed_s: float = 300.0
+    backoff_base_s: float = 0.5
+    backoff_max_s: float = 30.0
+    max_holds: int = 20
+
+
+@dataclass(slots=True, kw_only=True)
+class Tries:
+    """What has happened to one change so far.
+
+    attempts: every attempt made.
+    counted: those that count against the row; hold-backs do not.
+    spent_s: seconds of counted attempts and of back-offs.
+    last: the latest attempt; last_out: the latest that may have reached the server.
+    successes_before: the job's successes when the change was first held back.
+    """
+
+    attempts: int = 0
+    counted: int = 0
+    holds: int = 0
+    spent_s: float = 0.0
+    sent_at_ms: int | None = None
+    last: Answer | None = None
+    last_out: Answer | None = None
+    successes_before: int = 0
+
+    def add(self, answer: Answer) -> None:
+        """Take one more attempt into account."""
+        self.attempts += 1
+        self.last = answer
+        if self.sent_at_ms is None:
+            self.sent_at_ms = answer.sent_at_ms
+        if answer.went_out:
+            self.last_out = answer
+        if is_hold(answer):
+            self.holds += 1
+            return
+        self.counted += 1
+        self.spent_s += answer.elapsed_ms / 1000
+
+    def outcome(self, change: Change, reason: Reason, message: str) -> Outcome:
+        """The change's outcome after these attempts, its facts from the last that went out."""
+        told = self.last_out or self.last
+        if told is None:
+            return Outcome(lines=change.lines, reason=reason, message=message)
+        return Outcome(
+            lines=change.lines,
+            reason=reason,
+            message=message,
+            http_status=told.http_status,
+            attempts=self.attempts,
+            elapsed_ms=self.last.elapsed_ms if self.last else None,
+            sent_at_ms=self.sent_at_ms,
+            server_status=told.server_status,
+            server_ai_tag=told.server_ai_tag,
+            subsequence=told.subsequence,
+        )
+
+    def unsent_reason(self) -> Reason:
+        """Why the row is `unsent` if the job leaves it behind now."""
+        if self.last_out is None:
+            return Reason.NOT_REACHED
+        if self.last_out.reason is Reason.NO_ANSWER:
+            return Reason.IN_FLIGHT
+        return Reason.STOPPED
+
+
+class Step(StrEnum):
+    """What to do with a row next."""
+
+    DONE = "done"  # the row has its outcome
+    RETRY = "retry"  # try again after a back-off of the row's own
+    HOLD = "hold"  # try again when the pacer lets anybody go
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The next step of one row, as data; the runner acts on it.
+
+    reason, message: the row's outcome if the step is DONE.
+    delay_s: the row's own back-off if the step is RETRY; 0 else, since the pacer does the waiting.
+    """
+
+    step: Step
+    reason: Reason = Reason.APPLIED
+    message: str = ""
+    delay_s: float = 0.0
+
+
+def is_hold(answer: Answer) -> bool:
+    """Whether the answer is the server's word about pace, rather than about this row."""
+    if answer.http_status == 429:
+        return True
+    return answer.http_status in RETRIED_STATUSES and answer.retry_after_s is not None
+
+
+def decide(
+    answer: Answer,
+    *,
+    tries: Tries,
+    policy: RetryPolicy,
+    others_succeed: bool,
+    draw: Callable[[], float],
+) -> Decision:
+    """The next step after an answer that `tries` already counts.
+
+    others_succeed: whether another row succeeded since this one was first held back.
+    draw: uniform in [0, 1); full jitter, so that workers that failed together spread out.
+    """
+    if is_hold(answer):
+        if tries.holds > policy.max_holds and others_succeed:
+            message = f"held back {tries.holds} times while other rows went through"
+            return _given_up(tries, _joined(message, answer.message))
+        return Decision(step=Step.HOLD)
+    if answer.reason not in FAULTS and answer.http_status not in RETRIED_STATUSES:
+        return Decision(step=Step.DONE, reason=answer.reason, message=answer.message)
+    if tries.counted >= policy.max_attempts:
+        attempts = "1 attempt" if tries.counted == 1 else f"{tries.counted} attempts"
+        return _given_up(tries, _joined(f"gave up after {attempts}", answer.message))
+    delay_s = draw() * backoff_ceiling_s(tries.counted, policy)
+    if tries.spent_s + delay_s > policy.max_elapsed_s:
+        message = f"gave up after {tries.spent_s:.0f} s of attempts and back-offs"
+        return _given_up(tries, _joined(message, answer.message))
+    return Decision(step=Step.RETRY, delay_s=delay_s)
+
+
+def backoff_ceiling_s(failures: int, policy: RetryPolicy) -> float:
+    """The longest back-off after this many failures (1 or more): doubling, up to the cap."""
+    return min(policy.backoff_max_s, policy.backoff_base_s * 2.0 ** min(failures - 1, 60))
+
+
+def retry_budget(rows: int, *, share: float, floor: int) -> int:
+    """Retries that the whole job may spend: a share of its rows, and a floor for small jobs."""
+    return int(rows * share) + floor
+
+
+def _given_up(tries: Tries, message: str) -> Decision:
+    last_out = tries.last_out
+    reason = last_out.reason if last_out else Reason.NOT_CONNECTED
+    return Decision(step=Step.DONE, reason=reason, message=message)
+
+
+def _joined(message: str, detail: str) -> str:
+    return f"{message}: {detail}" if detail else message
