@@ -1,0 +1,39 @@
+"""The columns that results add to a user's own: their names and their order.
+
+The one place that knows the names: reading drops these columns, and the results write them.
+"""
+
+from collections.abc import Sequence
+
+ADDED_COLUMNS = (
+    "line",
+    "result",
+    "reason",
+    "http_status",
+    "attempts",
+    "elapsed_ms",
+    "message",
+    "sent_at",
+    "server_status",
+    "server_ai_tag",
+    "subsequence",
+)
+
+
+def result_header(header: Sequence[str]) -> tuple[str, ...]:
+    """The header of the results: the user's names, then the added ones.
+
+    A user's column with exactly the name of an added one becomes `input_<name>`, and once more
+    `input_` in front while another column of the user's already has that name.
+    """
+    names = list(header)
+    for index, name in enumerate(names):
+        if name in ADDED_COLUMNS:
+            names[index] = _free_name(f"input_{name}", names)
+    return (*names, *ADDED_COLUMNS)
+
+
+def _free_name(name: str, taken: Sequence[str]) -> str:
+    while name in taken:
+        name = f"input_{name}"
+    return name
