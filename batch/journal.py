@@ -1,0 +1,198 @@
+"""A run's record in one SQLite file: an outcome counts once it is durable here.
+
+Owns the file and its schema, and is the only door to SQLite. It never decides what an outcome is,
+and never leaves the thread that calls it: `group_commit.py` keeps commits off the event loop.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+import polars as pl
+
+from batch.errors import RunError
+from batch.model import Outcome, Reason, Tally
+
+SCHEMA_VERSION = 1  # raised with every change of the table or of what its values may be
+
+_CREATE = """
+CREATE TABLE outcome (
+    line INTEGER PRIMARY KEY,
+    reason TEXT NOT NULL,
+    http_status INTEGER,
+    attempts INTEGER NOT NULL,
+    elapsed_ms INTEGER,
+    message TEXT NOT NULL,
+    sent_at_ms INTEGER,
+    server_status TEXT,
+    server_ai_tag TEXT,
+    subsequence TEXT
+)
+"""
+
+_ROW_SCHEMA = {  # the columns of the table, in its order
+    "line": pl.UInt32,
+    "reason": pl.String,
+    "http_status": pl.Int64,
+    "attempts": pl.Int64,
+    "elapsed_ms": pl.Int64,
+    "message": pl.String,
+    "sent_at_ms": pl.Int64,
+    "server_status": pl.String,
+    "server_ai_tag": pl.String,
+    "subsequence": pl.String,
+}
+
+_RECORD = "INSERT OR REPLACE INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ROWS = "SELECT * FROM outcome WHERE line BETWEEN ? AND ? ORDER BY line"
+_TALLY = "SELECT reason, count(*) FROM outcome GROUP BY reason"
+# SQLite takes the bare column from the row that min() found.
+_EXAMPLES = "SELECT reason, min(line), message FROM outcome GROUP BY reason"
+
+# What SQLite's primary error codes mean to a person, and what to do.
+_CAUSES = {
+    sqlite3.SQLITE_FULL: "the disk is full. Free some space on it",
+    sqlite3.SQLITE_IOERR: "the disk can't be read or written. Check the disk and its connection",
+    sqlite3.SQLITE_READONLY: "it may not be written. Give this user the right to write its folder",
+    sqlite3.SQLITE_CANTOPEN: "it can't be opened. Check that it exists and may be read",
+    sqlite3.SQLITE_BUSY: "another process is using it. Wait until that has ended",
+    sqlite3.SQLITE_CORRUPT: "it is damaged. Bring it back from a backup, or start a new run",
+    sqlite3.SQLITE_NOTADB: "it is no journal of a run. Name the folder of a run",
+}
+
+
+class Journal:
+    """The recorded outcomes of one run, by input line. Made by `create` or `open`.
+
+    Every method raises RunError, naming the file and what to do, when the disk or SQLite fails.
+    One call at a time, from any thread. Another process is shut out until `close`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with self._disk_errors():
+            self._db = _connect(path)
+
+    @classmethod
+    def create(cls, path: Path) -> Self:
+        """A new, empty journal that only this user may read (mode 0600)."""
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        except OSError as error:
+            raise RunError(
+                f"{path}: the run's journal can't be made: {error.strerror}. "
+                "Name an empty folder that may be written."
+            ) from error
+        journal = cls(path)
+        with journal._disk_errors(), journal._db:
+            journal._db.execute(_CREATE)
+            journal._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        return journal
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """The journal of an earlier run, with everything that was durable in it."""
+        journal = cls(path)
+        with journal._disk_errors():
+            (version,) = journal._db.execute("PRAGMA user_version").fetchone()
+        if version != SCHEMA_VERSION:
+            journal.close()
+            raise RunError(
+                f"{path}: found a journal of format {version}; expected format {SCHEMA_VERSION}. "
+                "Use the version of this program that made it."
+            )
+        return journal
+
+    def record(self, outcomes: Iterable[Outcome]) -> None:
+        """Make outcomes durable, all or none; a later one for a line replaces the earlier one."""
+        with self._disk_errors(), self._db:
+            self._db.executemany(
+                _RECORD, (row for outcome in outcomes for row in _rows_of(outcome))
+            )
+
+    def rows(self, first_line: int, last_line: int) -> pl.DataFrame:
+        """The outcomes of the lines from first to last, both included, one row a line, by line.
+
+        Columns: line, reason, http_status, attempts, elapsed_ms, message, sent_at_ms,
+        server_status, server_ai_tag, subsequence. Lines without an outcome are left out.
+        """
+        with self._disk_errors():
+            rows = self._db.execute(_ROWS, (first_line, last_line)).fetchall()
+        return pl.DataFrame(rows, schema=_ROW_SCHEMA, orient="row")
+
+    def tally(self) -> Tally:
+        """The recorded lines counted by reason."""
+        with self._disk_errors():
+            counts = self._db.execute(_TALLY)
+            return Tally({Reason(reason): count for reason, count in counts})
+
+    def examples(self) -> dict[Reason, tuple[int, str]]:
+        """For every reason that occurs, its first line and that line's message."""
+        with self._disk_errors():
+            rows = self._db.execute(_EXAMPLES)
+            return {Reason(reason): (line, message) for reason, line, message in rows}
+
+    def close(self) -> None:
+        """Let go of the file; may be called twice."""
+        self._db.close()
+
+    @contextmanager
+    def _disk_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise RunError(_explain(self._path, error)) from error
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw",  # rw: a mistyped path makes no new file
+        uri=True,
+        timeout=0,  # another process keeps its lock for a whole run: waiting is no use
+        check_same_thread=False,
+    )
+    try:
+        # One process owns a journal. The lock also spares the shared memory file, which network
+        # file systems lack; where WAL is refused all the same, SQLite stays in DELETE mode, which
+        # keeps the same promise at a lower speed.
+        db.execute("PRAGMA locking_mode=EXCLUSIVE")
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=FULL")
+        # macOS alone obeys these two: its fsync does not empty the disk's own cache.
+        db.execute("PRAGMA fullfsync=ON")
+        db.execute("PRAGMA checkpoint_fullfsync=ON")
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
+
+
+def _rows_of(outcome: Outcome) -> Iterator[tuple[object, ...]]:
+    values = (
+        outcome.reason.value,
+        outcome.http_status,
+        outcome.attempts,
+        outcome.elapsed_ms,
+        _storable(outcome.message),
+        outcome.sent_at_ms,
+        _storable(outcome.server_status),
+        _storable(outcome.server_ai_tag),
+        _storable(outcome.subsequence),
+    )
+    return ((line, *values) for line in outcome.lines)
+
+
+def _storable(text: str | None) -> str | None:
+    """The text without lone surrogates: a server's JSON can hold them, UTF-8 can't."""
+    if text is None or text.isascii():
+        return text
+    return text.encode("utf-8", "replace").decode()
+
+
+def _explain(path: Path, error: sqlite3.Error) -> str:
+    code = getattr(error, "sqlite_errorcode", None)  # absent where Python itself raises
+    cause = _CAUSES.get(code & 0xFF) if code is not None else None  # the low byte is the kind
+    return f"{path}: {cause or 'SQLite failed'} ({error})."

@@ -1,0 +1,279 @@
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from batch.errors import RunError
+from batch.journal import SCHEMA_VERSION, Journal
+from batch.model import Outcome, Reason
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
+COUNTS = st.integers(min_value=0, max_value=2**40)
+OUTCOMES = st.builds(
+    Outcome,
+    lines=st.lists(st.integers(2, 12), min_size=1, max_size=3, unique=True).map(tuple),
+    reason=st.sampled_from(Reason),
+    message=TEXTS,
+    http_status=st.none() | st.integers(100, 599),
+    attempts=COUNTS,
+    elapsed_ms=st.none() | COUNTS,
+    sent_at_ms=st.none() | COUNTS,
+    server_status=st.none() | TEXTS,
+    server_ai_tag=st.none() | TEXTS,
+    subsequence=st.none() | TEXTS,
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.sqlite"
+
+
+def applied(*lines: int) -> Outcome:
+    return Outcome(lines=lines, reason=Reason.APPLIED, http_status=200, attempts=1)
+
+
+def lines_of(journal: Journal) -> list[int]:
+    return journal.rows(0, 2**32 - 1)["line"].to_list()
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.lists(OUTCOMES, max_size=6), max_size=4))
+def test_the_last_outcome_of_each_line_is_kept_whole_and_counted_once(
+    tmp_path_factory: pytest.TempPathFactory, groups: list[list[Outcome]]
+) -> None:
+    path = tmp_path_factory.mktemp("run") / "journal.sqlite"
+    journal = Journal.create(path)
+    for group in groups:
+        journal.record(group)
+    journal.close()
+    last = {line: outcome for group in groups for outcome in group for line in outcome.lines}
+
+    journal = Journal.open(path)
+
+    assert journal.rows(0, 100).rows() == [
+        (
+            line,
+            outcome.reason,
+            outcome.http_status,
+            outcome.attempts,
+            outcome.elapsed_ms,
+            outcome.message,
+            outcome.sent_at_ms,
+            outcome.server_status,
+            outcome.server_ai_tag,
+            outcome.subsequence,
+        )
+        for line, outcome in sorted(last.items())
+    ]
+    reasons = [outcome.reason for outcome in last.values()]
+    assert journal.tally() == {reason: reasons.count(reason) for reason in set(reasons)}
+    assert journal.examples() == {
+        reason: min(
+            (line, outcome.message) for line, outcome in last.items() if outcome.reason is reason
+        )
+        for reason in set(reasons)
+    }
+    journal.close()
+
+
+def test_rows_are_those_from_the_first_to_the_last_line_both_included(path: Path) -> None:
+    journal = Journal.create(path)
+    journal.record([applied(7, 2, 5), applied(3)])
+
+    assert journal.rows(3, 5)["line"].to_list() == [3, 5]
+    assert journal.rows(8, 9).is_empty()
+    assert journal.rows(8, 9).schema == {
+        "line": pl.UInt32,
+        "reason": pl.String,
+        "http_status": pl.Int64,
+        "attempts": pl.Int64,
+        "elapsed_ms": pl.Int64,
+        "message": pl.String,
+        "sent_at_ms": pl.Int64,
+        "server_status": pl.String,
+        "server_ai_tag": pl.String,
+        "subsequence": pl.String,
+    }
+    journal.close()
+
+
+def test_what_was_recorded_outlives_a_killed_process(path: Path) -> None:
+    program = (
+        "import os, sys; from pathlib import Path\n"
+        "from batch.journal import Journal; from batch.model import Outcome, Reason\n"
+        "journal = Journal.create(Path(sys.argv[1]))\n"
+        "for line in range(2, 102):\n"
+        "    journal.record([Outcome(lines=(line,), reason=Reason.APPLIED)])\n"
+        "os._exit(9)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, path], check=False)
+    assert ended.returncode == 9
+
+    journal = Journal.open(path)
+
+    assert lines_of(journal) == list(range(2, 102))
+    journal.close()
+
+
+def test_a_record_that_breaks_off_leaves_nothing_of_its_group(path: Path) -> None:
+    journal = Journal.create(path)
+    journal.record([applied(2)])
+    broken = Outcome(lines=(4,), reason=Reason.APPLIED, attempts=2**70)  # wider than SQLite's
+
+    with pytest.raises(OverflowError):
+        journal.record([applied(3), broken])
+
+    assert lines_of(journal) == [2]
+    journal.close()
+
+
+def test_a_lone_surrogate_of_a_server_does_not_break_the_record(path: Path) -> None:
+    journal = Journal.create(path)
+
+    journal.record([Outcome(lines=(2,), reason=Reason.NOT_APPLIED, server_ai_tag="a\ud800é")])
+
+    assert journal.rows(2, 2)["server_ai_tag"].to_list() == ["a?é"]
+    journal.close()
+
+
+def test_any_thread_may_record(path: Path) -> None:
+    journal = Journal.create(path)
+    thread = threading.Thread(target=journal.record, args=([applied(2)],))
+    thread.start()
+    thread.join()
+
+    assert lines_of(journal) == [2]
+    journal.close()
+
+
+def test_only_its_user_may_read_the_journal_and_nothing_is_left_beside_it(path: Path) -> None:
+    journal = Journal.create(path)
+    journal.record([applied(2)])
+    modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
+    journal.close()
+    journal.close()
+
+    assert modes == {"journal.sqlite": 0o600, "journal.sqlite-wal": 0o600}
+    assert [file.name for file in path.parent.iterdir()] == ["journal.sqlite"]
+
+
+def test_every_commit_is_flushed_to_the_disk(path: Path) -> None:
+    journal = Journal.create(path)
+    ask = journal._db.execute  # noqa: SLF001 - durability has no other outward sign
+
+    assert ask("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert ask("PRAGMA synchronous").fetchone() == (2,)  # FULL
+    assert ask("PRAGMA fullfsync").fetchone() == (1,)
+    journal.close()
+
+
+def test_create_makes_no_journal_over_an_earlier_one(path: Path) -> None:
+    Journal.create(path).close()
+
+    with pytest.raises(RunError) as caught:
+        Journal.create(path)
+
+    assert str(caught.value) == (
+        f"{path}: the run's journal can't be made: File exists. "
+        "Name an empty folder that may be written."
+    )
+
+
+def test_open_says_that_there_is_no_journal_and_makes_none(path: Path) -> None:
+    with pytest.raises(RunError) as caught:
+        Journal.open(path)
+
+    assert str(caught.value) == (
+        f"{path}: it can't be opened. Check that it exists and may be read "
+        "(unable to open database file)."
+    )
+    assert not path.exists()
+
+
+def test_open_says_that_a_file_is_no_journal(path: Path) -> None:
+    path.write_bytes(b"campaignId,campaignLeadId\n" * 100)
+
+    with pytest.raises(RunError) as caught:
+        Journal.open(path)
+
+    assert str(caught.value) == (
+        f"{path}: it is no journal of a run. Name the folder of a run (file is not a database)."
+    )
+
+
+def test_open_refuses_a_journal_of_another_format(path: Path) -> None:
+    Journal.create(path).close()
+    db = sqlite3.connect(path)
+    db.execute(f"PRAGMA user_version={SCHEMA_VERSION + 1}")
+    db.close()
+
+    with pytest.raises(RunError) as caught:
+        Journal.open(path)
+
+    assert str(caught.value) == (
+        f"{path}: found a journal of format 2; expected format 1. "
+        "Use the version of this program that made it."
+    )
+
+
+def test_a_journal_in_use_shuts_others_out_until_it_is_closed(path: Path) -> None:
+    journal = Journal.create(path)
+
+    with pytest.raises(RunError) as caught:
+        Journal.open(path)
+
+    assert str(caught.value) == (
+        f"{path}: another process is using it. Wait until that has ended (database is locked)."
+    )
+    journal.close()
+    Journal.open(path).close()
+
+
+def test_a_full_disk_says_what_to_do_and_keeps_what_was_durable(path: Path) -> None:
+    journal = Journal.create(path)
+    journal.record([applied(2)])
+    limit = "PRAGMA max_page_count=8"
+    journal._db.execute(limit)  # noqa: SLF001 - stands for a full disk: SQLite gives the same error
+    long = [
+        Outcome(lines=(line,), reason=Reason.REJECTED, message="x" * 4000) for line in range(3, 50)
+    ]
+
+    with pytest.raises(RunError) as caught:
+        journal.record(long)
+
+    assert str(caught.value) == (
+        f"{path}: the disk is full. Free some space on it (database or disk is full)."
+    )
+    assert lines_of(journal) == [2]
+    journal.close()
+
+
+def test_a_journal_that_may_not_be_written_says_what_to_do(path: Path) -> None:
+    journal = Journal.create(path)
+    journal._db.execute("PRAGMA query_only=ON")  # noqa: SLF001 - stands for a read-only disk
+
+    with pytest.raises(RunError) as caught:
+        journal.record([applied(2)])
+
+    assert str(caught.value) == (
+        f"{path}: it may not be written. Give this user the right to write its folder "
+        "(attempt to write a readonly database)."
+    )
+    journal.close()
+
+
+def test_a_closed_journal_fails_loudly(path: Path) -> None:
+    journal = Journal.create(path)
+    journal.close()
+
+    with pytest.raises(RunError) as caught:
+        journal.record([applied(2)])
+
+    assert str(caught.value) == (f"{path}: SQLite failed (Cannot operate on a closed database.).")
