@@ -1,0 +1,109 @@
+"""A file that appears whole or not at all: written beside its place, then renamed into it.
+
+Owns how this program replaces a file in a run's folder, with nobody but this user able to read it.
+"""
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from batch.errors import RunError
+
+_ADVICE = {
+    errno.ENOSPC: "Free some space on the disk",
+    errno.EDQUOT: "Free some of this user's space on the disk",
+    errno.EACCES: "Give this user the right to write the folder",
+    errno.EPERM: "Give this user the right to write the folder",
+    errno.EROFS: "Use a folder that may be written",
+    errno.ENOENT: "Make the folder, or name another",
+}
+
+
+class HeldOpenError(RunError):
+    """The file can't be replaced: another program holds it open (only Windows minds)."""
+
+
+class Draft:
+    """A file in the making (mode 0600). Leaving the block without `publish` leaves no trace.
+
+    targets: the path to replace, then the paths to take instead while another program holds the
+    earlier ones open; all in one folder. Raises RunError, naming the first, when the disk fails.
+    """
+
+    def __init__(self, *targets: Path) -> None:
+        self._targets = targets
+        self.file: IO[bytes]
+
+    def __enter__(self) -> Self:
+        target = self._targets[0]
+        with disk_errors(target):
+            # Closed by __exit__; delete=False, since a published draft has another name by then.
+            self.file = tempfile.NamedTemporaryFile(
+                dir=target.parent, prefix=f".{target.name}-", suffix=".part", delete=False
+            )
+        return self
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Append to the draft."""
+        with disk_errors(self._targets[0]):
+            self.file.write(data)
+
+    def publish(self) -> Path:
+        """Make the draft durable and put it in its place; which path that was.
+
+        Raises HeldOpenError when every target is held open by another program.
+        """
+        with disk_errors(self._targets[0]):
+            self.file.flush()
+            os.fsync(self.file.fileno())
+            self.file.close()  # Windows renames no open file
+            target = self._replace_first_free()
+            _sync_folder(target.parent)
+        return target
+
+    def _replace_first_free(self) -> Path:
+        for target in self._targets:
+            with suppress(PermissionError):
+                Path(self.file.name).replace(target)
+                return target
+        names = " and ".join(target.name for target in self._targets)
+        raise HeldOpenError(
+            f"{self._targets[0].parent}: {names} can't be replaced. "
+            "Close the program that has the file open."
+        )
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with suppress(OSError):  # what is thrown away needs no flush
+            self.file.close()
+        Path(self.file.name).unlink(missing_ok=True)
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn an OSError into a RunError that names the file and what to do."""
+    try:
+        yield
+    except OSError as error:
+        advice = _ADVICE.get(error.errno or 0, "Check the disk and its connection")
+        raise RunError(f"{path}: can't be written: {error.strerror or error}. {advice}.") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename durable; Windows has no such call and needs none."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

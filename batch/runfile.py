@@ -1,0 +1,107 @@
+"""run.json: what a run is and how far it got, for people and other processes to read.
+
+Owns the file's shape and how often it is rewritten. No secret may reach it: the caller leaves them
+out of `settings`.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
+
+from batch.draft import Draft, HeldOpenError
+from batch.model import Reason, Result
+
+UPDATE_EVERY_S = 1.0  # a rewrite costs a flush of the disk; nobody reads faster
+
+
+class RunState(StrEnum):
+    """Where a run stands, in one word."""
+
+    RUNNING = "running"
+    FINISHED = "finished"  # every row has its final outcome
+    STOPPED = "stopped"  # ended early by a rule, resumable
+    INTERRUPTED = "interrupted"  # ended early by a person or the system, resumable
+    FAILED = "failed"  # ended early by a fault on this machine
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RunInput(_Record):
+    """The input as it was copied into the run's folder."""
+
+    name: str
+    sha256: str
+    size_bytes: int
+
+
+class RunWorkspace(_Record):
+    """The workspace that the key belongs to."""
+
+    id: str
+    name: str
+
+
+class RunRecord(_Record):
+    """The content of run.json.
+
+    settings: as they were in force, without secrets. requests: attempts that were made.
+    pace: the pace and what holds it back, in words. stop_reason: why it ended early, in words.
+    """
+
+    format: Literal[1] = 1
+    state: RunState
+    exit_code: int | None = None
+    stop_reason: str = ""
+    pace: str = ""
+    versions: Mapping[str, str]
+    input: RunInput
+    base_url: str
+    workspace: RunWorkspace | None
+    settings: Mapping[str, JsonValue]
+    pid: int
+    started_at: AwareDatetime
+    ended_at: AwareDatetime | None = None
+    rows: int
+    counts: Mapping[Result, int]
+    reasons: Mapping[Reason, int]
+    requests: int = 0
+
+
+class RunFile:
+    """run.json in its place: readers see one whole record after another.
+
+    clock: seconds that only rise. Both methods block for a flush of the disk, and raise RunError
+    when it fails.
+    """
+
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._path = path
+        self._clock = clock
+        self._written_at_s: float | None = None
+
+    def write(self, record: RunRecord) -> None:
+        """Write now: the first record, a new state, the last one."""
+        self._written_at_s = self._clock()
+        with Draft(self._path) as draft:
+            draft.write(record.model_dump_json(indent=2).encode() + b"\n")
+            draft.publish()
+
+    def update(self, record: RunRecord) -> bool:
+        """Write unless the last write is less than a second ago; whether it was written.
+
+        A file that another program holds open is left for the next time.
+        """
+        last_s = self._written_at_s
+        if last_s is not None and self._clock() - last_s < UPDATE_EVERY_S:
+            return False
+        try:
+            self.write(record)
+        except HeldOpenError:
+            return False
+        return True

@@ -1,0 +1,138 @@
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from batch.errors import RunError
+from batch.model import Reason, Result
+from batch.runfile import RunFile, RunInput, RunRecord, RunState, RunWorkspace
+
+RECORD = RunRecord(
+    state=RunState.RUNNING,
+    pace="5 requests a second",
+    versions={"sendkit-batch": "0.1.0"},
+    input=RunInput(name="leads.csv", sha256="ab" * 32, size_bytes=120),
+    base_url="https://api.sendkit.ai",
+    workspace=RunWorkspace(id="5f0000000000000000000001", name="Acme"),
+    settings={"pace": {"rate": "auto"}},
+    pid=4711,
+    started_at=datetime(2026, 11, 24, 20, 19, tzinfo=UTC),
+    rows=3,
+    counts={Result.SUCCESS: 2},
+    reasons={Reason.APPLIED: 2},
+    requests=2,
+)
+
+
+class Clock:
+    now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "run.json"
+
+
+def requests_in(path: Path) -> object:
+    return json.loads(path.read_text())["requests"]
+
+
+def with_requests(requests: int) -> RunRecord:
+    return RECORD.model_copy(update={"requests": requests})
+
+
+def test_run_json_says_what_the_run_is_and_how_far_it_got(path: Path) -> None:
+    RunFile(path).write(RECORD)
+
+    assert json.loads(path.read_text()) == {
+        "format": 1,
+        "state": "running",
+        "exit_code": None,
+        "stop_reason": "",
+        "pace": "5 requests a second",
+        "versions": {"sendkit-batch": "0.1.0"},
+        "input": {"name": "leads.csv", "sha256": "ab" * 32, "size_bytes": 120},
+        "base_url": "https://api.sendkit.ai",
+        "workspace": {"id": "5f0000000000000000000001", "name": "Acme"},
+        "settings": {"pace": {"rate": "auto"}},
+        "pid": 4711,
+        "started_at": "2026-11-24T20:19:00Z",
+        "ended_at": None,
+        "rows": 3,
+        "counts": {"success": 2},
+        "reasons": {"applied": 2},
+        "requests": 2,
+    }
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_record_reads_back_as_it_was_written(path: Path) -> None:
+    RunFile(path).write(RECORD)
+
+    assert RunRecord.model_validate_json(path.read_bytes()) == RECORD
+
+
+def test_updates_are_written_at_most_once_a_second(path: Path) -> None:
+    clock = Clock()
+    file = RunFile(path, clock=clock)
+
+    written = []
+    for tenths in range(25):
+        clock.now_s = 100 + tenths / 10
+        if file.update(with_requests(tenths)):
+            written.append(tenths)
+
+    assert written == [0, 10, 20]
+    assert requests_in(path) == 20
+
+
+def test_write_never_waits_and_puts_the_next_update_off(path: Path) -> None:
+    clock = Clock()
+    file = RunFile(path, clock=clock)
+    assert file.update(with_requests(1))
+    clock.now_s += 0.9
+
+    file.write(with_requests(2))
+    assert requests_in(path) == 2
+    clock.now_s += 0.9
+    assert not file.update(with_requests(3))
+    assert requests_in(path) == 2
+
+
+def test_a_reader_that_holds_the_file_open_delays_an_update_and_fails_the_last_write(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    file = RunFile(path, clock=clock)
+    file.write(with_requests(1))
+    with monkeypatch.context() as windows:
+        windows.setattr(Path, "replace", held_open)
+        clock.now_s += 1
+        assert not file.update(with_requests(2))
+        with pytest.raises(RunError) as caught:
+            file.write(with_requests(2))
+    assert requests_in(path) == 1
+    clock.now_s += 1
+    assert file.update(with_requests(3))
+    assert requests_in(path) == 3
+    assert str(caught.value) == (
+        f"{path.parent}: run.json can't be replaced. Close the program that has the file open."
+    )
+    assert list(path.parent.iterdir()) == [path]
+
+
+def held_open(_: Path, target: Path) -> Path:
+    raise PermissionError(13, "Permission denied", str(target))
+
+
+def test_times_without_a_zone_are_refused() -> None:
+    fields = RECORD.model_dump() | {"started_at": datetime(2026, 11, 24)}  # noqa: DTZ001 - the point
+
+    with pytest.raises(ValidationError, match="timezone"):
+        RunRecord.model_validate(fields)
