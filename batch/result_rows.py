@@ -1,0 +1,70 @@
+"""The rows of results.csv: the user's own cells, then what came of them, in the file's words.
+
+Pure: frames in, a frame or bytes out. It knows no file and no journal.
+"""
+
+from collections.abc import Sequence
+from io import BytesIO
+
+import polars as pl
+
+from batch.columns import ADDED_COLUMNS, result_header
+from batch.escape import escape, escape_text
+from batch.model import Reason
+
+NOT_REACHED_MESSAGE = "The run ended before this row was sent."
+_RESULT_OF = {reason.value: reason.result.value for reason in Reason}
+_TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%.3fZ"
+
+
+def with_outcomes(rows: pl.DataFrame, outcomes: pl.DataFrame) -> pl.DataFrame:
+    """The rows with their outcomes beside them, in the order of the rows; nulls where none is.
+
+    rows: `line`, then "0", "1", … as texts. outcomes: as the journal gives them.
+    """
+    return rows.join(outcomes, on="line", how="left", maintain_order="left")
+
+
+def result_rows(joined: pl.DataFrame, *, columns: int) -> pl.DataFrame:
+    """The rows as they are written: the user's `columns` cells, then the added ones in order.
+
+    A row without an outcome is unsent, not reached. Empty cells are null.
+    """
+    recorded = pl.col("reason").is_not_null()
+    reason = pl.col("reason").fill_null(Reason.NOT_REACHED.value)
+    added = {
+        "line": pl.col("line"),
+        "result": reason.replace_strict(_RESULT_OF, return_dtype=pl.String),
+        "reason": reason,
+        "http_status": pl.col("http_status"),
+        "attempts": pl.col("attempts").fill_null(0),
+        "elapsed_ms": pl.col("elapsed_ms"),
+        "message": pl.when(recorded).then(_cell("message")).otherwise(pl.lit(NOT_REACHED_MESSAGE)),
+        "sent_at": pl.from_epoch("sent_at_ms", time_unit="ms").dt.strftime(_TIME_FORMAT),
+        "server_status": _cell("server_status"),
+        "server_ai_tag": _cell("server_ai_tag"),
+        "subsequence": _cell("subsequence"),
+    }
+    return joined.select(
+        *(_cell(str(index)) for index in range(columns)),
+        *(added[name].alias(name) for name in ADDED_COLUMNS),
+    )
+
+
+def header_row(header: Sequence[str]) -> pl.DataFrame:
+    """The header as a frame of one row, so that it is quoted by the same writer as the cells."""
+    names = (escape_text(name) or None for name in result_header(header))
+    return pl.DataFrame({str(index): [name] for index, name in enumerate(names)})
+
+
+def to_csv(rows: pl.DataFrame, delimiter: str) -> bytes:
+    """The rows as UTF-8 lines, quoted only where needed; no header."""
+    buffer = BytesIO()
+    rows.write_csv(buffer, include_header=False, separator=delimiter, quote_style="necessary")
+    return buffer.getvalue()
+
+
+def _cell(column: str) -> pl.Expr:
+    """A text as it is written: escaped, and null when empty, since Polars puts quotes round ""."""
+    text = pl.col(column)
+    return escape(pl.when(text != "").then(text))
