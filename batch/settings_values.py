@@ -1,0 +1,98 @@
+"""The values that a setting can hold beside plain numbers and texts: a rate, a limit of errors.
+
+Pure: a text or a number in, a value out, or a ValueError. What the message to a person says is
+decided where the setting's name and place are known.
+"""
+
+import math
+import re
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+_SECONDS_OF = {"s": 1, "sec": 1, "second": 1, "min": 60, "minute": 60, "h": 3600, "hour": 3600}
+_NUMBER = r"(?P<number>[0-9]+(?:\.[0-9]+)?)"
+_RATE = re.compile(rf"{_NUMBER}(?:\s*/\s*(?P<unit>{'|'.join(_SECONDS_OF)}))?", re.IGNORECASE)
+_SHARE = re.compile(rf"{_NUMBER}\s*%")
+_COUNT = re.compile(r"[0-9]{1,12}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """How fast attempts may leave.
+
+    per_s: attempts a second, more than 0; None when the program finds the rate itself.
+    """
+
+    AUTO: ClassVar[Self]
+
+    per_s: float | None
+
+    def as_setting(self) -> float | str:
+        """The value that gives this rate again when it is written into a settings file."""
+        return "auto" if self.per_s is None else self.per_s
+
+
+Rate.AUTO = Rate(per_s=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaxErrors:
+    """How many rows may be sent and end in error before the job stops: one of the two is set.
+
+    count: rows; more than that stops.
+    share: 0 to 1, of the last 200 rows sent; more than that stops.
+    """
+
+    count: int | None = None
+    share: float | None = None
+
+    def as_setting(self) -> int | str | None:
+        """The value that gives this limit again when it is written into a settings file."""
+        # Twelve digits hide what binary fractions add: 0.333 * 100 is 33.300000000000004.
+        return self.count if self.share is None else f"{self.share * 100:.12g}%"
+
+
+def parse_rate(value: object) -> Rate:
+    """Read a rate: "auto", a number a second, or a text such as "60/min", "2/s", "500/h".
+
+    Raises ValueError for anything else, and for a rate that is not more than 0.
+    """
+    if isinstance(value, Rate):
+        return value
+    text = _text_of(value)
+    if text.lower() == "auto":
+        return Rate.AUTO
+    per_s = float(value) if isinstance(value, float) else _per_s(text)
+    if not 0 < per_s < math.inf:
+        raise ValueError("not more than 0")
+    return Rate(per_s=per_s)
+
+
+def parse_max_errors(value: object) -> MaxErrors:
+    """Read a limit of errors: a whole number of rows, or a percentage such as "50%".
+
+    Raises ValueError for anything else, and for a percentage above 100.
+    """
+    if isinstance(value, MaxErrors):
+        return value
+    text = _text_of(value)
+    if _COUNT.fullmatch(text):
+        return MaxErrors(count=int(text))
+    found = _SHARE.fullmatch(text)
+    if found is None or float(found["number"]) > 100:
+        raise ValueError("neither a number of rows nor a percentage")
+    return MaxErrors(share=float(found["number"]) / 100)
+
+
+def _per_s(text: str) -> float:
+    found = _RATE.fullmatch(text)
+    if found is None:
+        raise ValueError("not a rate")
+    return float(found["number"]) / _SECONDS_OF[(found["unit"] or "s").lower()]
+
+
+def _text_of(value: object) -> str:
+    # A bool is an int to Python, but `rate = true` is a slip, not one a second.
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError("not a text or a number")  # noqa: TRY004 pydantic takes ValueError
+    return str(value).strip()

@@ -1,0 +1,149 @@
+import json
+import math
+
+import pytest
+from pydantic import ValidationError
+
+from batch.errors import SettingsError
+from batch.settings import restore_settings
+from batch.settings_model import Settings
+
+
+def problem(section: str, key: str, value: object) -> str:
+    with pytest.raises(SettingsError) as caught:
+        restore_settings({section: {key: value}}, where="c.toml")
+    return str(caught.value)
+
+
+class TestTheModel:
+    def test_defaults_are_those_of_the_contract(self) -> None:
+        assert Settings().public() == {
+            "api": {
+                "base_url": "https://api.sendkit.ai",
+                "api_key_file": "",
+                "workspace_id": "",
+                "id_pattern": "[0-9a-fA-F]{24}",
+            },
+            "columns": {"campaignId": "", "campaignLeadId": "", "status": "", "aiTag": ""},
+            "input": {"clear_word": "null", "on_conflict": "error"},
+            "pace": {"rate": "auto", "concurrency": 32, "headroom": 0.05, "max_wait_s": 900},
+            "retry": {
+                "max_attempts": 5,
+                "max_elapsed_s": 300,
+                "backoff_base_s": 0.5,
+                "backoff_max_s": 30,
+                "budget_share": 0.10,
+                "budget_floor": 100,
+                "max_outage_s": 900,
+            },
+            "http": {
+                "connect_timeout_s": 10,
+                "write_timeout_s": 10,
+                "read_timeout_s": 30,
+                "attempt_timeout_s": 40,
+            },
+            "run": {"runs_dir": "runs", "max_errors": "50%", "resume_within_h": 24},
+        }
+
+    def test_settings_cannot_be_changed(self) -> None:
+        with pytest.raises(ValidationError, match="frozen"):
+            Settings().pace.concurrency = 1  # type: ignore[misc] # the point of the test
+        with pytest.raises(ValidationError, match="frozen"):
+            Settings().pace = Settings().pace  # type: ignore[misc] # the point of the test
+
+
+class TestValuesThatAreWrong:
+    @pytest.mark.parametrize(
+        ("section", "key", "bad", "expected"),
+        [
+            (
+                "api",
+                "id_pattern",
+                ["", "[", "a*", 5],
+                "a regular expression that ids match, and a blank does not",
+            ),
+            ("columns", "status", [1, "a\nb"], "the header of a column"),
+            ("input", "clear_word", ["", " ", "a\tb"], 'a word such as "null"'),
+            ("input", "on_conflict", ["", "first-wins", True], '"error" or "last-wins"'),
+            (
+                "pace",
+                "concurrency",
+                [0, 1001, 1.5, True, "many", ""],
+                "a whole number of workers from 1 to 1000",
+            ),
+            (
+                "pace",
+                "headroom",
+                [-0.01, 1, 1.5, True, "5%"],
+                "a share from 0 to less than 1, such as 0.05",
+            ),
+            ("pace", "max_wait_s", [-1, "soon", False], "seconds, 0 or more"),
+            ("retry", "max_attempts", [0, 2.5], "a whole number of attempts, 1 or more"),
+            ("retry", "max_elapsed_s", [-1], "seconds, 0 or more"),
+            ("retry", "backoff_base_s", [-1], "seconds, 0 or more"),
+            ("retry", "backoff_max_s", [-1], "seconds, 0 or more"),
+            ("retry", "budget_share", [-0.1, 1.1], "a share from 0 to 1, such as 0.10"),
+            ("retry", "budget_floor", [-1, 0.5], "a whole number of retries, 0 or more"),
+            ("retry", "max_outage_s", [-1], "seconds, 0 or more"),
+            ("http", "connect_timeout_s", [0, -1], "seconds, more than 0"),
+            ("http", "write_timeout_s", [0, -1], "seconds, more than 0"),
+            ("http", "read_timeout_s", [0, -1], "seconds, more than 0"),
+            ("http", "attempt_timeout_s", [0, -1], "seconds, more than 0"),
+            ("run", "runs_dir", ["", 5], "the path of a folder"),
+            (
+                "run",
+                "max_errors",
+                [-1, 0.5, "101%", "half", "-1%", True, "nan%"],
+                'a whole number of rows, or a percentage up to 100 such as "50%"',
+            ),
+            ("run", "resume_within_h", [0, -1], "hours, more than 0"),
+        ],
+    )
+    def test_the_message_says_what_was_found_and_what_was_expected(
+        self, section: str, key: str, bad: list[object], expected: str
+    ) -> None:
+        for value in bad:
+            assert problem(section, key, value) == (
+                f"c.toml [{section}] {key}: found {json.dumps(value)}; expected {expected}."
+            )
+
+    def test_limits_themselves_are_allowed(self) -> None:
+        for concurrency in (1, 1000):
+            pace = {"concurrency": concurrency, "headroom": 0, "max_wait_s": 0}
+            assert Settings.model_validate({"pace": pace}).pace.concurrency == concurrency
+
+    def test_endless_and_undefined_numbers_are_refused(self) -> None:
+        assert problem("http", "read_timeout_s", math.inf) == (
+            "c.toml [http] read_timeout_s: found Infinity; expected seconds, more than 0."
+        )
+        assert problem("pace", "rate", math.nan) == (
+            'c.toml [pace] rate: found NaN; expected "auto", a number a second that is more than '
+            '0, or a text such as "60/min".'
+        )
+
+
+class TestTheBaseAddress:
+    @pytest.mark.parametrize(
+        ("address", "kept"),
+        [
+            ("https://api.sendkit.ai/", "https://api.sendkit.ai"),
+            ("https://example.com:8443/sendkit", "https://example.com:8443/sendkit"),
+            ("http://localhost:8080", "http://localhost:8080"),
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("http://[::1]:8080", "http://[::1]:8080"),
+        ],
+    )
+    def test_https_or_this_machine_is_taken(self, address: str, kept: str) -> None:
+        settings = Settings.model_validate({"api": {"base_url": address}})
+        assert settings.api.base_url == kept
+
+    @pytest.mark.parametrize(
+        "address",
+        ["", "api.sendkit.ai", "http://api.sendkit.ai", "ftp://localhost", "https://exa mple.com"],
+    )
+    def test_anything_else_is_refused(self, address: str) -> None:
+        shown = json.dumps(address, ensure_ascii=False)
+        assert problem("api", "base_url", address) == (
+            f"c.toml [api] base_url: found {shown}; expected an address such as "
+            '"https://api.sendkit.ai"; http:// only to this machine.'
+        )
