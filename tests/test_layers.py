@@ -1,0 +1,257 @@
+import ast
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import batch
+
+# A module of the package `batch` stands in the lowest layer that its imports allow. A package
+# stands for all that is in it. New modules are added here.
+LAYERS = (
+    # 0: words that every layer shares
+    {"__init__", "columns", "errors", "escape", "model"},
+    # 1: the core, which decides and does no I/O
+    {"answer", "excerpt", "headers", "listings", "wire"}
+    | {"compare", "explain", "forecast", "leads", "plan", "question", "rules", "survey", "totals"}
+    | {"pacer", "retry", "stops"}
+    | {"address", "settings_values"},
+    # 2: the edge: files, sockets, settings
+    {"credentials", "settings", "settings_errors", "settings_model"}
+    | {"content", "delimited", "encoding", "grid", "header", "table"}
+    | {"markup", "ods", "parquet", "sheet", "workbook", "xls", "xlsx"}
+    | {"exchange", "faults", "sendkit", "transport"}
+    | {"draft", "failed_sheet", "folder", "group_commit", "journal", "result_rows", "results"}
+    | {"problem_list", "runfile", "signals"},
+    # 3: workers
+    {"runner"},
+    # 4: use cases, and the server that some of them start
+    {"demo", "execution", "job", "practice", "preflight", "sandbox", "sending"},
+    # 5: what shows them
+    {"__main__", "cli", "given", "options", "screen", "summary", "terminal", "web"},
+)
+
+# The few doors of a dependency: the modules that may import it.
+DOORS = {
+    "httpx": {"exchange", "sendkit", "transport"},
+    "sqlite3": {"journal"},
+    "starlette": {"sandbox", "web"},
+    "uvicorn": {"sandbox", "web"},
+}
+
+# Imports nothing of ours but itself, so that client and fake can't share a misunderstanding.
+ASIDE = "sandbox"
+
+ROOT = Path(batch.__file__).parents[1]
+
+
+def package_sources() -> dict[str, str]:
+    return {
+        path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+        for path in sorted((ROOT / "batch").rglob("*.py"))
+    }
+
+
+def module_of(path: str) -> str:
+    """The dotted name of a file, as batch.web for batch/web/__init__.py."""
+    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def part_of(module: str) -> str:
+    """The module or package right below `batch` that a dotted name lies in."""
+    return [*module.split("."), "__init__"][1]
+
+
+def layer_of(module: str) -> int | None:
+    return next((n for n, parts in enumerate(LAYERS) if part_of(module) in parts), None)
+
+
+class Imports(ast.NodeVisitor):
+    """Collects what one file imports, in whatever form, at the top or inside a function."""
+
+    def __init__(self, path: str, known: set[str]) -> None:
+        module = module_of(path)
+        self.package = module if path.endswith("/__init__.py") else module.rpartition(".")[0]
+        self.known = known
+        self.importers = {"import_module", "__import__"}
+        self.found: list[tuple[int, str]] = []
+        self.unreadable: list[int] = []
+
+    def visit_Import(self, node: ast.Import) -> None:
+        self.found += [(node.lineno, alias.name) for alias in node.names]
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        base = self.absolute("." * node.level + (node.module or ""))
+        for alias in node.names:
+            whole = f"{base}.{alias.name}"
+            self.found.append((node.lineno, whole if whole in self.known else base))
+            if alias.name == "import_module":
+                self.importers.add(alias.asname or alias.name)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        called = node.func.id if isinstance(node.func, ast.Name) else called
+        if called in self.importers:
+            match node.args:
+                case [ast.Constant(value=str(name)), *_]:
+                    self.found.append((node.lineno, self.absolute(name)))
+                case _:
+                    self.unreadable.append(node.lineno)
+        self.generic_visit(node)
+
+    def absolute(self, name: str) -> str:
+        bare = name.lstrip(".")
+        level = len(name) - len(bare)
+        if not level:
+            return bare
+        parents = self.package.split(".")
+        return ".".join([*parents[: len(parents) - level + 1], *filter(None, [bare])])
+
+
+def problems(sources: Mapping[str, str]) -> list[str]:
+    """What is wrong with the imports of a package; empty when nothing is."""
+    known = {module_of(path) for path in sources}
+    found: list[str] = []
+    graph: dict[str, set[str]] = {}
+    for path, source in sources.items():
+        module = module_of(path)
+        if layer_of(module) is None:
+            found.append(
+                f'{path}: in no layer; add "{part_of(module)}" to LAYERS in tests/test_layers.py'
+            )
+            continue
+        imports = Imports(path, known)
+        imports.visit(ast.parse(source))
+        found += [f"{path}:{line}: an import by a computed name" for line in imports.unreadable]
+        for line, name in imports.found:
+            found += [f"{path}:{line}: {text}" for text in judged(module, name)]
+            if name in known:
+                graph.setdefault(module, set()).add(name)
+    return [*found, *cycles(graph)]
+
+
+def judged(module: str, name: str) -> Iterator[str]:
+    """What is wrong with one import."""
+    mine, layer = part_of(module), layer_of(module)
+    outside, _, _ = name.partition(".")
+    if outside != "batch":
+        if mine not in DOORS.get(outside, {mine}):
+            yield f"imports {outside}, which only {', '.join(sorted(DOORS[outside]))} may"
+        return
+    theirs = layer_of(name)
+    if mine == ASIDE and part_of(name) != ASIDE:
+        yield f"imports {name}, but batch.{ASIDE} imports nothing of batch but itself"
+    elif theirs is not None and layer is not None and theirs > layer:
+        yield f"layer {layer} imports {name}, which is in layer {theirs}"
+
+
+def cycles(graph: Mapping[str, set[str]]) -> list[str]:
+    try:
+        TopologicalSorter({module: sorted(graph[module]) for module in sorted(graph)}).prepare()
+    except CycleError as error:
+        return [f"a cycle: {' <- '.join(error.args[1])}"]
+    return []
+
+
+def test_files_import_the_same_or_lower_layers_only_and_in_no_circle() -> None:
+    assert problems(package_sources()) == []
+
+
+def test_the_package_that_is_judged_is_the_real_one() -> None:
+    assert {"batch/__init__.py", "batch/errors.py", "batch/model.py"} <= set(package_sources())
+
+
+def test_no_module_stands_in_two_layers() -> None:
+    assert sum(map(len, LAYERS)) == len(set().union(*LAYERS))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import batch.runner",
+        "import json, batch.runner as r",
+        "from batch import runner",
+        "from batch import model, runner",
+        "from batch.runner import Runner",
+        "from batch.runner import *",
+        "from . import runner",
+        "from .runner import Runner",
+        "def f():\n    from batch.runner import Runner",
+        "if TYPE_CHECKING:\n    from batch.runner import Runner",
+        "try:\n    import batch.runner\nexcept ImportError:\n    pass",
+        "importlib.import_module('batch.runner')",
+        "importlib.import_module('.runner', package=__package__)",
+        "from importlib import import_module as load\nload('batch.runner')",
+        "x = [__import__('batch.runner')]",
+    ],
+)
+def test_an_import_of_a_higher_layer_is_found_in_every_form(statement: str) -> None:
+    sources = {"batch/__init__.py": "", "batch/runner.py": "", "batch/model.py": ""}
+    (problem,) = problems(sources | {"batch/table.py": statement})
+    line = statement.count("\n", 0, statement.index("runner")) + 1
+    assert problem == f"batch/table.py:{line}: layer 2 imports batch.runner, which is in layer 3"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "from ..rules import judge",
+        "from .. import rules",
+        "import batch.rules",
+        "importlib.import_module('..rules', package=__package__)",
+    ],
+)
+def test_the_sandbox_may_import_nothing_but_itself(statement: str) -> None:
+    sources = {"batch/__init__.py": "", "batch/rules.py": "", "batch/sandbox/__init__.py": ""}
+    allowed = "from . import log\nfrom .log import Entry\nimport batch.sandbox.log\nimport json\n"
+    sources |= {"batch/sandbox/log.py": "", "batch/sandbox/app.py": allowed + statement}
+    (problem,) = problems(sources)
+    assert problem == (
+        "batch/sandbox/app.py:5: "
+        "imports batch.rules, but batch.sandbox imports nothing of batch but itself"
+    )
+
+
+@pytest.mark.parametrize(
+    ("statement", "text"),
+    [
+        ("import httpx", "imports httpx, which only exchange, sendkit, transport may"),
+        (
+            "from httpx._models import URL",
+            "imports httpx, which only exchange, sendkit, transport may",
+        ),
+        ("import sqlite3.dbapi2", "imports sqlite3, which only journal may"),
+        ("from starlette import routing", "imports starlette, which only sandbox, web may"),
+        ("__import__('uvicorn')", "imports uvicorn, which only sandbox, web may"),
+    ],
+)
+def test_a_dependency_is_imported_by_its_doors_only(statement: str, text: str) -> None:
+    assert problems({"batch/cli.py": statement}) == [f"batch/cli.py:1: {text}"]
+    assert problems({"batch/sendkit.py": "import httpx", "batch/web/x.py": "import uvicorn"}) == []
+
+
+def test_an_import_by_a_computed_name_is_refused() -> None:
+    source = "import importlib\nimportlib.import_module(f'batch.{name}')\n__import__(name)"
+    assert problems({"batch/job.py": source}) == [
+        "batch/job.py:2: an import by a computed name",
+        "batch/job.py:3: an import by a computed name",
+    ]
+
+
+def test_a_circle_is_found_also_when_an_import_hides_in_a_function() -> None:
+    sources = {
+        "batch/table.py": "from batch.grid import Cells",
+        "batch/grid.py": "import batch.header",
+        "batch/header.py": "def f():\n    from . import table",
+    }
+    (problem,) = problems(sources | {"batch/__init__.py": ""})
+    first, *others = problem.removeprefix("a cycle: ").split(" <- ")
+    assert others[-1] == first
+    assert {first, *others} == {"batch.table", "batch.grid", "batch.header"}
+
+
+def test_a_module_that_is_in_no_layer_is_told_where_to_go() -> None:
+    assert problems({"batch/novelty.py": ""}) == [
+        'batch/novelty.py: in no layer; add "novelty" to LAYERS in tests/test_layers.py'
+    ]
