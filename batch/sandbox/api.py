@@ -1,0 +1,150 @@
+"""What each call of the API does: strict in what it takes, exact in what it answers.
+
+Each is a function of a `Call` that returns the JSON object of a 200, or raises an `ApiError`.
+"""
+
+from collections.abc import Callable
+
+from batch.sandbox.call import (
+    ApiError,
+    Call,
+    Enrollment,
+    body_of,
+    campaign_of,
+    check_query,
+    id_in_path,
+    workspace_of,
+    workspaces_of,
+)
+from batch.sandbox.faults import Operation
+from batch.sandbox.paging import read_page
+from batch.sandbox.state import STATUSES, set_tag
+from batch.sandbox.world import PLATFORM_KEY
+
+_SETTABLE = ("active", "paused")
+_CAMPAIGN_STATUSES = ("draft", "active", "paused", "completed", "archived")
+# What a bulk action takes a lead from, and to. The API's "remove" is left out: it destroys.
+_ACTIONS = {"pause": ("active", "paused"), "resume": ("paused", "active")}
+
+
+def patch_lead(call: Call) -> dict[str, object]:
+    """Set the status, the tag or both of one campaign lead."""
+    campaign = campaign_of(call)
+    lead_id = id_in_path(call, "lead_id")
+    body = body_of(call, allowed=frozenset({"status", "aiTag"}))
+    status, tag = body.get("status"), body.get("aiTag")
+    if "status" in body and status not in _SETTABLE:
+        raise ApiError(422, "status must be active or paused")
+    if not (tag is None or (isinstance(tag, str) and tag in workspace_of(call).labels)):
+        raise ApiError(422, "aiTag must be null or a label of this workspace")
+    lead = campaign.leads.get(lead_id)
+    if lead is None:
+        raise ApiError(404, "Campaign lead not found")
+    moved = None
+    if call.applying:
+        lead.status = status if isinstance(status, str) else lead.status
+        moved = set_tag(lead, tag, call.world.rules) if "aiTag" in body else None
+    data = lead.record()
+    answer: dict[str, object] = {"success": True, "data": data}
+    if moved:
+        place = data if call.unknowns.enrollment is Enrollment.DATA else answer
+        place["subsequenceEnrollment"] = moved
+    return answer
+
+
+def act_on_leads(call: Call) -> dict[str, object]:
+    """Pause the active ones, or resume the paused ones, of many campaign leads."""
+    campaign = campaign_of(call)
+    body = body_of(call, allowed=frozenset({"action", "leadIds"}))
+    action, lead_ids = body.get("action"), body.get("leadIds")
+    if not isinstance(action, str) or action not in _ACTIONS:
+        raise ApiError(400, "action must be pause or resume; this sandbox refuses remove")
+    if not isinstance(lead_ids, list) or not 0 < len(lead_ids) <= call.unknowns.max_action:
+        raise ApiError(400, f"leadIds must be a list of 1 to {call.unknowns.max_action} ids")
+    is_id = call.world.id_pattern.fullmatch
+    if not all(isinstance(one, str) and is_id(one) for one in lead_ids):
+        raise ApiError(400, "leadIds has something that is not a valid id")
+    before, after = _ACTIONS[action]
+    leads = [campaign.leads[one] for one in set(lead_ids) if one in campaign.leads]
+    changed = [lead for lead in leads if lead.status == before]
+    for lead in changed if call.applying else ():
+        lead.status = after
+    return {"success": True, "data": {"action": action, "modifiedCount": len(changed)}}
+
+
+def list_leads(call: Call) -> dict[str, object]:
+    """A page of a campaign's leads."""
+    campaign = campaign_of(call)
+    status = call.query.get("status")
+    return read_page(
+        call,
+        campaign.lead_ids,
+        wanted=lambda one: status is None or campaign.leads[one].status == status,
+        record=lambda one: campaign.leads[one].record(),
+        filters={"status": STATUSES},
+    )
+
+
+def list_campaigns(call: Call) -> dict[str, object]:
+    """A page of the workspace's campaigns."""
+    campaigns = workspace_of(call).campaigns
+    status, search = call.query.get("status"), call.query.get("search", "").casefold()
+    return read_page(
+        call,
+        sorted(campaigns),
+        wanted=lambda one: (
+            status in {None, campaigns[one].status} and search in campaigns[one].name.casefold()
+        ),
+        record=lambda one: campaigns[one].record(),
+        filters={"status": _CAMPAIGN_STATUSES, "search": ()},
+    )
+
+
+def show_campaign(call: Call) -> dict[str, object]:
+    """One campaign."""
+    check_query(call, allowed=frozenset())
+    return {"success": True, "data": campaign_of(call).record()}
+
+
+def list_tags(call: Call) -> dict[str, object]:
+    """The workspace's labels."""
+    check_query(call, allowed=frozenset())
+    labels = workspace_of(call).labels
+    return {
+        "success": True,
+        "data": [{"name": name, "description": "", "color": "#6b7280"} for name in labels],
+    }
+
+
+def list_workspaces(call: Call) -> dict[str, object]:
+    """The workspaces that the key may see; a platform key need not name one here."""
+    check_query(call, allowed=frozenset())
+    return {"success": True, "data": [workspace.record() for workspace in workspaces_of(call)]}
+
+
+def show_account(call: Call) -> dict[str, object]:
+    """The account behind a platform key."""
+    check_query(call, allowed=frozenset())
+    if call.api_key != PLATFORM_KEY:
+        raise ApiError(403, "This call needs a platform key")
+    return {"success": True, "data": {"_id": "ac" + "0" * 22, "name": "Sandbox account"}}
+
+
+def refuse(_: Call) -> dict[str, object]:
+    """Anything that is no call of the API."""
+    raise ApiError(404, "No such call")
+
+
+Act = Callable[[Call], dict[str, object]]
+
+# Operation, method, path as Starlette spells it, and what it does.
+CALLS: tuple[tuple[Operation, str, str, Act], ...] = (
+    (Operation.PATCH, "PATCH", "/v1/campaigns/{campaign_id}/leads/{lead_id}", patch_lead),
+    (Operation.ACTION, "POST", "/v1/campaigns/{campaign_id}/leads/action", act_on_leads),
+    (Operation.LEADS, "GET", "/v1/campaigns/{campaign_id}/leads", list_leads),
+    (Operation.CAMPAIGN, "GET", "/v1/campaigns/{campaign_id}", show_campaign),
+    (Operation.CAMPAIGNS, "GET", "/v1/campaigns", list_campaigns),
+    (Operation.TAGS, "GET", "/v1/tags", list_tags),
+    (Operation.WORKSPACES, "GET", "/v1/workspaces", list_workspaces),
+    (Operation.ACCOUNT, "GET", "/v1/account", show_account),
+)

@@ -1,0 +1,188 @@
+"""The sandbox as an ASGI application: each request is judged, logged, then answered.
+
+Between the judgement, which may change a lead, and its line in the log nothing else runs, so the
+log's order is the order of the changes.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from batch.sandbox.answers import ErrorShape, error_response
+from batch.sandbox.api import CALLS, Act, refuse
+from batch.sandbox.call import ApiError, Call, KeyKind, key_kind, make_unknowns
+from batch.sandbox.faults import Fault, Faults, Kind, Operation
+from batch.sandbox.headers import parse_spellings, spell
+from batch.sandbox.inspection import inspection_routes
+from batch.sandbox.limits import Limiter, make_limiter
+from batch.sandbox.log import Entry, RequestLog
+from batch.sandbox.options import Options, choose
+from batch.sandbox.spoil import spoil
+from batch.sandbox.world import World
+
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
+_EFFECTIVE = {Operation.PATCH, Operation.ACTION}
+_UNANSWERED = {Kind.DROP, Kind.CLOSE_BEFORE, Kind.CLOSE_AFTER, Kind.STALL}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a request comes to.
+
+    fault: the one that it met; None if it met none. applied: whether it had its effect.
+    """
+
+    answer: Response
+    fault: Fault | None = None
+    applied: bool = False
+
+
+class Gate:
+    """What stands between a request and the API: keys, limits, faults and the log."""
+
+    def __init__(
+        self,
+        options: Options,
+        world: World,
+        *,
+        monotonic: Callable[[], float],
+        wall: Callable[[], float],
+    ) -> None:
+        self.faults = Faults(options.faults, seed=options.random_seed)
+        self._world = world
+        self._unknowns = make_unknowns(options)
+        self._shape = choose("--error-body", options.error_body, ErrorShape)
+        self._spellings = parse_spellings(options.headers)
+        self._limiters: dict[str, Limiter] = (
+            {key: make_limiter(options.rate_limit) for key in world.api_keys}
+            if options.rate_limit
+            else {}
+        )
+        self._log = RequestLog(options.log)
+        self._monotonic = monotonic
+        self._wall = wall
+
+    async def serve(self, request: Request, operation: Operation, act: Act) -> Response:
+        """The answer to a request; by then its line is in the log."""
+        try:
+            body = await request.body()
+        except ClientDisconnect:
+            self._write(request, operation, b"", None)
+            return Response()
+        verdict = self._judge(request, operation, act, body)
+        self._write(request, operation, body, verdict)
+        return verdict.answer
+
+    def _judge(self, request: Request, operation: Operation, act: Act, body: bytes) -> Verdict:
+        api_key = request.headers.get("x-api-key", "")
+        if key_kind(api_key, self._world) in {KeyKind.MISSING, KeyKind.UNKNOWN}:
+            return Verdict(answer=self._error(401, "X-Api-Key is missing or not valid"))
+        headers: dict[str, str] = {}
+        if limiter := self._limiters.get(api_key):
+            budget = limiter.take(self._monotonic())
+            headers = spell(budget, self._spellings, now_s=self._wall())
+            if not budget.admitted:
+                return Verdict(answer=self._error(429, "Too many requests", headers))
+        lead_id = request.path_params.get("lead_id", "")
+        fault = self.faults.pick(operation, lead_id, self._own_fault(request))
+        call = self._call(request, api_key, body, applying=fault is None or fault.applied)
+        answer = self._act(act, call)
+        applied = operation in _EFFECTIVE and answer.status_code == 200 and call.applying
+        if fault is None:
+            answer.headers.update(headers)
+            return Verdict(answer=answer, applied=applied)
+        spoilt = spoil(answer, fault, shape=self._shape, headers=headers, now_s=self._wall())
+        return Verdict(answer=spoilt, fault=fault, applied=applied)
+
+    def _own_fault(self, request: Request) -> Fault | None:
+        path = request.path_params
+        campaign = self._world.first.campaigns.get(path.get("campaign_id", ""))
+        lead = campaign.leads.get(path.get("lead_id", "")) if campaign else None
+        return lead.fault if lead else None
+
+    def _call(self, request: Request, api_key: str, body: bytes, *, applying: bool) -> Call:
+        return Call(
+            world=self._world,
+            unknowns=self._unknowns,
+            api_key=api_key,
+            workspace_id=request.headers.get("x-workspace-id"),
+            path=request.path_params,
+            query=dict(request.query_params),
+            content_type=request.headers.get("content-type", ""),
+            body=body,
+            applying=applying,
+        )
+
+    def _act(self, act: Act, call: Call) -> Response:
+        try:
+            return JSONResponse(act(call))
+        except ApiError as error:
+            return self._error(error.status, error.message)
+
+    def _error(self, status: int, message: str, headers: dict[str, str] | None = None) -> Response:
+        answer = error_response(status, message, self._shape)
+        answer.headers.update(headers or {})
+        return answer
+
+    def _write(
+        self, request: Request, operation: Operation, body: bytes, verdict: Verdict | None
+    ) -> None:
+        """Log this request. verdict: None when it never came in whole."""
+        fault = verdict.fault.kind if verdict and verdict.fault else None
+        answered = verdict is not None and fault not in _UNANSWERED
+        self._log.write(
+            Entry(
+                method=request.method,
+                path=request.url.path,
+                query=request.url.query,
+                operation=operation,
+                campaign_id=request.path_params.get("campaign_id"),
+                campaign_lead_id=request.path_params.get("lead_id"),
+                body=body,
+                key=key_kind(request.headers.get("x-api-key"), self._world),
+                status=verdict.answer.status_code if verdict and answered else None,
+                fault=fault if verdict else "client-left",
+                applied=verdict is not None and verdict.applied,
+            ),
+            now_s=self._wall(),
+        )
+
+
+def make_app(
+    options: Options,
+    world: World,
+    *,
+    monotonic: Callable[[], float] = time.monotonic,
+    wall: Callable[[], float] = time.time,
+) -> Starlette:
+    """The application. SandboxError if an option is wrong.
+
+    monotonic: seconds that never go back, for the limits. wall: Unix time, for headers and log.
+    """
+    gate = Gate(options, world, monotonic=monotonic, wall=wall)
+    app = Starlette(
+        routes=[
+            *inspection_routes(world, gate.faults),
+            *(
+                Route(path, _endpoint(gate, operation, act), methods=[method])
+                for operation, method, path, act in CALLS
+            ),
+            Route("/{path:path}", _endpoint(gate, Operation.UNKNOWN, refuse), methods=_METHODS),
+        ]
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def _endpoint(
+    gate: Gate, operation: Operation, act: Act
+) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        return await gate.serve(request, operation, act)
+
+    return endpoint

@@ -1,0 +1,64 @@
+"""A way around the API, for tests and for people who try the sandbox: not logged, not limited.
+
+`GET /sandbox/state?campaignId=…` shows what every lead is now, `GET /sandbox/leads.csv` lists
+all leads as a file to change and send, `POST /sandbox/faults` changes what goes wrong.
+"""
+
+import csv
+import io
+import json
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from batch.sandbox.faults import Faults
+from batch.sandbox.options import SandboxError
+from batch.sandbox.state import Campaign
+from batch.sandbox.world import World
+
+
+def inspection_routes(world: World, faults: Faults) -> list[Route]:
+    """The routes under /sandbox, for this state and these faults."""
+
+    async def state(request: Request) -> Response:
+        wanted = request.query_params.get("campaignId")
+        campaigns = world.first.campaigns
+        return JSONResponse(
+            {one: _show(campaigns[one]) for one in campaigns if wanted in {None, one}}
+        )
+
+    async def leads_csv(_: Request) -> Response:
+        text = io.StringIO()
+        rows = csv.writer(text, lineterminator="\n")
+        rows.writerow(["campaignId", "campaignLeadId", "email", "status", "aiTag"])
+        for campaign in world.first.campaigns.values():
+            for lead in campaign.leads.values():
+                rows.writerow([campaign.id, lead.id, lead.email, lead.status, lead.ai_tag])
+        return Response(text.getvalue(), media_type="text/csv")
+
+    async def change_faults(request: Request) -> Response:
+        """Replace all faults but the seed's by those of the body: a JSON list of spellings."""
+        try:
+            faults.replace(tuple(json.loads(await request.body())))
+        except (SandboxError, ValueError) as error:
+            return JSONResponse({"error": str(error)}, 400)
+        return JSONResponse({})
+
+    return [
+        Route("/sandbox/state", state),
+        Route("/sandbox/leads.csv", leads_csv),
+        Route("/sandbox/faults", change_faults, methods=["POST"]),
+    ]
+
+
+def _show(campaign: Campaign) -> dict[str, dict[str, str | None]]:
+    """Each lead of the campaign: its status, its tag, and the subsequence that it is in."""
+    return {
+        lead.id: {
+            "status": lead.status,
+            "aiTag": lead.ai_tag,
+            "subsequence": lead.subsequence,
+        }
+        for lead in campaign.leads.values()
+    }

@@ -1,0 +1,187 @@
+"""Every option of the sandbox, once: the dataclass, its command line, and the way back."""
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_args, get_type_hints
+
+
+class SandboxError(Exception):
+    """The sandbox can't start: its text says what is wrong and what to do."""
+
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+def choose(flag: str, word: str, choices: type[Choice]) -> Choice:
+    """The member that an option's word names. SandboxError lists them."""
+    if word not in list(choices):
+        raise SandboxError(f'{flag}: found "{word}"; expected {", ".join(choices)}.')
+    return choices(word)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How an option stands in the help; flag: its name there, if not the field's."""
+
+    text: str
+    metavar: str = ""
+    flag: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a sandbox behaves. Each field is an option: `rate_limit` is `--rate-limit`.
+
+    A field that holds a tuple is given once for each value, in the singular: `--label A --label B`.
+    """
+
+    port: Annotated[int, Shown("loopback port; 0 takes a free one", "PORT")] = 0
+    seed_csv: Annotated[
+        Path | None,
+        Shown(
+            "leads to know: campaignId, campaignLeadId, and optionally status, aiTag, email, "
+            "firstName, lastName, companyName, currentSequenceStep, fault",
+            "FILE",
+        ),
+    ] = None
+    campaigns: Annotated[int, Shown("campaigns to make when no file is given", "N")] = 3
+    leads: Annotated[int, Shown("leads to make in each of them", "N")] = 100
+    labels: Annotated[
+        tuple[str, ...],
+        Shown("a label of the workspace; those of its leads' tags are added", "NAME", "--label"),
+    ] = ()
+    labels_file: Annotated[Path | None, Shown("more labels, one a line, in UTF-8", "FILE")] = None
+    workspaces: Annotated[
+        tuple[str, ...],
+        Shown("a workspace; the first has the leads, others are empty", "NAME", "--workspace"),
+    ] = ("Sandbox",)
+    subsequences: Annotated[
+        tuple[str, ...],
+        Shown("this label moves a lead into subsequence NAME", "LABEL=NAME", "--subsequence"),
+    ] = ()
+    skip_in_progress: Annotated[
+        bool, Shown("a lead that is in one subsequence is not switched to another")
+    ] = False
+    moved_status: Annotated[
+        str | None, Shown("the status of a lead that was moved into a subsequence", "STATUS")
+    ] = None
+    rate_limit: Annotated[
+        str | None,
+        Shown("for each key: fixed:100/10s, sliding:60/min or bucket:10/s,burst=20", "SPEC"),
+    ] = None
+    headers: Annotated[
+        str,
+        Shown(
+            "how the limit is told: none, or some of ietf, ratelimit, x-delta, x-unix, "
+            "retry-after, retry-after-date, with commas between them",
+            "LIST",
+        ),
+    ] = "ietf,retry-after"
+    faults: Annotated[
+        tuple[str, ...],
+        Shown("what goes wrong, as status=503,every=10; see below", "SPEC", "--fault"),
+    ] = ()
+    random_seed: Annotated[int, Shown("seed of faults that hit a share of requests", "N")] = 0
+    error_body: Annotated[
+        str, Shown("shape of an error's body: text, object, message or html", "SHAPE")
+    ] = "text"
+    enrollment: Annotated[
+        str, Shown("where an answer tells that a lead was moved: data or top", "WHERE")
+    ] = "data"
+    next_cursor: Annotated[
+        str,
+        Shown("where a page names the next: pagination, top, meta, has-more or none", "WHERE"),
+    ] = "pagination"
+    max_page: Annotated[int, Shown("largest limit of a page", "N")] = 100
+    max_action: Annotated[int, Shown("longest list of leads in a bulk action", "N")] = 1000
+    id_pattern: Annotated[str, Shown("what an id looks like", "REGEX")] = "[0-9a-f]{24}"
+    log: Annotated[Path | None, Shown("append a JSON line for each request here", "FILE")] = None
+    ready_file: Annotated[
+        Path | None,
+        Shown("written once it listens: address, keys and process id, as JSON", "FILE"),
+    ] = None
+    exit_with_stdin: Annotated[
+        bool, Shown("end when standard input ends, as it does with the parent process")
+    ] = False
+
+    @classmethod
+    def from_argv(cls, argv: Sequence[str], *, prog: str, epilog: str = "") -> "Options":
+        """The options that a command line gives; argparse ends the process on a wrong one.
+
+        prog, epilog: the command's name in its help, and what the help ends with.
+        """
+        parser = argparse.ArgumentParser(
+            prog=prog,
+            description="SendKit's API, faked on this machine.",
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        for option in _options():
+            option.add_to(parser)
+        given: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in vars(parser.parse_args(argv)).items()
+        }
+        return cls(**given)
+
+    def to_argv(self) -> list[str]:
+        """The command line that gives these options; what is as by default is left out."""
+        return [
+            word
+            for option in _options()
+            if getattr(self, option.name) != option.default
+            for word in option.spell(getattr(self, option.name))
+        ]
+
+
+_PARSERS: Mapping[object, type] = {int: int, Path | None: Path}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Option:
+    """A field of Options as it stands on a command line."""
+
+    name: str
+    kind: object
+    default: object
+    shown: Shown
+
+    @property
+    def flag(self) -> str:
+        return self.shown.flag or "--" + self.name.replace("_", "-")
+
+    def add_to(self, parser: argparse.ArgumentParser) -> None:
+        """Let a parser know it. One that is not given is left to the field's default."""
+        settings: dict[str, Any] = {
+            "dest": self.name,
+            "default": argparse.SUPPRESS,
+            "help": self.shown.text.replace("%", "%%"),
+        }
+        if self.kind is bool:
+            parser.add_argument(self.flag, action="store_true", **settings)
+            return
+        parser.add_argument(
+            self.flag,
+            action="append" if self.kind == tuple[str, ...] else "store",
+            type=_PARSERS.get(self.kind, str),
+            metavar=self.shown.metavar,
+            **settings,
+        )
+
+    def spell(self, value: object) -> list[str]:
+        """The words that give it this value."""
+        if value is True:
+            return [self.flag]
+        values = value if isinstance(value, tuple) else (value,)
+        return [f"{self.flag}={one}" for one in values]
+
+
+def _options() -> Iterator[_Option]:
+    hints = get_type_hints(Options, include_extras=True)
+    for field in fields(Options):
+        kind, shown = get_args(hints[field.name])
+        yield _Option(name=field.name, kind=kind, default=field.default, shown=shown)
