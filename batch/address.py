@@ -1,0 +1,62 @@
+"""Where requests may go: the rule for the base address. Pure; no name is looked up."""
+
+import re
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from batch.errors import SettingsError
+
+_HOST = re.compile(r"(?=.{1,253}$)[\w-]{1,63}(\.[\w-]{1,63})*\.?", re.ASCII)
+_PATH = re.compile(r"(/[\w~-][\w.~-]*)*/?", re.ASCII)  # no `..`, `//` or `%`: httpx rewrites them
+_EXAMPLE = "an address such as https://api.sendkit.ai"
+
+
+def check_base_url(url: str) -> str:
+    """The base address without a trailing slash, once it is known to be safe to send a key to.
+
+    Safe is https, or http to this machine; no user name, query or fragment.
+    Raises SettingsError, which never repeats what may be a secret.
+    """
+    if "@" in url:
+        raise SettingsError(
+            "base_url: found a user name or password before an @; expected none. "
+            "The key belongs in SENDKIT_API_KEY."
+        )
+    if "?" in url or "#" in url:
+        raise SettingsError(f"base_url: found a query or a fragment; expected {_EXAMPLE}.")
+    host = _read_host(url)
+    scheme = url.partition(":")[0].lower()
+    if scheme != "https" and not (scheme == "http" and is_loopback(host)):
+        raise SettingsError(
+            f'base_url: found "{url}"; expected https, since the key travels with every request '
+            "(http only to this machine: localhost, 127.0.0.1, [::1])."
+        )
+    return url.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the host is this machine, judged by its name alone."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _read_host(url: str) -> str:
+    """The host of a plain URL; raises SettingsError for one that two parsers could read apart."""
+    problem = SettingsError(f"base_url: found {url!r}; expected {_EXAMPLE}.")
+    if not re.fullmatch(r"[!-~]+", url) or "\\" in url:  # urlsplit drops line breaks in silence
+        raise problem
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+        plain = _is_ipv6(host) if "[" in parts.netloc else bool(_HOST.fullmatch(host))
+    except ValueError:  # a port that is no number, a bracket too many
+        raise problem from None
+    if not plain or port == 0 or not _PATH.fullmatch(parts.path):
+        raise problem
+    return host
+
+
+def _is_ipv6(host: str) -> bool:
+    return "%" not in host and ip_address(host).version == 6

@@ -1,0 +1,193 @@
+"""Reads one HTTP response into an Answer. Pure: it never sends, waits or looks at a clock."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from batch.excerpt import MAX_LENGTH, one_line, read_error, read_object, read_text, shown
+from batch.headers import retry_after_s
+from batch.model import Answer, Change, Reason
+
+MAX_BODY_BYTES = 64 * 1024  # a confirmation has some 300 bytes; more is not read
+
+_MOVES = frozenset({"enrolled", "switched", "exited"})  # skippedInProgress left the lead in place
+_REASONS = {
+    400: Reason.BAD_REQUEST,
+    403: Reason.FORBIDDEN,
+    404: Reason.NOT_FOUND,
+    408: Reason.SERVER_ERROR,
+    410: Reason.NOT_FOUND,
+    422: Reason.BAD_REQUEST,
+    425: Reason.SERVER_ERROR,
+    429: Reason.RATE_LIMITED,
+}
+_HINTS = {
+    401: "check SENDKIT_API_KEY, or the file that api_key_file names",
+    403: "does the key belong to the workspace of this campaign?",
+    404: "is campaignLeadId perhaps the lead's own id?",
+}
+
+
+def read_answer(
+    change: Change,
+    *,
+    http_status: int,
+    headers: Mapping[str, str],
+    body: bytes | None,
+    elapsed_ms: int,
+    sent_at_ms: int,
+    now: datetime,
+) -> Answer:
+    """What the server's response makes of the change.
+
+    headers: names in lower case, or a mapping that ignores case.
+    body: None when it is longer than MAX_BODY_BYTES.
+    now: aware UTC time of the response's arrival; used only for a Retry-After date.
+    """
+    if HTTPStatus.OK <= http_status < HTTPStatus.MULTIPLE_CHOICES:
+        answer = _read_confirmation(change, body)
+    else:
+        reason, message = read_refusal(http_status=http_status, headers=headers, body=body)
+        answer = Answer(reason=reason, message=_with_hint(message, _HINTS.get(http_status, "")))
+    return replace(
+        answer,
+        http_status=http_status,
+        elapsed_ms=elapsed_ms,
+        sent_at_ms=sent_at_ms,
+        retry_after_s=retry_after_s(headers, now=now),
+    )
+
+
+def read_refusal(
+    *, http_status: int, headers: Mapping[str, str], body: bytes | None
+) -> tuple[Reason, str]:
+    """The reason and the message of a response that is no 2xx, to whatever request."""
+    if HTTPStatus.MULTIPLE_CHOICES <= http_status < HTTPStatus.BAD_REQUEST:
+        return Reason.REDIRECTED, _read_redirect(headers.get("location", ""))
+    other = Reason.SERVER_ERROR if http_status >= HTTPStatus.INTERNAL_SERVER_ERROR else None
+    reason = _REASONS.get(http_status, other or Reason.REJECTED)
+    return reason, _read_error_text(body) or _phrase(http_status)
+
+
+def _read_confirmation(change: Change, body: bytes | None) -> Answer:
+    if body is None:
+        kib = MAX_BODY_BYTES // 1024
+        message = f"the answer is longer than {kib} KiB; expected a JSON object"
+        return Answer(reason=Reason.OVERSIZED_ANSWER, message=message)
+    if not body.strip():
+        message = "the answer has no body; expected a JSON object"
+        return Answer(reason=Reason.EMPTY_ANSWER, message=message)
+    document = read_object(body)
+    if document is None:
+        message = one_line(f"expected a JSON object, found: {read_text(body)}")
+        return Answer(reason=Reason.NOT_JSON, message=message)
+    return _judge(change, document)
+
+
+def _judge(change: Change, document: dict[str, object]) -> Answer:
+    """The success rule, for a 2xx that is a JSON object."""
+    data = _object_at(document, "data")
+    move, subsequence = _read_enrollment(data, document)
+    answer = Answer(
+        reason=Reason.APPLIED,
+        server_status=_read_word(data, "status"),
+        server_ai_tag="null" if data.get("aiTag", "") is None else _read_word(data, "aiTag"),
+        subsequence=subsequence,
+    )
+    if "success" in document and document["success"] is not True:
+        found = f"success is {shown(document['success'])}; expected true"
+        message = one_line(read_error(document) or found)
+        return replace(answer, reason=Reason.SUCCESS_FALSE, message=message)
+    if "success" not in document and not isinstance(document.get("data"), dict):
+        message = "the answer has neither success nor an object data; expected success true"
+        return replace(answer, reason=Reason.EMPTY_ANSWER, message=message)
+    differences = _find_differences(change, data)
+    moved_status = differences.pop("status", "") if move in _MOVES else ""
+    if differences:
+        message = one_line("; ".join(differences.values()))
+        return replace(answer, reason=Reason.NOT_APPLIED, message=message)
+    if moved_status:
+        message = one_line(f"the lead was moved ({subsequence}), so {moved_status}")
+        return replace(answer, message=message)
+    return answer
+
+
+def _find_differences(change: Change, data: dict[str, object]) -> dict[str, str]:
+    """Where the answer disagrees with what was asked, by field; a field it leaves out agrees."""
+    asked: dict[str, str | None] = {
+        "_id": change.campaign_lead_id,
+        "campaignId": change.campaign_id,
+    }
+    if change.status is not None:
+        asked["status"] = change.status
+    if change.ai_tag is not None or change.clear_tag:
+        asked["aiTag"] = change.ai_tag
+    return {
+        name: f"{name} is {shown(data[name])}, not {shown(expected)}"
+        for name, expected in asked.items()
+        if name in data and not _agrees(name, data[name], expected)
+    }
+
+
+def _agrees(name: str, found: object, expected: str | None) -> bool:
+    if isinstance(found, str) and expected is not None and name != "status":
+        return found.casefold() == expected.casefold()
+    return found == expected
+
+
+def _read_enrollment(
+    data: dict[str, object], document: dict[str, object]
+) -> tuple[str, str | None]:
+    """The subsequence's action and how it reads in results; the API leaves open where it stands."""
+    enrollment = _object_at(data, "subsequenceEnrollment")
+    enrollment = enrollment or _object_at(document, "subsequenceEnrollment")
+    action = _read_word(enrollment, "action")
+    if action is None:
+        return "", None
+    name = _read_word(enrollment, "subsequenceName")
+    return action, f"{action}: {name}" if name else action
+
+
+def _read_error_text(body: bytes | None) -> str:
+    """What an error's body says, as one line; empty if it says nothing."""
+    if body is None:
+        return f"the answer is longer than {MAX_BODY_BYTES // 1024} KiB"
+    document = read_object(body)
+    text = read_error(document) if document else ""
+    return one_line(text or read_text(body))
+
+
+def _read_redirect(location: str) -> str:
+    """Names the host alone: a path or query may carry what is not ours to repeat."""
+    try:
+        host = urlsplit(location).hostname
+    except ValueError:
+        host = None
+    target = f" to {host}" if host else ""
+    return one_line(f"redirected{target}; redirects are not followed, so check base_url")
+
+
+def _object_at(parent: dict[str, object], name: str) -> dict[str, object]:
+    value = parent.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _read_word(parent: dict[str, object], name: str) -> str | None:
+    value = parent.get(name)
+    return one_line(value) if isinstance(value, str) else None
+
+
+def _phrase(http_status: int) -> str:
+    try:
+        return HTTPStatus(http_status).phrase
+    except ValueError:
+        return f"HTTP {http_status}"
+
+
+def _with_hint(message: str, hint: str) -> str:
+    if not hint:
+        return message
+    room = MAX_LENGTH - len(hint) - 2
+    return f"{one_line(message, limit=room).rstrip('.')}; {hint}"

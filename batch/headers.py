@@ -1,0 +1,36 @@
+"""What a response's headers ask of the client. Pure: the clock comes in as an argument."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")  # RFC 9110 has whole seconds; some servers add a part
+
+
+def retry_after_s(headers: Mapping[str, str], *, now: datetime) -> float | None:
+    """Seconds the server asks us to wait, or None if it does not say.
+
+    headers: names in lower case, or a mapping that ignores case.
+    now: aware UTC time. A date is measured from the answer's own `Date` where it has one, so that
+    a clock of ours that runs ahead can't shorten the wait.
+    A date in the past gives 0; an unreadable value gives None. Raises nothing.
+    Source: RFC 9110 section 10.2.3.
+    """
+    value = headers.get("retry-after", "").strip()
+    if _SECONDS.fullmatch(value):
+        return float(value)
+    until = _read_http_date(value)
+    if until is None:
+        return None
+    since = _read_http_date(headers.get("date", "")) or now
+    return max(0.0, (until - since).total_seconds())
+
+
+def _read_http_date(value: str) -> datetime | None:
+    """The moment that an HTTP date names (any of the three forms), or None."""
+    try:
+        moment = parsedate_to_datetime(value)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None

@@ -1,0 +1,38 @@
+"""A change as the API takes it: the path and the body of its PATCH. Pure."""
+
+import json
+import re
+from urllib.parse import quote
+
+from batch.model import Change
+
+_ID = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def lead_path(change: Change) -> str:
+    """The path of the change's campaign lead, percent-encoded.
+
+    Raises ValueError for an id with any character that could lead to another address; the rules
+    refuse such ids long before, but httpx itself would rewrite `..` and the like.
+    """
+    for name, value in (
+        ("campaignId", change.campaign_id),
+        ("campaignLeadId", change.campaign_lead_id),
+    ):
+        if not _ID.fullmatch(value):
+            raise ValueError(f"{name}: found {value!r}; expected letters, digits, - and _ only")
+    campaign, lead = quote(change.campaign_id, safe=""), quote(change.campaign_lead_id, safe="")
+    return f"/v1/campaigns/{campaign}/leads/{lead}"
+
+
+def change_body(change: Change) -> bytes:
+    """The change as compact JSON, all ASCII: the fields to set, null for a tag to clear.
+
+    A field that is absent is left alone by the server.
+    """
+    fields: dict[str, str | None] = {}
+    if change.status is not None:
+        fields["status"] = change.status
+    if change.ai_tag is not None or change.clear_tag:
+        fields["aiTag"] = change.ai_tag
+    return json.dumps(fields, separators=(",", ":")).encode("ascii")

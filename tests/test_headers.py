@@ -1,0 +1,48 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from batch.headers import retry_after_s
+
+NOW = datetime(2026, 11, 24, 20, 19, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("0", 0.0),
+        ("120", 120.0),
+        (" 120 ", 120.0),
+        ("1.5", 1.5),
+        ("99999999999", 99999999999.0),
+        ("-5", None),
+        ("soon", None),
+        ("", None),
+        ("١٢", None),  # digits, but none that HTTP knows
+        ("1e3", None),
+        ("Tue, 24 Nov 2026 20:20:30 GMT", 90.0),
+        ("Tuesday, 24-Nov-26 20:20:30 GMT", 90.0),
+        ("Tue Nov 24 20:20:30 2026", 90.0),
+        ("Tue, 24 Nov 2026 20:18:00 GMT", 0.0),
+        ("Tue, 24 Nov 99999 20:18:00 GMT", None),
+    ],
+)
+def test_retry_after_is_whole_seconds_or_an_http_date(value: str, seconds: float | None) -> None:
+    assert retry_after_s({"retry-after": value}, now=NOW) == seconds
+
+
+def test_retry_after_is_not_shortened_by_a_clock_of_ours_that_runs_ahead() -> None:
+    headers = {
+        "retry-after": "Tue, 24 Nov 2026 20:20:30 GMT",
+        "date": "Tue, 24 Nov 2026 20:19:30 GMT",
+    }
+    assert retry_after_s(headers, now=NOW + timedelta(hours=1)) == 60.0
+
+
+@settings(deadline=None, max_examples=200)
+@given(value=st.text(), date=st.text())
+def test_retry_after_raises_nothing_and_is_never_negative(value: str, date: str) -> None:
+    seconds = retry_after_s({"retry-after": value, "date": date}, now=NOW)
+    assert seconds is None or seconds >= 0
