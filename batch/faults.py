@@ -1,0 +1,47 @@
+"""Words for a network fault, found in the exception that the operating system or TLS raised."""
+
+import os
+import ssl
+
+_DEEPEST = 20  # causes are followed no further; a chain that is longer than this is a loop
+
+
+def cause_of(fault: BaseException) -> str:
+    """The innermost cause in a few words, as "Connection refused"; never an empty text.
+
+    HTTP libraries wrap the operating system's error several times, often without its text.
+    """
+    text = ""
+    cause: BaseException | None = fault
+    for _ in range(_DEEPEST):
+        if cause is None:
+            break
+        text = _words_for(cause) or text
+        cause = _next_cause(cause)
+    return text or type(fault).__name__
+
+
+def _next_cause(fault: BaseException) -> BaseException | None:
+    if isinstance(fault, BaseExceptionGroup):  # one for each address that was tried
+        return fault.exceptions[0]
+    return fault.__cause__ or fault.__context__  # httpcore raises `from None` on its way out
+
+
+def _words_for(fault: BaseException) -> str:
+    if isinstance(fault, BaseExceptionGroup):
+        return ""
+    if isinstance(fault, ssl.SSLCertVerificationError):
+        return f"the server's certificate is not trusted ({_why(fault, 'verify_message')})"
+    if isinstance(fault, ssl.SSLError):
+        return f"TLS failed ({_why(fault, 'reason')})"
+    if isinstance(fault, OSError) and fault.errno and fault.errno > 0:
+        return os.strerror(fault.errno)
+    if isinstance(fault, OSError) and fault.strerror:  # a name that can't be looked up
+        return fault.strerror
+    return str(fault)
+
+
+def _why(fault: ssl.SSLError, name: str) -> str:
+    """OpenSSL's errors carry such an attribute; those that were raised in Python lack it."""
+    words = getattr(fault, name, None) or " ".join(map(str, fault.args[-1:]))
+    return str(words).rstrip(".")

@@ -1,0 +1,215 @@
+"""SendKit's API: one change to one answer, and the two lists that are read before a run.
+
+Owns the key, which leaves it for the base address and nowhere else. It never tries a change twice.
+"""
+
+import re
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from types import TracebackType
+from typing import Self, TypeVar
+
+import anyio
+import httpx
+from pydantic import SecretStr
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
+
+from batch import __version__
+from batch.address import check_base_url
+from batch.answer import MAX_BODY_BYTES, read_answer, read_refusal
+from batch.errors import BatchError, SettingsError, UsageError
+from batch.exchange import Exchange, Fault, Reply, Timeouts
+from batch.headers import retry_after_s
+from batch.listings import Workspace, parse_labels, parse_workspaces
+from batch.model import Answer, Change, Reason
+from batch.wire import change_body, lead_path
+
+__all__ = ["Access", "KeyRefusedError", "ReadFailedError", "SendKit", "Timeouts", "Workspace"]
+
+MAX_LIST_BYTES = 4 * 1024 * 1024
+READ_TRIES = 3
+MAX_READ_WAIT_S = 30.0  # a longer Retry-After is not worth waiting for before anything was sent
+READ_BACKOFF_S = 0.5  # doubled at each try
+
+_HEADER_VALUE = re.compile(r"[!-~]+")
+_SHORTEST_SECRET = 12  # characters; replacing a shorter key would tear up ordinary words
+_TRY_AGAIN = frozenset({Reason.RATE_LIMITED, Reason.SERVER_ERROR})
+
+_Listed = TypeVar("_Listed")
+
+
+class KeyRefusedError(UsageError):
+    """The server does not know the key (401)."""
+
+
+class ReadFailedError(BatchError):
+    """A list could not be read; the job may go on without it."""
+
+
+class _TryAgainError(ReadFailedError):
+    """A failure that may pass. wait_s: what the server asked for, else 0."""
+
+    def __init__(self, message: str, *, wait_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """Where the API is and who asks. workspace_id: with platform keys only, else None."""
+
+    base_url: str
+    api_key: SecretStr
+    workspace_id: str | None = None
+
+
+class SendKit:
+    """The API, for one `async with`. One instance serves every worker."""
+
+    def __init__(
+        self,
+        access: Access,
+        *,
+        timeouts: Timeouts,
+        transport: httpx.AsyncBaseTransport,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+    ) -> None:
+        """Raises SettingsError for an address, key or workspace id that must not be sent."""
+        self._base_url = check_base_url(access.base_url)
+        self._key = _check_header("The API key", access.api_key.get_secret_value())
+        self._headers = {
+            "User-Agent": f"sendkit-batch/{__version__}",
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",  # a body's limit is for what it unpacks to
+            "X-Api-Key": self._key,
+        }
+        self._scoped_headers = dict(self._headers)
+        if access.workspace_id is not None:
+            workspace_id = _check_header("The workspace id", access.workspace_id)
+            self._scoped_headers["X-Workspace-Id"] = workspace_id
+        self._change_headers = {**self._scoped_headers, "Content-Type": "application/json"}
+        self._exchange = Exchange(self._base_url, timeouts=timeouts, transport=transport)
+        self._sleep = sleep
+
+    async def __aenter__(self) -> Self:
+        await self._exchange.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._exchange.__aexit__(kind, error, traceback)
+
+    async def send_change(self, change: Change) -> Answer:
+        """One attempt at the change; an HTTP error or a network fault is an answer too.
+
+        Raises ValueError, before anything is sent, for an id that could lead to another address.
+        """
+        path, body = lead_path(change), change_body(change)
+        sent_at_ms = time.time_ns() // 1_000_000
+        started_s = time.monotonic()
+        reply = await self._exchange.send(
+            "PATCH", path, headers=self._change_headers, body=body, max_bytes=MAX_BODY_BYTES
+        )
+        elapsed_ms = round((time.monotonic() - started_s) * 1000)
+        if isinstance(reply, Fault):
+            return Answer(
+                reason=reply.reason,
+                message=reply.message,
+                elapsed_ms=elapsed_ms,
+                sent_at_ms=sent_at_ms,
+            )
+        return read_answer(
+            change,
+            http_status=reply.http_status,
+            headers=reply.headers,
+            body=self._without_key(reply.body),
+            elapsed_ms=elapsed_ms,
+            sent_at_ms=sent_at_ms,
+            now=datetime.now(UTC),
+        )
+
+    async def read_workspaces(self) -> tuple[Workspace, ...]:
+        """The workspaces that the key can see: its own, or all of a platform key's.
+
+        Raises KeyRefusedError on 401, ReadFailedError for all else.
+        """
+        # Not scoped to the workspace: a wrong id shall be missed in the list, not spoil it.
+        return await self._read_list("/v1/workspaces", parse_workspaces, headers=self._headers)
+
+    async def read_labels(self) -> tuple[str, ...]:
+        """The names of the workspace's labels. Raises as `read_workspaces` does."""
+        return await self._read_list("/v1/tags", parse_labels, headers=self._scoped_headers)
+
+    async def _read_list(
+        self, path: str, parse: Callable[[bytes], _Listed], *, headers: dict[str, str]
+    ) -> _Listed:
+        retrying = AsyncRetrying(
+            stop=stop_after_attempt(READ_TRIES),
+            wait=_wait_s,
+            retry=retry_if_exception_type(_TryAgainError),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        body: bytes = await retrying(self._read_body, path, headers)
+        try:
+            return parse(body)
+        except ValueError as error:
+            raise ReadFailedError(f"GET {path}: expected a list, found {error}.") from error
+
+    async def _read_body(self, path: str, headers: dict[str, str]) -> bytes:
+        reply = await self._exchange.send("GET", path, headers=headers, max_bytes=MAX_LIST_BYTES)
+        if isinstance(reply, Fault):
+            raise _TryAgainError(f"GET {path}: {reply.message}.")
+        if not HTTPStatus.OK <= reply.http_status < HTTPStatus.MULTIPLE_CHOICES:
+            raise self._refusal(path, reply)
+        if reply.body is None:
+            limit = MAX_LIST_BYTES // 1024**2
+            raise ReadFailedError(f"GET {path}: the answer is longer than {limit} MiB.")
+        return reply.body
+
+    def _refusal(self, path: str, reply: Reply) -> BatchError:
+        reason, said = read_refusal(
+            http_status=reply.http_status,
+            headers=reply.headers,
+            body=self._without_key(reply.body),
+        )
+        if reply.http_status == HTTPStatus.UNAUTHORIZED:
+            return KeyRefusedError(
+                f"{self._base_url} refused the API key (401: {said}). "
+                "Check SENDKIT_API_KEY, or the file that api_key_file names."
+            )
+        wait_s = retry_after_s(reply.headers, now=datetime.now(UTC)) or 0.0
+        message = f"GET {path}: answered {reply.http_status} ({said})."
+        if reason in _TRY_AGAIN and wait_s <= MAX_READ_WAIT_S:
+            return _TryAgainError(message, wait_s=wait_s)
+        return ReadFailedError(message)
+
+    def _without_key(self, body: bytes | None) -> bytes | None:
+        """A server may repeat the key in its answer; nothing that reads a body gets to see it."""
+        if body is None or len(self._key) < _SHORTEST_SECRET:
+            return body
+        return body.replace(self._key.encode("ascii"), b"[key]")
+
+
+def _check_header(name: str, value: str) -> str:
+    """The value, once it fits a header; the error of a library would repeat it in full."""
+    if not _HEADER_VALUE.fullmatch(value):
+        raise SettingsError(
+            f"{name} (not shown): found a space, a control character or a letter outside ASCII, "
+            "or nothing at all; expected one word."
+        )
+    return value
+
+
+def _wait_s(state: RetryCallState) -> float:
+    failure = state.outcome and state.outcome.exception()
+    asked_s = failure.wait_s if isinstance(failure, _TryAgainError) else 0.0
+    backoff_s: float = READ_BACKOFF_S * 2 ** (state.attempt_number - 1)
+    return max(asked_s, backoff_s)

@@ -1,0 +1,510 @@
+import gzip
+import json
+import logging
+import zlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+
+import anyio
+import httpx
+import pytest
+import respx
+from pydantic import SecretStr
+
+from batch import __version__
+from batch.answer import MAX_BODY_BYTES
+from batch.errors import SettingsError
+from batch.exchange import Exchange
+from batch.model import Change, Reason, Status
+from batch.sendkit import (
+    MAX_LIST_BYTES,
+    Access,
+    KeyRefusedError,
+    ReadFailedError,
+    SendKit,
+    Timeouts,
+    Workspace,
+)
+
+pytestmark = pytest.mark.anyio
+
+BASE = "https://api.sendkit.test"
+KEY = "sk_0123456789abcdefghij"
+LEAD_URL = f"{BASE}/v1/campaigns/65a0/leads/65b0"
+CHANGE = Change(
+    lines=(2,),
+    campaign_id="65a0",
+    campaign_lead_id="65b0",
+    status=Status.PAUSED,
+    ai_tag="Interested",
+)
+TIMEOUTS = Timeouts(connect_s=1, write_s=2, read_s=3, attempt_s=5)
+CONFIRMED = {"success": True, "data": {"_id": "65b0", "status": "paused", "aiTag": "Interested"}}
+
+Handle = Callable[[httpx.Request], httpx.Response]
+
+
+class Naps:
+    """A sleep that only keeps how long it was asked to."""
+
+    def __init__(self) -> None:
+        self.taken_s: list[float] = []
+
+    async def __call__(self, seconds: float) -> None:
+        self.taken_s.append(seconds)
+
+
+def api_over(
+    transport: httpx.AsyncBaseTransport | Handle,
+    *,
+    base_url: str = BASE,
+    key: str = KEY,
+    workspace_id: str | None = None,
+    timeouts: Timeouts = TIMEOUTS,
+    naps: Naps | None = None,
+) -> SendKit:
+    if not isinstance(transport, httpx.AsyncBaseTransport):
+        transport = httpx.MockTransport(transport)
+    access = Access(base_url=base_url, api_key=SecretStr(key), workspace_id=workspace_id)
+    return SendKit(access, timeouts=timeouts, transport=transport, sleep=naps or Naps())
+
+
+def raising(error: Exception) -> Handle:
+    def handle(_: httpx.Request) -> httpx.Response:
+        raise error
+
+    return handle
+
+
+def answering(response: httpx.Response) -> Handle:
+    return lambda _: response
+
+
+class Chunks(httpx.AsyncByteStream):
+    """A body that comes in pieces and counts them; it may break off."""
+
+    def __init__(self, *chunks: bytes, error: Exception | None = None) -> None:
+        self.chunks, self.error = chunks, error
+        self.read, self.closed = 0, False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for chunk in self.chunks:
+            self.read += 1
+            yield chunk
+        if self.error:
+            raise self.error
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+@respx.mock(using="httpx")
+async def test_a_change_is_one_patch_with_the_key_and_a_compact_body(
+    respx_mock: respx.MockRouter,
+) -> None:
+    route = respx_mock.patch(LEAD_URL).respond(json=CONFIRMED)
+    async with api_over(httpx.AsyncHTTPTransport()) as api:
+        answer = await api.send_change(CHANGE)
+    assert answer.reason is Reason.APPLIED
+    assert (answer.http_status, answer.server_ai_tag) == (200, "Interested")
+    request = route.calls.last.request
+    assert request.content == b'{"status":"paused","aiTag":"Interested"}'
+    assert dict(request.headers) == {
+        "host": "api.sendkit.test",
+        "user-agent": f"sendkit-batch/{__version__}",
+        "accept": "application/json",
+        "accept-encoding": "identity",
+        "content-type": "application/json",
+        "content-length": "40",
+        "x-api-key": KEY,
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "body"),
+    [
+        (replace(CHANGE, ai_tag=None), {"status": "paused"}),
+        (replace(CHANGE, status=None), {"aiTag": "Interested"}),
+        (replace(CHANGE, status=None, ai_tag=None, clear_tag=True), {"aiTag": None}),
+        (replace(CHANGE, ai_tag="Déjà vu\ud800"), {"status": "paused", "aiTag": "Déjà vu\ud800"}),
+    ],
+)
+async def test_only_the_fields_to_change_are_sent(change: Change, body: object) -> None:
+    bodies = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        bodies.append(request.content)
+        return httpx.Response(200, json={"success": True})
+
+    async with api_over(handle) as api:
+        await api.send_change(change)
+    assert [json.loads(sent) for sent in bodies] == [body]
+
+
+async def test_the_workspace_id_goes_with_changes_and_labels_but_not_with_workspaces() -> None:
+    seen = {}
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        seen[request.method, request.url.path] = request.headers.get("x-workspace-id")
+        return httpx.Response(200, json={"success": True, "data": []})
+
+    async with api_over(handle, workspace_id="66c0") as api:
+        await api.send_change(CHANGE)
+        await api.read_labels()
+        await api.read_workspaces()
+    assert seen == {
+        ("PATCH", "/v1/campaigns/65a0/leads/65b0"): "66c0",
+        ("GET", "/v1/tags"): "66c0",
+        ("GET", "/v1/workspaces"): None,
+    }
+
+
+async def test_a_base_address_with_a_path_keeps_it() -> None:
+    urls = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        urls.append(str(request.url))
+        return httpx.Response(200, json={"success": True})
+
+    async with api_over(handle, base_url="https://gate.test:8443/sendkit/") as api:
+        await api.send_change(CHANGE)
+    assert urls == ["https://gate.test:8443/sendkit/v1/campaigns/65a0/leads/65b0"]
+
+
+@pytest.mark.parametrize(
+    "bad_id",
+    ["", "..", ".", "a/b", "a%2Fb", "a?b", "a#b", "a\\b", "a b", "a\n", "a\x00", "é", "٣"],
+)
+@pytest.mark.parametrize("field", ["campaign_id", "campaign_lead_id"])
+async def test_an_id_that_could_lead_elsewhere_never_leaves(field: str, bad_id: str) -> None:
+    calls: list[httpx.Request] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        calls.append(request)
+        return httpx.Response(200)
+
+    change = Change(**{**_fields(CHANGE), field: bad_id})  # type: ignore[arg-type]  # a mixed dict
+    name = "campaignId" if field == "campaign_id" else "campaignLeadId"
+    async with api_over(handle) as api:
+        with pytest.raises(ValueError, match=f"^{name}: found .* letters, digits, - and _ only$"):
+            await api.send_change(change)
+    assert calls == []
+
+
+def _fields(change: Change) -> dict[str, object]:
+    return {name: getattr(change, name) for name in Change.__slots__}
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "message"),
+    [
+        (
+            httpx.ConnectError("All connection attempts failed"),
+            Reason.NOT_CONNECTED,
+            "no connection: All connection attempts failed",
+        ),
+        (
+            httpx.ConnectTimeout(""),
+            Reason.NOT_CONNECTED,
+            "no connection in time (connect_timeout_s is 1)",
+        ),
+        (
+            httpx.PoolTimeout(""),
+            Reason.NOT_CONNECTED,
+            "no connection became free within 1 s",
+        ),
+        (
+            httpx.ProxyError("407 Proxy Authentication Required"),
+            Reason.NOT_CONNECTED,
+            "the proxy made no connection: 407 Proxy Authentication Required",
+        ),
+        (
+            httpx.UnsupportedProtocol("no ftp"),
+            Reason.NOT_CONNECTED,
+            "no connection: no ftp",
+        ),
+        (httpx.ReadTimeout(""), Reason.NO_ANSWER, "the server said nothing for 3 s"),
+        (httpx.WriteTimeout(""), Reason.NO_ANSWER, "the server took nothing in for 2 s"),
+        (httpx.ReadError(""), Reason.NO_ANSWER, "the connection broke: ReadError"),
+        (httpx.WriteError(""), Reason.NO_ANSWER, "the connection broke: WriteError"),
+        (httpx.CloseError(""), Reason.NO_ANSWER, "the connection broke: CloseError"),
+        (
+            httpx.RemoteProtocolError("illegal\r\nstatus line"),
+            Reason.NO_ANSWER,
+            "the connection broke: illegal status line",
+        ),
+        (OSError(5, "TLS broke"), Reason.NO_ANSWER, "the connection broke: Input/output error"),
+    ],
+)
+async def test_a_fault_is_not_connected_only_when_surely_nothing_left(
+    error: Exception, reason: Reason, message: str
+) -> None:
+    async with api_over(raising(error)) as api:
+        answer = await api.send_change(CHANGE)
+    assert (answer.reason, answer.message, answer.http_status) == (reason, message, None)
+
+
+async def test_an_answer_whose_body_breaks_off_is_no_answer() -> None:
+    body = Chunks(b'{"success"', error=httpx.ReadError(""))
+    async with api_over(lambda _: httpx.Response(200, stream=body)) as api:
+        answer = await api.send_change(CHANGE)
+    assert (answer.reason, answer.http_status) == (Reason.NO_ANSWER, None)
+    assert body.closed
+
+
+async def test_an_attempt_that_takes_too_long_as_a_whole_is_no_answer() -> None:
+    async def handle(_: httpx.Request) -> httpx.Response:
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    timeouts = replace(TIMEOUTS, attempt_s=0.05)
+    async with api_over(httpx.MockTransport(handle), timeouts=timeouts) as api:
+        answer = await api.send_change(CHANGE)
+    assert answer.reason is Reason.NO_ANSWER
+    assert answer.message == "no whole answer within 0.05 s"
+    assert 50 <= answer.elapsed_ms < 1000
+
+
+async def test_a_cancellation_passes_through() -> None:
+    async def handle(_: httpx.Request) -> httpx.Response:
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    answered = False
+    async with api_over(httpx.MockTransport(handle)) as api:
+        with anyio.move_on_after(0.05) as scope:
+            await api.send_change(CHANGE)
+            answered = True
+    assert scope.cancelled_caught
+    assert not answered
+
+
+async def test_a_body_of_the_limit_is_read_and_a_longer_one_is_left() -> None:
+    padded = json.dumps(CONFIRMED).encode().ljust(MAX_BODY_BYTES)
+    body = Chunks(padded, b" ", b" " * MAX_BODY_BYTES)
+    async with api_over(lambda _: httpx.Response(200, content=padded)) as api:
+        assert (await api.send_change(CHANGE)).reason is Reason.APPLIED
+    async with api_over(lambda _: httpx.Response(200, stream=body)) as api:
+        assert (await api.send_change(CHANGE)).reason is Reason.OVERSIZED_ANSWER
+    assert (body.read, body.closed) == (2, True)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "GZIP", "deflate"])
+async def test_a_packed_body_is_unpacked_but_no_further_than_the_limit(coding: str) -> None:
+    pack = zlib.compress if coding == "deflate" else gzip.compress
+    small = pack(json.dumps(CONFIRMED).encode())
+    bomb = pack(b" " * 50_000_000)
+    headers = {"Content-Encoding": coding}
+    for packed, reason in ((small, Reason.APPLIED), (bomb, Reason.OVERSIZED_ANSWER)):
+        body = Chunks(packed)
+        async with api_over(answering(httpx.Response(200, headers=headers, stream=body))) as api:
+            assert (await api.send_change(CHANGE)).reason is reason
+
+
+async def test_a_body_that_is_not_packed_as_its_header_says_is_read_as_it_came() -> None:
+    body = Chunks(json.dumps(CONFIRMED).encode())
+    response = httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=body)
+    async with api_over(lambda _: response) as api:
+        assert (await api.send_change(CHANGE)).reason is Reason.APPLIED
+
+
+@pytest.mark.parametrize("location", ["https://elsewhere.test/v1", "/v2", "https://[::1", "//:x"])
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_never_followed(status: int, location: str) -> None:
+    requests = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return httpx.Response(status, headers={"Location": location})
+
+    async with api_over(handle) as api:
+        answer = await api.send_change(CHANGE)
+    assert (answer.reason, answer.http_status) == (Reason.REDIRECTED, status)
+    assert len(requests) == 1
+    assert ("elsewhere.test" in answer.message) == ("elsewhere" in location)
+
+
+async def test_cookies_are_neither_kept_nor_sent() -> None:
+    cookies = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        cookies.append(request.headers.get("cookie"))
+        return httpx.Response(200, json=CONFIRMED, headers={"Set-Cookie": "a=1; Path=/"})
+
+    async with Exchange(BASE, timeouts=TIMEOUTS, transport=httpx.MockTransport(handle)) as exchange:
+        for _ in range(2):
+            await exchange.send("GET", "/v1/tags", headers={}, max_bytes=MAX_BODY_BYTES)
+        assert not exchange._client.cookies  # noqa: SLF001 nothing else shows what is kept
+    assert cookies == [None, None]
+
+
+@pytest.mark.parametrize("key", [KEY, "no-prefix-0123456789"])
+@pytest.mark.parametrize("status", [200, 400, 401, 500])
+async def test_the_key_is_never_repeated(
+    status: int, key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    text = f"{'x' * 190} {key}"
+    bodies: list[object] = [
+        {"success": False, "error": f"bad key {key}"},
+        {"success": False, "error": text},
+        {"success": True, "data": {"status": key, "aiTag": key}},
+        {"success": True, "data": {"subsequenceEnrollment": {"action": key}}},
+    ]
+    for body in bodies:
+        async with api_over(answering(httpx.Response(status, json=body)), key=key) as api:
+            answer = await api.send_change(CHANGE)
+            assert key[:12] not in repr(answer)
+            assert key not in repr(api)
+    assert key not in caplog.text
+
+
+async def test_a_short_key_does_not_tear_up_the_answer() -> None:
+    async with api_over(lambda _: httpx.Response(200, json=CONFIRMED), key="paused") as api:
+        assert (await api.send_change(CHANGE)).reason is Reason.APPLIED
+
+
+async def test_the_attempt_carries_its_start_and_length() -> None:
+    async def handle(_: httpx.Request) -> httpx.Response:
+        await anyio.sleep(0.03)
+        return httpx.Response(429, headers={"Retry-After": "7"})
+
+    async with api_over(httpx.MockTransport(handle)) as api:
+        answer = await api.send_change(CHANGE)
+    assert (answer.reason, answer.retry_after_s) == (Reason.RATE_LIMITED, 7.0)
+    assert 30 <= answer.elapsed_ms < 1000
+    assert answer.sent_at_ms > 1_700_000_000_000
+
+
+async def test_workspaces_are_read_by_id_and_name() -> None:
+    data = [
+        {"_id": "66c0", "name": "Acme\x1b", "plan": "pro"},
+        {"_id": "66c1", "name": ""},
+        {"_id": "66c2"},
+    ]
+    async with api_over(lambda _: httpx.Response(200, json={"success": True, "data": data})) as api:
+        assert await api.read_workspaces() == (
+            Workspace(id="66c0", name="Acme"),
+            Workspace(id="66c1", name="66c1"),
+            Workspace(id="66c2", name="66c2"),
+        )
+
+
+async def test_labels_are_read_exactly_as_they_are_spelled() -> None:
+    data = [{"name": " Interested ", "color": "#fff"}, {"name": "Déjà vu"}]
+    async with api_over(lambda _: httpx.Response(200, json={"data": data})) as api:
+        assert await api.read_labels() == (" Interested ", "Déjà vu")
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (b'{"success": false, "data": []}', "success: Input should be True"),
+        (b'{"success": true}', "data: Field required"),
+        (b'{"data": [{"title": "x"}]}', "data.0.name: Field required"),
+        (
+            b"<html>",
+            "the body: Invalid JSON: expected value at line 1 column 1",
+        ),
+    ],
+)
+async def test_a_list_of_another_shape_is_refused_and_not_read_again(
+    body: bytes, found: str
+) -> None:
+    naps = Naps()
+    async with api_over(lambda _: httpx.Response(200, content=body), naps=naps) as api:
+        with pytest.raises(ReadFailedError) as caught:
+            await api.read_labels()
+    assert str(caught.value) == f"GET /v1/tags: expected a list, found {found}."
+    assert naps.taken_s == []
+
+
+async def test_a_list_may_be_longer_than_an_answer_but_not_endless() -> None:
+    name = "x" * (2 * MAX_BODY_BYTES)
+    async with api_over(lambda _: httpx.Response(200, json={"data": [{"name": name}]})) as api:
+        assert await api.read_labels() == (name,)
+    endless = Chunks(*[b" " * MAX_LIST_BYTES] * 3)
+    async with api_over(lambda _: httpx.Response(200, stream=endless)) as api:
+        with pytest.raises(ReadFailedError, match=r"^GET /v1/tags: .* longer than 4 MiB\.$"):
+            await api.read_labels()
+    assert endless.read == 2
+
+
+async def test_a_refused_key_is_told_at_once_and_never_shown() -> None:
+    naps = Naps()
+    response = httpx.Response(401, json={"error": f"unknown key {KEY}"})
+    async with api_over(lambda _: response, naps=naps) as api:
+        with pytest.raises(KeyRefusedError) as caught:
+            await api.read_workspaces()
+    assert str(caught.value) == (
+        "https://api.sendkit.test refused the API key (401: unknown key [key]). "
+        "Check SENDKIT_API_KEY, or the file that api_key_file names."
+    )
+    assert naps.taken_s == []
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 302])
+async def test_a_refused_list_is_not_asked_for_again(status: int) -> None:
+    naps = Naps()
+    async with api_over(lambda _: httpx.Response(status, json={"error": "no"}), naps=naps) as api:
+        with pytest.raises(ReadFailedError, match=rf"^GET /v1/workspaces: answered {status} \("):
+            await api.read_workspaces()
+    assert naps.taken_s == []
+
+
+@pytest.mark.parametrize("failure", [408, 425, 429, 500, 503, "fault"])
+async def test_a_list_is_asked_for_three_times_when_the_failure_may_pass(
+    failure: int | str,
+) -> None:
+    naps, tries = Naps(), 0
+
+    def handle(_: httpx.Request) -> httpx.Response:
+        nonlocal tries
+        tries += 1
+        if isinstance(failure, int):
+            return httpx.Response(failure, json={"error": "later"})
+        raise httpx.ReadTimeout("")
+
+    async with api_over(handle, naps=naps) as api:
+        with pytest.raises(ReadFailedError) as caught:
+            await api.read_labels()
+    said = (
+        f"answered {failure} (later)" if failure != "fault" else "the server said nothing for 3 s"
+    )
+    assert str(caught.value) == f"GET /v1/tags: {said}."
+    assert (tries, naps.taken_s) == (3, [0.5, 1.0])
+
+
+async def test_a_list_that_comes_at_the_third_try_is_taken() -> None:
+    answers = iter(
+        [httpx.Response(500), httpx.Response(429), httpx.Response(200, json={"data": []})]
+    )
+    async with api_over(lambda _: next(answers)) as api:
+        assert await api.read_labels() == ()
+
+
+@pytest.mark.parametrize(("asked", "naps_s"), [("30", [30.0, 30.0]), ("0", [0.5, 1.0]), ("31", [])])
+async def test_a_wait_that_the_server_asks_for_is_kept_whole_or_not_begun(
+    asked: str, naps_s: list[float]
+) -> None:
+    naps = Naps()
+    response = httpx.Response(503, headers={"Retry-After": asked})
+    async with api_over(lambda _: response, naps=naps) as api:
+        with pytest.raises(ReadFailedError):
+            await api.read_labels()
+    assert naps.taken_s == naps_s
+
+
+@pytest.mark.parametrize("key", ["", "sk_abc def", "sk_abc\n", "sk_äbc", "sk_abc\x7f"])
+async def test_a_key_that_fits_no_header_is_refused_without_being_shown(key: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        api_over(lambda _: httpx.Response(200), key=key)
+    assert str(caught.value) == (
+        "The API key (not shown): found a space, a control character or a letter outside ASCII, "
+        "or nothing at all; expected one word."
+    )
+
+
+async def test_a_workspace_id_that_fits_no_header_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"^The workspace id"):
+        api_over(lambda _: httpx.Response(200), workspace_id="66c0\r\nX-Evil: 1")
