@@ -24,6 +24,13 @@ class Status(StrEnum):
     PAUSED = "paused"
 
 
+class OnConflict(StrEnum):
+    """What to do when rows of one lead ask for different values of one field."""
+
+    ERROR = "error"  # none of the lead's rows is sent
+    LAST_WINS = "last-wins"  # the last value of each field is sent
+
+
 class Result(StrEnum):
     """What became of a row, in one word; the four counts add up to the input's rows."""
 

@@ -40,11 +40,12 @@ class Limits:
 class Progress:
     """How far the job is, for people to look at.
 
-    tally: rows whose outcome is durable. retries: retries spent of the job's budget.
-    rate_per_s: attempts a second of late.
+    tally: rows whose outcome is durable. attempts: requests that left, or tried to.
+    retries: those spent of the job's budget. rate_per_s: attempts a second of late.
     """
 
     tally: Tally
+    attempts: int
     retries: int
     rate_per_s: float
     hold: Hold | None
@@ -79,6 +80,7 @@ class Runner:
         self._forbidden: deque[Outcome] = deque(maxlen=FORBIDDEN_STREAK - 1)
         self._departures: deque[float] = deque()
         self._tally = Tally()
+        self._attempts = 0
         self._retries = 0
         self._budget_spent = False
         self._stop: Stop | None = None
@@ -129,7 +131,8 @@ class Runner:
         span_s = max(1.0, now - self._departures[0]) if self._departures else RATE_WINDOW_S
         hold = self._pacer.current_hold(now)
         return Progress(
-            tally=self._tally.copy(),
+            tally=Tally(self._tally),
+            attempts=self._attempts,
             retries=self._retries,
             rate_per_s=len(self._departures) / span_s,
             hold=hold,
@@ -171,7 +174,7 @@ class Runner:
         await self._turn()
         if self._stop is not None:
             return _left_behind(tries, self._stop)
-        answer = await self._fly(change)
+        answer = await self._fly(change, tries)
         tries.add(answer)
         self._heed(answer)
         if self._stop is not None and _is_cause(answer, self._stop):
@@ -197,26 +200,25 @@ class Runner:
             if self._pacer.admits(slot):
                 return
 
-    async def _fly(self, change: Change) -> Answer:
+    async def _fly(self, change: Change, tries: Tries) -> Answer:
         """One attempt, cut off only when a stop has waited long enough for it."""
         started = anyio.current_time()
         self._departures.append(started)
+        self._attempts += 1
         answer = None
         with anyio.CancelScope() as flight:
             self._flights.add(flight)
             try:
                 answer = await self._send(change)
+            except BaseException:
+                # Nobody will hear the answer: what went out must not look as if it never had.
+                if not flight.cancel_called:
+                    tries.add(_cut_off(started))
+                    self._record(tries.outcome(change, Reason.IN_FLIGHT, "the run broke off"))
+                raise
             finally:
                 self._flights.discard(flight)
-        if answer is not None:
-            return answer
-        elapsed_ms = round((anyio.current_time() - started) * 1000)
-        return Answer(
-            reason=Reason.NO_ANSWER,
-            message="the run stopped before the answer came",
-            elapsed_ms=elapsed_ms,
-            sent_at_ms=round(time.time() * 1000) - elapsed_ms,
-        )
+        return answer or _cut_off(started)
 
     def _heed(self, answer: Answer) -> None:
         """Let the pacer and the stop rules know of an answer."""
@@ -309,6 +311,17 @@ def _resume_with(
         return known.pop() if known else await step()
 
     return next_step
+
+
+def _cut_off(started: float) -> Answer:
+    """What stands for the answer of a request that nobody waits for any longer."""
+    elapsed_ms = round((anyio.current_time() - started) * 1000)
+    return Answer(
+        reason=Reason.NO_ANSWER,
+        message="the run stopped before the answer came",
+        elapsed_ms=elapsed_ms,
+        sent_at_ms=round(time.time() * 1000) - elapsed_ms,
+    )
 
 
 def _is_cause(answer: Answer, stop: Stop) -> bool:

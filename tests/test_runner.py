@@ -91,7 +91,7 @@ class Job:
             if during:
                 self.commits.start_soon(during, self.runner)
             stop = await self.runner.run()
-        return stop
+        return stop  # noqa: RET504 - a task group may swallow exceptions, for all mypy knows
 
     def record(self, outcome: Outcome) -> None:
         self.outcomes.update(dict.fromkeys(outcome.lines, outcome))
@@ -352,6 +352,19 @@ async def test_an_error_in_the_changes_ends_the_job() -> None:
     with pytest.raises(BaseExceptionGroup) as caught:
         await job.run()
     assert caught.group_contains(OSError, match="the copy can't be read")
+
+
+async def test_when_the_job_breaks_off_requests_on_their_way_are_recorded_as_in_flight() -> None:
+    job = Job(Server(lambda *_: OK, latency_s=60.0), changes(10), workers=3)
+
+    async def break_off(_runner: Runner) -> None:
+        await anyio.sleep(1.0)
+        raise OSError("the disk is full")
+
+    with pytest.raises(BaseExceptionGroup):
+        await job.run(break_off)
+    assert job.reasons() == {Reason.IN_FLIGHT: 3}
+    assert job.outcomes[2].elapsed_ms == 1000
 
 
 async def test_progress_shows_the_hold_back_and_why() -> None:
