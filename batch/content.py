@@ -1,0 +1,153 @@
+"""What a file is by its content: gz and zst taken off, the format told, its suffix compared."""
+
+import gzip
+import zipfile
+import zlib
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path, PurePath
+
+import zstandard
+
+from batch.errors import InputError
+
+_CHUNK = 1 << 20
+# A bomb expands a thousandfold; a spreadsheet with ids in it, which are noise, seldom tenfold.
+MAX_EXPANSION = 200
+FREE_EXPANSION = 64 << 20  # bytes that any file may expand to
+
+_GZIP, _ZSTD, _ZIP, _OLE, _PARQUET = (
+    b"\x1f\x8b",
+    b"\x28\xb5\x2f\xfd",
+    b"PK\x03\x04",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+    b"PAR1",
+)
+
+
+class Format(StrEnum):
+    """The formats that are read, each as a message names it."""
+
+    TEXT = "CSV or other text"
+    XLSX = "an .xlsx workbook"
+    XLS = "an .xls workbook"
+    ODS = "an .ods spreadsheet"
+    PARQUET = "a Parquet file"
+
+
+_FORMAT_OF_SUFFIX = {
+    ".csv": Format.TEXT,
+    ".tsv": Format.TEXT,
+    ".tab": Format.TEXT,
+    ".txt": Format.TEXT,
+    ".xlsx": Format.XLSX,
+    ".xlsm": Format.XLSX,
+    ".xls": Format.XLS,
+    ".ods": Format.ODS,
+    ".parquet": Format.PARQUET,
+}
+_SUFFIX_OF_FORMAT = {
+    Format.TEXT: ".csv",
+    Format.XLSX: ".xlsx",
+    Format.XLS: ".xls",
+    Format.ODS: ".ods",
+    Format.PARQUET: ".parquet",
+}
+
+
+def unpacked(path: Path, *, scratch: Path, name: str) -> Path:
+    """The file itself, or its content in the scratch folder when it is gzip or Zstandard.
+
+    Raises InputError when it is damaged, or expands as no spreadsheet does.
+    """
+    with path.open("rb") as file:
+        start = file.read(4)
+    if not start.startswith((_GZIP, _ZSTD)):
+        return path
+    limit = FREE_EXPANSION + MAX_EXPANSION * path.stat().st_size
+    copy = scratch / "unpacked"
+    size = 0
+    try:
+        with copy.open("wb") as out:
+            for chunk in _expanded(path, gzipped=start.startswith(_GZIP)):
+                size += len(chunk)
+                if size > limit:
+                    raise InputError(_bomb(name))
+                out.write(chunk)
+    except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
+        raise InputError(
+            f"{name}: can't be unpacked, it is damaged or cut short ({error}). Fetch it again."
+        ) from error
+    return copy
+
+
+def _expanded(path: Path, *, gzipped: bool) -> Iterator[bytes]:
+    with path.open("rb") as packed:
+        stream = (
+            gzip.GzipFile(fileobj=packed)
+            if gzipped
+            else zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True)
+        )
+        while chunk := stream.read(_CHUNK):
+            yield chunk
+
+
+def _bomb(name: str) -> str:
+    return (
+        f"{name}: expands to more than {MAX_EXPANSION} times its size, as no spreadsheet does. "
+        "Unpack it yourself if you trust it."
+    )
+
+
+def format_of(path: Path, *, name: str) -> Format:
+    """The format by the file's content.
+
+    Raises InputError when it is none that is read, or when the suffix of name promises another.
+    """
+    found = _format_by_content(path, name=name)
+    plain = PurePath(name.lower().removesuffix(".gz").removesuffix(".zst"))
+    promised = _FORMAT_OF_SUFFIX.get(plain.suffix, found)
+    if promised is not found:
+        raise InputError(
+            f"{name}: its name ends in {plain.suffix}, but its content is {found}. "
+            f"Rename it to end in {_SUFFIX_OF_FORMAT[found]}, or save it again as {promised}."
+        )
+    return found
+
+
+def _format_by_content(path: Path, *, name: str) -> Format:
+    with path.open("rb") as file:
+        start = file.read(8)
+    if start.startswith(_ZIP):
+        return _zipped_format(path, name=name)
+    if start.startswith(_PARQUET):
+        return Format.PARQUET
+    if start == _OLE:
+        _refuse_protected(path, name=name)
+        return Format.XLS
+    return Format.TEXT
+
+
+def _zipped_format(path: Path, *, name: str) -> Format:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            parts = set(archive.namelist())
+    except (zipfile.BadZipFile, OSError) as error:
+        raise InputError(
+            f"{name}: can't be opened, it is damaged or cut short. Save or fetch it again."
+        ) from error
+    if "xl/workbook.bin" in parts:
+        raise InputError(f"{name}: is a binary workbook (.xlsb). Save it as .xlsx.")
+    if "[Content_Types].xml" in parts:
+        return Format.XLSX
+    if "content.xml" in parts:
+        return Format.ODS
+    raise InputError(f"{name}: is a zip archive. Unpack it and give the spreadsheet inside.")
+
+
+def _refuse_protected(path: Path, *, name: str) -> None:
+    """Excel wraps an .xlsx with a password in the container of the old .xls."""
+    with path.open("rb") as file:
+        protected = "EncryptedPackage".encode("utf-16-le") in file.read(_CHUNK)
+    if protected:
+        raise InputError(f"{name}: is protected by a password. Save it without one.")

@@ -1,0 +1,125 @@
+"""What a text file's bytes mean: its encoding found, proved over the whole file, brought to UTF-8.
+
+Never guesses in silence: a fallback is announced, an unmarked UTF-16 file refused.
+"""
+
+import codecs
+from collections.abc import Iterator
+from pathlib import Path
+
+from batch.errors import InputError
+
+_CHUNK = 1 << 20
+_SAMPLE = 4096  # bytes that tell unmarked UTF-16: its ASCII letters are every other byte NUL
+_FALLBACK = "cp1252"
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
+def utf8_file(
+    path: Path, encoding: str | None, *, scratch: Path, name: str
+) -> tuple[Path, tuple[str, ...]]:
+    """A file with the same text in UTF-8, and what the user should be told about it.
+
+    encoding: what the user says it is; None to find out.
+    scratch: a folder for the copy, which is made only when the file is not UTF-8.
+    The file may begin with a byte order mark. Raises InputError when the bytes fit no encoding.
+    """
+    if encoding is not None:
+        return _as_given(path, encoding, scratch=scratch, name=name), ()
+    with path.open("rb") as file:
+        sample = file.read(_SAMPLE)
+    for mark, marked in _MARKS.items():
+        if sample.startswith(mark):
+            return _as_given(path, marked, scratch=scratch, name=name), ()
+    _refuse_unmarked_utf16(sample, name=name)
+    if _is_utf8(path):
+        return path, ()
+    try:
+        copy = _copied(path, _FALLBACK, scratch / "text.csv")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{name}: text line {_line_of(path, _FALLBACK)} is neither UTF-8 nor {_FALLBACK}"
+            f" (byte 0x{error.object[error.start]:02X}). Name its encoding with --encoding."
+        ) from error
+    note = (
+        f"{name}: not UTF-8, so it is read as {_FALLBACK} (Western European). "
+        "If letters look wrong, name its encoding with --encoding."
+    )
+    return copy, (note,)
+
+
+def _as_given(path: Path, encoding: str, *, scratch: Path, name: str) -> Path:
+    try:
+        "".encode(encoding)  # refuses codecs that are no text encodings, such as base64
+        codec = codecs.lookup(encoding).name
+    except LookupError as error:
+        raise InputError(
+            f'{name}: --encoding "{encoding}" is unknown; '
+            "expected a name such as utf-8, utf-16, cp1252 or latin-1."
+        ) from error
+    try:
+        if codec in {"utf-8", "utf-8-sig"}:
+            for _ in _decoded(path, codec):
+                pass
+            return path
+        return _copied(path, codec, scratch / "text.csv")
+    except UnicodeError as error:
+        raise InputError(
+            f"{name}: text line {_line_of(path, codec)} is not {codec.removesuffix('-sig')}. "
+            "Name the file's encoding with --encoding, or save it as UTF-8."
+        ) from error
+
+
+def _decoded(path: Path, codec: str) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder(codec)()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            yield decoder.decode(chunk)
+    yield decoder.decode(b"", final=True)
+
+
+def _copied(path: Path, codec: str, copy: Path) -> Path:
+    with copy.open("w", encoding="utf-8", newline="") as file:
+        file.writelines(_decoded(path, codec))
+    return copy
+
+
+def _is_utf8(path: Path) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                # ASCII is told ten times faster than it is decoded
+                if not chunk.isascii() or decoder.getstate()[0]:
+                    decoder.decode(chunk)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _line_of(path: Path, codec: str) -> int:
+    """The text line, from 1, of the first byte that can't be decoded."""
+    line = 1
+    try:
+        for text in _decoded(path, codec):
+            line += text.count("\n")
+    except UnicodeDecodeError as error:
+        line += error.object[: error.start].count(b"\n")
+    return line
+
+
+def _refuse_unmarked_utf16(sample: bytes, *, name: str) -> None:
+    even, odd = sample[::2].count(0), sample[1::2].count(0)
+    # a quarter of all bytes: text with headers in ASCII has near a half, other text has none
+    if even + odd <= len(sample) / 4 or min(even, odd) > max(even, odd) / 4:
+        return
+    order = "utf-16-le" if odd > even else "utf-16-be"
+    raise InputError(
+        f"{name}: looks like UTF-16 without a byte order mark. "
+        f"Name it with --encoding {order}, or save it as UTF-8."
+    )

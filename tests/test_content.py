@@ -1,0 +1,161 @@
+import gzip
+import zipfile
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from batch import content
+from batch.content import Format, format_of, unpacked
+from batch.errors import InputError
+
+TEXT = b"campaignId,campaignLeadId,aiTag\n1,2,x\n"
+
+
+def opened(folder: Path, packed: bytes) -> Path:
+    path = folder / "file"
+    path.write_bytes(packed)
+    scratch = folder / "scratch"
+    scratch.mkdir()
+    return unpacked(path, scratch=scratch, name="leads.csv.gz")
+
+
+def zip_of(folder: Path, *parts: str) -> Path:
+    path = folder / "file"
+    with zipfile.ZipFile(path, "w") as archive:
+        for part in parts:
+            archive.writestr(part, b"x")
+    return path
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        gzip.compress(TEXT),
+        gzip.compress(TEXT[:10]) + gzip.compress(TEXT[10:]),
+        zstandard.compress(TEXT),
+        zstandard.compress(TEXT[:10]) + zstandard.compress(TEXT[10:]),
+    ],
+)
+def test_gz_and_zst_are_taken_off_in_one_part_or_several(tmp_path: Path, packed: bytes) -> None:
+    assert opened(tmp_path, packed).read_bytes() == TEXT
+
+
+def test_a_plain_file_is_not_copied(tmp_path: Path) -> None:
+    assert opened(tmp_path, TEXT) == tmp_path / "file"
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+def test_a_packed_file_that_is_cut_short_or_damaged_is_refused(
+    tmp_path: Path, pack: type[bytes]
+) -> None:
+    packed = pack(bytes(range(256)) * 100)
+    with pytest.raises(InputError) as caught:
+        opened(tmp_path, packed[:-8] if pack is gzip.compress else packed[:8] + b"\xff" * 9)
+    assert str(caught.value).startswith(
+        "leads.csv.gz: can't be unpacked, it is damaged or cut short ("
+    )
+    assert str(caught.value).endswith("). Fetch it again.")
+
+
+def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(content, "FREE_EXPANSION", 1000)
+    with pytest.raises(InputError) as caught:
+        opened(tmp_path, gzip.compress(b"\0" * 10_000_000))
+    assert str(caught.value) == (
+        "leads.csv.gz: expands to more than 200 times its size, as no spreadsheet does. "
+        "Unpack it yourself if you trust it."
+    )
+
+
+def test_the_format_is_told_by_the_content(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    for start, expected in (
+        (TEXT, Format.TEXT),
+        (b"PAR1....", Format.PARQUET),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1....", Format.XLS),
+    ):
+        path.write_bytes(start)
+        assert format_of(path, name="stdin") is expected
+    xlsx = zip_of(tmp_path, "[Content_Types].xml", "xl/workbook.xml")
+    assert format_of(xlsx, name="stdin") is Format.XLSX
+    assert format_of(zip_of(tmp_path, "content.xml"), name="stdin") is Format.ODS
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["leads.csv", "LEADS.CSV", "leads.tsv", "leads.txt", "leads.csv.gz", "a.tsv.zst", "leads.2026"],
+)
+def test_text_may_have_these_names(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(TEXT)
+    assert format_of(path, name=name) is Format.TEXT
+
+
+@pytest.mark.parametrize(
+    ("suffix", "promised"),
+    [
+        (".xlsx", "an .xlsx workbook"),
+        (".xls", "an .xls workbook"),
+        (".ods", "an .ods spreadsheet"),
+        (".parquet", "a Parquet file"),
+    ],
+)
+def test_a_csv_under_another_formats_name_is_refused(
+    tmp_path: Path, suffix: str, promised: str
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(TEXT)
+    with pytest.raises(InputError) as caught:
+        format_of(path, name=f"leads{suffix}")
+    assert str(caught.value) == (
+        f"leads{suffix}: its name ends in {suffix}, but its content is CSV or other text. "
+        f"Rename it to end in .csv, or save it again as {promised}."
+    )
+
+
+def test_a_workbook_named_csv_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        format_of(zip_of(tmp_path, "[Content_Types].xml"), name="leads.csv")
+    assert str(caught.value) == (
+        "leads.csv: its name ends in .csv, but its content is an .xlsx workbook. "
+        "Rename it to end in .xlsx, or save it again as CSV or other text."
+    )
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        (("leads.csv",), "is a zip archive. Unpack it and give the spreadsheet inside."),
+        (
+            ("[Content_Types].xml", "xl/workbook.bin"),
+            "is a binary workbook (.xlsb). Save it as .xlsx.",
+        ),
+    ],
+)
+def test_other_zipped_files_are_refused(
+    tmp_path: Path, parts: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        format_of(zip_of(tmp_path, *parts), name="leads.zip")
+    assert str(caught.value) == f"leads.zip: {message}"
+
+
+def test_a_damaged_zip_is_refused(tmp_path: Path) -> None:
+    path = zip_of(tmp_path, "[Content_Types].xml")
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(InputError) as caught:
+        format_of(path, name="leads.xlsx")
+    assert str(caught.value) == (
+        "leads.xlsx: can't be opened, it is damaged or cut short. Save or fetch it again."
+    )
+
+
+def test_a_workbook_with_a_password_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512) + "EncryptedPackage".encode("utf-16-le")
+    )
+    with pytest.raises(InputError) as caught:
+        format_of(path, name="leads.xlsx")
+    assert str(caught.value) == "leads.xlsx: is protected by a password. Save it without one."

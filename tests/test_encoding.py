@@ -1,0 +1,127 @@
+import codecs
+from pathlib import Path
+
+import pytest
+
+from batch.encoding import utf8_file
+from batch.errors import InputError
+
+TEXT = "campaignId,campaignLeadId,aiTag\n1,2,Größe €\n"
+
+
+def read(folder: Path, content: bytes, encoding: str | None = None) -> tuple[str, tuple[str, ...]]:
+    path = folder / "leads.csv"
+    path.write_bytes(content)
+    scratch = folder / "scratch"
+    scratch.mkdir()
+    found, notes = utf8_file(path, encoding, scratch=scratch, name="leads.csv")
+    return found.read_bytes().decode("utf-8-sig"), notes
+
+
+def refusal(folder: Path, content: bytes, encoding: str | None = None) -> str:
+    with pytest.raises(InputError) as caught:
+        read(folder, content, encoding)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        TEXT.encode(),
+        codecs.BOM_UTF8 + TEXT.encode(),
+        codecs.BOM_UTF16_LE + TEXT.encode("utf-16-le"),
+        codecs.BOM_UTF16_BE + TEXT.encode("utf-16-be"),
+    ],
+)
+def test_utf8_and_marked_utf16_are_read_without_a_word(tmp_path: Path, content: bytes) -> None:
+    assert read(tmp_path, content) == (TEXT, ())
+
+
+def test_a_utf8_file_is_not_copied(tmp_path: Path) -> None:
+    path = tmp_path / "leads.csv"
+    path.write_text(TEXT, encoding="utf-8")
+    assert utf8_file(path, None, scratch=tmp_path / "none", name="x") == (path, ())
+
+
+def test_what_is_not_utf8_is_read_as_cp1252_and_that_is_announced(tmp_path: Path) -> None:
+    text, (note,) = read(tmp_path, TEXT.encode("cp1252"))
+    assert text == TEXT
+    assert note == (
+        "leads.csv: not UTF-8, so it is read as cp1252 (Western European). "
+        "If letters look wrong, name its encoding with --encoding."
+    )
+
+
+def test_a_letter_far_down_the_file_decides_its_encoding(tmp_path: Path) -> None:
+    text = "a,b\n" * 600_000 + "é"
+    assert read(tmp_path, text.encode("cp1252"))[0] == text
+
+
+def test_a_letter_across_the_end_of_a_chunk_is_utf8(tmp_path: Path) -> None:
+    text = "a" * ((1 << 20) - 1) + "é" + "b" * (1 << 20)
+    assert read(tmp_path, text.encode()) == (text, ())
+
+
+def test_a_letter_torn_apart_by_plain_text_is_not_utf8(tmp_path: Path) -> None:
+    chunk = b"a" * (1 << 20)
+    assert read(tmp_path, chunk[1:] + b"\xc3" + chunk + b"\xa9")[1] != ()
+
+
+def test_a_letter_cut_off_at_the_end_is_not_utf8(tmp_path: Path) -> None:
+    assert read(tmp_path, "aé".encode()[:-1])[0] == "aÃ"
+
+
+def test_bytes_that_fit_no_encoding_are_refused_with_their_line(tmp_path: Path) -> None:
+    assert refusal(tmp_path, b"a,b\nc,\x81\n") == (
+        "leads.csv: text line 2 is neither UTF-8 nor cp1252 (byte 0x81). "
+        "Name its encoding with --encoding."
+    )
+
+
+@pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be"])
+def test_unmarked_utf16_is_refused_by_its_name(tmp_path: Path, order: str) -> None:
+    assert refusal(tmp_path, TEXT.encode(order)) == (
+        "leads.csv: looks like UTF-16 without a byte order mark. "
+        f"Name it with --encoding {order}, or save it as UTF-8."
+    )
+
+
+@pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be"])
+def test_unmarked_utf16_is_read_when_it_is_named(tmp_path: Path, order: str) -> None:
+    assert read(tmp_path, TEXT.encode(order), order) == (TEXT, ())
+
+
+def test_a_few_nul_characters_are_no_utf16(tmp_path: Path) -> None:
+    assert read(tmp_path, b"a,b\0\nc,d\0\n") == ("a,b\0\nc,d\0\n", ())
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "CP1252", "windows-1252"])
+def test_a_named_encoding_is_used_without_a_word(tmp_path: Path, encoding: str) -> None:
+    assert read(tmp_path, TEXT.encode("cp1252"), encoding) == (TEXT, ())
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "UTF8", "utf-8-sig"])
+def test_a_byte_order_mark_is_no_text_when_utf8_is_named(tmp_path: Path, encoding: str) -> None:
+    assert read(tmp_path, codecs.BOM_UTF8 + TEXT.encode(), encoding) == (TEXT, ())
+
+
+def test_a_named_encoding_that_is_wrong_is_refused_with_the_line(tmp_path: Path) -> None:
+    assert refusal(tmp_path, "a\nb\né".encode("cp1252"), "utf-8") == (
+        "leads.csv: text line 3 is not utf-8. "
+        "Name the file's encoding with --encoding, or save it as UTF-8."
+    )
+
+
+def test_a_marked_file_that_is_not_what_its_mark_says_is_refused(tmp_path: Path) -> None:
+    assert refusal(tmp_path, codecs.BOM_UTF8 + b"a\n\xe9\n") == (
+        "leads.csv: text line 2 is not utf-8. "
+        "Name the file's encoding with --encoding, or save it as UTF-8."
+    )
+
+
+@pytest.mark.parametrize("encoding", ["utf-9", "base64"])
+def test_an_unknown_encoding_is_refused(tmp_path: Path, encoding: str) -> None:
+    assert refusal(tmp_path, b"a", encoding) == (
+        f'leads.csv: --encoding "{encoding}" is unknown; '
+        "expected a name such as utf-8, utf-16, cp1252 or latin-1."
+    )

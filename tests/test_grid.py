@@ -1,0 +1,35 @@
+import pytest
+
+from batch import grid
+from batch.errors import InputError
+from batch.grid import Cells, frames_of, until_last_row
+
+
+def test_rows_become_frames_of_the_headers_width_with_lines_across_batches(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(grid, "ROWS_A_BATCH", 2)
+    rows: list[Cells] = [["a", "b"], [], [], [], ["c", None, " ", None]]
+    frames = list(frames_of(rows, width=2, first_line=5, name="leads.csv"))
+    assert [frame.rows() for frame in frames] == [
+        [(5, "a", "b"), (6, None, None)],
+        [(7, None, None), (8, None, None)],
+        [(9, "c", None)],
+    ]
+
+
+def test_an_extra_cell_is_named_by_its_line_and_shortened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grid, "ROWS_A_BATCH", 2)
+    rows: list[Cells] = [["a"], ["b", None], ["c"], ["d", "", "x" * 50]]
+    with pytest.raises(InputError) as caught:
+        list(frames_of(rows, width=1, first_line=2, name="leads.csv"))
+    assert str(caught.value) == (
+        f'leads.csv line 5: "{"x" * 39}…" stands in column 3, but the header has only 1. '
+        "Give the column a name, empty the cell, "
+        "or in a CSV put quotes round the cell that holds the delimiter."
+    )
+
+
+def test_rows_without_cells_are_dropped_at_the_end_only() -> None:
+    rows = [[], ["a"], [], [""], [], []]
+    assert list(until_last_row(rows)) == [[], ["a"], [], [""]]

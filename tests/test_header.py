@@ -1,0 +1,163 @@
+import pytest
+
+from batch.columns import ADDED_COLUMNS
+from batch.errors import InputError
+from batch.header import find_columns, is_ours, recognised_fields
+from batch.model import Field
+
+IDS = ("campaignId", "campaignLeadId")
+
+
+def found(*header: str, **columns: str) -> dict[str, int]:
+    given = {Field(field): name for field, name in columns.items()}
+    return {str(k): v for k, v in find_columns(header, given, name="leads.csv").items()}
+
+
+def refusal(*header: str, **columns: str) -> str:
+    with pytest.raises(InputError) as caught:
+        found(*header, **columns)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ("campaignId", "campaignLeadId", "status", "aiTag"),
+        ("CAMPAIGNID", "campaignleadid", "Status", "AITAG"),
+        ("Campaign ID", "campaign lead id", " status ", "AI Tag"),
+        ("campaign_id", "campaign-lead-id", "STATUS", "ai_tag"),
+        ("campaign\u00a0Id", "campaign\nLead\tId", "status\ufeff", "ai - _ tag"),
+    ],
+)
+def test_columns_are_found_whatever_their_case_spaces_hyphens_or_underscores(
+    header: tuple[str, ...],
+) -> None:
+    assert found("Note", *header) == {
+        "campaignId": 1,
+        "campaignLeadId": 2,
+        "status": 3,
+        "aiTag": 4,
+    }
+
+
+def test_a_column_that_only_resembles_a_field_is_the_users() -> None:
+    assert found(*IDS, "aiTag", "statuses", "my campaignId") == {
+        "campaignId": 0,
+        "campaignLeadId": 1,
+        "aiTag": 2,
+    }
+
+
+@pytest.mark.parametrize("given", ["Campaign", " Campaign ", "campaign", "CAM PAIGN"])
+def test_other_names_are_mapped_exactly_or_else_loosely(given: str) -> None:
+    assert found("Campaign", "campaignLeadId", "status", campaignId=given)["campaignId"] == 0
+
+
+def test_an_exact_name_outranks_a_loose_one() -> None:
+    header = ("campaign", "Campaign", "campaignLeadId", "status")
+    assert found(*header, campaignId="Campaign")["campaignId"] == 1
+
+
+def test_a_mapped_column_outranks_one_with_the_fields_own_name() -> None:
+    assert found("campaignId", "Campaign", "campaignLeadId", "status", campaignId="Campaign") == {
+        "campaignId": 1,
+        "campaignLeadId": 2,
+        "status": 3,
+    }
+
+
+def test_a_mapped_column_is_no_other_field() -> None:
+    header = (*IDS, "status", "aiTag")
+    assert found(*header, aiTag="status") == {"campaignId": 0, "campaignLeadId": 1, "aiTag": 2}
+
+
+@pytest.mark.parametrize("optional", ["status", "aiTag"])
+def test_status_or_ai_tag_may_be_missing(optional: str) -> None:
+    assert found(*IDS, optional)[optional] == 2
+
+
+def test_status_and_ai_tag_may_not_both_be_missing() -> None:
+    assert refusal(*IDS, "tag name") == (
+        'leads.csv: there is no column status or aiTag; found "campaignId", "campaignLeadId", '
+        '"tag name". Name it with --map status="…". '
+        'Nearest to aiTag is "tag name"; name it with --map aiTag="tag name".'
+    )
+
+
+def test_a_missing_column_is_named_with_what_was_found_and_the_nearest_name() -> None:
+    assert refusal("campaignId", "lead", "aiTag") == (
+        'leads.csv: column campaignLeadId is missing; found "campaignId", "lead", "aiTag". '
+        'Nearest is "lead"; name it with --map campaignLeadId="lead".'
+    )
+
+
+def test_two_missing_columns_are_named_together() -> None:
+    assert refusal("Campaign", "xyz", "aiTag") == (
+        "leads.csv: columns campaignId and campaignLeadId are missing; "
+        'found "Campaign", "xyz", "aiTag". '
+        'Nearest to campaignId is "Campaign"; name it with --map campaignId="Campaign". '
+        'Nearest to campaignLeadId is "Campaign"; name it with --map campaignLeadId="Campaign".'
+    )
+
+
+def test_a_missing_column_without_a_near_name_says_how_to_name_one() -> None:
+    assert refusal("campaignId", "", "xyz", "aiTag") == (
+        'leads.csv: column campaignLeadId is missing; found "campaignId", "xyz", "aiTag". '
+        'Name it with --map campaignLeadId="…".'
+    )
+
+
+def test_a_wide_or_unreadable_header_is_shown_in_part() -> None:
+    header = ("%PDF-1.4\x00\x1b " + "y" * 60, *(f"c{i}" for i in range(19)))
+    message = refusal(*header)
+    assert f'found "%PDF-1.4 {"y" * 30}…", "c0", ' in message
+    assert '"c10" and 8 more. ' in message
+
+
+def test_two_columns_that_match_one_field_are_both_named() -> None:
+    assert refusal("campaignId", "Campaign ID", "campaignLeadId", "status") == (
+        'leads.csv: columns "campaignId" and "Campaign ID" both read as campaignId. '
+        'Rename one, or name the right one with --map campaignId="campaignId".'
+    )
+
+
+def test_two_columns_that_match_one_field_are_settled_by_a_mapping() -> None:
+    header = ("campaignId", "Campaign ID", "campaignLeadId", "status")
+    assert found(*header, campaignId="Campaign ID")["campaignId"] == 1
+
+
+def test_two_columns_of_the_very_same_name_can_only_be_renamed() -> None:
+    assert refusal(*IDS, "status", "campaignId") == (
+        'leads.csv: columns 1 and 4 are all called "campaignId". Rename all but one of them.'
+    )
+    assert refusal("A", "A", "campaignLeadId", "status", campaignId="A") == (
+        'leads.csv: campaignId is mapped to "A", but columns 1 and 2 are called so. '
+        "Rename all but one of them."
+    )
+
+
+def test_a_mapping_to_no_column_names_the_nearest() -> None:
+    assert refusal("Campaign", "campaignLeadId", "status", campaignId="Campain") == (
+        'leads.csv: campaignId is mapped to "Campain", which is no column; '
+        'found "Campaign", "campaignLeadId", "status". Nearest is "Campaign".'
+    )
+
+
+def test_two_fields_can_not_be_mapped_to_one_column() -> None:
+    assert refusal("X", "campaignLeadId", "status", campaignId="X", aiTag="X") == (
+        'leads.csv: campaignId and aiTag are both mapped to "X". Map each to a column of its own.'
+    )
+
+
+def test_recognised_fields_counts_names_of_fields_and_mapped_ones() -> None:
+    assert recognised_fields(("Campaign ID", "Lead", "x"), {}) == 1
+    assert recognised_fields(("Campaign ID", "Lead", "x"), {Field.CAMPAIGN_LEAD_ID: "lead"}) == 2
+    assert recognised_fields(("campaignId;campaignLeadId",), {}) == 0
+
+
+def test_a_header_is_ours_when_it_ends_with_exactly_the_added_columns_in_order() -> None:
+    assert is_ours((*IDS, "status", *ADDED_COLUMNS))
+    assert not is_ours((*IDS, "status", *ADDED_COLUMNS, "note"))
+    assert not is_ours((*IDS, "status", *ADDED_COLUMNS[1:]))
+    assert not is_ours((*IDS, *reversed(ADDED_COLUMNS)))
+    assert not is_ours((*IDS, "Line", *ADDED_COLUMNS[1:]))

@@ -1,0 +1,280 @@
+import csv
+import gzip
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+import xlsxwriter
+import xlwt  # type: ignore[import-untyped]  # it ships no types
+import zstandard
+
+from batch.columns import ADDED_COLUMNS
+from batch.errors import InputError
+from batch.model import Field
+from batch.table import TableOptions, open_table
+
+TEXT = (
+    "Company,Campaign ID,campaign_lead_id,AI tag\n"
+    "Acme,c1, l1 ,Interested\n"
+    ",,,\n"
+    "Bolt,c2,l2\n"
+    "only a note,,, \n"
+)
+CELLS = [
+    (2, False, "c1", " l1 ", None, "Interested"),
+    (3, True, None, None, None, None),
+    (4, False, "c2", "l2", None, None),
+    (5, False, None, None, None, " "),
+]
+ROWS = [
+    (2, "Acme", "c1", " l1 ", "Interested"),
+    (3, None, None, None, None),
+    (4, "Bolt", "c2", "l2", None),
+    (5, "only a note", None, None, " "),
+]
+
+
+@pytest.fixture(autouse=True)
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that temporary files go to."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    return folder
+
+
+def written(folder: Path, content: bytes | str, name: str = "leads.csv") -> Path:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def rows_of(frames: Iterator[pl.DataFrame]) -> list[tuple[object, ...]]:
+    return [row for frame in frames for row in frame.rows()]
+
+
+def blank_as_null(frames: Iterator[pl.DataFrame]) -> list[tuple[object, ...]]:
+    return rows_of(frame.with_columns(pl.col(pl.String).replace("", None)) for frame in frames)
+
+
+def refusal(path: Path, *, name: str | None = None, **options: str) -> str:
+    given = TableOptions(
+        sheet=options.get("sheet"),
+        encoding=options.get("encoding"),
+        delimiter=options.get("delimiter"),
+    )
+    with pytest.raises(InputError) as caught, open_table(path, given, name=name) as table:
+        rows_of(table.cells())
+    return str(caught.value)
+
+
+def workbook(folder: Path) -> Path:
+    path = folder / "leads.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet("Leads")
+        for index, row in enumerate(csv.reader(io.StringIO(TEXT))):
+            sheet.write_row(index, 0, row)
+    return path
+
+
+def parquet(folder: Path) -> Path:
+    path = folder / "leads.parquet"
+    header, *rows = csv.reader(io.StringIO(TEXT))
+    columns = zip(*[[cell or None for cell in [*row, ""][:4]] for row in rows], strict=True)
+    pl.DataFrame(dict(zip(header, columns, strict=True))).write_parquet(path)
+    return path
+
+
+def old_workbook(folder: Path) -> Path:
+    path = folder / "leads.xls"
+    book = xlwt.Workbook()
+    sheet = book.add_sheet("Leads")
+    for line, row in enumerate(csv.reader(io.StringIO(TEXT))):
+        for column, cell in enumerate(row):
+            sheet.write(line, column, cell)
+    book.save(str(path))
+    return path
+
+
+def open_document(folder: Path) -> Path:
+    path = folder / "leads.ods"
+    names = "urn:oasis:names:tc:opendocument:xmlns:{}:1.0"
+    rows = "".join(
+        "<t:table-row>"
+        + "".join(f"<t:table-cell><x:p>{cell}</x:p></t:table-cell>" for cell in row)
+        + "</t:table-row>"
+        for row in csv.reader(io.StringIO(TEXT))
+    )
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(
+            "content.xml",
+            f'<t:table xmlns:t="{names.format("table")}" xmlns:x="{names.format("text")}" '
+            f't:name="Leads">{rows}</t:table>',
+        )
+    return path
+
+
+FORMATS = {
+    "csv": lambda folder: written(folder, TEXT),
+    "semicolons": lambda folder: written(folder, TEXT.replace(",", ";")),
+    "tsv": lambda folder: written(folder, TEXT.replace(",", "\t"), "leads.tsv"),
+    "utf-16": lambda folder: written(folder, TEXT.encode("utf-16")),
+    "gz": lambda folder: written(folder, gzip.compress(TEXT.encode()), "leads.csv.gz"),
+    "zst": lambda folder: written(folder, zstandard.compress(TEXT.encode()), "leads.csv.zst"),
+    "gz of utf-16": lambda folder: written(folder, gzip.compress(TEXT.encode("utf-16")), "l.gz"),
+    "xlsx": workbook,
+    "xls": old_workbook,
+    "ods": open_document,
+    "parquet": parquet,
+}
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_every_format_gives_the_same_cells_and_rows_as_often_as_asked(
+    tmp_path: Path, kind: str
+) -> None:
+    with open_table(FORMATS[kind](tmp_path), TableOptions()) as table:
+        assert table.header == ("Company", "Campaign ID", "campaign_lead_id", "AI tag")
+        assert table.fields == {Field.CAMPAIGN_ID: 1, Field.CAMPAIGN_LEAD_ID: 2, Field.AI_TAG: 3}
+        for _ in range(2):
+            assert blank_as_null(table.cells()) == CELLS
+            assert blank_as_null(table.rows()) == ROWS
+
+
+def test_frames_have_the_columns_and_types_that_others_rely_on(tmp_path: Path) -> None:
+    with open_table(written(tmp_path, TEXT), TableOptions()) as table:
+        assert next(table.cells()).schema == {
+            "line": pl.UInt32,
+            "blank_row": pl.Boolean,
+            **{str(field): pl.String for field in Field},
+        }
+        names = dict.fromkeys(("0", "1", "2", "3"), pl.String)
+        assert next(table.rows()).schema == {"line": pl.UInt32, **names}
+
+
+def test_a_table_says_what_it_was_read_from(tmp_path: Path) -> None:
+    path = written(tmp_path, TEXT.replace(",", ";").encode() + b"\xe9;;;\n")
+    with open_table(path, TableOptions(), name="stdin") as table:
+        assert (table.name, table.delimiter, table.is_sheet) == ("stdin", ";", False)
+        (note,) = table.notes
+        assert note == (
+            "stdin: not UTF-8, so it is read as cp1252 (Western European). "
+            "If letters look wrong, name its encoding with --encoding."
+        )
+    with open_table(workbook(tmp_path), TableOptions()) as table:
+        assert (table.name, table.delimiter, table.is_sheet) == ("leads.xlsx", ",", True)
+
+
+def test_columns_can_be_named(tmp_path: Path) -> None:
+    options = TableOptions(columns={Field.STATUS: "Company"})
+    with open_table(written(tmp_path, TEXT), options) as table:
+        assert next(table.cells())["status"].to_list() == ["Acme", None, "Bolt", "only a note"]
+
+
+def test_ids_and_numbers_keep_their_text(tmp_path: Path) -> None:
+    text = "campaignId,campaignLeadId,aiTag\n001,6.5E+23,1.0\n"
+    with open_table(written(tmp_path, text), TableOptions()) as table:
+        assert rows_of(table.rows()) == [(2, "001", "6.5E+23", "1.0")]
+
+
+OWN = ["campaignId", "campaignLeadId", "aiTag", "'=note"]
+ADDED = ["2", "error", "not_found", "404", "1", "20", "x", "", "", "", ""]
+
+
+def own_file(folder: Path, *added: str) -> Path:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow([*OWN, *added])
+    writer.writerow(["c1", "l1", "'@x", "'=1", *ADDED])
+    writer.writerow(["c2", "l2", "it's", "'quoted'", *ADDED])
+    writer.writerow(["c3", "l3", "''=x", "'+49 30 1", *ADDED])
+    writer.writerow(["", "", "", "", *ADDED])
+    return written(folder, "\ufeff" + text.getvalue())
+
+
+def test_a_file_of_ours_loses_its_added_columns_and_apostrophes(tmp_path: Path) -> None:
+    with open_table(own_file(tmp_path, *ADDED_COLUMNS), TableOptions()) as table:
+        assert table.header == ("campaignId", "campaignLeadId", "aiTag", "=note")
+        assert rows_of(table.rows()) == [
+            (2, "c1", "l1", "@x", "=1"),
+            (3, "c2", "l2", "it's", "'quoted'"),
+            (4, "c3", "l3", "'=x", "'+49 30 1"),
+            (5, None, None, None, None),
+        ]
+        cells = pl.concat(table.cells())
+        assert cells["aiTag"].to_list() == ["@x", "it's", "'=x", None]
+        assert cells["blank_row"].to_list() == [False, False, False, True]
+
+
+def test_any_other_file_keeps_its_columns_and_apostrophes(tmp_path: Path) -> None:
+    swapped = (*ADDED_COLUMNS[:-2], *reversed(ADDED_COLUMNS[-2:]))
+    with open_table(own_file(tmp_path, *swapped), TableOptions()) as table:
+        assert table.header == (*OWN, *swapped)
+        assert next(table.cells())["aiTag"].to_list() == ["'@x", "it's", "''=x", None]
+        assert next(table.cells())["blank_row"].to_list() == [False] * 4
+
+
+def test_a_status_column_is_not_taken_from_the_added_ones(tmp_path: Path) -> None:
+    header = ",".join(("campaignId", "campaignLeadId", "aiTag", *ADDED_COLUMNS))
+    options = TableOptions(columns={Field.STATUS: "server_status"})
+    with pytest.raises(InputError, match='status is mapped to "server_status", which is no column'):
+        open_table(written(tmp_path, header), options)
+
+
+def test_a_zero_byte_file_is_refused(tmp_path: Path) -> None:
+    assert refusal(written(tmp_path, b"")) == "leads.csv: is empty (0 bytes)."
+
+
+def test_a_header_alone_is_a_table_without_rows(tmp_path: Path) -> None:
+    path = written(tmp_path, "campaignId,campaignLeadId,aiTag\n")
+    with open_table(path, TableOptions()) as table:
+        assert (rows_of(table.cells()), rows_of(table.rows())) == ([], [])
+
+
+def test_a_file_that_is_not_there_or_a_folder_is_refused(tmp_path: Path) -> None:
+    assert refusal(tmp_path / "no.csv") == "no.csv: can't be read: No such file or directory."
+    assert refusal(tmp_path, name="here") == "here: can't be read: Is a directory."
+
+
+def test_a_packed_file_without_content_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, gzip.compress(b""), "leads.csv.gz")
+    assert refusal(path) == (
+        "leads.csv.gz: no header row was found; expected campaignId, campaignLeadId, status, aiTag."
+    )
+
+
+def test_options_that_do_nothing_for_the_format_are_refused(tmp_path: Path) -> None:
+    text, book = written(tmp_path, TEXT), workbook(tmp_path)
+    assert refusal(text, sheet="Leads") == (
+        "leads.csv: is CSV or other text, where --sheet means nothing. Leave it out."
+    )
+    assert refusal(book, encoding="utf-8") == (
+        "leads.xlsx: is an .xlsx workbook, where --encoding means nothing. Leave it out."
+    )
+    assert refusal(parquet(tmp_path), delimiter=";") == (
+        "leads.parquet: is a Parquet file, where --delimiter means nothing. Leave it out."
+    )
+
+
+def test_an_option_of_the_format_is_used(tmp_path: Path) -> None:
+    text = written(tmp_path, TEXT.replace(",", "|").encode("utf-16-le"))
+    options = TableOptions(encoding="utf-16-le", delimiter="|")
+    with open_table(text, options) as table:
+        assert rows_of(table.cells()) == CELLS
+
+
+def test_closing_removes_the_copies(tmp_path: Path, scratch: Path) -> None:
+    path = written(tmp_path, gzip.compress(TEXT.encode("cp1252")))
+    with open_table(path, TableOptions()) as table:
+        rows_of(table.cells())
+        assert len(list(scratch.iterdir())) == 1
+    assert list(scratch.iterdir()) == []
+
+
+def test_a_table_that_can_not_be_opened_leaves_no_copies(tmp_path: Path, scratch: Path) -> None:
+    refusal(written(tmp_path, gzip.compress(b"a,b\n")))
+    refusal(tmp_path / "no.csv")
+    assert list(scratch.iterdir()) == []

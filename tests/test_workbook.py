@@ -1,0 +1,178 @@
+import zipfile
+from pathlib import Path
+
+import pytest
+import xlsxwriter
+import xlwt  # type: ignore[import-untyped]  # it ships no types
+
+from batch.content import Format
+from batch.errors import InputError
+from batch.grid import Grid
+from batch.workbook import open_workbook
+
+HEADER = ["campaignId", "campaignLeadId", "status", "aiTag"]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "leads.xlsx"
+
+
+def write(path: Path, *rows: list[str], hidden: tuple[int, ...] = ()) -> None:
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet("Leads")
+        for index, row in enumerate(rows):
+            sheet.write_row(index, 0, row)
+        for line in hidden:
+            sheet.set_row(line - 1, None, None, {"hidden": True})
+
+
+def opened(path: Path, *, sheet: str | None = None) -> Grid:
+    return open_workbook(path, Format.XLSX, sheet=sheet, name=path.name)
+
+
+def refusal(path: Path, *, sheet: str | None = None, file_format: Format = Format.XLSX) -> str:
+    with pytest.raises(InputError) as caught:
+        open_workbook(path, file_format, sheet=sheet, name=path.name)
+    return str(caught.value)
+
+
+def lines(grid: Grid) -> list[int]:
+    return [line for frame in grid.batches() for line in frame["line"]]
+
+
+def test_a_sheet_is_a_grid_whose_rows_can_be_asked_for_again(path: Path) -> None:
+    write(path, HEADER, ["a", "b", "active", "x"], ["c", "d"])
+    grid = opened(path)
+    assert (grid.header, grid.is_sheet, grid.delimiter, grid.notes) == (
+        tuple(HEADER),
+        True,
+        ",",
+        (),
+    )
+    for _ in range(2):
+        assert [row for frame in grid.batches() for row in frame.rows()] == [
+            (2, "a", "b", "active", "x"),
+            (3, "c", "d", None, None),
+        ]
+
+
+def test_lines_count_blank_rows_also_above_the_header_but_none_at_the_end(path: Path) -> None:
+    write(path, [], [" "], HEADER, [], ["a", "b"], [" "], [], [""])
+    assert lines(opened(path)) == [4, 5, 6]
+
+
+def test_a_header_alone_has_no_rows(path: Path) -> None:
+    write(path, HEADER)
+    assert lines(opened(path)) == []
+
+
+def test_a_cell_beyond_the_header_names_its_line(path: Path) -> None:
+    write(path, HEADER, ["a", "b", "active", "x", " "], ["a", "b", "active", "x", "", "my note"])
+    assert refusal(path) == (
+        'leads.xlsx line 3: "my note" stands in column 6, but the header has only 4. '
+        "Give the column a name, empty the cell, "
+        "or in a CSV put quotes round the cell that holds the delimiter."
+    )
+
+
+def test_hidden_rows_are_read_and_counted(path: Path) -> None:
+    write(path, HEADER, ["a"], ["b"], [""], ["c"], hidden=(1, 3, 4, 5))
+    grid = opened(path)
+    assert lines(grid) == [2, 3, 4, 5]
+    assert grid.notes == (
+        "leads.xlsx: 2 hidden or filtered rows are read and sent like the others.",
+    )
+
+
+def test_one_hidden_row_is_told_in_the_singular(path: Path) -> None:
+    write(path, HEADER, ["a"], hidden=(2,))
+    assert opened(path).notes == (
+        "leads.xlsx: 1 hidden or filtered row is read and sent like the others.",
+    )
+
+
+def write_sheets(path: Path, *names: str, hidden: tuple[str, ...] = ()) -> None:
+    with xlsxwriter.Workbook(path) as book:
+        for name in (*names, *hidden):
+            sheet = book.add_worksheet(name)
+            sheet.write_row(0, 0, [*HEADER, name])
+            if name in hidden:
+                sheet.hide()
+
+
+def test_several_sheets_are_refused_until_one_is_chosen(path: Path) -> None:
+    write_sheets(path, "May", "June")
+    assert refusal(path) == 'leads.xlsx: has 2 sheets: "May", "June". Choose with --sheet.'
+    grid = opened(path, sheet="June")
+    assert grid.header[-1] == "June"
+    assert grid.notes == ('leads.xlsx: reading sheet "June".',)
+
+
+def test_the_only_sheet_that_can_be_seen_is_read(path: Path) -> None:
+    write_sheets(path, "June", hidden=("Lists",))
+    assert opened(path).header[-1] == "June"
+    assert opened(path, sheet="Lists").header[-1] == "Lists"
+
+
+@pytest.mark.parametrize("sheet", ["june", " June "])
+def test_a_sheets_name_is_found_loosely_too(path: Path, sheet: str) -> None:
+    write_sheets(path, "May", "June")
+    assert opened(path, sheet=sheet).header[-1] == "June"
+
+
+def test_a_sheet_that_is_not_there_names_those_that_are(path: Path) -> None:
+    write_sheets(path, "May", hidden=("Lists",))
+    assert refusal(path, sheet="July") == ('leads.xlsx: has no sheet "July"; found "May", "Lists".')
+
+
+def test_a_workbook_whose_sheets_are_all_hidden_asks_for_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "leads.ods"
+    names = "urn:oasis:names:tc:opendocument:xmlns:{}:1.0"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(
+            "content.xml",
+            f'<a xmlns:t="{names.format("table")}" xmlns:s="{names.format("style")}">'
+            '<s:style s:name="x"><s:table-properties t:display="false"/></s:style>'
+            '<t:table t:name="Lists" t:style-name="x"/></a>',
+        )
+    assert refusal(path, file_format=Format.ODS) == (
+        "leads.ods: has no visible sheet. Name a sheet with --sheet."
+    )
+
+
+def test_an_empty_sheet_is_refused(path: Path) -> None:
+    write(path, [" "])
+    assert refusal(path) == (
+        'leads.xlsx: sheet "Leads" is empty; '
+        "expected a header with campaignId, campaignLeadId, status, aiTag."
+    )
+
+
+def test_a_damaged_workbook_is_refused(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("[Content_Types].xml", "<x/>")
+    assert refusal(path) == (
+        "leads.xlsx: can't be read as an .xlsx workbook (_rels/.rels is missing); it is damaged or "
+        "protected. Open it in a spreadsheet program and save it again."
+    )
+
+
+@pytest.mark.parametrize("file_format", [Format.XLSX, Format.XLS, Format.ODS])
+def test_a_workbook_of_noise_is_refused(path: Path, file_format: Format) -> None:
+    path.write_bytes(bytes(range(256)) * 20)
+    assert refusal(path, file_format=file_format) == (
+        f"leads.xlsx: can't be read as {file_format}; it is damaged or protected. "
+        "Open it in a spreadsheet program and save it again."
+    )
+
+
+def test_an_xls_workbook_cut_short_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "leads.xls"
+    book = xlwt.Workbook()
+    book.add_sheet("Leads").write(0, 0, "x")
+    book.save(str(path))
+    whole = path.read_bytes()
+    for length in range(600, len(whole), 500):
+        path.write_bytes(whole[:length])
+        assert "damaged or protected" in refusal(path, file_format=Format.XLS)

@@ -1,0 +1,188 @@
+import zipfile
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+
+import openpyxl
+import pytest
+import xlsxwriter
+
+from batch.markup import MarkupError
+from batch.sheet import SheetRow
+from batch.xlsx import open_xlsx
+
+MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+RELATIONS = "http://schemas.openxmlformats.org/package/2006/relationships"
+KIND = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+
+
+def rows(path: Path, sheet: str = "Leads") -> list[SheetRow]:
+    with zipfile.ZipFile(path) as archive:
+        return list(open_xlsx(archive).rows(sheet))
+
+
+def cells(path: Path) -> list[list[str | None]]:
+    return [list(row.cells) for row in rows(path)]
+
+
+def written_by_hand(
+    folder: Path, sheet_data: str, *, strings: str = "", properties: str = "", prefix: str = ""
+) -> Path:
+    """A workbook of the fewest parts; prefix: of the elements' namespace, with its colon."""
+    path = folder / "leads.xlsx"
+    xmlns = f'xmlns:{prefix[:-1]}="{MAIN}"' if prefix else f'xmlns="{MAIN}"'
+    relation = '<Relationship Id="{}" Type="' + KIND + '/{}" Target="{}"/>'
+    parts = {
+        "_rels/.rels": f'<Relationships xmlns="{RELATIONS}">'
+        + relation.format("r1", "officeDocument", "/xl/workbook.xml")
+        + "</Relationships>",
+        "xl/workbook.xml": f'<workbook xmlns="{MAIN}" xmlns:r="{KIND}">{properties}<sheets>'
+        '<sheet name="Leads" r:id="r1"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{RELATIONS}">'
+        + relation.format("r1", "worksheet", "sheet.xml")
+        + (relation.format("r2", "sharedStrings", "../xl/strings.xml") if strings else "")
+        + "</Relationships>",
+        "xl/sheet.xml": f"<{prefix}worksheet {xmlns}>{sheet_data}</{prefix}worksheet>",
+        "xl/strings.xml": f'<sst xmlns="{MAIN}">{strings}</sst>',
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        for part, text in parts.items():
+            archive.writestr(part, text)
+    return path
+
+
+def test_cells_read_as_a_person_would_type_them(tmp_path: Path) -> None:
+    path = tmp_path / "leads.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet("Leads")
+        day = book.add_format({"num_format": "dd/mm/yy"})
+        clock = book.add_format({"num_format": 20})
+        elapsed = book.add_format({"num_format": "[h]:mm"})
+        price = book.add_format({"num_format": '[Red]#,##0.00" days"'})
+        sheet.write_string(0, 0, "001")
+        sheet.write(0, 1, 123)
+        sheet.write(0, 2, 6.5e23)
+        sheet.write(0, 3, True)
+        sheet.write(1, 0, date(2026, 1, 2), day)
+        sheet.write(1, 1, datetime(2026, 1, 2, 3, 4, 5), day)  # noqa: DTZ001 - cells have no zone
+        sheet.write(1, 2, time(1, 2), clock)
+        sheet.write(1, 3, 1.5, elapsed)
+        sheet.write(1, 4, 2.5, price)
+        sheet.write_string(2, 0, " a\nb ")
+        sheet.write_rich_string(2, 1, "In", book.add_format({"bold": True}), "terest", "ed")
+        sheet.write_string(2, 2, "cr\rlf")
+        sheet.write_string(2, 3, "_x0041_")
+    assert cells(path) == [
+        ["001", "123", "6.5E+23", "TRUE"],
+        ["2026-01-02", "2026-01-02 03:04:05", "01:02:00", "36:00:00", "2.5"],
+        [" a\nb ", "Interested", "cr\rlf", "_x0041_"],
+    ]
+
+
+def test_errors_and_formulas_without_a_value_keep_their_text(tmp_path: Path) -> None:
+    path = tmp_path / "leads.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet("Leads")
+        sheet.write_formula(0, 0, "=NA()", value="#N/A")
+        sheet.write_formula(0, 1, '=A1&"x"', value="")
+        sheet.write_formula(0, 2, "=1+1", value=2)
+        sheet.write_formula(0, 3, '="a"', value="a")
+    assert cells(path) == [["#N/A", '=A1&"x"', "2", "a"]]
+
+
+def test_a_formula_whose_stored_value_is_empty_text_is_blank(tmp_path: Path) -> None:
+    data = (
+        '<sheetData><row r="1"><c r="A1" t="str"><f>IF(B1,1,"")</f><v></v></c>'
+        '<c r="B1"><f t="shared" si="0"/></c></row></sheetData>'
+    )
+    assert cells(written_by_hand(tmp_path, data)) == [[None, "="]]
+
+
+def test_rows_and_columns_keep_their_places(tmp_path: Path) -> None:
+    path = tmp_path / "leads.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet("Leads")
+        sheet.write(2, 1, "x")
+        sheet.write(4, 27, "y")
+        sheet.write_blank(6, 3, None, book.add_format({"bold": True}))
+    assert cells(path) == [[], [], [None, "x"], [], [None] * 27 + ["y"], [], []]
+
+
+def test_rows_and_cells_without_references_follow_each_other(tmp_path: Path) -> None:
+    data = "<sheetData><row><c><v>1</v></c><c/><c><v>2</v></c></row><row><c><v>3</v></c></row>"
+    assert cells(written_by_hand(tmp_path, data + "</sheetData>")) == [["1", None, "2"], ["3"]]
+
+
+def test_hidden_and_filtered_rows_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "leads.xlsx"
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.title = "Leads"
+    for value in ("a", "b", "c"):
+        sheet.append([value])
+    sheet.row_dimensions[2].hidden = True
+    book.save(path)
+    assert [row.hidden for row in rows(path)] == [False, True, False]
+
+
+def test_sheets_are_told_apart_and_charts_are_none(tmp_path: Path) -> None:
+    path = tmp_path / "leads.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        book.add_worksheet("Leads & more").write(0, 0, "x")
+        book.add_worksheet("Secret").hide()
+        book.add_worksheet("Very secret").very_hidden()
+        chart = book.add_chart({"type": "line"})
+        chart.add_series({"values": "='Leads & more'!$A$1:$A$2"})
+        book.add_chartsheet("Chart").set_chart(chart)
+    with zipfile.ZipFile(path) as archive:
+        workbook = open_xlsx(archive)
+    assert workbook.visible == ("Leads & more",)
+    assert workbook.hidden == ("Secret", "Very secret")
+
+
+def test_pronunciation_is_no_text(tmp_path: Path) -> None:
+    spoken = "<t>東京</t><rPh><t>トウキョウ</t></rPh>"
+    data = (
+        '<sheetData><row r="1"><c r="A1" t="s"><v>0</v></c>'
+        f'<c r="B1" t="inlineStr"><is>{spoken}</is></c></row></sheetData>'
+    )
+    path = written_by_hand(tmp_path, data, strings=f"<si>{spoken}</si>")
+    assert cells(path) == [["東京", "東京"]]
+
+
+def test_prefixed_elements_are_read_too(tmp_path: Path) -> None:
+    data = '<x:sheetData><x:row r="1"><x:c r="A1"><x:v>1</x:v></x:c></x:row></x:sheetData>'
+    assert cells(written_by_hand(tmp_path, data, prefix="x:")) == [["1"]]
+
+
+def test_iso_dates_are_read(tmp_path: Path) -> None:
+    data = '<sheetData><row><c t="d"><v>2026-01-02T00:00:00</v></c></row></sheetData>'
+    assert cells(written_by_hand(tmp_path, data)) == [["2026-01-02"]]
+
+
+def test_dates_from_1904_are_moved(tmp_path: Path) -> None:
+    path = tmp_path / "leads.xlsx"
+    with xlsxwriter.Workbook(path, {"date_1904": True}) as book:
+        sheet = book.add_worksheet("Leads")
+        sheet.write(
+            0,
+            0,
+            datetime(2026, 1, 2, tzinfo=UTC).replace(tzinfo=None),
+            book.add_format({"num_format": 14}),
+        )
+    assert cells(path) == [["2026-01-02"]]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ('<row r="2"/><row r="1"/>', "row 1 follows row 2"),
+        ('<row r="9999999"/>', "row 9999999 follows row 0"),
+        ('<row r="1"><c r="ZZZZ1"><v>1</v></c></row>', "row 1 has a cell ZZZZ1"),
+    ],
+)
+def test_a_sheet_that_no_program_would_write_is_refused(
+    tmp_path: Path, data: str, message: str
+) -> None:
+    with pytest.raises(MarkupError, match=message):
+        rows(written_by_hand(tmp_path, f"<sheetData>{data}</sheetData>"))
