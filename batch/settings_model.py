@@ -21,7 +21,7 @@ from pydantic import (
 from batch.address import check_base_url
 from batch.errors import SettingsError
 from batch.model import Field as Column
-from batch.plan import OnConflict
+from batch.model import OnConflict
 from batch.settings_values import MaxErrors, Rate, parse_max_errors, parse_rate
 
 

@@ -5,8 +5,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from batch.model import Reason
-from batch.plan import OnConflict, Plan, make_plan, too_many_clears, too_many_invalid
+from batch.model import OnConflict, Reason
+from batch.plan import Plan, make_plan, too_many_clears, too_many_invalid
 from batch.rules import Rules
 from batch.table import TableOptions, open_table
 from tests.make_samples import make_changes

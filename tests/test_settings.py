@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from batch.errors import SettingsError
-from batch.model import Field
-from batch.plan import OnConflict
+from batch.model import Field, OnConflict
 from batch.settings import LoadedSettings, default_config_dir, load_settings, restore_settings
 from batch.settings_model import KNOWN, Settings
 from batch.settings_values import MaxErrors, Rate

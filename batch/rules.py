@@ -1,0 +1,208 @@
+"""The rules that one row is judged by, each in one place, as Polars expressions.
+
+Pure: frames in, frames out. What several rows of one lead come to is `leads.py`'s; the words that
+a person reads are `explain.py`'s.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import polars as pl
+from polars.exceptions import ComputeError
+
+from batch.errors import SettingsError
+from batch.model import Field, Reason, Status
+
+DEFAULT_ID_PATTERN = "[0-9a-fA-F]{24}"
+
+# Whatever the pattern, so that no id can change the path of a request.
+_SAFE_ID = r"\A[A-Za-z0-9_-]+\z"
+
+# What is trimmed: Unicode white space, no-break spaces included, and what nobody sees at the ends
+# of a pasted cell: zero-width characters, direction marks and the byte-order mark.
+_EDGES = (
+    "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007"
+    "\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+    "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069"
+    "\ufeff"
+)
+
+# The patterns below are searched for by Polars here and by `re` in explain.py.
+LINE_BREAK = "[\n\v\f\r\x85\u2028\u2029]"
+FORMULA = "^="
+
+# What Excel, Google Sheets and LibreOffice show instead of a value, in English and in the larger
+# European languages; a row of # is a number too wide for its column.
+SHEET_ERROR = (
+    r"(?i:^(?:#N/A|#N/A!|#REF!|#VALUE!|#DIV/0!|#NAME\?|#NULL!|#NUM!|#SPILL!|#CALC!|#FIELD!"
+    r"|#BLOCKED!|#CONNECT!|#BUSY!|#UNKNOWN!|#EXTERNAL!|#PYTHON!|#GETTING_DATA|#ERROR!"
+    r"|#NV|#BEZUG!|#WERT!|#ZAHL!|#ÜBERLAUF!|#VALEUR!|#NOM\?|#NOMBRE!|#NUL!|#N/D|#N/D!"
+    r"|#¡REF!|#¡VALOR!|#¿NOMBRE\?|#¡NUM!|#¡DIV/0!|#¡NULO!|#VALOR!|#NOME\?|#RIF!|#VALORE!"
+    r"|#N/B|#VERW!|#WAARDE!|#NAAM\?|#GETAL!|#ADR!|#ARG!|#NAZWA\?|#LICZBA!|#+|Err:\d{3})$)"
+)
+
+# How other programs write "no value". As a tag it is a slip, unless a label is called so.
+_NO_VALUE = r"(?i)^(?:none|nan|\\n|n/a)$"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What rows are judged by.
+
+    name: what messages call the file, as "leads.csv".
+    id_pattern: a regular expression that a whole id must match.
+    clear_word: the aiTag, in any case, that clears the tag.
+    labels: the workspace's labels; None if they aren't known: any tag is taken then.
+    """
+
+    name: str
+    id_pattern: str = DEFAULT_ID_PATTERN
+    clear_word: str = "null"
+    labels: tuple[str, ...] | None = None
+
+
+class _Check(NamedTuple):
+    """One thing that can be wrong with a row: where it is, and how it is seen."""
+
+    reason: Reason
+    column: Field | None
+    fails: pl.Expr
+
+
+def check_rules(rules: Rules) -> None:
+    """Refuse rules that no row can be judged by; raises SettingsError.
+
+    A label with the clear word's name would make one cell mean two things; a pattern must be one
+    that Polars can search for (no look-around, no back-references).
+    """
+    for pattern in (rules.id_pattern, _whole(rules.id_pattern)):
+        try:
+            pl.select(pl.lit("").str.contains(pattern))
+        except ComputeError as error:
+            raise SettingsError(
+                f"[api] id_pattern: {rules.id_pattern!r} can't be used as a regular expression; "
+                f"expected one without look-around and back-references, as {DEFAULT_ID_PATTERN}."
+            ) from error
+    labels = pl.DataFrame({"label": rules.labels or ()}, schema={"label": pl.String})
+    clash = labels.filter(tag_key(pl.col("label")) == tag_key(pl.lit(rules.clear_word)))
+    if not clash.is_empty():
+        raise SettingsError(
+            f'The workspace has a label "{clash.item(0, "label")}", and [input] clear_word = '
+            f'"{rules.clear_word}" clears the tag: a cell can\'t mean both. '
+            "Set clear_word to a word that is no label."
+        )
+
+
+def judge(cells: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+    """Every row judged by itself, in the same order.
+
+    cells: line, blank_row, and the four fields as raw text or null.
+    Gives line; campaign_id, campaign_lead_id (lower case), status (lower case or null), ai_tag (in
+    the label's spelling or null), clear_tag, which hold for valid rows; reason and column of the
+    first problem (null when valid); found, the trimmed text of that column.
+    """
+    texts = cells.select("line", "blank_row", *(_trimmed(pl.col(field)) for field in Field))
+    # Tags repeat: what costs most is done once for each distinct one.
+    tags = _read_tags(texts.get_column(Field.AI_TAG).unique(), rules)
+    texts = texts.join(tags, on=Field.AI_TAG, how="left", maintain_order="left").with_columns(
+        pl.col("clear_tag").fill_null(value=False)
+    )
+    checks = _checks(rules)
+    numbers = range(len(checks))
+    failed = pl.coalesce(
+        pl.when(check.fails).then(pl.lit(n, pl.UInt8))
+        for n, check in zip(numbers, checks, strict=True)
+    )
+    return texts.with_columns(failed=failed).select(
+        "line",
+        campaign_id=pl.col(Field.CAMPAIGN_ID).str.to_lowercase(),
+        campaign_lead_id=pl.col(Field.CAMPAIGN_LEAD_ID).str.to_lowercase(),
+        status=pl.col(Field.STATUS).str.to_lowercase(),
+        ai_tag="label",
+        clear_tag="clear_tag",
+        reason=_looked_up(numbers, [check.reason for check in checks]),
+        column=_looked_up(numbers, [check.column for check in checks]),
+        found=pl.coalesce(
+            pl.when(pl.col("failed").is_in([n for n in numbers if checks[n].column is field])).then(
+                pl.col(field)
+            )
+            for field in Field
+        ).fill_null(""),
+    )
+
+
+def tag_key(tag: pl.Expr) -> pl.Expr:
+    """What two tags are compared by: regardless of case, and of how accents are encoded."""
+    return tag.str.strip_chars(_EDGES).str.normalize("NFC").str.to_lowercase()
+
+
+def _checks(rules: Rules) -> list[_Check]:
+    """All checks in the contract's order of judgement: the first that fails names the row."""
+    status, tag = pl.col(Field.STATUS), pl.col(Field.AI_TAG)
+    known_status = status.str.to_lowercase().is_in([word.value for word in Status])
+    checks = [
+        _Check(Reason.BLANK_ROW, None, pl.col("blank_row")),
+        _Check(Reason.NOTHING_TO_CHANGE, None, status.is_null() & tag.is_null()),
+    ]
+    for field in (Field.CAMPAIGN_ID, Field.CAMPAIGN_LEAD_ID):
+        cell = pl.col(field)
+        fits = cell.str.contains(_whole(rules.id_pattern)) & cell.str.contains(_SAFE_ID)
+        checks += [
+            _Check(Reason.MISSING_ID, field, cell.is_null()),
+            _Check(Reason.BAD_CELL, field, _is_spoiled(cell)),
+            _Check(Reason.BAD_ID, field, ~fits),
+        ]
+    checks += [
+        _Check(Reason.BAD_CELL, Field.STATUS, _is_spoiled(status)),
+        _Check(Reason.BAD_STATUS, Field.STATUS, ~known_status),
+        _Check(Reason.BAD_CELL, Field.AI_TAG, _is_spoiled(tag)),
+    ]
+    unknown = tag.is_not_null() & pl.col("label").is_null() & ~pl.col("clear_tag")
+    no_value = tag.str.contains(_NO_VALUE) & ~pl.col("clear_tag")
+    if rules.labels is None:
+        return [*checks, _Check(Reason.BAD_CELL, Field.AI_TAG, no_value)]
+    return [
+        *checks,
+        _Check(Reason.BAD_CELL, Field.AI_TAG, unknown & no_value),
+        _Check(Reason.UNKNOWN_TAG, Field.AI_TAG, unknown),
+    ]
+
+
+def _trimmed(cell: pl.Expr) -> pl.Expr:
+    """The text without what is trimmed; null when nothing is left."""
+    return cell.str.strip_chars(_EDGES).replace("", None)
+
+
+def _whole(pattern: str) -> str:
+    return rf"\A(?:{pattern})\z"
+
+
+def _is_spoiled(cell: pl.Expr) -> pl.Expr:
+    """Whether the cell holds what the reader or a spreadsheet program made of it, not a value."""
+    return cell.str.contains(f"{LINE_BREAK}|{FORMULA}|{SHEET_ERROR}")
+
+
+def _read_tags(tags: pl.Series, rules: Rules) -> pl.DataFrame:
+    """What each text in aiTag means: whether it clears, and else its label (null: there is none).
+
+    Without the workspace's labels every text counts as one.
+    """
+    read = tags.alias(Field.AI_TAG).to_frame().with_columns(key=tag_key(pl.col(Field.AI_TAG)))
+    if rules.labels is None:
+        read = read.with_columns(label=pl.col(Field.AI_TAG))
+    else:
+        labels = pl.DataFrame({"label": rules.labels}, schema={"label": pl.String})
+        labels = labels.with_columns(key=tag_key(pl.col("label"))).unique("key", keep="first")
+        read = read.join(labels, on="key", how="left")
+    clears = pl.col("key") == tag_key(pl.lit(rules.clear_word))
+    return read.select(Field.AI_TAG, label=pl.when(~clears).then("label"), clear_tag=clears)
+
+
+def _looked_up(numbers: range, words: list[Reason] | list[Field | None]) -> pl.Expr:
+    """The word at the number of the check that failed; null when none did."""
+    return pl.col("failed").replace_strict(
+        pl.Series(numbers, dtype=pl.UInt8),
+        pl.Series(words, dtype=pl.String),
+        default=None,
+        return_dtype=pl.String,
+    )
