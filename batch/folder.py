@@ -1,0 +1,174 @@
+"""A run's folder and the run's own copy of the input.
+
+Owns the folder's name, its making and its taking away again. What happens to the original file
+after the copy is whole never disturbs a run.
+"""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from batch.errors import InputError, RunError, SettingsError
+
+BLOCK_BYTES = 1 << 20
+_LONGEST_STEM = 120  # bytes; most file systems take names of 255, the time and an ending included
+_LONGEST_SUFFIX = 12  # characters; what is longer is no format's ending but part of a name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputCopy:
+    """The run's own copy of the input. sha256: of its bytes, hexadecimal."""
+
+    path: Path
+    size_bytes: int
+    sha256: str
+
+
+class RunFolder:
+    """A folder made for one new run, mode 0700; leaves no trace unless `keep` is called."""
+
+    def __init__(
+        self, path: Path, *, made: tuple[Path, ...] = (), mode_before: int | None = None
+    ) -> None:
+        """made: the folders that were made for it, outermost first.
+
+        mode_before: the folder's own mode when it was there before; None when it was not.
+        """
+        self.path = path
+        self._made = made
+        self._mode_before = mode_before
+        self._copy: Path | None = None
+        self._kept = False
+
+    @classmethod
+    def create(cls, out: Path | None, *, runs_dir: Path, stem: str, now: datetime) -> "RunFolder":
+        """Make `out`, or a new folder `<stem>-<UTC time>` below `runs_dir`.
+
+        now: aware UTC time. Raises SettingsError when `out` exists and is not an empty folder, or
+        when the folder can't be made.
+        """
+        if out is not None:
+            return cls._make(out, must_be_new=False)
+        name = f"{stem}-{now:%Y%m%dT%H%M%SZ}"
+        for count in range(1, 1000):
+            try:
+                return cls._make(
+                    runs_dir / (name if count == 1 else f"{name}-{count}"), must_be_new=True
+                )
+            except FileExistsError:
+                continue
+        raise SettingsError(f"{runs_dir}: a thousand runs of {name} exist; name another --out.")
+
+    @classmethod
+    def _make(cls, path: Path, *, must_be_new: bool) -> "RunFolder":
+        try:
+            missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+            path.mkdir(mode=0o700, parents=True, exist_ok=not must_be_new)
+            if any(path.iterdir()):
+                raise SettingsError(
+                    f"{path}: found a folder that is not empty; expected a new or an empty one. "
+                    "Name another --out, or leave it out."
+                )
+            mode_before = None if path in missing else stat.S_IMODE(path.stat().st_mode)
+            path.chmod(0o700)
+        except FileExistsError:
+            if must_be_new:
+                raise
+            raise SettingsError(
+                f"{path}: found a file; expected a folder. Name another --out."
+            ) from None
+        except OSError as error:
+            raise SettingsError(
+                f"{path}: the run's folder can't be made: {error.strerror}. "
+                "Name an --out that can be written."
+            ) from error
+        return cls(path, made=tuple(reversed(missing)), mode_before=mode_before)
+
+    def copy_input(self, source: Path | BinaryIO, *, name: str) -> InputCopy:
+        """Copy a file, or standard input, into the folder, hashing as it goes.
+
+        Raises InputError when it can't be read, RunError when the copy can't be written.
+        """
+        target = self._copy = self.path / f"input{input_suffix(name)}"
+        digest = hashlib.sha256()
+        size = 0
+        with _open_source(source) as stream:
+            try:
+                with open(target, "xb", opener=_private) as out:
+                    while block := _read_block(stream, name):
+                        digest.update(block)
+                        size += len(block)
+                        out.write(block)
+                    out.flush()
+                    os.fsync(out.fileno())
+            except OSError as error:
+                raise RunError(
+                    f"{target}: the input can't be copied: {error.strerror}. "
+                    "Free some space, or name another --out."
+                ) from error
+        return InputCopy(path=target, size_bytes=size, sha256=digest.hexdigest())
+
+    def keep(self) -> None:
+        """From here on the folder is a run's record, whatever happens."""
+        self._kept = True
+
+    def discard_unless_kept(self) -> None:
+        """Take away what was made for this run; what was there before stays."""
+        if self._kept:
+            return
+        with suppress(OSError):  # somebody else's files are in it by now, or it is gone
+            if self._copy:
+                self._copy.unlink(missing_ok=True)
+            if self._mode_before is not None:
+                self.path.chmod(self._mode_before)
+            for folder in reversed(self._made):
+                folder.rmdir()
+
+
+def input_stem(name: str) -> str:
+    """The file's name without the ending that tells its format, fit for a folder's name."""
+    stem = Path(name).name.removesuffix(input_suffix(name))
+    seen = "".join(each if each.isprintable() else "_" for each in stem)
+    return seen.encode()[:_LONGEST_STEM].decode(errors="ignore").strip(". ") or "input"
+
+
+def input_suffix(name: str) -> str:
+    """The ending that tells the format, a packed file's both: `.csv`, `.csv.gz`; "" if none."""
+    suffixes = Path(name).suffixes
+    if not suffixes:
+        return ""
+    packed = suffixes[-1].lower() in {".gz", ".zst"}
+    suffix = "".join(suffixes[-2:] if packed else suffixes[-1:])
+    return suffix if suffix.isprintable() and len(suffix) <= _LONGEST_SUFFIX else ""
+
+
+@contextmanager
+def _open_source(source: Path | BinaryIO) -> Iterator[BinaryIO]:
+    if not isinstance(source, Path):
+        yield source
+        return
+    try:
+        stream = source.open("rb")
+    except OSError as error:
+        raise InputError(
+            f"{source}: the file can't be read: {error.strerror}. Check its name and its rights."
+        ) from error
+    with stream:
+        yield stream
+
+
+def _read_block(stream: BinaryIO, name: str) -> bytes:
+    try:
+        return stream.read(BLOCK_BYTES)
+    except OSError as error:
+        raise InputError(f"{name}: the file can't be read: {error.strerror}.") from error
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
