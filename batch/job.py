@@ -1,0 +1,284 @@
+"""The use cases up to the first request: check a spreadsheet, and make a run ready.
+
+A run goes in four steps, so that a command line and a page can put their own question between
+them: `open_run` (folder, copy, table, target), `ask` (the server), `judge` (plan, brakes,
+question), and `execution.execute`. A run that is not executed leaves no trace. Shows nothing.
+"""
+
+import shlex
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from pydantic import SecretStr
+
+from batch.errors import InputError
+from batch.folder import InputCopy, RunFolder, input_stem
+from batch.forecast import forecast_s
+from batch.plan import Plan, make_plan, too_many_clears, too_many_invalid
+from batch.practice import practice_access
+from batch.preflight import Preflight, ask_server
+from batch.question import Question, ask_about
+from batch.rules import Rules, check_rules
+from batch.sending import rate_per_s
+from batch.sendkit import Access, SendKit, Timeouts
+from batch.settings_model import Settings
+from batch.table import Table, TableOptions, open_table
+from batch.transport import make_transport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where the spreadsheet comes from. stream: standard input; None when it is a file."""
+
+    name: str
+    path: Path | None = None
+    stream: BinaryIO | None = None
+
+    @property
+    def argument(self) -> str:
+        """What a command line calls it."""
+        return "-" if self.path is None else str(self.path)
+
+    @property
+    def bytes_from(self) -> Path | BinaryIO:
+        """What is copied."""
+        if self.path is not None:
+            return self.path
+        if self.stream is not None:
+            return self.stream
+        raise ValueError("a source has a path or a stream")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What somebody asked for: a spreadsheet, the settings, and how strict to be.
+
+    api_key, workspace_id: None for the practice sandbox, which never sees the real ones.
+    tag_check: whether the workspace's labels are asked for.
+    reading_options: options that a next command on the same file needs again.
+    repeated_options: options that any next command needs again.
+    """
+
+    source: Source
+    settings: Settings
+    out: Path | None = None
+    sheet: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    strict: bool = False
+    allow_invalid: bool = False
+    allow_clears: bool = False
+    tag_check: bool = True
+    sandbox: bool = False
+    api_key: SecretStr | None = None
+    workspace_id: str | None = None
+    reading_options: tuple[str, ...] = ()
+    repeated_options: tuple[str, ...] = ()
+
+    @property
+    def table_options(self) -> TableOptions:
+        """How the table is to be read."""
+        return TableOptions(
+            sheet=self.sheet,
+            encoding=self.encoding,
+            delimiter=self.delimiter,
+            columns=self.settings.columns.names(),
+        )
+
+    def rules(self, *, labels: tuple[str, ...] | None = None) -> Rules:
+        """What the rows are judged by; labels: the workspace's, None if unknown."""
+        return Rules(
+            name=self.source.name,
+            id_pattern=self.settings.api.id_pattern,
+            clear_word=self.settings.input.clear_word,
+            labels=labels,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """A spreadsheet that was judged without asking a server.
+
+    forecast_s: how long sending would take at the set pace.
+    refusal: why a run would send nothing as it is; None if it would go on.
+    """
+
+    request: Request
+    table: Table
+    plan: Plan
+    forecast_s: float
+    refusal: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenRun:
+    """A run whose input is copied and can be read; nothing is judged yet."""
+
+    request: Request
+    folder: RunFolder
+    copy: InputCopy
+    table: Table
+    access: Access
+    started_at: datetime
+
+    async def ask(self) -> Preflight:
+        """Ask the server whose key it is, and for its labels. Raises UsageError if refused."""
+        async with self.client(connections=1) as api:
+            return await ask_server(
+                api, workspace_id=self.access.workspace_id, tag_check=self.request.tag_check
+            )
+
+    def client(self, *, connections: int) -> SendKit:
+        """A client of the API with as many connections; to be entered."""
+        http = self.request.settings.http
+        return SendKit(
+            self.access,
+            timeouts=Timeouts(
+                connect_s=http.connect_timeout_s,
+                write_s=http.write_timeout_s,
+                read_s=http.read_timeout_s,
+                attempt_s=http.attempt_timeout_s,
+            ),
+            transport=make_transport(
+                connections=connections,
+                base_url=self.access.base_url,
+                use_environment_proxy=not self.request.sandbox,
+            ),
+        )
+
+    def judge(self, preflight: Preflight, *, can_ask: bool) -> "ReadyRun":
+        """Judge the whole file. Raises UsageError when a brake of the contract holds it back.
+
+        can_ask: whether somebody can type the number of clears instead of `--allow-clears`.
+        """
+        request = self.request
+        rules = request.rules(labels=preflight.labels)
+        check_rules(rules)
+        plan = make_plan(self.table.cells, rules, on_conflict=request.settings.input.on_conflict)
+        if refusal := refusal_of(plan, request):
+            raise InputError(refusal)
+        clears = None if request.allow_clears else too_many_clears(plan)
+        if clears and not can_ask:
+            raise InputError(clears)
+        warnings = (
+            ("The labels could not be read: tags are not checked.",)
+            if preflight.labels_failed and plan.tags_set
+            else ()
+        )
+        question = ask_about(
+            plan,
+            workspace=preflight.workspace.name if preflight.workspace else None,
+            base_url=self.access.base_url,
+            forecast_s=_forecast_s(plan, request),
+            warnings=warnings,
+            typed_number=plan.clears_rows if clears else None,
+        )
+        return ReadyRun(opened=self, preflight=preflight, plan=plan, question=question)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyRun:
+    """A run that only waits for a yes."""
+
+    opened: OpenRun
+    preflight: Preflight
+    plan: Plan
+    question: Question
+
+
+@contextmanager
+def check(request: Request) -> Iterator[Checked]:
+    """Judge a spreadsheet, asking no server and writing nothing.
+
+    Raises InputError when it can't be read. What is given holds until the context ends.
+    """
+    with ExitStack() as resources:
+        path = request.source.path
+        if path is None or not path.is_file():  # a pipe can be read once only
+            folder = Path(resources.enter_context(tempfile.TemporaryDirectory()))
+            copy = RunFolder(folder).copy_input(request.source.bytes_from, name=request.source.name)
+            path = copy.path
+        table = resources.enter_context(
+            open_table(path, request.table_options, name=request.source.name)
+        )
+        rules = request.rules()
+        check_rules(rules)
+        plan = make_plan(table.cells, rules, on_conflict=request.settings.input.on_conflict)
+        clears = None if request.allow_clears else too_many_clears(plan)
+        yield Checked(
+            request=request,
+            table=table,
+            plan=plan,
+            forecast_s=_forecast_s(plan, request),
+            refusal=refusal_of(plan, request) or clears,
+        )
+
+
+@contextmanager
+def open_run(request: Request) -> Iterator[OpenRun]:
+    """Make the run's folder with its copy of the input, and find out where to send.
+
+    Raises UsageError when that can't be done. At the end the table is closed, a practice sandbox
+    is ended, and the folder is taken away again unless the run was executed.
+    """
+    started_at = datetime.now(UTC)
+    folder = RunFolder.create(
+        request.out,
+        runs_dir=Path(request.settings.run.runs_dir),
+        stem=input_stem(request.source.name),
+        now=started_at,
+    )
+    with ExitStack() as resources:
+        resources.callback(folder.discard_unless_kept)
+        copy = folder.copy_input(request.source.bytes_from, name=request.source.name)
+        table = resources.enter_context(
+            open_table(copy.path, request.table_options, name=request.source.name)
+        )
+        yield OpenRun(
+            request=request,
+            folder=folder,
+            copy=copy,
+            table=table,
+            access=resources.enter_context(_access(request, table)),
+            started_at=started_at,
+        )
+
+
+def command(name: str, *words: str) -> str:
+    """A command line of this program, as a shell takes it."""
+    return shlex.join(["sendkit-batch", name, *words])
+
+
+def refusal_of(plan: Plan, request: Request) -> str | None:
+    """Why nothing of this plan may be sent; None if it may."""
+    if request.strict and plan.tally.error:
+        rows = "1 row is" if plan.tally.error == 1 else f"{plan.tally.error:,} rows are"
+        first = plan.first_problems[0].sentence(request.source.name)
+        return f"{rows} invalid, and with --strict nothing is sent then. The first: {first}"
+    return None if request.allow_invalid else too_many_invalid(plan)
+
+
+def _forecast_s(plan: Plan, request: Request) -> float:
+    return forecast_s(plan.requests, rate_per_s=rate_per_s(request.settings.pace.rate))
+
+
+@contextmanager
+def _access(request: Request, table: Table) -> Iterator[Access]:
+    """The real API with the real key, or a practice sandbox that knows the table's leads."""
+    if request.sandbox:
+        check_rules(request.rules())
+        with practice_access(table, request.rules()) as access:
+            yield access
+        return
+    if request.api_key is None:
+        raise ValueError("a run that is no practice needs a key")
+    yield Access(
+        base_url=request.settings.api.base_url,
+        api_key=request.api_key,
+        workspace_id=request.workspace_id,
+    )

@@ -1,0 +1,176 @@
+"""One job's sending, wired together: the plan's changes, the runner, and the journal behind it.
+
+Owns how the pieces meet, and the view of them that people are shown. It decides nothing.
+"""
+
+import random
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+import anyio
+
+from batch.group_commit import GroupCommit
+from batch.journal import Journal
+from batch.model import Answer, Change, Outcome, Tally
+from batch.pacer import Hold, Pacer
+from batch.plan import Plan
+from batch.retry import RetryPolicy, retry_budget
+from batch.runner import Limits, Runner
+from batch.settings_model import Settings
+from batch.settings_values import Rate
+from batch.stops import Stop, StopCause, StopLimits, StopRules
+
+TELL_EVERY_S = 0.25
+AUTO_RATE_PER_S = 5.0  # what "auto" means until the pace is learnt from the server
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """How far a run is, for people to look at.
+
+    tally: every row that has a durable outcome, judged ones too. rows: all of the input.
+    requests: attempts made. rate_per_s: attempts a second of late. left_s: the forecast.
+    """
+
+    rows: int
+    tally: Tally
+    requests: int
+    rate_per_s: float
+    left_s: float
+    hold: Hold | None
+    hold_left_s: float
+    stop: Stop | None
+
+
+class Sending:
+    """The sending of one plan; `run` may be called once."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        journal: Journal,
+        settings: Settings,
+        send: Callable[[Change], Awaitable[Answer]],
+    ) -> None:
+        pace, retry, stop_at = settings.pace, settings.retry, settings.run.max_errors
+        self._plan = plan
+        self._journal = journal
+        self._partly = dict(plan.partly_sent())
+        self._commits = GroupCommit(self._record, on_durable=self._durable)
+        self._undurable_rows = 0
+        self._pacer = Pacer(
+            rate_per_s(pace.rate),
+            backoff_base_s=retry.backoff_base_s,
+            backoff_max_s=retry.backoff_max_s,
+            draw=random.random,
+        )
+        self._runner = Runner(
+            plan.changes(),
+            send=send,
+            record=self._hand_over,
+            pacer=self._pacer,
+            rules=StopRules(
+                StopLimits(
+                    max_error_rows=stop_at.count,
+                    max_error_share=stop_at.share,
+                    max_wait_s=pace.max_wait_s,
+                )
+            ),
+            limits=Limits(
+                workers=pace.concurrency,
+                retry_budget=retry_budget(
+                    plan.requests, share=retry.budget_share, floor=retry.budget_floor
+                ),
+                policy=RetryPolicy(
+                    max_attempts=retry.max_attempts,
+                    max_elapsed_s=retry.max_elapsed_s,
+                    backoff_base_s=retry.backoff_base_s,
+                    backoff_max_s=retry.backoff_max_s,
+                ),
+            ),
+            draw=random.random,
+        )
+
+    async def run(self, on_moment: Callable[[Moment], None]) -> Stop | None:
+        """Send all, or stop early and say why. When it returns, every outcome is durable.
+
+        on_moment: called a few times a second, on the event loop.
+        """
+        async with anyio.create_task_group() as beside:
+            beside.start_soon(self._tell, on_moment)
+            async with anyio.create_task_group() as recording:
+                recording.start_soon(self._commits.run)
+                try:
+                    stop = await self._runner.run()
+                finally:
+                    self._commits.close()
+            beside.cancel_scope.cancel()
+        on_moment(self.moment())
+        return stop
+
+    def interrupt(self, number: signal.Signals) -> None:
+        """Stop for Ctrl-C or SIGTERM: the first waits for answers, the second does not."""
+        cause = StopCause.TERMINATED if number == signal.SIGTERM else StopCause.INTERRUPTED
+        what = "SIGTERM" if number == signal.SIGTERM else "Ctrl-C"
+        stop = Stop(cause=cause, message=f"Interrupted by {what}.")
+        if self._runner.progress().stop is None:
+            self._runner.stop(stop)
+            return
+        self._runner.stop(stop, grace_s=0)
+
+    @property
+    def lost_rows(self) -> int:
+        """Rows whose outcome did not become durable, once `run` has raised."""
+        return self._undurable_rows
+
+    def moment(self) -> Moment:
+        """How far the run is now."""
+        progress = self._runner.progress()
+        plan = self._plan
+        left = max(0, plan.sendable_rows - progress.tally.total())
+        share = left / plan.sendable_rows if plan.sendable_rows else 0.0
+        rate = min(progress.rate_per_s or self._pacer.rate_per_s, self._pacer.rate_per_s)
+        return Moment(
+            rows=plan.rows,
+            tally=Tally(plan.tally + progress.tally),
+            requests=progress.attempts,
+            rate_per_s=progress.rate_per_s,
+            left_s=plan.requests * share / rate + progress.hold_left_s,
+            hold=progress.hold,
+            hold_left_s=progress.hold_left_s,
+            stop=progress.stop,
+        )
+
+    async def _tell(self, on_moment: Callable[[Moment], None]) -> None:
+        while True:
+            on_moment(self.moment())
+            await anyio.sleep(TELL_EVERY_S)
+
+    def _record(self, outcomes: Sequence[Outcome]) -> None:
+        """Make outcomes durable, each row that lost one of its values with a word about it."""
+        lost = [
+            replace(outcome, lines=(line,), message=_joined(outcome.message, self._partly[line]))
+            for outcome in (outcomes if self._partly else ())
+            for line in outcome.lines
+            if line in self._partly
+        ]
+        self._journal.record([*outcomes, *lost])
+
+    def _hand_over(self, outcome: Outcome) -> None:
+        self._undurable_rows += len(outcome.lines)
+        self._commits.put(outcome)
+
+    def _durable(self, outcome: Outcome) -> None:
+        self._undurable_rows -= len(outcome.lines)
+        self._runner.durable(outcome)
+
+
+def _joined(message: str, more: str) -> str:
+    return f"{message}; {more}" if message else more
+
+
+def rate_per_s(rate: Rate) -> float:
+    """Attempts a second that a rate setting means."""
+    return AUTO_RATE_PER_S if rate.per_s is None else rate.per_s

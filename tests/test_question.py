@@ -1,0 +1,72 @@
+import pytest
+
+from batch.question import ask_about, count_of, what_changes
+from tests.wired import plan_of
+
+BASE = "https://api.sendkit.ai"
+
+
+def test_the_question_names_all_that_matters() -> None:
+    plan = plan_of(requests=4120, tags_set=3900, tags_cleared=41, to_paused=220)
+    question = ask_about(plan, workspace="Acme", base_url=BASE, forecast_s=824.0)
+    assert question.text == (
+        "Change 4,120 leads in workspace Acme (api.sendkit.ai): "
+        "3,900 tags set, 41 tags cleared, 220 paused. "
+        "Tag changes can start or stop e-mails. About 14 min."
+    )
+    assert question.typed_number is None
+
+
+def test_one_of_each_is_said_in_the_singular() -> None:
+    plan = plan_of(requests=1, tags_set=1, to_active=1)
+    question = ask_about(plan, workspace="Acme", base_url=BASE, forecast_s=0.2)
+    assert question.text == (
+        "Change 1 lead in workspace Acme (api.sendkit.ai): 1 tag set, 1 set active. "
+        "Tag changes can start or stop e-mails. About 1 s."
+    )
+
+
+def test_without_tags_nothing_is_said_of_emails() -> None:
+    plan = plan_of(requests=2, to_paused=2)
+    question = ask_about(plan, workspace="Acme", base_url=BASE, forecast_s=0.4)
+    assert question.text == (
+        "Change 2 leads in workspace Acme (api.sendkit.ai): 2 paused. About 1 s."
+    )
+
+
+def test_a_cleared_tag_alone_can_start_or_stop_emails() -> None:
+    plan = plan_of(requests=1, tags_cleared=1)
+    question = ask_about(plan, workspace="Acme", base_url=BASE, forecast_s=0.2)
+    assert "1 tag cleared. Tag changes can start or stop e-mails." in question.text
+
+
+def test_a_workspace_that_could_not_be_read_is_unknown_and_warnings_stand_at_the_end() -> None:
+    question = ask_about(
+        plan_of(requests=1, to_active=1),
+        workspace=None,
+        base_url="http://127.0.0.1:8080",
+        forecast_s=7200.0,
+        warnings=("First.", "Second."),
+        typed_number=41,
+    )
+    assert question.text == (
+        "Change 1 lead in an unknown workspace (127.0.0.1:8080): 1 set active. "
+        "About 2 h. First. Second."
+    )
+    assert question.typed_number == 41
+
+
+def test_nothing_to_change_is_said_so() -> None:
+    question = ask_about(plan_of(), workspace="Acme", base_url=BASE, forecast_s=0.0)
+    assert question.text == "Nothing to change in workspace Acme (api.sendkit.ai)."
+
+
+def test_a_plan_without_changes_changes_nothing() -> None:
+    assert what_changes(plan_of()) == "nothing"
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(0, "0 rows"), (1, "1 row"), (2, "2 rows"), (4120, "4,120 rows")]
+)
+def test_counts_agree_with_their_noun(number: int, text: str) -> None:
+    assert count_of(number, "row") == text
