@@ -1,0 +1,133 @@
+"""The options that commands share: each once, with its help. The names are a promise to users."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+INPUT = "Input"
+SENDING = "Sending"
+SAFETY = "Safety"
+OUTPUT = "Output"
+
+File = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE", help="The spreadsheet: CSV, TSV, XLSX, XLS, ODS or Parquet; - is stdin."
+    ),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        help="Settings file; else sendkit-batch.toml here, else in the user's configuration.",
+        rich_help_panel=SENDING,
+    ),
+]
+BaseUrl = Annotated[
+    str | None,
+    typer.Option(help="The API's address: https, or this machine.", rich_help_panel=SENDING),
+]
+Rate = Annotated[
+    str | None,
+    typer.Option(help="Requests: auto, a number a second, or as 60/min.", rich_help_panel=SENDING),
+]
+Concurrency = Annotated[
+    int | None,
+    typer.Option(help="Requests under way at once, 1 to 1000.", rich_help_panel=SENDING),
+]
+MaxErrors = Annotated[
+    str | None,
+    typer.Option(
+        help="Stop when more rows than this end in error: a number, or as 50% of the last 200.",
+        rich_help_panel=SAFETY,
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        help="The run's folder, new or empty; else one below runs/.", rich_help_panel=OUTPUT
+    ),
+]
+Yes = Annotated[
+    bool, typer.Option("--yes", "-y", help="Send without asking.", rich_help_panel=SAFETY)
+]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run", help="Judge and forecast; send and write nothing.", rich_help_panel=SAFETY
+    ),
+]
+Strict = Annotated[
+    bool,
+    typer.Option("--strict", help="Send nothing if any row is invalid.", rich_help_panel=SAFETY),
+]
+OnConflict = Annotated[
+    str | None,
+    typer.Option(
+        help="Rows of one lead that disagree: error (default) or last-wins.",
+        rich_help_panel=INPUT,
+    ),
+]
+AllowInvalid = Annotated[
+    bool,
+    typer.Option(
+        "--allow-invalid",
+        help="Go on although more than half of the rows are invalid.",
+        rich_help_panel=SAFETY,
+    ),
+]
+AllowClears = Annotated[
+    bool,
+    typer.Option(
+        "--allow-clears",
+        help="Go on although more than half of the rows clear the tag.",
+        rich_help_panel=SAFETY,
+    ),
+]
+Map = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="FIELD=HEADER",
+        help='Another header name, as campaignId="Campaign"; may be repeated.',
+        rich_help_panel=INPUT,
+    ),
+]
+Sheet = Annotated[str | None, typer.Option(help="The sheet of a workbook.", rich_help_panel=INPUT)]
+Encoding = Annotated[
+    str | None,
+    typer.Option(help="The encoding of a text file, as cp1252.", rich_help_panel=INPUT),
+]
+Delimiter = Annotated[
+    str | None, typer.Option(help="What separates the columns.", rich_help_panel=INPUT)
+]
+NoTagCheck = Annotated[
+    bool,
+    typer.Option(
+        "--no-tag-check",
+        help="Don't check tags against the workspace's labels.",
+        rich_help_panel=SAFETY,
+    ),
+]
+Json = Annotated[
+    bool,
+    typer.Option("--json", help="One JSON object on standard output.", rich_help_panel=OUTPUT),
+]
+Quiet = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="Only errors and the last line.", rich_help_panel=OUTPUT),
+]
+Sandbox = Annotated[
+    bool,
+    typer.Option(
+        "--sandbox",
+        help="Practise: send to a built-in imitation of SendKit that knows the file's leads.",
+        rich_help_panel=SAFETY,
+    ),
+]
+Problems = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Write all problems to this CSV file.", rich_help_panel=OUTPUT
+    ),
+]

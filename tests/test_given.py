@@ -1,0 +1,158 @@
+import io
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from pydantic import SecretStr
+
+from batch.credentials import Credentials
+from batch.errors import InputError, SettingsError
+from batch.given import Given
+from batch.job import Request
+from batch.model import Field
+from batch.settings import LoadedSettings
+
+FULL = Given(
+    file="in/leads.xlsx",
+    config=Path("my settings.toml"),
+    base_url="http://127.0.0.1:8080",
+    rate="60/min",
+    concurrency=8,
+    out=Path("out"),
+    yes=True,
+    strict=True,
+    on_conflict="last-wins",
+    allow_invalid=True,
+    allow_clears=True,
+    max_errors="5",
+    mapping=("campaignId=Campaign", 'AITAG = "My tag"'),
+    sheet="Leads",
+    encoding="cp1252",
+    delimiter=";",
+    no_tag_check=True,
+)
+
+
+def load(given: Given, tmp_path: Path, **environ: str) -> LoadedSettings:
+    return given.load(environ, cwd=tmp_path, config_dir=None)
+
+
+def request(given: Given, tmp_path: Path, credentials: Credentials | None = None) -> Request:
+    return given.request(load(given, tmp_path), credentials)
+
+
+def test_options_are_settings_over_the_environment_and_the_file(tmp_path: Path) -> None:
+    (tmp_path / "my settings.toml").write_text("[pace]\nrate = 1\nheadroom = 0.5\n")
+    settings = load(
+        FULL, tmp_path, SENDKIT_BATCH_PACE_RATE="2", SENDKIT_BATCH_PACE_MAX_WAIT_S="3"
+    ).settings
+    assert settings.pace.rate.per_s == 1.0
+    assert (settings.pace.headroom, settings.pace.max_wait_s) == (0.5, 3)
+    assert settings.pace.concurrency == 8
+    assert settings.api.base_url == "http://127.0.0.1:8080"
+    assert settings.input.on_conflict == "last-wins"
+    assert settings.run.max_errors.count == 5
+    assert settings.columns.names() == {Field.CAMPAIGN_ID: "Campaign", Field.AI_TAG: "My tag"}
+
+
+def test_what_was_not_given_leaves_the_defaults(tmp_path: Path) -> None:
+    settings = load(Given(file="x.csv"), tmp_path).settings
+    assert settings.public() == type(settings)().public()
+
+
+def test_a_request_carries_what_was_given(tmp_path: Path) -> None:
+    (tmp_path / "my settings.toml").touch()
+    credentials = Credentials(api_key=SecretStr("sk_x"), workspace_id="w1")
+    asked = request(FULL, tmp_path, credentials)
+    assert (asked.source.name, asked.source.path) == ("leads.xlsx", Path("in/leads.xlsx"))
+    assert asked.source.argument == "in/leads.xlsx"
+    assert asked.api_key == SecretStr("sk_x")
+    assert asked.workspace_id == "w1"
+    assert asked.out == Path("out")
+    assert asked.table_options.sheet == "Leads"
+    assert asked.table_options.encoding == "cp1252"
+    assert asked.table_options.delimiter == ";"
+    assert asked.strict
+    assert asked.allow_invalid
+    assert asked.allow_clears
+    assert not asked.tag_check
+    assert not asked.sandbox
+
+
+def test_the_next_command_repeats_what_means_the_same_for_it(tmp_path: Path) -> None:
+    (tmp_path / "my settings.toml").touch()
+    asked = request(FULL, tmp_path)
+    assert asked.reading_options == (
+        "--sheet", "Leads", "--encoding", "cp1252", "--delimiter", ";",
+    )  # fmt: skip
+    assert asked.repeated_options == (
+        "--config", "my settings.toml", "--base-url", "http://127.0.0.1:8080",
+        "--rate", "60/min", "--concurrency", "8", "--on-conflict", "last-wins",
+        "--max-errors", "5", "--map", "campaignId=Campaign", "--map", 'AITAG = "My tag"',
+        "--no-tag-check",
+    )  # fmt: skip
+
+
+def test_nothing_given_is_nothing_repeated(tmp_path: Path) -> None:
+    asked = request(Given(file="x.csv"), tmp_path)
+    assert (asked.reading_options, asked.repeated_options) == ((), ())
+    practised = request(Given(file="x.csv", sandbox=True), tmp_path)
+    assert practised.repeated_options == ("--sandbox",)
+
+
+def test_practice_sees_neither_the_real_address_nor_the_key_file(tmp_path: Path) -> None:
+    (tmp_path / "sendkit-batch.toml").write_text(
+        '[api]\nbase_url = "https://real.example.com"\napi_key_file = "key"\n'
+        'workspace_id = "real"\nid_pattern = "[a-z]+"\n[pace]\nrate = 7\n'
+    )
+    settings = load(Given(file="x.csv", sandbox=True), tmp_path).settings
+    assert settings.api.base_url == "https://api.sendkit.ai"
+    assert settings.api.api_key_file == ""
+    assert settings.api.workspace_id == ""
+    assert settings.api.id_pattern == "[a-z]+"
+    assert settings.pace.rate.per_s == 7
+
+
+@pytest.mark.parametrize("given", [Given(file="x", sandbox=True), Given(file="x", dry_run=True)])
+def test_practice_and_a_dry_run_never_look_at_the_key(given: Given, tmp_path: Path) -> None:
+    assert given.credentials(load(given, tmp_path), {"SENDKIT_API_KEY": "not a key"}) is None
+
+
+def test_a_run_reads_the_key(tmp_path: Path) -> None:
+    given = Given(file="x.csv")
+    credentials = given.credentials(load(given, tmp_path), {"SENDKIT_API_KEY": "sk_x"})
+    assert credentials == Credentials(api_key=SecretStr("sk_x"), workspace_id=None)
+
+
+@pytest.mark.parametrize(
+    "mapping", ["campaignId", "campaignId=", 'campaignId=""', "campaign=x", "=x", ""]
+)
+def test_a_map_that_maps_nothing_is_refused(mapping: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(Given(file="x.csv", mapping=(mapping,)), tmp_path)
+    assert str(caught.value) == (
+        f"--map: found {mapping!r}; expected a column's name, = and a header, "
+        'as campaignId="Campaign". The names are campaignId, campaignLeadId, status, aiTag.'
+    )
+
+
+def test_a_header_may_have_an_equals_sign(tmp_path: Path) -> None:
+    columns = load(Given(file="x.csv", mapping=("status=a=b",)), tmp_path).settings.columns
+    assert columns.names() == {Field.STATUS: "a=b"}
+
+
+def test_a_hyphen_is_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.BytesIO(b"a,b\n")
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=stream))
+    source = request(Given(file="-"), tmp_path).source
+    assert (source.name, source.argument, source.bytes_from) == ("stdin", "-", stream)
+
+
+def test_a_standard_input_that_is_closed_is_said_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(InputError) as caught:
+        request(Given(file="-"), tmp_path)
+    assert str(caught.value) == ("stdin: is closed; expected a spreadsheet there. Name a file.")

@@ -1,0 +1,191 @@
+import io
+import re
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from batch.model import Reason, Tally
+from batch.pacer import Hold
+from batch.screen import LiveView, LogLines, make_screen, pace_line, progress_line
+from batch.sending import Moment
+from batch.stops import Stop, StopCause
+
+START = Moment(
+    rows=300,
+    tally=Tally({Reason.BAD_ID: 2}),
+    requests=0,
+    rate_per_s=0.0,
+    left_s=59.6,
+    hold=None,
+    hold_left_s=0.0,
+    stop=None,
+)
+UNDER_WAY = replace(
+    START,
+    tally=Tally({Reason.BAD_ID: 2, Reason.APPLIED: 18, Reason.DUPLICATE: 1}),
+    requests=19,
+    rate_per_s=5.0,
+    left_s=1234.0,
+)
+CTRL_C = Stop(cause=StopCause.INTERRUPTED, message="Interrupted by Ctrl-C.")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class Log:
+    """Log lines under a clock that is set by hand; their time of day is cut off."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.lines: list[str] = []
+        self.screen = LogLines(self.write, clock=lambda: self.now)
+
+    def write(self, line: str) -> None:
+        time, text = line.split(" ", 1)
+        assert re.fullmatch(r"\d\d:\d\d:\d\d", time)
+        self.lines.append(text)
+
+    def show(self, moment: Moment, *, after_s: float = 0.25) -> list[str]:
+        """The lines that this moment adds."""
+        self.now += after_s
+        before = len(self.lines)
+        self.screen.show(moment)
+        return self.lines[before:]
+
+
+def held(left_s: float, *, until: float, why: str = "HTTP 429, Retry-After 60 s") -> Moment:
+    return replace(UNDER_WAY, hold=Hold(since=0.0, until=until, why=why), hold_left_s=left_s)
+
+
+def test_a_log_begins_with_a_line_and_then_has_one_every_60_seconds() -> None:
+    log = Log()
+    assert log.show(START) == ["2 of 300 rows: 0 success, 2 error; about 60 s left"]
+    assert log.show(UNDER_WAY, after_s=59.9) == []
+    assert log.show(UNDER_WAY, after_s=0.1) == [
+        "21 of 300 rows: 18 success, 2 error; 5.0 requests a second, about 21 min left"
+    ]
+    assert log.show(UNDER_WAY, after_s=59.9) == []
+    assert len(log.show(UNDER_WAY, after_s=0.1)) == 1
+
+
+def test_a_hold_back_is_a_line_when_it_begins() -> None:
+    log = Log()
+    log.show(START)
+    assert log.show(held(60.0, until=60.0)) == [
+        "The server asks to wait (HTTP 429, Retry-After 60 s): held back for 60 s."
+    ]
+    assert log.show(held(59.75, until=60.0)) == []
+
+
+def test_a_hold_back_that_grows_much_longer_is_another_line() -> None:
+    log = Log()
+    log.show(START)
+    log.show(held(60.0, until=60.0))
+    assert log.show(held(61.0, until=61.2)) == []
+    assert log.show(held(900.0, until=960.0, why="HTTP 503")) == [
+        "The server asks to wait (HTTP 503): held back for 15 min."
+    ]
+
+
+def test_short_hold_backs_are_no_lines_of_a_log() -> None:
+    log = Log()
+    log.show(START)
+    assert [log.show(held(0.4, until=float(n))) for n in range(50)] == [[]] * 50
+
+
+def test_a_stop_is_a_line_once() -> None:
+    log = Log()
+    log.show(START)
+    stopped = replace(UNDER_WAY, stop=Stop(cause=StopCause.MAX_ERRORS, message="Too many [/]."))
+    assert log.show(stopped) == [
+        "Stopping: Too many [/]. Waiting up to 10 s for answers that are on their way."
+    ]
+    assert log.show(stopped) == []
+
+
+def test_a_stop_by_ctrl_c_says_what_another_one_does() -> None:
+    log = Log()
+    log.show(START)
+    assert log.show(replace(UNDER_WAY, stop=CTRL_C)) == [
+        (
+            "Stopping: Interrupted by Ctrl-C. "
+            "Waiting up to 10 s for answers that are on their way. Ctrl-C again ends it at once."
+        )
+    ]
+
+
+def test_retries_that_were_spent_are_no_stop_to_watch() -> None:
+    log = Log()
+    log.show(START)
+    spent = Stop(cause=StopCause.RETRY_BUDGET, message="Spent.")
+    assert log.show(replace(UNDER_WAY, stop=spent)) == []
+
+
+def test_a_finished_run_has_no_time_left() -> None:
+    assert pace_line(replace(UNDER_WAY, left_s=0.0)) == "5.0 requests a second"
+    ended = replace(START, left_s=0.0, rows=2)
+    assert progress_line(ended) == "2 of 2 rows: 0 success, 2 error"
+
+
+def shown_live(*moments: Moment) -> str:
+    terminal = Terminal()
+    console = Console(file=terminal, width=100, force_terminal=True, color_system=None)
+    with make_screen(console, quiet=False) as screen:
+        for moment in moments:
+            screen.show(moment)
+    return terminal.getvalue()
+
+
+def test_a_terminal_shows_rows_results_rate_and_time_left() -> None:
+    shown = shown_live(UNDER_WAY)
+    assert "21 of 300 rows 18 success 2 error" in shown
+    assert "5.0 requests a second, about 21 min left" in shown
+    assert "asks to wait" not in shown
+
+
+def test_a_terminal_shows_the_present_hold_back_and_why() -> None:
+    assert "The server asks to wait (HTTP 429, Retry-After 60 s): held back for 42 s." in (
+        shown_live(held(41.2, until=60.0))
+    )
+    assert "asks to wait" not in shown_live(held(0.3, until=1.0))
+
+
+def test_a_terminal_shows_a_stop_rather_than_a_hold_back() -> None:
+    shown = shown_live(replace(held(41.0, until=60.0), stop=CTRL_C))
+    assert "Stopping: Interrupted by Ctrl-C." in shown
+    assert "asks to wait" not in shown
+
+
+def test_a_run_without_rows_can_be_shown() -> None:
+    assert "0 of 0 rows" in shown_live(replace(START, rows=0, tally=Tally(), left_s=0.0))
+
+
+def test_what_is_redrawn_needs_a_real_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    assert isinstance(make_screen(Console(file=Terminal()), quiet=False), LiveView)
+    for console in (
+        Console(file=io.StringIO()),
+        Console(file=io.StringIO(), force_terminal=True),  # as FORCE_COLOR does
+    ):
+        assert isinstance(make_screen(console, quiet=False), LogLines)
+    monkeypatch.setenv("TERM", "dumb")
+    assert isinstance(make_screen(Console(file=Terminal()), quiet=False), LogLines)
+
+
+def test_log_lines_are_never_broken_and_their_brackets_stay() -> None:
+    out = io.StringIO()
+    with make_screen(Console(file=out, width=40), quiet=False) as screen:
+        screen.show(replace(UNDER_WAY, stop=Stop(cause=StopCause.FORBIDDEN, message="[/red] no.")))
+    assert len(out.getvalue().splitlines()) == 2
+    assert "Stopping: [/red] no. Waiting" in out.getvalue()
+
+
+def test_quiet_shows_nothing() -> None:
+    out = Terminal()
+    with make_screen(Console(file=out), quiet=True) as screen:
+        screen.show(UNDER_WAY)
+    assert out.getvalue() == ""
