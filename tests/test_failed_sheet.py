@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 import fastexcel
-import openpyxl  # type: ignore[import-untyped]  # it ships no types
+import openpyxl
 import pytest
 
 from batch import failed_sheet
@@ -42,7 +42,7 @@ def test_every_cell_is_text_and_reads_back_as_it_stood_in_the_csv(target: Path) 
 
     assert path == target
     assert read(target) == [HEADER, *rows]
-    sheet = openpyxl.load_workbook(target).active
+    sheet = openpyxl.load_workbook(target).worksheets[0]
     filled = [cell for row in sheet.iter_rows() for cell in row if cell.value is not None]
     assert len(filled) == 3 + 2 * len(rows)
     assert {(cell.data_type, cell.number_format) for cell in filled} == {("s", "@")}
@@ -58,7 +58,7 @@ def test_the_header_is_frozen_and_what_is_typed_into_an_empty_cell_stays_text(
 ) -> None:
     write_failed_sheet(source(target.parent, ["1", "", ""]), target, delimiter=",")
 
-    sheet = openpyxl.load_workbook(target).active
+    sheet = openpyxl.load_workbook(target).worksheets[0]
     assert sheet.freeze_panes == "A2"
     columns = sheet.column_dimensions["A"]
     assert (columns.min, columns.max, columns.number_format) == (1, 3, "@")
