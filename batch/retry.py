@@ -41,6 +41,7 @@ class Tries:
     spent_s: seconds of counted attempts and of back-offs.
     last: the latest attempt; last_out: the latest that may have reached the server.
     successes_before: the job's successes when the change was first held back.
+    served_before: requests that the server had served when the change first failed.
     """
 
     attempts: int = 0
@@ -51,9 +52,10 @@ class Tries:
     last: Answer | None = None
     last_out: Answer | None = None
     successes_before: int = 0
+    served_before: int | None = None
 
-    def add(self, answer: Answer) -> None:
-        """Take one more attempt into account."""
+    def add(self, answer: Answer, *, counts: bool = True) -> None:
+        """Take one more attempt into account; while the server is away it does not count."""
         self.attempts += 1
         self.last = answer
         if self.sent_at_ms is None:
@@ -62,6 +64,8 @@ class Tries:
             self.last_out = answer
         if is_hold(answer):
             self.holds += 1
+            return
+        if not counts:
             return
         self.counted += 1
         self.spent_s += answer.elapsed_ms / 1000
@@ -106,12 +110,15 @@ class Decision:
     """The next step of one row, as data; the runner acts on it.
 
     reason, message: the row's outcome if the step is DONE.
-    delay_s: the row's own back-off if the step is RETRY; 0 else, since the pacer does the waiting.
+    given_up: whether the row is DONE only because it failed too often.
+    delay_s: the row's own back-off if the step is RETRY; 0 else, since the pacer or the breaker
+    does the waiting.
     """
 
     step: Step
     reason: Reason = Reason.APPLIED
     message: str = ""
+    given_up: bool = False
     delay_s: float = 0.0
 
 
@@ -122,26 +129,34 @@ def is_hold(answer: Answer) -> bool:
     return answer.http_status in RETRIED_STATUSES and answer.retry_after_s is not None
 
 
+def is_failure(answer: Answer) -> bool:
+    """Whether the attempt failed for a cause that may pass: a fault, or a passing server error."""
+    if is_hold(answer):
+        return False
+    return answer.reason in FAULTS or answer.http_status in RETRIED_STATUSES
+
+
 def decide(
     answer: Answer,
     *,
     tries: Tries,
     policy: RetryPolicy,
     others_succeed: bool,
+    is_away: bool = False,
     draw: Callable[[], float],
 ) -> Decision:
     """The next step after an answer that `tries` already counts.
 
     others_succeed: whether another row succeeded since this one was first held back.
+    is_away: whether the server seems to be away; then no row is given up, and the breaker waits.
     draw: uniform in [0, 1); full jitter, so that workers that failed together spread out.
     """
     if is_hold(answer):
-        if tries.holds > policy.max_holds and others_succeed:
-            message = f"held back {tries.holds} times while other rows went through"
-            return _given_up(tries, _joined(message, answer.message))
-        return Decision(step=Step.HOLD)
-    if answer.reason not in FAULTS and answer.http_status not in RETRIED_STATUSES:
+        return _held(answer, tries, policy, others_succeed=others_succeed)
+    if not is_failure(answer):
         return Decision(step=Step.DONE, reason=answer.reason, message=answer.message)
+    if is_away:
+        return Decision(step=Step.RETRY)
     if tries.counted >= policy.max_attempts:
         attempts = "1 attempt" if tries.counted == 1 else f"{tries.counted} attempts"
         return _given_up(tries, _joined(f"gave up after {attempts}", answer.message))
@@ -150,6 +165,14 @@ def decide(
         message = f"gave up after {tries.spent_s:.0f} s of attempts and back-offs"
         return _given_up(tries, _joined(message, answer.message))
     return Decision(step=Step.RETRY, delay_s=delay_s)
+
+
+def _held(answer: Answer, tries: Tries, policy: RetryPolicy, *, others_succeed: bool) -> Decision:
+    if tries.holds <= policy.max_holds or not others_succeed:
+        return Decision(step=Step.HOLD)
+    message = f"held back {tries.holds} times while other rows went through"
+    message = _joined(message, answer.message)
+    return Decision(step=Step.DONE, reason=answer.reason, message=message)
 
 
 def backoff_ceiling_s(failures: int, policy: RetryPolicy) -> float:
@@ -165,7 +188,7 @@ def retry_budget(rows: int, *, share: float, floor: int) -> int:
 def _given_up(tries: Tries, message: str) -> Decision:
     last_out = tries.last_out
     reason = last_out.reason if last_out else Reason.NOT_CONNECTED
-    return Decision(step=Step.DONE, reason=reason, message=message)
+    return Decision(step=Step.DONE, reason=reason, message=message, given_up=True)
 
 
 def _joined(message: str, detail: str) -> str:

@@ -18,6 +18,7 @@ class StopCause(StrEnum):
     FORBIDDEN = "forbidden"  # 403s that mean the key, not a lead
     MAX_ERRORS = "max_errors"  # too many rows ended in error
     HELD_BACK = "held_back"  # the server holds back for longer than is waited for
+    OUTAGE = "outage"  # the server is away for longer than is waited for
     RETRY_BUDGET = "retry_budget"  # no retry left for rows that need one
     INTERRUPTED = "interrupted"  # Ctrl-C
     TERMINATED = "terminated"  # SIGTERM
@@ -103,6 +104,14 @@ class StopRules:
             cause=StopCause.HELD_BACK,
             message=f"The server holds requests back for {held_s:.0f} s ({hold.why}); "
             f"at most {self._limits.max_wait_s:.0f} s are waited for ([pace] max_wait_s).",
+        )
+
+    def after_outage(self, seconds: float) -> Stop:
+        """The server was away for as long as is waited for."""
+        return Stop(
+            cause=StopCause.OUTAGE,
+            message=f"The server has been away for {seconds:.0f} s, and longer is not waited for "
+            "([retry] max_outage_s).",
         )
 
     def _too_many_errors(self) -> Stop | None:

@@ -95,6 +95,7 @@ def test_the_last_attempt_gives_up_with_what_the_server_said() -> None:
         step=Step.DONE,
         reason=Reason.SERVER_ERROR,
         message="gave up after 3 attempts: try later",
+        given_up=True,
     )
 
 
@@ -106,7 +107,19 @@ def test_the_seconds_of_a_row_are_limited() -> None:
         step=Step.DONE,
         reason=Reason.NO_ANSWER,
         message="gave up after 60 s of attempts and back-offs: no answer",
+        given_up=True,
     )
+
+
+def test_while_the_server_is_away_no_row_is_given_up_and_the_breaker_waits() -> None:
+    tries = Tries()
+    for _ in range(9):
+        tries.add(UNAVAILABLE, counts=False)
+    decision = decide(
+        UNAVAILABLE, tries=tries, policy=POLICY, others_succeed=False, is_away=True, draw=lambda: 1
+    )
+    assert decision == Decision(step=Step.RETRY, delay_s=0.0)
+    assert (tries.attempts, tries.counted) == (9, 0)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from batch.breaker import Breaker
 from batch.model import Answer, Change, Outcome, Reason, Result
 from batch.pacer import Pacer
 from batch.retry import RetryPolicy
@@ -72,6 +73,7 @@ class Job:
     workers: int = 8
     retry_budget: int = 1000
     stop_limits: StopLimits = field(default_factory=StopLimits)
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
     commit_s: float = 0.0
     outcomes: dict[int, Outcome] = field(default_factory=dict)
 
@@ -80,11 +82,10 @@ class Job:
             iter(self.rows),
             send=self.server.send,
             record=self.record,
+            breaker=Breaker(max_probe_s=30.0, max_outage_s=900.0),
             pacer=Pacer(self.rate_per_s, backoff_base_s=0.5, backoff_max_s=30.0, draw=lambda: 0.5),
             rules=StopRules(self.stop_limits),
-            limits=Limits(
-                workers=self.workers, retry_budget=self.retry_budget, policy=RetryPolicy()
-            ),
+            limits=Limits(workers=self.workers, retry_budget=self.retry_budget, policy=self.policy),
             draw=lambda: 0.5,
         )
         async with anyio.create_task_group() as self.commits:
@@ -354,6 +355,72 @@ async def test_an_error_in_the_changes_ends_the_job() -> None:
     assert caught.group_contains(OSError, match="the copy can't be read")
 
 
+async def test_a_server_that_is_away_for_minutes_costs_no_row_its_outcome() -> None:
+    def script(_line: int, _before: int) -> Answer:
+        return OK if anyio.current_time() > 400 else UNAVAILABLE
+
+    job = Job(Server(script), changes(500), retry_budget=150)
+    assert await job.run() is None
+    assert job.reasons() == {Reason.APPLIED: 500}
+    failed = [at for at, _ in job.server.came if at <= 400]
+    # 8 workers before it opens, then 1, 2, 4, 8, 16 and 30 s apart: 31 + 12 x 30 > 400
+    assert len(failed) <= 8 + 5 + 13
+    assert job.runner.progress().retries == len(failed)
+
+
+async def test_a_server_that_stays_away_stops_the_job_and_leaves_its_rows_unsent() -> None:
+    job = Job(Server(lambda *_: UNAVAILABLE), changes(500))
+    stop = await job.run()
+    assert stop is not None
+    assert stop.message == (
+        "The server has been away for 900 s, and longer is not waited for ([retry] max_outage_s)."
+    )
+    assert set(job.reasons()) == {Reason.STOPPED}
+    assert 900 <= anyio.current_time() < 902
+
+
+async def test_with_one_worker_rows_that_failed_before_the_outage_was_known_are_unsent() -> None:
+    job = Job(Server(lambda *_: REFUSED), changes(50), workers=1)
+    stop = await job.run()
+    assert stop is not None
+    assert stop.cause is StopCause.OUTAGE
+    # two rows used up their attempts before a third one made it an outage
+    assert set(job.reasons()) == {Reason.NOT_REACHED}
+    assert job.outcomes[2].attempts == job.outcomes[3].attempts == 5
+    assert job.runner.progress().tally.error == 0
+
+
+async def test_a_row_that_always_fails_is_an_error_once_another_row_is_served() -> None:
+    job = Job(Server(lambda line, _: UNAVAILABLE if line == 2 else OK), changes(50), workers=1)
+    assert await job.run() is None
+    assert job.outcomes[2].reason is Reason.SERVER_ERROR
+    assert job.outcomes[2].message == "gave up after 5 attempts: busy"
+    assert job.runner.progress().tally == {
+        Reason.APPLIED: 49,
+        Reason.SERVER_ERROR: 1,
+        Reason.STOPPED: 0,
+    }
+
+
+async def test_the_only_row_of_a_job_is_given_up_after_its_attempts() -> None:
+    job = Job(Server(lambda *_: UNAVAILABLE), changes(1))
+    assert await job.run() is None
+    assert job.outcomes[2].reason is Reason.SERVER_ERROR
+    assert job.outcomes[2].attempts == 5
+
+
+async def test_back_offs_count_against_the_seconds_of_a_row() -> None:
+    limits = RetryPolicy(max_attempts=100, max_elapsed_s=10.0)
+    job = Job(
+        Server(lambda line, _: UNAVAILABLE if line == 2 else OK, latency_s=0.0),
+        changes(2),
+        policy=limits,
+    )
+    await job.run()
+    # half of 0.5, 1, 2, 4 and 8 s are 7.75 s; the next, half of 16 s, does not fit into 10 s
+    assert job.outcomes[2].attempts == 6
+
+
 async def test_when_the_job_breaks_off_requests_on_their_way_are_recorded_as_in_flight() -> None:
     job = Job(Server(lambda *_: OK, latency_s=60.0), changes(10), workers=3)
 
@@ -377,9 +444,9 @@ async def test_progress_shows_the_hold_back_and_why() -> None:
         seen.append(runner.progress())
 
     await job.run(watch)
-    assert seen[0].hold is not None
-    assert seen[0].hold.why == "HTTP 429, Retry-After 60 s"
-    assert round(seen[0].hold_left_s) == 50
+    assert seen[0].pace.hold is not None
+    assert seen[0].pace.hold.why == "HTTP 429, Retry-After 60 s"
+    assert round(seen[0].pace.hold_left_s) == 50
 
 
 @given(data=st.data())
