@@ -1,39 +1,40 @@
-"""Outcomes made durable in groups, off the event loop.
+"""Outcomes and claims made durable in groups, off the event loop.
 
-A commit costs the same for one outcome as for fifty, so all that is handed over while one commit
+A commit costs the same for one entry as for fifty, so all that is handed over while one commit
 runs goes into the next. Runs on asyncio and trio. It knows no disk: `record` does.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
 
 import anyio
 import anyio.to_thread
 
-from batch.model import Outcome
+E = TypeVar("E")
 
 
-class GroupCommit:
+class GroupCommit(Generic[E]):
     """One writer for many workers: they `put`, `run` records, `close` ends it.
 
     record: makes a group durable before it returns, in a worker thread, one call at a time.
-    on_durable: called on the event loop for each outcome that is durable now, in order of `put`.
+    on_durable: called on the event loop for each entry that is durable now, in order of `put`.
     """
 
     def __init__(
         self,
-        record: Callable[[Sequence[Outcome]], None],
+        record: Callable[[Sequence[E]], None],
         *,
-        on_durable: Callable[[Outcome], None],
+        on_durable: Callable[[E], None],
     ) -> None:
         self._record = record
         self._on_durable = on_durable
-        self._waiting: list[Outcome] = []
+        self._waiting: list[E] = []
         self._wake = anyio.Event()
         self._closed = False
 
-    def put(self, outcome: Outcome) -> None:
-        """Hand an outcome over; it goes into the next commit. From the event loop only."""
-        self._waiting.append(outcome)
+    def put(self, entry: E) -> None:
+        """Hand an entry over; it goes into the next commit. From the event loop only."""
+        self._waiting.append(entry)
         self._wake.set()
 
     def close(self) -> None:
@@ -44,7 +45,7 @@ class GroupCommit:
     async def run(self) -> None:
         """Commit what is put, until `close`. To be run once, as a task beside the workers.
 
-        Cancellation does not end it, since workers that are being cancelled still put outcomes:
+        Cancellation does not end it, since workers that are being cancelled still put entries:
         call `close` in a `finally`, or it waits for ever. Raises what `record` raises; the group
         that failed, and what is put later, is then not durable.
         """
@@ -58,5 +59,5 @@ class GroupCommit:
         group, self._waiting = self._waiting, []
         if group:
             await anyio.to_thread.run_sync(self._record, group)
-        for outcome in group:
-            self._on_durable(outcome)
+        for entry in group:
+            self._on_durable(entry)

@@ -1,5 +1,8 @@
 """A run's record in one SQLite file: an outcome counts once it is durable here.
 
+Before a line's request may leave it is claimed here; its outcome takes the claim away. So a
+process that is killed leaves behind exactly which lines may have been sent without an answer.
+
 Owns the file and its schema, and is the only door to SQLite. It never decides what an outcome is,
 and never leaves the thread that calls it: `group_commit.py` keeps commits off the event loop.
 """
@@ -14,7 +17,7 @@ from typing import Self
 import polars as pl
 
 from batch.errors import RunError
-from batch.model import Outcome, Reason, Tally
+from batch.model import Claim, Entry, Outcome, Reason, Tally
 
 SCHEMA_VERSION = 1  # raised with every change of the table or of what its values may be
 
@@ -33,6 +36,8 @@ CREATE TABLE outcome (
 )
 """
 
+_CREATE_CLAIM = "CREATE TABLE claim (line INTEGER PRIMARY KEY)"
+
 _ROW_SCHEMA = {  # the columns of the table, in its order
     "line": pl.UInt32,
     "reason": pl.String,
@@ -47,10 +52,19 @@ _ROW_SCHEMA = {  # the columns of the table, in its order
 }
 
 _RECORD = "INSERT OR REPLACE INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_CLAIM = "INSERT OR IGNORE INTO claim VALUES (?)"
+_UNCLAIM = "DELETE FROM claim WHERE line = ?"
+_UNCLAIM_ALL = "DELETE FROM claim"
+_CLAIMED_IN_FLIGHT = """
+INSERT INTO outcome (line, reason, attempts, message) SELECT line, ?, 0, ? FROM claim WHERE true
+ON CONFLICT (line) DO UPDATE SET reason = excluded.reason, message = excluded.message
+"""
 _ROWS = "SELECT * FROM outcome WHERE line BETWEEN ? AND ? ORDER BY line"
 _TALLY = "SELECT reason, count(*) FROM outcome GROUP BY reason"
 # SQLite takes the bare column from the row that min() found.
 _EXAMPLES = "SELECT reason, min(line), message FROM outcome GROUP BY reason"
+
+IN_FLIGHT_MESSAGE = "The run broke off while this row may have been on its way."
 
 # What SQLite's primary error codes mean to a person, and what to do.
 _CAUSES = {
@@ -89,6 +103,7 @@ class Journal:
         journal = cls(path)
         with journal._disk_errors(), journal._db:
             journal._db.execute(_CREATE)
+            journal._db.execute(_CREATE_CLAIM)
             journal._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         return journal
 
@@ -106,12 +121,36 @@ class Journal:
             )
         return journal
 
-    def record(self, outcomes: Iterable[Outcome]) -> None:
-        """Make outcomes durable, all or none; a later one for a line replaces the earlier one."""
+    def record(self, entries: Iterable[Entry]) -> None:
+        """Make entries durable, all or none; a later outcome for a line replaces the earlier one.
+
+        An outcome takes its lines' claims away; one of a row that was only judged has none.
+        """
+        claims: list[tuple[int]] = []
+        outcomes: list[Outcome] = []
+        for entry in entries:
+            if isinstance(entry, Claim):
+                claims += [(line,) for line in entry.lines]
+            else:
+                outcomes.append(entry)
+        sent = [(line,) for outcome in outcomes if outcome.attempts for line in outcome.lines]
         with self._disk_errors(), self._db:
+            self._db.executemany(_CLAIM, claims)
             self._db.executemany(
                 _RECORD, (row for outcome in outcomes for row in _rows_of(outcome))
             )
+            self._db.executemany(_UNCLAIM, sent)
+
+    def drop_claims(self) -> None:
+        """Nothing is on its way any more, and what went out has its outcome."""
+        with self._disk_errors(), self._db:
+            self._db.execute(_UNCLAIM_ALL)
+
+    def settle_claims(self) -> None:
+        """The process that claimed these lines is gone: they are unsent, in flight."""
+        with self._disk_errors(), self._db:
+            self._db.execute(_CLAIMED_IN_FLIGHT, (Reason.IN_FLIGHT.value, IN_FLIGHT_MESSAGE))
+            self._db.execute(_UNCLAIM_ALL)
 
     def rows(self, first_line: int, last_line: int) -> pl.DataFrame:
         """The outcomes of the lines from first to last, both included, one row a line, by line.

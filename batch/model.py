@@ -163,6 +163,16 @@ class Outcome:
     subsequence: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Lines whose requests may be on their way from now on, until they have an outcome."""
+
+    lines: tuple[int, ...]
+
+
+Entry = Outcome | Claim  # what a journal records
+
+
 class Tally(Counter[Reason]):
     """Rows counted by reason; the four results are sums over it."""
 

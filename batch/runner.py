@@ -1,13 +1,13 @@
 """Workers pull changes, send each behind the gate, and hand its outcome over to be recorded.
 
 Owns the flow of a job: the workers, what may be sent before its forerunners are durable, and an
-early stop. It knows no HTTP and no file: `send` makes one attempt, `record` takes an outcome that
-becomes durable later. A row that a stop leaves behind without any attempt is not recorded at all:
-its absence says so.
+early stop. It knows no HTTP and no file: `take` gives the next change, `send` makes one attempt,
+`record` takes an outcome that becomes durable later. A row that a stop leaves behind without any
+attempt is not recorded at all: its absence says so.
 """
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 import anyio
@@ -54,7 +54,7 @@ class Runner:
 
     def __init__(
         self,
-        changes: Iterator[Change],
+        take: Callable[[], Awaitable[Change | None]],
         *,
         send: Callable[[Change], Awaitable[Answer]],
         record: Callable[[Outcome], None],
@@ -64,7 +64,7 @@ class Runner:
         limits: Limits,
         draw: Callable[[], float],
     ) -> None:
-        self._changes = changes
+        self._take = take
         self._record = record
         self._rules = rules
         self._limits = limits
@@ -88,8 +88,8 @@ class Runner:
     async def run(self) -> Stop | None:
         """Send every change, or stop early and say why. Returns when the last answer is in.
 
-        The outcomes are then handed over, not yet all durable. Raises what `send`, `record` or
-        the changes raise.
+        The outcomes are then handed over, not yet all durable. Raises what `take`, `send` or
+        `record` raise.
         """
         async with anyio.create_task_group() as workers:
             for _ in range(self._limits.workers):
@@ -140,7 +140,7 @@ class Runner:
             await self._slot()
             if self._gate.is_shut:
                 return
-            change = next(self._changes, None)
+            change = await self._take()
             if change is None:
                 return
             carried = await self._attempts.carry(change)

@@ -2,6 +2,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -10,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batch.errors import RunError
-from batch.journal import SCHEMA_VERSION, Journal
-from batch.model import Outcome, Reason
+from batch.journal import IN_FLIGHT_MESSAGE, SCHEMA_VERSION, Journal
+from batch.model import Claim, Outcome, Reason
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 COUNTS = st.integers(min_value=0, max_value=2**40)
@@ -33,6 +34,13 @@ OUTCOMES = st.builds(
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "journal.sqlite"
+
+
+@pytest.fixture
+def journal(path: Path) -> Iterator[Journal]:
+    made = Journal.create(path)
+    yield made
+    made.close()
 
 
 def applied(*lines: int) -> Outcome:
@@ -277,3 +285,43 @@ def test_a_closed_journal_fails_loudly(path: Path) -> None:
         journal.record([applied(2)])
 
     assert str(caught.value) == (f"{path}: SQLite failed (Cannot operate on a closed database.).")
+
+
+def test_a_claim_is_taken_away_by_the_outcome_of_its_line(journal: Journal) -> None:
+    journal.record([Claim(lines=(2, 3, 4))])
+    journal.record([applied(3)])
+    journal.settle_claims()
+    found = journal.rows(1, 10).select("line", "reason").rows()
+    assert found == [(2, "in_flight"), (3, "applied"), (4, "in_flight")]
+
+
+def test_a_claim_and_its_outcome_may_come_in_one_commit(journal: Journal) -> None:
+    journal.record([Claim(lines=(2,)), applied(2)])
+    journal.settle_claims()
+    assert journal.rows(1, 10)["reason"].to_list() == ["applied"]
+
+
+def test_a_claim_outlives_the_process_that_made_it(path: Path) -> None:
+    first = Journal.create(path)
+    first.record([Claim(lines=(2, 3))])
+    first.close()
+    second = Journal.open(path)
+    second.settle_claims()
+    assert second.rows(1, 10)["message"].to_list() == [IN_FLIGHT_MESSAGE] * 2
+    second.close()
+
+
+def test_an_earlier_outcome_keeps_its_attempts_when_its_new_claim_is_settled(
+    journal: Journal,
+) -> None:
+    journal.record([Outcome(lines=(2,), reason=Reason.STOPPED, attempts=3)])
+    journal.record([Claim(lines=(2,))])
+    journal.settle_claims()
+    assert journal.rows(2, 2).select("reason", "attempts").rows() == [("in_flight", 3)]
+
+
+def test_claims_are_dropped_when_nothing_is_on_its_way(journal: Journal) -> None:
+    journal.record([Claim(lines=(2, 3))])
+    journal.drop_claims()
+    journal.settle_claims()
+    assert journal.rows(1, 10).is_empty()

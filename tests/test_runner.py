@@ -78,8 +78,9 @@ class Job:
     outcomes: dict[int, Outcome] = field(default_factory=dict)
 
     async def run(self, during: During | None = None) -> Stop | None:
+        self.left = iter(self.rows)
         self.runner = Runner(
-            iter(self.rows),
+            self.take,
             send=self.server.send,
             record=self.record,
             breaker=Breaker(max_probe_s=30.0, max_outage_s=900.0),
@@ -93,6 +94,9 @@ class Job:
                 self.commits.start_soon(during, self.runner)
             stop = await self.runner.run()
         return stop  # noqa: RET504 - a task group may swallow exceptions, for all mypy knows
+
+    async def take(self) -> Change | None:
+        return next(self.left, None)
 
     def record(self, outcome: Outcome) -> None:
         self.outcomes.update(dict.fromkeys(outcome.lines, outcome))
