@@ -103,9 +103,13 @@ class LogLines(_Context):
         self._next_at = float("-inf")
         self._held_until = float("-inf")
         self._stopping = False
+        self._away = False
 
     def show(self, moment: Moment) -> None:
         """Write the lines that are due."""
+        if self._away is not (moment.outage_s > 0):
+            self._away = not self._away
+            self._say(outage_line(moment.outage_s) if self._away else "The server is back.")
         hold = moment.hold
         told_long_ago = hold and hold.until >= self._held_until + TOLD_HOLD_S
         if hold and told_long_ago and moment.hold_left_s >= TOLD_HOLD_S:
@@ -141,6 +145,14 @@ def hold_line(hold: Hold, left_s: float) -> str:
     return f"The server asks to wait ({hold.why}): held back for {duration(left_s)}."
 
 
+def outage_line(outage_s: float) -> str:
+    """That the server is away, and what is done about it."""
+    return (
+        f"The server has been away for {duration(outage_s)}: nothing is sent but a single "
+        "request now and then, to see whether it is back."
+    )
+
+
 def stop_line(stop: Stop | None) -> str:
     """Why the run is stopping; "" when it isn't, or when nothing of it can be seen any more."""
     if stop is None or stop.cause is StopCause.RETRY_BUDGET:
@@ -155,5 +167,6 @@ def stop_line(stop: Stop | None) -> str:
 def _told(moment: Moment) -> list[Text]:
     hold = moment.hold
     held = hold_line(hold, moment.hold_left_s) if hold and moment.hold_left_s >= 1 else ""
-    line = stop_line(moment.stop) or held
+    away = outage_line(moment.outage_s) if moment.outage_s else ""
+    line = stop_line(moment.stop) or held or away
     return [Text(line, style="yellow")] if line else []

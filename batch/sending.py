@@ -9,10 +9,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 import anyio
+import anyio.to_thread
 
+from batch.breaker import Breaker
+from batch.claims import Claims
 from batch.group_commit import GroupCommit
 from batch.journal import Journal
-from batch.model import Answer, Change, Outcome, Tally
+from batch.model import Answer, Change, Claim, Entry, Outcome, Tally
 from batch.pacer import Hold, Pacer
 from batch.plan import Plan
 from batch.retry import RetryPolicy, retry_budget
@@ -22,6 +25,7 @@ from batch.settings_values import Rate
 from batch.stops import Stop, StopCause, StopLimits, StopRules
 
 TELL_EVERY_S = 0.25
+CLAIMED_PER_WORKER = 2  # changes claimed at once: a killed run has that many "in flight" at most
 AUTO_RATE_PER_S = 5.0  # what "auto" means until the pace is learnt from the server
 
 
@@ -31,6 +35,7 @@ class Moment:
 
     tally: every row that has a durable outcome, judged ones too. rows: all of the input.
     requests: attempts made. rate_per_s: attempts a second of late. left_s: the forecast.
+    outage_s: how long the server has been away; 0 if it is there.
     """
 
     rows: int
@@ -41,6 +46,7 @@ class Moment:
     hold: Hold | None
     hold_left_s: float
     stop: Stop | None
+    outage_s: float = 0.0
 
 
 class Sending:
@@ -58,7 +64,12 @@ class Sending:
         self._plan = plan
         self._journal = journal
         self._partly = dict(plan.partly_sent())
-        self._commits = GroupCommit(self._record, on_durable=self._durable)
+        self._commits = GroupCommit[Entry](self._record, on_durable=self._durable)
+        self._claims = Claims(
+            plan.changes(),
+            block=CLAIMED_PER_WORKER * pace.concurrency,
+            put=self._commits.put,
+        )
         self._undurable_rows = 0
         self._pacer = Pacer(
             rate_per_s(pace.rate),
@@ -67,10 +78,11 @@ class Sending:
             draw=random.random,
         )
         self._runner = Runner(
-            plan.changes(),
+            self._claims.take,
             send=send,
             record=self._hand_over,
             pacer=self._pacer,
+            breaker=Breaker(max_probe_s=retry.backoff_max_s, max_outage_s=retry.max_outage_s),
             rules=StopRules(
                 StopLimits(
                     max_error_rows=stop_at.count,
@@ -107,6 +119,7 @@ class Sending:
                 finally:
                     self._commits.close()
             beside.cancel_scope.cancel()
+        await anyio.to_thread.run_sync(self._journal.drop_claims)
         on_moment(self.moment())
         return stop
 
@@ -131,15 +144,17 @@ class Sending:
         plan = self._plan
         left = max(0, plan.sendable_rows - progress.tally.total())
         share = left / plan.sendable_rows if plan.sendable_rows else 0.0
-        rate = min(progress.rate_per_s or self._pacer.rate_per_s, self._pacer.rate_per_s)
+        pace = progress.pace
+        rate = min(pace.rate_per_s or self._pacer.rate_per_s, self._pacer.rate_per_s)
         return Moment(
             rows=plan.rows,
             tally=Tally(plan.tally + progress.tally),
-            requests=progress.attempts,
-            rate_per_s=progress.rate_per_s,
-            left_s=plan.requests * share / rate + progress.hold_left_s,
-            hold=progress.hold,
-            hold_left_s=progress.hold_left_s,
+            requests=pace.attempts,
+            rate_per_s=pace.rate_per_s,
+            left_s=plan.requests * share / rate + pace.hold_left_s,
+            hold=pace.hold,
+            hold_left_s=pace.hold_left_s,
+            outage_s=pace.outage_s,
             stop=progress.stop,
         )
 
@@ -148,23 +163,27 @@ class Sending:
             on_moment(self.moment())
             await anyio.sleep(TELL_EVERY_S)
 
-    def _record(self, outcomes: Sequence[Outcome]) -> None:
-        """Make outcomes durable, each row that lost one of its values with a word about it."""
+    def _record(self, entries: Sequence[Entry]) -> None:
+        """Make entries durable, each row that lost one of its values with a word about it."""
         lost = [
-            replace(outcome, lines=(line,), message=_joined(outcome.message, self._partly[line]))
-            for outcome in (outcomes if self._partly else ())
-            for line in outcome.lines
+            replace(entry, lines=(line,), message=_joined(entry.message, self._partly[line]))
+            for entry in (entries if self._partly else ())
+            if isinstance(entry, Outcome)
+            for line in entry.lines
             if line in self._partly
         ]
-        self._journal.record([*outcomes, *lost])
+        self._journal.record([*entries, *lost])
 
     def _hand_over(self, outcome: Outcome) -> None:
         self._undurable_rows += len(outcome.lines)
         self._commits.put(outcome)
 
-    def _durable(self, outcome: Outcome) -> None:
-        self._undurable_rows -= len(outcome.lines)
-        self._runner.durable(outcome)
+    def _durable(self, entry: Entry) -> None:
+        if isinstance(entry, Claim):
+            self._claims.durable()
+            return
+        self._undurable_rows -= len(entry.lines)
+        self._runner.durable(entry)
 
 
 def _joined(message: str, more: str) -> str:

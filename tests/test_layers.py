@@ -15,7 +15,7 @@ LAYERS = (
     # 1: the core, which decides and does no I/O
     {"answer", "excerpt", "headers", "listings", "wire"}
     | {"compare", "explain", "forecast", "leads", "plan", "question", "rules", "survey", "totals"}
-    | {"pacer", "retry", "stops"}
+    | {"breaker", "pacer", "retry", "stops"}
     | {"address", "settings_values"},
     # 2: the edge: files, sockets, settings
     {"credentials", "settings", "settings_errors", "settings_model"}
@@ -25,7 +25,7 @@ LAYERS = (
     | {"draft", "failed_sheet", "folder", "group_commit", "journal", "result_rows", "results"}
     | {"problem_list", "runfile", "signals"},
     # 3: workers
-    {"runner"},
+    {"attempts", "claims", "gate", "runner"},
     # 4: use cases, and the server that some of them start
     {"demo", "execution", "job", "practice", "preflight", "sandbox", "sending"},
     # 5: what shows them

@@ -189,3 +189,17 @@ def test_quiet_shows_nothing() -> None:
     with make_screen(Console(file=out), quiet=True) as screen:
         screen.show(UNDER_WAY)
     assert out.getvalue() == ""
+
+
+def test_an_outage_is_told_when_it_begins_and_when_it_ends() -> None:
+    lines: list[str] = []
+    log = LogLines(lines.append, clock=lambda: 0.0)
+    for outage_s in (0.0, 12.0, 13.0, 0.0):
+        log.show(replace(START, outage_s=outage_s))
+    assert [line[9:] for line in lines[1:]] == [
+        (
+            "The server has been away for 12 s: nothing is sent but a single request now and "
+            "then, to see whether it is back."
+        ),
+        "The server is back.",
+    ]
