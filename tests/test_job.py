@@ -68,7 +68,7 @@ def test_a_check_reads_a_pipe_once_only(tmp_path: Path) -> None:
     content = leads(tmp_path, [*pausing(2), BAD]).read_bytes()
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    writer = threading.Thread(target=pipe.write_bytes, args=[content])
+    writer = threading.Thread(target=pipe.write_bytes, args=[content], daemon=True)
     writer.start()
     with check(request_of(pipe)) as checked:
         assert len(list(checked.plan.problems())) == 1
