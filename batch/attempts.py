@@ -4,6 +4,7 @@ Owns how an answer is acted on: heeded by the pace, the breaker and the stop rul
 retry decision, charged to the job's budget. Other rows it knows only as counts.
 """
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +12,7 @@ from functools import partial
 import anyio
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_never
 
-from batch.gate import Gate, cut_off
+from batch.gate import Gate
 from batch.model import Answer, Change, Outcome, Reason
 from batch.retry import Decision, RetryPolicy, Step, Tries, decide, is_failure, is_hold
 from batch.stops import Stop, StopCause, StopRules
@@ -64,16 +65,14 @@ class Attempts:
     async def carry(self, change: Change) -> Carried | None:
         """One change to its outcome; None if a stop came before its first attempt."""
         tries = Tries()
-        step = partial(self._attempt, change, tries)
-        decision = await step()
-        if decision.step is not Step.DONE:
-            retrying = AsyncRetrying(
-                retry=retry_if_result(_goes_on),
-                wait=_decided_wait_s,
-                stop=stop_never,
-                sleep=self._gate.pause,
-            )
-            decision = await retrying(_resume_with(decision, step))
+        try:
+            decision = await self._decision(change, tries)
+        except BaseException:
+            # The job breaks off: what went out must not look as if it never had.
+            if tries.attempts:
+                reason = tries.unsent_reason()
+                self._broke_off(tries.outcome(change, reason, "the run broke off"))
+            raise
         if not tries.attempts:
             return None
         outcome = tries.outcome(change, decision.reason, decision.message)
@@ -83,11 +82,26 @@ class Attempts:
         unsent = tries.outcome(change, tries.unsent_reason(), message)
         return Carried(outcome=unsent, if_served=outcome)
 
+    async def _decision(self, change: Change, tries: Tries) -> Decision:
+        step = partial(self._attempt, change, tries)
+        first = await step()
+        if first.step is Step.DONE:
+            return first
+        retrying = AsyncRetrying(
+            retry=retry_if_result(_goes_on),
+            wait=_decided_wait_s,
+            stop=stop_never,
+            sleep=self._gate.pause,
+        )
+        return await retrying(_resume_with(first, step))
+
     async def _attempt(self, change: Change, tries: Tries) -> Decision:
         probe = await self._gate.turn()
         if self.stopped is not None:
             return _left_behind(tries, self.stopped)
         answer = await self._fly(change, tries)
+        if answer is None:
+            return _left_behind(tries, self.stopped)
         self._heed(answer, change, probe=probe)
         tries.add(answer, counts=not self._gate.is_away)
         if tries.served_before is None and is_failure(answer):
@@ -106,24 +120,22 @@ class Attempts:
         )
         return self._charged(decision, tries)
 
-    async def _fly(self, change: Change, tries: Tries) -> Answer:
+    async def _fly(self, change: Change, tries: Tries) -> Answer | None:
+        """One attempt; None if it was cut off, which `tries` then knows."""
         started = anyio.current_time()
+        answer = None
         try:
-            return await self._gate.fly(partial(self._send, change))
-        except BaseException:
-            # Nobody will hear the answer: what went out must not look as if it never had.
-            tries.add(cut_off(started))
-            self._broke_off(tries.outcome(change, Reason.IN_FLIGHT, "the run broke off"))
-            raise
+            answer = await self._gate.fly(partial(self._send, change))
+        finally:
+            if answer is None:
+                tries.add(_cut_off(started))
+        return answer
 
     def _heed(self, answer: Answer, change: Change, *, probe: bool) -> None:
         """Let the pace, the breaker and the stop rules know of an answer."""
         stop = self._rules.after_answer(answer)
         if is_hold(answer):
-            why = f"HTTP {answer.http_status}"
-            if answer.retry_after_s is not None:
-                why += f", Retry-After {answer.retry_after_s:.0f} s"
-            stop = stop or self._rules.after_hold(self._gate.held(answer.retry_after_s, why))
+            self._gate.neutral()
         elif is_failure(answer):
             sent_at = anyio.current_time() - answer.elapsed_ms / 1000
             self._gate.failed(sent_at=sent_at, row=change.lines[0], probe=probe)
@@ -133,8 +145,17 @@ class Attempts:
         else:
             self.served += 1
             self._gate.served()
+        if is_hold(answer) or answer.retry_after_s is not None:
+            stop = stop or self._held(answer)
         if stop is not None:
             self._stop(stop)
+
+    def _held(self, answer: Answer) -> Stop | None:
+        """Hold everybody back, whatever the status that the server asked with."""
+        why = f"HTTP {answer.http_status}"
+        if answer.retry_after_s is not None:
+            why += f", Retry-After {answer.retry_after_s:.0f} s"
+        return self._rules.after_hold(self._gate.held(answer.retry_after_s, why))
 
     def _charged(self, decision: Decision, tries: Tries) -> Decision:
         """The decision as far as the job's retries reach."""
@@ -186,6 +207,17 @@ def _is_cause(answer: Answer, stop: Stop) -> bool:
     return answer.http_status == 403 and stop.cause is StopCause.FORBIDDEN
 
 
-def _left_behind(tries: Tries, stop: Stop) -> Decision:
-    message = f"the run stopped: {stop.message}"
+def _cut_off(started: float) -> Answer:
+    """What stands for the answer of a request that nobody waits for any longer."""
+    elapsed_ms = round((anyio.current_time() - started) * 1000)
+    return Answer(
+        reason=Reason.NO_ANSWER,
+        message="the run stopped before the answer came",
+        elapsed_ms=elapsed_ms,
+        sent_at_ms=round(time.time() * 1000) - elapsed_ms,
+    )
+
+
+def _left_behind(tries: Tries, stop: Stop | None) -> Decision:
+    message = f"the run stopped: {stop.message}" if stop else "the run stopped"
     return Decision(step=Step.DONE, reason=tries.unsent_reason(), message=message)

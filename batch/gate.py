@@ -4,7 +4,6 @@ Owns the waiting of a job: a stop shuts the gate, which ends every wait at once 
 under way fly on for a while. What an answer means for its row is not its business.
 """
 
-import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from functools import partial
 import anyio
 
 from batch.breaker import Breaker, Outage
-from batch.model import Answer, Reason
+from batch.model import Answer
 from batch.pacer import Hold, Pacer
 
 RATE_WINDOW_S = 10.0  # the rate that is shown is measured over this time
@@ -42,6 +41,9 @@ class Gate:
         self.is_shut = False
         self._pacer = pacer
         self._breaker = breaker
+        # Turns are taken in order of coming, so that a row that is held back over and over goes
+        # behind the others each time, instead of keeping them from ever leaving.
+        self._turns = anyio.Lock(fast_acquire=True)
         self._news = anyio.Event()  # set, and replaced, when the breaker changes
         self._pauses: set[anyio.CancelScope] = set()
         self._flights: set[anyio.CancelScope] = set()
@@ -61,15 +63,14 @@ class Gate:
         """Wait until an attempt may leave, or the gate is shut. Whether it leaves as a probe."""
         while not self.is_shut:
             probe = await self._pass_breaker()
-            await self._pass_pacer()
+            await self.wait(self._pass_pacer)
             if probe or self._breaker.outage is None:
                 return probe
         return False
 
-    async def fly(self, send: Callable[[], Awaitable[Answer]]) -> Answer:
-        """One attempt; if it is cut off, the answer that stands for not knowing."""
-        started = anyio.current_time()
-        self._departures.append(started)
+    async def fly(self, send: Callable[[], Awaitable[Answer]]) -> Answer | None:
+        """One attempt; None if it was cut off before its answer came."""
+        self._departures.append(anyio.current_time())
         self._attempts += 1
         answer = None
         with anyio.CancelScope() as flight:
@@ -78,7 +79,7 @@ class Gate:
                 answer = await send()
             finally:
                 self._flights.discard(flight)
-        return answer or cut_off(started)
+        return answer
 
     def failed(self, *, sent_at: float, row: int, probe: bool) -> None:
         """Tell the breaker of a failed attempt."""
@@ -87,10 +88,12 @@ class Gate:
 
     def held(self, retry_after_s: float | None, why: str) -> Hold:
         """Hold everybody back, as the server asks."""
-        now = anyio.current_time()
-        self._breaker.neutral(now)
+        return self._pacer.hold(anyio.current_time(), retry_after_s, why)
+
+    def neutral(self) -> None:
+        """Tell the breaker of an answer that says nothing about the server's health."""
+        self._breaker.neutral(anyio.current_time())
         self._tell()
-        return self._pacer.hold(now, retry_after_s, why)
 
     def served(self) -> None:
         """Tell both that the server is there."""
@@ -154,25 +157,12 @@ class Gate:
         return False
 
     async def _pass_pacer(self) -> None:
-        while not self.is_shut:
-            slot = self._pacer.reserve(anyio.current_time())
-            wait_s = slot.at - anyio.current_time()
-            if wait_s > 0:
-                await self.pause(wait_s)
-            if self._pacer.admits(slot):
-                return
+        async with self._turns:
+            # A hold-back may begin while this sleeps: then it is asked again.
+            while (wait_s := self._pacer.wait_s(anyio.current_time())) > 0:  # noqa: ASYNC110 - it waits for a time, not for an event
+                await anyio.sleep(wait_s)
+            self._pacer.leave(anyio.current_time())
 
     def _tell(self) -> None:
         self._news.set()
         self._news = anyio.Event()
-
-
-def cut_off(started: float) -> Answer:
-    """What stands for the answer of a request that nobody waits for any longer."""
-    elapsed_ms = round((anyio.current_time() - started) * 1000)
-    return Answer(
-        reason=Reason.NO_ANSWER,
-        message="the run stopped before the answer came",
-        elapsed_ms=elapsed_ms,
-        sent_at_ms=round(time.time() * 1000) - elapsed_ms,
-    )

@@ -1,26 +1,20 @@
 """When the next attempt may leave: an even spacing, and the hold-backs that the server asks for.
 
 A pure state machine: the time comes in as an argument, in seconds of any monotonic clock, and
-nothing here sleeps. The spacing is GCRA with a burst of one: a slot a turn, each `1 / rate`
-after the one before, none saved up while idle. Slots are reserved ahead, so that the lateness
-of a timer is not added up over the turns.
+nothing here sleeps. The spacing is GCRA with a burst of one: a turn each `1 / rate`, none saved
+up while idle. Who takes the next turn is the gate's business.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slot:
-    """A reserved turn: leave at `at` (seconds), if the pacer still admits it then."""
-
-    at: float
-    epoch: int
+# A timer that fires late must not slow the pace down: so much may be caught up, and no more.
+LATENESS_S = 0.005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """A hold-back of every worker: until when (seconds), since when, and why, in words."""
+    """A hold-back of everybody: until when (seconds), since when, and why, in words."""
 
     since: float
     until: float
@@ -32,7 +26,7 @@ class Pacer:
 
     rate_per_s: attempts a second.
     backoff_base_s, backoff_max_s: hold-backs where the server names no time: doubling from the
-        base up to the cap while nothing is served, with full jitter.
+        base up to the cap while nothing is served, with jitter over their upper half.
     draw: uniform in [0, 1).
     """
 
@@ -50,7 +44,6 @@ class Pacer:
         self._backoff_max_s = backoff_max_s
         self._draw = draw
         self._next_at = float("-inf")
-        self._epoch = 0
         self._refusals = 0
         self._held_since: float | None = None
         self._hold: Hold | None = None
@@ -60,18 +53,19 @@ class Pacer:
         """Attempts a second that are given out at present."""
         return self._rate_per_s
 
-    def reserve(self, now: float) -> Slot:
-        """Take the next free turn."""
-        at = max(now, self._next_at)
-        self._next_at = at + self._interval_s
-        return Slot(at=at, epoch=self._epoch)
+    def wait_s(self, now: float) -> float:
+        """Seconds until the next turn; 0 if it has come."""
+        hold = self.current_hold(now)
+        due = max(self._next_at, hold.until) if hold else self._next_at
+        return max(0.0, due - now)
 
-    def admits(self, slot: Slot) -> bool:
-        """Whether the turn still stands; a hold-back since it was reserved takes it away."""
-        return slot.epoch == self._epoch
+    def leave(self, now: float) -> None:
+        """Take the turn that has come: the next one is a spacing later."""
+        is_late = now - self._next_at <= LATENESS_S
+        self._next_at = (self._next_at if is_late else now) + self._interval_s
 
     def hold(self, now: float, retry_after_s: float | None, why: str) -> Hold:
-        """Hold every worker back, never shorter than asked, and say until when.
+        """Hold everybody back, never shorter than asked, and say until when.
 
         retry_after_s: seconds that the server asked for; None if it named no time.
         """
@@ -84,8 +78,6 @@ class Pacer:
         if current and until <= current.until:
             return current
         self._hold = Hold(since=self._held_since, until=until, why=why)
-        self._epoch += 1
-        self._next_at = until
         return self._hold
 
     def served(self) -> None:

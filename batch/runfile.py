@@ -12,7 +12,8 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
 
-from batch.draft import Draft, HeldOpenError
+from batch.draft import Draft
+from batch.errors import RunError
 from batch.model import Reason, Result
 
 UPDATE_EVERY_S = 1.0  # a rewrite costs a flush of the disk; nobody reads faster
@@ -95,13 +96,13 @@ class RunFile:
     def update(self, record: RunRecord) -> bool:
         """Write unless the last write is less than a second ago; whether it was written.
 
-        A file that another program holds open is left for the next time.
+        What can't be written now is left for the next time: it only shows how far the run is.
         """
         last_s = self._written_at_s
         if last_s is not None and self._clock() - last_s < UPDATE_EVERY_S:
             return False
         try:
             self.write(record)
-        except HeldOpenError:
+        except RunError:
             return False
         return True

@@ -71,6 +71,7 @@ class Sending:
             put=self._commits.put,
         )
         self._undurable_rows = 0
+        self._interrupts = 0
         self._pacer = Pacer(
             rate_per_s(pace.rate),
             backoff_base_s=retry.backoff_base_s,
@@ -128,10 +129,11 @@ class Sending:
         cause = StopCause.TERMINATED if number == signal.SIGTERM else StopCause.INTERRUPTED
         what = "SIGTERM" if number == signal.SIGTERM else "Ctrl-C"
         stop = Stop(cause=cause, message=f"Interrupted by {what}.")
-        if self._runner.progress().stop is None:
+        if self._interrupts == 0:
             self._runner.stop(stop)
-            return
-        self._runner.stop(stop, grace_s=0)
+        else:
+            self._runner.stop(stop, grace_s=0)
+        self._interrupts += 1
 
     @property
     def lost_rows(self) -> int:

@@ -136,3 +136,12 @@ def test_times_without_a_zone_are_refused() -> None:
 
     with pytest.raises(ValidationError, match="timezone"):
         RunRecord.model_validate(fields)
+
+
+def test_an_update_that_the_disk_refuses_is_left_for_the_next_time(tmp_path: Path) -> None:
+    clock = Clock()
+    file = RunFile(tmp_path / "gone" / "run.json", clock=clock)
+    assert not file.update(RECORD)
+    (tmp_path / "gone").mkdir()
+    clock.now_s += 1.0
+    assert file.update(RECORD)

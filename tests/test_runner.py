@@ -1,5 +1,5 @@
 from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -143,6 +143,66 @@ async def test_retry_after_pauses_every_worker() -> None:
     assert between == []
     assert job.reasons() == {Reason.APPLIED: 200}
     assert job.outcomes[20].attempts == 2
+
+
+async def test_a_row_that_is_always_held_back_does_not_keep_others_from_leaving() -> None:
+    # The server answers within one spacing, and the row is at the head of the queue each time.
+    for retry_after_s in (1.0, 0.0, None):
+        asked = replace(TOO_MANY, retry_after_s=retry_after_s)
+
+        def script(line: int, _before: int, asked: Answer = asked) -> Answer:
+            return asked if line == 2 else OK
+
+        job = Job(Server(script), changes(30), 5.0)
+        assert await job.run() is None
+        assert job.reasons() == {Reason.APPLIED: 29, Reason.RATE_LIMITED: 1}
+
+
+async def test_a_retry_after_of_nothing_keeps_the_pace() -> None:
+    asked = replace(TOO_MANY, retry_after_s=0.0)
+    job = Job(Server(lambda *_: asked), changes(30), 5.0, stop_limits=StopLimits(max_wait_s=100.0))
+    began = anyio.current_time()
+    stop = await job.run()
+    assert stop is not None
+    assert stop.cause is StopCause.HELD_BACK
+    assert len(job.server.came) <= (anyio.current_time() - began) * 5 + 1
+
+
+async def test_a_retry_after_holds_back_whatever_the_status_it_comes_with() -> None:
+    asked = replace(NOT_FOUND, retry_after_s=20.0)
+    job = Job(Server(lambda line, _: asked if line == 5 else OK), changes(50), 10.0)
+    assert await job.run() is None
+    assert job.outcomes[5].reason is Reason.NOT_FOUND
+    refused_at = next(at for at, line in job.server.came if line == 5) + 0.05
+    assert [at for at, _ in job.server.came if refused_at < at < refused_at + 20.0] == []
+
+
+async def test_an_attempt_that_a_stop_cut_off_is_no_reason_to_give_its_row_up() -> None:
+    job = Job(
+        Server(lambda *_: OK, latency_s=3600.0), changes(3), policy=RetryPolicy(max_attempts=1)
+    )
+
+    async def interrupt(runner: Runner) -> None:
+        await anyio.sleep(1.0)
+        runner.stop(Stop(cause=StopCause.INTERRUPTED, message="Ctrl-C"), grace_s=0)
+
+    stop = await job.run(interrupt)
+    assert stop is not None
+    assert job.reasons() == {Reason.IN_FLIGHT: 3}
+
+
+async def test_rows_that_wait_for_a_retry_when_the_job_breaks_off_keep_their_record() -> None:
+    policy = RetryPolicy(backoff_base_s=1000.0, backoff_max_s=1000.0, max_elapsed_s=10_000.0)
+    job = Job(Server(lambda *_: UNAVAILABLE), changes(4), workers=2, policy=policy)
+
+    async def break_off(_runner: Runner) -> None:
+        await anyio.sleep(5.0)
+        raise OSError("the disk is full")
+
+    with pytest.raises(BaseExceptionGroup):
+        await job.run(break_off)
+    assert job.reasons() == {Reason.STOPPED: 2}
+    assert job.outcomes[2].attempts == 1
 
 
 async def test_a_429_in_every_ten_answers_fails_no_row_and_costs_no_retries() -> None:
