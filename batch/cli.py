@@ -154,6 +154,33 @@ def check(  # noqa: PLR0913 - each argument is an option of the command
 
 
 @app.command()
+def resume(
+    run: opt.Run,
+    *,
+    rate: opt.Rate = None,
+    concurrency: opt.Concurrency = None,
+    max_errors: opt.MaxErrors = None,
+    yes: opt.Yes = False,
+    as_json: opt.Json = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Go on with a run that broke off: send what has no final outcome yet."""
+    from batch import terminal  # noqa: PLC0415
+    from batch.given import Given  # noqa: PLC0415
+
+    given = Given(
+        file=run,
+        rate=rate,
+        concurrency=concurrency,
+        max_errors=max_errors,
+        yes=yes,
+        as_json=as_json,
+        quiet=quiet,
+    )
+    raise typer.Exit(terminal.resume(given))
+
+
+@app.command()
 def demo(*, rate: opt.Rate = None, quiet: opt.Quiet = False) -> None:
     """Try it: a small input of its own against a built-in sandbox. Needs no key."""
     from batch import terminal  # noqa: PLC0415

@@ -66,6 +66,13 @@ class RunFolder:
         raise SettingsError(f"{runs_dir}: a thousand runs of {name} exist; name another --out.")
 
     @classmethod
+    def of_run(cls, path: Path) -> "RunFolder":
+        """The folder of an earlier run, which stays whatever happens."""
+        folder = cls(path)
+        folder.keep()
+        return folder
+
+    @classmethod
     def _make(cls, path: Path, *, must_be_new: bool) -> "RunFolder":
         try:
             missing = [folder for folder in (path, *path.parents) if not folder.exists()]
@@ -129,6 +136,15 @@ class RunFolder:
                 self.path.chmod(self._mode_before)
             for folder in reversed(self._made):
                 folder.rmdir()
+
+
+def sha256_of(path: Path) -> str:
+    """The hash of a file's bytes, hexadecimal. Raises InputError when it can't be read."""
+    digest = hashlib.sha256()
+    with _open_source(path) as stream:
+        while block := _read_block(stream, path.name):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def input_stem(name: str) -> str:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from batch.credentials import Credentials, read_credentials
 from batch.errors import InputError, SettingsError
-from batch.job import Request, Source
 from batch.model import Field
-from batch.settings import LoadedSettings, load_settings
-from batch.settings_model import ApiSettings
+from batch.request import Request, Source
+from batch.settings import LoadedSettings, load_settings, restore_settings
+from batch.settings_model import ApiSettings, Settings
 
 STDIN = "-"
 
@@ -62,6 +62,18 @@ class Given:
         # Practice never sees the real address or key file, wherever they were set.
         api = ApiSettings(id_pattern=loaded.settings.api.id_pattern)
         return replace(loaded, settings=loaded.settings.model_copy(update={"api": api}))
+
+    def replaced(self, settings: Settings) -> Settings:
+        """An earlier run's settings with what may be changed of them. Raises SettingsError."""
+        public = settings.public()
+        for section, key, value in (
+            ("pace", "rate", self.rate),
+            ("pace", "concurrency", self.concurrency),
+            ("run", "max_errors", self.max_errors),
+        ):
+            if value is not None:
+                public[section][key] = value
+        return restore_settings(public, where="options")
 
     def request(self, loaded: LoadedSettings, credentials: Credentials | None) -> Request:
         """What is asked of the use cases. credentials: None where no server is asked."""

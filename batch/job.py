@@ -1,103 +1,35 @@
 """The use cases up to the first request: check a spreadsheet, and make a run ready.
 
 A run goes in four steps, so that a command line and a page can put their own question between
-them: `open_run` (folder, copy, table, target), `ask` (the server), `judge` (plan, brakes,
-question), and `execution.execute`. A run that is not executed leaves no trace. Shows nothing.
+them: `open_run` (folder, copy, table, target) or `resuming.reopen_run`, `ask` (the server),
+`judge` (plan, brakes, question), and `execution.execute`. A new run that is not executed leaves no
+trace. Shows nothing.
 """
 
-import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
-
-from pydantic import SecretStr
 
 from batch.errors import InputError
 from batch.folder import InputCopy, RunFolder, input_stem
 from batch.forecast import forecast_s
+from batch.journal import Journal
 from batch.plan import Plan, make_plan, too_many_clears, too_many_invalid
 from batch.practice import practice_access
 from batch.preflight import Preflight, ask_server
 from batch.question import Question, ask_about
+from batch.request import Request
 from batch.rules import Rules, check_rules
+from batch.runfile import RunRecord, RunWorkspace
 from batch.sending import rate_per_s
 from batch.sendkit import Access, SendKit, Timeouts
 from batch.settings_model import Settings
-from batch.table import Table, TableOptions, open_table
+from batch.table import Table, open_table
 from batch.transport import make_transport
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """Where the spreadsheet comes from. stream: standard input; None when it is a file."""
-
-    name: str
-    path: Path | None = None
-    stream: BinaryIO | None = None
-
-    @property
-    def argument(self) -> str:
-        """What a command line calls it."""
-        return "-" if self.path is None else str(self.path)
-
-    @property
-    def bytes_from(self) -> Path | BinaryIO:
-        """What is copied."""
-        if self.path is not None:
-            return self.path
-        if self.stream is not None:
-            return self.stream
-        raise ValueError("a source has a path or a stream")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What somebody asked for: a spreadsheet, the settings, and how strict to be.
-
-    api_key, workspace_id: None for the practice sandbox, which never sees the real ones.
-    tag_check: whether the workspace's labels are asked for.
-    reading_options: options that a next command on the same file needs again.
-    repeated_options: options that any next command needs again.
-    """
-
-    source: Source
-    settings: Settings
-    out: Path | None = None
-    sheet: str | None = None
-    encoding: str | None = None
-    delimiter: str | None = None
-    strict: bool = False
-    allow_invalid: bool = False
-    allow_clears: bool = False
-    tag_check: bool = True
-    sandbox: bool = False
-    api_key: SecretStr | None = None
-    workspace_id: str | None = None
-    reading_options: tuple[str, ...] = ()
-    repeated_options: tuple[str, ...] = ()
-
-    @property
-    def table_options(self) -> TableOptions:
-        """How the table is to be read."""
-        return TableOptions(
-            sheet=self.sheet,
-            encoding=self.encoding,
-            delimiter=self.delimiter,
-            columns=self.settings.columns.names(),
-        )
-
-    def rules(self, *, labels: tuple[str, ...] | None = None) -> Rules:
-        """What the rows are judged by; labels: the workspace's, None if unknown."""
-        return Rules(
-            name=self.source.name,
-            id_pattern=self.settings.api.id_pattern,
-            clear_word=self.settings.input.clear_word,
-            labels=labels,
-        )
+from batch.work import Work, whole_work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,21 +67,7 @@ class OpenRun:
 
     def client(self, *, connections: int) -> SendKit:
         """A client of the API with as many connections; to be entered."""
-        http = self.request.settings.http
-        return SendKit(
-            self.access,
-            timeouts=Timeouts(
-                connect_s=http.connect_timeout_s,
-                write_s=http.write_timeout_s,
-                read_s=http.read_timeout_s,
-                attempt_s=http.attempt_timeout_s,
-            ),
-            transport=make_transport(
-                connections=connections,
-                base_url=self.access.base_url,
-                use_environment_proxy=not self.request.sandbox,
-            ),
-        )
+        return make_client(self.request, self.access, connections=connections)
 
     def judge(self, preflight: Preflight, *, can_ask: bool) -> "ReadyRun":
         """Judge the whole file. Raises UsageError when a brake of the contract holds it back.
@@ -157,9 +75,7 @@ class OpenRun:
         can_ask: whether somebody can type the number of clears instead of `--allow-clears`.
         """
         request = self.request
-        rules = request.rules(labels=preflight.labels)
-        check_rules(rules)
-        plan = make_plan(self.table.cells, rules, on_conflict=request.settings.input.on_conflict)
+        plan = plan_of(request, self.table, request.rules(labels=preflight.labels))
         if refusal := refusal_of(plan, request):
             raise InputError(refusal)
         clears = None if request.allow_clears else too_many_clears(plan)
@@ -174,21 +90,36 @@ class OpenRun:
             plan,
             workspace=preflight.workspace.name if preflight.workspace else None,
             base_url=self.access.base_url,
-            forecast_s=_forecast_s(plan, request),
+            forecast_s=plan_forecast_s(plan.requests, request.settings),
             warnings=warnings,
             typed_number=plan.clears_rows if clears else None,
         )
-        return ReadyRun(opened=self, preflight=preflight, plan=plan, question=question)
+        return ReadyRun(
+            opened=self,
+            workspace=_as_recorded(preflight),
+            labels=preflight.labels,
+            plan=plan,
+            work=whole_work(plan),
+            question=question,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadyRun:
-    """A run that only waits for a yes."""
+    """A run that only waits for a yes.
+
+    labels: those that its tags were checked against; None if they weren't.
+    record, journal: of the earlier run that this goes on with; None for a new one.
+    """
 
     opened: OpenRun
-    preflight: Preflight
+    workspace: RunWorkspace | None
+    labels: tuple[str, ...] | None
     plan: Plan
+    work: Work
     question: Question
+    record: RunRecord | None = None
+    journal: Journal | None = None
 
 
 @contextmanager
@@ -206,15 +137,13 @@ def check(request: Request) -> Iterator[Checked]:
         table = resources.enter_context(
             open_table(path, request.table_options, name=request.source.name)
         )
-        rules = request.rules()
-        check_rules(rules)
-        plan = make_plan(table.cells, rules, on_conflict=request.settings.input.on_conflict)
+        plan = plan_of(request, table, request.rules())
         clears = None if request.allow_clears else too_many_clears(plan)
         yield Checked(
             request=request,
             table=table,
             plan=plan,
-            forecast_s=_forecast_s(plan, request),
+            forecast_s=plan_forecast_s(plan.requests, request.settings),
             refusal=refusal_of(plan, request) or clears,
         )
 
@@ -244,14 +173,15 @@ def open_run(request: Request) -> Iterator[OpenRun]:
             folder=folder,
             copy=copy,
             table=table,
-            access=resources.enter_context(_access(request, table)),
+            access=resources.enter_context(access_of(request, table)),
             started_at=started_at,
         )
 
 
-def command(name: str, *words: str) -> str:
-    """A command line of this program, as a shell takes it."""
-    return shlex.join(["sendkit-batch", name, *words])
+def plan_of(request: Request, table: Table, rules: Rules) -> Plan:
+    """The table judged by rules that are checked first."""
+    check_rules(rules)
+    return make_plan(table.cells, rules, on_conflict=request.settings.input.on_conflict)
 
 
 def refusal_of(plan: Plan, request: Request) -> str | None:
@@ -263,12 +193,32 @@ def refusal_of(plan: Plan, request: Request) -> str | None:
     return None if request.allow_invalid else too_many_invalid(plan)
 
 
-def _forecast_s(plan: Plan, request: Request) -> float:
-    return forecast_s(plan.requests, rate_per_s=rate_per_s(request.settings.pace.rate))
+def plan_forecast_s(requests: int, settings: Settings) -> float:
+    """Seconds that so many requests take at the set pace."""
+    return forecast_s(requests, rate_per_s=rate_per_s(settings.pace.rate))
+
+
+def make_client(request: Request, access: Access, *, connections: int) -> SendKit:
+    """A client of the API with as many connections; to be entered."""
+    http = request.settings.http
+    return SendKit(
+        access,
+        timeouts=Timeouts(
+            connect_s=http.connect_timeout_s,
+            write_s=http.write_timeout_s,
+            read_s=http.read_timeout_s,
+            attempt_s=http.attempt_timeout_s,
+        ),
+        transport=make_transport(
+            connections=connections,
+            base_url=access.base_url,
+            use_environment_proxy=not request.sandbox,
+        ),
+    )
 
 
 @contextmanager
-def _access(request: Request, table: Table) -> Iterator[Access]:
+def access_of(request: Request, table: Table) -> Iterator[Access]:
     """The real API with the real key, or a practice sandbox that knows the table's leads."""
     if request.sandbox:
         check_rules(request.rules())
@@ -282,3 +232,8 @@ def _access(request: Request, table: Table) -> Iterator[Access]:
         api_key=request.api_key,
         workspace_id=request.workspace_id,
     )
+
+
+def _as_recorded(preflight: Preflight) -> RunWorkspace | None:
+    workspace = preflight.workspace
+    return RunWorkspace(id=workspace.id, name=workspace.name) if workspace else None

@@ -9,6 +9,7 @@ and never leaves the thread that calls it: `group_commit.py` keeps commits off t
 
 import os
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,12 +18,14 @@ from typing import Self
 import polars as pl
 
 from batch.errors import RunError
-from batch.model import Claim, Entry, Outcome, Reason, Tally
+from batch.model import Claim, Entry, Outcome, Reason, Result, Tally
 
+LABELS_NOTE = "labels"  # the name of the note that keeps what tags were checked against
+JUDGED_NOTE = "judged"  # of the note that is kept once every judged row is recorded
 SCHEMA_VERSION = 1  # raised with every change of the table or of what its values may be
 
 _CREATE = """
-CREATE TABLE outcome (
+CREATE TABLE IF NOT EXISTS outcome (
     line INTEGER PRIMARY KEY,
     reason TEXT NOT NULL,
     http_status INTEGER,
@@ -36,7 +39,8 @@ CREATE TABLE outcome (
 )
 """
 
-_CREATE_CLAIM = "CREATE TABLE claim (line INTEGER PRIMARY KEY)"
+_CREATE_NOTE = "CREATE TABLE IF NOT EXISTS note (name TEXT PRIMARY KEY, value TEXT NOT NULL)"
+_CREATE_CLAIM = "CREATE TABLE IF NOT EXISTS claim (line INTEGER PRIMARY KEY)"
 
 _ROW_SCHEMA = {  # the columns of the table, in its order
     "line": pl.UInt32,
@@ -59,6 +63,11 @@ _CLAIMED_IN_FLIGHT = """
 INSERT INTO outcome (line, reason, attempts, message) SELECT line, ?, 0, ? FROM claim WHERE true
 ON CONFLICT (line) DO UPDATE SET reason = excluded.reason, message = excluded.message
 """
+_UNSENT = ", ".join(f"'{reason.value}'" for reason in Reason if reason.result is Result.UNSENT)
+_FINAL = f"SELECT line FROM outcome WHERE line BETWEEN ? AND ? AND reason NOT IN ({_UNSENT})"  # noqa: S608 - made of the words above
+_TRIED = (
+    f"SELECT line, attempts, sent_at_ms FROM outcome WHERE attempts > 0 AND reason IN ({_UNSENT})"  # noqa: S608 - the same
+)
 _ROWS = "SELECT * FROM outcome WHERE line BETWEEN ? AND ? ORDER BY line"
 _TALLY = "SELECT reason, count(*) FROM outcome GROUP BY reason"
 # SQLite takes the bare column from the row that min() found.
@@ -82,11 +91,12 @@ class Journal:
     """The recorded outcomes of one run, by input line. Made by `create` or `open`.
 
     Every method raises RunError, naming the file and what to do, when the disk or SQLite fails.
-    One call at a time, from any thread. Another process is shut out until `close`.
+    From any thread: calls wait for each other. Another process is shut out until `close`.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._lock = threading.RLock()
         with self._disk_errors():
             self._db = _connect(path)
 
@@ -101,10 +111,7 @@ class Journal:
                 "Name an empty folder that may be written."
             ) from error
         journal = cls(path)
-        with journal._disk_errors(), journal._db:
-            journal._db.execute(_CREATE)
-            journal._db.execute(_CREATE_CLAIM)
-            journal._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        journal._lay_out()
         return journal
 
     @classmethod
@@ -113,13 +120,21 @@ class Journal:
         journal = cls(path)
         with journal._disk_errors():
             (version,) = journal._db.execute("PRAGMA user_version").fetchone()
-        if version != SCHEMA_VERSION:
+        if version == 0:  # its process was killed while it made the journal
+            journal._lay_out()
+        elif version != SCHEMA_VERSION:
             journal.close()
             raise RunError(
                 f"{path}: found a journal of format {version}; expected format {SCHEMA_VERSION}. "
                 "Use the version of this program that made it."
             )
         return journal
+
+    def _lay_out(self) -> None:
+        with self._disk_errors(), self._db:
+            for statement in (_CREATE, _CREATE_CLAIM, _CREATE_NOTE):
+                self._db.execute(statement)
+            self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
     def record(self, entries: Iterable[Entry]) -> None:
         """Make entries durable, all or none; a later outcome for a line replaces the earlier one.
@@ -162,6 +177,27 @@ class Journal:
             rows = self._db.execute(_ROWS, (first_line, last_line)).fetchall()
         return pl.DataFrame(rows, schema=_ROW_SCHEMA, orient="row")
 
+    def final_lines(self, first_line: int, last_line: int) -> set[int]:
+        """The lines from first to last whose outcome is final: all but the unsent ones."""
+        with self._disk_errors():
+            return {line for (line,) in self._db.execute(_FINAL, (first_line, last_line))}
+
+    def tried(self) -> dict[int, tuple[int, int | None]]:
+        """The unsent lines that were tried: their attempts, and when the first began (Unix ms)."""
+        with self._disk_errors():
+            return {line: (attempts, sent) for line, attempts, sent in self._db.execute(_TRIED)}
+
+    def keep(self, name: str, value: str) -> None:
+        """Keep a text under a name, durably."""
+        with self._disk_errors(), self._db:
+            self._db.execute("INSERT OR REPLACE INTO note VALUES (?, ?)", (name, value))
+
+    def kept(self, name: str) -> str | None:
+        """The text that was kept under a name; None if there is none."""
+        with self._disk_errors():
+            row = self._db.execute("SELECT value FROM note WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
     def tally(self) -> Tally:
         """The recorded lines counted by reason."""
         with self._disk_errors():
@@ -180,10 +216,11 @@ class Journal:
 
     @contextmanager
     def _disk_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise RunError(_explain(self._path, error)) from error
+        with self._lock:
+            try:
+                yield
+            except sqlite3.Error as error:
+                raise RunError(_explain(self._path, error)) from error
 
 
 def _connect(path: Path) -> sqlite3.Connection:

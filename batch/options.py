@@ -16,6 +16,7 @@ File = Annotated[
         metavar="FILE", help="The spreadsheet: CSV, TSV, XLSX, XLS, ODS or Parquet; - is stdin."
     ),
 ]
+Run = Annotated[str, typer.Argument(metavar="RUN", help="The folder of an earlier run.")]
 Config = Annotated[
     Path | None,
     typer.Option(

@@ -56,3 +56,27 @@ def what_changes(plan: Plan) -> str:
 def count_of(number: int, noun: str) -> str:
     """As "1 row" or "4,120 rows"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def ask_to_go_on(
+    plan: Plan,
+    *,
+    left: int,
+    run: str,
+    workspace: str | None,
+    base_url: str,
+    forecast_s: float,
+) -> Question:
+    """The question about an earlier run. left: requests of the plan that are still to be sent."""
+    host = urlsplit(base_url).netloc
+    where = f"workspace {workspace} ({host})" if workspace else f"an unknown workspace ({host})"
+    if not left:
+        return Question(text=f"Nothing is left to change in {where}.")
+    leads = count_of(plan.requests, "lead")
+    sentences = [
+        f"Go on with {run}: {left:,} of {leads} are left to change in {where}.",
+        f"The whole run: {what_changes(plan)}.",
+        *(["Tag changes can start or stop e-mails."] if plan.tags_set or plan.tags_cleared else []),
+        f"About {duration(forecast_s)}.",
+    ]
+    return Question(text=" ".join(sentences))

@@ -10,10 +10,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
+from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue, ValidationError
 
 from batch.draft import Draft
-from batch.errors import RunError
+from batch.errors import InputError, RunError
 from batch.model import Reason, Result
 
 UPDATE_EVERY_S = 1.0  # a rewrite costs a flush of the disk; nobody reads faster
@@ -34,11 +34,20 @@ class _Record(BaseModel):
 
 
 class RunInput(_Record):
-    """The input as it was copied into the run's folder."""
+    """The input as it was copied into the run's folder, and how it is read.
+
+    copy_name: the copy's name in the run's folder. original: where it was copied from, as an
+    absolute path; None for standard input.
+    """
 
     name: str
     sha256: str
     size_bytes: int
+    copy_name: str = "input.csv"
+    original: str | None = None
+    sheet: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
 
 
 class RunWorkspace(_Record):
@@ -53,6 +62,8 @@ class RunRecord(_Record):
 
     settings: as they were in force, without secrets. requests: attempts that were made.
     pace: the pace and what holds it back, in words. stop_reason: why it ended early, in words.
+    sandbox: whether it sends to a practice sandbox. tag_check: whether tags are checked.
+    resumed: how often it was gone on with.
     """
 
     format: Literal[1] = 1
@@ -72,6 +83,23 @@ class RunRecord(_Record):
     counts: Mapping[Result, int]
     reasons: Mapping[Reason, int]
     requests: int = 0
+    sandbox: bool = False
+    tag_check: bool = True
+    resumed: int = 0
+
+
+def read_record(path: Path) -> RunRecord:
+    """The record in a run.json. Raises InputError when it is none."""
+    try:
+        return RunRecord.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise InputError(
+            f"{path}: can't be read: {error.strerror}. Name the folder of a run."
+        ) from error
+    except ValidationError as error:
+        raise InputError(
+            f"{path}: is no record of a run of this version. Name the folder of a run."
+        ) from error
 
 
 class RunFile:

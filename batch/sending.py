@@ -23,6 +23,7 @@ from batch.runner import Limits, Runner
 from batch.settings_model import Settings
 from batch.settings_values import Rate
 from batch.stops import Stop, StopCause, StopLimits, StopRules
+from batch.work import Work
 
 TELL_EVERY_S = 0.25
 CLAIMED_PER_WORKER = 2  # changes claimed at once: a killed run has that many "in flight" at most
@@ -50,23 +51,25 @@ class Moment:
 
 
 class Sending:
-    """The sending of one plan; `run` may be called once."""
+    """The sending of what is left of one plan; `run` may be called once."""
 
     def __init__(
         self,
         plan: Plan,
         *,
+        work: Work,
         journal: Journal,
         settings: Settings,
         send: Callable[[Change], Awaitable[Answer]],
     ) -> None:
         pace, retry, stop_at = settings.pace, settings.retry, settings.run.max_errors
-        self._plan = plan
+        self._rows = plan.rows
+        self._work = work
         self._journal = journal
         self._partly = dict(plan.partly_sent())
         self._commits = GroupCommit[Entry](self._record, on_durable=self._durable)
         self._claims = Claims(
-            plan.changes(),
+            work.changes(),
             block=CLAIMED_PER_WORKER * pace.concurrency,
             put=self._commits.put,
         )
@@ -94,7 +97,7 @@ class Sending:
             limits=Limits(
                 workers=pace.concurrency,
                 retry_budget=retry_budget(
-                    plan.requests, share=retry.budget_share, floor=retry.budget_floor
+                    work.requests, share=retry.budget_share, floor=retry.budget_floor
                 ),
                 policy=RetryPolicy(
                     max_attempts=retry.max_attempts,
@@ -143,17 +146,18 @@ class Sending:
     def moment(self) -> Moment:
         """How far the run is now."""
         progress = self._runner.progress()
-        plan = self._plan
-        left = max(0, plan.sendable_rows - progress.tally.total())
-        share = left / plan.sendable_rows if plan.sendable_rows else 0.0
+        work = self._work
+        to_send = self._rows - work.before.total()
+        left = max(0, to_send - progress.tally.total())
+        share = left / to_send if to_send else 0.0
         pace = progress.pace
         rate = min(pace.rate_per_s or self._pacer.rate_per_s, self._pacer.rate_per_s)
         return Moment(
-            rows=plan.rows,
-            tally=Tally(plan.tally + progress.tally),
+            rows=self._rows,
+            tally=Tally(work.before + progress.tally),
             requests=pace.attempts,
             rate_per_s=pace.rate_per_s,
-            left_s=plan.requests * share / rate + pace.hold_left_s,
+            left_s=work.requests * share / rate + pace.hold_left_s,
             hold=pace.hold,
             hold_left_s=pace.hold_left_s,
             outage_s=pace.outage_s,
@@ -166,15 +170,29 @@ class Sending:
             await anyio.sleep(TELL_EVERY_S)
 
     def _record(self, entries: Sequence[Entry]) -> None:
-        """Make entries durable, each row that lost one of its values with a word about it."""
-        lost = [
-            replace(entry, lines=(line,), message=_joined(entry.message, self._partly[line]))
-            for entry in (entries if self._partly else ())
+        """Make entries durable, with what is to be said of single rows of a change."""
+        own = [
+            self._of_row(entry, line)
+            for entry in (entries if self._partly or self._work.tried else ())
             if isinstance(entry, Outcome)
             for line in entry.lines
-            if line in self._partly
+            if line in self._partly or line in self._work.tried
         ]
-        self._journal.record([*entries, *lost])
+        self._journal.record([*entries, *own])
+
+    def _of_row(self, outcome: Outcome, line: int) -> Outcome:
+        """The outcome of one row: a value that it lost, and the attempts of earlier times."""
+        message = outcome.message
+        if line in self._partly:
+            message = f"{message}; {self._partly[line]}" if message else self._partly[line]
+        attempts, sent_at_ms = self._work.tried.get(line, (0, None))
+        return replace(
+            outcome,
+            lines=(line,),
+            message=message,
+            attempts=outcome.attempts + attempts,
+            sent_at_ms=outcome.sent_at_ms if sent_at_ms is None else sent_at_ms,
+        )
 
     def _hand_over(self, outcome: Outcome) -> None:
         self._undurable_rows += len(outcome.lines)
@@ -186,10 +204,6 @@ class Sending:
             return
         self._undurable_rows -= len(entry.lines)
         self._runner.durable(entry)
-
-
-def _joined(message: str, more: str) -> str:
-    return f"{message}; {more}" if message else more
 
 
 def rate_per_s(rate: Rate) -> float:

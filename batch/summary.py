@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from batch.execution import Report
+from batch.ending import Report
 from batch.forecast import duration
 from batch.job import Checked
 from batch.model import Reason, Result, Tally

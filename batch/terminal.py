@@ -11,6 +11,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
@@ -21,11 +22,16 @@ from rich.text import Text
 
 from batch import demo as demo_input
 from batch import execution, job, summary
+from batch.credentials import read_credentials
+from batch.ending import Report
 from batch.errors import BatchError, DeclinedError, UsageError
 from batch.given import Given
 from batch.model import Tally
 from batch.problem_list import write_problems
 from batch.question import Question
+from batch.request import command
+from batch.resuming import reopen_run, request_of
+from batch.runfile import read_record
 from batch.screen import make_screen
 from batch.settings import LoadedSettings, default_config_dir
 from batch.signals import Interrupts, TerminatedError, exit_on_sigterm
@@ -89,6 +95,12 @@ def run(given: Given) -> int:
     return _guarded(terminal, lambda: _run(terminal, given, _load(terminal, given), os.environ))
 
 
+def resume(given: Given) -> int:
+    """`resume`: go on with an earlier run, whose folder `file` is. Gives the exit code."""
+    terminal = _terminal(given)
+    return _guarded(terminal, lambda: _resume(terminal, given, os.environ))
+
+
 def demo(*, rate: str | None, quiet: bool) -> int:
     """`demo`: an input of its own against a sandbox of its own. Gives the exit code."""
     terminal = Terminal(quiet=quiet)
@@ -145,6 +157,44 @@ def _run(
     return report.exit_code
 
 
+def _resume(terminal: Terminal, given: Given, environ: Mapping[str, str]) -> int:
+    folder = Path(given.file)
+    record = read_record(folder / "run.json")
+    request = request_of(folder, record)
+    request = replace(request, settings=given.replaced(request.settings))
+    if not request.sandbox:
+        credentials = read_credentials(request.settings, environ)
+        terminal.key = credentials.api_key
+        request = replace(
+            request, api_key=credentials.api_key, workspace_id=credentials.workspace_id
+        )
+    asks = not (request.sandbox or given.yes)
+    if asks and not _somebody_is_there():
+        raise DeclinedError(
+            "Nothing was sent: there is no terminal to ask. Add --yes to go on without asking."
+        )
+    screen = make_screen(terminal.err, quiet=given.quiet)
+    interrupts = Interrupts()
+    with ExitStack() as ending, reopen_run(folder, request) as reopened:
+        for note in reopened.notes:
+            terminal.note(note)
+        preflight = anyio.run(reopened.opened.ask)
+        for note in preflight.notes:
+            terminal.note(note)
+        ready = reopened.judge(preflight)
+        if not asks or not ready.work.requests:
+            terminal.note(ready.question.text)
+        elif not terminal.ask(ready.question):
+            raise DeclinedError("Nothing was sent: the question was not answered with yes.")
+        ending.enter_context(interrupts.caught())
+        with screen:
+            report = anyio.run(
+                lambda: execution.execute(ready, on_moment=screen.show, interrupts=interrupts)
+            )
+    _tell(terminal, report, quiet=given.quiet)
+    return report.exit_code
+
+
 def _make_ready(terminal: Terminal, opened: job.OpenRun, *, asks: bool) -> job.ReadyRun:
     """Ask the server and judge the file, telling what should be known before anything is sent."""
     for note in opened.table.notes:
@@ -160,7 +210,7 @@ def _make_ready(terminal: Terminal, opened: job.OpenRun, *, asks: bool) -> job.R
     return ready
 
 
-def _tell(terminal: Terminal, report: execution.Report, *, quiet: bool) -> None:
+def _tell(terminal: Terminal, report: Report, *, quiet: bool) -> None:
     if not quiet:
         with suppress(KeyboardInterrupt):  # the run has ended, and the last line says how
             summary.print_report(terminal.err, report)
@@ -214,7 +264,7 @@ def _show_checked(
         all_problems = f"check {option}" if given.dry_run else option
         summary.print_check(terminal.out, checked, name=given.file, all_problems=all_problems)
     request = checked.request
-    next_command = job.command(
+    next_command = command(
         "run", request.source.argument, *request.reading_options, *request.repeated_options
     )
     if exit_code != 0:

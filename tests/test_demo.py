@@ -1,7 +1,8 @@
 from pathlib import Path
 
 from batch.demo import write_demo
-from batch.job import Request, Source, check
+from batch.job import check
+from batch.request import Request, Source
 from batch.settings_model import Settings
 
 

@@ -15,8 +15,9 @@ import polars as pl
 import pytest
 
 from batch import execution
+from batch.ending import Report
 from batch.errors import RunError
-from batch.execution import Report, execute
+from batch.execution import execute
 from batch.job import ReadyRun, open_run
 from batch.journal import Journal
 from batch.model import Outcome, Reason
@@ -27,6 +28,7 @@ from batch.sendkit import Workspace
 from batch.settings_model import Settings
 from batch.signals import INTERRUPTS, Interrupts
 from batch.table import Table
+from batch.work import whole_work
 from tests.wired import (
     CAMPAIGN,
     KEY,
@@ -112,7 +114,11 @@ def failing_rows(error: Exception) -> Callable[[ReadyRun], ReadyRun]:
         raise error
         yield
 
-    return lambda ready: replace(ready, plan=replace(ready.plan, cells=broken))
+    def change(ready: ReadyRun) -> ReadyRun:
+        plan = replace(ready.plan, cells=broken)
+        return replace(ready, plan=plan, work=whole_work(plan))
+
+    return change
 
 
 class SignallingTable(Table):
@@ -209,7 +215,7 @@ def test_a_stop_is_exit_3_and_its_reason_is_told(run: Run) -> None:
     assert (report.state, report.exit_code) == (RunState.STOPPED, 3)
     assert report.reason.startswith("The server no longer accepts the key (401).")
     assert report.tally.unsent == 50
-    assert report.next_command == f"sendkit-batch run {run.folder}/failed.csv"
+    assert report.next_command == f"sendkit-batch resume {run.folder}"
     assert run.record["state"] == "stopped"
     assert run.record["stop_reason"] == report.reason
 
@@ -299,9 +305,7 @@ def test_a_journal_that_cant_be_made_is_exit_3_and_nothing_is_sent(run: Run) -> 
     assert run.api.changes == []
     assert report.files is None
     assert report.tally == {Reason.BAD_ID: 1, Reason.NOT_REACHED: 2}
-    assert report.next_command == (
-        f"sendkit-batch run {run.folder}/input.csv --delimiter , --rate 5"
-    )
+    assert report.next_command == f"sendkit-batch resume {run.folder}"
     assert (run.record["state"], run.record["exit_code"]) == ("failed", 3)
 
 
@@ -312,7 +316,7 @@ def test_rows_that_cant_be_read_again_are_exit_3_with_results(run: Run) -> None:
     assert report.reason == "input.csv: the disk can't be read. Check it."
     assert run.reasons == ["not_reached"] * 3
     assert not (run.folder / "error.txt").exists()
-    assert report.next_command == f"sendkit-batch run {run.folder}/failed.csv"
+    assert report.next_command == f"sendkit-batch resume {run.folder}"
 
 
 def test_a_full_disk_while_sending_is_exit_3_with_results_of_what_is_durable(
@@ -334,9 +338,10 @@ def test_a_full_disk_while_sending_is_exit_3_with_results_of_what_is_durable(
     what = "1 row that was sent" if lost == 1 else f"{lost} rows that were sent"
     assert report.reason == (
         "journal.sqlite: the disk is full. Free some space on it. The outcomes of "
-        f"{what} could not be recorded: the results call them not_reached."
+        f"{what} could not be recorded: the results call them in_flight."
     )
-    assert run.reasons.count("not_reached") == 20 - durable
+    assert run.reasons.count("in_flight") >= lost
+    assert run.reasons.count("in_flight") + run.reasons.count("not_reached") == 20 - durable
     assert run.record["state"] == "failed"
 
 
@@ -350,7 +355,7 @@ def test_results_that_cant_be_written_are_exit_3_and_the_counts_stay_true(run: R
     )
     assert report.files is None
     assert report.tally == {Reason.APPLIED: 3, Reason.BAD_ID: 1}
-    assert report.next_command == f"sendkit-batch run {run.folder}/input.csv --rate 5"
+    assert report.next_command == f"sendkit-batch resume {run.folder}"
     assert run.record["counts"] == {"success": 3, "error": 1, "skipped": 0, "unsent": 0}
 
 
@@ -443,7 +448,7 @@ def test_several_faults_of_this_machine_at_once_are_told_by_the_first(run: Run) 
 
 def test_rows_without_an_outcome_are_never_a_finished_run(run: Run) -> None:
     def no_changes(ready: ReadyRun) -> ReadyRun:
-        return replace(ready, plan=replace(ready.plan, cells=lambda: iter(())))
+        return replace(ready, work=replace(ready.work, changes=lambda: iter(())))
 
     report = run.execute(pausing(2), with_change=no_changes)
     assert (report.state, report.exit_code) == (RunState.FAILED, 3)

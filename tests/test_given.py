@@ -9,8 +9,8 @@ from pydantic import SecretStr
 from batch.credentials import Credentials
 from batch.errors import InputError, SettingsError
 from batch.given import Given
-from batch.job import Request
 from batch.model import Field
+from batch.request import Request
 from batch.settings import LoadedSettings
 
 FULL = Given(

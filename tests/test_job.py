@@ -8,9 +8,10 @@ import anyio
 import pytest
 
 from batch.errors import InputError, SettingsError
-from batch.job import Request, Source, check, command, open_run
+from batch.job import check, open_run
 from batch.model import Reason
 from batch.preflight import Preflight
+from batch.request import Request, Source, command
 from batch.sendkit import Workspace
 from batch.settings_model import Settings
 from tests.wired import (

@@ -27,7 +27,8 @@ LAYERS = (
     # 3: workers
     {"attempts", "claims", "gate", "runner"},
     # 4: use cases, and the server that some of them start
-    {"demo", "execution", "job", "practice", "preflight", "sandbox", "sending"},
+    {"demo", "execution", "job", "practice", "preflight", "sandbox", "sending"}
+    | {"ending", "failure", "request", "resuming", "run_record", "work"},
     # 5: what shows them
     {"__main__", "cli", "given", "options", "screen", "summary", "terminal", "web"},
 )

@@ -379,7 +379,7 @@ def test_an_interrupted_run_leaves_complete_results(
     assert told == sent
     assert {row["reason"] for row in results} == {"applied", "not_reached"}
     assert ran.last_line.startswith(f"interrupted: {len(sent)} success, 0 error, 0 skipped, ")
-    assert "failed.csv" in ran.last_line
+    assert "next: sendkit-batch resume runs/leads-" in ran.last_line
     assert ran.record["state"] == "interrupted"
 
 

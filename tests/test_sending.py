@@ -17,6 +17,7 @@ from batch.sending import Moment, Sending, rate_per_s
 from batch.settings_model import Settings
 from batch.settings_values import Rate
 from batch.stops import Stop, StopCause
+from batch.work import whole_work
 from tests.wired import CAMPAIGN, lead_id, pausing, request_of, write_leads
 
 pytestmark = pytest.mark.anyio
@@ -62,7 +63,9 @@ class Server:
 
 
 def sending_of(plan: Plan, journal: Journal, server: Server, settings: Settings = FAST) -> Sending:
-    return Sending(plan, journal=journal, settings=settings, send=server.send)
+    return Sending(
+        plan, work=whole_work(plan), journal=journal, settings=settings, send=server.send
+    )
 
 
 def ignore(_moment: Moment) -> None:
@@ -168,7 +171,8 @@ async def test_a_second_interrupt_does_not_wait_for_answers(
         await anyio.sleep_forever()
         raise AssertionError
 
-    sending = Sending(plan_for(pausing(3)), journal=journal, settings=FAST, send=never)
+    plan = plan_for(pausing(3))
+    sending = Sending(plan, work=whole_work(plan), journal=journal, settings=FAST, send=never)
 
     def twice(moment: Moment) -> None:
         if moment.requests == 3:

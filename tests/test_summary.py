@@ -9,10 +9,11 @@ from typing import cast
 import pytest
 from rich.console import Console
 
-from batch.execution import Report
-from batch.job import Checked, Request
+from batch.ending import Report
+from batch.job import Checked
 from batch.model import Field, Reason, Tally
 from batch.plan import Plan, Problem
+from batch.request import Request
 from batch.results import ResultFiles
 from batch.runfile import RunState
 from batch.summary import (

@@ -372,7 +372,7 @@ def test_an_interrupt_while_sending_is_told_with_its_results(
     assert shell.answer["success"] < 400
     assert shell.answer["success"] + shell.answer["unsent"] == 400
     assert shell.last_line.startswith("interrupted: ")
-    assert "failed.csv" in shell.last_line
+    assert "next: sendkit-batch resume runs/leads-" in shell.last_line
 
 
 @both

@@ -12,10 +12,10 @@ import httpx
 import respx
 from pydantic import SecretStr
 
-from batch.job import Request, Source
 from batch.leads import Leads
 from batch.model import Tally
 from batch.plan import Plan, Problem
+from batch.request import Request, Source
 from batch.rules import Rules
 from batch.settings_model import Settings
 
