@@ -1,17 +1,20 @@
 """What a file is by its content: gz and zst taken off, the format told, its suffix compared."""
 
 import gzip
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path, PurePath
+from typing import BinaryIO
 
 import zstandard
 
 from batch.errors import InputError
 
 _CHUNK = 1 << 20
+_ZSTD_CHUNK = 4096  # bytes; what they expand to comes at once, and may be 128 MiB
 # A bomb expands a thousandfold; a spreadsheet with ids in it, which are noise, seldom tenfold.
 MAX_EXPANSION = 200
 FREE_EXPANSION = 64 << 20  # bytes that any file may expand to
@@ -23,6 +26,22 @@ _GZIP, _ZSTD, _ZIP, _OLE, _PARQUET = (
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
     b"PAR1",
 )
+
+# What people take for a spreadsheet and is none: a message's name for it, and how it begins.
+_OTHER_STARTS = {
+    "a picture": (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"),
+    "a PDF document": (b"%PDF-",),
+    "an Arrow or Feather file": (b"ARROW1",),
+}
+_OTHER_TEXTS = {
+    # many programs export such a page under the name .xls
+    "a web page (HTML)": re.compile(
+        rb"(?i)\s*(?:<(?:!doctype|html|head|meta|body|table|div)\b|<!--|MIME-Version:)"
+    ),
+    "an XML document": re.compile(rb"(?i)\s*<\?xml\b"),
+    "JSON": re.compile(rb'\s*[\[{]\s*["\[{]'),
+}
+_MARKS_AND_NULS = b"\0\xef\xbb\xbf\xfe\xff"  # without them the start of any Unicode text is ASCII
 
 
 class Format(StrEnum):
@@ -83,13 +102,28 @@ def unpacked(path: Path, *, scratch: Path, name: str) -> Path:
 
 def _expanded(path: Path, *, gzipped: bool) -> Iterator[bytes]:
     with path.open("rb") as packed:
-        stream = (
-            gzip.GzipFile(fileobj=packed)
-            if gzipped
-            else zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True)
-        )
+        if not gzipped:
+            yield from _frames(packed)
+            return
+        stream = gzip.GzipFile(fileobj=packed)
         while chunk := stream.read(_CHUNK):
             yield chunk
+
+
+def _frames(packed: BinaryIO) -> Iterator[bytes]:
+    """The content of Zstandard frames. Raises EOFError when the last one is not whole.
+
+    The library's own stream ends in silence there.
+    """
+    frame = zstandard.ZstdDecompressor().decompressobj()
+    while chunk := packed.read(_ZSTD_CHUNK):
+        while chunk:
+            if frame.eof:
+                frame = zstandard.ZstdDecompressor().decompressobj()
+            yield frame.decompress(chunk)
+            chunk = frame.unused_data
+    if not frame.eof:
+        raise EOFError("Zstandard frame ended before its end was reached")
 
 
 def _bomb(name: str) -> str:
@@ -117,15 +151,28 @@ def format_of(path: Path, *, name: str) -> Format:
 
 def _format_by_content(path: Path, *, name: str) -> Format:
     with path.open("rb") as file:
-        start = file.read(8)
+        start = file.read(512)
     if start.startswith(_ZIP):
         return _zipped_format(path, name=name)
     if start.startswith(_PARQUET):
         return Format.PARQUET
-    if start == _OLE:
+    if start.startswith(_OLE):
         _refuse_protected(path, name=name)
         return Format.XLS
+    _refuse_others(start, name=name)
     return Format.TEXT
+
+
+def _refuse_others(start: bytes, *, name: str) -> None:
+    if start.startswith((_GZIP, _ZSTD)):
+        raise InputError(f"{name}: is packed twice. Unpack it once and give what comes out.")
+    text = start.translate(None, _MARKS_AND_NULS)
+    seems = [what for what, others in _OTHER_STARTS.items() if start.startswith(others)]
+    seems += [what for what, other in _OTHER_TEXTS.items() if other.match(text)]
+    if seems:
+        raise InputError(
+            f"{name}: seems to be {seems[0]}. Save its data as CSV or XLSX and give that file."
+        )
 
 
 def _zipped_format(path: Path, *, name: str) -> Format:

@@ -9,7 +9,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -25,9 +25,10 @@ from batch.model import Field
 BLOCK = 4 << 20  # bytes; larger ones are no faster and take five times as much memory
 _HEAD = 1 << 20  # bytes in which the header must end
 _DELIMITERS = (",", ";", "\t")
+_ADVISED = (*_DELIMITERS, "|")  # those that a message may recommend
 _NO_NAME = " ,;\t\xa0"  # a row of these alone is blank, whichever of them is the delimiter
 _NAMED_DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";"}
-_BOM = b"\xef\xbb\xbf"
+_BOM = "\ufeff"  # a file that was marked twice may have two
 _SEP_LINE = re.compile(r'"?sep=(\\t|[^"\r\n])"?[\r\n]*', re.IGNORECASE)
 
 
@@ -37,12 +38,14 @@ class _Head:
 
     line: the header's line number.
     end: the offset in bytes of what follows the header.
+    better_delimiter: as in Grid.
     """
 
     header: tuple[str, ...]
     line: int
     delimiter: str
     end: int
+    better_delimiter: str | None = None
 
 
 def open_delimited(
@@ -66,6 +69,7 @@ def open_delimited(
     return Grid(
         header=head.header,
         delimiter=head.delimiter,
+        better_delimiter=head.better_delimiter,
         batches=partial(_batches, path, head, _end_of_text(path), name),
         notes=notes,
     )
@@ -84,23 +88,39 @@ def _one_character(delimiter: str, *, name: str) -> str:
 def _read_head(path: Path, given: str | None, columns: Mapping[Field, str], *, name: str) -> _Head:
     with path.open("rb") as file:
         start = file.read(_HEAD)
-    marked = len(_BOM) if start.startswith(_BOM) else 0
-    text = start[marked:].decode("utf-8", errors="ignore")  # only a cut last character is ignored
-    sep = _SEP_LINE.match(text)
+    text = start.decode("utf-8", errors="ignore")  # only a cut last character is ignored
+    marks = len(text) - len(text.lstrip(_BOM))
+    sep = _SEP_LINE.match(text, marks)
+    first = marks if sep is None else len(next(io.StringIO(text, newline="")))
     if sep is not None:
-        first = next(io.StringIO(text, newline=""))
-        marked, text = marked + len(first.encode()), text[len(first) :]
         given = given or _one_character(sep[1], name=name)
+    read = partial(_head_by, text=text[first:], offset=len(text[:first].encode()), name=name)
+    heads, problem = _heads([given] if given else _DELIMITERS, read)
+    if not heads:
+        raise problem or InputError(
+            f"{name}: no header row was found; expected {', '.join(Field)}."
+        )
+
+    def fit(head: _Head) -> tuple[int, int]:
+        return recognised_fields(head.header, columns), len(head.header)
+
+    best = max(heads, key=fit)
+    better = max([best, *_heads(_ADVISED, read)[0]], key=fit)
+    return best if better is best else replace(best, better_delimiter=better.delimiter)
+
+
+def _heads(
+    delimiters: Iterable[str], read: Callable[[str], Iterator[_Head]]
+) -> tuple[list[_Head], InputError | None]:
+    """The head by each delimiter that gives one, and what went wrong last."""
     heads: list[_Head] = []
-    problem = InputError(f"{name}: no header row was found; expected {', '.join(Field)}.")
-    for candidate in [given] if given else _DELIMITERS:
+    problem = None
+    for delimiter in delimiters:
         try:
-            heads += _head_by(candidate, text, offset=marked, name=name)
+            heads += read(delimiter)
         except InputError as error:
             problem = error
-    if not heads:
-        raise problem
-    return max(heads, key=lambda head: (recognised_fields(head.header, columns), len(head.header)))
+    return heads, problem
 
 
 def _head_by(delimiter: str, text: str, *, offset: int, name: str) -> Iterator[_Head]:

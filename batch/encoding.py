@@ -12,11 +12,19 @@ from batch.errors import InputError
 _CHUNK = 1 << 20
 _SAMPLE = 4096  # bytes that tell unmarked UTF-16: its ASCII letters are every other byte NUL
 _FALLBACK = "cp1252"
+# What a file may be that begins with a byte order mark: by the mark's name, and more exactly.
+# UTF-32 comes first, since its mark may begin with that of UTF-16.
 _MARKS = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
+    codecs.BOM_UTF32_LE: ("utf-32", "utf-32-le"),
+    codecs.BOM_UTF32_BE: ("utf-32", "utf-32-be"),
+    codecs.BOM_UTF16_LE: ("utf-16", "utf-16-le"),
+    codecs.BOM_UTF16_BE: ("utf-16", "utf-16-be"),
+    codecs.BOM_UTF8: ("utf-8-sig", "utf-8"),
 }
+_NEED_A_MARK = {"utf-16", "utf-32"}
+# Python counts these among its text encodings, but no file is written in them.
+_NO_FILES = {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"}
+_CONTROLS = bytes({*range(32), 127} - set(b"\t\n\v\f\r"))
 
 
 def utf8_file(
@@ -26,18 +34,21 @@ def utf8_file(
 
     encoding: what the user says it is; None to find out.
     scratch: a folder for the copy, which is made only when the file is not UTF-8.
-    The file may begin with a byte order mark. Raises InputError when the bytes fit no encoding.
+    The file may begin with a byte order mark. Raises InputError when the bytes fit no encoding,
+    or not the one that they should.
     """
-    if encoding is not None:
-        return _as_given(path, encoding, scratch=scratch, name=name), ()
     with path.open("rb") as file:
         sample = file.read(_SAMPLE)
-    for mark, marked in _MARKS.items():
-        if sample.startswith(mark):
-            return _as_given(path, marked, scratch=scratch, name=name), ()
+    marked = next((fitting for mark, fitting in _MARKS.items() if sample.startswith(mark)), ())
+    if encoding is not None:
+        codec = _codec(encoding, marked, name=name)
+        return _as_told(path, codec, scratch=scratch, name=name), ()
+    if marked:
+        return _as_told(path, marked[0], scratch=scratch, name=name), ()
     _refuse_unmarked_utf16(sample, name=name)
     if _is_utf8(path):
         return path, ()
+    _refuse_binary(sample, name=name)
     try:
         copy = _copied(path, _FALLBACK, scratch / "text.csv")
     except UnicodeDecodeError as error:
@@ -52,15 +63,41 @@ def utf8_file(
     return copy, (note,)
 
 
-def _as_given(path: Path, encoding: str, *, scratch: Path, name: str) -> Path:
-    try:
-        "".encode(encoding)  # refuses codecs that are no text encodings, such as base64
-        codec = codecs.lookup(encoding).name
-    except LookupError as error:
+def _codec(encoding: str, marked: tuple[str, ...], *, name: str) -> str:
+    """Python's name of the encoding that the user named.
+
+    marked: the encodings that the file's byte order mark allows; empty when it has none.
+    """
+    codec = _lookup(encoding)
+    if codec is None:
         raise InputError(
             f'{name}: --encoding "{encoding}" is unknown; '
             "expected a name such as utf-8, utf-16, cp1252 or latin-1."
-        ) from error
+        )
+    if marked and codec not in marked:
+        raise InputError(
+            f"{name}: begins with the byte order mark of {marked[-1]}, so it is not {encoding}. "
+            "Leave --encoding out."
+        )
+    if codec in _NEED_A_MARK and not marked:
+        raise InputError(
+            f"{name}: does not begin with the byte order mark of {codec}. Leave --encoding out, "
+            f"or name {codec}-le or {codec}-be if it is {codec} all the same."
+        )
+    return codec
+
+
+def _lookup(encoding: str) -> str | None:
+    try:
+        "".encode(encoding)  # refuses codecs that are no text encodings, such as base64
+        codec = codecs.lookup(encoding).name
+    except (LookupError, UnicodeError):
+        return None
+    return None if codec in _NO_FILES else codec
+
+
+def _as_told(path: Path, codec: str, *, scratch: Path, name: str) -> Path:
+    """The file in UTF-8, by a mark or by what the user said."""
     try:
         if codec in {"utf-8", "utf-8-sig"}:
             for _ in _decoded(path, codec):
@@ -123,3 +160,13 @@ def _refuse_unmarked_utf16(sample: bytes, *, name: str) -> None:
         f"{name}: looks like UTF-16 without a byte order mark. "
         f"Name it with --encoding {order}, or save it as UTF-8."
     )
+
+
+def _refuse_binary(sample: bytes, *, name: str) -> None:
+    """Text has next to no control characters; of a picture or an archive they are a tenth."""
+    controls = len(sample) - len(sample.translate(None, _CONTROLS))
+    if controls * 20 > len(sample):
+        raise InputError(
+            f"{name}: is neither text nor a spreadsheet that is known here. "
+            "Save its data as CSV or XLSX and give that file."
+        )

@@ -9,38 +9,57 @@ from collections.abc import Mapping, Sequence
 
 from batch.columns import ADDED_COLUMNS
 from batch.errors import InputError
+from batch.grid import shown
 from batch.model import Field
 
 _REQUIRED = (Field.CAMPAIGN_ID, Field.CAMPAIGN_LEAD_ID)
 _OPTIONAL = (Field.STATUS, Field.AI_TAG)
 _SHOWN_NAMES = 12  # of a wide header, or the sentence is no longer one
-_SHOWN_CHARACTERS = 40  # of a name, which may be a whole line of a file that is no CSV
+_ID = re.compile(r"\s*[0-9a-fA-F]{24}\s*")
+_WORDS = {"\t": "tab", ";": "semicolon", ",": "comma"}  # what a shell takes as it is
 
 
-def is_ours(header: Sequence[str]) -> bool:
-    """Whether this is the header of a results.csv or failed.csv."""
-    return tuple(header[-len(ADDED_COLUMNS) :]) == ADDED_COLUMNS
+def own_width(header: Sequence[str]) -> int | None:
+    """How many columns of a results.csv or failed.csv are the user's; None for any other file.
+
+    It is one of them when its last columns are exactly the added ones. Some spreadsheet programs
+    put white space round names, and columns without a name behind them.
+    """
+    names = [name.strip() for name in header]
+    while names and not names[-1]:
+        names.pop()
+    is_ours = tuple(names[-len(ADDED_COLUMNS) :]) == ADDED_COLUMNS
+    return len(names) - len(ADDED_COLUMNS) if is_ours else None
 
 
 def find_columns(
-    header: Sequence[str], columns: Mapping[Field, str], *, name: str
+    header: Sequence[str],
+    columns: Mapping[Field, str],
+    *,
+    name: str,
+    better_delimiter: str | None = None,
 ) -> dict[Field, int]:
     """The position of each field's column in the header.
 
     header: the names as read.
     columns: names that the user gave for fields; they outrank what a header name looks like.
     name: what messages call the file.
+    better_delimiter: one that would give more of the columns than the one that is used.
     `status` or `aiTag` may be absent, not both. Raises InputError for a missing column, for two
     columns that match one field, and for a given name that no or several columns have.
     """
-    found = {field: _named(header, field, given, name=name) for field, given in columns.items()}
+    cause = _cause(header, columns, better_delimiter)
+    found = {
+        field: _named(header, field, given, name=name, cause=cause)
+        for field, given in columns.items()
+    }
     _refuse_shared(header, found, name=name)
     for field in Field:
         if field not in found:
             position = _recognised(header, field, taken=set(found.values()), name=name)
             if position is not None:
                 found[field] = position
-    _refuse_missing(header, found, name=name)
+    _refuse_missing(header, found, name=name, cause=cause)
     return found
 
 
@@ -54,7 +73,24 @@ def _plain(name: str) -> str:
     return re.sub(r"[\s_\u200b\ufeff-]+", "", name).casefold()
 
 
-def _named(header: Sequence[str], field: Field, given: str, *, name: str) -> int:
+def _cause(
+    header: Sequence[str], columns: Mapping[Field, str], better_delimiter: str | None
+) -> str:
+    """Why columns are missing, if it is the header as a whole that is wrong; else empty."""
+    if better_delimiter:
+        word = _WORDS.get(better_delimiter, f'"{better_delimiter}"')
+        return f"The delimiter seems to be {word}: name it with --delimiter {word}."
+    names = [cell for cell in header if cell.strip()]
+    looks_like_one = 2 * len(names) >= len(header) and len(names) > len(_REQUIRED)
+    if recognised_fields(header, columns) or (looks_like_one and not any(map(_ID.match, names))):
+        return ""
+    return (
+        "The first row that is not blank must be the header, the names of the columns; "
+        "no title may stand above it."
+    )
+
+
+def _named(header: Sequence[str], field: Field, given: str, *, name: str, cause: str) -> int:
     """The position of the column that the user named, exactly or else loosely."""
     positions = [i for i, cell in enumerate(header) if cell.strip() == given.strip()]
     if not positions:
@@ -63,13 +99,14 @@ def _named(header: Sequence[str], field: Field, given: str, *, name: str) -> int
         return positions[0]
     if positions:
         raise InputError(
-            f'{name}: {field} is mapped to "{given}", but columns {_places(positions)} are called '
-            "so. Rename all but one of them."
+            f"{name}: {field} is mapped to {_quoted(given)}, but columns {_places(positions)} are "
+            "called so. Rename all but one of them."
         )
     near = _nearest(header, given, taken=set())
-    hint = f' Nearest is "{near}".' if near else ""
+    hint = cause or (f"Nearest is {_quoted(near)}." if near else "")
     raise InputError(
-        f'{name}: {field} is mapped to "{given}", which is no column; found {_names(header)}.{hint}'
+        f"{name}: {field} is mapped to {_quoted(given)}, which is no column; "
+        f"found {_names(header)}. {hint}".rstrip()
     )
 
 
@@ -78,8 +115,8 @@ def _refuse_shared(header: Sequence[str], found: Mapping[Field, int], *, name: s
     for field, position in found.items():
         if position in owners:
             raise InputError(
-                f'{name}: {owners[position]} and {field} are both mapped to "{header[position]}". '
-                "Map each to a column of its own."
+                f"{name}: {owners[position]} and {field} are both mapped to "
+                f"{_quoted(header[position])}. Map each to a column of its own."
             )
         owners[position] = field
 
@@ -94,17 +131,19 @@ def _recognised(header: Sequence[str], field: Field, *, taken: set[int], name: s
     found = [header[i].strip() for i in positions]
     if len(set(found)) < len(found):
         raise InputError(
-            f'{name}: columns {_places(positions)} are all called "{found[0]}". '
+            f"{name}: columns {_places(positions)} are all called {_quoted(found[0])}. "
             "Rename all but one of them."
         )
-    listed = " and ".join(f'"{each}"' for each in found)
+    plainest = min(found, key=len)
     raise InputError(
-        f"{name}: columns {listed} both read as {field}. "
-        f'Rename one, or name the right one with --map {field}="{found[0]}".'
+        f"{name}: columns {' and '.join(map(_quoted, found))} both read as {field}. "
+        f"Rename one, or name the right one with --map {field}={_quoted(plainest)}."
     )
 
 
-def _refuse_missing(header: Sequence[str], found: Mapping[Field, int], *, name: str) -> None:
+def _refuse_missing(
+    header: Sequence[str], found: Mapping[Field, int], *, name: str, cause: str
+) -> None:
     missing = [field for field in _REQUIRED if field not in found]
     if missing:
         is_missing = "column {} is missing" if len(missing) == 1 else "columns {} are missing"
@@ -113,11 +152,10 @@ def _refuse_missing(header: Sequence[str], found: Mapping[Field, int], *, name: 
         missing, is_missing, listed = list(_OPTIONAL), "there is no column {}", "status or aiTag"
     else:
         return
-    hints = [
-        _hint(header, field, set(found.values()), alone=len(missing) == 1) for field in missing
-    ]
+    taken = set(found.values())
+    hints = [_hint(header, field, taken, alone=len(missing) == 1) for field in missing]
     raise InputError(
-        f"{name}: {is_missing.format(listed)}; found {_names(header)}. {' '.join(hints)}"
+        f"{name}: {is_missing.format(listed)}; found {_names(header)}. {cause or ' '.join(hints)}"
     )
 
 
@@ -126,7 +164,7 @@ def _hint(header: Sequence[str], field: Field, taken: set[int], *, alone: bool) 
     if not near:
         return f'Name it with --map {field}="…".'
     to_what = "" if alone else f" to {field}"
-    return f'Nearest{to_what} is "{near}"; name it with --map {field}="{near}".'
+    return f"Nearest{to_what} is {_quoted(near)}; name it with --map {field}={_quoted(near)}."
 
 
 def _nearest(header: Sequence[str], wanted: str, *, taken: set[int]) -> str | None:
@@ -137,14 +175,14 @@ def _nearest(header: Sequence[str], wanted: str, *, taken: set[int]) -> str | No
 
 
 def _names(header: Sequence[str]) -> str:
-    names = [re.sub(r"[\x00-\x20\x7f-\x9f]+", " ", cell).strip() for cell in header]
-    names = [each for each in names if each]
-    shown = [
-        each if len(each) <= _SHOWN_CHARACTERS else each[: _SHOWN_CHARACTERS - 1] + "…"
-        for each in names[:_SHOWN_NAMES]
-    ]
-    listed = ", ".join(f'"{each}"' for each in shown)
-    return listed + (f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else "")
+    names = [_quoted(cell) for cell in header if cell.strip()]
+    more = len(names) - _SHOWN_NAMES
+    listed = ", ".join(names[:_SHOWN_NAMES]) or "none"
+    return f"{listed} and {more} more" if more > 0 else listed
+
+
+def _quoted(name: str) -> str:
+    return f'"{shown(name)}"'
 
 
 def _places(positions: Sequence[int]) -> str:

@@ -18,6 +18,8 @@ from batch.sheet import (
 
 _PART = "content.xml"
 _NAMESPACE = "urn:oasis:names:tc:opendocument:xmlns:{}:1.0 "
+# LibreOffice's own name for a value's type; beside it an error claims to be the number 0.
+_CALC_TYPE = "urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0 value-type"
 _TABLE, _OFFICE, _TEXT, _STYLE = map(_NAMESPACE.format, ("table", "office", "text", "style"))
 _DURATION = re.compile(r"PT(\d+)H(\d+)M(\d+)(?:[.,]\d+)?S")
 
@@ -56,7 +58,8 @@ def _rows(archive: zipfile.ZipFile, name: str) -> Iterator[SheetRow]:
 def _cell_text(attributes: Attributes, shown: str) -> str:
     """What a cell says: the text that it shows, or its value as a person would type it."""
     formula = attributes.get(f"{_TABLE}formula")
-    match attributes.get(f"{_OFFICE}value-type"):
+    kind = attributes.get(f"{_OFFICE}value-type")
+    match "error" if attributes.get(_CALC_TYPE) == "error" else kind:
         case None if formula is not None:
             return "=" + formula.removeprefix("of:").removeprefix("=")
         case "float" | "percentage" | "currency":
@@ -67,7 +70,7 @@ def _cell_text(attributes: Attributes, shown: str) -> str:
             return moment_text(datetime.fromisoformat(attributes[f"{_OFFICE}date-value"]))
         case "time" if clock := _DURATION.fullmatch(attributes[f"{_OFFICE}time-value"]):
             return ":".join(clock.groups())
-    return shown
+    return shown or attributes.get(f"{_OFFICE}string-value", "")
 
 
 class _SheetListener:

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from batch.errors import InputError
-from batch.grid import Grid, column_names, with_lines
+from batch.grid import Grid, column_names, shown, with_lines
 
 _ROWS_A_BATCH = 100_000
 _FIRST_LINE = 2  # row + 1, as if the header were line 1
@@ -25,7 +25,9 @@ def open_parquet(path: Path, *, name: str) -> Grid:
         ) from error
     for column, dtype in schema.items():
         if dtype in (pl.Binary, pl.Object):
-            raise InputError(f"{name}: column {column} holds bytes; expected text or numbers.")
+            raise InputError(
+                f"{name}: column {shown(column)} holds bytes; expected text or numbers."
+            )
     texts = [
         _as_text(column, dtype).alias(key)
         for key, (column, dtype) in zip(column_names(len(schema)), schema.items(), strict=True)

@@ -20,8 +20,8 @@ from batch.delimited import open_delimited
 from batch.encoding import utf8_file
 from batch.errors import InputError
 from batch.escape import unescape, unescape_text
-from batch.grid import Grid, column_names
-from batch.header import find_columns, is_ours
+from batch.grid import Grid, column_names, extra_cell, holding_rows, is_blank_text, shown
+from batch.header import find_columns, own_width
 from batch.model import Field
 from batch.parquet import open_parquet
 from batch.workbook import open_workbook
@@ -52,6 +52,7 @@ class Table:
     delimiter: of a text file, else a comma.
     is_sheet: whether it comes from a workbook.
     notes: sentences that the user should see.
+    warnings: such sentences about the cells; complete once cells or rows were read to their end.
     """
 
     def __init__(
@@ -60,13 +61,18 @@ class Table:
         """Raises InputError when the columns are not clear."""
         self._grid = grid
         self._scratch = scratch
-        self._is_ours = is_ours(grid.header)
+        own = own_width(grid.header)
+        self._is_ours = own is not None
         self.name = name
-        self.header = _own_columns(grid.header) if self._is_ours else grid.header
-        self.fields: Mapping[Field, int] = find_columns(self.header, columns, name=name)
-        self.delimiter = grid.delimiter
+        self.header = grid.header if own is None else tuple(map(unescape_text, grid.header[:own]))
+        self.fields: Mapping[Field, int] = find_columns(
+            self.header, columns, name=name, better_delimiter=grid.better_delimiter
+        )
+        self.delimiter = grid.delimiter or ","
         self.is_sheet = grid.is_sheet
         self.notes = grid.notes
+        self.warnings: tuple[str, ...] = ()
+        self._watches_quotes = True  # until one is told, or all are read
 
     def cells(self) -> Iterator[pl.DataFrame]:
         """The four columns of every row, in batches; can be asked for again.
@@ -79,12 +85,10 @@ class Table:
         texts = self._texts()
         wanted = [
             pl.col("line"),
-            pl.all_horizontal(text.str.strip_chars().fill_null("") == "" for text in texts).alias(
-                "blank_row"
-            ),
+            pl.all_horizontal(map(is_blank_text, texts)).alias("blank_row"),
             *(self._field(each, texts).alias(each) for each in Field),
         ]
-        return (frame.select(wanted) for frame in self._grid.batches())
+        return (frame.select(wanted) for frame in self._frames())
 
     def rows(self) -> Iterator[pl.DataFrame]:
         """The user's own columns of every row, in batches; the same lines as cells gives.
@@ -92,7 +96,7 @@ class Table:
         Columns: line (UInt32); "0", "1", … (String), the text as read of each header column.
         """
         wanted = [pl.col("line"), *self._texts()]
-        return (frame.select(wanted) for frame in self._grid.batches())
+        return (frame.select(wanted) for frame in self._frames())
 
     def close(self) -> None:
         """Remove the copies that reading needed; the table can't be read afterwards."""
@@ -108,6 +112,45 @@ class Table:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _frames(self) -> Iterator[pl.DataFrame]:
+        """The grid's frames, looked through for what is wrong or odd about their cells."""
+        for frame in self._grid.batches():
+            self._refuse_unnamed(frame)
+            if self._watches_quotes and (warning := self._swallowed(frame)):
+                self.warnings = (warning,)
+                self._watches_quotes = False
+            yield frame
+        self._watches_quotes = False
+
+    def _refuse_unnamed(self, frame: pl.DataFrame) -> None:
+        """Columns without a name behind those of a file of ours are dropped, so must be blank."""
+        if not self._is_ours:
+            return
+        width = len(self.header) + len(ADDED_COLUMNS)
+        for column in range(width, len(self._grid.header)):
+            cell = pl.col(str(column))
+            filled = frame.select("line", cell).filter(~is_blank_text(cell))
+            if filled.height:
+                line, text = filled.row(0)
+                raise extra_cell(text, line=line, column=column + 1, width=width, name=self.name)
+
+    def _swallowed(self, frame: pl.DataFrame) -> str | None:
+        """A warning of the first of the user's cells that seems to hold rows, if there is one.
+
+        In one of the four columns its line breaks are an error anyway.
+        """
+        users = [i for i in range(len(self.header)) if i not in self.fields.values()]
+        found = holding_rows(frame, users, grid=self._grid)
+        if found is None:
+            return None
+        column, line, breaks = found
+        title = shown(self.header[column]) or column + 1
+        many = "1 line break" if breaks == 1 else f"{breaks:,} line breaks"
+        return (
+            f'{self.name} line {line}, column "{title}": the cell has {many} '
+            "with as many delimiters as rows have; a quote may be unclosed there."
+        )
 
     def _texts(self) -> list[pl.Expr]:
         texts = [pl.col(key) for key in column_names(len(self.header))]
@@ -166,7 +209,3 @@ def _refuse_idle_options(options: TableOptions, file_format: Format, *, name: st
             raise InputError(
                 f"{name}: is {file_format}, where {option} means nothing. Leave it out."
             )
-
-
-def _own_columns(header: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(map(unescape_text, header[: -len(ADDED_COLUMNS)]))

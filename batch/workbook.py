@@ -12,7 +12,7 @@ import xlrd
 
 from batch.content import Format
 from batch.errors import InputError
-from batch.grid import Cells, Grid, frames_of, is_blank, until_last_row
+from batch.grid import Cells, Grid, frames_of, is_blank, shown, until_last_row
 from batch.markup import MarkupError
 from batch.model import Field
 from batch.ods import open_ods
@@ -72,7 +72,7 @@ def _opened(path: Path, file_format: Format, *, name: str) -> Iterator[Workbook]
         with zipfile.ZipFile(path) as archive:
             yield open_ods(archive) if file_format is Format.ODS else open_xlsx(archive)
     except _DAMAGE as error:
-        detail = f" ({error})" if isinstance(error, MarkupError) else ""
+        detail = f" ({shown(str(error))})" if isinstance(error, MarkupError) else ""
         raise InputError(
             f"{name}: can't be read as {file_format}{detail}; it is damaged or protected. "
             "Open it in a spreadsheet program and save it again."
@@ -88,7 +88,7 @@ def _choose_sheet(book: Workbook, sheet: str | None, *, name: str) -> str:
             for each in every:
                 if same(each.strip()) == same(sheet.strip()):
                     return each
-    listed = ", ".join(f'"{each}"' for each in (book.visible if sheet is None else every))
+    listed = ", ".join(f'"{shown(each)}"' for each in (book.visible if sheet is None else every))
     if sheet is not None:
         raise InputError(f'{name}: has no sheet "{sheet}"; found {listed}.')
     if not book.visible:
@@ -103,7 +103,7 @@ def _find_header(
         if not all(map(is_blank, row.cells)):
             return line, tuple(cell or "" for cell in row.cells)
     raise InputError(
-        f'{name}: sheet "{sheet}" is empty; expected a header with {", ".join(Field)}.'
+        f'{name}: sheet "{shown(sheet)}" is empty; expected a header with {", ".join(Field)}.'
     )
 
 
@@ -121,7 +121,7 @@ def _copies(frames: tuple[pl.DataFrame, ...]) -> Iterator[pl.DataFrame]:
 
 def _notes(book: Workbook, sheet: str, hidden: int, *, name: str) -> Iterator[str]:
     if len(book.visible) + len(book.hidden) > 1:
-        yield f'{name}: reading sheet "{sheet}".'
+        yield f'{name}: reading sheet "{shown(sheet)}".'
     if hidden == 1:
         yield f"{name}: 1 hidden or filtered row is read and sent like the others."
     elif hidden:

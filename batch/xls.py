@@ -1,6 +1,7 @@
 """An .xls workbook's cells as text, by xlrd.
 
-The format always stores a value beside a formula, so none is ever without.
+The format always stores a value beside a formula. Some programs that can't calculate store an
+empty text there, which can't be told from a formula that gives one: such a cell reads as blank.
 """
 
 import io

@@ -1,4 +1,5 @@
 import gzip
+import random
 import zipfile
 from pathlib import Path
 
@@ -58,10 +59,54 @@ def test_a_packed_file_that_is_cut_short_or_damaged_is_refused(
     assert str(caught.value).endswith("). Fetch it again.")
 
 
-def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("extra", "cause"),
+    [
+        (-1, "Zstandard frame ended before its end was reached"),
+        (-8, "Zstandard frame ended before its end was reached"),
+        (b"x", "zstd decompressor error: Unknown frame descriptor"),
+        (b"\x28\xb5", "Zstandard frame ended before its end was reached"),
+        (b"garbage!", "zstd decompressor error: Unknown frame descriptor"),
+    ],
+)
+def test_a_zst_that_lacks_its_end_or_has_garbage_behind_it_is_refused(
+    tmp_path: Path, extra: int | bytes, cause: str
+) -> None:
+    packed = zstandard.compress(TEXT) * 2
+    with pytest.raises(InputError) as caught:
+        opened(tmp_path, packed[:extra] if isinstance(extra, int) else packed + extra)
+    assert str(caught.value) == (
+        f"leads.csv.gz: can't be unpacked, it is damaged or cut short ({cause}). Fetch it again."
+    )
+
+
+def test_a_zst_that_is_cut_short_anywhere_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    packed = zstandard.compress(TEXT)
+    for length in range(4, len(packed)):
+        path.write_bytes(packed[:length])
+        with pytest.raises(InputError, match="damaged or cut short"):
+            unpacked(path, scratch=tmp_path, name="leads.csv.zst")
+
+
+def test_frames_that_a_program_puts_its_own_notes_in_are_no_content(tmp_path: Path) -> None:
+    skippable = b"\x50\x2a\x4d\x18" + (5).to_bytes(4, "little") + b"notes"
+    packed = zstandard.compress(TEXT[:10]) + skippable + zstandard.compress(TEXT[10:]) + skippable
+    assert opened(tmp_path, packed).read_bytes() == TEXT
+
+
+def test_a_zst_of_many_chunks_is_read_whole(tmp_path: Path) -> None:
+    noise = random.Random(1).randbytes(300_000)  # noqa: S311 - noise that does not pack
+    assert opened(tmp_path, zstandard.compress(noise) * 2).read_bytes() == noise * 2
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+def test_a_bomb_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pack: type[bytes]
+) -> None:
     monkeypatch.setattr(content, "FREE_EXPANSION", 1000)
     with pytest.raises(InputError) as caught:
-        opened(tmp_path, gzip.compress(b"\0" * 10_000_000))
+        opened(tmp_path, pack(b"\0" * 10_000_000))
     assert str(caught.value) == (
         "leads.csv.gz: expands to more than 200 times its size, as no spreadsheet does. "
         "Unpack it yourself if you trust it."
@@ -159,3 +204,55 @@ def test_a_workbook_with_a_password_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         format_of(path, name="leads.xlsx")
     assert str(caught.value) == "leads.xlsx: is protected by a password. Save it without one."
+
+
+@pytest.mark.parametrize(
+    ("start", "what"),
+    [
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a picture"),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF", "a picture"),
+        (b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n", "a PDF document"),
+        (b"ARROW1\0\0\xff\xff", "an Arrow or Feather file"),
+        (b"<html><table><tr><td>campaignId</td></tr></table></html>", "a web page (HTML)"),
+        (b"\r\n <!DOCTYPE html PUBLIC>", "a web page (HTML)"),
+        (b"<!-- made by a program --><table>", "a web page (HTML)"),
+        (b"<Table border=1>", "a web page (HTML)"),
+        (b"\xef\xbb\xbf<html>", "a web page (HTML)"),
+        ("\ufeff<html>".encode("utf-16-le"), "a web page (HTML)"),
+        (b"MIME-Version: 1.0\r\n", "a web page (HTML)"),
+        (b'<?xml version="1.0"?><Workbook>', "an XML document"),
+        (b'[{"campaignId": "a"}]', "JSON"),
+        (b'{\n  "data": []}', "JSON"),
+        (b'[["a", "b"]]', "JSON"),
+    ],
+)
+@pytest.mark.parametrize("name", ["leads.xls", "leads.csv"])
+def test_what_is_no_spreadsheet_is_named(
+    tmp_path: Path, start: bytes, what: str, name: str
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(start)
+    with pytest.raises(InputError) as caught:
+        format_of(path, name=name)
+    assert str(caught.value) == (
+        f"{name}: seems to be {what}. Save its data as CSV or XLSX and give that file."
+    )
+
+
+@pytest.mark.parametrize(
+    "start", [b"<campaign>,lead\n", b"[id],lead\n", b"{id};lead\n", b"%,PDF\n", b"tables,x\n"]
+)
+def test_odd_header_names_are_text(tmp_path: Path, start: bytes) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(start)
+    assert format_of(path, name="leads.csv") is Format.TEXT
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+def test_what_is_packed_twice_is_refused(tmp_path: Path, pack: type[bytes]) -> None:
+    path = opened(tmp_path, pack(pack(TEXT)))
+    with pytest.raises(InputError) as caught:
+        format_of(path, name="leads.csv.gz")
+    assert str(caught.value) == (
+        "leads.csv.gz: is packed twice. Unpack it once and give what comes out."
+    )

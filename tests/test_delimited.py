@@ -85,6 +85,30 @@ def test_a_delimiter_that_is_not_one_ascii_character_is_refused(folder: Path, gi
     )
 
 
+@pytest.mark.parametrize(
+    ("used", "given", "better"),
+    [
+        ("|", None, "|"),
+        (",", ";", ","),
+        (";", "|", ";"),
+        ("\t", ",", "\t"),
+        (",", None, None),
+        ("|", "|", None),
+        (":", None, None),
+    ],
+)
+def test_a_delimiter_that_would_give_more_of_the_columns_is_told(
+    folder: Path, used: str, given: str | None, better: str | None
+) -> None:
+    grid = opened(folder, HEADER.replace(",", used), delimiter=given)
+    assert grid.better_delimiter == better
+
+
+def test_a_delimiter_that_a_stray_quote_rules_out_is_not_told(folder: Path) -> None:
+    grid = opened(folder, 'campaignId,campaignLeadId,"a|b\nc",status\n1,2,x,active\n')
+    assert (grid.delimiter, grid.better_delimiter) == (",", None)
+
+
 @pytest.mark.parametrize("first", ["sep=;\n", "SEP=;\r\n", '"sep=;"\n', "\ufeffsep=;\n"])
 def test_a_sep_line_is_obeyed_and_is_no_line(folder: Path, first: str) -> None:
     grid = opened(folder, first + "campaignId;campaignLeadId;aiTag,a,b,c,d\n1;2;x\n")
@@ -108,6 +132,13 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(folder: Path, *, quoted:
     grid = opened(folder, f"\ufeff{first},campaignLeadId,aiTag\n1,2,x\n")
     assert grid.header == ("campaignId", "campaignLeadId", "aiTag")
     assert rows(grid) == [(2, ["1", "2", "x"])]
+
+
+@pytest.mark.parametrize("sep", ["", "sep=,\n"])
+def test_a_second_byte_order_mark_is_no_part_of_it_either(folder: Path, sep: str) -> None:
+    grid = opened(folder, f"\ufeff\ufeff{sep}campaignId,campaignLeadId,aiTag\n1,2,\ufeffx\n")
+    assert grid.header == ("campaignId", "campaignLeadId", "aiTag")
+    assert rows(grid) == [(2, ["1", "2", "\ufeffx"])]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

@@ -1,4 +1,7 @@
 import codecs
+import encodings.aliases
+import random
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -31,9 +34,13 @@ def refusal(folder: Path, content: bytes, encoding: str | None = None) -> str:
         codecs.BOM_UTF8 + TEXT.encode(),
         codecs.BOM_UTF16_LE + TEXT.encode("utf-16-le"),
         codecs.BOM_UTF16_BE + TEXT.encode("utf-16-be"),
+        codecs.BOM_UTF32_LE + TEXT.encode("utf-32-le"),
+        codecs.BOM_UTF32_BE + TEXT.encode("utf-32-be"),
     ],
 )
-def test_utf8_and_marked_utf16_are_read_without_a_word(tmp_path: Path, content: bytes) -> None:
+def test_utf8_and_marked_utf16_and_utf32_are_read_without_a_word(
+    tmp_path: Path, content: bytes
+) -> None:
     assert read(tmp_path, content) == (TEXT, ())
 
 
@@ -119,9 +126,77 @@ def test_a_marked_file_that_is_not_what_its_mark_says_is_refused(tmp_path: Path)
     )
 
 
-@pytest.mark.parametrize("encoding", ["utf-9", "base64"])
+@pytest.mark.parametrize(
+    "encoding",
+    [
+        *("utf-9", "", "\udc80"),
+        *("base64", "rot13", "hex", "zlib"),
+        *("idna", "punycode", "undefined"),
+        *("unicode_escape", "raw_unicode_escape", "Unicode-Escape"),
+    ],
+)
 def test_an_unknown_encoding_is_refused(tmp_path: Path, encoding: str) -> None:
     assert refusal(tmp_path, b"a", encoding) == (
         f'leads.csv: --encoding "{encoding}" is unknown; '
         "expected a name such as utf-8, utf-16, cp1252 or latin-1."
     )
+
+
+@pytest.mark.parametrize("encoding", sorted({*encodings.aliases.aliases.values()}))
+def test_any_encoding_that_python_knows_reads_the_file_or_is_refused(
+    tmp_path: Path, encoding: str
+) -> None:
+    content = (TEXT + "+2AA-\\q\udc80").encode("utf-8", errors="surrogateescape")
+    with suppress(InputError):
+        read(tmp_path, content, encoding)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "UTF16", "utf-32"])
+def test_a_mark_that_the_named_encoding_needs_and_the_file_has_not_is_told(
+    tmp_path: Path, encoding: str
+) -> None:
+    codec = codecs.lookup(encoding).name
+    assert refusal(tmp_path, TEXT.encode(), encoding) == (
+        f"leads.csv: does not begin with the byte order mark of {codec}. Leave --encoding out, "
+        f"or name {codec}-le or {codec}-be if it is {codec} all the same."
+    )
+
+
+@pytest.mark.parametrize(
+    ("mark", "marked", "encoding"),
+    [
+        (codecs.BOM_UTF8, "utf-8", "latin-1"),
+        (codecs.BOM_UTF8, "utf-8", "utf-16"),
+        (codecs.BOM_UTF16_LE, "utf-16-le", "utf-8"),
+        (codecs.BOM_UTF16_LE, "utf-16-le", "utf-16-be"),
+        (codecs.BOM_UTF16_BE, "utf-16-be", "cp1252"),
+        (codecs.BOM_UTF32_LE, "utf-32-le", "utf-16"),
+        (codecs.BOM_UTF32_BE, "utf-32-be", "utf-32-le"),
+    ],
+)
+def test_a_named_encoding_that_the_mark_belies_is_refused(
+    tmp_path: Path, mark: bytes, marked: str, encoding: str
+) -> None:
+    assert refusal(tmp_path, mark + TEXT.encode(marked), encoding) == (
+        f"leads.csv: begins with the byte order mark of {marked}, so it is not {encoding}. "
+        "Leave --encoding out."
+    )
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "utf-32-be"])
+def test_a_named_encoding_may_say_what_the_mark_says(tmp_path: Path, encoding: str) -> None:
+    marked = f"\ufeff{TEXT}".encode(encoding if encoding[-2:] in {"le", "be"} else encoding + "-le")
+    assert read(tmp_path, marked, encoding) == (TEXT, ())
+
+
+def test_bytes_that_are_no_text_are_refused_as_such(tmp_path: Path) -> None:
+    noise = random.Random(1).randbytes(5000)  # noqa: S311 - noise for a test
+    assert refusal(tmp_path, noise) == (
+        "leads.csv: is neither text nor a spreadsheet that is known here. "
+        "Save its data as CSV or XLSX and give that file."
+    )
+
+
+def test_a_control_character_or_two_leave_cp1252_what_it_is(tmp_path: Path) -> None:
+    text = "a,b\n" * 20 + "é\0\x1a"
+    assert read(tmp_path, text.encode("cp1252"))[0] == text

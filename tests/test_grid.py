@@ -1,8 +1,10 @@
+import re
+
 import pytest
 
 from batch import grid
 from batch.errors import InputError
-from batch.grid import Cells, frames_of, until_last_row
+from batch.grid import Cells, frames_of, shown, until_last_row
 
 
 def test_rows_become_frames_of_the_headers_width_with_lines_across_batches(
@@ -20,11 +22,11 @@ def test_rows_become_frames_of_the_headers_width_with_lines_across_batches(
 
 def test_an_extra_cell_is_named_by_its_line_and_shortened(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grid, "ROWS_A_BATCH", 2)
-    rows: list[Cells] = [["a"], ["b", None], ["c"], ["d", "", "x" * 50]]
+    rows: list[Cells] = [["a"], ["b", None], ["c"], ["d", "", "x" * 80]]
     with pytest.raises(InputError) as caught:
         list(frames_of(rows, width=1, first_line=2, name="leads.csv"))
     assert str(caught.value) == (
-        f'leads.csv line 5: "{"x" * 39}…" stands in column 3, but the header has only 1. '
+        f'leads.csv line 5: "{"x" * 59}…" stands in column 3, but the header has only 1. '
         "Give the column a name, empty the cell, "
         "or in a CSV put quotes round the cell that holds the delimiter."
     )
@@ -33,3 +35,24 @@ def test_an_extra_cell_is_named_by_its_line_and_shortened(monkeypatch: pytest.Mo
 def test_rows_without_cells_are_dropped_at_the_end_only() -> None:
     rows = [[], ["a"], [], [""], [], []]
     assert list(until_last_row(rows)) == [[], ["a"], [], [""]]
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        (" a\tb\r\n\x1b[31mc\0 ", "a b [31mc"),
+        ("\ufeffGröße\u00a0東京 😀\u202e", "Größe 東京 😀"),
+        ("x" * 60, "x" * 60),
+        ("x" * 61, "x" * 59 + "…"),
+        ("\u200b" * 9999, ""),
+    ],
+)
+def test_texts_are_shown_on_one_line_without_unseen_characters_and_cut(
+    text: str, seen: str
+) -> None:
+    assert shown(text) == seen
+
+
+def test_an_extra_cell_is_shown_so() -> None:
+    with pytest.raises(InputError, match=re.escape(': "a b" stands in column 2, ')):
+        list(frames_of([["x", "a\n\x1bb"]], width=1, first_line=2, name="leads.csv"))

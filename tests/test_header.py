@@ -2,7 +2,7 @@ import pytest
 
 from batch.columns import ADDED_COLUMNS
 from batch.errors import InputError
-from batch.header import find_columns, is_ours, recognised_fields
+from batch.header import find_columns, own_width, recognised_fields
 from batch.model import Field
 
 IDS = ("campaignId", "campaignLeadId")
@@ -108,9 +108,9 @@ def test_a_missing_column_without_a_near_name_says_how_to_name_one() -> None:
 
 
 def test_a_wide_or_unreadable_header_is_shown_in_part() -> None:
-    header = ("%PDF-1.4\x00\x1b " + "y" * 60, *(f"c{i}" for i in range(19)))
+    header = ("%PDF-1.4\x00\x1b " + "y" * 80, *(f"c{i}" for i in range(19)))
     message = refusal(*header)
-    assert f'found "%PDF-1.4 {"y" * 30}…", "c0", ' in message
+    assert f'found "%PDF-1.4 {"y" * 50}…", "c0", ' in message
     assert '"c10" and 8 more. ' in message
 
 
@@ -156,8 +156,107 @@ def test_recognised_fields_counts_names_of_fields_and_mapped_ones() -> None:
 
 
 def test_a_header_is_ours_when_it_ends_with_exactly_the_added_columns_in_order() -> None:
-    assert is_ours((*IDS, "status", *ADDED_COLUMNS))
-    assert not is_ours((*IDS, "status", *ADDED_COLUMNS, "note"))
-    assert not is_ours((*IDS, "status", *ADDED_COLUMNS[1:]))
-    assert not is_ours((*IDS, *reversed(ADDED_COLUMNS)))
-    assert not is_ours((*IDS, "Line", *ADDED_COLUMNS[1:]))
+    assert own_width((*IDS, "status", *ADDED_COLUMNS)) == 3
+    assert own_width(ADDED_COLUMNS) == 0
+    assert own_width((*IDS, "status", *ADDED_COLUMNS, "note")) is None
+    assert own_width((*IDS, "status", *ADDED_COLUMNS[1:])) is None
+    assert own_width((*IDS, *reversed(ADDED_COLUMNS))) is None
+    assert own_width((*IDS, "Line", *ADDED_COLUMNS[1:])) is None
+    assert own_width(ADDED_COLUMNS[1:]) is None
+
+
+def test_a_header_of_ours_may_have_white_space_round_names_and_nameless_columns_behind() -> None:
+    padded = [f" {name}\t" for name in (*IDS, "status", *ADDED_COLUMNS)]
+    assert own_width((*padded, "", " \u00a0")) == 3
+    assert own_width((*padded, "", "note", "")) is None
+
+
+def test_a_header_of_the_added_columns_alone_has_none_of_the_users() -> None:
+    assert refusal() == (
+        "leads.csv: columns campaignId and campaignLeadId are missing; found none. "
+        "The first row that is not blank must be the header, the names of the columns; "
+        "no title may stand above it."
+    )
+
+
+@pytest.mark.parametrize(
+    ("better", "word"), [("|", '"|"'), ("\t", "tab"), (";", "semicolon"), (",", "comma")]
+)
+def test_a_better_delimiter_is_named_instead_of_near_columns(better: str, word: str) -> None:
+    names = better.join(Field)
+    with pytest.raises(InputError) as caught:
+        find_columns((names,), {}, name="leads.csv", better_delimiter=better)
+    shown = names.replace("\t", " ")
+    assert str(caught.value) == (
+        f'leads.csv: columns campaignId and campaignLeadId are missing; found "{shown}". '
+        f"The delimiter seems to be {word}: name it with --delimiter {word}."
+    )
+
+
+def test_a_better_delimiter_is_named_where_a_mapping_finds_no_column() -> None:
+    columns = {Field.CAMPAIGN_ID: "Campaign"}
+    with pytest.raises(InputError) as caught:
+        find_columns(("Campaign|Lead",), columns, name="leads.csv", better_delimiter="|")
+    assert str(caught.value) == (
+        'leads.csv: campaignId is mapped to "Campaign", which is no column; '
+        'found "Campaign|Lead". The delimiter seems to be "|": name it with --delimiter "|".'
+    )
+
+
+def test_a_better_delimiter_is_of_no_interest_once_the_columns_are_found() -> None:
+    header = (*IDS, "status")
+    assert find_columns(header, {}, name="leads.csv", better_delimiter="|")[Field.STATUS] == 2
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ("My export",),
+        ("My export", "2026-11-24"),
+        ("My export", "made", "today", "", "", "", ""),
+        ("66e01a3c122c597083bd438b", "66f1b2000000000000000001", "active", "Hot"),
+    ],
+)
+def test_a_title_or_a_row_where_the_header_should_be_is_told(header: tuple[str, ...]) -> None:
+    must = (
+        "The first row that is not blank must be the header, the names of the columns; "
+        "no title may stand above it."
+    )
+    assert refusal(*header).endswith(f'". {must}')
+    assert refusal(*header, campaignId="Campaign").endswith(f'". {must}')
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ("Kampagne", "Lead", "Status"),  # one name is known
+        ("Kampagne", "Kontakt", "Zustand"),
+        ("Kampagne", "Kontakt", "Zustand", "", "", ""),
+    ],
+)
+def test_names_that_are_unknown_may_be_a_header_all_the_same(header: tuple[str, ...]) -> None:
+    assert "--map campaignId=" in refusal(*header)
+    assert "title" not in refusal(*header)
+
+
+def test_names_are_shown_on_one_line_without_control_characters_and_cut() -> None:
+    odd, long = "sta\ntus\x1b[31m", "x" * 99
+    assert refusal(*IDS, odd, long) == (
+        'leads.csv: there is no column status or aiTag; found "campaignId", "campaignLeadId", '
+        f'"sta tus [31m", "{"x" * 59}…". Nearest to status is "sta tus [31m"; name it with '
+        '--map status="sta tus [31m". Name it with --map aiTag="…".'
+    )
+    assert refusal("A\tB", "status", campaignId="A\tB", aiTag="A\tB") == (
+        'leads.csv: campaignId and aiTag are both mapped to "A B". Map each to a column of its own.'
+    )
+    assert refusal(*IDS, "status", campaignId="\x07" + long) == (
+        f'leads.csv: campaignId is mapped to "{"x" * 59}…", which is no column; '
+        'found "campaignId", "campaignLeadId", "status".'
+    )
+
+
+def test_of_two_columns_for_one_field_the_plainest_name_is_proposed() -> None:
+    assert refusal(*IDS, "sta\ntus", "status") == (
+        'leads.csv: columns "sta tus" and "status" both read as status. '
+        'Rename one, or name the right one with --map status="status".'
+    )

@@ -73,6 +73,16 @@ def cells(path: Path) -> list[list[str | None]]:
         (cell('office:value-type="string"', "a", "b"), "a\nb"),
         (text('a<text:s text:c="2"/>b<text:tab/>c<text:span>d</text:span>'), "a  b\tcd"),
         (cell('office:value-type="string" calcext:value-type="error"', "#N/A"), "#N/A"),
+        (
+            cell(
+                'table:formula="of:=1/0" office:value-type="float" office:value="0" '
+                'calcext:value-type="error"',
+                "#DIV/0!",
+            ),
+            "#DIV/0!",
+        ),
+        (cell('office:value-type="string" office:string-value="Hot"'), "Hot"),
+        (cell('office:value-type="string" office:string-value="Hot"', "Cold"), "Cold"),
         (cell('table:formula="of:=[.A1]+1"'), "=[.A1]+1"),
         (cell('table:formula="of:=1" office:value-type="float" office:value="1"', "1"), "1"),
     ],

@@ -82,6 +82,12 @@ def test_a_column_of_bytes_is_refused(path: Path) -> None:
     )
 
 
+def test_a_columns_name_is_shown_on_one_line(path: Path) -> None:
+    photos: list[object] = [b"x"]
+    with pytest.raises(InputError, match="column my photo holds bytes"):
+        opened(path, **{"my\nphoto\x1b": photos})
+
+
 def test_a_damaged_file_is_refused(path: Path) -> None:
     path.write_bytes(b"PAR1" + bytes(100))
     with pytest.raises(InputError) as caught:

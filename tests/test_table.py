@@ -184,14 +184,16 @@ OWN = ["campaignId", "campaignLeadId", "aiTag", "'=note"]
 ADDED = ["2", "error", "not_found", "404", "1", "20", "x", "", "", "", ""]
 
 
-def own_file(folder: Path, *added: str) -> Path:
+def own_file(folder: Path, *added: str, behind: tuple[str, ...] = ()) -> Path:
+    """A file of ours; behind: the last cells of its last row, where others stay blank."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow([*OWN, *added])
-    writer.writerow(["c1", "l1", "'@x", "'=1", *ADDED])
-    writer.writerow(["c2", "l2", "it's", "'quoted'", *ADDED])
+    blank = [" "] * len(behind)
+    writer.writerow(["c1", "l1", "'@x", "'=1", *ADDED, *blank])
+    writer.writerow(["c2", "l2", "it's", "'quoted'", *ADDED, *blank])
     writer.writerow(["c3", "l3", "''=x", "'+49 30 1", *ADDED])
-    writer.writerow(["", "", "", "", *ADDED])
+    writer.writerow(["", "", "", "", *ADDED, *behind])
     return written(folder, "\ufeff" + text.getvalue())
 
 
@@ -209,6 +211,25 @@ def test_a_file_of_ours_loses_its_added_columns_and_apostrophes(tmp_path: Path) 
         assert cells["blank_row"].to_list() == [False, False, False, True]
 
 
+def test_a_file_of_ours_may_have_been_padded_by_a_spreadsheet_program(tmp_path: Path) -> None:
+    padded = [f" {name} " for name in ADDED_COLUMNS]
+    with open_table(own_file(tmp_path, *padded, "", " ", behind=("", "")), TableOptions()) as table:
+        assert table.header == ("campaignId", "campaignLeadId", "aiTag", "=note")
+        assert rows_of(table.rows())[0] == (2, "c1", "l1", "@x", "=1")
+        assert pl.concat(table.cells())["blank_row"].to_list() == [False, False, False, True]
+
+
+def test_a_cell_in_a_nameless_column_behind_those_of_a_file_of_ours_names_its_line(
+    tmp_path: Path,
+) -> None:
+    path = own_file(tmp_path, *ADDED_COLUMNS, "", "", behind=("", "mine"))
+    assert refusal(path) == (
+        'leads.csv line 5: "mine" stands in column 17, but the header has only 15. '
+        "Give the column a name, empty the cell, "
+        "or in a CSV put quotes round the cell that holds the delimiter."
+    )
+
+
 def test_any_other_file_keeps_its_columns_and_apostrophes(tmp_path: Path) -> None:
     swapped = (*ADDED_COLUMNS[:-2], *reversed(ADDED_COLUMNS[-2:]))
     with open_table(own_file(tmp_path, *swapped), TableOptions()) as table:
@@ -222,6 +243,112 @@ def test_a_status_column_is_not_taken_from_the_added_ones(tmp_path: Path) -> Non
     options = TableOptions(columns={Field.STATUS: "server_status"})
     with pytest.raises(InputError, match='status is mapped to "server_status", which is no column'):
         open_table(written(tmp_path, header), options)
+
+
+def test_nameless_columns_of_any_other_file_are_the_users(tmp_path: Path) -> None:
+    text = "campaignId,,campaignLeadId,aiTag,\nc1,x,l1,Hot,y\n"
+    with open_table(written(tmp_path, text), TableOptions()) as table:
+        assert table.header == ("campaignId", "", "campaignLeadId", "aiTag", "")
+        assert rows_of(table.rows()) == [(2, "c1", "x", "l1", "Hot", "y")]
+
+
+def test_some_columns_of_the_users_may_have_names_of_the_added_ones(tmp_path: Path) -> None:
+    text = "campaignId,campaignLeadId,aiTag,line,result\nc1,l1,Hot,x,'=y\n"
+    with open_table(written(tmp_path, text), TableOptions()) as table:
+        assert table.header == ("campaignId", "campaignLeadId", "aiTag", "line", "result")
+        assert rows_of(table.rows()) == [(2, "c1", "l1", "Hot", "x", "'=y")]
+
+
+def test_two_fields_can_not_share_a_column(tmp_path: Path) -> None:
+    options = TableOptions(columns={Field.STATUS: "AI tag", Field.AI_TAG: " ai tag"})
+    with pytest.raises(InputError) as caught:
+        open_table(written(tmp_path, TEXT), options)
+    assert str(caught.value) == (
+        'leads.csv: status and aiTag are both mapped to "AI tag". Map each to a column of its own.'
+    )
+
+
+def test_a_delimiter_that_must_be_named_is_told(tmp_path: Path) -> None:
+    assert refusal(written(tmp_path, TEXT.replace(",", "|"))) == (
+        "leads.csv: columns campaignId and campaignLeadId are missing; "
+        'found "Company|Campaign ID|campaign_lead_id|AI tag". '
+        'The delimiter seems to be "|": name it with --delimiter "|".'
+    )
+    assert refusal(written(tmp_path, TEXT), delimiter="|").endswith(
+        "The delimiter seems to be comma: name it with --delimiter comma."
+    )
+
+
+SWALLOWING = "note,campaignId,campaignLeadId,aiTag,more\n"
+
+
+def warnings(folder: Path, body: str, header: str = SWALLOWING) -> tuple[str, ...]:
+    with open_table(written(folder, header + body), TableOptions()) as table:
+        rows_of(table.rows())
+        found = table.warnings
+        rows_of(table.cells())
+        assert table.warnings == found
+    return found
+
+
+def swallowed(rows: int) -> str:
+    """A quote that is opened in the third row and closed so many rows below."""
+    middle = "".join(f"x,c{i},l{i},Hot,y\n" for i in range(rows - 1))
+    row = "x,c,l,Hot,y\n"
+    return f'{row}{row}"12 inches,c,l,Hot,y\n{middle}and 12",c,l,Hot,y\n{row}'
+
+
+@pytest.mark.parametrize(
+    ("rows", "breaks"), [(1, "1 line break"), (2, "2 line breaks"), (1200, "1,200 line breaks")]
+)
+def test_a_cell_that_seems_to_have_swallowed_rows_is_told_once_read(
+    tmp_path: Path, rows: int, breaks: str
+) -> None:
+    (warning,) = warnings(tmp_path, swallowed(rows) + swallowed(rows))
+    assert warning == (
+        f'leads.csv line 4, column "note": the cell has {breaks} with as many delimiters as rows '
+        "have; a quote may be unclosed there."
+    )
+
+
+def test_the_quote_may_be_closed_in_another_column(tmp_path: Path) -> None:
+    body = 'x,c,l,Hot,"12\n' + "x,c,l,Hot,y\n" * 20 + 'x,c,l",Hot\n'
+    header = "note,campaignId,campaignLeadId,aiTag,\n"
+    (warning,) = warnings(tmp_path, body.replace('l",Hot', 'l"'), header)
+    assert warning.startswith('leads.csv line 2, column "5": the cell has 21 line breaks with as ')
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "Dear John,\nthank you, too.\nBye",
+        "a list:\na, b, c, d, e",  # as many delimiters, but none where the row broke off
+        "a, b, c, d, e\nis a list, of five",  # one delimiter too many for one break
+        "x,c,l,Hot,y,x,c,l,Hot,y",
+        "\n\n\n",
+    ],
+)
+def test_other_cells_with_line_breaks_are_nothing_to_tell(tmp_path: Path, cell: str) -> None:
+    assert warnings(tmp_path, f'"{cell}",c,l,Hot,y\n') == ()
+
+
+def test_rows_swallowed_by_one_of_the_four_columns_are_an_error_and_no_warning(
+    tmp_path: Path,
+) -> None:
+    body = 'x,c,l,"Hot,y\nx,c,l,Hot",y\n'
+    assert warnings(tmp_path, body) == ()
+    assert warnings(tmp_path, body, "note,campaignId,campaignLeadId,mine,aiTag\n") != ()
+
+
+def test_a_cell_of_a_workbook_swallows_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "leads.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, SWALLOWING.strip().split(","))
+        sheet.write_row(1, 0, ["12,c,l,Hot,y\nx", "c", "l", "Hot", "y"])
+    with open_table(path, TableOptions()) as table:
+        rows_of(table.cells())
+        assert table.warnings == ()
 
 
 def test_a_zero_byte_file_is_refused(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_a_sheet_is_a_grid_whose_rows_can_be_asked_for_again(path: Path) -> None
     assert (grid.header, grid.is_sheet, grid.delimiter, grid.notes) == (
         tuple(HEADER),
         True,
-        ",",
+        None,
         (),
     )
     for _ in range(2):
@@ -124,6 +124,18 @@ def test_a_sheets_name_is_found_loosely_too(path: Path, sheet: str) -> None:
 def test_a_sheet_that_is_not_there_names_those_that_are(path: Path) -> None:
     write_sheets(path, "May", hidden=("Lists",))
     assert refusal(path, sheet="July") == ('leads.xlsx: has no sheet "July"; found "May", "Lists".')
+
+
+def test_names_of_sheets_are_shown_on_one_line(path: Path) -> None:
+    write_sheets(path, "May", "June")
+    with zipfile.ZipFile(path) as archive:
+        parts = {part: archive.read(part) for part in archive.namelist()}
+    parts["xl/workbook.xml"] = parts["xl/workbook.xml"].replace(b'"May"', b'"May&#10;&#9;2026"')
+    with zipfile.ZipFile(path, "w") as archive:
+        for part, content in parts.items():
+            archive.writestr(part, content)
+    assert refusal(path) == 'leads.xlsx: has 2 sheets: "May 2026", "June". Choose with --sheet.'
+    assert opened(path, sheet="May\n\t2026").notes == ('leads.xlsx: reading sheet "May 2026".',)
 
 
 def test_a_workbook_whose_sheets_are_all_hidden_asks_for_a_name(tmp_path: Path) -> None:
