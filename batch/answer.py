@@ -1,14 +1,14 @@
 """Reads one HTTP response into an Answer. Pure: it never sends, waits or looks at a clock."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from batch.excerpt import MAX_LENGTH, one_line, read_error, read_object, read_text, shown
+from batch.excerpt import MAX_LENGTH, Redactor, read_error, read_object, shown
 from batch.headers import retry_after_s
 from batch.model import Answer, Change, Reason
+from batch.wire import Fault, Reply
 
 MAX_BODY_BYTES = 64 * 1024  # a confirmation has some 300 bytes; more is not read
 
@@ -32,62 +32,80 @@ _HINTS = {
 
 def read_answer(
     change: Change,
+    reply: Reply,
     *,
-    http_status: int,
-    headers: Mapping[str, str],
-    body: bytes | None,
+    redactor: Redactor,
     elapsed_ms: int,
     sent_at_ms: int,
     now: datetime,
 ) -> Answer:
     """What the server's response makes of the change.
 
-    headers: names in lower case, or a mapping that ignores case.
-    body: None when it is longer than MAX_BODY_BYTES.
+    A 2xx is judged by its body, and without a whole body is none; all else by its status.
     now: aware UTC time of the response's arrival; used only for a Retry-After date.
     """
-    if HTTPStatus.OK <= http_status < HTTPStatus.MULTIPLE_CHOICES:
-        answer = _read_confirmation(change, body)
+    if is_success(reply):
+        answer = _read_confirmation(change, reply.body, redactor)
     else:
-        reason, message = read_refusal(http_status=http_status, headers=headers, body=body)
-        answer = Answer(reason=reason, message=_with_hint(message, _HINTS.get(http_status, "")))
+        reason, message = read_refusal(reply, redactor=redactor)
+        hint = _HINTS.get(reply.http_status, "")
+        answer = Answer(reason=reason, message=_with_hint(message, hint, redactor))
     return replace(
         answer,
-        http_status=http_status,
+        http_status=None if answer.reason is Reason.NO_ANSWER else reply.http_status,
         elapsed_ms=elapsed_ms,
         sent_at_ms=sent_at_ms,
-        retry_after_s=retry_after_s(headers, now=now),
+        retry_after_s=retry_after_s(reply.headers, now=now),
     )
 
 
-def read_refusal(
-    *, http_status: int, headers: Mapping[str, str], body: bytes | None
-) -> tuple[Reason, str]:
+def is_success(reply: Reply) -> bool:
+    """Whether the status is a 2xx."""
+    return HTTPStatus.OK <= reply.http_status < HTTPStatus.MULTIPLE_CHOICES
+
+
+def read_refusal(reply: Reply, *, redactor: Redactor) -> tuple[Reason, str]:
     """The reason and the message of a response that is no 2xx, to whatever request."""
-    if HTTPStatus.MULTIPLE_CHOICES <= http_status < HTTPStatus.BAD_REQUEST:
-        return Reason.REDIRECTED, _read_redirect(headers.get("location", ""))
-    other = Reason.SERVER_ERROR if http_status >= HTTPStatus.INTERNAL_SERVER_ERROR else None
-    reason = _REASONS.get(http_status, other or Reason.REJECTED)
-    return reason, _read_error_text(body) or _phrase(http_status)
+    status = reply.http_status
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        return Reason.REDIRECTED, _read_redirect(reply.headers.get("location", ""), redactor)
+    other = Reason.SERVER_ERROR if status >= HTTPStatus.INTERNAL_SERVER_ERROR else None
+    reason = _REASONS.get(status, other or Reason.REJECTED)
+    if isinstance(reply.body, Fault):
+        return reason, redactor.one_line(f"{_phrase(status)}; {reply.body.message}")
+    return reason, _read_error_text(reply.body, redactor) or _phrase(status)
 
 
-def _read_confirmation(change: Change, body: bytes | None) -> Answer:
-    if body is None:
-        kib = MAX_BODY_BYTES // 1024
-        message = f"the answer is longer than {kib} KiB; expected a JSON object"
-        return Answer(reason=Reason.OVERSIZED_ANSWER, message=message)
+def _read_confirmation(change: Change, body: bytes | Fault, redactor: Redactor) -> Answer:
+    if isinstance(body, Fault):
+        return Answer(reason=body.reason, message=body.message)
     if not body.strip():
         message = "the answer has no body; expected a JSON object"
         return Answer(reason=Reason.EMPTY_ANSWER, message=message)
     document = read_object(body)
     if document is None:
-        message = one_line(f"expected a JSON object, found: {read_text(body)}")
-        return Answer(reason=Reason.NOT_JSON, message=message)
-    return _judge(change, document)
+        message = f"expected a JSON object, found: {redactor.read_text(body)}"
+        return Answer(reason=Reason.NOT_JSON, message=redactor.one_line(message))
+    return _redacted(_judge(change, document), redactor)
+
+
+def _redacted(answer: Answer, redactor: Redactor) -> Answer:
+    """The answer with each text of the server's as one line without the key."""
+
+    def quoted(text: str | None) -> str | None:
+        return None if text is None else redactor.one_line(text)
+
+    return replace(
+        answer,
+        message=redactor.one_line(answer.message),
+        server_status=quoted(answer.server_status),
+        server_ai_tag=quoted(answer.server_ai_tag),
+        subsequence=quoted(answer.subsequence),
+    )
 
 
 def _judge(change: Change, document: dict[str, object]) -> Answer:
-    """The success rule, for a 2xx that is a JSON object."""
+    """The success rule, for a 2xx that is a JSON object; the texts as the server wrote them."""
     data = _object_at(document, "data")
     move, subsequence = _read_enrollment(data, document)
     answer = Answer(
@@ -98,7 +116,7 @@ def _judge(change: Change, document: dict[str, object]) -> Answer:
     )
     if "success" in document and document["success"] is not True:
         found = f"success is {shown(document['success'])}; expected true"
-        message = one_line(read_error(document) or found)
+        message = read_error(document) or found
         return replace(answer, reason=Reason.SUCCESS_FALSE, message=message)
     if "success" not in document and not isinstance(document.get("data"), dict):
         message = "the answer has neither success nor an object data; expected success true"
@@ -106,11 +124,10 @@ def _judge(change: Change, document: dict[str, object]) -> Answer:
     differences = _find_differences(change, data)
     moved_status = differences.pop("status", "") if move in _MOVES else ""
     if differences:
-        message = one_line("; ".join(differences.values()))
+        message = "; ".join(differences.values())
         return replace(answer, reason=Reason.NOT_APPLIED, message=message)
     if moved_status:
-        message = one_line(f"the lead was moved ({subsequence}), so {moved_status}")
-        return replace(answer, message=message)
+        return replace(answer, message=f"the lead was moved ({subsequence}), so {moved_status}")
     return answer
 
 
@@ -150,23 +167,22 @@ def _read_enrollment(
     return action, f"{action}: {name}" if name else action
 
 
-def _read_error_text(body: bytes | None) -> str:
+def _read_error_text(body: bytes, redactor: Redactor) -> str:
     """What an error's body says, as one line; empty if it says nothing."""
-    if body is None:
-        return f"the answer is longer than {MAX_BODY_BYTES // 1024} KiB"
     document = read_object(body)
     text = read_error(document) if document else ""
-    return one_line(text or read_text(body))
+    return redactor.one_line(text or redactor.read_text(body))
 
 
-def _read_redirect(location: str) -> str:
+def _read_redirect(location: str, redactor: Redactor) -> str:
     """Names the host alone: a path or query may carry what is not ours to repeat."""
     try:
         host = urlsplit(location).hostname
     except ValueError:
         host = None
     target = f" to {host}" if host else ""
-    return one_line(f"redirected{target}; redirects are not followed, so check base_url")
+    message = f"redirected{target}; redirects are not followed, so check base_url"
+    return redactor.one_line(message)
 
 
 def _object_at(parent: dict[str, object], name: str) -> dict[str, object]:
@@ -176,7 +192,7 @@ def _object_at(parent: dict[str, object], name: str) -> dict[str, object]:
 
 def _read_word(parent: dict[str, object], name: str) -> str | None:
     value = parent.get(name)
-    return one_line(value) if isinstance(value, str) else None
+    return value if isinstance(value, str) else None
 
 
 def _phrase(http_status: int) -> str:
@@ -186,8 +202,8 @@ def _phrase(http_status: int) -> str:
         return f"HTTP {http_status}"
 
 
-def _with_hint(message: str, hint: str) -> str:
+def _with_hint(message: str, hint: str, redactor: Redactor) -> str:
     if not hint:
         return message
     room = MAX_LENGTH - len(hint) - 2
-    return f"{one_line(message, limit=room).rstrip('.')}; {hint}"
+    return f"{redactor.one_line(message, limit=room).rstrip('.')}; {hint}"

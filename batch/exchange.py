@@ -4,21 +4,24 @@ Together with `transport.py` the only door to httpx. It follows no redirect, kee
 reads no more of a body than it was told to.
 """
 
+import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.client import HTTPResponse
 from http.cookiejar import CookieJar
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 from urllib.request import Request as CookieRequest
 
 import anyio
 import httpx
 
-from batch.excerpt import one_line
+from batch.excerpt import Redactor
 from batch.faults import cause_of
 from batch.model import Reason
+from batch.wire import Fault, Reply
 
 # Only these mean that nothing left this machine; every other fault may have come after that.
 _UNSENT = (
@@ -29,6 +32,8 @@ _UNSENT = (
     httpx.UnsupportedProtocol,
 )
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS  # zlib's way of saying: find out which
+
+_Step = TypeVar("_Step")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,33 +46,22 @@ class Timeouts:
     attempt_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """A whole response. headers ignore case; body is None when it is longer than was allowed."""
-
-    http_status: int
-    headers: Mapping[str, str]
-    body: bytes | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """What stood in a reply's place: NOT_CONNECTED or NO_ANSWER, and why, as one line."""
-
-    reason: Reason
-    message: str
-
-
 class Exchange:
     """An httpx client cut down to what this program wants of it, for one `async with`."""
 
     def __init__(
-        self, base_url: str, *, timeouts: Timeouts, transport: httpx.AsyncBaseTransport
+        self,
+        base_url: str,
+        *,
+        timeouts: Timeouts,
+        transport: httpx.AsyncBaseTransport,
+        redactor: Redactor,
     ) -> None:
         """base_url: checked, without a trailing slash."""
         self._base_url = base_url
         self._host = httpx.URL(base_url).netloc.decode("ascii")
         self._timeouts = timeouts
+        self._redactor = redactor
         self._client = httpx.AsyncClient(
             transport=transport,
             trust_env=False,
@@ -97,14 +91,26 @@ class Exchange:
         body: bytes = b"",
         max_bytes: int,
     ) -> Reply | Fault:
-        """Send one request and read its whole response. Raises for no HTTP or network fault.
+        """Send one request and read its response. Raises for no HTTP or network fault.
 
         path: ready for the wire, from its slash on. headers: all but Host and Content-Length.
+        A fault after the response's head came is the reply's body: the status stays known.
         """
         request = self._make_request(method, path, headers=headers, body=body)
-        with anyio.move_on_after(self._timeouts.attempt_s):
+        deadline = anyio.current_time() + self._timeouts.attempt_s
+        response = await self._within(deadline, self._client.send(request, stream=True))
+        if isinstance(response, Fault):
+            return response
+        received = await self._within(deadline, _receive_body(response, max_bytes=max_bytes))
+        if "location" in response.extensions:
+            response.headers["location"] = response.extensions["location"]
+        return Reply(http_status=response.status_code, headers=response.headers, body=received)
+
+    async def _within(self, deadline: float, step: Awaitable[_Step]) -> _Step | Fault:
+        """What the step gives, or the fault that it met, also that of lasting too long."""
+        with anyio.CancelScope(deadline=deadline):
             try:
-                return await self._receive(request, max_bytes=max_bytes)
+                return await step
             except (httpx.HTTPError, OSError) as error:  # OSError: TLS that breaks while reading
                 return self._read_fault(error)
         message = f"no whole answer within {self._timeouts.attempt_s:g} s"
@@ -131,16 +137,6 @@ class Exchange:
             },
         )
 
-    async def _receive(self, request: httpx.Request, *, max_bytes: int) -> Reply:
-        response = await self._client.send(request, stream=True)
-        try:
-            body = await _receive_body(response, max_bytes=max_bytes)
-        finally:
-            await response.aclose()
-        if "location" in response.extensions:
-            response.headers["location"] = response.extensions["location"]
-        return Reply(http_status=response.status_code, headers=response.headers, body=body)
-
     def _read_fault(self, error: Exception) -> Fault:
         reason = Reason.NOT_CONNECTED if isinstance(error, _UNSENT) else Reason.NO_ANSWER
         timeouts = self._timeouts
@@ -154,12 +150,12 @@ class Exchange:
             case httpx.ReadTimeout():
                 message = f"the server said nothing for {timeouts.read_s:g} s"
             case httpx.ProxyError():
-                message = f"the proxy made no connection: {error}"
+                message = f"the proxy made no connection{_answered(error)}"
             case _ if reason is Reason.NOT_CONNECTED:
                 message = f"no connection: {cause_of(error)}"
             case _:
                 message = f"the connection broke: {cause_of(error)}"
-        return Fault(reason=reason, message=one_line(message))
+        return Fault(reason=reason, message=self._redactor.one_line(message))
 
 
 class _NoCookies(CookieJar):
@@ -176,23 +172,40 @@ async def _set_location_aside(response: httpx.Response) -> None:
         response.extensions["location"] = response.headers.pop("location")
 
 
-async def _receive_body(response: httpx.Response, *, max_bytes: int) -> bytes | None:
-    """The body, unpacked; None as soon as it is longer than max_bytes, packed or not."""
+def _answered(error: httpx.ProxyError) -> str:
+    """The status that a proxy answered with, in our words: its own may hold a password."""
+    found = re.match(r"[1-5][0-9]{2}\b", str(error))
+    if not found:
+        return ""
+    known = {status.value: status.phrase for status in HTTPStatus}
+    return f": {found[0]} {known.get(int(found[0]), '')}".rstrip()
+
+
+async def _receive_body(response: httpx.Response, *, max_bytes: int) -> bytes | Fault:
+    """The body, unpacked; OVERSIZED_ANSWER as soon as it is longer, packed or not. Closes."""
     # httpx would unpack whatever comes in one go, and 64 KiB can hold a gigabyte.
     coding = response.headers.pop("content-encoding", "identity").strip().lower()
     received = bytearray()
-    async for chunk in response.aiter_bytes():
-        received += chunk
-        if len(received) > max_bytes:
-            return None
+    try:
+        async for chunk in response.aiter_bytes():
+            received += chunk
+            if len(received) > max_bytes:
+                return _oversized(max_bytes)
+    finally:
+        await response.aclose()
     if coding in {"gzip", "x-gzip", "deflate"}:  # not asked for, but a proxy may pack all the same
         return _unpack(bytes(received), max_bytes=max_bytes)
     return bytes(received)
 
 
-def _unpack(packed: bytes, *, max_bytes: int) -> bytes | None:
+def _unpack(packed: bytes, *, max_bytes: int) -> bytes | Fault:
     try:
         body = zlib.decompressobj(_GZIP_OR_ZLIB).decompress(packed, max_bytes + 1)
     except zlib.error:
         return packed  # not what its header says: then as it came
-    return body if len(body) <= max_bytes else None
+    return body if len(body) <= max_bytes else _oversized(max_bytes)
+
+
+def _oversized(max_bytes: int) -> Fault:
+    message = f"the answer is longer than {max_bytes // 1024:,} KiB"
+    return Fault(reason=Reason.OVERSIZED_ANSWER, message=message)

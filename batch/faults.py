@@ -1,15 +1,18 @@
 """Words for a network fault, found in the exception that the operating system or TLS raised."""
 
 import os
+import re
 import ssl
 
 _DEEPEST = 20  # causes are followed no further; a chain that is longer than this is a loop
+_RECEIVED = re.compile(r"[: ]*\b(bytearray\()?b['\"].*", re.DOTALL)  # as h11 quotes it
 
 
 def cause_of(fault: BaseException) -> str:
     """The innermost cause in a few words, as "Connection refused"; never an empty text.
 
-    HTTP libraries wrap the operating system's error several times, often without its text.
+    HTTP libraries wrap the operating system's error several times, often without its text. What
+    the other side sent is not repeated: it may be a proxy, and hold what only the proxy may know.
     """
     text = ""
     cause: BaseException | None = fault
@@ -38,7 +41,7 @@ def _words_for(fault: BaseException) -> str:
         return os.strerror(fault.errno)
     if isinstance(fault, OSError) and fault.strerror:  # a name that can't be looked up
         return fault.strerror
-    return str(fault)
+    return _RECEIVED.sub("", str(fault))
 
 
 def _why(fault: ssl.SSLError, name: str) -> str:

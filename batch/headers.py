@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+LONGEST_WAIT_S = 365 * 24 * 3600.0  # more is as good as never, and no clock overflows on it
+
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")  # RFC 9110 has whole seconds; some servers add a part
 
 
@@ -14,17 +16,21 @@ def retry_after_s(headers: Mapping[str, str], *, now: datetime) -> float | None:
     headers: names in lower case, or a mapping that ignores case.
     now: aware UTC time. A date is measured from the answer's own `Date` where it has one, so that
     a clock of ours that runs ahead can't shorten the wait.
-    A date in the past gives 0; an unreadable value gives None. Raises nothing.
+    A date in the past gives 0; an unreadable value gives None. The header given twice counts as
+    the longer wait; no wait is longer than LONGEST_WAIT_S. Raises nothing.
     Source: RFC 9110 section 10.2.3.
     """
     value = headers.get("retry-after", "").strip()
-    if _SECONDS.fullmatch(value):
-        return float(value)
+    if not value:
+        return None
+    waits = [each.strip() for each in value.split(",")]
+    if all(map(_SECONDS.fullmatch, waits)):
+        return min(max(map(float, waits)), LONGEST_WAIT_S)
     until = _read_http_date(value)
     if until is None:
         return None
     since = _read_http_date(headers.get("date", "")) or now
-    return max(0.0, (until - since).total_seconds())
+    return min(max(0.0, (until - since).total_seconds()), LONGEST_WAIT_S)
 
 
 def _read_http_date(value: str) -> datetime | None:

@@ -5,7 +5,7 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
-from batch.excerpt import one_line
+from batch.excerpt import Redactor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,23 +33,28 @@ class _Listing(BaseModel, Generic[_Record]):
     data: list[_Record]
 
 
-def parse_workspaces(body: bytes) -> tuple[Workspace, ...]:
+def parse_workspaces(body: bytes, redactor: Redactor) -> tuple[Workspace, ...]:
     """The workspaces that a listing names; raises ValueError saying what was wrong with it."""
-    records = _read(_Listing[_WorkspaceRecord], body).data
+    records = _read(_Listing[_WorkspaceRecord], body, redactor).data
     return tuple(
-        Workspace(id=record.id, name=one_line(record.name or "") or record.id) for record in records
+        Workspace(
+            id=(id_ := redactor.one_line(record.id)),
+            name=redactor.one_line(record.name or "") or id_,
+        )
+        for record in records
     )
 
 
-def parse_labels(body: bytes) -> tuple[str, ...]:
+def parse_labels(body: bytes, redactor: Redactor) -> tuple[str, ...]:
     """The labels' names, exactly as the API spells them; raises ValueError as above."""
-    return tuple(record.name for record in _read(_Listing[_LabelRecord], body).data)
+    records = _read(_Listing[_LabelRecord], body, redactor).data
+    return tuple(redactor.without_key(record.name) for record in records)
 
 
-def _read(model: type[_Listing[_Record]], body: bytes) -> _Listing[_Record]:
+def _read(model: type[_Listing[_Record]], body: bytes, redactor: Redactor) -> _Listing[_Record]:
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(step) for step in first["loc"]) or "the body"
-        raise ValueError(one_line(f"{place}: {first['msg']}")) from None
+        raise ValueError(redactor.one_line(f"{place}: {first['msg']}")) from None

@@ -19,13 +19,14 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 
 from batch import __version__
 from batch.address import check_base_url
-from batch.answer import MAX_BODY_BYTES, read_answer, read_refusal
+from batch.answer import MAX_BODY_BYTES, is_success, read_answer, read_refusal
 from batch.errors import BatchError, SettingsError, UsageError
-from batch.exchange import Exchange, Fault, Reply, Timeouts
+from batch.excerpt import Redactor
+from batch.exchange import Exchange, Timeouts
 from batch.headers import retry_after_s
 from batch.listings import Workspace, parse_labels, parse_workspaces
 from batch.model import Answer, Change, Reason
-from batch.wire import change_body, lead_path
+from batch.wire import Fault, Reply, change_body, lead_path
 
 __all__ = ["Access", "KeyRefusedError", "ReadFailedError", "SendKit", "Timeouts", "Workspace"]
 
@@ -35,8 +36,7 @@ MAX_READ_WAIT_S = 30.0  # a longer Retry-After is not worth waiting for before a
 READ_BACKOFF_S = 0.5  # doubled at each try
 
 _HEADER_VALUE = re.compile(r"[!-~]+")
-_SHORTEST_SECRET = 12  # characters; replacing a shorter key would tear up ordinary words
-_TRY_AGAIN = frozenset({Reason.RATE_LIMITED, Reason.SERVER_ERROR})
+_TRY_AGAIN = frozenset({Reason.RATE_LIMITED, Reason.SERVER_ERROR, Reason.NO_ANSWER})
 
 _Listed = TypeVar("_Listed")
 
@@ -46,15 +46,22 @@ class KeyRefusedError(UsageError):
 
 
 class ReadFailedError(BatchError):
-    """A list could not be read; the job may go on without it."""
+    """A list could not be read; the job may go on without it.
+
+    http_status: the last answer's; None if there was none.
+    retry_after_s: seconds that the last answer asked to wait, any request; None if it did not.
+    """
+
+    def __init__(
+        self, message: str, *, http_status: int | None = None, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.http_status = http_status
+        self.retry_after_s = retry_after_s
 
 
 class _TryAgainError(ReadFailedError):
-    """A failure that may pass. wait_s: what the server asked for, else 0."""
-
-    def __init__(self, message: str, *, wait_s: float = 0.0) -> None:
-        super().__init__(message)
-        self.wait_s = wait_s
+    """A failure that may pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,19 +86,22 @@ class SendKit:
     ) -> None:
         """Raises SettingsError for an address, key or workspace id that must not be sent."""
         self._base_url = check_base_url(access.base_url)
-        self._key = _check_header("The API key", access.api_key.get_secret_value())
+        key = _check_header("The API key", access.api_key.get_secret_value())
+        self._redactor = Redactor(key)
         self._headers = {
             "User-Agent": f"sendkit-batch/{__version__}",
             "Accept": "application/json",
             "Accept-Encoding": "identity",  # a body's limit is for what it unpacks to
-            "X-Api-Key": self._key,
+            "X-Api-Key": key,
         }
         self._scoped_headers = dict(self._headers)
         if access.workspace_id is not None:
             workspace_id = _check_header("The workspace id", access.workspace_id)
             self._scoped_headers["X-Workspace-Id"] = workspace_id
         self._change_headers = {**self._scoped_headers, "Content-Type": "application/json"}
-        self._exchange = Exchange(self._base_url, timeouts=timeouts, transport=transport)
+        self._exchange = Exchange(
+            self._base_url, timeouts=timeouts, transport=transport, redactor=self._redactor
+        )
         self._sleep = sleep
 
     async def __aenter__(self) -> Self:
@@ -127,9 +137,8 @@ class SendKit:
             )
         return read_answer(
             change,
-            http_status=reply.http_status,
-            headers=reply.headers,
-            body=self._without_key(reply.body),
+            reply,
+            redactor=self._redactor,
             elapsed_ms=elapsed_ms,
             sent_at_ms=sent_at_ms,
             now=datetime.now(UTC),
@@ -148,7 +157,7 @@ class SendKit:
         return await self._read_list("/v1/tags", parse_labels, headers=self._scoped_headers)
 
     async def _read_list(
-        self, path: str, parse: Callable[[bytes], _Listed], *, headers: dict[str, str]
+        self, path: str, parse: Callable[[bytes, Redactor], _Listed], *, headers: dict[str, str]
     ) -> _Listed:
         retrying = AsyncRetrying(
             stop=stop_after_attempt(READ_TRIES),
@@ -159,7 +168,7 @@ class SendKit:
         )
         body: bytes = await retrying(self._read_body, path, headers)
         try:
-            return parse(body)
+            return parse(body, self._redactor)
         except ValueError as error:
             raise ReadFailedError(f"GET {path}: expected a list, found {error}.") from error
 
@@ -167,35 +176,28 @@ class SendKit:
         reply = await self._exchange.send("GET", path, headers=headers, max_bytes=MAX_LIST_BYTES)
         if isinstance(reply, Fault):
             raise _TryAgainError(f"GET {path}: {reply.message}.")
-        if not HTTPStatus.OK <= reply.http_status < HTTPStatus.MULTIPLE_CHOICES:
+        if not is_success(reply):
             raise self._refusal(path, reply)
-        if reply.body is None:
-            limit = MAX_LIST_BYTES // 1024**2
-            raise ReadFailedError(f"GET {path}: the answer is longer than {limit} MiB.")
+        if isinstance(reply.body, Fault):
+            raise _failure(f"GET {path}: {reply.body.message}.", reply, reply.body.reason)
         return reply.body
 
     def _refusal(self, path: str, reply: Reply) -> BatchError:
-        reason, said = read_refusal(
-            http_status=reply.http_status,
-            headers=reply.headers,
-            body=self._without_key(reply.body),
-        )
+        reason, said = read_refusal(reply, redactor=self._redactor)
         if reply.http_status == HTTPStatus.UNAUTHORIZED:
             return KeyRefusedError(
                 f"{self._base_url} refused the API key (401: {said}). "
                 "Check SENDKIT_API_KEY, or the file that api_key_file names."
             )
-        wait_s = retry_after_s(reply.headers, now=datetime.now(UTC)) or 0.0
-        message = f"GET {path}: answered {reply.http_status} ({said})."
-        if reason in _TRY_AGAIN and wait_s <= MAX_READ_WAIT_S:
-            return _TryAgainError(message, wait_s=wait_s)
-        return ReadFailedError(message)
+        return _failure(f"GET {path}: answered {reply.http_status} ({said}).", reply, reason)
 
-    def _without_key(self, body: bytes | None) -> bytes | None:
-        """A server may repeat the key in its answer; nothing that reads a body gets to see it."""
-        if body is None or len(self._key) < _SHORTEST_SECRET:
-            return body
-        return body.replace(self._key.encode("ascii"), b"[key]")
+
+def _failure(message: str, reply: Reply, reason: Reason) -> ReadFailedError:
+    """The failure to raise, which says whether it is worth another try."""
+    asked_s = retry_after_s(reply.headers, now=datetime.now(UTC))
+    passes = reason in _TRY_AGAIN and (asked_s or 0.0) <= MAX_READ_WAIT_S
+    kind = _TryAgainError if passes else ReadFailedError
+    return kind(message, http_status=reply.http_status, retry_after_s=asked_s)
 
 
 def _check_header(name: str, value: str) -> str:
@@ -210,6 +212,6 @@ def _check_header(name: str, value: str) -> str:
 
 def _wait_s(state: RetryCallState) -> float:
     failure = state.outcome and state.outcome.exception()
-    asked_s = failure.wait_s if isinstance(failure, _TryAgainError) else 0.0
+    asked_s = failure.retry_after_s if isinstance(failure, _TryAgainError) else None
     backoff_s: float = READ_BACKOFF_S * 2 ** (state.attempt_number - 1)
-    return max(asked_s, backoff_s)
+    return max(asked_s or 0.0, backoff_s)

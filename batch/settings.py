@@ -1,7 +1,9 @@
 """Settings from options, environment and a file, each over the next, and all over the defaults.
 
 Reads one TOML file and nothing else: options, variables and folders are handed in. All problems
-are reported at once, naming the option, the variable, or the file and the key.
+are reported at once, naming the option, the variable, or the file and the key: for their sake
+this is not pydantic-settings, which forgets the place of a value and ignores unknown variables
+(and takes 90 ms at every start).
 """
 
 import os
@@ -15,7 +17,7 @@ from pydantic import ValidationError
 
 from batch import settings_errors as texts
 from batch.errors import SettingsError
-from batch.settings_model import KNOWN, Settings
+from batch.settings_model import KNOWN, SHARED_HEADER, Settings
 
 CONFIG_NAME = "sendkit-batch.toml"
 VARIABLE_PREFIX = "SENDKIT_BATCH_"
@@ -185,7 +187,10 @@ def _settings_of(given: Mapping[_Key, _Given], problems: list[str]) -> Settings:
         for detail in error.errors(include_url=False):
             section, key = map(str, detail["loc"][:2])
             one = given[section, key]
-            problems.append(texts.wrong_value(one.where, one.value, section=section, key=key))
+            if detail["type"] == SHARED_HEADER:
+                problems.append(texts.shared_header(one.where, one.value, owner=detail["msg"]))
+            else:
+                problems.append(texts.wrong_value(one.where, one.value, section=section, key=key))
     if problems:
         # Not from pydantic's error: its text quotes the values, and one may be a key.
         raise SettingsError("\n".join(problems))

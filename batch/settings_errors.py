@@ -41,6 +41,11 @@ def wrong_value(where: str, value: object, *, section: str, key: str) -> str:
     return f"{where}: found {quoted(value)}; expected {KNOWN[section][key]}."
 
 
+def shared_header(where: str, header: object, *, owner: str) -> str:
+    """One header stands for two of the columns."""
+    return f"{where}: found {quoted(header)}, as for {owner}; expected a header of its own."
+
+
 def unknown_key(where: str, key: str, *, section: str) -> str:
     """No setting of this name is in this section."""
     if home := _home_of(key):

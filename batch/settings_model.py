@@ -16,13 +16,18 @@ from pydantic import (
     Field,
     PlainSerializer,
     PlainValidator,
+    ValidationInfo,
+    field_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from batch.address import check_base_url
 from batch.errors import SettingsError
 from batch.model import Field as Column
 from batch.model import OnConflict
 from batch.settings_values import MaxErrors, Rate, parse_max_errors, parse_rate
+
+SHARED_HEADER = "shared_header"  # the type of pydantic's error; its text is the other column's name
 
 
 def _no_bool(value: object) -> object:
@@ -107,6 +112,15 @@ class ColumnSettings(_Section):
     campaign_lead_id: Text = Field("", alias="campaignLeadId", description="the header of a column")
     status: Text = Field("", description="the header of a column")
     ai_tag: Text = Field("", alias="aiTag", description="the header of a column")
+
+    @field_validator("campaign_lead_id", "status", "ai_tag")
+    @classmethod
+    def _of_its_own(cls, header: str, info: ValidationInfo) -> str:
+        for name, other in info.data.items():  # the fields above this one
+            if header and header == other:
+                owner = cls.model_fields[name].alias or name
+                raise PydanticCustomError(SHARED_HEADER, "{owner}", {"owner": owner})
+        return header
 
     def names(self) -> Mapping[Column, str]:
         """The columns that have another header, and that header."""

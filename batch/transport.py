@@ -206,7 +206,7 @@ def _read_environment_proxy(base_url: str, tls: ssl.SSLContext) -> httpx.Proxy |
 
 
 def _read_proxy_url(address: str) -> httpx.URL:
-    """Raises SettingsError, without the address itself: it may carry a password."""
+    """Raises SettingsError, with no more of the address than its scheme: it may hold a password."""
     wanted = (
         "expected http://host:port or https://host:port. "
         "Correct HTTPS_PROXY or ALL_PROXY, or list the API's host in NO_PROXY."
@@ -216,5 +216,6 @@ def _read_proxy_url(address: str) -> httpx.URL:
     except httpx.InvalidURL:
         raise SettingsError(f"The proxy's address can't be read; {wanted}") from None
     if url.scheme not in {"http", "https"} or not url.host:
-        raise SettingsError(f"The proxy: found {url.scheme}://{url.host}; {wanted}")
+        found = f"{url.scheme}://{'…' if url.host else ''}"
+        raise SettingsError(f"The proxy's address: found {found}; {wanted}")
     return url

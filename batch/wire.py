@@ -1,12 +1,34 @@
-"""A change as the API takes it: the path and the body of its PATCH. Pure."""
+"""What goes over the wire: a change as the API takes it, a response as far as it came. Pure."""
 
 import json
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from urllib.parse import quote
 
-from batch.model import Change
+from batch.model import Change, Reason
 
 _ID = re.compile(r"[A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What stood in the place of a response or of its body, and why, as one line.
+
+    reason: NOT_CONNECTED or NO_ANSWER; of a body NO_ANSWER or OVERSIZED_ANSWER.
+    """
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A response whose head came. headers: a mapping that ignores case, or names in lower case."""
+
+    http_status: int
+    headers: Mapping[str, str]
+    body: bytes | Fault
 
 
 def lead_path(change: Change) -> str:

@@ -7,9 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batch.answer import MAX_BODY_BYTES, read_answer
-from batch.excerpt import MAX_LENGTH, one_line
+from batch.excerpt import MAX_LENGTH, Redactor
 from batch.model import Answer, Change, Reason, Status
+from batch.wire import Fault, Reply
 
+KEY = "key-0123456789"
 NOW = datetime(2026, 11, 24, 20, 19, 0, tzinfo=UTC)
 LEAD = "65b000000000000000000abc"
 CAMPAIGN = "65a000000000000000000def"
@@ -21,6 +23,8 @@ PAUSE_AND_TAG = Change(
     ai_tag="Interested",
 )
 CLEAR = replace(PAUSE_AND_TAG, status=None, ai_tag=None, clear_tag=True)
+OVERSIZED = Fault(reason=Reason.OVERSIZED_ANSWER, message="the answer is longer than 64 KiB")
+BROKEN = Fault(reason=Reason.NO_ANSWER, message="the connection broke: Connection reset by peer")
 DATA = {"_id": LEAD, "campaignId": CAMPAIGN, "status": "paused", "aiTag": "Interested"}
 
 
@@ -31,12 +35,11 @@ def answer_to(
     change: Change = PAUSE_AND_TAG,
     headers: dict[str, str] | None = None,
 ) -> Answer:
-    raw = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+    raw = body if isinstance(body, bytes | Fault) else json.dumps(body).encode()
     return read_answer(
         change,
-        http_status=status,
-        headers=headers or {},
-        body=raw,
+        Reply(http_status=status, headers=headers or {}, body=raw),
+        redactor=Redactor(KEY),
         elapsed_ms=52,
         sent_at_ms=1_795_551_540_000,
         now=NOW,
@@ -172,11 +175,7 @@ def test_a_skipped_move_excuses_nothing() -> None:
             Reason.NOT_JSON,
             "expected a JSON object, found: Log in Wi-Fi & more",
         ),
-        (
-            None,
-            Reason.OVERSIZED_ANSWER,
-            "the answer is longer than 64 KiB; expected a JSON object",
-        ),
+        (OVERSIZED, Reason.OVERSIZED_ANSWER, "the answer is longer than 64 KiB"),
     ],
 )
 def test_any_other_2xx_is_an_error_with_its_own_reason(
@@ -235,7 +234,8 @@ def test_every_other_status_has_its_reason_even_if_the_body_says_success(
         (b"<script>if (a<b) {}", "Bad Request"),
         (b"plain words", "plain words"),
         (b"", "Bad Request"),
-        (None, "the answer is longer than 64 KiB"),
+        (OVERSIZED, "Bad Request; the answer is longer than 64 KiB"),
+        (BROKEN, "Bad Request; the connection broke: Connection reset by peer"),
     ],
 )
 def test_an_error_is_quoted_in_whatever_shape_it_comes(body: object, message: str) -> None:
@@ -280,10 +280,71 @@ def test_a_redirect_names_the_host_alone(location: str, target: str) -> None:
     assert answer.message == expected
 
 
-def test_a_message_is_one_line_without_control_characters_or_keys() -> None:
+@pytest.mark.parametrize("status", [300, 401, 403, 404, 408, 425, 429, 500, 503, 599])
+def test_a_status_decides_even_if_the_body_broke_off(status: int) -> None:
+    whole = answer_to(b"", status=status)
+    broken = answer_to(BROKEN, status=status, headers={"retry-after": "7"})
+    assert (broken.reason, broken.http_status) == (whole.reason, status)
+    assert broken.retry_after_s == 7.0
+
+
+def test_a_2xx_whose_body_broke_off_is_no_answer() -> None:
+    assert answer_to(BROKEN, headers={"retry-after": "7"}) == Answer(
+        reason=Reason.NO_ANSWER,
+        message="the connection broke: Connection reset by peer",
+        elapsed_ms=52,
+        sent_at_ms=1_795_551_540_000,
+        retry_after_s=7.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, {"success": True, "data": {"status": KEY, "aiTag": KEY}}),
+        (200, {"success": True, "data": {"_id": KEY, "campaignId": KEY, "aiTag": KEY}}),
+        (
+            200,
+            {
+                "success": True,
+                "data": {**DATA, "status": "completed"},
+                "subsequenceEnrollment": {"action": "enrolled", "subsequenceName": KEY},
+            },
+        ),
+        (200, {"success": True, "data": {"subsequenceEnrollment": {"action": KEY}}}),
+        (200, {"success": KEY}),
+        (200, {"success": False, "error": {"code": KEY, "message": f"no {KEY}"}}),
+        (200, KEY.encode()),
+        (200, f"<p>{KEY}</p>".encode()),
+        (400, {"message": f"{'x' * (MAX_LENGTH - 5)}{KEY}"}),
+        (403, {"message": f"{'x' * 140} {KEY}"}),
+        (404, {KEY: KEY}),
+        (500, f"<p>{KEY}</p>".encode()),
+        (500, f'{{"error": "{KEY}'.encode("utf-16")),
+        (400, json.dumps({"error": KEY}).encode("utf-16")),
+    ],
+)
+def test_no_text_of_an_answer_has_the_key(status: int, body: object) -> None:
+    assert KEY[:8] not in repr(answer_to(body, status=status))
+
+
+def test_a_redirect_to_a_host_that_holds_the_key_does_not_repeat_it() -> None:
+    answer = answer_to(b"", status=307, headers={"location": f"https://{KEY.upper()}.test/"})
+    assert answer.message == (
+        "redirected to [key].test; redirects are not followed, so check base_url"
+    )
+
+
+def test_what_the_key_hides_is_judged_as_it_was() -> None:
+    change = replace(PAUSE_AND_TAG, ai_tag=KEY)
+    answer = answer_to({"success": True, "data": {**DATA, "aiTag": KEY}}, change=change)
+    assert (answer.reason, answer.server_ai_tag) == (Reason.APPLIED, "[key]")
+
+
+def test_a_message_is_one_line() -> None:
     text = "a\r\n\tb\x1b[31mc\x85d\u202ee\u2028f\ud800g\u200bh key sk_user_0123abc, task_1"
-    assert one_line(text) == "a b [31mc d e f g h key [key], task_1"
-    assert answer_to({"error": text}, status=400).message == one_line(text)
+    message = answer_to({"error": text}, status=400).message
+    assert message == "a b [31mc d e f g h key [key], task_1"
 
 
 def test_what_the_server_holds_is_cleaned_too() -> None:
@@ -328,7 +389,8 @@ def test_no_document_can_break_a_row(document: dict[str, object], status: int) -
     f"{answer.message}{answer.server_ai_tag}{answer.server_status}{answer.subsequence}".encode()
 
 
-@pytest.mark.parametrize("status", [200, 307, 403, 429, 503])
-def test_retry_after_is_read_from_every_status(status: int) -> None:
-    assert answer_to(b"", status=status, headers={"retry-after": "7"}).retry_after_s == 7.0
-    assert answer_to(b"", status=status).retry_after_s is None
+@pytest.mark.parametrize("body", [b"", b"{}", OVERSIZED, BROKEN])
+@pytest.mark.parametrize("status", [200, 204, 307, 400, 401, 403, 404, 429, 500, 503])
+def test_retry_after_is_read_from_every_status(status: int, body: bytes | Fault) -> None:
+    assert answer_to(body, status=status, headers={"retry-after": "7"}).retry_after_s == 7.0
+    assert answer_to(body, status=status).retry_after_s is None

@@ -48,6 +48,9 @@ REFUSED = ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed ('127.
         (RuntimeError("words"), "words"),
         (wrapped(RuntimeError(), text="outer words"), "outer words"),
         (wrapped(RuntimeError()), "RuntimeError"),
+        (RuntimeError("illegal status line: bytearray(b'secret \\'1\\' ')"), "illegal status line"),
+        (RuntimeError('malformed footer: b"secret" (expected b"x")'), "malformed footer"),
+        (wrapped(RuntimeError("b'secret'")), "RuntimeError"),
     ],
 )
 def test_a_fault_is_told_by_its_innermost_cause(fault: BaseException, words: str) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batch.headers import retry_after_s
+from batch.headers import LONGEST_WAIT_S, retry_after_s
 
 NOW = datetime(2026, 11, 24, 20, 19, 0, tzinfo=UTC)
 
@@ -16,7 +16,13 @@ NOW = datetime(2026, 11, 24, 20, 19, 0, tzinfo=UTC)
         ("120", 120.0),
         (" 120 ", 120.0),
         ("1.5", 1.5),
-        ("99999999999", 99999999999.0),
+        ("31535999", 31_535_999.0),
+        ("99999999999", LONGEST_WAIT_S),
+        ("9" * 400, LONGEST_WAIT_S),  # more than a float can hold
+        ("0." + "9" * 400, 1.0),
+        ("1, 20,3", 20.0),  # the header given three times
+        ("1, soon", None),
+        (",", None),
         ("-5", None),
         ("soon", None),
         ("", None),
@@ -26,6 +32,7 @@ NOW = datetime(2026, 11, 24, 20, 19, 0, tzinfo=UTC)
         ("Tuesday, 24-Nov-26 20:20:30 GMT", 90.0),
         ("Tue Nov 24 20:20:30 2026", 90.0),
         ("Tue, 24 Nov 2026 20:18:00 GMT", 0.0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", LONGEST_WAIT_S),
         ("Tue, 24 Nov 99999 20:18:00 GMT", None),
     ],
 )
@@ -41,8 +48,19 @@ def test_retry_after_is_not_shortened_by_a_clock_of_ours_that_runs_ahead() -> No
     assert retry_after_s(headers, now=NOW + timedelta(hours=1)) == 60.0
 
 
-@settings(deadline=None, max_examples=200)
-@given(value=st.text(), date=st.text())
-def test_retry_after_raises_nothing_and_is_never_negative(value: str, date: str) -> None:
+_NEARLY_DATES = st.lists(
+    st.sampled_from(["Tue,", "24", "Nov", "0", "1", "9999", "9" * 5000, "20:19:00", "GMT", "+9999"])
+    | st.text(max_size=5)
+    | st.integers().map(str),
+    max_size=8,
+).map(" ".join)
+_VALUES = st.text() | st.from_regex(r"[0-9., ]{0,600}", fullmatch=True) | _NEARLY_DATES
+
+
+@settings(deadline=None, max_examples=500)
+@given(value=_VALUES, date=_VALUES)
+def test_retry_after_raises_nothing_and_is_a_wait_that_a_clock_can_take(
+    value: str, date: str
+) -> None:
     seconds = retry_after_s({"retry-after": value, "date": date}, now=NOW)
-    assert seconds is None or seconds >= 0
+    assert seconds is None or 0 <= seconds <= LONGEST_WAIT_S

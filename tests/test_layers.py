@@ -23,14 +23,14 @@ LAYERS = (
     | {"markup", "ods", "parquet", "sheet", "workbook", "xls", "xlsx"}
     | {"exchange", "faults", "sendkit", "transport"}
     | {"draft", "failed_sheet", "folder", "group_commit", "journal", "result_rows", "results"}
-    | {"problem_list", "runfile", "signals"},
+    | {"descriptors", "problem_list", "runfile", "signals"},
     # 3: workers
     {"attempts", "claims", "gate", "runner"},
     # 4: use cases, and the server that some of them start
     {"demo", "execution", "job", "practice", "preflight", "sandbox", "sending"}
     | {"ending", "failure", "request", "resuming", "run_record", "work"},
     # 5: what shows them
-    {"__main__", "cli", "given", "options", "screen", "summary", "terminal", "web"},
+    {"__main__", "cli", "console", "given", "options", "screen", "summary", "terminal", "web"},
 )
 
 # The few doors of a dependency: the modules that may import it.

@@ -12,12 +12,28 @@ WORKSPACES = {"data": [{"_id": "w1", "name": "Acme"}, {"_id": "w2", "name": "Bet
 TAGS = {"data": [{"name": "Interested"}, {"name": "Not now"}]}
 
 
-async def no_sleep(_seconds: float) -> None:
-    pass
+class Clock:
+    """A clock that only sleeping moves. slept_s: each sleep since it was asked for by us."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+        self.slept_s: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    async def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+        self.slept_s.append(seconds)
+
+
+def waiting(seconds: int, *, status: int = 429) -> httpx.Response:
+    return httpx.Response(status, headers={"Retry-After": str(seconds)}, json={"error": "later"})
 
 
 async def ask(
     *,
+    clock: Clock | None = None,
     workspaces: httpx.Response | None = None,
     tags: httpx.Response | None = None,
     workspace_id: str | None = None,
@@ -34,6 +50,7 @@ async def ask(
         asked.append(request.url.path)
         return answers[request.url.path]
 
+    clock = clock or Clock()
     access = Access(
         base_url="https://api.sendkit.ai", api_key=SecretStr("sk_x"), workspace_id=workspace_id
     )
@@ -41,9 +58,12 @@ async def ask(
         access,
         timeouts=Timeouts(connect_s=1, write_s=1, read_s=1, attempt_s=1),
         transport=httpx.MockTransport(answer),
-        sleep=no_sleep,
+        sleep=clock.sleep,
     ) as api:
-        return await ask_server(api, workspace_id=workspace_id, tag_check=tag_check), asked
+        preflight = await ask_server(
+            api, workspace_id=workspace_id, tag_check=tag_check, clock=clock, sleep=clock.sleep
+        )
+    return preflight, asked
 
 
 async def test_a_workspace_key_has_the_workspace_that_it_sees() -> None:
@@ -123,3 +143,64 @@ async def test_a_workspace_without_labels_is_known_to_have_none() -> None:
     preflight, _ = await ask(tags=httpx.Response(200, json={"data": []}))
     assert preflight.labels == ()
     assert not preflight.labels_failed
+
+
+@pytest.mark.parametrize("status", [302, 403, 404, 429, 503])
+async def test_a_wait_asked_for_with_the_labels_is_kept_for_what_is_sent(status: int) -> None:
+    preflight, _ = await ask(tags=waiting(40, status=status))
+    assert preflight.held_until == 1040.0
+    assert preflight.hold_why == f"HTTP {status}, Retry-After 40 s"
+    assert preflight.labels_failed
+
+
+async def test_the_last_of_three_waits_counts_from_the_last_answer_on() -> None:
+    clock = Clock()
+    preflight, asked = await ask(tags=waiting(20), clock=clock)
+    assert asked.count("/v1/tags") == 3
+    assert clock.slept_s == [20.0, 20.0]
+    assert preflight.held_until == 1060.0
+
+
+async def test_a_wait_asked_for_with_the_workspace_holds_the_labels_back() -> None:
+    clock = Clock()
+    preflight, asked = await ask(workspaces=waiting(30, status=404), clock=clock)
+    assert clock.slept_s == [30.0]
+    assert asked == ["/v1/workspaces", "/v1/tags"]
+    assert preflight.labels == ("Interested", "Not now")
+    assert (preflight.held_until, preflight.hold_why) == (None, "")
+
+
+async def test_labels_are_not_asked_for_where_the_workspace_asks_to_wait_too_long() -> None:
+    clock = Clock()
+    preflight, asked = await ask(workspaces=waiting(31), clock=clock)
+    assert (asked, clock.slept_s) == (["/v1/workspaces"], [])
+    assert preflight == Preflight(
+        workspace=None,
+        labels=None,
+        labels_failed=True,
+        notes=(
+            "The workspace could not be read: GET /v1/workspaces: answered 429 (later).",
+            (
+                "The workspace's labels could not be read, tags are not checked: "
+                "not asked for, since the server asks to wait (HTTP 429, Retry-After 31 s)."
+            ),
+        ),
+        held_until=1031.0,
+        hold_why="HTTP 429, Retry-After 31 s",
+    )
+
+
+async def test_of_two_waits_the_later_end_counts() -> None:
+    clock = Clock()
+    preflight, _ = await ask(
+        workspaces=waiting(25, status=404), tags=waiting(1, status=403), clock=clock
+    )
+    assert (preflight.held_until, preflight.hold_why) == (1026.0, "HTTP 403, Retry-After 1 s")
+    preflight, _ = await ask(workspaces=waiting(600), tag_check=False)
+    assert (preflight.held_until, preflight.hold_why) == (1600.0, "HTTP 429, Retry-After 600 s")
+
+
+@pytest.mark.parametrize("failed", [httpx.Response(429), waiting(0)])
+async def test_a_failure_without_a_wait_holds_nothing_back(failed: httpx.Response) -> None:
+    preflight, _ = await ask(tags=failed)
+    assert (preflight.held_until, preflight.hold_why) == (None, "")

@@ -13,9 +13,10 @@ from pydantic import SecretStr
 
 from batch import __version__
 from batch.answer import MAX_BODY_BYTES
-from batch.errors import SettingsError
+from batch.errors import BatchError, SettingsError
+from batch.excerpt import Redactor
 from batch.exchange import Exchange
-from batch.model import Change, Reason, Status
+from batch.model import Answer, Change, Reason, Status
 from batch.sendkit import (
     MAX_LIST_BYTES,
     Access,
@@ -96,6 +97,14 @@ class Chunks(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         self.closed = True
+
+
+class Endless(Chunks):
+    """A body that begins and then hangs."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield b"{"
+        await anyio.sleep_forever()
 
 
 @respx.mock(using="httpx")
@@ -214,10 +223,16 @@ def _fields(change: Change) -> dict[str, object]:
             "no connection became free within 1 s",
         ),
         (
-            httpx.ProxyError("407 Proxy Authentication Required"),
+            httpx.ProxyError("407 user:secret is not welcome"),
             Reason.NOT_CONNECTED,
             "the proxy made no connection: 407 Proxy Authentication Required",
         ),
+        (
+            httpx.ProxyError("599 secret"),
+            Reason.NOT_CONNECTED,
+            "the proxy made no connection: 599",
+        ),
+        (httpx.ProxyError("secret"), Reason.NOT_CONNECTED, "the proxy made no connection"),
         (
             httpx.UnsupportedProtocol("no ftp"),
             Reason.NOT_CONNECTED,
@@ -250,6 +265,51 @@ async def test_an_answer_whose_body_breaks_off_is_no_answer() -> None:
         answer = await api.send_change(CHANGE)
     assert (answer.reason, answer.http_status) == (Reason.NO_ANSWER, None)
     assert body.closed
+
+
+@pytest.mark.parametrize("status", [307, 400, 401, 403, 404, 408, 425, 429, 500, 502, 503, 504])
+async def test_an_error_whose_body_breaks_off_keeps_its_status_and_its_wait(status: int) -> None:
+    body = Chunks(b'{"error"', error=httpx.ReadError(""))
+    response = httpx.Response(status, headers={"Retry-After": "7"}, stream=body)
+    async with api_over(answering(response)) as api:
+        answer = await api.send_change(CHANGE)
+    async with api_over(answering(httpx.Response(status))) as api:
+        whole = await api.send_change(CHANGE)
+    assert (answer.reason, answer.http_status) == (whole.reason, status)
+    assert answer.retry_after_s == 7.0
+    assert body.closed
+
+
+async def test_an_error_whose_body_never_ends_keeps_its_status_and_its_wait() -> None:
+    body = Endless()
+    response = httpx.Response(429, headers={"Retry-After": "7"}, stream=body)
+    timeouts = replace(TIMEOUTS, attempt_s=0.05)
+    async with api_over(answering(response), timeouts=timeouts) as api:
+        answer = await api.send_change(CHANGE)
+    assert (answer.reason, answer.retry_after_s) == (Reason.RATE_LIMITED, 7.0)
+    assert answer.message == "Too Many Requests; no whole answer within 0.05 s"
+    assert body.closed
+
+
+async def test_head_and_body_share_the_time_of_an_attempt() -> None:
+    async def handle(_: httpx.Request) -> httpx.Response:
+        await anyio.sleep(0.3)
+        return httpx.Response(429, stream=Endless())
+
+    timeouts = replace(TIMEOUTS, attempt_s=0.5)
+    async with api_over(httpx.MockTransport(handle), timeouts=timeouts) as api:
+        answer = await api.send_change(CHANGE)
+    assert answer.reason is Reason.RATE_LIMITED
+    assert 500 <= answer.elapsed_ms < 750
+
+
+@pytest.mark.parametrize("status", [200, 404, 429, 503])
+async def test_an_answer_that_is_too_long_keeps_its_wait(status: int) -> None:
+    content = b" " * (MAX_BODY_BYTES + 1)
+    response = httpx.Response(status, headers={"Retry-After": "7"}, content=content)
+    async with api_over(answering(response)) as api:
+        answer = await api.send_change(CHANGE)
+    assert (answer.http_status, answer.retry_after_s) == (status, 7.0)
 
 
 async def test_an_attempt_that_takes_too_long_as_a_whole_is_no_answer() -> None:
@@ -331,14 +391,17 @@ async def test_cookies_are_neither_kept_nor_sent() -> None:
         cookies.append(request.headers.get("cookie"))
         return httpx.Response(200, json=CONFIRMED, headers={"Set-Cookie": "a=1; Path=/"})
 
-    async with Exchange(BASE, timeouts=TIMEOUTS, transport=httpx.MockTransport(handle)) as exchange:
+    transport = httpx.MockTransport(handle)
+    async with Exchange(
+        BASE, timeouts=TIMEOUTS, transport=transport, redactor=Redactor(KEY)
+    ) as exchange:
         for _ in range(2):
             await exchange.send("GET", "/v1/tags", headers={}, max_bytes=MAX_BODY_BYTES)
         assert not exchange._client.cookies  # noqa: SLF001 nothing else shows what is kept
     assert cookies == [None, None]
 
 
-@pytest.mark.parametrize("key", [KEY, "no-prefix-0123456789"])
+@pytest.mark.parametrize("key", [KEY, "no-prefix-0123456789", 'a"b\\c/d&e<f>g', "a/b+"])
 @pytest.mark.parametrize("status", [200, 400, 401, 500])
 async def test_the_key_is_never_repeated(
     status: int, key: str, caplog: pytest.LogCaptureFixture
@@ -354,14 +417,43 @@ async def test_the_key_is_never_repeated(
     for body in bodies:
         async with api_over(answering(httpx.Response(status, json=body)), key=key) as api:
             answer = await api.send_change(CHANGE)
-            assert key[:12] not in repr(answer)
+            assert not _holds(answer, key[:12])
             assert key not in repr(api)
     assert key not in caplog.text
 
 
-async def test_a_short_key_does_not_tear_up_the_answer() -> None:
+def _holds(answer: Answer, key: str) -> bool:
+    return any(key in str(getattr(answer, name)) for name in Answer.__slots__)
+
+
+async def test_a_key_that_is_a_common_word_does_not_make_success_an_error() -> None:
     async with api_over(lambda _: httpx.Response(200, json=CONFIRMED), key="paused") as api:
-        assert (await api.send_change(CHANGE)).reason is Reason.APPLIED
+        answer = await api.send_change(CHANGE)
+    assert (answer.reason, answer.server_status) == (Reason.APPLIED, "[key]")
+
+
+@pytest.mark.parametrize("key", [KEY, "no-prefix-0123456789"])
+async def test_a_fault_does_not_repeat_the_key(key: str) -> None:
+    async with api_over(raising(httpx.ReadError(f"at {key}")), key=key) as api:
+        assert (await api.send_change(CHANGE)).message == "the connection broke: at [key]"
+
+
+async def test_no_list_repeats_the_key() -> None:
+    key = "no-prefix-0123456789"
+    data = [{"_id": key, "name": f"of {key}"}, {"_id": "66c0", "name": key}]
+    async with api_over(lambda _: httpx.Response(200, json={"data": data}), key=key) as api:
+        assert await api.read_labels() == ("of [key]", "[key]")
+        assert await api.read_workspaces() == (
+            Workspace(id="[key]", name="of [key]"),
+            Workspace(id="66c0", name="[key]"),
+        )
+    for status in (401, 404, 503):
+        refusal = httpx.Response(status, json={"error": {"code": key, "message": f"no {key}"}})
+        async with api_over(answering(refusal), key=key) as api:
+            with pytest.raises(BatchError) as caught:
+                await api.read_labels()
+        assert "[key]: no [key]" in str(caught.value)
+        assert key not in str(caught.value)
 
 
 async def test_the_attempt_carries_its_start_and_length() -> None:
@@ -425,7 +517,7 @@ async def test_a_list_may_be_longer_than_an_answer_but_not_endless() -> None:
         assert await api.read_labels() == (name,)
     endless = Chunks(*[b" " * MAX_LIST_BYTES] * 3)
     async with api_over(lambda _: httpx.Response(200, stream=endless)) as api:
-        with pytest.raises(ReadFailedError, match=r"^GET /v1/tags: .* longer than 4 MiB\.$"):
+        with pytest.raises(ReadFailedError, match=r"^GET /v1/tags: .* longer than 4,096 KiB\.$"):
             await api.read_labels()
     assert endless.read == 2
 
@@ -490,9 +582,47 @@ async def test_a_wait_that_the_server_asks_for_is_kept_whole_or_not_begun(
     naps = Naps()
     response = httpx.Response(503, headers={"Retry-After": asked})
     async with api_over(lambda _: response, naps=naps) as api:
-        with pytest.raises(ReadFailedError):
+        with pytest.raises(ReadFailedError) as caught:
             await api.read_labels()
     assert naps.taken_s == naps_s
+    assert (caught.value.http_status, caught.value.retry_after_s) == (503, float(asked))
+
+
+@pytest.mark.parametrize("status", [302, 400, 403, 404, 429, 503])
+async def test_a_list_that_was_given_up_says_what_the_last_answer_asked_to_wait(
+    status: int,
+) -> None:
+    waits = iter(["3", "2", "1"])
+
+    def handle(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(status, headers={"Retry-After": next(waits)})
+
+    async with api_over(handle) as api:
+        with pytest.raises(ReadFailedError) as caught:
+            await api.read_labels()
+    last = 1.0 if status in {429, 503} else 3.0
+    assert (caught.value.http_status, caught.value.retry_after_s) == (status, last)
+
+
+async def test_a_list_that_was_given_up_for_a_fault_asks_for_no_wait() -> None:
+    async with api_over(raising(httpx.ReadTimeout(""))) as api:
+        with pytest.raises(ReadFailedError) as caught:
+            await api.read_labels()
+    assert (caught.value.http_status, caught.value.retry_after_s) == (None, None)
+
+
+async def test_a_list_that_breaks_off_is_asked_for_again_after_the_wait_it_asks_for() -> None:
+    naps = Naps()
+
+    def handle(_: httpx.Request) -> httpx.Response:
+        body = Chunks(b'{"data"', error=httpx.ReadError(""))
+        return httpx.Response(200, headers={"Retry-After": "7"}, stream=body)
+
+    async with api_over(handle, naps=naps) as api:
+        with pytest.raises(ReadFailedError) as caught:
+            await api.read_labels()
+    assert str(caught.value) == "GET /v1/tags: the connection broke: ReadError."
+    assert (naps.taken_s, caught.value.retry_after_s) == ([7.0, 7.0], 7.0)
 
 
 @pytest.mark.parametrize("key", ["", "sk_abc def", "sk_abc\n", "sk_äbc", "sk_abc\x7f"])

@@ -1,12 +1,14 @@
 import json
 import math
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from batch.errors import SettingsError
-from batch.settings import restore_settings
-from batch.settings_model import Settings
+from batch.model import Field
+from batch.settings import load_settings, restore_settings
+from batch.settings_model import ColumnSettings, Settings
 
 
 def problem(section: str, key: str, value: object) -> str:
@@ -120,6 +122,32 @@ class TestValuesThatAreWrong:
             'c.toml [pace] rate: found NaN; expected "auto", a number a second that is more than '
             '0, or a text such as "60/min".'
         )
+
+
+class TestTheColumns:
+    def test_a_header_can_stand_for_one_column_only(self) -> None:
+        columns = {"campaignLeadId": "Lead", "status": " Lead ", "aiTag": "Lead"}
+        with pytest.raises(SettingsError) as caught:
+            restore_settings({"columns": columns}, where="c.toml")
+        assert str(caught.value) == (
+            'c.toml [columns] status: found " Lead ", as for campaignLeadId; '
+            "expected a header of its own.\n"
+            'c.toml [columns] aiTag: found "Lead", as for campaignLeadId; '
+            "expected a header of its own."
+        )
+
+    def test_that_is_so_wherever_the_two_were_given(self, tmp_path: Path) -> None:
+        (tmp_path / "c.toml").write_text('[columns]\naiTag = "Tag"\n', encoding="utf-8")
+        options = {"columns": {"campaignId": "Tag"}}
+        with pytest.raises(SettingsError) as caught:
+            load_settings(Path("c.toml"), options, {}, tmp_path, None)
+        assert str(caught.value) == (
+            'c.toml [columns] aiTag: found "Tag", as for campaignId; expected a header of its own.'
+        )
+
+    def test_headers_that_differ_in_case_may_be_two_columns(self) -> None:
+        columns = ColumnSettings(campaignId="lead", campaignLeadId="Lead")
+        assert columns.names() == {Field.CAMPAIGN_ID: "lead", Field.CAMPAIGN_LEAD_ID: "Lead"}
 
 
 class TestTheBaseAddress:

@@ -168,6 +168,40 @@ async def test_a_request_that_left_without_a_whole_answer_is_no_answer(
     assert len(server.requests) == 1
 
 
+async def break_off(link: Link) -> None:
+    link.writer.close()
+
+
+async def reset(link: Link) -> None:
+    link.reset()
+
+
+async def stall(_: Link) -> None:
+    await asyncio.sleep(60)
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("end", [break_off, reset, stall])
+@pytest.mark.parametrize("status", [403, 429, 503])
+async def test_an_error_whose_body_never_came_keeps_its_status_and_its_wait(
+    make: Maker, status: int, end: Script, *, chunked: bool
+) -> None:
+    length = b"Transfer-Encoding: chunked" if chunked else b"Content-Length: 100"
+
+    async def answer(link: Link) -> None:
+        await link.read_request()
+        await link.write(b"HTTP/1.1 %d X\r\nRetry-After: 7\r\n%b\r\n\r\n" % (status, length))
+        await asyncio.sleep(0.05)  # a reset takes away what was not read yet
+        await end(link)
+
+    timeouts = replace(TIMEOUTS, read_s=0.2)
+    async with serving(answer) as server, api_at(server.url, make, timeouts=timeouts) as api:
+        for _ in range(2):
+            said = await api.send_change(CHANGE)
+            assert (said.http_status, said.retry_after_s) == (status, 7.0)
+    assert server.connections == 2
+
+
 async def test_a_fault_spoils_no_connection_for_the_next_request(make: Maker) -> None:
     async def fail_first(link: Link) -> None:
         if link.nth == 1:
@@ -588,23 +622,35 @@ async def test_the_environments_proxy_is_left_alone_when_told_so(
     ("answer", "message"),
     [
         (
-            b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
+            b"HTTP/1.1 407 user:secret is wrong\r\nX: secret\r\nContent-Length: 6\r\n\r\nsecret",
             "the proxy made no connection: 407 Proxy Authentication Required",
         ),
         (b"HTTP/1.1 502 Bad Gateway\r\n\r\n", "the proxy made no connection: 502 Bad Gateway"),
+        (b"HTTP/1.1 599 secret\r\n\r\n", "the proxy made no connection: 599"),
         (b"", "no connection: Server disconnected without sending a response."),
-        (b"SSH-2.0\r\n\r\n", "no connection: illegal status line"),
+        (b"user:secret\r\n\r\n", "no connection: illegal status line"),
+        (b"HTTP/1.1 200 OK\r\nuser secret\r\n\r\n", "no connection: illegal header line"),
     ],
 )
-async def test_a_proxy_that_does_not_connect_is_not_connected(
+async def test_a_proxy_that_does_not_connect_is_quoted_with_its_status_alone(
     make: Maker, monkeypatch: pytest.MonkeyPatch, answer: bytes, message: str
 ) -> None:
     async with serving(Proxy(answer=answer)) as relay:
-        monkeypatch.setenv("HTTPS_PROXY", relay.url)
+        monkeypatch.setenv("HTTPS_PROXY", relay.url.replace("//", "//user:secret@"))
         async with api_at("https://api.sendkit.test", make) as api:
             said = await api.send_change(CHANGE)
+    assert (said.reason, said.message) == (Reason.NOT_CONNECTED, message)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:1", "nobody.invalid", "se%63ret@nobody.invalid"])
+async def test_a_proxy_that_can_not_be_reached_is_not_named_with_its_password(
+    make: Maker, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"http://user:secret@{host}")
+    async with api_at("https://api.sendkit.test", make) as api:
+        said = await api.send_change(CHANGE)
     assert said.reason is Reason.NOT_CONNECTED
-    assert said.message.startswith(message)
+    assert "secret" not in repr(said)
 
 
 async def test_a_proxy_that_hangs_is_not_connected(
@@ -638,10 +684,11 @@ async def test_a_tunnel_whose_certificate_was_refused_blocks_no_connection(
 @pytest.mark.parametrize(
     ("address", "found"),
     [
-        ("socks5://user:secret@proxy.test:1080", "The proxy: found socks5://proxy.test"),
-        ("ftp://proxy.test", "The proxy: found ftp://proxy.test"),
-        ("http://", "The proxy: found http://"),
+        ("socks5://user:secret@proxy.test:1080", "The proxy's address: found socks5://…"),
+        ("ftp://secret#@proxy.test", "The proxy's address: found ftp://…"),
+        ("http://", "The proxy's address: found http://"),
         ("http://user:secret@proxy.test:port", "The proxy's address can't be read"),
+        ("http://user:secret/1@proxy.test", "The proxy's address can't be read"),
     ],
 )
 async def test_a_proxy_that_can_not_be_used_is_a_setting_to_mend(
