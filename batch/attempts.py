@@ -152,9 +152,10 @@ class Attempts:
 
     def _held(self, answer: Answer) -> Stop | None:
         """Hold everybody back, whatever the status that the server asked with."""
-        why = f"HTTP {answer.http_status}"
-        if answer.retry_after_s is not None:
-            why += f", Retry-After {answer.retry_after_s:.0f} s"
+        asked = answer.retry_after_s
+        status = None if answer.http_status is None else f"HTTP {answer.http_status}"
+        retry_after = None if asked is None else f"Retry-After {asked:.0f} s"
+        why = ", ".join(filter(None, (status, retry_after)))
         return self._rules.after_hold(self._gate.held(answer.retry_after_s, why))
 
     def _charged(self, decision: Decision, tries: Tries) -> Decision:

@@ -3,6 +3,7 @@
 Holds no logic of its own. Heavy imports are inside the commands, so that `--help` is instant.
 """
 
+import signal
 import sys
 from typing import Annotated
 
@@ -27,17 +28,22 @@ def main() -> None:
         code = app(standalone_mode=False)
     except typer.TyperException as error:
         code = _refuse(error.format_message())
+    except KeyboardInterrupt:  # before the command itself began, or after its last line
+        code = _refuse("Interrupted before anything was sent", exit_code=130)
+    # Whoever interrupts from here on can't change what the last line has told.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     raise SystemExit(code)
 
 
-def _refuse(message: str) -> int:
+def _refuse(message: str, *, exit_code: int = 2) -> int:
     if not message:  # without any argument the help was shown instead
         return 2
     from batch import terminal  # noqa: PLC0415
 
-    return terminal.refuse(
-        f"{message.rstrip('.')}. Add --help to see what there is.", as_json="--json" in sys.argv
-    )
+    hint = " Add --help to see what there is." if exit_code == 2 else ""
+    text = f"{message.rstrip('.')}.{hint}"
+    return terminal.refuse(text, as_json="--json" in sys.argv, exit_code=exit_code)
 
 
 def _print_version(value: bool) -> None:  # noqa: FBT001 - Typer calls it so

@@ -10,6 +10,7 @@ from batch.results import ResultFiles
 from batch.runfile import RunState
 from batch.stops import Stop, StopCause
 
+FOUND_DELIMITERS = {",", ";", "\t"}  # those that reading finds by itself
 _INTERRUPTED = {StopCause.INTERRUPTED: 130, StopCause.TERMINATED: 143}
 
 
@@ -105,5 +106,9 @@ def _next_command(
         return command("resume", str(run.opened.folder.path))
     if files is None or not tally.error:
         return None
-    failed = str(files.failed_sheet or files.failed)
-    return command("run", failed, *run.opened.request.repeated_options)
+    options = run.opened.request.repeated_options
+    if files.failed_sheet:
+        return command("run", str(files.failed_sheet), *options)
+    delimiter = run.opened.table.delimiter
+    told = () if delimiter in FOUND_DELIMITERS else ("--delimiter", delimiter)
+    return command("run", str(files.failed), *told, *options)

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import anyio.to_thread
 
+from batch.descriptors import OTHER_FILES, raise_open_files
 from batch.ending import Ended, Left, Report, report_of
 from batch.errors import RunError
 from batch.failure import told
@@ -32,10 +33,11 @@ async def execute(
     on_moment: called a few times a second, on the event loop.
     interrupts: the first stops the run, the second does so at once; results are complete in
         either case.
-    Raises RunError, before anything is sent and with a new run's folder not kept, when run.json
-    can't be written.
+    Raises SettingsError and RunError, before anything is sent and with a new run's folder not
+    kept, when so many connections can't be opened, or run.json can't be written.
     """
     folder = run.opened.folder
+    raise_open_files(run.opened.request.settings.pace.concurrency + OTHER_FILES)
     run_file = RunFile(folder.path / "run.json")
     record = first_record(run)
     run_file.write(record)
@@ -69,6 +71,8 @@ async def _send_and_tell(
     sending = Sending(
         run.plan, work=run.work, journal=journal, settings=settings, send=api.send_change
     )
+    if run.hold is not None:
+        sending.hold_until(*run.hold)
     key = opened.access.api_key
     with interrupts.told_to(sending.interrupt):
         try:

@@ -158,5 +158,10 @@ def _mapped(mapping: tuple[str, ...]) -> dict[str, object]:
                 f"--map: found {each!r}; expected a column's name, = and a header, "
                 f'as campaignId="Campaign". The names are {", ".join(Field)}.'
             )
+        if columns.get(field, header) != header:
+            raise SettingsError(
+                f'--map: found two headers for {field}, "{columns[field]}" and "{header}"; '
+                "expected one."
+            )
         columns[field] = header
     return columns

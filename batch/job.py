@@ -7,15 +7,16 @@ trace. Shows nothing.
 """
 
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from batch.errors import InputError
+from batch.errors import InputError, UsageError
 from batch.folder import InputCopy, RunFolder, input_stem
-from batch.forecast import forecast_s
+from batch.forecast import duration, forecast_s
 from batch.journal import Journal
 from batch.plan import Plan, make_plan, too_many_clears, too_many_invalid
 from batch.practice import practice_access
@@ -75,6 +76,7 @@ class OpenRun:
         can_ask: whether somebody can type the number of clears instead of `--allow-clears`.
         """
         request = self.request
+        hold = hold_of(preflight, request.settings)
         plan = plan_of(request, self.table, request.rules(labels=preflight.labels))
         if refusal := refusal_of(plan, request):
             raise InputError(refusal)
@@ -101,6 +103,7 @@ class OpenRun:
             plan=plan,
             work=whole_work(plan),
             question=question,
+            hold=hold,
         )
 
 
@@ -109,6 +112,7 @@ class ReadyRun:
     """A run that only waits for a yes.
 
     labels: those that its tags were checked against; None if they weren't.
+    hold: until when (seconds of time.monotonic()) nothing may be sent, and why; None if it may.
     record, journal: of the earlier run that this goes on with; None for a new one.
     """
 
@@ -118,6 +122,7 @@ class ReadyRun:
     plan: Plan
     work: Work
     question: Question
+    hold: tuple[float, str] | None = None
     record: RunRecord | None = None
     journal: Journal | None = None
 
@@ -191,6 +196,23 @@ def refusal_of(plan: Plan, request: Request) -> str | None:
         first = plan.first_problems[0].sentence(request.source.name)
         return f"{rows} invalid, and with --strict nothing is sent then. The first: {first}"
     return None if request.allow_invalid else too_many_invalid(plan)
+
+
+def hold_of(preflight: Preflight, settings: Settings) -> tuple[float, str] | None:
+    """What the server asked to wait before anything is sent.
+
+    Raises UsageError when that is longer than is waited for.
+    """
+    if preflight.held_until is None:
+        return None
+    left_s = preflight.held_until - time.monotonic()
+    if left_s > settings.pace.max_wait_s:
+        raise UsageError(
+            f"Nothing was sent: the server asks to wait {duration(left_s)} "
+            f"({preflight.hold_why}), and at most {duration(settings.pace.max_wait_s)} are waited "
+            "for ([pace] max_wait_s). Run it again later."
+        )
+    return preflight.held_until, preflight.hold_why
 
 
 def plan_forecast_s(requests: int, settings: Settings) -> float:

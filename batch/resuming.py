@@ -12,7 +12,7 @@ from pathlib import Path
 
 from batch.errors import InputError, SettingsError
 from batch.folder import InputCopy, RunFolder, sha256_of
-from batch.job import OpenRun, ReadyRun, access_of, plan_forecast_s, plan_of
+from batch.job import OpenRun, ReadyRun, access_of, hold_of, plan_forecast_s, plan_of
 from batch.journal import JUDGED_NOTE, LABELS_NOTE, Journal
 from batch.preflight import Preflight
 from batch.question import ask_to_go_on
@@ -59,6 +59,7 @@ class Reopened:
             plan=plan,
             work=work,
             question=question,
+            hold=hold_of(preflight, opened.request.settings),
             record=self.record,
             journal=self.journal,
         )

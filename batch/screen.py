@@ -78,14 +78,15 @@ class LiveView(_Context):
 
     def show(self, moment: Moment) -> None:
         """Redraw."""
-        done = moment.tally.total()
-        head = Table.grid(padding=(0, 1))
-        head.add_row(
-            ProgressBar(total=max(1, moment.rows), completed=done, width=30),
-            Text(f"{done:,} of {moment.rows:,} rows"),
-            Text(f"{moment.tally.success:,} success", style="green"),
-            Text(f"{moment.tally.error:,} error", style="red" if moment.tally.error else "dim"),
+        done, tally = moment.tally.total(), moment.tally
+        counts = Text.assemble(
+            f"{done:,} of {moment.rows:,} rows · ",
+            (f"{tally.success:,} success", "green"),
+            " · ",
+            (f"{tally.error:,} error", "red" if tally.error else "dim"),
         )
+        head = Table.grid(padding=(0, 1))
+        head.add_row(ProgressBar(total=max(1, moment.rows), completed=done, width=24), counts)
         self._live.update(Group(head, Text(pace_line(moment), style="dim"), *_told(moment)))
 
 

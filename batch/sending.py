@@ -5,6 +5,7 @@ Owns how the pieces meet, and the view of them that people are shown. It decides
 
 import random
 import signal
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -75,6 +76,7 @@ class Sending:
         )
         self._undurable_rows = 0
         self._interrupts = 0
+        self._hold = (float("-inf"), "")
         self._pacer = Pacer(
             rate_per_s(pace.rate),
             backoff_base_s=retry.backoff_base_s,
@@ -109,11 +111,18 @@ class Sending:
             draw=random.random,
         )
 
+    def hold_until(self, until: float, why: str) -> None:
+        """Send nothing before then, in seconds of time.monotonic(); to be said before `run`."""
+        self._hold = (until, why)
+
     async def run(self, on_moment: Callable[[Moment], None]) -> Stop | None:
         """Send all, or stop early and say why. When it returns, every outcome is durable.
 
         on_moment: called a few times a second, on the event loop.
         """
+        left_s = self._hold[0] - time.monotonic()
+        if left_s > 0:
+            self._pacer.hold(anyio.current_time(), left_s, self._hold[1])
         async with anyio.create_task_group() as beside:
             beside.start_soon(self._tell, on_moment)
             async with anyio.create_task_group() as recording:

@@ -20,6 +20,14 @@ from batch.plan import Plan, Problem
 from batch.question import count_of, what_changes
 from batch.runfile import RunState
 
+JUDGED_ERRORS = (
+    Reason.MISSING_ID,
+    Reason.BAD_ID,
+    Reason.BAD_STATUS,
+    Reason.BAD_CELL,
+    Reason.UNKNOWN_TAG,
+    Reason.CONFLICT,
+)
 _STYLE_OF = {
     Result.SUCCESS: "green",
     Result.ERROR: "red",
@@ -40,9 +48,11 @@ def print_report(console: Console, report: Report) -> None:
     console.print(table)
     console.print(Text(f"Sum: {sum_line(report.tally, report.rows)}"), style="dim")
     if report.reason:
-        console.print(Text(visible(report.reason)), style="yellow", soft_wrap=True)
+        console.print(
+            Text(visible(report.reason)), style="yellow", soft_wrap=not console.is_terminal
+        )
     if report.files and report.files.note:
-        console.print(Text(visible(report.files.note)), soft_wrap=True)
+        console.print(Text(visible(report.files.note)), soft_wrap=not console.is_terminal)
     for name, path in report_files(report).items():
         console.print(Text(visible(f"{name}: {path}")), soft_wrap=True)
 
@@ -70,6 +80,17 @@ def last_line(state: str, tally: Tally, *, results: Path | None, next_command: s
     counts = ", ".join(f"{tally.of(result)} {result}" for result in Result)
     where = str(results) if results else "no results"
     return visible(f"{state}: {counts}; {where}; next: {next_command or 'nothing to do'}")
+
+
+def next_words(report: Report) -> str | None:
+    """The next command, after what must be done first: judged errors fail again as they are."""
+    judged = any(report.tally[reason] for reason in JUDGED_ERRORS)
+    if report.next_command is None or report.files is None or not judged:
+        return report.next_command
+    if report.state is not RunState.FINISHED:
+        return report.next_command
+    name = (report.files.failed_sheet or report.files.failed).name
+    return f"mend the rows in {name}, then {report.next_command}"
 
 
 def visible(text: str) -> str:

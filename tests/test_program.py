@@ -2,10 +2,12 @@
 
 import io
 import json
+import shlex
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pexpect
@@ -17,6 +19,7 @@ from batch.sandbox.process import Sandbox, start_sandbox
 from tests.program import (
     CAMPAIGN,
     access,
+    command,
     ended,
     environment,
     lead_id,
@@ -141,7 +144,8 @@ def test_failed_rows_can_be_fed_back_in(tmp_path: Path, sandbox: Sandbox) -> Non
         ("6", "missing_id"),
     ]
     assert ran.last_line.endswith(
-        f"next: sendkit-batch run first/failed.csv --base-url {sandbox.base_url} --rate 1000"
+        "next: mend the rows in failed.csv, then sendkit-batch run first/failed.csv "
+        f"--base-url {sandbox.base_url} --rate 1000"
     )
     again = sendkit_batch(
         "run", "first/failed.csv", *options, *FAST, "--out", "second", cwd=tmp_path, env=env
@@ -250,6 +254,66 @@ def test_check_shows_problems_and_writes_all_of_them_on_request(tmp_path: Path) 
         "found": "bad0",
         "message": 'found "bad0", 4 hexadecimal digits; expected 24.',
     }
+
+
+def test_a_check_of_a_header_alone_says_so(tmp_path: Path) -> None:
+    leads = write_rows(tmp_path / "leads.csv", HEADER, [])
+    ran = sendkit_batch("check", leads, cwd=tmp_path)
+    assert ran.exit_code == 0
+    assert "leads.csv has a header and no rows." in ran.err
+
+
+def test_a_dry_run_of_mostly_clears_names_the_option(tmp_path: Path) -> None:
+    rows = [(CAMPAIGN, lead_id(n), "", "null", "") for n in range(21)]
+    leads = write_rows(tmp_path / "leads.csv", HEADER, rows)
+    ran = sendkit_batch("run", leads, "--dry-run", cwd=tmp_path)
+    assert ran.exit_code == 2
+    assert ran.last_line.endswith(f"next: sendkit-batch run {leads} --allow-clears")
+
+
+def test_rows_that_a_quote_swallowed_are_told_before_anything_is_sent(tmp_path: Path) -> None:
+    lines = [",".join(HEADER)]
+    lines += [f"{CAMPAIGN},{lead_id(n)},paused,,n{n}" for n in range(40)]
+    lines[1] = lines[1].replace("n0", '"big screen')
+    lines[38] = lines[38].replace("n37", 'screen 12"')
+    (tmp_path / "leads.csv").write_text("\n".join(lines) + "\n")
+    ran = sendkit_batch("run", "leads.csv", "--sandbox", *FAST, cwd=tmp_path)
+    assert "a quote may be unclosed there." in ran.err
+    assert ran.err.index("a quote may be unclosed") < ran.err.index("Change 3 leads")
+
+
+@pytest.mark.parametrize("stream", ["out", "err"])
+def test_a_stream_that_cant_be_written_does_not_decide_how_a_run_ends(
+    tmp_path: Path, leads: Path, stream: str
+) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            command("run", leads, "--sandbox", "--json", *FAST),
+            cwd=tmp_path,
+            env=environment(tmp_path),
+            stdout=full if stream == "out" else subprocess.PIPE,
+            stderr=full if stream == "err" else subprocess.PIPE,
+            check=False,
+        )
+    assert done.returncode == 0
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert [row["result"] for row in read_rows(folder / "results.csv")] == ["success"] * 3
+
+
+def test_failed_rows_with_a_delimiter_that_is_not_found_can_be_fed_back_as_printed(
+    tmp_path: Path,
+) -> None:
+    text = (
+        "sep=|\n"
+        + "|".join(HEADER)
+        + f"\n{CAMPAIGN}|{lead_id(1)}|paused||a\n{CAMPAIGN}|bad|paused||b\n"
+    )
+    (tmp_path / "leads.csv").write_text(text)
+    ran = sendkit_batch("run", "leads.csv", "--sandbox", *FAST, cwd=tmp_path)
+    words = shlex.split(ran.last_line.rpartition("then ")[2])
+    again = sendkit_batch(*words[1:], "--out", "again", cwd=tmp_path)
+    assert again.exit_code == 1
+    assert len(read_rows(tmp_path / "again" / "results.csv", delimiter="|")) == 1
 
 
 def test_check_without_errors_is_exit_0(tmp_path: Path, leads: Path) -> None:
@@ -427,6 +491,31 @@ def test_too_many_errors_stop_the_run(tmp_path: Path, sandbox: Sandbox) -> None:
     assert ran.exit_code == 3
     assert ran.record["counts"]["error"] in {6, 7}
     assert "rows that were sent ended in error; --max-errors allows 5." in ran.err
+
+
+@pytest.mark.parametrize(("retry_after_s", "exit_code", "sent"), [(32, 0, 3), (4000, 2, 0)])
+def test_a_retry_after_before_sending_holds_back_what_is_sent(
+    tmp_path: Path, leads: Path, retry_after_s: int, exit_code: int, sent: int
+) -> None:
+    fault = f"status=429,retry_after={retry_after_s},on=tags"
+    options = Options(seed_csv=seed(tmp_path, 5), labels=("Interested",), faults=(fault,))
+    with start_sandbox(options) as sandbox:
+        env, access_options = access(sandbox)
+        ran = sendkit_batch("run", leads, *access_options, *FAST, cwd=tmp_path, env=env)
+        log = received(sandbox, operation=None)
+    assert ran.exit_code == exit_code
+    times = [datetime.fromisoformat(each["time"]) for each in log]
+    assert len([each for each in log if each["operation"] == "patch"]) == sent
+    if sent:
+        refused_at = max(
+            time for time, each in zip(times, log, strict=True) if each["operation"] == "tags"
+        )
+        first = next(
+            time for time, each in zip(times, log, strict=True) if each["operation"] == "patch"
+        )
+        assert (first - refused_at).total_seconds() >= retry_after_s - 0.01
+    else:
+        assert "Nothing was sent: the server asks to wait" in ran.err
 
 
 def test_a_redirect_is_not_followed(tmp_path: Path, leads: Path) -> None:

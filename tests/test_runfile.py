@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from batch.errors import RunError
+from batch.errors import InputError, RunError
 from batch.model import Reason, Result
-from batch.runfile import RunFile, RunInput, RunRecord, RunState, RunWorkspace
+from batch.runfile import RunFile, RunInput, RunRecord, RunState, RunWorkspace, read_record
 
 RECORD = RunRecord(
     state=RunState.RUNNING,
@@ -56,7 +56,16 @@ def test_run_json_says_what_the_run_is_and_how_far_it_got(path: Path) -> None:
         "stop_reason": "",
         "pace": "5 requests a second",
         "versions": {"sendkit-batch": "0.1.0"},
-        "input": {"name": "leads.csv", "sha256": "ab" * 32, "size_bytes": 120},
+        "input": {
+            "name": "leads.csv",
+            "sha256": "ab" * 32,
+            "size_bytes": 120,
+            "copy_name": "input.csv",
+            "original": None,
+            "sheet": None,
+            "encoding": None,
+            "delimiter": None,
+        },
         "base_url": "https://api.sendkit.ai",
         "workspace": {"id": "5f0000000000000000000001", "name": "Acme"},
         "settings": {"pace": {"rate": "auto"}},
@@ -67,6 +76,9 @@ def test_run_json_says_what_the_run_is_and_how_far_it_got(path: Path) -> None:
         "counts": {"success": 2},
         "reasons": {"applied": 2},
         "requests": 2,
+        "sandbox": False,
+        "tag_check": True,
+        "resumed": 0,
     }
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(path.parent.iterdir()) == [path]
@@ -145,3 +157,12 @@ def test_an_update_that_the_disk_refuses_is_left_for_the_next_time(tmp_path: Pat
     (tmp_path / "gone").mkdir()
     clock.now_s += 1.0
     assert file.update(RECORD)
+
+
+def test_a_record_that_is_none_is_refused(path: Path) -> None:
+    path.write_text("{}")
+    with pytest.raises(InputError) as caught:
+        read_record(path)
+    assert str(caught.value) == (
+        f"{path}: is no record of a run of this version. Name the folder of a run."
+    )

@@ -142,7 +142,7 @@ def shown_live(*moments: Moment) -> str:
 
 def test_a_terminal_shows_rows_results_rate_and_time_left() -> None:
     shown = shown_live(UNDER_WAY)
-    assert "21 of 300 rows 18 success 2 error" in shown
+    assert "21 of 300 rows · 18 success · 2 error" in shown
     assert "5.0 requests a second, about 21 min left" in shown
     assert "asks to wait" not in shown
 

@@ -169,7 +169,8 @@ def test_json_is_the_report(shell: Shell) -> None:
     assert shell.run(shell.leads([*pausing(1), BAD]), yes=True, as_json=True) == 1
     assert shell.answer["exit_code"] == 1
     assert shell.answer["reasons"] == {"applied": 1, "bad_id": 1}
-    assert shell.answer["next_command"] == shell.last_line.rpartition("next: ")[2]
+    told = shell.last_line.rpartition("next: ")[2]
+    assert told == f"mend the rows in failed.csv, then {shell.answer['next_command']}"
 
 
 def test_quiet_is_the_last_line_alone(shell: Shell) -> None:
@@ -413,7 +414,7 @@ def test_an_unexpected_error_before_sending_is_shown_without_the_key(
     assert KEY not in shell.err + shell.out
     assert "LookupError: no such thing: [/] ***" in shell.err
     assert shell.err.splitlines()[-2:] == [
-        "Unexpected error; nothing was sent. Please report what stands above.",
+        "Unexpected error. Please report what stands above.",
         "failed: 0 success, 0 error, 0 skipped, 0 unsent; no results; next: run it again",
     ]
     assert shell.answer["exit_code"] == 3
@@ -567,9 +568,18 @@ def test_a_demo_with_a_wrong_option_is_refused(shell: Shell) -> None:
 
 @pytest.mark.parametrize("as_json", [True, False])
 def test_a_command_line_that_is_none_is_refused(shell: Shell, *, as_json: bool) -> None:
-    assert shell.do(lambda: terminal.refuse("No such option: --nope.", as_json=as_json)) == 2
+    assert (
+        shell.do(lambda: terminal.refuse("No such option: --nope.", as_json=as_json, exit_code=2))
+        == 2
+    )
     assert shell.err.splitlines() == refused("No such option: --nope.")
     if as_json:
         assert shell.answer["message"] == "No such option: --nope."
     else:
         assert shell.out == ""
+
+
+def test_two_headers_for_one_field_are_refused(shell: Shell) -> None:
+    mapping = ("status=A", "status=B")
+    assert shell.run(shell.leads(pausing(1)), yes=True, mapping=mapping) == 2
+    assert '--map: found two headers for status, "A" and "B"; expected one.' in shell.err
