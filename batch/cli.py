@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from batch import __version__
-from batch import options as opt
+from batch.terminal import options as opt
 
 app = typer.Typer(
     name="sendkit-batch",
@@ -39,7 +39,7 @@ def main() -> None:
 def _refuse(message: str, *, exit_code: int = 2) -> int:
     if not message:  # without any argument the help was shown instead
         return 2
-    from batch import terminal  # noqa: PLC0415
+    from batch.terminal import commands as terminal  # noqa: PLC0415
 
     hint = " Add --help to see what there is." if exit_code == 2 else ""
     text = f"{message.rstrip('.')}.{hint}"
@@ -89,8 +89,8 @@ def run(  # noqa: PLR0913 - each argument is an option of the command
     sandbox: opt.Sandbox = False,
 ) -> None:
     """Send the changes of a spreadsheet, and record what came of every row."""
-    from batch import terminal  # noqa: PLC0415
-    from batch.given import Given  # noqa: PLC0415
+    from batch.terminal import commands as terminal  # noqa: PLC0415
+    from batch.terminal.given import Given  # noqa: PLC0415
 
     given = Given(
         file=file,
@@ -137,8 +137,8 @@ def check(  # noqa: PLR0913 - each argument is an option of the command
     quiet: opt.Quiet = False,
 ) -> None:
     """Judge a spreadsheet without asking a server: exit 0 without errors, else 2."""
-    from batch import terminal  # noqa: PLC0415
-    from batch.given import Given  # noqa: PLC0415
+    from batch.terminal import commands as terminal  # noqa: PLC0415
+    from batch.terminal.given import Given  # noqa: PLC0415
 
     given = Given(
         file=file,
@@ -171,8 +171,8 @@ def resume(
     quiet: opt.Quiet = False,
 ) -> None:
     """Go on with a run that broke off: send what has no final outcome yet."""
-    from batch import terminal  # noqa: PLC0415
-    from batch.given import Given  # noqa: PLC0415
+    from batch.terminal import commands as terminal  # noqa: PLC0415
+    from batch.terminal.given import Given  # noqa: PLC0415
 
     given = Given(
         file=run,
@@ -189,7 +189,7 @@ def resume(
 @app.command()
 def demo(*, rate: opt.Rate = None, quiet: opt.Quiet = False) -> None:
     """Try it: a small input of its own against a built-in sandbox. Needs no key."""
-    from batch import terminal  # noqa: PLC0415
+    from batch.terminal import commands as terminal  # noqa: PLC0415
 
     raise typer.Exit(terminal.demo(rate=rate, quiet=quiet))
 

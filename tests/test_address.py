@@ -1,6 +1,6 @@
 import pytest
 
-from batch.address import check_base_url
+from batch.api.address import check_base_url
 from batch.errors import SettingsError
 
 

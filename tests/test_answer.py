@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batch.answer import MAX_BODY_BYTES, read_answer
-from batch.excerpt import MAX_LENGTH, Redactor
+from batch.api.answer import MAX_BODY_BYTES, read_answer
+from batch.api.excerpt import MAX_LENGTH, Redactor
+from batch.api.wire import Fault, Reply
 from batch.model import Answer, Change, Reason, Status
-from batch.wire import Fault, Reply
 
 KEY = "key-0123456789"
 NOW = datetime(2026, 11, 24, 20, 19, 0, tzinfo=UTC)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.breaker import Breaker, Outage
+from batch.sending.breaker import Breaker, Outage
 
 
 def opened(*, max_probe_s: float = 30.0, max_outage_s: float = 900.0) -> Breaker:

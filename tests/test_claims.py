@@ -1,8 +1,8 @@
 import anyio
 import pytest
 
-from batch.claims import Claims
 from batch.model import Change, Claim
+from batch.sending.claims import Claims
 from tests.virtual_time import VIRTUAL_TIME
 
 pytestmark = pytest.mark.anyio

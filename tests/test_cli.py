@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 import typer.main
 
-from batch import __version__, cli, terminal
-from batch.given import Given
+from batch import __version__, cli
+from batch.terminal import commands as terminal
+from batch.terminal.given import Given
 
 COMMANDS = ("run", "check", "demo", "sandbox")
-HEAVY = ("polars", "httpx", "pydantic", "anyio", "starlette", "uvicorn", "batch.job")
+HEAVY = ("polars", "httpx", "pydantic", "anyio", "starlette", "uvicorn", "batch.jobs.job")
 
 
 def main(monkeypatch: pytest.MonkeyPatch, *words: str) -> object:

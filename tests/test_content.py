@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from batch import content
-from batch.content import Format, format_of, unpacked
 from batch.errors import InputError
+from batch.reading import content
+from batch.reading.content import Format, format_of, unpacked
 
 TEXT = b"campaignId,campaignLeadId,aiTag\n1,2,x\n"
 

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from batch.credentials import read_credentials
 from batch.errors import SettingsError
-from batch.settings_model import Settings
+from batch.settings.credentials import read_credentials
+from batch.settings.model import Settings
 
 WORKSPACE = "65f0c0ffee0000000000abcd"
 BAD_KEY = (

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batch import delimited
-from batch.delimited import open_delimited
 from batch.errors import InputError
-from batch.grid import Grid
 from batch.model import Field
+from batch.reading import delimited
+from batch.reading.delimited import open_delimited
+from batch.reading.grid import Grid
 
 HEADER = "campaignId,campaignLeadId,status,aiTag\n"
 

@@ -1,9 +1,9 @@
 from pathlib import Path
 
-from batch.demo import write_demo
-from batch.job import check
-from batch.request import Request, Source
-from batch.settings_model import Settings
+from batch.jobs.job import check
+from batch.jobs.request import Request, Source
+from batch.settings.model import Settings
+from batch.terminal.demo import write_demo
 
 
 def test_the_demo_is_a_small_spreadsheet_without_mistakes(tmp_path: Path) -> None:

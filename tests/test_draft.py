@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from batch.draft import Draft, HeldOpenError
 from batch.errors import RunError
+from batch.recording.draft import Draft, HeldOpenError
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from batch.encoding import utf8_file
 from batch.errors import InputError
+from batch.reading.encoding import utf8_file
 
 TEXT = "campaignId,campaignLeadId,aiTag\n1,2,Größe €\n"
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batch.excerpt import MAX_LENGTH, Redactor
+from batch.api.excerpt import MAX_LENGTH, Redactor
 
 KEY = 'sk_live_ab/cd+ef"gh\\ij==&k<l>m'  # a character for each way of escaping
 Escape = Callable[[str], str]

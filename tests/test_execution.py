@@ -14,21 +14,21 @@ import httpx
 import polars as pl
 import pytest
 
-from batch import execution
-from batch.ending import Report
+from batch.api.sendkit import Workspace
 from batch.errors import RunError
-from batch.execution import execute
-from batch.job import ReadyRun, open_run
-from batch.journal import Journal
+from batch.jobs import execution
+from batch.jobs.dispatch import Moment
+from batch.jobs.ending import Report
+from batch.jobs.execution import execute
+from batch.jobs.job import ReadyRun, open_run
+from batch.jobs.preflight import Preflight
 from batch.model import Outcome, Reason
-from batch.preflight import Preflight
-from batch.runfile import RunState
-from batch.sending import Moment
-from batch.sendkit import Workspace
-from batch.settings_model import Settings
-from batch.signals import INTERRUPTS, Interrupts
-from batch.table import Table
-from batch.work import whole_work
+from batch.reading.table import Table
+from batch.recording.journal import Journal
+from batch.recording.runfile import RunState
+from batch.sending.work import whole_work
+from batch.settings.model import Settings
+from batch.terminal.signals import INTERRUPTS, Interrupts
 from tests.wired import (
     CAMPAIGN,
     KEY,

@@ -1,8 +1,8 @@
 import pytest
 
-from batch.explain import Explainer, shown
+from batch.judging.explain import Explainer, shown
+from batch.judging.rules import Rules
 from batch.model import Field, Reason
-from batch.rules import Rules
 
 
 def unknown(tag: str, *labels: str) -> str:

@@ -9,9 +9,9 @@ import fastexcel
 import openpyxl
 import pytest
 
-from batch import failed_sheet
 from batch.errors import RunError
-from batch.failed_sheet import SheetLimitError, write_failed_sheet
+from batch.recording import failed_sheet
+from batch.recording.failed_sheet import SheetLimitError, write_failed_sheet
 
 HEADER = ["id", "note", "blank"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from batch.errors import InputError, RunError, SettingsError
-from batch.folder import RunFolder, input_stem, input_suffix
+from batch.recording.folder import RunFolder, input_stem, input_suffix
 
 NOW = datetime(2026, 11, 24, 20, 19, 0, tzinfo=UTC)
 

@@ -1,6 +1,6 @@
 import pytest
 
-from batch.forecast import duration, forecast_s
+from batch.jobs.forecast import duration, forecast_s
 
 
 def test_a_forecast_is_the_requests_over_the_rate() -> None:

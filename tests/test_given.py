@@ -6,12 +6,12 @@ from types import SimpleNamespace
 import pytest
 from pydantic import SecretStr
 
-from batch.credentials import Credentials
 from batch.errors import InputError, SettingsError
-from batch.given import Given
+from batch.jobs.request import Request
 from batch.model import Field
-from batch.request import Request
-from batch.settings import LoadedSettings
+from batch.settings.credentials import Credentials
+from batch.settings.load import LoadedSettings
+from batch.terminal.given import Given
 
 FULL = Given(
     file="in/leads.xlsx",

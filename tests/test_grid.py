@@ -2,9 +2,9 @@ import re
 
 import pytest
 
-from batch import grid
 from batch.errors import InputError
-from batch.grid import Cells, frames_of, shown, until_last_row
+from batch.reading import grid
+from batch.reading.grid import Cells, frames_of, shown, until_last_row
 
 
 def test_rows_become_frames_of_the_headers_width_with_lines_across_batches(

@@ -8,8 +8,8 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from batch.errors import RunError
-from batch.group_commit import GroupCommit
 from batch.model import Outcome, Reason
+from batch.recording.group_commit import GroupCommit
 
 pytestmark = pytest.mark.anyio
 

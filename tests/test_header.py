@@ -2,8 +2,8 @@ import pytest
 
 from batch.columns import ADDED_COLUMNS
 from batch.errors import InputError
-from batch.header import find_columns, own_width, recognised_fields
 from batch.model import Field
+from batch.reading.header import find_columns, own_width, recognised_fields
 
 IDS = ("campaignId", "campaignLeadId")
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batch.headers import LONGEST_WAIT_S, retry_after_s
+from batch.api.headers import LONGEST_WAIT_S, retry_after_s
 
 NOW = datetime(2026, 11, 24, 20, 19, 0, tzinfo=UTC)
 

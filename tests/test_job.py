@@ -7,13 +7,13 @@ from pathlib import Path
 import anyio
 import pytest
 
+from batch.api.sendkit import Workspace
 from batch.errors import InputError, SettingsError
-from batch.job import check, open_run
+from batch.jobs.job import check, open_run
+from batch.jobs.preflight import Preflight
+from batch.jobs.request import Request, Source, command
 from batch.model import Reason
-from batch.preflight import Preflight
-from batch.request import Request, Source, command
-from batch.sendkit import Workspace
-from batch.settings_model import Settings
+from batch.settings.model import Settings
 from tests.wired import (
     CAMPAIGN,
     KEY,

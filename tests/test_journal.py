@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batch.errors import RunError
-from batch.journal import IN_FLIGHT_MESSAGE, SCHEMA_VERSION, Journal
 from batch.model import Claim, Outcome, Reason
+from batch.recording.journal import IN_FLIGHT_MESSAGE, SCHEMA_VERSION, Journal
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 COUNTS = st.integers(min_value=0, max_value=2**40)
@@ -115,7 +115,7 @@ def test_rows_are_those_from_the_first_to_the_last_line_both_included(path: Path
 def test_what_was_recorded_outlives_a_killed_process(path: Path) -> None:
     program = (
         "import os, sys; from pathlib import Path\n"
-        "from batch.journal import Journal; from batch.model import Outcome, Reason\n"
+        "from batch.recording.journal import Journal; from batch.model import Outcome, Reason\n"
         "journal = Journal.create(Path(sys.argv[1]))\n"
         "for line in range(2, 102):\n"
         "    journal.record([Outcome(lines=(line,), reason=Reason.APPLIED)])\n"

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from batch import markup
-from batch.markup import Listener, MarkupError, elements, listen
+from batch.reading import markup
+from batch.reading.markup import Listener, MarkupError, elements, listen
 
 BOMB = (
     '<!DOCTYPE a [<!ENTITY x "ha"><!ENTITY y "&x;&x;&x;&x;">]><a>&y;</a>',

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from batch.markup import MarkupError
-from batch.ods import open_ods
-from batch.sheet import SheetRow
+from batch.reading.markup import MarkupError
+from batch.reading.ods import open_ods
+from batch.reading.sheet import SheetRow
 
 OPEN_DOCUMENT = "urn:oasis:names:tc:opendocument:xmlns"
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.pacer import LATENESS_S, Pacer
+from batch.sending.pacer import LATENESS_S, Pacer
 
 
 def make_pacer(rate_per_s: float = 10.0, *, draw: float = 0.0) -> Pacer:

@@ -5,10 +5,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from batch import parquet
 from batch.errors import InputError
-from batch.grid import Grid
-from batch.parquet import open_parquet
+from batch.reading import parquet
+from batch.reading.grid import Grid
+from batch.reading.parquet import open_parquet
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batch import survey
+from batch.judging import survey
+from batch.judging.plan import Plan, Problem, make_plan, too_many_clears, too_many_invalid
+from batch.judging.rules import Rules
 from batch.model import Change, Field, OnConflict, Outcome, Reason, Status
-from batch.plan import Plan, Problem, make_plan, too_many_clears, too_many_invalid
-from batch.rules import Rules
 
 CAMPAIGN = "64f0c0ffee64f0c0ffee0001"
 LABELS = ("Interested", "Meeting booked")

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from batch import practice
+from batch.api.sendkit import Access
 from batch.errors import UsageError
-from batch.practice import practice_access
-from batch.rules import Rules
+from batch.jobs import practice
+from batch.jobs.practice import practice_access
+from batch.judging.rules import Rules
+from batch.reading.table import TableOptions, open_table
 from batch.sandbox.options import Options, SandboxError
-from batch.sendkit import Access
-from batch.table import TableOptions, open_table
 from tests.wired import CAMPAIGN, lead_id, write_leads
 
 RULES = Rules(name="leads.csv")

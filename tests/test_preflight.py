@@ -2,9 +2,9 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from batch.api.sendkit import Access, KeyRefusedError, SendKit, Timeouts, Workspace
 from batch.errors import SettingsError
-from batch.preflight import Preflight, ask_server
-from batch.sendkit import Access, KeyRefusedError, SendKit, Timeouts, Workspace
+from batch.jobs.preflight import Preflight, ask_server
 
 pytestmark = pytest.mark.anyio
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from batch.errors import UsageError
+from batch.judging.plan import Problem
 from batch.model import Field, Reason
-from batch.plan import Problem
-from batch.problem_list import write_problems
+from batch.terminal.problem_list import write_problems
 
 PROBLEMS = (
     Problem(

@@ -493,7 +493,10 @@ def test_too_many_errors_stop_the_run(tmp_path: Path, sandbox: Sandbox) -> None:
     assert "rows that were sent ended in error; --max-errors allows 5." in ran.err
 
 
-@pytest.mark.parametrize(("retry_after_s", "exit_code", "sent"), [(32, 0, 3), (4000, 2, 0)])
+@pytest.mark.parametrize(
+    ("retry_after_s", "exit_code", "sent"),
+    [pytest.param(32, 0, 3, marks=pytest.mark.slow), (4000, 2, 0)],
+)
 def test_a_retry_after_before_sending_holds_back_what_is_sent(
     tmp_path: Path, leads: Path, retry_after_s: int, exit_code: int, sent: int
 ) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from batch.question import ask_about, count_of, what_changes
+from batch.jobs.question import ask_about, count_of, what_changes
 from tests.wired import plan_of
 
 BASE = "https://api.sendkit.ai"

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batch import results
 from batch.columns import ADDED_COLUMNS, result_header
 from batch.errors import RunError
 from batch.escape import unescape_text
-from batch.failed_sheet import write_failed_sheet
-from batch.journal import Journal
 from batch.model import Outcome, Reason, Result
-from batch.results import write_results
-from batch.table import TableOptions, open_table
+from batch.reading.table import TableOptions, open_table
+from batch.recording import results
+from batch.recording.failed_sheet import write_failed_sheet
+from batch.recording.journal import Journal
+from batch.recording.results import write_results
 
 HEADER = ("campaignId", "campaignLeadId", "status", "aiTag")
 APPLIED = Outcome(

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch.model import Answer, Change, Reason
-from batch.retry import (
+from batch.sending.retry import (
     Decision,
     RetryPolicy,
     Step,

@@ -4,9 +4,9 @@ import polars as pl
 import pytest
 
 from batch.errors import SettingsError
-from batch.explain import Explainer, located
+from batch.judging.explain import Explainer, located
+from batch.judging.rules import Rules, check_rules, judge
 from batch.model import Field, Reason
-from batch.rules import Rules, check_rules, judge
 
 CAMPAIGN = "64F0C0FFEE64F0C0FFEE0001"
 LEAD = "65ab65ab65ab65ab65ab0001"

@@ -7,7 +7,14 @@ from pydantic import ValidationError
 
 from batch.errors import InputError, RunError
 from batch.model import Reason, Result
-from batch.runfile import RunFile, RunInput, RunRecord, RunState, RunWorkspace, read_record
+from batch.recording.runfile import (
+    RunFile,
+    RunInput,
+    RunRecord,
+    RunState,
+    RunWorkspace,
+    read_record,
+)
 
 RECORD = RunRecord(
     state=RunState.RUNNING,

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.breaker import Breaker
 from batch.model import Answer, Change, Outcome, Reason, Result
-from batch.pacer import Pacer
-from batch.retry import RetryPolicy
-from batch.runner import Limits, Runner
-from batch.stops import Stop, StopCause, StopLimits, StopRules
+from batch.sending.breaker import Breaker
+from batch.sending.pacer import Pacer
+from batch.sending.retry import RetryPolicy
+from batch.sending.runner import Limits, Runner
+from batch.sending.stops import Stop, StopCause, StopLimits, StopRules
 from tests.virtual_time import VIRTUAL_TIME
 
 pytestmark = pytest.mark.anyio

@@ -5,10 +5,10 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from batch.judging.plan import Plan, make_plan, too_many_clears, too_many_invalid
+from batch.judging.rules import Rules
 from batch.model import OnConflict, Reason
-from batch.plan import Plan, make_plan, too_many_clears, too_many_invalid
-from batch.rules import Rules
-from batch.table import TableOptions, open_table
+from batch.reading.table import TableOptions, open_table
 from tests.make_samples import make_changes
 
 SAMPLES = Path(__file__).parents[1] / "samples"

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from batch.jobs.dispatch import Moment
 from batch.model import Reason, Tally
-from batch.pacer import Hold
-from batch.screen import LiveView, LogLines, make_screen, pace_line, progress_line
-from batch.sending import Moment
-from batch.stops import Stop, StopCause
+from batch.sending.pacer import Hold
+from batch.sending.stops import Stop, StopCause
+from batch.terminal.screen import LiveView, LogLines, make_screen, pace_line, progress_line
 
 START = Moment(
     rows=300,

@@ -9,15 +9,15 @@ import anyio.lowlevel
 import pytest
 
 from batch.errors import RunError
-from batch.job import check
-from batch.journal import Journal
+from batch.jobs.dispatch import Moment, Sending, rate_per_s
+from batch.jobs.job import check
+from batch.judging.plan import Plan
 from batch.model import Answer, Change, Reason, Tally
-from batch.plan import Plan
-from batch.sending import Moment, Sending, rate_per_s
-from batch.settings_model import Settings
-from batch.settings_values import Rate
-from batch.stops import Stop, StopCause
-from batch.work import whole_work
+from batch.recording.journal import Journal
+from batch.sending.stops import Stop, StopCause
+from batch.sending.work import whole_work
+from batch.settings.model import Settings
+from batch.settings.values import Rate
 from tests.wired import CAMPAIGN, lead_id, pausing, request_of, write_leads
 
 pytestmark = pytest.mark.anyio

@@ -12,12 +12,10 @@ import respx
 from pydantic import SecretStr
 
 from batch import __version__
-from batch.answer import MAX_BODY_BYTES
-from batch.errors import BatchError, SettingsError
-from batch.excerpt import Redactor
-from batch.exchange import Exchange
-from batch.model import Answer, Change, Reason, Status
-from batch.sendkit import (
+from batch.api.answer import MAX_BODY_BYTES
+from batch.api.excerpt import Redactor
+from batch.api.exchange import Exchange
+from batch.api.sendkit import (
     MAX_LIST_BYTES,
     Access,
     KeyRefusedError,
@@ -26,6 +24,8 @@ from batch.sendkit import (
     Timeouts,
     Workspace,
 )
+from batch.errors import BatchError, SettingsError
+from batch.model import Answer, Change, Reason, Status
 
 pytestmark = pytest.mark.anyio
 

@@ -8,9 +8,9 @@ import pytest
 
 from batch.errors import SettingsError
 from batch.model import Field, OnConflict
-from batch.settings import LoadedSettings, default_config_dir, load_settings, restore_settings
-from batch.settings_model import KNOWN, Settings
-from batch.settings_values import MaxErrors, Rate
+from batch.settings.load import LoadedSettings, default_config_dir, load_settings, restore_settings
+from batch.settings.model import KNOWN, Settings
+from batch.settings.values import MaxErrors, Rate
 
 EXAMPLE = Path(__file__).parents[1] / "config.example.toml"
 NO_RATE = '; expected "auto", a number a second that is more than 0, or a text such as "60/min".'

@@ -7,8 +7,8 @@ from pydantic import ValidationError
 
 from batch.errors import SettingsError
 from batch.model import Field
-from batch.settings import load_settings, restore_settings
-from batch.settings_model import ColumnSettings, Settings
+from batch.settings.load import load_settings, restore_settings
+from batch.settings.model import ColumnSettings, Settings
 
 
 def problem(section: str, key: str, value: object) -> str:

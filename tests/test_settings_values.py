@@ -4,7 +4,7 @@ import math
 import pytest
 from hypothesis import given, settings, strategies
 
-from batch.settings_values import MaxErrors, Rate, parse_max_errors, parse_rate
+from batch.settings.values import MaxErrors, Rate, parse_max_errors, parse_rate
 
 
 class TestRates:

@@ -1,6 +1,6 @@
 import pytest
 
-from batch.sheet import boolean_text, date_text, has_date, number_text
+from batch.reading.sheet import boolean_text, date_text, has_date, number_text
 
 
 @pytest.mark.parametrize(

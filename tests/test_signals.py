@@ -7,7 +7,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from batch.signals import INTERRUPTS, Interrupts, TerminatedError, exit_on_sigterm
+from batch.terminal.signals import INTERRUPTS, Interrupts, TerminatedError, exit_on_sigterm
 
 both = pytest.mark.parametrize("number", INTERRUPTS)
 

@@ -1,6 +1,6 @@
 from batch.model import Answer, Outcome, Reason
-from batch.pacer import Hold
-from batch.stops import StopCause, StopLimits, StopRules
+from batch.sending.pacer import Hold
+from batch.sending.stops import StopCause, StopLimits, StopRules
 
 OK = Answer(reason=Reason.APPLIED, http_status=200)
 FORBIDDEN = Answer(reason=Reason.FORBIDDEN, http_status=403, message="not yours")

@@ -9,14 +9,15 @@ from typing import cast
 import pytest
 from rich.console import Console
 
-from batch.ending import Report
-from batch.job import Checked
+from batch.jobs.ending import Report
+from batch.jobs.job import Checked
+from batch.jobs.request import Request
+from batch.judging.plan import Plan, Problem
 from batch.model import Field, Reason, Tally
-from batch.plan import Plan, Problem
-from batch.request import Request
-from batch.results import ResultFiles
-from batch.runfile import RunState
-from batch.summary import (
+from batch.reading.table import Table
+from batch.recording.results import ResultFiles
+from batch.recording.runfile import RunState
+from batch.terminal.summary import (
     judged_json,
     judged_tally,
     last_line,
@@ -27,7 +28,6 @@ from batch.summary import (
     sum_line,
     visible,
 )
-from batch.table import Table
 from tests.wired import plan_of
 
 TALLY = Tally(

@@ -14,7 +14,7 @@ import zstandard
 from batch.columns import ADDED_COLUMNS
 from batch.errors import InputError
 from batch.model import Field
-from batch.table import TableOptions, open_table
+from batch.reading.table import TableOptions, open_table
 
 TEXT = (
     "Company,Campaign ID,campaign_lead_id,AI tag\n"

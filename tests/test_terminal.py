@@ -12,10 +12,10 @@ from typing import Any
 import httpx
 import pytest
 
-from batch import terminal
-from batch.given import Given
-from batch.signals import INTERRUPTS
-from batch.table import Table
+from batch.reading.table import Table
+from batch.terminal import commands as terminal
+from batch.terminal.given import Given
+from batch.terminal.signals import INTERRUPTS
 from tests.wired import (
     CAMPAIGN,
     KEY,

@@ -19,10 +19,10 @@ import trustme
 import truststore
 from pydantic import SecretStr
 
+from batch.api.sendkit import Access, SendKit, Timeouts
+from batch.api.transport import WorkerTransport, make_transport, trust_operating_system
 from batch.errors import SettingsError
 from batch.model import Change, Reason, Status
-from batch.sendkit import Access, SendKit, Timeouts
-from batch.transport import WorkerTransport, make_transport, trust_operating_system
 from tests.raw_server import CONFIRMED, Link, RawServer, Script, confirm_all, response, serving
 
 pytestmark = pytest.mark.anyio

@@ -5,10 +5,10 @@ import pytest
 import xlsxwriter
 import xlwt  # type: ignore[import-untyped]  # it ships no types
 
-from batch.content import Format
 from batch.errors import InputError
-from batch.grid import Grid
-from batch.workbook import open_workbook
+from batch.reading.content import Format
+from batch.reading.grid import Grid
+from batch.reading.workbook import open_workbook
 
 HEADER = ["campaignId", "campaignLeadId", "status", "aiTag"]
 

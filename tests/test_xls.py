@@ -3,8 +3,8 @@ from pathlib import Path
 
 import xlwt  # type: ignore[import-untyped]  # it ships no types
 
-from batch.sheet import SheetRow
-from batch.xls import open_xls
+from batch.reading.sheet import SheetRow
+from batch.reading.xls import open_xls
 
 
 def rows(book: xlwt.Workbook, folder: Path) -> list[SheetRow]:

@@ -6,9 +6,9 @@ import openpyxl
 import pytest
 import xlsxwriter
 
-from batch.markup import MarkupError
-from batch.sheet import SheetRow
-from batch.xlsx import open_xlsx
+from batch.reading.markup import MarkupError
+from batch.reading.sheet import SheetRow
+from batch.reading.xlsx import open_xlsx
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 RELATIONS = "http://schemas.openxmlformats.org/package/2006/relationships"

@@ -12,12 +12,12 @@ import httpx
 import respx
 from pydantic import SecretStr
 
-from batch.leads import Leads
+from batch.jobs.request import Request, Source
+from batch.judging.leads import Leads
+from batch.judging.plan import Plan, Problem
+from batch.judging.rules import Rules
 from batch.model import Tally
-from batch.plan import Plan, Problem
-from batch.request import Request, Source
-from batch.rules import Rules
-from batch.settings_model import Settings
+from batch.settings.model import Settings
 
 CAMPAIGN = "64f1c0a95e8b7d2f3a6c9e01"
 KEY = "sk_0123456789abcdefghij"

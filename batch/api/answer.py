@@ -1,0 +1,209 @@
+"""Reads one HTTP response into an Answer. Pure: it never sends, waits or looks at a clock."""
+
+from dataclasses import replace
+from datetime import datetime
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from batch.api.excerpt import MAX_LENGTH, Redactor, read_error, read_object, shown
+from batch.api.headers import retry_after_s
+from batch.api.wire import Fault, Reply
+from batch.model import Answer, Change, Reason
+
+MAX_BODY_BYTES = 64 * 1024  # a confirmation has some 300 bytes; more is not read
+
+_MOVES = frozenset({"enrolled", "switched", "exited"})  # skippedInProgress left the lead in place
+_REASONS = {
+    400: Reason.BAD_REQUEST,
+    403: Reason.FORBIDDEN,
+    404: Reason.NOT_FOUND,
+    408: Reason.SERVER_ERROR,
+    410: Reason.NOT_FOUND,
+    422: Reason.BAD_REQUEST,
+    425: Reason.SERVER_ERROR,
+    429: Reason.RATE_LIMITED,
+}
+_HINTS = {
+    401: "check SENDKIT_API_KEY, or the file that api_key_file names",
+    403: "does the key belong to the workspace of this campaign?",
+    404: "is campaignLeadId perhaps the lead's own id?",
+}
+
+
+def read_answer(
+    change: Change,
+    reply: Reply,
+    *,
+    redactor: Redactor,
+    elapsed_ms: int,
+    sent_at_ms: int,
+    now: datetime,
+) -> Answer:
+    """What the server's response makes of the change.
+
+    A 2xx is judged by its body, and without a whole body is none; all else by its status.
+    now: aware UTC time of the response's arrival; used only for a Retry-After date.
+    """
+    if is_success(reply):
+        answer = _read_confirmation(change, reply.body, redactor)
+    else:
+        reason, message = read_refusal(reply, redactor=redactor)
+        hint = _HINTS.get(reply.http_status, "")
+        answer = Answer(reason=reason, message=_with_hint(message, hint, redactor))
+    return replace(
+        answer,
+        http_status=None if answer.reason is Reason.NO_ANSWER else reply.http_status,
+        elapsed_ms=elapsed_ms,
+        sent_at_ms=sent_at_ms,
+        retry_after_s=retry_after_s(reply.headers, now=now),
+    )
+
+
+def is_success(reply: Reply) -> bool:
+    """Whether the status is a 2xx."""
+    return HTTPStatus.OK <= reply.http_status < HTTPStatus.MULTIPLE_CHOICES
+
+
+def read_refusal(reply: Reply, *, redactor: Redactor) -> tuple[Reason, str]:
+    """The reason and the message of a response that is no 2xx, to whatever request."""
+    status = reply.http_status
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        return Reason.REDIRECTED, _read_redirect(reply.headers.get("location", ""), redactor)
+    other = Reason.SERVER_ERROR if status >= HTTPStatus.INTERNAL_SERVER_ERROR else None
+    reason = _REASONS.get(status, other or Reason.REJECTED)
+    if isinstance(reply.body, Fault):
+        return reason, redactor.one_line(f"{_phrase(status)}; {reply.body.message}")
+    return reason, _read_error_text(reply.body, redactor) or _phrase(status)
+
+
+def _read_confirmation(change: Change, body: bytes | Fault, redactor: Redactor) -> Answer:
+    if isinstance(body, Fault):
+        return Answer(reason=body.reason, message=body.message)
+    if not body.strip():
+        message = "the answer has no body; expected a JSON object"
+        return Answer(reason=Reason.EMPTY_ANSWER, message=message)
+    document = read_object(body)
+    if document is None:
+        message = f"expected a JSON object, found: {redactor.read_text(body)}"
+        return Answer(reason=Reason.NOT_JSON, message=redactor.one_line(message))
+    return _redacted(_judge(change, document), redactor)
+
+
+def _redacted(answer: Answer, redactor: Redactor) -> Answer:
+    """The answer with each text of the server's as one line without the key."""
+
+    def quoted(text: str | None) -> str | None:
+        return None if text is None else redactor.one_line(text)
+
+    return replace(
+        answer,
+        message=redactor.one_line(answer.message),
+        server_status=quoted(answer.server_status),
+        server_ai_tag=quoted(answer.server_ai_tag),
+        subsequence=quoted(answer.subsequence),
+    )
+
+
+def _judge(change: Change, document: dict[str, object]) -> Answer:
+    """The success rule, for a 2xx that is a JSON object; the texts as the server wrote them."""
+    data = _object_at(document, "data")
+    move, subsequence = _read_enrollment(data, document)
+    answer = Answer(
+        reason=Reason.APPLIED,
+        server_status=_read_word(data, "status"),
+        server_ai_tag="null" if data.get("aiTag", "") is None else _read_word(data, "aiTag"),
+        subsequence=subsequence,
+    )
+    if "success" in document and document["success"] is not True:
+        found = f"success is {shown(document['success'])}; expected true"
+        message = read_error(document) or found
+        return replace(answer, reason=Reason.SUCCESS_FALSE, message=message)
+    if "success" not in document and not isinstance(document.get("data"), dict):
+        message = "the answer has neither success nor an object data; expected success true"
+        return replace(answer, reason=Reason.EMPTY_ANSWER, message=message)
+    differences = _find_differences(change, data)
+    moved_status = differences.pop("status", "") if move in _MOVES else ""
+    if differences:
+        message = "; ".join(differences.values())
+        return replace(answer, reason=Reason.NOT_APPLIED, message=message)
+    if moved_status:
+        return replace(answer, message=f"the lead was moved ({subsequence}), so {moved_status}")
+    return answer
+
+
+def _find_differences(change: Change, data: dict[str, object]) -> dict[str, str]:
+    """Where the answer disagrees with what was asked, by field; a field it leaves out agrees."""
+    asked: dict[str, str | None] = {
+        "_id": change.campaign_lead_id,
+        "campaignId": change.campaign_id,
+    }
+    if change.status is not None:
+        asked["status"] = change.status
+    if change.ai_tag is not None or change.clear_tag:
+        asked["aiTag"] = change.ai_tag
+    return {
+        name: f"{name} is {shown(data[name])}, not {shown(expected)}"
+        for name, expected in asked.items()
+        if name in data and not _agrees(name, data[name], expected)
+    }
+
+
+def _agrees(name: str, found: object, expected: str | None) -> bool:
+    if isinstance(found, str) and expected is not None and name != "status":
+        return found.casefold() == expected.casefold()
+    return found == expected
+
+
+def _read_enrollment(
+    data: dict[str, object], document: dict[str, object]
+) -> tuple[str, str | None]:
+    """The subsequence's action and how it reads in results; the API leaves open where it stands."""
+    enrollment = _object_at(data, "subsequenceEnrollment")
+    enrollment = enrollment or _object_at(document, "subsequenceEnrollment")
+    action = _read_word(enrollment, "action")
+    if action is None:
+        return "", None
+    name = _read_word(enrollment, "subsequenceName")
+    return action, f"{action}: {name}" if name else action
+
+
+def _read_error_text(body: bytes, redactor: Redactor) -> str:
+    """What an error's body says, as one line; empty if it says nothing."""
+    document = read_object(body)
+    text = read_error(document) if document else ""
+    return redactor.one_line(text or redactor.read_text(body))
+
+
+def _read_redirect(location: str, redactor: Redactor) -> str:
+    """Names the host alone: a path or query may carry what is not ours to repeat."""
+    try:
+        host = urlsplit(location).hostname
+    except ValueError:
+        host = None
+    target = f" to {host}" if host else ""
+    message = f"redirected{target}; redirects are not followed, so check base_url"
+    return redactor.one_line(message)
+
+
+def _object_at(parent: dict[str, object], name: str) -> dict[str, object]:
+    value = parent.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _read_word(parent: dict[str, object], name: str) -> str | None:
+    value = parent.get(name)
+    return value if isinstance(value, str) else None
+
+
+def _phrase(http_status: int) -> str:
+    try:
+        return HTTPStatus(http_status).phrase
+    except ValueError:
+        return f"HTTP {http_status}"
+
+
+def _with_hint(message: str, hint: str, redactor: Redactor) -> str:
+    if not hint:
+        return message
+    room = MAX_LENGTH - len(hint) - 2
+    return f"{redactor.one_line(message, limit=room).rstrip('.')}; {hint}"

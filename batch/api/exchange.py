@@ -1,0 +1,211 @@
+"""One HTTP exchange over httpx: a request in, a whole response or a fault out.
+
+Together with `transport.py` the only door to httpx. It follows no redirect, keeps no cookie, and
+reads no more of a body than it was told to.
+"""
+
+import re
+import zlib
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPResponse
+from http.cookiejar import CookieJar
+from types import TracebackType
+from typing import Self, TypeVar
+from urllib.request import Request as CookieRequest
+
+import anyio
+import httpx
+
+from batch.api.excerpt import Redactor
+from batch.api.faults import cause_of
+from batch.api.wire import Fault, Reply
+from batch.model import Reason
+
+# Only these mean that nothing left this machine; every other fault may have come after that.
+_UNSENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS  # zlib's way of saying: find out which
+
+_Step = TypeVar("_Step")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Seconds that one attempt may take: for each step, and attempt_s for the whole of it."""
+
+    connect_s: float
+    write_s: float
+    read_s: float
+    attempt_s: float
+
+
+class Exchange:
+    """An httpx client cut down to what this program wants of it, for one `async with`."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        timeouts: Timeouts,
+        transport: httpx.AsyncBaseTransport,
+        redactor: Redactor,
+    ) -> None:
+        """base_url: checked, without a trailing slash."""
+        self._base_url = base_url
+        self._host = httpx.URL(base_url).netloc.decode("ascii")
+        self._timeouts = timeouts
+        self._redactor = redactor
+        self._client = httpx.AsyncClient(
+            transport=transport,
+            trust_env=False,
+            follow_redirects=False,
+            cookies=_NoCookies(),
+            event_hooks={"response": [_set_location_aside]},
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._client.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._client.__aexit__(kind, error, traceback)
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        max_bytes: int,
+    ) -> Reply | Fault:
+        """Send one request and read its response. Raises for no HTTP or network fault.
+
+        path: ready for the wire, from its slash on. headers: all but Host and Content-Length.
+        A fault after the response's head came is the reply's body: the status stays known.
+        """
+        request = self._make_request(method, path, headers=headers, body=body)
+        deadline = anyio.current_time() + self._timeouts.attempt_s
+        response = await self._within(deadline, self._client.send(request, stream=True))
+        if isinstance(response, Fault):
+            return response
+        received = await self._within(deadline, _receive_body(response, max_bytes=max_bytes))
+        if "location" in response.extensions:
+            response.headers["location"] = response.extensions["location"]
+        return Reply(http_status=response.status_code, headers=response.headers, body=received)
+
+    async def _within(self, deadline: float, step: Awaitable[_Step]) -> _Step | Fault:
+        """What the step gives, or the fault that it met, also that of lasting too long."""
+        with anyio.CancelScope(deadline=deadline):
+            try:
+                return await step
+            except (httpx.HTTPError, OSError) as error:  # OSError: TLS that breaks while reading
+                return self._read_fault(error)
+        message = f"no whole answer within {self._timeouts.attempt_s:g} s"
+        return Fault(reason=Reason.NO_ANSWER, message=message)
+
+    def _make_request(
+        self, method: str, path: str, *, headers: Mapping[str, str], body: bytes
+    ) -> httpx.Request:
+        # A ready request: build_request() costs 20 times as much, and would merge settings in.
+        length = {"Content-Length": str(len(body))} if body else {}
+        timeouts = self._timeouts
+        return httpx.Request(
+            method,
+            self._base_url + path,
+            headers={"Host": self._host, **headers, **length},
+            stream=httpx.ByteStream(body),
+            extensions={
+                "timeout": {
+                    "connect": timeouts.connect_s,
+                    "pool": timeouts.connect_s,
+                    "write": timeouts.write_s,
+                    "read": timeouts.read_s,
+                }
+            },
+        )
+
+    def _read_fault(self, error: Exception) -> Fault:
+        reason = Reason.NOT_CONNECTED if isinstance(error, _UNSENT) else Reason.NO_ANSWER
+        timeouts = self._timeouts
+        match error:
+            case httpx.ConnectTimeout():
+                message = f"no connection in time (connect_timeout_s is {timeouts.connect_s:g})"
+            case httpx.PoolTimeout():
+                message = f"no connection became free within {timeouts.connect_s:g} s"
+            case httpx.WriteTimeout():
+                message = f"the server took nothing in for {timeouts.write_s:g} s"
+            case httpx.ReadTimeout():
+                message = f"the server said nothing for {timeouts.read_s:g} s"
+            case httpx.ProxyError():
+                message = f"the proxy made no connection{_answered(error)}"
+            case _ if reason is Reason.NOT_CONNECTED:
+                message = f"no connection: {cause_of(error)}"
+            case _:
+                message = f"the connection broke: {cause_of(error)}"
+        return Fault(reason=reason, message=self._redactor.one_line(message))
+
+
+class _NoCookies(CookieJar):
+    """Keeps nothing: what one answer sets must not change what the next request means."""
+
+    def extract_cookies(self, response: HTTPResponse, request: CookieRequest) -> None:
+        pass
+
+
+async def _set_location_aside(response: httpx.Response) -> None:
+    # httpx builds the next request even where it is not to follow, and raises over a Location that
+    # it can't read: a redirect would look like a fault.
+    if "location" in response.headers:
+        response.extensions["location"] = response.headers.pop("location")
+
+
+def _answered(error: httpx.ProxyError) -> str:
+    """The status that a proxy answered with, in our words: its own may hold a password."""
+    found = re.match(r"[1-5][0-9]{2}\b", str(error))
+    if not found:
+        return ""
+    known = {status.value: status.phrase for status in HTTPStatus}
+    return f": {found[0]} {known.get(int(found[0]), '')}".rstrip()
+
+
+async def _receive_body(response: httpx.Response, *, max_bytes: int) -> bytes | Fault:
+    """The body, unpacked; OVERSIZED_ANSWER as soon as it is longer, packed or not. Closes."""
+    # httpx would unpack whatever comes in one go, and 64 KiB can hold a gigabyte.
+    coding = response.headers.pop("content-encoding", "identity").strip().lower()
+    received = bytearray()
+    try:
+        async for chunk in response.aiter_bytes():
+            received += chunk
+            if len(received) > max_bytes:
+                return _oversized(max_bytes)
+    finally:
+        await response.aclose()
+    if coding in {"gzip", "x-gzip", "deflate"}:  # not asked for, but a proxy may pack all the same
+        return _unpack(bytes(received), max_bytes=max_bytes)
+    return bytes(received)
+
+
+def _unpack(packed: bytes, *, max_bytes: int) -> bytes | Fault:
+    try:
+        body = zlib.decompressobj(_GZIP_OR_ZLIB).decompress(packed, max_bytes + 1)
+    except zlib.error:
+        return packed  # not what its header says: then as it came
+    return body if len(body) <= max_bytes else _oversized(max_bytes)
+
+
+def _oversized(max_bytes: int) -> Fault:
+    message = f"the answer is longer than {max_bytes // 1024:,} KiB"
+    return Fault(reason=Reason.OVERSIZED_ANSWER, message=message)

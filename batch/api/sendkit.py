@@ -1,0 +1,217 @@
+"""SendKit's API: one change to one answer, and the two lists that are read before a run.
+
+Owns the key, which leaves it for the base address and nowhere else. It never tries a change twice.
+"""
+
+import re
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from types import TracebackType
+from typing import Self, TypeVar
+
+import anyio
+import httpx
+from pydantic import SecretStr
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
+
+from batch import __version__
+from batch.api.address import check_base_url
+from batch.api.answer import MAX_BODY_BYTES, is_success, read_answer, read_refusal
+from batch.api.excerpt import Redactor
+from batch.api.exchange import Exchange, Timeouts
+from batch.api.headers import retry_after_s
+from batch.api.listings import Workspace, parse_labels, parse_workspaces
+from batch.api.wire import Fault, Reply, change_body, lead_path
+from batch.errors import BatchError, SettingsError, UsageError
+from batch.model import Answer, Change, Reason
+
+__all__ = ["Access", "KeyRefusedError", "ReadFailedError", "SendKit", "Timeouts", "Workspace"]
+
+MAX_LIST_BYTES = 4 * 1024 * 1024
+READ_TRIES = 3
+MAX_READ_WAIT_S = 30.0  # a longer Retry-After is not worth waiting for before anything was sent
+READ_BACKOFF_S = 0.5  # doubled at each try
+
+_HEADER_VALUE = re.compile(r"[!-~]+")
+_TRY_AGAIN = frozenset({Reason.RATE_LIMITED, Reason.SERVER_ERROR, Reason.NO_ANSWER})
+
+_Listed = TypeVar("_Listed")
+
+
+class KeyRefusedError(UsageError):
+    """The server does not know the key (401)."""
+
+
+class ReadFailedError(BatchError):
+    """A list could not be read; the job may go on without it.
+
+    http_status: the last answer's; None if there was none.
+    retry_after_s: seconds that the last answer asked to wait, any request; None if it did not.
+    """
+
+    def __init__(
+        self, message: str, *, http_status: int | None = None, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.http_status = http_status
+        self.retry_after_s = retry_after_s
+
+
+class _TryAgainError(ReadFailedError):
+    """A failure that may pass."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """Where the API is and who asks. workspace_id: with platform keys only, else None."""
+
+    base_url: str
+    api_key: SecretStr
+    workspace_id: str | None = None
+
+
+class SendKit:
+    """The API, for one `async with`. One instance serves every worker."""
+
+    def __init__(
+        self,
+        access: Access,
+        *,
+        timeouts: Timeouts,
+        transport: httpx.AsyncBaseTransport,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+    ) -> None:
+        """Raises SettingsError for an address, key or workspace id that must not be sent."""
+        self._base_url = check_base_url(access.base_url)
+        key = _check_header("The API key", access.api_key.get_secret_value())
+        self._redactor = Redactor(key)
+        self._headers = {
+            "User-Agent": f"sendkit-batch/{__version__}",
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",  # a body's limit is for what it unpacks to
+            "X-Api-Key": key,
+        }
+        self._scoped_headers = dict(self._headers)
+        if access.workspace_id is not None:
+            workspace_id = _check_header("The workspace id", access.workspace_id)
+            self._scoped_headers["X-Workspace-Id"] = workspace_id
+        self._change_headers = {**self._scoped_headers, "Content-Type": "application/json"}
+        self._exchange = Exchange(
+            self._base_url, timeouts=timeouts, transport=transport, redactor=self._redactor
+        )
+        self._sleep = sleep
+
+    async def __aenter__(self) -> Self:
+        await self._exchange.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._exchange.__aexit__(kind, error, traceback)
+
+    async def send_change(self, change: Change) -> Answer:
+        """One attempt at the change; an HTTP error or a network fault is an answer too.
+
+        Raises ValueError, before anything is sent, for an id that could lead to another address.
+        """
+        path, body = lead_path(change), change_body(change)
+        sent_at_ms = time.time_ns() // 1_000_000
+        started_s = time.monotonic()
+        reply = await self._exchange.send(
+            "PATCH", path, headers=self._change_headers, body=body, max_bytes=MAX_BODY_BYTES
+        )
+        elapsed_ms = round((time.monotonic() - started_s) * 1000)
+        if isinstance(reply, Fault):
+            return Answer(
+                reason=reply.reason,
+                message=reply.message,
+                elapsed_ms=elapsed_ms,
+                sent_at_ms=sent_at_ms,
+            )
+        return read_answer(
+            change,
+            reply,
+            redactor=self._redactor,
+            elapsed_ms=elapsed_ms,
+            sent_at_ms=sent_at_ms,
+            now=datetime.now(UTC),
+        )
+
+    async def read_workspaces(self) -> tuple[Workspace, ...]:
+        """The workspaces that the key can see: its own, or all of a platform key's.
+
+        Raises KeyRefusedError on 401, ReadFailedError for all else.
+        """
+        # Not scoped to the workspace: a wrong id shall be missed in the list, not spoil it.
+        return await self._read_list("/v1/workspaces", parse_workspaces, headers=self._headers)
+
+    async def read_labels(self) -> tuple[str, ...]:
+        """The names of the workspace's labels. Raises as `read_workspaces` does."""
+        return await self._read_list("/v1/tags", parse_labels, headers=self._scoped_headers)
+
+    async def _read_list(
+        self, path: str, parse: Callable[[bytes, Redactor], _Listed], *, headers: dict[str, str]
+    ) -> _Listed:
+        retrying = AsyncRetrying(
+            stop=stop_after_attempt(READ_TRIES),
+            wait=_wait_s,
+            retry=retry_if_exception_type(_TryAgainError),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        body: bytes = await retrying(self._read_body, path, headers)
+        try:
+            return parse(body, self._redactor)
+        except ValueError as error:
+            raise ReadFailedError(f"GET {path}: expected a list, found {error}.") from error
+
+    async def _read_body(self, path: str, headers: dict[str, str]) -> bytes:
+        reply = await self._exchange.send("GET", path, headers=headers, max_bytes=MAX_LIST_BYTES)
+        if isinstance(reply, Fault):
+            raise _TryAgainError(f"GET {path}: {reply.message}.")
+        if not is_success(reply):
+            raise self._refusal(path, reply)
+        if isinstance(reply.body, Fault):
+            raise _failure(f"GET {path}: {reply.body.message}.", reply, reply.body.reason)
+        return reply.body
+
+    def _refusal(self, path: str, reply: Reply) -> BatchError:
+        reason, said = read_refusal(reply, redactor=self._redactor)
+        if reply.http_status == HTTPStatus.UNAUTHORIZED:
+            return KeyRefusedError(
+                f"{self._base_url} refused the API key (401: {said}). "
+                "Check SENDKIT_API_KEY, or the file that api_key_file names."
+            )
+        return _failure(f"GET {path}: answered {reply.http_status} ({said}).", reply, reason)
+
+
+def _failure(message: str, reply: Reply, reason: Reason) -> ReadFailedError:
+    """The failure to raise, which says whether it is worth another try."""
+    asked_s = retry_after_s(reply.headers, now=datetime.now(UTC))
+    passes = reason in _TRY_AGAIN and (asked_s or 0.0) <= MAX_READ_WAIT_S
+    kind = _TryAgainError if passes else ReadFailedError
+    return kind(message, http_status=reply.http_status, retry_after_s=asked_s)
+
+
+def _check_header(name: str, value: str) -> str:
+    """The value, once it fits a header; the error of a library would repeat it in full."""
+    if not _HEADER_VALUE.fullmatch(value):
+        raise SettingsError(
+            f"{name} (not shown): found a space, a control character or a letter outside ASCII, "
+            "or nothing at all; expected one word."
+        )
+    return value
+
+
+def _wait_s(state: RetryCallState) -> float:
+    failure = state.outcome and state.outcome.exception()
+    asked_s = failure.retry_after_s if isinstance(failure, _TryAgainError) else None
+    backoff_s: float = READ_BACKOFF_S * 2 ** (state.attempt_number - 1)
+    return max(asked_s or 0.0, backoff_s)

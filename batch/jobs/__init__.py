@@ -1,0 +1,1 @@
+"""The use cases, which wire all the rest: check, run, resume."""

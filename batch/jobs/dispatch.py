@@ -1,0 +1,220 @@
+"""One job's sending, wired together: the plan's changes, the runner, and the journal behind it.
+
+Owns how the pieces meet, and the view of them that people are shown. It decides nothing.
+"""
+
+import random
+import signal
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+import anyio
+import anyio.to_thread
+
+from batch.judging.plan import Plan
+from batch.model import Answer, Change, Claim, Entry, Outcome, Tally
+from batch.recording.group_commit import GroupCommit
+from batch.recording.journal import Journal
+from batch.sending.breaker import Breaker
+from batch.sending.claims import Claims
+from batch.sending.pacer import Hold, Pacer
+from batch.sending.retry import RetryPolicy, retry_budget
+from batch.sending.runner import Limits, Runner
+from batch.sending.stops import Stop, StopCause, StopLimits, StopRules
+from batch.sending.work import Work
+from batch.settings.model import Settings
+from batch.settings.values import Rate
+
+TELL_EVERY_S = 0.25
+CLAIMED_PER_WORKER = 2  # changes claimed at once: a killed run has that many "in flight" at most
+AUTO_RATE_PER_S = 5.0  # what "auto" means until the pace is learnt from the server
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """How far a run is, for people to look at.
+
+    tally: every row that has a durable outcome, judged ones too. rows: all of the input.
+    requests: attempts made. rate_per_s: attempts a second of late. left_s: the forecast.
+    outage_s: how long the server has been away; 0 if it is there.
+    """
+
+    rows: int
+    tally: Tally
+    requests: int
+    rate_per_s: float
+    left_s: float
+    hold: Hold | None
+    hold_left_s: float
+    stop: Stop | None
+    outage_s: float = 0.0
+
+
+class Sending:
+    """The sending of what is left of one plan; `run` may be called once."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        work: Work,
+        journal: Journal,
+        settings: Settings,
+        send: Callable[[Change], Awaitable[Answer]],
+    ) -> None:
+        pace, retry, stop_at = settings.pace, settings.retry, settings.run.max_errors
+        self._rows = plan.rows
+        self._work = work
+        self._journal = journal
+        self._partly = dict(plan.partly_sent())
+        self._commits = GroupCommit[Entry](self._record, on_durable=self._durable)
+        self._claims = Claims(
+            work.changes(),
+            block=CLAIMED_PER_WORKER * pace.concurrency,
+            put=self._commits.put,
+        )
+        self._undurable_rows = 0
+        self._interrupts = 0
+        self._hold = (float("-inf"), "")
+        self._pacer = Pacer(
+            rate_per_s(pace.rate),
+            backoff_base_s=retry.backoff_base_s,
+            backoff_max_s=retry.backoff_max_s,
+            draw=random.random,
+        )
+        self._runner = Runner(
+            self._claims.take,
+            send=send,
+            record=self._hand_over,
+            pacer=self._pacer,
+            breaker=Breaker(max_probe_s=retry.backoff_max_s, max_outage_s=retry.max_outage_s),
+            rules=StopRules(
+                StopLimits(
+                    max_error_rows=stop_at.count,
+                    max_error_share=stop_at.share,
+                    max_wait_s=pace.max_wait_s,
+                )
+            ),
+            limits=Limits(
+                workers=pace.concurrency,
+                retry_budget=retry_budget(
+                    work.requests, share=retry.budget_share, floor=retry.budget_floor
+                ),
+                policy=RetryPolicy(
+                    max_attempts=retry.max_attempts,
+                    max_elapsed_s=retry.max_elapsed_s,
+                    backoff_base_s=retry.backoff_base_s,
+                    backoff_max_s=retry.backoff_max_s,
+                ),
+            ),
+            draw=random.random,
+        )
+
+    def hold_until(self, until: float, why: str) -> None:
+        """Send nothing before then, in seconds of time.monotonic(); to be said before `run`."""
+        self._hold = (until, why)
+
+    async def run(self, on_moment: Callable[[Moment], None]) -> Stop | None:
+        """Send all, or stop early and say why. When it returns, every outcome is durable.
+
+        on_moment: called a few times a second, on the event loop.
+        """
+        left_s = self._hold[0] - time.monotonic()
+        if left_s > 0:
+            self._pacer.hold(anyio.current_time(), left_s, self._hold[1])
+        async with anyio.create_task_group() as beside:
+            beside.start_soon(self._tell, on_moment)
+            async with anyio.create_task_group() as recording:
+                recording.start_soon(self._commits.run)
+                try:
+                    stop = await self._runner.run()
+                finally:
+                    self._commits.close()
+            beside.cancel_scope.cancel()
+        await anyio.to_thread.run_sync(self._journal.drop_claims)
+        on_moment(self.moment())
+        return stop
+
+    def interrupt(self, number: signal.Signals) -> None:
+        """Stop for Ctrl-C or SIGTERM: the first waits for answers, the second does not."""
+        cause = StopCause.TERMINATED if number == signal.SIGTERM else StopCause.INTERRUPTED
+        what = "SIGTERM" if number == signal.SIGTERM else "Ctrl-C"
+        stop = Stop(cause=cause, message=f"Interrupted by {what}.")
+        if self._interrupts == 0:
+            self._runner.stop(stop)
+        else:
+            self._runner.stop(stop, grace_s=0)
+        self._interrupts += 1
+
+    @property
+    def lost_rows(self) -> int:
+        """Rows whose outcome did not become durable, once `run` has raised."""
+        return self._undurable_rows
+
+    def moment(self) -> Moment:
+        """How far the run is now."""
+        progress = self._runner.progress()
+        work = self._work
+        to_send = self._rows - work.before.total()
+        left = max(0, to_send - progress.tally.total())
+        share = left / to_send if to_send else 0.0
+        pace = progress.pace
+        rate = min(pace.rate_per_s or self._pacer.rate_per_s, self._pacer.rate_per_s)
+        return Moment(
+            rows=self._rows,
+            tally=Tally(work.before + progress.tally),
+            requests=pace.attempts,
+            rate_per_s=pace.rate_per_s,
+            left_s=work.requests * share / rate + pace.hold_left_s,
+            hold=pace.hold,
+            hold_left_s=pace.hold_left_s,
+            outage_s=pace.outage_s,
+            stop=progress.stop,
+        )
+
+    async def _tell(self, on_moment: Callable[[Moment], None]) -> None:
+        while True:
+            on_moment(self.moment())
+            await anyio.sleep(TELL_EVERY_S)
+
+    def _record(self, entries: Sequence[Entry]) -> None:
+        """Make entries durable, with what is to be said of single rows of a change."""
+        own = [
+            self._of_row(entry, line)
+            for entry in (entries if self._partly or self._work.tried else ())
+            if isinstance(entry, Outcome)
+            for line in entry.lines
+            if line in self._partly or line in self._work.tried
+        ]
+        self._journal.record([*entries, *own])
+
+    def _of_row(self, outcome: Outcome, line: int) -> Outcome:
+        """The outcome of one row: a value that it lost, and the attempts of earlier times."""
+        message = outcome.message
+        if line in self._partly:
+            message = f"{message}; {self._partly[line]}" if message else self._partly[line]
+        attempts, sent_at_ms = self._work.tried.get(line, (0, None))
+        return replace(
+            outcome,
+            lines=(line,),
+            message=message,
+            attempts=outcome.attempts + attempts,
+            sent_at_ms=outcome.sent_at_ms if sent_at_ms is None else sent_at_ms,
+        )
+
+    def _hand_over(self, outcome: Outcome) -> None:
+        self._undurable_rows += len(outcome.lines)
+        self._commits.put(outcome)
+
+    def _durable(self, entry: Entry) -> None:
+        if isinstance(entry, Claim):
+            self._claims.durable()
+            return
+        self._undurable_rows -= len(entry.lines)
+        self._runner.durable(entry)
+
+
+def rate_per_s(rate: Rate) -> float:
+    """Attempts a second that a rate setting means."""
+    return AUTO_RATE_PER_S if rate.per_s is None else rate.per_s

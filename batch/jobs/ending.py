@@ -1,0 +1,114 @@
+"""How a run ended: its state, its exit code, its counts, and what to run next."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from batch.jobs.job import ReadyRun
+from batch.jobs.request import command
+from batch.model import Reason, Tally
+from batch.recording.results import ResultFiles
+from batch.recording.runfile import RunState
+from batch.sending.stops import Stop, StopCause
+
+FOUND_DELIMITERS = {",", ";", "\t"}  # those that reading finds by itself
+_INTERRUPTED = {StopCause.INTERRUPTED: 130, StopCause.TERMINATED: 143}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """How a run ended.
+
+    reason: why it ended early, in a sentence; "" when it finished.
+    tally: every input row by reason; its sum is checked when there are files.
+    examples: a line and its message for each reason.
+    requests: attempts that were made.
+    files: None when no results could be written.
+    next_command: what to run next; None when nothing is left to do.
+    """
+
+    folder: Path
+    state: RunState
+    exit_code: int
+    reason: str
+    rows: int
+    tally: Tally
+    examples: dict[Reason, tuple[int, str]]
+    files: ResultFiles | None
+    next_command: str | None
+    requests: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How the sending ended: at most one of the two is set."""
+
+    stop: Stop | None = None
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """What a run left behind. tally: the rows whose outcome is known, where no files count them."""
+
+    tally: Tally
+    files: ResultFiles | None = None
+    examples: dict[Reason, tuple[int, str]]
+    requests: int = 0
+
+
+def report_of(run: ReadyRun, ended: Ended, left: Left) -> Report:
+    """The report of a run that ended so, and left that behind."""
+    rows = run.plan.rows
+    unknown = Tally({Reason.NOT_REACHED: rows - left.tally.total()})
+    tally = left.files.tally if left.files else Tally(left.tally + unknown)
+    if tally.unsent and ended.stop is None and ended.failure is None:
+        ended = Ended(
+            failure=f"{tally.unsent:,} rows have no outcome although the run went to its end; "
+            "please report this as a bug."
+        )
+    state, exit_code = _state_of(ended, tally)
+    return Report(
+        folder=run.opened.folder.path,
+        state=state,
+        exit_code=exit_code,
+        reason="" if state is RunState.FINISHED else _reason_of(ended),
+        rows=rows,
+        tally=tally,
+        examples=left.examples,
+        files=left.files,
+        next_command=_next_command(run, state, tally, left.files),
+        requests=left.requests,
+    )
+
+
+def _state_of(ended: Ended, tally: Tally) -> tuple[RunState, int]:
+    """The state and the exit code. A stop that left no row behind came too late to matter."""
+    if ended.failure is not None:
+        return RunState.FAILED, 3
+    if ended.stop is None or not tally.unsent:
+        return RunState.FINISHED, 1 if tally.error else 0
+    if ended.stop.cause in _INTERRUPTED:
+        return RunState.INTERRUPTED, _INTERRUPTED[ended.stop.cause]
+    return RunState.STOPPED, 3
+
+
+def _reason_of(ended: Ended) -> str:
+    if ended.failure is not None:
+        return ended.failure
+    return ended.stop.message if ended.stop else ""
+
+
+def _next_command(
+    run: ReadyRun, state: RunState, tally: Tally, files: ResultFiles | None
+) -> str | None:
+    """A run that broke off is gone on with; of one that finished, the failed rows are fed in."""
+    if state is not RunState.FINISHED:
+        return command("resume", str(run.opened.folder.path))
+    if files is None or not tally.error:
+        return None
+    options = run.opened.request.repeated_options
+    if files.failed_sheet:
+        return command("run", str(files.failed_sheet), *options)
+    delimiter = run.opened.table.delimiter
+    told = () if delimiter in FOUND_DELIMITERS else ("--delimiter", delimiter)
+    return command("run", str(files.failed), *told, *options)

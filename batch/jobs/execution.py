@@ -1,0 +1,129 @@
+"""Execute a run that is ready: send, record, write the results, and say how it ended.
+
+Whatever happens once the run's folder counts, results are written from what the journal holds,
+and an unexpected error leaves its traceback in the folder, without the key.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+
+import anyio.to_thread
+
+from batch.errors import RunError
+from batch.jobs.descriptors import OTHER_FILES, raise_open_files
+from batch.jobs.dispatch import Moment, Sending
+from batch.jobs.ending import Ended, Left, Report, report_of
+from batch.jobs.failure import told
+from batch.jobs.job import ReadyRun
+from batch.jobs.run_record import first_record, last_record, record_at
+from batch.model import Tally
+from batch.recording.journal import JUDGED_NOTE, LABELS_NOTE, Journal
+from batch.recording.results import write_results
+from batch.recording.runfile import RunFile, RunState
+from batch.terminal.signals import Interrupts
+
+
+async def execute(
+    run: ReadyRun, *, on_moment: Callable[[Moment], None], interrupts: Interrupts
+) -> Report:
+    """Send what is left of the run and report; what a run can meet does not raise.
+
+    on_moment: called a few times a second, on the event loop.
+    interrupts: the first stops the run, the second does so at once; results are complete in
+        either case.
+    Raises SettingsError and RunError, before anything is sent and with a new run's folder not
+    kept, when so many connections can't be opened, or run.json can't be written.
+    """
+    folder = run.opened.folder
+    raise_open_files(run.opened.request.settings.pace.concurrency + OTHER_FILES)
+    run_file = RunFile(folder.path / "run.json")
+    record = first_record(run)
+    run_file.write(record)
+    folder.keep()
+
+    def tell(moment: Moment) -> None:
+        on_moment(moment)
+        run_file.update(record_at(record, moment))
+
+    try:
+        with _journal_of(run) as journal:
+            report = await _send_and_tell(run, journal, tell, interrupts)
+    except Exception as error:  # noqa: BLE001 - told, kept in the folder, and exit 3
+        failure = told(error, folder.path, run.opened.access.api_key)
+        left = Left(tally=run.work.before, examples={})
+        report = report_of(run, Ended(failure=failure), left)
+    try:
+        run_file.write(last_record(record, report))
+    except RunError as error:
+        reason = report.reason or str(error)
+        report = replace(report, state=RunState.FAILED, exit_code=3, reason=reason)
+    return report
+
+
+async def _send_and_tell(
+    run: ReadyRun, journal: Journal, tell: Callable[[Moment], None], interrupts: Interrupts
+) -> Report:
+    """Send, and write the results of what the journal holds, however the sending ended."""
+    opened, settings = run.opened, run.opened.request.settings
+    api = opened.client(connections=settings.pace.concurrency)
+    sending = Sending(
+        run.plan, work=run.work, journal=journal, settings=settings, send=api.send_change
+    )
+    if run.hold is not None:
+        sending.hold_until(*run.hold)
+    key = opened.access.api_key
+    with interrupts.told_to(sending.interrupt):
+        try:
+            await anyio.to_thread.run_sync(_record_judged, run, journal)
+            async with api:
+                ended = Ended(stop=await sending.run(tell))
+        except Exception as error:  # noqa: BLE001 - told, kept in the folder, and exit 3
+            failure = told(error, opened.folder.path, key)
+            ended = Ended(failure=failure + _settled(journal, sending.lost_rows))
+        files, examples = None, {}
+        try:
+            files = await anyio.to_thread.run_sync(
+                write_results, opened.table, journal, opened.folder.path
+            )
+            examples = journal.examples()
+        except Exception as error:  # noqa: BLE001 - the same
+            failure = ended.failure or told(error, opened.folder.path, key)
+            ended = Ended(failure=failure)
+        moment = sending.moment()
+    left = Left(tally=Tally(moment.tally), files=files, examples=examples, requests=moment.requests)
+    return report_of(run, ended, left)
+
+
+@contextmanager
+def _journal_of(run: ReadyRun) -> Iterator[Journal]:
+    """The run's journal: its own from before, or a new one that knows how rows are judged."""
+    if run.journal is not None:
+        yield run.journal
+        return
+    with closing(Journal.create(run.opened.folder.path / "journal.sqlite")) as journal:
+        yield journal
+
+
+def _record_judged(run: ReadyRun, journal: Journal) -> None:
+    if journal.kept(JUDGED_NOTE) is not None:
+        return
+    if run.labels is not None:
+        journal.keep(LABELS_NOTE, json.dumps(run.labels))
+    for outcomes in run.plan.judged():
+        journal.record(outcomes)
+    journal.keep(JUDGED_NOTE, "all")
+
+
+def _settled(journal: Journal, lost_rows: int) -> str:
+    """Call rows that were claimed in flight; what to say of outcomes that were not recorded."""
+    try:
+        journal.settle_claims()
+        reason = "in_flight"
+    except RunError:
+        reason = "not_reached"
+    if not lost_rows:
+        return ""
+    what = "1 row that was sent" if lost_rows == 1 else f"{lost_rows:,} rows that were sent"
+    return f" The outcomes of {what} could not be recorded: the results call them {reason}."

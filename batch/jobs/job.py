@@ -1,0 +1,261 @@
+"""The use cases up to the first request: check a spreadsheet, and make a run ready.
+
+A run goes in four steps, so that a command line and a page can put their own question between
+them: `open_run` (folder, copy, table, target) or `resuming.reopen_run`, `ask` (the server),
+`judge` (plan, brakes, question), and `execution.execute`. A new run that is not executed leaves no
+trace. Shows nothing.
+"""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from batch.api.sendkit import Access, SendKit, Timeouts
+from batch.api.transport import make_transport
+from batch.errors import InputError, UsageError
+from batch.jobs.dispatch import rate_per_s
+from batch.jobs.forecast import duration, forecast_s
+from batch.jobs.practice import practice_access
+from batch.jobs.preflight import Preflight, ask_server
+from batch.jobs.question import Question, ask_about
+from batch.jobs.request import Request
+from batch.judging.plan import Plan, make_plan, too_many_clears, too_many_invalid
+from batch.judging.rules import Rules, check_rules
+from batch.reading.table import Table, open_table
+from batch.recording.folder import InputCopy, RunFolder, input_stem
+from batch.recording.journal import Journal
+from batch.recording.runfile import RunRecord, RunWorkspace
+from batch.sending.work import Work, whole_work
+from batch.settings.model import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """A spreadsheet that was judged without asking a server.
+
+    forecast_s: how long sending would take at the set pace.
+    refusal: why a run would send nothing as it is; None if it would go on.
+    """
+
+    request: Request
+    table: Table
+    plan: Plan
+    forecast_s: float
+    refusal: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenRun:
+    """A run whose input is copied and can be read; nothing is judged yet."""
+
+    request: Request
+    folder: RunFolder
+    copy: InputCopy
+    table: Table
+    access: Access
+    started_at: datetime
+
+    async def ask(self) -> Preflight:
+        """Ask the server whose key it is, and for its labels. Raises UsageError if refused."""
+        async with self.client(connections=1) as api:
+            return await ask_server(
+                api, workspace_id=self.access.workspace_id, tag_check=self.request.tag_check
+            )
+
+    def client(self, *, connections: int) -> SendKit:
+        """A client of the API with as many connections; to be entered."""
+        return make_client(self.request, self.access, connections=connections)
+
+    def judge(self, preflight: Preflight, *, can_ask: bool) -> "ReadyRun":
+        """Judge the whole file. Raises UsageError when a brake of the contract holds it back.
+
+        can_ask: whether somebody can type the number of clears instead of `--allow-clears`.
+        """
+        request = self.request
+        hold = hold_of(preflight, request.settings)
+        plan = plan_of(request, self.table, request.rules(labels=preflight.labels))
+        if refusal := refusal_of(plan, request):
+            raise InputError(refusal)
+        clears = None if request.allow_clears else too_many_clears(plan)
+        if clears and not can_ask:
+            raise InputError(clears)
+        warnings = (
+            ("The labels could not be read: tags are not checked.",)
+            if preflight.labels_failed and plan.tags_set
+            else ()
+        )
+        question = ask_about(
+            plan,
+            workspace=preflight.workspace.name if preflight.workspace else None,
+            base_url=self.access.base_url,
+            forecast_s=plan_forecast_s(plan.requests, request.settings),
+            warnings=warnings,
+            typed_number=plan.clears_rows if clears else None,
+        )
+        return ReadyRun(
+            opened=self,
+            workspace=_as_recorded(preflight),
+            labels=preflight.labels,
+            plan=plan,
+            work=whole_work(plan),
+            question=question,
+            hold=hold,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyRun:
+    """A run that only waits for a yes.
+
+    labels: those that its tags were checked against; None if they weren't.
+    hold: until when (seconds of time.monotonic()) nothing may be sent, and why; None if it may.
+    record, journal: of the earlier run that this goes on with; None for a new one.
+    """
+
+    opened: OpenRun
+    workspace: RunWorkspace | None
+    labels: tuple[str, ...] | None
+    plan: Plan
+    work: Work
+    question: Question
+    hold: tuple[float, str] | None = None
+    record: RunRecord | None = None
+    journal: Journal | None = None
+
+
+@contextmanager
+def check(request: Request) -> Iterator[Checked]:
+    """Judge a spreadsheet, asking no server and writing nothing.
+
+    Raises InputError when it can't be read. What is given holds until the context ends.
+    """
+    with ExitStack() as resources:
+        path = request.source.path
+        if path is None or not path.is_file():  # a pipe can be read once only
+            folder = Path(resources.enter_context(tempfile.TemporaryDirectory()))
+            copy = RunFolder(folder).copy_input(request.source.bytes_from, name=request.source.name)
+            path = copy.path
+        table = resources.enter_context(
+            open_table(path, request.table_options, name=request.source.name)
+        )
+        plan = plan_of(request, table, request.rules())
+        clears = None if request.allow_clears else too_many_clears(plan)
+        yield Checked(
+            request=request,
+            table=table,
+            plan=plan,
+            forecast_s=plan_forecast_s(plan.requests, request.settings),
+            refusal=refusal_of(plan, request) or clears,
+        )
+
+
+@contextmanager
+def open_run(request: Request) -> Iterator[OpenRun]:
+    """Make the run's folder with its copy of the input, and find out where to send.
+
+    Raises UsageError when that can't be done. At the end the table is closed, a practice sandbox
+    is ended, and the folder is taken away again unless the run was executed.
+    """
+    started_at = datetime.now(UTC)
+    folder = RunFolder.create(
+        request.out,
+        runs_dir=Path(request.settings.run.runs_dir),
+        stem=input_stem(request.source.name),
+        now=started_at,
+    )
+    with ExitStack() as resources:
+        resources.callback(folder.discard_unless_kept)
+        copy = folder.copy_input(request.source.bytes_from, name=request.source.name)
+        table = resources.enter_context(
+            open_table(copy.path, request.table_options, name=request.source.name)
+        )
+        yield OpenRun(
+            request=request,
+            folder=folder,
+            copy=copy,
+            table=table,
+            access=resources.enter_context(access_of(request, table)),
+            started_at=started_at,
+        )
+
+
+def plan_of(request: Request, table: Table, rules: Rules) -> Plan:
+    """The table judged by rules that are checked first."""
+    check_rules(rules)
+    return make_plan(table.cells, rules, on_conflict=request.settings.input.on_conflict)
+
+
+def refusal_of(plan: Plan, request: Request) -> str | None:
+    """Why nothing of this plan may be sent; None if it may."""
+    if request.strict and plan.tally.error:
+        rows = "1 row is" if plan.tally.error == 1 else f"{plan.tally.error:,} rows are"
+        first = plan.first_problems[0].sentence(request.source.name)
+        return f"{rows} invalid, and with --strict nothing is sent then. The first: {first}"
+    return None if request.allow_invalid else too_many_invalid(plan)
+
+
+def hold_of(preflight: Preflight, settings: Settings) -> tuple[float, str] | None:
+    """What the server asked to wait before anything is sent.
+
+    Raises UsageError when that is longer than is waited for.
+    """
+    if preflight.held_until is None:
+        return None
+    left_s = preflight.held_until - time.monotonic()
+    if left_s > settings.pace.max_wait_s:
+        raise UsageError(
+            f"Nothing was sent: the server asks to wait {duration(left_s)} "
+            f"({preflight.hold_why}), and at most {duration(settings.pace.max_wait_s)} are waited "
+            "for ([pace] max_wait_s). Run it again later."
+        )
+    return preflight.held_until, preflight.hold_why
+
+
+def plan_forecast_s(requests: int, settings: Settings) -> float:
+    """Seconds that so many requests take at the set pace."""
+    return forecast_s(requests, rate_per_s=rate_per_s(settings.pace.rate))
+
+
+def make_client(request: Request, access: Access, *, connections: int) -> SendKit:
+    """A client of the API with as many connections; to be entered."""
+    http = request.settings.http
+    return SendKit(
+        access,
+        timeouts=Timeouts(
+            connect_s=http.connect_timeout_s,
+            write_s=http.write_timeout_s,
+            read_s=http.read_timeout_s,
+            attempt_s=http.attempt_timeout_s,
+        ),
+        transport=make_transport(
+            connections=connections,
+            base_url=access.base_url,
+            use_environment_proxy=not request.sandbox,
+        ),
+    )
+
+
+@contextmanager
+def access_of(request: Request, table: Table) -> Iterator[Access]:
+    """The real API with the real key, or a practice sandbox that knows the table's leads."""
+    if request.sandbox:
+        check_rules(request.rules())
+        with practice_access(table, request.rules()) as access:
+            yield access
+        return
+    if request.api_key is None:
+        raise ValueError("a run that is no practice needs a key")
+    yield Access(
+        base_url=request.settings.api.base_url,
+        api_key=request.api_key,
+        workspace_id=request.workspace_id,
+    )
+
+
+def _as_recorded(preflight: Preflight) -> RunWorkspace | None:
+    workspace = preflight.workspace
+    return RunWorkspace(id=workspace.id, name=workspace.name) if workspace else None

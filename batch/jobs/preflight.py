@@ -1,0 +1,112 @@
+"""What is asked of the server before anything is sent: whose key it is, and which labels exist.
+
+One refusal ends the job; any other failure is told and the job goes on without the answer. What
+the server asks to wait with a failure is kept for all that is asked or sent after it.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import anyio
+
+from batch.api.sendkit import MAX_READ_WAIT_S, ReadFailedError, SendKit, Workspace
+from batch.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preflight:
+    """What the server said.
+
+    workspace: None when it could not be read.
+    labels: the workspace's; None when they were not asked for or could not be read.
+    labels_failed: they were asked for in vain, so tags go out unchecked.
+    notes: sentences about what could not be read.
+    held_until: before then nothing may be sent, as the server asked with a list that it did not
+        give; seconds of time.monotonic(), None if nothing is asked (any more).
+    hold_why: what it answered, as "HTTP 429, Retry-After 40 s".
+    """
+
+    workspace: Workspace | None
+    labels: tuple[str, ...] | None
+    labels_failed: bool = False
+    notes: tuple[str, ...] = ()
+    held_until: float | None = None
+    hold_why: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Held:
+    """Until when the server asks to wait; each wait ends before the next thing is asked for."""
+
+    clock: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
+    until: float = field(default=float("-inf"))
+    why: str = ""
+
+    def heed(self, failure: ReadFailedError) -> None:
+        if failure.retry_after_s is None:
+            return
+        self.until = self.clock() + failure.retry_after_s
+        self.why = f"HTTP {failure.http_status}, Retry-After {failure.retry_after_s:.0f} s"
+
+    async def wait_out(self) -> None:
+        """Raises ReadFailedError where that would take too long for something not yet sent."""
+        left_s = self.until - self.clock()
+        if left_s > MAX_READ_WAIT_S:
+            raise ReadFailedError(f"not asked for, since the server asks to wait ({self.why}).")
+        if left_s > 0:
+            await self.sleep(left_s)
+
+
+async def ask_server(
+    api: SendKit,
+    *,
+    workspace_id: str | None,
+    tag_check: bool,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+) -> Preflight:
+    """Prove the key, name the workspace, and bring its labels.
+
+    workspace_id: the one to work in with a platform key; None with a workspace key.
+    Raises KeyRefusedError on 401, and SettingsError when the key does not see the workspace.
+    """
+    notes: list[str] = []
+    held = _Held(clock=clock, sleep=sleep)
+    workspace = None
+    try:
+        workspace = _own_workspace(await api.read_workspaces(), workspace_id)
+    except ReadFailedError as error:
+        notes.append(f"The workspace could not be read: {error}")
+        held.heed(error)
+    labels = None
+    if tag_check:
+        try:
+            await held.wait_out()
+            labels = await api.read_labels()
+        except ReadFailedError as error:
+            notes.append(f"The workspace's labels could not be read, tags are not checked: {error}")
+            held.heed(error)
+    is_held = held.until > clock()
+    return Preflight(
+        workspace=workspace,
+        labels=labels,
+        labels_failed=tag_check and labels is None,
+        notes=tuple(notes),
+        held_until=held.until if is_held else None,
+        hold_why=held.why if is_held else "",
+    )
+
+
+def _own_workspace(workspaces: tuple[Workspace, ...], workspace_id: str | None) -> Workspace | None:
+    if workspace_id is None:
+        return workspaces[0] if workspaces else None
+    for workspace in workspaces:
+        if workspace.id == workspace_id:
+            return workspace
+    seen = ", ".join(f"{each.name} ({each.id})" for each in workspaces[:10]) or "none"
+    raise SettingsError(
+        f"The key does not see the workspace {workspace_id}; it sees {seen}. "
+        "Correct SENDKIT_WORKSPACE_ID, or workspace_id under [api]."
+    )

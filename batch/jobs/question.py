@@ -1,0 +1,82 @@
+"""The question before sending: all that matters about a run, in one sentence. Pure."""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from batch.jobs.forecast import duration
+from batch.judging.plan import Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What somebody is asked before the first request.
+
+    text: what is going to happen. typed_number: the number that must be typed instead of a yes,
+    where a slip would be costly; None for a plain yes or no.
+    """
+
+    text: str
+    typed_number: int | None = None
+
+
+def ask_about(
+    plan: Plan,
+    *,
+    workspace: str | None,
+    base_url: str,
+    forecast_s: float,
+    warnings: tuple[str, ...] = (),
+    typed_number: int | None = None,
+) -> Question:
+    """The question about a plan. workspace: its name, None if it could not be read."""
+    host = urlsplit(base_url).netloc
+    where = f"workspace {workspace} ({host})" if workspace else f"an unknown workspace ({host})"
+    if not plan.requests:
+        return Question(text=f"Nothing to change in {where}.")
+    sentences = [
+        f"Change {count_of(plan.requests, 'lead')} in {where}: {what_changes(plan)}.",
+        *(["Tag changes can start or stop e-mails."] if plan.tags_set or plan.tags_cleared else []),
+        f"About {duration(forecast_s)}.",
+        *warnings,
+    ]
+    return Question(text=" ".join(sentences), typed_number=typed_number)
+
+
+def what_changes(plan: Plan) -> str:
+    """The changes by kind: "3,900 tags set, 41 tags cleared, 220 paused"."""
+    parts = [
+        count_of(plan.tags_set, "tag") + " set" if plan.tags_set else "",
+        count_of(plan.tags_cleared, "tag") + " cleared" if plan.tags_cleared else "",
+        f"{plan.to_paused:,} paused" if plan.to_paused else "",
+        f"{plan.to_active:,} set active" if plan.to_active else "",
+    ]
+    return ", ".join(part for part in parts if part) or "nothing"
+
+
+def count_of(number: int, noun: str) -> str:
+    """As "1 row" or "4,120 rows"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def ask_to_go_on(
+    plan: Plan,
+    *,
+    left: int,
+    run: str,
+    workspace: str | None,
+    base_url: str,
+    forecast_s: float,
+) -> Question:
+    """The question about an earlier run. left: requests of the plan that are still to be sent."""
+    host = urlsplit(base_url).netloc
+    where = f"workspace {workspace} ({host})" if workspace else f"an unknown workspace ({host})"
+    if not left:
+        return Question(text=f"Nothing is left to change in {where}.")
+    leads = count_of(plan.requests, "lead")
+    sentences = [
+        f"Go on with {run}: {left:,} of {leads} are left to change in {where}.",
+        f"The whole run: {what_changes(plan)}.",
+        *(["Tag changes can start or stop e-mails."] if plan.tags_set or plan.tags_cleared else []),
+        f"About {duration(forecast_s)}.",
+    ]
+    return Question(text=" ".join(sentences))

@@ -1,0 +1,86 @@
+"""What somebody asks of the use cases: a spreadsheet, the settings, and how strict to be."""
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from pydantic import SecretStr
+
+from batch.judging.rules import Rules
+from batch.reading.table import TableOptions
+from batch.settings.model import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where the spreadsheet comes from. stream: standard input; None when it is a file."""
+
+    name: str
+    path: Path | None = None
+    stream: BinaryIO | None = None
+
+    @property
+    def argument(self) -> str:
+        """What a command line calls it."""
+        return "-" if self.path is None else str(self.path)
+
+    @property
+    def bytes_from(self) -> Path | BinaryIO:
+        """What is copied."""
+        if self.path is not None:
+            return self.path
+        if self.stream is not None:
+            return self.stream
+        raise ValueError("a source has a path or a stream")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What somebody asked for: a spreadsheet, the settings, and how strict to be.
+
+    api_key, workspace_id: None for the practice sandbox, which never sees the real ones.
+    tag_check: whether the workspace's labels are asked for.
+    reading_options: options that a next command on the same file needs again.
+    repeated_options: options that any next command needs again.
+    """
+
+    source: Source
+    settings: Settings
+    out: Path | None = None
+    sheet: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    strict: bool = False
+    allow_invalid: bool = False
+    allow_clears: bool = False
+    tag_check: bool = True
+    sandbox: bool = False
+    api_key: SecretStr | None = None
+    workspace_id: str | None = None
+    reading_options: tuple[str, ...] = ()
+    repeated_options: tuple[str, ...] = ()
+
+    @property
+    def table_options(self) -> TableOptions:
+        """How the table is to be read."""
+        return TableOptions(
+            sheet=self.sheet,
+            encoding=self.encoding,
+            delimiter=self.delimiter,
+            columns=self.settings.columns.names(),
+        )
+
+    def rules(self, *, labels: tuple[str, ...] | None = None) -> Rules:
+        """What the rows are judged by; labels: the workspace's, None if unknown."""
+        return Rules(
+            name=self.source.name,
+            id_pattern=self.settings.api.id_pattern,
+            clear_word=self.settings.input.clear_word,
+            labels=labels,
+        )
+
+
+def command(name: str, *words: str) -> str:
+    """A command line of this program, as a shell takes it."""
+    return shlex.join(["sendkit-batch", name, *words])

@@ -1,0 +1,184 @@
+"""The sentences that tell a person what is wrong with a row and what to do about it.
+
+Words only: what is wrong was decided before, by `rules.py` for a row and by `leads.py` for the
+rows of one lead.
+"""
+
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import NamedTuple
+
+from batch.judging.rules import DEFAULT_ID_PATTERN, FORMULA, LINE_BREAK, SHEET_ERROR, Rules
+from batch.model import Field, Reason, Status
+
+# Characters of a cell that a message shows: enough to recognise it, short enough for a table.
+_SHOWN_CHARACTERS = 60
+
+# Labels that are named when none is near.
+_NAMED_LABELS = 5
+
+# Comparisons of a text with a label that are spent on suggestions, about five seconds at worst.
+# A file with more distinct unknown tags than this pays for has the wrong column, not typos.
+_COMPARISONS = 1_000_000
+
+# Fewer labels are reckoned as this many, so that no more than 10,000 texts are remembered.
+_FEWEST_LABELS = 100
+
+# A longer text is no typo of a label, and comparing it costs the most.
+_LONGEST_TYPO = 200
+
+# How spreadsheet programs write a long id that they took for a number; some write a comma.
+_AS_NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?E[+-]?\d+", re.IGNORECASE)
+
+
+_SKIPPED = {
+    Reason.BLANK_ROW: "every cell is blank.",
+    Reason.NOTHING_TO_CHANGE: "neither status nor aiTag is given.",
+}
+
+
+class Asked(NamedTuple):
+    """What one row of a lead asks for: its line, the column, and the value in it."""
+
+    line: int
+    column: Field
+    value: str
+
+
+def located(message: str, *, name: str, line: int, column: Field | None) -> str:
+    """The whole sentence, as "leads.csv line 41, column status: found …"."""
+    where = f"{name} line {line}" if column is None else f"{name} line {line}, column {column}"
+    return f"{where}: {message}"
+
+
+def shown(text: str) -> str:
+    """The text in quotes on one line: what can't be seen is escaped, what is long is cut."""
+    cut = text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"
+    visible = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
+    return f'"{visible}"'
+
+
+def duplicate(lines: Sequence[int]) -> str:
+    """For a row whose values the rows at these lines set before it."""
+    if len(lines) == 1:
+        return f"line {lines[0]} asks for the same."
+    return f"lines {lines[0]} and {lines[1]} together ask for the same."
+
+
+def superseded(winners: Sequence[Asked]) -> str:
+    """For a row all of whose values lost to these."""
+    return f"{_asked(winners)}; the last value wins."
+
+
+def partly_superseded(winner: Asked) -> str:
+    """For a row that is sent without the value that lost to this one."""
+    return f"sent without its {winner.column}: {_asked([winner])}, and the last value wins."
+
+
+def conflict(asked: Sequence[Asked]) -> str:
+    """For each row of a lead whose rows ask for different values of one column."""
+    return (
+        f"{_asked(asked)}; no row of this lead is sent. "
+        "Keep one value, or use --on-conflict last-wins."
+    )
+
+
+class Explainer:
+    """Words for rows that were judged by themselves; remembers the suggestions it made."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._labels = {label.lower(): label for label in rules.labels or ()}
+        self._nearest: dict[str, str | None] = {}
+
+    def sentence(self, reason: Reason, column: Field | None, found: str) -> str:
+        """What is wrong and what to do, without where it is.
+
+        reason: one that `rules.judge` gives, with its column and the text that it found there.
+        """
+        match reason:
+            case Reason.BLANK_ROW | Reason.NOTHING_TO_CHANGE:
+                return _SKIPPED[reason]
+            case Reason.MISSING_ID:
+                return f"{column} is blank; expected an id."
+            case Reason.BAD_ID:
+                return self._bad_id(found)
+            case Reason.BAD_STATUS:
+                return f"found {shown(found)}; expected {' or '.join(Status)}."
+            case Reason.BAD_CELL:
+                return self._bad_cell(found)
+            case Reason.UNKNOWN_TAG:
+                return self._unknown_tag(found)
+        raise ValueError(f"a row alone is never judged {reason}")
+
+    def _bad_id(self, found: str) -> str:
+        if _AS_NUMBER.fullmatch(found):
+            return (
+                f"found {shown(found)}: a spreadsheet program turned this id into a number. "
+                "Format the column as text, then paste the ids again."
+            )
+        pattern = self._rules.id_pattern
+        if pattern != DEFAULT_ID_PATTERN:
+            return (
+                f"found {shown(found)}; expected an id that matches {pattern}, "
+                "of letters, digits, _ and - only."
+            )
+        if re.fullmatch("[0-9a-fA-F]+", found):
+            return f"found {shown(found)}, {len(found)} hexadecimal digits; expected 24."
+        return f"found {shown(found)}; expected 24 hexadecimal digits."
+
+    def _bad_cell(self, found: str) -> str:
+        if re.search(LINE_BREAK, found):
+            return (
+                f"found {shown(found)}, which has a line break: a quote may be unclosed. "
+                "Close or remove the quote, or take the line break out."
+            )
+        if re.search(FORMULA, found):
+            return (
+                f"found {shown(found)}, a formula without a stored value. "
+                "Open the file in a spreadsheet program and save it, or paste values in its place."
+            )
+        if re.search(SHEET_ERROR, found):
+            return f"found {shown(found)}, a spreadsheet's error. Mend it, or write the value."
+        return (
+            f"found {shown(found)}, which is no label. Leave the cell blank to keep the tag, "
+            f"or write {self._rules.clear_word} to clear it."
+        )
+
+    def _unknown_tag(self, found: str) -> str:
+        unknown = f"{shown(found)} is not a label of this workspace"
+        nearest = self._near(found)
+        if nearest is not None:
+            return f"{unknown}. Did you mean {shown(nearest)}?"
+        labels = self._rules.labels or ()
+        if not labels:
+            return f"{unknown}, which has none. Create the label in SendKit first."
+        named = ", ".join(shown(label) for label in labels[:_NAMED_LABELS])
+        more = len(labels) - _NAMED_LABELS
+        return f"{unknown}; expected {named}{f' or {more:,} more' if more > 0 else ''}."
+
+    def _near(self, found: str) -> str | None:
+        """The label nearest to the text, or None; looked for once a text, and only so often."""
+        if found in self._nearest:
+            return self._nearest[found]
+        spent = len(self._nearest) * max(len(self._labels), _FEWEST_LABELS)
+        if spent >= _COMPARISONS or len(found) > _LONGEST_TYPO:
+            return None
+        near = get_close_matches(found.lower(), self._labels, n=1)
+        self._nearest[found] = self._labels[near[0]] if near else None
+        return self._nearest[found]
+
+
+def _asked(asked: Sequence[Asked]) -> str:
+    """As "line 12 asks for paused, line 40 for "Interested""."""
+    first, *others = asked
+    text = f"line {first.line} asks for {_value(first)}"
+    for other in others:
+        same = other.line == first.line
+        text += f" and {_value(other)}" if same else f", line {other.line} for {_value(other)}"
+    return text
+
+
+def _value(asked: Asked) -> str:
+    return shown(asked.value) if asked.column is Field.AI_TAG else asked.value

@@ -1,0 +1,146 @@
+"""The passes over a whole file: rows counted, leads that are named again found and compared.
+
+No row stays: of a valid one eight bytes, and some 25 more where its lead is named again.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import polars as pl
+
+from batch.judging.compare import judge_leads
+from batch.judging.leads import LEAD, Leads, together
+from batch.judging.rules import Rules, judge
+from batch.judging.totals import Distinct, numbers
+from batch.model import Reason, Result, Tally
+
+Cells = Callable[[], Iterator[pl.DataFrame]]
+
+# Problems that are kept to be shown at once.
+FIRST_PROBLEMS = 20
+
+_ERROR = pl.Schema(
+    {"line": pl.UInt32(), "reason": pl.String(), "column": pl.String(), "found": pl.String()}
+)
+
+# Rows of leads that are compared at once: each takes some 300 bytes while that lasts.
+_ROWS_COMPARED = 250_000
+
+
+def _hash(*, seed: int) -> pl.Expr:
+    return pl.col(LEAD[0]).hash(seed) ^ pl.col(LEAD[1]).hash(seed + 1)
+
+
+# Two rows that share a hash are of one lead if they share the other one, too: that 128 bits agree
+# by chance happens to fewer than one in 10^24 files of ten million leads.
+_HASH, _OTHER_HASH = _hash(seed=1), _hash(seed=3)
+
+
+class Survey:
+    """What is known of a whole file without holding it.
+
+    rows: all input rows. tally: those that are not sent, by reason.
+    requests, sendable: `totals.numbers` of the requests, and of the rows that they are made of.
+    tags: those that the requests set; campaigns: those of the valid rows.
+    first_errors: at least the first rows that are wrong by themselves, as `rules.judge` gives them.
+    leads: what the rows of leads that are named again come to.
+    """
+
+    def __init__(self, cells: Cells, rules: Rules, *, last_wins: bool) -> None:
+        """Read the whole file: once, and once more if a lead is named again."""
+        self.rows = 0
+        self.tally = Tally()
+        self.requests: Counter[str] = Counter()
+        self.sendable: Counter[str] = Counter()
+        self.tags = Distinct("ai_tag")
+        self.campaigns = Distinct("campaign_id")
+        self.first_errors = pl.DataFrame(schema=_ERROR)
+        repeated = _repeated([self._add(rows) for rows in judged(cells, rules)])
+        parts = _by_lead(repeated, cells, rules) if repeated.height else ()
+        self.leads = together(
+            self._compare(part, last_wins=last_wins, clear_word=rules.clear_word) for part in parts
+        )
+
+    def _add(self, rows: pl.DataFrame) -> pl.Series:
+        """Count one judged batch as if each valid row were a request; gives these rows' hashes."""
+        requests = valid(rows)
+        self.rows += rows.height
+        self._count_reasons(rows)
+        self.requests += numbers(requests)
+        self.sendable += numbers(requests)
+        self.tags.add(requests)
+        self.campaigns.add(requests)
+        if self.first_errors.height < FIRST_PROBLEMS:
+            found = errors(rows).head(FIRST_PROBLEMS).select(_ERROR.names())
+            self.first_errors = pl.concat([self.first_errors, _in_own_memory(found)])
+        return requests.select(_HASH).to_series()
+
+    def _compare(self, rows: pl.DataFrame, *, last_wins: bool, clear_word: str) -> Leads:
+        """What these rows come to; the counts now take their requests for what they are."""
+        compared = judge_leads(rows, last_wins=last_wins, clear_word=clear_word)
+        for part in compared.leads.judged:
+            self._count_reasons(part)
+        self.requests += numbers(compared.requests)
+        self.requests -= numbers(rows)
+        self.sendable += numbers(compared.sent)
+        self.sendable -= numbers(rows)
+        self.tags.add(compared.requests)
+        self.tags.add(rows, times=-1)
+        return compared.leads
+
+    def _count_reasons(self, rows: pl.DataFrame) -> None:
+        for reason, n in rows.get_column("reason").drop_nulls().value_counts().iter_rows():
+            self.tally[Reason(reason)] += n
+
+
+def judged(cells: Cells, rules: Rules) -> Iterator[pl.DataFrame]:
+    """Every batch of the file, judged row by row."""
+    return (judge(frame, rules) for frame in cells())
+
+
+def valid(rows: pl.DataFrame) -> pl.DataFrame:
+    """The judged rows that nothing is wrong with by themselves."""
+    return rows.filter(pl.col("reason").is_null())
+
+
+def errors(rows: pl.DataFrame) -> pl.DataFrame:
+    """The judged rows that will end as errors."""
+    reasons = [reason.value for reason in Reason if reason.result is Result.ERROR]
+    return rows.filter(pl.col("reason").is_in(reasons))
+
+
+def _repeated(hashes: list[pl.Series]) -> pl.DataFrame:
+    """The hashes that several rows have, in order, and the number of rows that have them."""
+    ordered = pl.concat([pl.Series(dtype=pl.UInt64), *hashes]).sort()
+    repeats = ordered.filter(ordered == ordered.shift()).rle().struct
+    return pl.DataFrame({"hash": repeats.field("value"), "rows": repeats.field("len") + 1})
+
+
+def _by_lead(repeated: pl.DataFrame, cells: Cells, rules: Rules) -> Iterator[pl.DataFrame]:
+    """The rows that have these hashes, in parts that share no lead, as `judge_leads` takes them."""
+    hashes = repeated.get_column("hash")
+    rows = pl.concat([_among(hashes, valid(batch)) for batch in judged(cells, rules)])
+    lead = pl.col("line").first().over("number", "other_hash")
+    rows_before = repeated.get_column("rows").cum_sum() - repeated.get_column("rows")
+    part_of = rows_before // _ROWS_COMPARED
+    for part in part_of.unique(maintain_order=True):
+        first, last = part_of.search_sorted(part, "left"), part_of.search_sorted(part, "right") - 1
+        yield rows.filter(pl.col("number").is_between(first, last)).with_columns(lead=lead)
+
+
+def _among(hashes: pl.Series, rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows that have one of these sorted hashes: its number, and what is compared."""
+    own = rows.select(_HASH).to_series()
+    number = hashes.search_sorted(own).clip(upper_bound=hashes.len() - 1)
+    return rows.select(
+        "line",
+        pl.col("status", "ai_tag").cast(pl.Categorical),
+        "clear_tag",
+        number=number,
+        other_hash=_OTHER_HASH,
+    ).filter(hashes.gather(number) == own)
+
+
+def _in_own_memory(rows: pl.DataFrame) -> pl.DataFrame:
+    """The same rows; without this, a few of a batch's keep the text of all of them in memory."""
+    return rows.with_columns(pl.col(pl.String) + pl.lit(""))

@@ -1,0 +1,97 @@
+"""The XML parts of a zipped workbook, read as a stream.
+
+No document type is accepted, so no entity can name a file or expand; a part that unpacks to far
+more than it takes in the archive is refused.
+"""
+
+import zipfile
+from collections.abc import Callable, Container, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import IO
+from xml.parsers import expat
+
+from batch.reading.content import FREE_EXPANSION, MAX_EXPANSION
+
+_CHUNK = 1 << 18
+
+Attributes = dict[str, str]
+
+
+class MarkupError(ValueError):
+    """A part is damaged, missing or built to do harm; its text says which and why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """What to call for each element's start and end, by local name, and for text.
+
+    Attributes of a namespace are named by it, a space, and their local name.
+    """
+
+    start: Callable[[str, Attributes], None]
+    end: Callable[[str], None] = lambda _name: None
+    text: Callable[[str], None] = lambda _text: None
+
+
+def listen(archive: zipfile.ZipFile, part: str, listener: Listener) -> Iterator[None]:
+    """Tell the listener about a part, chunk by chunk; yields after each.
+
+    Raises MarkupError, and zipfile's and zlib's errors for a damaged archive.
+    """
+    parser = _parser(part, listener)
+    with _opened(archive, part) as stream:
+        try:
+            while chunk := stream.read(_CHUNK):
+                parser.Parse(chunk, False)
+                yield
+            parser.Parse(b"", True)
+        except expat.ExpatError as error:
+            raise MarkupError(f"{part}: {error}") from error
+    yield
+
+
+def elements(
+    archive: zipfile.ZipFile, part: str, names: Container[str]
+) -> list[tuple[str, str, Attributes]]:
+    """The elements of these names in order: their parent's name, their own, their attributes."""
+    found: list[tuple[str, str, Attributes]] = []
+    path = [""]
+
+    def start(name: str, attributes: Attributes) -> None:
+        if name in names:
+            found.append((path[-1], name, attributes))
+        path.append(name)
+
+    def end(_name: str) -> None:
+        path.pop()
+
+    for _ in listen(archive, part, Listener(start=start, end=end)):
+        pass
+    return found
+
+
+def _parser(part: str, listener: Listener) -> expat.XMLParserType:
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.buffer_text = True
+    local = lru_cache(maxsize=256)(lambda name: name.rpartition(" ")[2])
+    start, end = listener.start, listener.end
+
+    def refuse(*_: object) -> None:
+        raise MarkupError(f"{part}: declares a document type, as no workbook does")
+
+    parser.StartElementHandler = lambda name, attributes: start(local(name), attributes)
+    parser.EndElementHandler = lambda name: end(local(name))
+    parser.CharacterDataHandler = listener.text
+    parser.StartDoctypeDeclHandler = refuse
+    return parser
+
+
+def _opened(archive: zipfile.ZipFile, part: str) -> IO[bytes]:
+    try:
+        info = archive.getinfo(part)
+    except KeyError as error:
+        raise MarkupError(f"{part} is missing") from error
+    if info.file_size > FREE_EXPANSION + MAX_EXPANSION * info.compress_size:
+        raise MarkupError(f"{part} unpacks to more than {MAX_EXPANSION} times its size")
+    return archive.open(info)

@@ -1,0 +1,150 @@
+"""An .ods spreadsheet's cells as text, straight from its XML."""
+
+import re
+import zipfile
+from collections.abc import Iterator
+from datetime import datetime
+
+from batch.reading.markup import Attributes, Listener, MarkupError, elements, listen
+from batch.reading.sheet import (
+    MAX_COLUMNS,
+    MAX_ROWS,
+    SheetRow,
+    Workbook,
+    boolean_text,
+    moment_text,
+    number_text,
+)
+
+_PART = "content.xml"
+_NAMESPACE = "urn:oasis:names:tc:opendocument:xmlns:{}:1.0 "
+# LibreOffice's own name for a value's type; beside it an error claims to be the number 0.
+_CALC_TYPE = "urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0 value-type"
+_TABLE, _OFFICE, _TEXT, _STYLE = map(_NAMESPACE.format, ("table", "office", "text", "style"))
+_DURATION = re.compile(r"PT(\d+)H(\d+)M(\d+)(?:[.,]\d+)?S")
+
+
+def open_ods(archive: zipfile.ZipFile) -> Workbook:
+    """The spreadsheet in an open archive, which stays open as long as rows are read.
+
+    Raises MarkupError, and zipfile's and zlib's errors, for a damaged file.
+    """
+    sheets: dict[str, str] = {}
+    hidden_styles: set[str] = set()
+    style = ""
+    for _, element, attributes in elements(archive, _PART, {"style", "table-properties", "table"}):
+        if element == "style":
+            style = attributes.get(f"{_STYLE}name", "")
+        elif element == "table-properties":
+            if attributes.get(f"{_TABLE}display") == "false":
+                hidden_styles.add(style)
+        elif element == "table":
+            sheets[attributes[f"{_TABLE}name"]] = attributes.get(f"{_TABLE}style-name", "")
+    return Workbook(
+        visible=tuple(sheet for sheet, style in sheets.items() if style not in hidden_styles),
+        hidden=tuple(sheet for sheet, style in sheets.items() if style in hidden_styles),
+        rows=lambda sheet: _rows(archive, sheet),
+    )
+
+
+def _rows(archive: zipfile.ZipFile, name: str) -> Iterator[SheetRow]:
+    sheet = _SheetListener(name)
+    listener = Listener(start=sheet.start, end=sheet.end, text=sheet.text)
+    for _ in listen(archive, _PART, listener):
+        yield from sheet.rows
+        sheet.rows.clear()
+
+
+def _cell_text(attributes: Attributes, shown: str) -> str:
+    """What a cell says: the text that it shows, or its value as a person would type it."""
+    formula = attributes.get(f"{_TABLE}formula")
+    kind = attributes.get(f"{_OFFICE}value-type")
+    match "error" if attributes.get(_CALC_TYPE) == "error" else kind:
+        case None if formula is not None:
+            return "=" + formula.removeprefix("of:").removeprefix("=")
+        case "float" | "percentage" | "currency":
+            return number_text(float(attributes[f"{_OFFICE}value"]))
+        case "boolean":
+            return boolean_text(attributes[f"{_OFFICE}boolean-value"] == "true")
+        case "date":
+            return moment_text(datetime.fromisoformat(attributes[f"{_OFFICE}date-value"]))
+        case "time" if clock := _DURATION.fullmatch(attributes[f"{_OFFICE}time-value"]):
+            return ":".join(clock.groups())
+    return shown or attributes.get(f"{_OFFICE}string-value", "")
+
+
+class _SheetListener:
+    """Gathers the rows of one table as they end; empty rows only once another follows them."""
+
+    def __init__(self, name: str) -> None:
+        self.rows: list[SheetRow] = []
+        self._name = name
+        self._line = 0
+        self._empty = 0
+        self._path: list[str] = []
+        self._is_wanted = False
+        self._row: list[str | None] = []
+        self._gap = 0
+        self._row_attributes: Attributes = {}
+        self._cell: Attributes = {}
+        self._paragraphs: list[str] = []
+
+    def start(self, name: str, attributes: Attributes) -> None:
+        self._path.append(name)
+        if name == "table":
+            self._is_wanted = attributes.get(f"{_TABLE}name") == self._name
+        if not self._is_wanted:
+            return
+        if name == "table-row":
+            self._row, self._gap, self._row_attributes = [], 0, attributes
+        elif name in {"table-cell", "covered-table-cell"}:
+            self._cell, self._paragraphs = attributes, []
+        elif name == "p" and self._path[-2] == "table-cell":
+            self._paragraphs.append("")
+        elif self._is_cell_text():
+            spaces = int(attributes.get(f"{_TEXT}c", 1))
+            self.text({"s": " " * min(spaces, 100), "tab": "\t", "line-break": "\n"}.get(name, ""))
+
+    def text(self, piece: str) -> None:
+        if self._is_wanted and self._is_cell_text():
+            self._paragraphs[-1] += piece
+
+    def end(self, name: str) -> None:
+        self._path.pop()
+        if name == "table":
+            self._is_wanted = False
+        if not self._is_wanted:
+            return
+        if name in {"table-cell", "covered-table-cell"}:
+            self._end_cell()
+        elif name == "table-row":
+            self._end_row()
+
+    def _is_cell_text(self) -> bool:
+        """Whether this is inside a paragraph of a cell, and not of a comment or a drawing on it."""
+        path = self._path
+        return "table-cell" in path[:-1] and path[path.index("table-cell") + 1] == "p"
+
+    def _end_cell(self) -> None:
+        repeated = int(self._cell.get(f"{_TABLE}number-columns-repeated", 1))
+        text = _cell_text(self._cell, "\n".join(self._paragraphs))
+        if not text:
+            self._gap += repeated
+            return
+        if len(self._row) + self._gap + repeated > MAX_COLUMNS:
+            raise MarkupError(f"row {self._line + self._empty + 1} is too wide")
+        self._row += [None] * self._gap + [text] * repeated
+        self._gap = 0
+
+    def _end_row(self) -> None:
+        repeated = int(self._row_attributes.get(f"{_TABLE}number-rows-repeated", 1))
+        if not self._row:
+            self._empty += repeated
+            return
+        self._line += self._empty + repeated
+        if self._line > MAX_ROWS:
+            raise MarkupError(f"the sheet has more than {MAX_ROWS} rows")
+        hidden = self._row_attributes.get(f"{_TABLE}visibility") in {"collapse", "filter"}
+        self.rows += [SheetRow(cells=())] * self._empty
+        self.rows += [SheetRow(cells=self._row, hidden=hidden)] * repeated
+        self._empty = 0

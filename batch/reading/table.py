@@ -1,0 +1,211 @@
+"""Any spreadsheet as text cells with their line numbers: the four columns, and the user's own.
+
+The one door to reading. It changes no cell (a file of ours gets its apostrophes taken off) and
+judges none.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import polars as pl
+
+from batch.columns import ADDED_COLUMNS
+from batch.errors import InputError
+from batch.escape import unescape, unescape_text
+from batch.model import Field
+from batch.reading.content import Format, format_of, unpacked
+from batch.reading.delimited import open_delimited
+from batch.reading.encoding import utf8_file
+from batch.reading.grid import Grid, column_names, extra_cell, holding_rows, is_blank_text, shown
+from batch.reading.header import find_columns, own_width
+from batch.reading.parquet import open_parquet
+from batch.reading.workbook import open_workbook
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableOptions:
+    """What the user says about the spreadsheet; None is to be found out.
+
+    sheet: a workbook's sheet, by name.
+    encoding: of a text file, by Python's name for it.
+    delimiter: of a text file: one ASCII character, or tab, comma, semicolon.
+    columns: header names of fields that are called otherwise.
+    """
+
+    sheet: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    columns: Mapping[Field, str] = field(default_factory=dict)
+
+
+class Table:
+    """A spreadsheet opened for reading; close it, or use it in a `with`, to remove its copies.
+
+    name: what messages call the file.
+    header: the names of the user's own columns as read; the eleven of a file of ours are left out.
+    fields: each field's index in header; status or aiTag may be absent, not both.
+    delimiter: of a text file, else a comma.
+    is_sheet: whether it comes from a workbook.
+    notes: sentences that the user should see.
+    warnings: such sentences about the cells; complete once cells or rows were read to their end.
+    """
+
+    def __init__(
+        self, grid: Grid, columns: Mapping[Field, str], *, scratch: Path, name: str
+    ) -> None:
+        """Raises InputError when the columns are not clear."""
+        self._grid = grid
+        self._scratch = scratch
+        own = own_width(grid.header)
+        self._is_ours = own is not None
+        self.name = name
+        self.header = grid.header if own is None else tuple(map(unescape_text, grid.header[:own]))
+        self.fields: Mapping[Field, int] = find_columns(
+            self.header, columns, name=name, better_delimiter=grid.better_delimiter
+        )
+        self.delimiter = grid.delimiter or ","
+        self.is_sheet = grid.is_sheet
+        self.notes = grid.notes
+        self.warnings: tuple[str, ...] = ()
+        self._watches_quotes = True  # until one is told, or all are read
+
+    def cells(self) -> Iterator[pl.DataFrame]:
+        """The four columns of every row, in batches; can be asked for again.
+
+        Columns: line (UInt32); blank_row (Boolean: every cell of the whole row is blank);
+        campaignId, campaignLeadId, status, aiTag (String, as read and untrimmed; null or "" when
+        blank). A column that the file has not is all null.
+        Raises InputError for what only reading shows, such as a cell beyond the header's width.
+        """
+        texts = self._texts()
+        wanted = [
+            pl.col("line"),
+            pl.all_horizontal(map(is_blank_text, texts)).alias("blank_row"),
+            *(self._field(each, texts).alias(each) for each in Field),
+        ]
+        return (frame.select(wanted) for frame in self._frames())
+
+    def rows(self) -> Iterator[pl.DataFrame]:
+        """The user's own columns of every row, in batches; the same lines as cells gives.
+
+        Columns: line (UInt32); "0", "1", … (String), the text as read of each header column.
+        """
+        wanted = [pl.col("line"), *self._texts()]
+        return (frame.select(wanted) for frame in self._frames())
+
+    def close(self) -> None:
+        """Remove the copies that reading needed; the table can't be read afterwards."""
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _frames(self) -> Iterator[pl.DataFrame]:
+        """The grid's frames, looked through for what is wrong or odd about their cells."""
+        for frame in self._grid.batches():
+            self._refuse_unnamed(frame)
+            if self._watches_quotes and (warning := self._swallowed(frame)):
+                self.warnings = (warning,)
+                self._watches_quotes = False
+            yield frame
+        self._watches_quotes = False
+
+    def _refuse_unnamed(self, frame: pl.DataFrame) -> None:
+        """Columns without a name behind those of a file of ours are dropped, so must be blank."""
+        if not self._is_ours:
+            return
+        width = len(self.header) + len(ADDED_COLUMNS)
+        for column in range(width, len(self._grid.header)):
+            cell = pl.col(str(column))
+            filled = frame.select("line", cell).filter(~is_blank_text(cell))
+            if filled.height:
+                line, text = filled.row(0)
+                raise extra_cell(text, line=line, column=column + 1, width=width, name=self.name)
+
+    def _swallowed(self, frame: pl.DataFrame) -> str | None:
+        """A warning of the first of the user's cells that seems to hold rows, if there is one.
+
+        In one of the four columns its line breaks are an error anyway.
+        """
+        users = [i for i in range(len(self.header)) if i not in self.fields.values()]
+        found = holding_rows(frame, users, grid=self._grid)
+        if found is None:
+            return None
+        column, line, breaks = found
+        title = shown(self.header[column]) or column + 1
+        many = "1 line break" if breaks == 1 else f"{breaks:,} line breaks"
+        return (
+            f'{self.name} line {line}, column "{title}": the cell has {many} '
+            "with as many delimiters as rows have; a quote may be unclosed there."
+        )
+
+    def _texts(self) -> list[pl.Expr]:
+        texts = [pl.col(key) for key in column_names(len(self.header))]
+        return [unescape(text) for text in texts] if self._is_ours else texts
+
+    def _field(self, wanted: Field, texts: list[pl.Expr]) -> pl.Expr:
+        position = self.fields.get(wanted)
+        return pl.lit(None, dtype=pl.String) if position is None else texts[position]
+
+
+def open_table(path: Path, options: TableOptions, *, name: str | None = None) -> Table:
+    """The spreadsheet in a file, whatever its format.
+
+    name: what messages call the file; its suffix is held against the content.
+    Raises InputError, in a sentence for the user, when it can't be read.
+    """
+    name = name or path.name
+    scratch = Path(tempfile.mkdtemp(prefix="sendkit-batch-"))
+    try:
+        grid = _open_grid(path, options, scratch=scratch, name=name)
+        return Table(grid, options.columns, scratch=scratch, name=name)
+    except OSError as error:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise InputError(f"{name}: can't be read: {error.strerror or error}.") from error
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+
+
+def _open_grid(path: Path, options: TableOptions, *, scratch: Path, name: str) -> Grid:
+    if not path.stat().st_size:
+        raise InputError(f"{name}: is empty (0 bytes).")
+    plain = unpacked(path, scratch=scratch, name=name)
+    file_format = format_of(plain, name=name)
+    _refuse_idle_options(options, file_format, name=name)
+    if file_format is Format.PARQUET:
+        return open_parquet(plain, name=name)
+    if file_format is not Format.TEXT:
+        return open_workbook(plain, file_format, sheet=options.sheet, name=name)
+    text, notes = utf8_file(plain, options.encoding, scratch=scratch, name=name)
+    return open_delimited(
+        text, delimiter=options.delimiter, columns=options.columns, notes=notes, name=name
+    )
+
+
+def _refuse_idle_options(options: TableOptions, file_format: Format, *, name: str) -> None:
+    """An option that would do nothing is a misunderstanding about the file."""
+    is_text = file_format is Format.TEXT
+    has_sheets = not is_text and file_format is not Format.PARQUET
+    for option, value, fits in (
+        ("--sheet", options.sheet, has_sheets),
+        ("--encoding", options.encoding, is_text),
+        ("--delimiter", options.delimiter, is_text),
+    ):
+        if value is not None and not fits:
+            raise InputError(
+                f"{name}: is {file_format}, where {option} means nothing. Leave it out."
+            )

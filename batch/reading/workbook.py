@@ -1,0 +1,128 @@
+"""A workbook as a grid: its sheet chosen, its rows held as text, hidden ones counted."""
+
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import polars as pl
+import xlrd
+
+from batch.errors import InputError
+from batch.model import Field
+from batch.reading.content import Format
+from batch.reading.grid import Cells, Grid, frames_of, is_blank, shown, until_last_row
+from batch.reading.markup import MarkupError
+from batch.reading.ods import open_ods
+from batch.reading.sheet import SheetRow, Workbook
+from batch.reading.xls import open_xls
+from batch.reading.xlsx import open_xlsx
+
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    xlrd.XLRDError,
+    struct.error,
+    # what parsers meet in a file whose parts contradict each other; MarkupError is a ValueError
+    ValueError,
+    LookupError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    AssertionError,
+)
+
+
+def open_workbook(path: Path, file_format: Format, *, sheet: str | None, name: str) -> Grid:
+    """The grid of one sheet of a workbook; its cells are held in memory, as text.
+
+    sheet: the sheet's name; None when only one can be seen.
+    Raises InputError when the file is damaged, the sheet is not clear or has no header, or a cell
+    stands beyond the header's width.
+    """
+    with _opened(path, file_format, name=name) as book:
+        chosen = _choose_sheet(book, sheet, name=name)
+        rows = enumerate(book.rows(chosen), 1)
+        line, header = _find_header(rows, sheet=chosen, name=name)
+        hidden: list[int] = []
+        frames = tuple(
+            frames_of(
+                until_last_row(_cells(rows, hidden)),
+                width=len(header),
+                first_line=line + 1,
+                name=name,
+            )
+        )
+    return Grid(
+        header=header,
+        batches=lambda: _copies(frames),
+        is_sheet=True,
+        notes=tuple(_notes(book, chosen, len(hidden), name=name)),
+    )
+
+
+@contextmanager
+def _opened(path: Path, file_format: Format, *, name: str) -> Iterator[Workbook]:
+    try:
+        if file_format is Format.XLS:
+            yield open_xls(path)
+            return
+        with zipfile.ZipFile(path) as archive:
+            yield open_ods(archive) if file_format is Format.ODS else open_xlsx(archive)
+    except _DAMAGE as error:
+        detail = f" ({shown(str(error))})" if isinstance(error, MarkupError) else ""
+        raise InputError(
+            f"{name}: can't be read as {file_format}{detail}; it is damaged or protected. "
+            "Open it in a spreadsheet program and save it again."
+        ) from error
+
+
+def _choose_sheet(book: Workbook, sheet: str | None, *, name: str) -> str:
+    if sheet is None and len(book.visible) == 1:
+        return book.visible[0]
+    every = book.visible + book.hidden
+    if sheet is not None:
+        for same in (str, str.casefold):
+            for each in every:
+                if same(each.strip()) == same(sheet.strip()):
+                    return each
+    listed = ", ".join(f'"{shown(each)}"' for each in (book.visible if sheet is None else every))
+    if sheet is not None:
+        raise InputError(f'{name}: has no sheet "{sheet}"; found {listed}.')
+    if not book.visible:
+        raise InputError(f"{name}: has no visible sheet. Name a sheet with --sheet.")
+    raise InputError(f"{name}: has {len(book.visible)} sheets: {listed}. Choose with --sheet.")
+
+
+def _find_header(
+    rows: Iterable[tuple[int, SheetRow]], *, sheet: str, name: str
+) -> tuple[int, tuple[str, ...]]:
+    for line, row in rows:
+        if not all(map(is_blank, row.cells)):
+            return line, tuple(cell or "" for cell in row.cells)
+    raise InputError(
+        f'{name}: sheet "{shown(sheet)}" is empty; expected a header with {", ".join(Field)}.'
+    )
+
+
+def _cells(rows: Iterable[tuple[int, SheetRow]], hidden: list[int]) -> Iterator[Cells]:
+    """The rows' cells; the lines of hidden rows that hold something are noted."""
+    for line, row in rows:
+        if row.hidden and not all(map(is_blank, row.cells)):
+            hidden.append(line)
+        yield row.cells
+
+
+def _copies(frames: tuple[pl.DataFrame, ...]) -> Iterator[pl.DataFrame]:
+    yield from frames
+
+
+def _notes(book: Workbook, sheet: str, hidden: int, *, name: str) -> Iterator[str]:
+    if len(book.visible) + len(book.hidden) > 1:
+        yield f'{name}: reading sheet "{shown(sheet)}".'
+    if hidden == 1:
+        yield f"{name}: 1 hidden or filtered row is read and sent like the others."
+    elif hidden:
+        yield f"{name}: {hidden:,} hidden or filtered rows are read and sent like the others."

@@ -1,0 +1,54 @@
+"""An .xls workbook's cells as text, by xlrd.
+
+The format always stores a value beside a formula. Some programs that can't calculate store an
+empty text there, which can't be told from a formula that gives one: such a cell reads as blank.
+"""
+
+import io
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import xlrd
+from xlrd.biffh import XL_CELL_BOOLEAN, XL_CELL_DATE, XL_CELL_ERROR, XL_CELL_NUMBER
+
+from batch.reading.sheet import SheetRow, Workbook, boolean_text, date_text, number_text
+
+
+def open_xls(path: Path) -> Workbook:
+    """The workbook in a file, which is read at once.
+
+    Raises xlrd.XLRDError for a damaged file, and whatever its parser stumbles over.
+    """
+    # formatting_info tells hidden rows and date formats; xlrd's remarks go nowhere
+    book = xlrd.open_workbook(path, formatting_info=True, logfile=io.StringIO())
+    sheets = book.sheets()
+    return Workbook(
+        visible=tuple(sheet.name for sheet in sheets if not sheet.visibility),
+        hidden=tuple(sheet.name for sheet in sheets if sheet.visibility),
+        rows=partial(_rows, book),
+    )
+
+
+def _rows(book: xlrd.Book, name: str) -> Iterator[SheetRow]:
+    sheet = book.sheet_by_name(name)
+    for i in range(sheet.nrows):
+        cells = [_text(book, cell) for cell in sheet.row(i)]
+        while cells and not cells[-1]:
+            cells.pop()
+        info = sheet.rowinfo_map.get(i)
+        yield SheetRow(cells=cells, hidden=info is not None and bool(info.hidden))
+
+
+def _text(book: xlrd.Book, cell: xlrd.sheet.Cell) -> str:
+    match cell.ctype:
+        case t if t == XL_CELL_NUMBER:
+            return number_text(cell.value)
+        case t if t == XL_CELL_DATE:
+            number_format = book.format_map[book.xf_list[cell.xf_index].format_key].format_str
+            return date_text(cell.value, number_format, from_1904=bool(book.datemode))
+        case t if t == XL_CELL_BOOLEAN:
+            return boolean_text(cell.value)
+        case t if t == XL_CELL_ERROR:
+            return str(xlrd.error_text_from_code.get(cell.value, "#ERROR!"))
+    return str(cell.value)

@@ -1,0 +1,168 @@
+"""results.csv, failed.csv and failed.xlsx: the journal told beside the user's own rows.
+
+Owns that every input row is in them once, in order: the sum is checked before anything is put in
+its place. They can be made again from the run's copy of the input and its journal at any time.
+Streams: memory does not grow with the rows.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import polars as pl
+
+from batch.errors import RunError
+from batch.model import Reason, Result, Tally
+from batch.recording.draft import Draft
+from batch.recording.failed_sheet import SheetLimitError, write_failed_sheet
+from batch.recording.journal import Journal
+from batch.recording.result_rows import header_row, result_rows, to_csv, with_outcomes
+
+BATCH_ROWS = 50_000  # joined at a time: some tens of MB for a wide table
+_BOM = b"\xef\xbb\xbf"  # without it spreadsheet programs take UTF-8 for the local encoding
+_FAILED = pl.col("result").is_in([Result.ERROR.value, Result.UNSENT.value])
+
+
+class Table(Protocol):
+    """What is needed of an input: how it was written, and its rows once more."""
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """The names of its columns, as they were read."""
+
+    @property
+    def delimiter(self) -> str:
+        """What separates the cells of a CSV input; a comma for any other."""
+
+    @property
+    def is_sheet(self) -> bool:
+        """Whether it was a spreadsheet program's own file."""
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+
+    def rows(self) -> Iterator[pl.DataFrame]:
+        """Its rows in order: `line` (UInt32, rising), then "0", "1", … (String), one a column."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultFiles:
+    """The files that were written, and the count of every input row.
+
+    failed_sheet: None when the input was no spreadsheet, or when a sheet can't hold the rows.
+    note: sentences for the user about files that are missing or have another name; often "".
+    """
+
+    results: Path
+    failed: Path
+    failed_sheet: Path | None
+    tally: Tally
+    rows: int
+    note: str
+
+
+def write_results(table: Table, journal: Journal, folder: Path) -> ResultFiles:
+    """Write a line for every input row to results.csv, and those to send again to failed.csv.
+
+    A row without an outcome in the journal is unsent, not reached. failed.csv is there even when
+    no row failed, with its header alone: an older one must not be taken for the present one.
+    A file that another program holds open stays, and results-2.csv is written instead.
+    Raises RunError when the disk fails or the sum is wrong; the earlier files then stay.
+    """
+    with (
+        Draft(*_targets(folder, "results.csv")) as all_rows,
+        Draft(*_targets(folder, "failed.csv")) as failed_rows,
+    ):
+        count = _stream(table, journal, all_rows, failed_rows)
+        _check_sum(count, journal, table.name)
+        results = all_rows.publish()
+        failed = failed_rows.publish()
+    sheet, sheet_note = _write_sheet(table, failed)
+    notes = [_other_name(results, "results.csv"), _other_name(failed, "failed.csv"), sheet_note]
+    return ResultFiles(
+        results=results,
+        failed=failed,
+        failed_sheet=sheet,
+        tally=count.tally,
+        rows=count.rows,
+        note=" ".join(filter(None, notes)),
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Count:
+    """What went through: input rows, those found in the journal, and results, by reason."""
+
+    rows: int
+    recorded: int
+    tally: Tally
+
+
+def _stream(table: Table, journal: Journal, all_rows: Draft, failed_rows: Draft) -> _Count:
+    """Write every row to the one draft and the failed ones to the other."""
+    count = _Count(rows=0, recorded=0, tally=Tally())
+    header = _BOM + to_csv(header_row(table.header), table.delimiter)
+    all_rows.write(header)
+    failed_rows.write(header)
+    for part in _parts(table):
+        joined = with_outcomes(part, journal.rows(part["line"][0], part["line"][-1]))
+        written = result_rows(joined, columns=len(table.header))
+        count.rows += part.height
+        count.recorded += joined.height - joined["reason"].null_count()
+        count.tally.update(_tally(written))
+        all_rows.write(to_csv(written, table.delimiter))
+        failed_rows.write(to_csv(written.filter(_FAILED), table.delimiter))
+    return count
+
+
+def _parts(table: Table) -> Iterator[pl.DataFrame]:
+    for frame in table.rows():
+        yield from (part for part in frame.iter_slices(BATCH_ROWS) if part.height)
+
+
+def _tally(written: pl.DataFrame) -> Tally:
+    counts = written["reason"].value_counts(name="rows")
+    return Tally({Reason(reason): rows for reason, rows in counts.iter_rows()})
+
+
+def _check_sum(count: _Count, journal: Journal, name: str) -> None:
+    """Raise unless every input row has one result and no outcome is left over."""
+    if count.tally.total() != count.rows:
+        raise RunError(
+            f"{name} has {count.rows:,} rows, but {count.tally.total():,} results came out; "
+            "expected one for each. No results were written; please report this as a bug."
+        )
+    recorded = journal.tally().total()
+    if count.recorded != recorded:
+        raise RunError(
+            f"The journal has outcomes for {recorded:,} lines, and {count.recorded:,} of them were "
+            f"found in {name}; expected all. No results were written; "
+            "check that the run's copy of the input was not changed."
+        )
+
+
+def _write_sheet(table: Table, failed: Path) -> tuple[Path | None, str]:
+    """failed.xlsx for an input that was a spreadsheet, and what is to be said about it."""
+    if not table.is_sheet:
+        return None, ""
+    targets = _targets(failed.parent, "failed.xlsx")
+    try:
+        path = write_failed_sheet(failed, *targets, delimiter=table.delimiter)
+    except SheetLimitError as limit:
+        targets[0].unlink(missing_ok=True)  # an older one must not be taken for the present one
+        return None, f"failed.xlsx was not written: {limit}. {failed.name} has all of the rows."
+    return path, _other_name(path, "failed.xlsx")
+
+
+def _targets(folder: Path, name: str) -> tuple[Path, Path]:
+    """Where a file goes, and where it goes while another program holds that one open."""
+    path = folder / name
+    return path, path.with_stem(f"{path.stem}-2")
+
+
+def _other_name(path: Path, name: str) -> str:
+    if path.name == name:
+        return ""
+    return f"{name} is open in another program, so {path.name} was written instead."

@@ -1,0 +1,136 @@
+"""run.json: what a run is and how far it got, for people and other processes to read.
+
+Owns the file's shape and how often it is rewritten. No secret may reach it: the caller leaves them
+out of `settings`.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue, ValidationError
+
+from batch.errors import InputError, RunError
+from batch.model import Reason, Result
+from batch.recording.draft import Draft
+
+UPDATE_EVERY_S = 1.0  # a rewrite costs a flush of the disk; nobody reads faster
+
+
+class RunState(StrEnum):
+    """Where a run stands, in one word."""
+
+    RUNNING = "running"
+    FINISHED = "finished"  # every row has its final outcome
+    STOPPED = "stopped"  # ended early by a rule, resumable
+    INTERRUPTED = "interrupted"  # ended early by a person or the system, resumable
+    FAILED = "failed"  # ended early by a fault on this machine
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RunInput(_Record):
+    """The input as it was copied into the run's folder, and how it is read.
+
+    copy_name: the copy's name in the run's folder. original: where it was copied from, as an
+    absolute path; None for standard input.
+    """
+
+    name: str
+    sha256: str
+    size_bytes: int
+    copy_name: str = "input.csv"
+    original: str | None = None
+    sheet: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+
+
+class RunWorkspace(_Record):
+    """The workspace that the key belongs to."""
+
+    id: str
+    name: str
+
+
+class RunRecord(_Record):
+    """The content of run.json.
+
+    settings: as they were in force, without secrets. requests: attempts that were made.
+    pace: the pace and what holds it back, in words. stop_reason: why it ended early, in words.
+    sandbox: whether it sends to a practice sandbox. tag_check: whether tags are checked.
+    resumed: how often it was gone on with.
+    """
+
+    format: Literal[1] = 1
+    state: RunState
+    exit_code: int | None = None
+    stop_reason: str = ""
+    pace: str = ""
+    versions: Mapping[str, str]
+    input: RunInput
+    base_url: str
+    workspace: RunWorkspace | None
+    settings: Mapping[str, JsonValue]
+    pid: int
+    started_at: AwareDatetime
+    ended_at: AwareDatetime | None = None
+    rows: int
+    counts: Mapping[Result, int]
+    reasons: Mapping[Reason, int]
+    requests: int = 0
+    sandbox: bool = False
+    tag_check: bool = True
+    resumed: int = 0
+
+
+def read_record(path: Path) -> RunRecord:
+    """The record in a run.json. Raises InputError when it is none."""
+    try:
+        return RunRecord.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise InputError(
+            f"{path}: can't be read: {error.strerror}. Name the folder of a run."
+        ) from error
+    except ValidationError as error:
+        raise InputError(
+            f"{path}: is no record of a run of this version. Name the folder of a run."
+        ) from error
+
+
+class RunFile:
+    """run.json in its place: readers see one whole record after another.
+
+    clock: seconds that only rise. Both methods block for a flush of the disk, and raise RunError
+    when it fails.
+    """
+
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._path = path
+        self._clock = clock
+        self._written_at_s: float | None = None
+
+    def write(self, record: RunRecord) -> None:
+        """Write now: the first record, a new state, the last one."""
+        self._written_at_s = self._clock()
+        with Draft(self._path) as draft:
+            draft.write(record.model_dump_json(indent=2).encode() + b"\n")
+            draft.publish()
+
+    def update(self, record: RunRecord) -> bool:
+        """Write unless the last write is less than a second ago; whether it was written.
+
+        What can't be written now is left for the next time: it only shows how far the run is.
+        """
+        last_s = self._written_at_s
+        if last_s is not None and self._clock() - last_s < UPDATE_EVERY_S:
+            return False
+        try:
+            self.write(record)
+        except RunError:
+            return False
+        return True

@@ -1,0 +1,224 @@
+"""One change's attempts, from the first to its outcome.
+
+Owns how an answer is acted on: heeded by the pace, the breaker and the stop rules, judged by the
+retry decision, charged to the job's budget. Other rows it knows only as counts.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+
+import anyio
+from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_never
+
+from batch.model import Answer, Change, Outcome, Reason
+from batch.sending.gate import Gate
+from batch.sending.retry import Decision, RetryPolicy, Step, Tries, decide, is_failure, is_hold
+from batch.sending.stops import Stop, StopCause, StopRules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """What became of a change.
+
+    outcome: what is known now. if_served: the outcome as soon as the server serves another row,
+    where until then the server may be at fault and not the row; None where there is no doubt.
+    """
+
+    outcome: Outcome
+    if_served: Outcome | None = None
+
+
+class Attempts:
+    """One for the whole job.
+
+    send: makes one attempt. stop: stops the job. broke_off: takes the outcome of a request whose
+    answer nobody will hear, since the job itself breaks off.
+    """
+
+    def __init__(
+        self,
+        gate: Gate,
+        *,
+        send: Callable[[Change], Awaitable[Answer]],
+        rules: StopRules,
+        policy: RetryPolicy,
+        retry_budget: int,
+        draw: Callable[[], float],
+        stop: Callable[[Stop], None],
+        broke_off: Callable[[Outcome], None],
+    ) -> None:
+        self.served = 0  # requests that the server gave a final answer to
+        self.retries = 0
+        self.is_budget_spent = False
+        self.stopped: Stop | None = None
+        self._gate = gate
+        self._send = send
+        self._rules = rules
+        self._policy = policy
+        self._retry_budget = retry_budget
+        self._draw = draw
+        self._stop = stop
+        self._broke_off = broke_off
+
+    async def carry(self, change: Change) -> Carried | None:
+        """One change to its outcome; None if a stop came before its first attempt."""
+        tries = Tries()
+        try:
+            decision = await self._decision(change, tries)
+        except BaseException:
+            # The job breaks off: what went out must not look as if it never had.
+            if tries.attempts:
+                reason = tries.unsent_reason()
+                self._broke_off(tries.outcome(change, reason, "the run broke off"))
+            raise
+        if not tries.attempts:
+            return None
+        outcome = tries.outcome(change, decision.reason, decision.message)
+        if not decision.given_up or self.served > (tries.served_before or 0):
+            return Carried(outcome=outcome)
+        message = f"{decision.message} (no other row was served meanwhile)"
+        unsent = tries.outcome(change, tries.unsent_reason(), message)
+        return Carried(outcome=unsent, if_served=outcome)
+
+    async def _decision(self, change: Change, tries: Tries) -> Decision:
+        step = partial(self._attempt, change, tries)
+        first = await step()
+        if first.step is Step.DONE:
+            return first
+        retrying = AsyncRetrying(
+            retry=retry_if_result(_goes_on),
+            wait=_decided_wait_s,
+            stop=stop_never,
+            sleep=self._gate.pause,
+        )
+        return await retrying(_resume_with(first, step))
+
+    async def _attempt(self, change: Change, tries: Tries) -> Decision:
+        probe = await self._gate.turn()
+        if self.stopped is not None:
+            return _left_behind(tries, self.stopped)
+        answer = await self._fly(change, tries)
+        if answer is None:
+            return _left_behind(tries, self.stopped)
+        self._heed(answer, change, probe=probe)
+        tries.add(answer, counts=not self._gate.is_away)
+        if tries.served_before is None and is_failure(answer):
+            tries.served_before = self.served
+        if tries.holds == 1 and is_hold(answer):
+            tries.successes_before = self._rules.successes
+        if self.stopped is not None and _is_cause(answer, self.stopped):
+            return _left_behind(tries, self.stopped)
+        decision = decide(
+            answer,
+            tries=tries,
+            policy=self._policy,
+            others_succeed=self._rules.successes > tries.successes_before,
+            is_away=self._gate.is_away,
+            draw=self._draw,
+        )
+        return self._charged(decision, tries)
+
+    async def _fly(self, change: Change, tries: Tries) -> Answer | None:
+        """One attempt; None if it was cut off, which `tries` then knows."""
+        started = anyio.current_time()
+        answer = None
+        try:
+            answer = await self._gate.fly(partial(self._send, change))
+        finally:
+            if answer is None:
+                tries.add(_cut_off(started))
+        return answer
+
+    def _heed(self, answer: Answer, change: Change, *, probe: bool) -> None:
+        """Let the pace, the breaker and the stop rules know of an answer."""
+        stop = self._rules.after_answer(answer)
+        if is_hold(answer):
+            self._gate.neutral()
+        elif is_failure(answer):
+            sent_at = anyio.current_time() - answer.elapsed_ms / 1000
+            self._gate.failed(sent_at=sent_at, row=change.lines[0], probe=probe)
+            lasted_s = self._gate.outage_is_over_s()
+            if lasted_s is not None:
+                stop = stop or self._rules.after_outage(lasted_s)
+        else:
+            self.served += 1
+            self._gate.served()
+        if is_hold(answer) or answer.retry_after_s is not None:
+            stop = stop or self._held(answer)
+        if stop is not None:
+            self._stop(stop)
+
+    def _held(self, answer: Answer) -> Stop | None:
+        """Hold everybody back, whatever the status that the server asked with."""
+        asked = answer.retry_after_s
+        status = None if answer.http_status is None else f"HTTP {answer.http_status}"
+        retry_after = None if asked is None else f"Retry-After {asked:.0f} s"
+        why = ", ".join(filter(None, (status, retry_after)))
+        return self._rules.after_hold(self._gate.held(answer.retry_after_s, why))
+
+    def _charged(self, decision: Decision, tries: Tries) -> Decision:
+        """The decision as far as the job's retries reach."""
+        if decision.step is Step.DONE:
+            return decision
+        if self.stopped is not None:
+            return _left_behind(tries, self.stopped)
+        if decision.step is Step.HOLD:
+            return decision
+        if self.retries >= self._retry_budget:
+            self.is_budget_spent = True
+            return Decision(
+                step=Step.DONE,
+                reason=tries.unsent_reason(),
+                message="needs a retry, but the job's retries are spent",
+            )
+        self.retries += 1
+        tries.spent_s += decision.delay_s
+        return decision
+
+
+def _goes_on(decision: Decision) -> bool:
+    return decision.step is not Step.DONE
+
+
+def _decided_wait_s(state: RetryCallState) -> float:
+    if state.outcome is None:
+        return 0.0
+    decision: Decision = state.outcome.result()
+    return decision.delay_s
+
+
+def _resume_with(
+    first: Decision, step: Callable[[], Awaitable[Decision]]
+) -> Callable[[], Awaitable[Decision]]:
+    """A function for tenacity whose first result is known already: it is entered after it."""
+    known: list[Decision] = [first]
+
+    async def next_step() -> Decision:
+        return known.pop() if known else await step()
+
+    return next_step
+
+
+def _is_cause(answer: Answer, stop: Stop) -> bool:
+    """Whether this answer is about the key, not the row, so that the row stays `unsent`."""
+    if answer.http_status == 401:
+        return True
+    return answer.http_status == 403 and stop.cause is StopCause.FORBIDDEN
+
+
+def _cut_off(started: float) -> Answer:
+    """What stands for the answer of a request that nobody waits for any longer."""
+    elapsed_ms = round((anyio.current_time() - started) * 1000)
+    return Answer(
+        reason=Reason.NO_ANSWER,
+        message="the run stopped before the answer came",
+        elapsed_ms=elapsed_ms,
+        sent_at_ms=round(time.time() * 1000) - elapsed_ms,
+    )
+
+
+def _left_behind(tries: Tries, stop: Stop | None) -> Decision:
+    message = f"the run stopped: {stop.message}" if stop else "the run stopped"
+    return Decision(step=Step.DONE, reason=tries.unsent_reason(), message=message)

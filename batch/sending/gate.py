@@ -1,0 +1,168 @@
+"""The gate that every attempt leaves by: behind the breaker and the pacer, until it is shut.
+
+Owns the waiting of a job: a stop shuts the gate, which ends every wait at once and lets what is
+under way fly on for a while. What an answer means for its row is not its business.
+"""
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+
+import anyio
+
+from batch.model import Answer
+from batch.sending.breaker import Breaker, Outage
+from batch.sending.pacer import Hold, Pacer
+
+RATE_WINDOW_S = 10.0  # the rate that is shown is measured over this time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How fast attempts leave, and what keeps them.
+
+    attempts: all that left. rate_per_s: attempts a second of late.
+    hold_left_s, outage_s: seconds that a hold-back still lasts, that an outage has lasted.
+    """
+
+    attempts: int
+    rate_per_s: float
+    hold: Hold | None
+    hold_left_s: float
+    outage: Outage | None
+    outage_s: float
+
+
+class Gate:
+    """One for the whole job."""
+
+    def __init__(self, pacer: Pacer, breaker: Breaker) -> None:
+        self.is_shut = False
+        self._pacer = pacer
+        self._breaker = breaker
+        # Turns are taken in order of coming, so that a row that is held back over and over goes
+        # behind the others each time, instead of keeping them from ever leaving.
+        self._turns = anyio.Lock(fast_acquire=True)
+        self._news = anyio.Event()  # set, and replaced, when the breaker changes
+        self._pauses: set[anyio.CancelScope] = set()
+        self._flights: set[anyio.CancelScope] = set()
+        self._departures: deque[float] = deque()
+        self._attempts = 0
+
+    def shut(self, *, grace_s: float) -> None:
+        """Let nobody out any more, and cut off what is still under way after `grace_s` seconds."""
+        self.is_shut = True
+        deadline = anyio.current_time() + grace_s
+        for flight in self._flights:
+            flight.deadline = min(flight.deadline, deadline)
+        for pause in self._pauses:
+            pause.cancel()
+
+    async def turn(self) -> bool:
+        """Wait until an attempt may leave, or the gate is shut. Whether it leaves as a probe."""
+        while not self.is_shut:
+            probe = await self._pass_breaker()
+            await self.wait(self._pass_pacer)
+            if probe or self._breaker.outage is None:
+                return probe
+        return False
+
+    async def fly(self, send: Callable[[], Awaitable[Answer]]) -> Answer | None:
+        """One attempt; None if it was cut off before its answer came."""
+        self._departures.append(anyio.current_time())
+        self._attempts += 1
+        answer = None
+        with anyio.CancelScope() as flight:
+            self._flights.add(flight)
+            try:
+                answer = await send()
+            finally:
+                self._flights.discard(flight)
+        return answer
+
+    def failed(self, *, sent_at: float, row: int, probe: bool) -> None:
+        """Tell the breaker of a failed attempt."""
+        self._breaker.failed(anyio.current_time(), sent_at=sent_at, row=row, probe=probe)
+        self._tell()
+
+    def held(self, retry_after_s: float | None, why: str) -> Hold:
+        """Hold everybody back, as the server asks."""
+        return self._pacer.hold(anyio.current_time(), retry_after_s, why)
+
+    def neutral(self) -> None:
+        """Tell the breaker of an answer that says nothing about the server's health."""
+        self._breaker.neutral(anyio.current_time())
+        self._tell()
+
+    def served(self) -> None:
+        """Tell both that the server is there."""
+        self._pacer.served()
+        was_away = self.is_away
+        self._breaker.served()
+        if was_away:
+            self._tell()
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the server seems to be away."""
+        return self._breaker.outage is not None
+
+    def outage_is_over_s(self) -> float | None:
+        """Seconds of an outage that has lasted as long as is waited for; None otherwise."""
+        now = anyio.current_time()
+        outage = self._breaker.outage
+        return now - outage.since if outage and self._breaker.is_over(now) else None
+
+    async def pause(self, seconds: float) -> None:
+        """Wait, or until the gate is shut."""
+        await self.wait(partial(anyio.sleep, seconds))
+
+    async def wait(self, wait: Callable[[], Awaitable[object]]) -> None:
+        """Wait for something, or until the gate is shut."""
+        if self.is_shut:
+            return
+        with anyio.CancelScope() as pause:
+            self._pauses.add(pause)
+            try:
+                await wait()
+            finally:
+                self._pauses.discard(pause)
+
+    def pace(self) -> Pace:
+        """How fast attempts leave now, and what keeps them."""
+        now = anyio.current_time()
+        while self._departures and self._departures[0] < now - RATE_WINDOW_S:
+            self._departures.popleft()
+        span_s = max(1.0, now - self._departures[0]) if self._departures else RATE_WINDOW_S
+        hold, outage = self._pacer.current_hold(now), self._breaker.outage
+        return Pace(
+            attempts=self._attempts,
+            rate_per_s=len(self._departures) / span_s,
+            hold=hold,
+            hold_left_s=hold.until - now if hold else 0.0,
+            outage=outage,
+            outage_s=now - outage.since if outage else 0.0,
+        )
+
+    async def _pass_breaker(self) -> bool:
+        """Wait while the breaker is open; whether this attempt is its probe."""
+        while not self.is_shut and (outage := self._breaker.outage) is not None:
+            now = anyio.current_time()
+            if self._breaker.take_probe(now):
+                return True
+            due = outage.next_probe_at
+            with anyio.move_on_after(None if due is None else due - now):
+                await self.wait(self._news.wait)
+        return False
+
+    async def _pass_pacer(self) -> None:
+        async with self._turns:
+            # A hold-back may begin while this sleeps: then it is asked again.
+            while (wait_s := self._pacer.wait_s(anyio.current_time())) > 0:  # noqa: ASYNC110 - it waits for a time, not for an event
+                await anyio.sleep(wait_s)
+            self._pacer.leave(anyio.current_time())
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = anyio.Event()

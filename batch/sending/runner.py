@@ -1,0 +1,195 @@
+"""Workers pull changes, send each behind the gate, and hand its outcome over to be recorded.
+
+Owns the flow of a job: the workers, what may be sent before its forerunners are durable, and an
+early stop. It knows no HTTP and no file: `take` gives the next change, `send` makes one attempt,
+`record` takes an outcome that becomes durable later. A row that a stop leaves behind without any
+attempt is not recorded at all: its absence says so.
+"""
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+import anyio
+
+from batch.model import Answer, Change, Outcome, Reason, Result, Tally
+from batch.sending.attempts import Attempts, Carried
+from batch.sending.breaker import Breaker
+from batch.sending.gate import Gate, Pace
+from batch.sending.pacer import Pacer
+from batch.sending.retry import RetryPolicy
+from batch.sending.stops import FORBIDDEN_STREAK, Stop, StopCause, StopRules
+
+GRACE_S = 10.0  # how long a stop waits for the answers that are on their way
+UNDURABLE_PER_WORKER = 2  # a worker may send its next row while its last outcome is committed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one job may use.
+
+    workers: changes under way at once. retry_budget: retries for all rows together.
+    """
+
+    workers: int
+    retry_budget: int
+    policy: RetryPolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far the job is, for people to look at.
+
+    tally: rows whose outcome is durable. retries: those spent of the job's budget.
+    """
+
+    tally: Tally
+    retries: int
+    pace: Pace
+    stop: Stop | None
+
+
+class Runner:
+    """One job's workers. `run` may be called once."""
+
+    def __init__(
+        self,
+        take: Callable[[], Awaitable[Change | None]],
+        *,
+        send: Callable[[Change], Awaitable[Answer]],
+        record: Callable[[Outcome], None],
+        pacer: Pacer,
+        breaker: Breaker,
+        rules: StopRules,
+        limits: Limits,
+        draw: Callable[[], float],
+    ) -> None:
+        self._take = take
+        self._record = record
+        self._rules = rules
+        self._limits = limits
+        self._gate = Gate(pacer, breaker)
+        self._attempts = Attempts(
+            self._gate,
+            send=send,
+            rules=rules,
+            policy=limits.policy,
+            retry_budget=limits.retry_budget,
+            draw=draw,
+            stop=self.stop,
+            broke_off=record,
+        )
+        self._slots = anyio.Semaphore(limits.workers * UNDURABLE_PER_WORKER, fast_acquire=True)
+        self._forbidden: deque[Outcome] = deque(maxlen=FORBIDDEN_STREAK - 1)
+        self._doubtful: list[Carried] = []
+        self._revised: dict[int, Reason] = {}  # id of an outcome: the reason that it replaces
+        self._tally = Tally()
+
+    async def run(self) -> Stop | None:
+        """Send every change, or stop early and say why. Returns when the last answer is in.
+
+        The outcomes are then handed over, not yet all durable. Raises what `take`, `send` or
+        `record` raise.
+        """
+        async with anyio.create_task_group() as workers:
+            for _ in range(self._limits.workers):
+                workers.start_soon(self._work)
+        stop = self._attempts.stopped
+        if stop is None:
+            self._settle_doubtful()
+        if stop is None and self._attempts.is_budget_spent:
+            return Stop(
+                cause=StopCause.RETRY_BUDGET,
+                message=f"The job's {self._limits.retry_budget} retries were spent: "
+                "rows that needed one more were left unsent.",
+            )
+        return stop
+
+    def stop(self, stop: Stop, *, grace_s: float = GRACE_S) -> None:
+        """Send nothing more; wait `grace_s` seconds at most for answers that are on their way.
+
+        The first cause is the one that counts; a later call can only shorten the wait.
+        """
+        first = self._attempts.stopped is None
+        if first:
+            self._attempts.stopped = stop
+        self._gate.shut(grace_s=grace_s)
+        if first and stop.cause is StopCause.FORBIDDEN:
+            self._take_back_forbidden()
+
+    def durable(self, outcome: Outcome) -> None:
+        """Count an outcome that is on disk now, and let the next row go out in its place."""
+        self._tally[outcome.reason] += len(outcome.lines)
+        replaced = self._revised.pop(id(outcome), None)
+        if replaced is None:
+            self._slots.release()
+            return
+        self._tally[replaced] -= len(outcome.lines)
+
+    def progress(self) -> Progress:
+        """How far the job is now."""
+        return Progress(
+            tally=Tally(self._tally),
+            retries=self._attempts.retries,
+            pace=self._gate.pace(),
+            stop=self._attempts.stopped,
+        )
+
+    async def _work(self) -> None:
+        while True:
+            await self._slot()
+            if self._gate.is_shut:
+                return
+            change = await self._take()
+            if change is None:
+                return
+            carried = await self._attempts.carry(change)
+            if carried is None:
+                return
+            self._finish(carried)
+
+    def _finish(self, carried: Carried) -> None:
+        outcome = carried.outcome
+        self._record(outcome)
+        if outcome.http_status == 403 and outcome.reason is Reason.FORBIDDEN:
+            self._forbidden.append(outcome)
+        else:
+            self._forbidden.clear()
+        if carried.if_served is not None:
+            self._doubtful.append(carried)
+            return
+        if self._doubtful and outcome.reason.result is not Result.UNSENT:
+            self._settle_doubtful()
+        self._count(outcome)
+
+    def _settle_doubtful(self) -> None:
+        """The server serves other rows, or there are none left: these rows failed by themselves."""
+        settled, self._doubtful = self._doubtful, []
+        for carried in settled:
+            if carried.if_served is not None:
+                self._revise(carried.outcome, carried.if_served)
+                self._count(carried.if_served)
+
+    def _take_back_forbidden(self) -> None:
+        """The 403s that led to a stop were about the key: their rows are unsent, not wrong."""
+        for outcome in self._forbidden:
+            message = f"the run stopped on refusals of the key: {outcome.message}"
+            self._revise(outcome, replace(outcome, reason=Reason.STOPPED, message=message))
+        self._forbidden.clear()
+
+    def _count(self, outcome: Outcome) -> None:
+        stop = self._rules.after_outcome(outcome)
+        if stop is not None:
+            self.stop(stop)
+
+    def _revise(self, old: Outcome, new: Outcome) -> None:
+        """Record another outcome in place of one that was handed over before."""
+        self._revised[id(new)] = old.reason
+        self._record(new)
+
+    async def _slot(self) -> None:
+        """Wait until few enough outcomes are still to be committed."""
+        try:
+            self._slots.acquire_nowait()
+        except anyio.WouldBlock:
+            await self._gate.wait(self._slots.acquire)

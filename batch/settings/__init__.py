@@ -1,0 +1,1 @@
+"""Settings and the key, from options, environment and files. `load` is the door."""

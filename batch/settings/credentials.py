@@ -1,0 +1,116 @@
+"""The key and the workspace id: from the environment or a file, never from an option.
+
+The key is wrapped the moment it is read, and no message, note or repr here ever shows it.
+"""
+
+import os
+import re
+import shlex
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from batch.errors import SettingsError
+from batch.settings.model import Settings
+
+KEY_VARIABLE = "SENDKIT_API_KEY"
+WORKSPACE_VARIABLE = "SENDKIT_WORKSPACE_ID"
+PLATFORM_PREFIX = "sk_user_"
+
+_LONGEST_LINE = 4096  # bytes; a key is far shorter, and a wrong file may be endless
+_HEADER_VALUE = re.compile(r"[!-~]{1,1000}")  # one word of printable ASCII
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """Who is asking.
+
+    workspace_id: set with a platform key, None with a workspace key.
+    notes: sentences for the user about what was odd but no error.
+    """
+
+    api_key: SecretStr
+    workspace_id: str | None
+    notes: tuple[str, ...] = ()
+
+
+def read_credentials(settings: Settings, environ: Mapping[str, str]) -> Credentials:
+    """The key from `SENDKIT_API_KEY`, else from `api_key_file`, with the workspace id it needs.
+
+    The workspace id comes from `SENDKIT_WORKSPACE_ID`, else from the settings.
+    Raises SettingsError when there is no usable key, or a platform key has no workspace id.
+    """
+    key, notes = _read_key(settings.api.api_key_file, environ)
+    workspace_id, place = _workspace_id(settings.api.workspace_id, environ)
+    if not key.startswith(PLATFORM_PREFIX):
+        if workspace_id:
+            notes += (f"{place} is ignored: a workspace key already belongs to one workspace.",)
+        return Credentials(api_key=SecretStr(key), workspace_id=None, notes=notes)
+    if not workspace_id:
+        raise SettingsError(
+            f"A platform key (it begins with {PLATFORM_PREFIX}) needs the id of a workspace; "
+            f"set {WORKSPACE_VARIABLE}, or workspace_id under [api]."
+        )
+    if not _HEADER_VALUE.fullmatch(workspace_id) or workspace_id.startswith("sk_"):
+        raise SettingsError(
+            f"{place}: found what is no workspace id (not shown); "
+            "expected one word without spaces, and not a key."
+        )
+    return Credentials(api_key=SecretStr(key), workspace_id=workspace_id, notes=notes)
+
+
+def _read_key(key_file: str, environ: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+    if key := environ.get(KEY_VARIABLE, "").strip():
+        return _checked(key, KEY_VARIABLE), ()
+    if not key_file:
+        raise SettingsError(
+            f"No API key: set {KEY_VARIABLE}, or api_key_file under [api] "
+            "to the path of a file that holds it."
+        )
+    path = Path(key_file)
+    key = _first_line(path)
+    if not key:
+        raise SettingsError(f"{path}: the first line is blank; expected the API key there.")
+    return _checked(key, str(path)), _notes_on_file(path)
+
+
+def _workspace_id(from_settings: str, environ: Mapping[str, str]) -> tuple[str, str]:
+    """The workspace id, blank when there is none, and where it was given."""
+    if given := environ.get(WORKSPACE_VARIABLE, "").strip():
+        return given, WORKSPACE_VARIABLE
+    return from_settings, "workspace_id under [api]"
+
+
+def _first_line(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            line = file.readline(_LONGEST_LINE)
+    except OSError as error:
+        raise SettingsError(
+            f"{path}: the API key can't be read ({error.strerror}); "
+            f"correct api_key_file under [api], or set {KEY_VARIABLE}."
+        ) from error
+    # Bytes that are no text become characters that no key has, so no error quotes them.
+    return line.decode("utf-8-sig", errors="replace").strip()
+
+
+def _checked(key: str, place: str) -> str:
+    if not _HEADER_VALUE.fullmatch(key) or key[0] in "\"'":
+        raise SettingsError(
+            f"{place}: the API key (not shown) has a space, a quote, a control character or a "
+            "letter outside ASCII in it, or is longer than 1,000 characters; "
+            "expected one word such as sk_…, as plain text. Copy it again."
+        )
+    return key
+
+
+def _notes_on_file(path: Path) -> tuple[str, ...]:
+    # Windows keeps its rights elsewhere; the mode says nothing there.
+    if os.name != "posix" or not path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return ()
+    return (
+        f"{path} is open to other users of this machine; run: chmod 600 {shlex.quote(str(path))}",
+    )

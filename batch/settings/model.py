@@ -1,0 +1,214 @@
+"""Every setting: its name, its default, its limits, and what a person is told to expect there.
+
+Frozen pydantic models, one for each section. They judge values and nothing else: where a value
+came from, and the text of a message, are the business of `settings.py`.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from batch.api.address import check_base_url
+from batch.errors import SettingsError
+from batch.model import Field as Column
+from batch.model import OnConflict
+from batch.settings.values import MaxErrors, Rate, parse_max_errors, parse_rate
+
+SHARED_HEADER = "shared_header"  # the type of pydantic's error; its text is the other column's name
+
+
+def _no_bool(value: object) -> object:
+    # A bool is an int to Python, but `concurrency = true` is a slip, not one worker.
+    if isinstance(value, bool):
+        raise ValueError("not a number")  # noqa: TRY004 pydantic takes ValueError
+    return value
+
+
+def _address(text: str) -> str:
+    try:
+        return check_base_url(text)
+    except SettingsError as error:
+        raise ValueError("the key may not travel there") from error
+
+
+def _pattern(text: str) -> str:
+    try:
+        takes_blank = re.fullmatch(text, "") is not None
+    except re.error as error:
+        raise ValueError("not a regular expression") from error
+    if takes_blank:
+        raise ValueError("matches a blank id")
+    return text
+
+
+def _one_line(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("a line break or a control character")
+    return text
+
+
+def _not_a_key(text: str) -> str:
+    # Settings are copied into each run's folder, where a key must never be.
+    if text.startswith("sk_"):
+        raise ValueError("a key")
+    return _one_line(text)
+
+
+Text = Annotated[str, AfterValidator(_one_line)]
+KeylessText = Annotated[str, AfterValidator(_not_a_key)]
+Number = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
+Whole = Annotated[int, BeforeValidator(_no_bool)]
+RateSetting = Annotated[Rate, PlainValidator(parse_rate), PlainSerializer(Rate.as_setting)]
+MaxErrorsSetting = Annotated[
+    MaxErrors, PlainValidator(parse_max_errors), PlainSerializer(MaxErrors.as_setting)
+]
+
+
+class _Section(BaseModel):
+    """Each field's description completes the words "expected …" of a message."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", str_strip_whitespace=True, validate_default=True
+    )
+
+
+class ApiSettings(_Section):
+    """Where the API is, and who is asking.
+
+    api_key_file: empty, or a path that loading makes absolute.
+    """
+
+    base_url: Annotated[str, AfterValidator(_address)] = Field(
+        "https://api.sendkit.ai",
+        description='an address such as "https://api.sendkit.ai"; http:// only to this machine',
+    )
+    api_key_file: KeylessText = Field(
+        "", description="the path of a file that holds the key, never the key itself"
+    )
+    workspace_id: KeylessText = Field("", description="the workspace's id, never a key")
+    id_pattern: Annotated[str, AfterValidator(_pattern)] = Field(
+        "[0-9a-fA-F]{24}",
+        description="a regular expression that ids match, and a blank does not",
+    )
+
+
+class ColumnSettings(_Section):
+    """Headers that stand for the four columns; empty where the column is found by its own name."""
+
+    campaign_id: Text = Field("", alias="campaignId", description="the header of a column")
+    campaign_lead_id: Text = Field("", alias="campaignLeadId", description="the header of a column")
+    status: Text = Field("", description="the header of a column")
+    ai_tag: Text = Field("", alias="aiTag", description="the header of a column")
+
+    @field_validator("campaign_lead_id", "status", "ai_tag")
+    @classmethod
+    def _of_its_own(cls, header: str, info: ValidationInfo) -> str:
+        for name, other in info.data.items():  # the fields above this one
+            if header and header == other:
+                owner = cls.model_fields[name].alias or name
+                raise PydanticCustomError(SHARED_HEADER, "{owner}", {"owner": owner})
+        return header
+
+    def names(self) -> Mapping[Column, str]:
+        """The columns that have another header, and that header."""
+        headers = self.model_dump(by_alias=True).items()
+        return {Column(name): header for name, header in headers if header}
+
+
+class InputSettings(_Section):
+    """How the spreadsheet is read."""
+
+    clear_word: Text = Field("null", min_length=1, description='a word such as "null"')
+    on_conflict: OnConflict = Field(OnConflict.ERROR, description='"error" or "last-wins"')
+
+
+class PaceSettings(_Section):
+    """How fast requests leave."""
+
+    rate: RateSetting = Field(
+        Rate.AUTO,
+        description='"auto", a number a second that is more than 0, or a text such as "60/min"',
+    )
+    concurrency: Whole = Field(
+        32, ge=1, le=1000, description="a whole number of workers from 1 to 1000"
+    )
+    headroom: Number = Field(
+        0.05, ge=0, lt=1, description="a share from 0 to less than 1, such as 0.05"
+    )
+    max_wait_s: Number = Field(900, ge=0, description="seconds, 0 or more")
+
+
+class RetrySettings(_Section):
+    """How hard a row is tried."""
+
+    max_attempts: Whole = Field(5, ge=1, description="a whole number of attempts, 1 or more")
+    max_elapsed_s: Number = Field(300, ge=0, description="seconds, 0 or more")
+    backoff_base_s: Number = Field(0.5, ge=0, description="seconds, 0 or more")
+    backoff_max_s: Number = Field(30, ge=0, description="seconds, 0 or more")
+    budget_share: Number = Field(0.10, ge=0, le=1, description="a share from 0 to 1, such as 0.10")
+    budget_floor: Whole = Field(100, ge=0, description="a whole number of retries, 0 or more")
+    max_outage_s: Number = Field(900, ge=0, description="seconds, 0 or more")
+
+
+class HttpSettings(_Section):
+    """How long one attempt may take."""
+
+    connect_timeout_s: Number = Field(10, gt=0, description="seconds, more than 0")
+    write_timeout_s: Number = Field(10, gt=0, description="seconds, more than 0")
+    read_timeout_s: Number = Field(30, gt=0, description="seconds, more than 0")
+    attempt_timeout_s: Number = Field(40, gt=0, description="seconds, more than 0")
+
+
+class RunSettings(_Section):
+    """Where runs are kept, and when one stops early."""
+
+    runs_dir: Text = Field("runs", min_length=1, description="the path of a folder")
+    max_errors: MaxErrorsSetting = Field(
+        MaxErrors(share=0.5),
+        description='a whole number of rows, or a percentage up to 100 such as "50%"',
+    )
+    resume_within_h: Number = Field(24, gt=0, description="hours, more than 0")
+
+
+class Settings(BaseModel):
+    """All settings, frozen; what is left out has its default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    api: ApiSettings = ApiSettings()
+    columns: ColumnSettings = ColumnSettings()
+    input: InputSettings = InputSettings()
+    pace: PaceSettings = PaceSettings()
+    retry: RetrySettings = RetrySettings()
+    http: HttpSettings = HttpSettings()
+    run: RunSettings = RunSettings()
+
+    def public(self) -> dict[str, Any]:
+        """The settings as plain values for run.json; there is no secret among them.
+
+        `restore_settings` reads them back.
+        """
+        return self.model_dump(mode="json", by_alias=True)
+
+
+# Every section's keys, spelled as in a file, each with what is expected of its value.
+KNOWN: Mapping[str, Mapping[str, str]] = {
+    section: {
+        field.alias or name: field.description or ""
+        for name, field in type(defaults).model_fields.items()
+    }
+    for section, defaults in Settings()
+}

@@ -1,0 +1,167 @@
+"""What was given on the command line, turned into settings and a request."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from batch.errors import InputError, SettingsError
+from batch.jobs.request import Request, Source
+from batch.model import Field
+from batch.settings.credentials import Credentials, read_credentials
+from batch.settings.load import LoadedSettings, load_settings, restore_settings
+from batch.settings.model import ApiSettings, Settings
+
+STDIN = "-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """The options of a command, as typed; None or False where they were left out."""
+
+    file: str
+    config: Path | None = None
+    base_url: str | None = None
+    rate: str | None = None
+    concurrency: int | None = None
+    out: Path | None = None
+    yes: bool = False
+    dry_run: bool = False
+    strict: bool = False
+    on_conflict: str | None = None
+    allow_invalid: bool = False
+    allow_clears: bool = False
+    max_errors: str | None = None
+    mapping: tuple[str, ...] = ()
+    sheet: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    no_tag_check: bool = False
+    as_json: bool = False
+    quiet: bool = False
+    sandbox: bool = False
+    problems: Path | None = None
+
+    def load(
+        self, environ: Mapping[str, str], *, cwd: Path, config_dir: Path | None
+    ) -> LoadedSettings:
+        """The settings, with these options over them. Raises SettingsError.
+
+        cwd, config_dir: where a settings file is looked for.
+        """
+        overrides: dict[str, Mapping[str, object]] = {
+            "api": {"base_url": self.base_url},
+            "columns": _mapped(self.mapping),
+            "input": {"on_conflict": self.on_conflict},
+            "pace": {"rate": self.rate, "concurrency": self.concurrency},
+            "run": {"max_errors": self.max_errors},
+        }
+        loaded = load_settings(self.config, overrides, environ, cwd, config_dir)
+        if not self.sandbox:
+            return loaded
+        # Practice never sees the real address or key file, wherever they were set.
+        api = ApiSettings(id_pattern=loaded.settings.api.id_pattern)
+        return replace(loaded, settings=loaded.settings.model_copy(update={"api": api}))
+
+    def replaced(self, settings: Settings) -> Settings:
+        """An earlier run's settings with what may be changed of them. Raises SettingsError."""
+        public = settings.public()
+        for section, key, value in (
+            ("pace", "rate", self.rate),
+            ("pace", "concurrency", self.concurrency),
+            ("run", "max_errors", self.max_errors),
+        ):
+            if value is not None:
+                public[section][key] = value
+        return restore_settings(public, where="options")
+
+    def request(self, loaded: LoadedSettings, credentials: Credentials | None) -> Request:
+        """What is asked of the use cases. credentials: None where no server is asked."""
+        return Request(
+            source=self._source(),
+            settings=loaded.settings,
+            out=self.out,
+            sheet=self.sheet,
+            encoding=self.encoding,
+            delimiter=self.delimiter,
+            strict=self.strict,
+            allow_invalid=self.allow_invalid,
+            allow_clears=self.allow_clears,
+            tag_check=not self.no_tag_check,
+            sandbox=self.sandbox,
+            api_key=credentials.api_key if credentials else None,
+            workspace_id=credentials.workspace_id if credentials else None,
+            reading_options=self._reading(),
+            repeated_options=self._repeated(),
+        )
+
+    def credentials(self, loaded: LoadedSettings, environ: Mapping[str, str]) -> Credentials | None:
+        """The key, which practice and a dry run never look at. Raises SettingsError."""
+        if self.sandbox or self.dry_run:
+            return None
+        return read_credentials(loaded.settings, environ)
+
+    @property
+    def path(self) -> Path | None:
+        """The spreadsheet's path; None for standard input."""
+        return None if self.file == STDIN else Path(self.file)
+
+    def _source(self) -> Source:
+        if self.path is None:
+            if sys.stdin is None:
+                raise InputError("stdin: is closed; expected a spreadsheet there. Name a file.")
+            return Source(name="stdin", stream=sys.stdin.buffer)
+        return Source(name=self.path.name, path=self.path)
+
+    def _reading(self) -> tuple[str, ...]:
+        """The options that tell how to read this very file."""
+        return _spelled(
+            {"--sheet": self.sheet, "--encoding": self.encoding, "--delimiter": self.delimiter}
+        )
+
+    def _repeated(self) -> tuple[str, ...]:
+        """The options that mean the same for this file and for what is fed back in of it."""
+        return (
+            *_spelled(
+                {
+                    "--config": self.config,
+                    "--base-url": self.base_url,
+                    "--rate": self.rate,
+                    "--concurrency": self.concurrency,
+                    "--on-conflict": self.on_conflict,
+                    "--max-errors": self.max_errors,
+                }
+            ),
+            *(word for each in self.mapping for word in ("--map", each)),
+            *(["--no-tag-check"] if self.no_tag_check else []),
+            *(["--sandbox"] if self.sandbox else []),
+        )
+
+
+def _spelled(options: Mapping[str, object]) -> tuple[str, ...]:
+    """The options that have a value, as words of a command line."""
+    return tuple(
+        word for flag, value in options.items() if value is not None for word in (flag, str(value))
+    )
+
+
+def _mapped(mapping: tuple[str, ...]) -> dict[str, object]:
+    """`--map` options as a `[columns]` section."""
+    columns: dict[str, object] = {}
+    for each in mapping:
+        name, equals, header = each.partition("=")
+        known = {field.lower(): field.value for field in Field}
+        field = known.get(name.strip().lower())
+        header = header.strip().strip("\"'")
+        if field is None or not equals or not header:
+            raise SettingsError(
+                f"--map: found {each!r}; expected a column's name, = and a header, "
+                f'as campaignId="Campaign". The names are {", ".join(Field)}.'
+            )
+        if columns.get(field, header) != header:
+            raise SettingsError(
+                f'--map: found two headers for {field}, "{columns[field]}" and "{header}"; '
+                "expected one."
+            )
+        columns[field] = header
+    return columns

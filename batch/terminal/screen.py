@@ -1,0 +1,173 @@
+"""What a run looks like while it goes on: a live view on a terminal, log lines elsewhere.
+
+Standard error only; standard output belongs to `--json` and to what `check` found.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from batch.jobs.dispatch import Moment
+from batch.jobs.forecast import duration
+from batch.sending.pacer import Hold
+from batch.sending.runner import GRACE_S
+from batch.sending.stops import Stop, StopCause
+
+HEARTBEAT_S = 60.0
+TOLD_HOLD_S = 5.0  # a shorter hold-back is no line of a log: there may be thousands of them
+
+
+class Screen(Protocol):
+    """Something that shows moments of a run while it is entered."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
+    ) -> None: ...
+    def show(self, moment: Moment) -> None:
+        """Show how far the run is; called a few times a second."""
+
+
+def make_screen(console: Console, *, quiet: bool) -> Screen:
+    """The screen for where the output goes."""
+    if quiet:
+        return _Silence()
+    # What is redrawn needs a real terminal; colours alone can also be asked for by FORCE_COLOR.
+    if console.file.isatty() and not console.is_dumb_terminal:
+        return LiveView(console)
+    return LogLines(lambda text: console.print(Text(text), soft_wrap=True))
+
+
+class _Context:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+
+class _Silence(_Context):
+    def show(self, moment: Moment) -> None:
+        """Nothing."""
+
+
+class LiveView(_Context):
+    """A bar and two lines under it, redrawn a few times a second."""
+
+    def __init__(self, console: Console) -> None:
+        self._live = Live(console=console, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def show(self, moment: Moment) -> None:
+        """Redraw."""
+        done, tally = moment.tally.total(), moment.tally
+        counts = Text.assemble(
+            f"{done:,} of {moment.rows:,} rows · ",
+            (f"{tally.success:,} success", "green"),
+            " · ",
+            (f"{tally.error:,} error", "red" if tally.error else "dim"),
+        )
+        head = Table.grid(padding=(0, 1))
+        head.add_row(ProgressBar(total=max(1, moment.rows), completed=done, width=24), counts)
+        self._live.update(Group(head, Text(pace_line(moment), style="dim"), *_told(moment)))
+
+
+class LogLines(_Context):
+    """A line at the start, one a minute, and one for each long hold-back and for a stop.
+
+    write: takes a line. clock: seconds that only rise.
+    """
+
+    def __init__(
+        self, write: Callable[[str], None], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._write = write
+        self._clock = clock
+        self._next_at = float("-inf")
+        self._held_until = float("-inf")
+        self._stopping = False
+        self._away = False
+
+    def show(self, moment: Moment) -> None:
+        """Write the lines that are due."""
+        if self._away is not (moment.outage_s > 0):
+            self._away = not self._away
+            self._say(outage_line(moment.outage_s) if self._away else "The server is back.")
+        hold = moment.hold
+        told_long_ago = hold and hold.until >= self._held_until + TOLD_HOLD_S
+        if hold and told_long_ago and moment.hold_left_s >= TOLD_HOLD_S:
+            self._held_until = hold.until
+            self._say(hold_line(hold, moment.hold_left_s))
+        if not self._stopping and (line := stop_line(moment.stop)):
+            self._stopping = True
+            self._say(line)
+        if self._clock() >= self._next_at:
+            self._next_at = self._clock() + HEARTBEAT_S
+            self._say(progress_line(moment))
+
+    def _say(self, text: str) -> None:
+        self._write(f"{datetime.now().astimezone():%H:%M:%S} {text}")
+
+
+def progress_line(moment: Moment) -> str:
+    """As "20 of 300 rows: 18 success, 2 error; 5.0 requests a second, about 14 min left"."""
+    done, tally = moment.tally.total(), moment.tally
+    rows = f"{done:,} of {moment.rows:,} rows: {tally.success:,} success, {tally.error:,} error"
+    return "; ".join(filter(None, (rows, pace_line(moment))))
+
+
+def pace_line(moment: Moment) -> str:
+    """The pace, once there is one, and the forecast: "5.0 requests a second, about 1 s left"."""
+    pace = f"{moment.rate_per_s:,.1f} requests a second" if moment.requests else ""
+    left = f"about {duration(moment.left_s)} left" if moment.left_s else ""
+    return ", ".join(filter(None, (pace, left)))
+
+
+def hold_line(hold: Hold, left_s: float) -> str:
+    """What holds the run back, and for how much longer."""
+    return f"The server asks to wait ({hold.why}): held back for {duration(left_s)}."
+
+
+def outage_line(outage_s: float) -> str:
+    """That the server is away, and what is done about it."""
+    return (
+        f"The server has been away for {duration(outage_s)}: nothing is sent but a single "
+        "request now and then, to see whether it is back."
+    )
+
+
+def stop_line(stop: Stop | None) -> str:
+    """Why the run is stopping; "" when it isn't, or when nothing of it can be seen any more."""
+    if stop is None or stop.cause is StopCause.RETRY_BUDGET:
+        return ""
+    again = " Ctrl-C again ends it at once." if stop.cause is StopCause.INTERRUPTED else ""
+    return (
+        f"Stopping: {stop.message} "
+        f"Waiting up to {GRACE_S:.0f} s for answers that are on their way.{again}"
+    )
+
+
+def _told(moment: Moment) -> list[Text]:
+    hold = moment.hold
+    held = hold_line(hold, moment.hold_left_s) if hold and moment.hold_left_s >= 1 else ""
+    away = outage_line(moment.outage_s) if moment.outage_s else ""
+    line = stop_line(moment.stop) or held or away
+    return [Text(line, style="yellow")] if line else []

@@ -1,0 +1,230 @@
+"""What people read when a command ends: results by reason, problems, and the last line.
+
+Names, cells and the server's words are shown as they are: no markup, no control character in them
+has a meaning.
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from batch.jobs.ending import Report
+from batch.jobs.forecast import duration
+from batch.jobs.job import Checked
+from batch.jobs.question import count_of, what_changes
+from batch.judging.plan import Plan, Problem
+from batch.model import Reason, Result, Tally
+from batch.recording.runfile import RunState
+
+JUDGED_ERRORS = (
+    Reason.MISSING_ID,
+    Reason.BAD_ID,
+    Reason.BAD_STATUS,
+    Reason.BAD_CELL,
+    Reason.UNKNOWN_TAG,
+    Reason.CONFLICT,
+)
+_STYLE_OF = {
+    Result.SUCCESS: "green",
+    Result.ERROR: "red",
+    Result.SKIPPED: "dim",
+    Result.UNSENT: "yellow",
+}
+
+
+def print_report(console: Console, report: Report) -> None:
+    """Results grouped by reason with an example line each, and the files."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("Rows", "Result", "Reason", "For example"):
+        table.add_column(heading, justify="right" if heading == "Rows" else "left")
+    for reason, count in _by_reason(report.tally):
+        line, message = report.examples.get(reason, (0, ""))
+        example = f"line {line}: {message}" if message else f"line {line}" if line else ""
+        table.add_row(f"{count:,}", _styled(reason.result), reason.value, Text(visible(example)))
+    console.print(table)
+    console.print(Text(f"Sum: {sum_line(report.tally, report.rows)}"), style="dim")
+    if report.reason:
+        console.print(
+            Text(visible(report.reason)), style="yellow", soft_wrap=not console.is_terminal
+        )
+    if report.files and report.files.note:
+        console.print(Text(visible(report.files.note)), soft_wrap=not console.is_terminal)
+    for name, path in report_files(report).items():
+        console.print(Text(visible(f"{name}: {path}")), soft_wrap=True)
+
+
+def report_files(report: Report) -> dict[str, str]:
+    """The files of a run by what they are, as in `--json`."""
+    if report.files is None:
+        return {}
+    paths = {
+        "results": report.files.results,
+        "failed": report.files.failed,
+        "failed_sheet": report.files.failed_sheet,
+    }
+    return {name: str(path) for name, path in paths.items() if path}
+
+
+def sum_line(tally: Tally, rows: int) -> str:
+    """The four counts and the input's rows, which they add up to."""
+    parts = " + ".join(f"{tally.of(result):,} {result}" for result in Result)
+    return f"{parts} = {tally.total():,} of {rows:,} rows"
+
+
+def last_line(state: str, tally: Tally, *, results: Path | None, next_command: str | None) -> str:
+    """The one line that ends standard error: state, counts, results, and what to run next."""
+    counts = ", ".join(f"{tally.of(result)} {result}" for result in Result)
+    where = str(results) if results else "no results"
+    return visible(f"{state}: {counts}; {where}; next: {next_command or 'nothing to do'}")
+
+
+def next_words(report: Report) -> str | None:
+    """The next command, after what must be done first: judged errors fail again as they are."""
+    judged = any(report.tally[reason] for reason in JUDGED_ERRORS)
+    if report.next_command is None or report.files is None or not judged:
+        return report.next_command
+    if report.state is not RunState.FINISHED:
+        return report.next_command
+    name = (report.files.failed_sheet or report.files.failed).name
+    return f"mend the rows in {name}, then {report.next_command}"
+
+
+def visible(text: str) -> str:
+    """The text in one line: line breaks and all else that can't be seen are escaped."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
+
+
+def report_json(report: Report) -> str:
+    """The run as one JSON object."""
+    return _json(
+        run=str(report.folder),
+        state=report.state,
+        exit_code=report.exit_code,
+        rows=report.rows,
+        tally=report.tally,
+        files=report_files(report),
+        next_command=report.next_command,
+        message=report.reason,
+    )
+
+
+def judged_json(checked: Checked, *, state: str, exit_code: int) -> str:
+    """A check or a dry run as one JSON object of the same keys."""
+    return _json(
+        run=None,
+        state=state,
+        exit_code=exit_code,
+        rows=checked.plan.rows,
+        tally=judged_tally(checked.plan),
+        files={},
+        next_command=None,
+        message=checked.refusal or "",
+    )
+
+
+def refused_json(message: str, *, state: str, exit_code: int) -> str:
+    """A command that sent nothing, as one JSON object of the same keys."""
+    return _json(
+        run=None,
+        state=state,
+        exit_code=exit_code,
+        rows=0,
+        tally=Tally(),
+        files={},
+        next_command=None,
+        message=message,
+    )
+
+
+def judged_tally(plan: Plan) -> Tally:
+    """Every row of a plan by reason, the rows to send as not reached."""
+    return Tally(plan.tally + Tally({Reason.NOT_REACHED: plan.sendable_rows}))
+
+
+def print_check(console: Console, checked: Checked, *, name: str, all_problems: str) -> None:
+    """The summary of a judged spreadsheet, and its first problems as a table.
+
+    all_problems: the option or command that writes all of them.
+    """
+    plan = checked.plan
+    console.print(
+        Text.assemble((visible(name), "bold"), f": {count_of(plan.rows, 'row')}"), soft_wrap=True
+    )
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(justify="right")
+    table.add_column()
+    rows = "row" if plan.sendable_rows == 1 else "rows"
+    requests = count_of(plan.requests, "request")
+    table.add_row(f"{plan.sendable_rows:,}", f"{rows} to send, as {requests}")
+    table.add_row("", what_changes(plan))
+    for reason, count in _by_reason(plan.tally):
+        table.add_row(f"{count:,}", Text.assemble(_styled(reason.result), f" {reason}"))
+    console.print(table)
+    if plan.first_problems:
+        console.print()
+        console.print(_problem_table(plan.first_problems))
+        left = plan.tally.error - len(plan.first_problems)
+        if left > 0:
+            console.print(Text(f"… and {left:,} more; {all_problems} writes all of them."))
+    if plan.requests:
+        console.print(
+            Text(f"\nSending takes about {duration(checked.forecast_s)} at the set pace.")
+        )
+    if checked.refusal:
+        console.print(Text(visible(checked.refusal)), style="yellow", soft_wrap=True)
+
+
+def _by_reason(tally: Tally) -> list[tuple[Reason, int]]:
+    """The reasons that occur, in the order of their definition, with their counts."""
+    return [(reason, count) for reason in Reason if (count := tally[reason])]
+
+
+def _styled(result: Result) -> Text:
+    return Text(result.value, style=_STYLE_OF[result])
+
+
+def _problem_table(problems: Iterable[Problem]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("Line", justify="right")
+    for heading in ("Column", "Reason", "Found, and what to do"):
+        table.add_column(heading)
+    for problem in problems:
+        table.add_row(
+            str(problem.line),
+            str(problem.column or ""),
+            str(problem.reason),
+            Text(visible(problem.message)),
+        )
+    return table
+
+
+def _json(
+    *,
+    run: str | None,
+    state: str | RunState,
+    exit_code: int,
+    rows: int,
+    tally: Tally,
+    files: dict[str, str],
+    next_command: str | None,
+    message: str,
+) -> str:
+    return json.dumps(  # ASCII, so that no console's encoding can spoil it
+        {
+            "run": run,
+            "state": str(state),
+            "exit_code": exit_code,
+            "rows": rows,
+            **{str(result): tally.of(result) for result in Result},
+            "reasons": {str(reason): count for reason, count in sorted(tally.items()) if count},
+            "files": files,
+            "next_command": next_command,
+            "message": message,
+        }
+    )
