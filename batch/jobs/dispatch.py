@@ -63,7 +63,7 @@ class Sending:
         settings: Settings,
         send: Callable[[Change], Awaitable[Answer]],
     ) -> None:
-        pace, retry, stop_at = settings.pace, settings.retry, settings.run.max_errors
+        pace, retry = settings.pace, settings.retry
         self._rows = plan.rows
         self._work = work
         self._journal = journal
@@ -89,25 +89,8 @@ class Sending:
             record=self._hand_over,
             pacer=self._pacer,
             breaker=Breaker(max_probe_s=retry.backoff_max_s, max_outage_s=retry.max_outage_s),
-            rules=StopRules(
-                StopLimits(
-                    max_error_rows=stop_at.count,
-                    max_error_share=stop_at.share,
-                    max_wait_s=pace.max_wait_s,
-                )
-            ),
-            limits=Limits(
-                workers=pace.concurrency,
-                retry_budget=retry_budget(
-                    work.requests, share=retry.budget_share, floor=retry.budget_floor
-                ),
-                policy=RetryPolicy(
-                    max_attempts=retry.max_attempts,
-                    max_elapsed_s=retry.max_elapsed_s,
-                    backoff_base_s=retry.backoff_base_s,
-                    backoff_max_s=retry.backoff_max_s,
-                ),
-            ),
+            rules=StopRules(_stop_limits(settings)),
+            limits=_limits(settings, requests=work.requests),
             draw=random.random,
         )
 
@@ -213,6 +196,29 @@ class Sending:
             return
         self._undurable_rows -= len(entry.lines)
         self._runner.durable(entry)
+
+
+def _stop_limits(settings: Settings) -> StopLimits:
+    max_errors = settings.run.max_errors
+    return StopLimits(
+        max_error_rows=max_errors.count,
+        max_error_share=max_errors.share,
+        max_wait_s=settings.pace.max_wait_s,
+    )
+
+
+def _limits(settings: Settings, *, requests: int) -> Limits:
+    retry = settings.retry
+    return Limits(
+        workers=settings.pace.concurrency,
+        retry_budget=retry_budget(requests, share=retry.budget_share, floor=retry.budget_floor),
+        policy=RetryPolicy(
+            max_attempts=retry.max_attempts,
+            max_elapsed_s=retry.max_elapsed_s,
+            backoff_base_s=retry.backoff_base_s,
+            backoff_max_s=retry.backoff_max_s,
+        ),
+    )
 
 
 def rate_per_s(rate: Rate) -> float:

@@ -1,0 +1,101 @@
+"""A text file up to its header: where that is, and what separates its columns."""
+
+import io
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from batch.errors import InputError
+from batch.model import Field
+from batch.reading.header import recognised_fields
+from batch.reading.records import records
+
+_HEAD = 1 << 20  # bytes in which the header must end
+_DELIMITERS = (",", ";", "\t")
+_ADVISED = (*_DELIMITERS, "|")  # those that a message may recommend
+_NO_NAME = " ,;\t\xa0"  # a row of these alone is blank, whichever of them is the delimiter
+_NAMED_DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";"}
+_BOM = "\ufeff"  # a file that was marked twice may have two
+_SEP_LINE = re.compile(r'"?sep=(\\t|[^"\r\n])"?[\r\n]*', re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """Where a text file's header stands, and what it says.
+
+    line: the header's line number.
+    end: the offset in bytes of what follows the header.
+    better_delimiter: as in Grid.
+    """
+
+    header: tuple[str, ...]
+    line: int
+    delimiter: str
+    end: int
+    better_delimiter: str | None = None
+
+
+def _one_character(delimiter: str, *, name: str) -> str:
+    one = _NAMED_DELIMITERS.get(delimiter.lower(), delimiter)
+    if len(one) != 1 or not one.isascii() or one in '"\r\n\0':
+        raise InputError(
+            f'{name}: --delimiter "{delimiter}" can\'t be used; expected one ASCII character '
+            "other than a quote, such as ; or | or the word tab."
+        )
+    return one
+
+
+def read_head(path: Path, given: str | None, columns: Mapping[Field, str], *, name: str) -> Head:
+    """The head of a UTF-8 text file. given: its delimiter, or None to find it.
+
+    columns: header names that the user gave, which help to find the delimiter.
+    Raises InputError when there is no header.
+    """
+    given = None if given is None else _one_character(given, name=name)
+    with path.open("rb") as file:
+        start = file.read(_HEAD)
+    text = start.decode("utf-8", errors="ignore")  # only a cut last character is ignored
+    marks = len(text) - len(text.lstrip(_BOM))
+    sep = _SEP_LINE.match(text, marks)
+    first = marks if sep is None else len(next(io.StringIO(text, newline="")))
+    if sep is not None:
+        given = given or _one_character(sep[1], name=name)
+    read = partial(_head_by, text=text[first:], offset=len(text[:first].encode()), name=name)
+    heads, problem = _heads([given] if given else _DELIMITERS, read)
+    if not heads:
+        raise problem or InputError(
+            f"{name}: no header row was found; expected {', '.join(Field)}."
+        )
+
+    def fit(head: Head) -> tuple[int, int]:
+        return recognised_fields(head.header, columns), len(head.header)
+
+    best = max(heads, key=fit)
+    better = max([best, *_heads(_ADVISED, read)[0]], key=fit)
+    return best if better is best else replace(best, better_delimiter=better.delimiter)
+
+
+def _heads(
+    delimiters: Iterable[str], read: Callable[[str], Iterator[Head]]
+) -> tuple[list[Head], InputError | None]:
+    """The head by each delimiter that gives one, and what went wrong last."""
+    heads: list[Head] = []
+    problem = None
+    for delimiter in delimiters:
+        try:
+            heads += read(delimiter)
+        except InputError as error:
+            problem = error
+    return heads, problem
+
+
+def _head_by(delimiter: str, text: str, *, offset: int, name: str) -> Iterator[Head]:
+    """The head if this were the delimiter; nothing where every row is blank."""
+    source = io.StringIO(text, newline="")
+    for line, record in enumerate(records(source, delimiter, first_line=1, name=name), 1):
+        if any(cell.strip(_NO_NAME) for cell in record):
+            end = offset + len(text[: source.tell()].encode())
+            yield Head(header=tuple(record), line=line, delimiter=delimiter, end=end)
+            return
