@@ -260,3 +260,20 @@ async def test_an_error_in_what_shows_moments_is_raised_and_outcomes_are_kept(
 @pytest.mark.parametrize(("rate", "expected"), [(Rate.AUTO, 5.0), (Rate(per_s=0.5), 0.5)])
 def test_an_automatic_rate_means_five_a_second_for_now(rate: Rate, expected: float) -> None:
     assert rate_per_s(rate) == expected
+
+
+async def test_a_hold_back_adds_its_seconds_to_the_forecast_and_does_not_stretch_the_rest(
+    journal: Journal, plan_for: Callable[..., Plan]
+) -> None:
+    held = Answer(reason=Reason.RATE_LIMITED, http_status=429, retry_after_s=2.0)
+    sending = sending_of(plan_for(pausing(101)), journal, Server((held, OK)), SLOW)
+    forecasts: list[float] = []
+
+    def watch(moment: Moment) -> None:
+        if moment.hold is not None and moment.hold_left_s > 1:
+            forecasts.append(moment.left_s)
+            sending.interrupt(signal.SIGINT)
+
+    await sending.run(watch)
+    # 101 changes at 10 a second, and up to 2 s of the hold-back
+    assert 11.0 <= forecasts[0] <= 12.2

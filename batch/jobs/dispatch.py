@@ -143,7 +143,10 @@ class Sending:
         left = max(0, to_send - progress.tally.total())
         share = left / to_send if to_send else 0.0
         pace = progress.pace
-        rate = min(pace.rate_per_s or self._pacer.rate_per_s, self._pacer.rate_per_s)
+        # While the server holds back or is away, what was measured says nothing of what comes.
+        is_flowing = pace.hold is None and pace.outage is None and pace.rate_per_s > 0
+        set_rate = self._pacer.rate_per_s
+        rate = min(pace.rate_per_s, set_rate) if is_flowing else set_rate
         return Moment(
             rows=self._rows,
             tally=Tally(work.before + progress.tally),
