@@ -9,6 +9,7 @@ import pytest
 
 from batch.sandbox.options import Options
 from batch.sandbox.process import Sandbox, start_sandbox
+from tests.kill_loop import kill_loop
 from tests.program import (
     CAMPAIGN,
     Ran,
@@ -160,3 +161,11 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     assert ran.exit_code == 2
     assert "Name the folder of a run." in ran.err
     shutil.rmtree(tmp_path / "broken")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_twenty_kills_lose_nothing_and_repeat_nothing_that_was_durable(tmp_path: Path) -> None:
+    loop = kill_loop(tmp_path, kills=20, seed=20, rows=2_500)
+    assert loop.wrong == []
+    assert sum(kill.in_flight for kill in loop.kills) >= 16  # 80 % fall into requests
