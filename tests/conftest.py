@@ -1,7 +1,10 @@
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from tests.shell import Shell, shell_in
 
 
 @pytest.fixture
@@ -16,3 +19,8 @@ def _signals_as_before() -> Iterator[None]:
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    return shell_in(tmp_path, monkeypatch)

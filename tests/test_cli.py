@@ -1,186 +1,138 @@
+"""The entrance, in processes of its own: what holds before anything is loaded, and at the end."""
+
 import json
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
 
 import pytest
-import typer.main
 
-from batch import __version__, cli
-from batch.terminal import commands as terminal
-from batch.terminal.given import Given
+from batch import __version__
+from batch.terminal.signals import INTERRUPTS
+from tests.program import CAMPAIGN, command, environment, lead_id, write_rows
 
-COMMANDS = ("run", "check", "demo", "sandbox")
-HEAVY = ("polars", "httpx", "pydantic", "anyio", "starlette", "uvicorn", "batch.jobs.job")
+EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+FULL = Path("/dev/full")
+both = pytest.mark.parametrize("number", INTERRUPTS)
+needs_full = pytest.mark.skipif(not FULL.exists(), reason="only Linux has a device that is full")
+
+# A process that gets a signal just when it loads a module, and then runs the program.
+SIGNAL_WHILE_LOADING = """
+import signal, sys
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            signal.raise_signal({number})
+
+sys.meta_path.insert(0, Finder())
+from batch.cli import main
+main()
+"""
+
+# A process that gets a signal when the program has returned and Python ends.
+SIGNAL_AT_THE_END = """
+import atexit, signal
+
+atexit.register(signal.raise_signal, {number})
+from batch.cli import main
+main()
+"""
 
 
-def main(monkeypatch: pytest.MonkeyPatch, *words: str) -> object:
-    """The exit code of a command line."""
-    monkeypatch.setattr(sys, "argv", ["sendkit-batch", *words])
-    with pytest.raises(SystemExit) as caught:
-        cli.main()
-    return caught.value.code
+@pytest.fixture
+def leads(tmp_path: Path) -> Path:
+    row = (CAMPAIGN, lead_id(1), "paused", "")
+    header = ("campaignId", "campaignLeadId", "status", "aiTag")
+    return write_rows(tmp_path / "leads.csv", header, [row])
 
 
-def parameters() -> Iterator[tuple[str, Any]]:
-    group: Any = typer.main.get_command(cli.app)
-    for name, command in group.commands.items():
-        for parameter in command.params:
-            yield f"{name} {parameter.name}", parameter
-
-
-@pytest.mark.parametrize("words", [["--help"], ["-h"], ["--version"]])
-def test_help_is_instant_for_it_imports_nothing_heavy(words: list[str]) -> None:
-    program = (
-        "import sys\n"
-        "from batch.cli import main\n"
-        "try:\n"
-        "    main()\n"
-        "except SystemExit as end:\n"
-        f"    print('loaded', [n for n in {HEAVY!r} if n in sys.modules], end.code)\n"
+def ran(program: str, *words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", program, *words],
+        cwd=cwd,
+        env=environment(cwd),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program, *words], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.endswith("loaded [] 0\n")
-    assert done.stderr == ""
 
 
-def test_every_command_is_in_the_help(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(monkeypatch, "--help") == 0
-    out = capsys.readouterr().out
-    assert all(f" {command} " in out for command in COMMANDS)
-
-
-@pytest.mark.parametrize(("name", "parameter"), list(parameters()), ids=str)
-def test_every_option_has_help_that_is_a_sentence(name: str, parameter: Any) -> None:  # noqa: ANN401 - Typer's own class of it is private
-    assert parameter.help, name
-    assert parameter.help.endswith((".", "stdin.")), name
-
-
-def test_the_options_of_a_run_are_those_of_the_contract() -> None:
-    flags = {
-        flag
-        for name, parameter in parameters()
-        if name.startswith("run ")
-        for flag in parameter.opts
-        if flag.startswith("--")
-    }
-    assert flags == {
-        "--config", "--base-url", "--rate", "--concurrency", "--out", "--yes", "--dry-run",
-        "--strict", "--on-conflict", "--allow-invalid", "--allow-clears", "--max-errors", "--map",
-        "--sheet", "--encoding", "--delimiter", "--no-tag-check", "--json", "--quiet", "--sandbox",
-    }  # fmt: skip
-
-
-RUN_WORDS = (
-    "run", "leads.csv", "--config", "c.toml", "--base-url", "http://127.0.0.1", "--rate", "5",
-    "--concurrency", "8", "--out", "o", "--yes", "--dry-run", "--strict", "--on-conflict",
-    "last-wins", "--allow-invalid", "--allow-clears", "--max-errors", "9", "--map", "status=S",
-    "--map", "aiTag=T", "--sheet", "One", "--encoding", "cp1252", "--delimiter", "tab",
-    "--no-tag-check", "--json", "--quiet", "--sandbox",
-)  # fmt: skip
-CHECK_WORDS = (
-    "check", "leads.csv", "--config", "c.toml", "--rate", "5", "--strict", "--on-conflict",
-    "last-wins", "--allow-invalid", "--allow-clears", "--map", "status=S", "--sheet", "One",
-    "--encoding", "cp1252", "--delimiter", "tab", "--problems", "p.csv", "--json", "--quiet",
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("words", [RUN_WORDS, CHECK_WORDS], ids=["run", "check"])
-def test_every_option_reaches_the_command(
-    monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
-) -> None:
-    taken: list[Given] = []
-
-    def command(given: Given) -> int:
-        taken.append(given)
-        return 3
-
-    monkeypatch.setattr(terminal, words[0], command)
-    assert main(monkeypatch, *words) == 3
-    (given,) = taken
-    untouched = Given(file="leads.csv")
-    left_alone = {
-        name for name in Given.__slots__ if getattr(given, name) == getattr(untouched, name)
-    }
-    others = {"base_url", "concurrency", "out", "yes", "dry_run", "max_errors", "no_tag_check"}
-    assert left_alone - {"file"} == ({"problems"} if words[0] == "run" else others | {"sandbox"})
-
-
-@pytest.mark.parametrize("exit_code", [0, 1, 2, 3, 130, 143])
-def test_the_exit_code_of_a_command_is_the_programs(
-    monkeypatch: pytest.MonkeyPatch, exit_code: int
-) -> None:
-    monkeypatch.setattr(terminal, "demo", lambda **_: exit_code)
-    assert main(monkeypatch, "demo") == exit_code
-
-
+@both
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("module", "words"),
     [
-        ("run x.csv --nope --json", "No such option: --nope."),
-        ("run --json", "Missing argument 'FILE'."),
-        ("nope --json", "No such command 'nope'."),
-        ("check --json x.csv --rate", "Option '--rate' requires an argument."),
+        ("typer", "check leads.csv --json"),
+        ("batch.terminal.console", "check leads.csv --json"),
+        ("polars", "run leads.csv --sandbox --json"),
+        ("httpx", "run leads.csv --sandbox --json"),
     ],
 )
-def test_a_wrong_command_line_is_exit_2_with_one_json_object_and_a_last_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: str, message: str
+def test_a_signal_while_the_program_loads_is_told_as_any_other(
+    leads: Path, number: signal.Signals, module: str, words: str
 ) -> None:
-    message += " Add --help to see what there is."
-    assert main(monkeypatch, *words.split()) == 2
-    out, err = capsys.readouterr()
-    assert json.loads(out)["message"] == message
-    assert err.splitlines() == [
-        message,
-        (
-            "refused: 0 success, 0 error, 0 skipped, 0 unsent; no results; "
-            "next: mend what is said above, and run it again"
-        ),
+    program = SIGNAL_WHILE_LOADING.format(module=module, number=int(number))
+    done = ran(program, *words.split(), cwd=leads.parent)
+    assert done.returncode == EXIT_CODES[number]
+    word = "Interrupted" if number == signal.SIGINT else "Ended"
+    assert done.stderr.splitlines() == [
+        f"{word} before sending.",
+        "interrupted: 0 success, 0 error, 0 skipped, 0 unsent; no results; next: run it again",
     ]
+    answer = json.loads(done.stdout)
+    assert (answer["state"], answer["exit_code"]) == ("interrupted", EXIT_CODES[number])
+    assert not (leads.parent / "runs").exists()
 
 
-def test_without_any_word_the_help_is_shown(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@both
+@pytest.mark.parametrize(
+    ("words", "exit_code"), [("check leads.csv", 0), ("check nosuch.csv", 2), ("nope", 2)]
+)
+def test_a_signal_after_the_last_line_does_not_change_the_code_that_it_told(
+    leads: Path, number: signal.Signals, words: str, exit_code: int
 ) -> None:
-    assert main(monkeypatch) == 2
-    out, err = capsys.readouterr()
-    assert "Usage: " in out + err
+    program = SIGNAL_AT_THE_END.format(number=int(number))
+    done = ran(program, *words.split(), cwd=leads.parent)
+    assert done.returncode == exit_code
+    assert "Traceback" not in done.stderr
 
 
-def test_a_number_that_is_none_is_refused_by_name(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@needs_full
+@pytest.mark.parametrize("words", ["--help", "--version", "check leads.csv --json", "nope"])
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_full_disk_under_a_stream_changes_no_exit_code(
+    leads: Path, words: str, stream: str
 ) -> None:
-    assert main(monkeypatch, "run", "x.csv", "--concurrency", "many", "--json") == 2
-    message = json.loads(capsys.readouterr().out)["message"]
-    assert message.startswith("Invalid value for '--concurrency': ")
+    with FULL.open("wb") as full:
+        done = subprocess.run(
+            command(*words.split()),
+            cwd=leads.parent,
+            env=environment(leads.parent),
+            stdout=full if stream == "stdout" else subprocess.PIPE,
+            stderr=full if stream == "stderr" else subprocess.PIPE,
+            check=False,
+        )
+    assert done.returncode == (2 if words == "nope" else 0)
+    assert b"Traceback" not in (done.stderr or b"")
 
 
-def test_ctrl_c_while_the_program_is_still_loading_is_exit_130(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def interrupted(**_: object) -> int:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(terminal, "demo", interrupted)
-    assert main(monkeypatch, "demo") == 130
-
-
-def test_the_version_is_told(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(monkeypatch, "--version") == 0
-    assert capsys.readouterr().out == f"sendkit-batch {__version__}\n"
+def test_the_sandbox_has_its_own_way_with_signals(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        command("sandbox", "--port", "0"),
+        env=environment(tmp_path),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("Sandbox on http://127.0.0.1:")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 130
 
 
-def test_the_sandbox_has_options_of_its_own(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(monkeypatch, "sandbox", "--help") == 0
-    out = capsys.readouterr().out
-    assert out.startswith("usage: sendkit-batch sandbox ")
-    assert "--fault" in out
+def test_the_command_is_the_same_as_a_module_and_as_a_script() -> None:
+    script = Path(sys.executable).with_name("sendkit-batch")
+    for words in ([str(script)], [sys.executable, "-m", "batch"]):
+        done = subprocess.run([*words, "--version"], capture_output=True, text=True, check=True)
+        assert done.stdout == f"sendkit-batch {__version__}\n"

@@ -18,7 +18,7 @@ FULL = Given(
     config=Path("my settings.toml"),
     base_url="http://127.0.0.1:8080",
     rate="60/min",
-    concurrency=8,
+    concurrency="8",
     out=Path("out"),
     yes=True,
     strict=True,
@@ -85,12 +85,12 @@ def test_the_next_command_repeats_what_means_the_same_for_it(tmp_path: Path) -> 
     asked = request(FULL, tmp_path)
     assert asked.reading_options == (
         "--sheet", "Leads", "--encoding", "cp1252", "--delimiter", ";",
+        "--map", "campaignId=Campaign", "--map", 'AITAG = "My tag"',
     )  # fmt: skip
     assert asked.repeated_options == (
         "--config", "my settings.toml", "--base-url", "http://127.0.0.1:8080",
         "--rate", "60/min", "--concurrency", "8", "--on-conflict", "last-wins",
-        "--max-errors", "5", "--map", "campaignId=Campaign", "--map", 'AITAG = "My tag"',
-        "--no-tag-check",
+        "--max-errors", "5", "--no-tag-check",
     )  # fmt: skip
 
 
@@ -134,6 +134,24 @@ def test_a_map_that_maps_nothing_is_refused(mapping: str, tmp_path: Path) -> Non
     assert str(caught.value) == (
         f"--map: found {mapping!r}; expected a column's name, = and a header, "
         'as campaignId="Campaign". The names are campaignId, campaignLeadId, status, aiTag.'
+    )
+
+
+def test_two_headers_for_one_column_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(Given(file="x.csv", mapping=("campaignId=A", "CampaignId=B")), tmp_path)
+    assert str(caught.value) == (
+        '--map: found two headers for campaignId, "A" and "B"; expected one.'
+    )
+    same = Given(file="x.csv", mapping=("status=S", 'STATUS="S"'))
+    assert load(same, tmp_path).settings.columns.names() == {Field.STATUS: "S"}
+
+
+def test_a_concurrency_that_is_no_number_is_told_as_any_other_setting(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(Given(file="x.csv", concurrency="abc"), tmp_path)
+    assert str(caught.value) == (
+        '--concurrency: found "abc"; expected a whole number of workers from 1 to 1000.'
     )
 
 

@@ -316,6 +316,19 @@ def test_failed_rows_with_a_delimiter_that_is_not_found_can_be_fed_back_as_print
     assert len(read_rows(tmp_path / "again" / "results.csv", delimiter="|")) == 1
 
 
+def test_failed_rows_under_an_added_name_can_be_fed_back_as_printed(tmp_path: Path) -> None:
+    header = ("line", "campaignLeadId", "reason", "aiTag")
+    rows = [(CAMPAIGN, lead_id(1), "paused", ""), (CAMPAIGN, "bad", "paused", "")]
+    write_rows(tmp_path / "leads.csv", header, rows)
+    mapped = ("--map", "campaignId=line", "--map", "status=reason")
+    ran = sendkit_batch("run", "leads.csv", "--sandbox", *FAST, *mapped, cwd=tmp_path)
+    words = shlex.split(ran.last_line.rpartition("then ")[2])
+    assert words[3:7] == ["--map", "campaignId=input_line", "--map", "status=input_reason"]
+    again = sendkit_batch(*words[1:], "--out", "again", cwd=tmp_path)
+    assert again.exit_code == 1
+    assert [row["reason"] for row in read_rows(tmp_path / "again" / "results.csv")] == ["bad_id"]
+
+
 def test_check_without_errors_is_exit_0(tmp_path: Path, leads: Path) -> None:
     assert sendkit_batch("check", leads, cwd=tmp_path).exit_code == 0
 
@@ -555,13 +568,6 @@ def test_the_demo_needs_nothing(tmp_path: Path) -> None:
     assert ran.exit_code == 0
     assert {row["result"] for row in ran.results} == {"success"}
     assert ran.folder.name.startswith("demo-")
-
-
-def test_the_command_is_the_same_as_a_module_and_as_a_script() -> None:
-    script = Path(sys.executable).with_name("sendkit-batch")
-    for words in ([str(script)], [sys.executable, "-m", "batch"]):
-        done = subprocess.run([*words, "--version"], capture_output=True, text=True, check=True)
-        assert done.stdout.startswith("sendkit-batch ")
 
 
 def test_a_workbook_leaves_a_workbook_of_failed_rows(tmp_path: Path) -> None:

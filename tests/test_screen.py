@@ -9,7 +9,14 @@ from batch.jobs.dispatch import Moment
 from batch.model import Reason, Tally
 from batch.sending.pacer import Hold
 from batch.sending.stops import Stop, StopCause
-from batch.terminal.screen import LiveView, LogLines, make_screen, pace_line, progress_line
+from batch.terminal.screen import (
+    WIDEST_BAR,
+    LiveView,
+    LogLines,
+    make_screen,
+    pace_line,
+    progress_line,
+)
 
 START = Moment(
     rows=300,
@@ -76,7 +83,7 @@ def test_a_hold_back_is_a_line_when_it_begins() -> None:
     log = Log()
     log.show(START)
     assert log.show(held(60.0, until=60.0)) == [
-        "The server asks to wait (HTTP 429, Retry-After 60 s): held back for 60 s."
+        "The server asks to wait (HTTP 429, Retry-After 60 s): going on in 60 s."
     ]
     assert log.show(held(59.75, until=60.0)) == []
 
@@ -87,7 +94,7 @@ def test_a_hold_back_that_grows_much_longer_is_another_line() -> None:
     log.show(held(60.0, until=60.0))
     assert log.show(held(61.0, until=61.2)) == []
     assert log.show(held(900.0, until=960.0, why="HTTP 503")) == [
-        "The server asks to wait (HTTP 503): held back for 15 min."
+        "The server asks to wait (HTTP 503): going on in 15 min."
     ]
 
 
@@ -131,37 +138,72 @@ def test_a_finished_run_has_no_time_left() -> None:
     assert progress_line(ended) == "2 of 2 rows: 0 success, 2 error"
 
 
-def shown_live(*moments: Moment) -> str:
+def shown_live(*moments: Moment, width: int = 100) -> str:
+    """All that was drawn on a terminal of this width, one redrawing after another."""
     terminal = Terminal()
-    console = Console(file=terminal, width=100, force_terminal=True, color_system=None)
+    console = Console(file=terminal, width=width, force_terminal=True, color_system=None)
     with make_screen(console, quiet=False) as screen:
         for moment in moments:
             screen.show(moment)
     return terminal.getvalue()
 
 
+def drawn(moment: Moment, *, width: int = 100) -> list[str]:
+    """What a terminal shows of a moment, without the bar and the control codes."""
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown_live(moment, width=width))
+    lines = text.replace("\r", "\n").split("\n")
+    last = max(n for n, line in enumerate(lines) if " rows" in line)
+    return [line.strip(" ━╸╺") for line in lines[last:] if line.strip()]
+
+
 def test_a_terminal_shows_rows_results_rate_and_time_left() -> None:
-    shown = shown_live(UNDER_WAY)
-    assert "21 of 300 rows · 18 success · 2 error" in shown
-    assert "5.0 requests a second, about 21 min left" in shown
-    assert "asks to wait" not in shown
+    assert drawn(UNDER_WAY) == [
+        "21 of 300 rows",
+        "18 success · 2 error · 1 skipped",
+        "5.0 requests a second · about 21 min left",
+    ]
+
+
+@pytest.mark.parametrize(("width", "bar"), [(100, WIDEST_BAR), (40, 25)])
+def test_a_bar_is_as_wide_as_there_is_room(width: int, bar: int) -> None:
+    done = replace(UNDER_WAY, rows=21)
+    line = shown_live(done, width=width).splitlines()[0]
+    assert line.count("━") == bar
+    assert line.endswith("  21 of 21 rows")
+
+
+def test_a_narrow_terminal_breaks_lines_between_words() -> None:
+    assert drawn(held(41.2, until=60.0), width=60)[3:] == [
+        "The server asks to wait (HTTP 429, Retry-After 60 s): going",
+        "on in 42 s.",
+    ]
 
 
 def test_a_terminal_shows_the_present_hold_back_and_why() -> None:
-    assert "The server asks to wait (HTTP 429, Retry-After 60 s): held back for 42 s." in (
-        shown_live(held(41.2, until=60.0))
-    )
-    assert "asks to wait" not in shown_live(held(0.3, until=1.0))
+    assert drawn(held(41.2, until=60.0))[3:] == [
+        "The server asks to wait (HTTP 429, Retry-After 60 s): going on in 42 s."
+    ]
+    assert drawn(held(0.3, until=1.0))[3:] == []
+
+
+def test_a_terminal_makes_no_forecast_while_the_server_is_away() -> None:
+    assert drawn(replace(held(41.2, until=60.0), outage_s=34.0))[2:] == [
+        "The server has been away for 34 s. A single request now and then sees whether it is back."
+    ]
 
 
 def test_a_terminal_shows_a_stop_rather_than_a_hold_back() -> None:
-    shown = shown_live(replace(held(41.0, until=60.0), stop=CTRL_C))
-    assert "Stopping: Interrupted by Ctrl-C." in shown
-    assert "asks to wait" not in shown
+    assert drawn(replace(held(41.0, until=60.0), stop=CTRL_C), width=200)[2:] == [
+        (
+            "Stopping: Interrupted by Ctrl-C. "
+            "Waiting up to 10 s for answers that are on their way. Ctrl-C again ends it at once."
+        )
+    ]
 
 
 def test_a_run_without_rows_can_be_shown() -> None:
-    assert "0 of 0 rows" in shown_live(replace(START, rows=0, tally=Tally(), left_s=0.0))
+    nothing = replace(START, rows=0, tally=Tally(), left_s=0.0)
+    assert drawn(nothing) == ["0 of 0 rows", "0 success · 0 error"]
 
 
 def test_what_is_redrawn_needs_a_real_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,9 +239,6 @@ def test_an_outage_is_told_when_it_begins_and_when_it_ends() -> None:
     for outage_s in (0.0, 12.0, 13.0, 0.0):
         log.show(replace(START, outage_s=outage_s))
     assert [line[9:] for line in lines[1:]] == [
-        (
-            "The server has been away for 12 s: nothing is sent but a single request now and "
-            "then, to see whether it is back."
-        ),
+        "The server has been away for 12 s. A single request now and then sees whether it is back.",
         "The server is back.",
     ]

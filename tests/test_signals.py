@@ -7,7 +7,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from batch.terminal.signals import INTERRUPTS, Interrupts, TerminatedError, exit_on_sigterm
+from batch.terminal.signals import INTERRUPTS, Interrupts, TerminatedError
 
 both = pytest.mark.parametrize("number", INTERRUPTS)
 
@@ -82,23 +82,82 @@ def test_a_signal_wakes_an_idle_loop() -> None:
 @both
 def test_handlers_are_put_back(number: signal.Signals) -> None:
     before = signal.getsignal(number)
-    with Interrupts().caught(), exit_on_sigterm():
+    interrupts = Interrupts()
+    with interrupts.caught():
+        caught = signal.getsignal(number)
+        with interrupts.raised():
+            assert signal.getsignal(number) is not caught
         assert signal.getsignal(number) is not before
     assert signal.getsignal(number) is before
 
 
-def test_sigterm_raises_so_that_what_was_begun_is_tidied_up() -> None:
+RAISED = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: TerminatedError}
+
+
+@both
+def test_what_is_raised_lets_what_was_begun_be_tidied_up(number: signal.Signals) -> None:
     tidied = []
 
     def work() -> None:
         try:
-            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(number)
         finally:
             tidied.append(True)
 
-    with exit_on_sigterm(), pytest.raises(TerminatedError):
+    with Interrupts().raised(), pytest.raises(KeyboardInterrupt) as caught:
         work()
+    assert caught.type is RAISED[number]
     assert tidied == [True]
+
+
+@both
+def test_a_signal_that_was_caught_before_is_raised_at_once(number: signal.Signals) -> None:
+    interrupts, begun = Interrupts(), False
+    with interrupts.caught():
+        signal.raise_signal(number)
+        with pytest.raises(KeyboardInterrupt) as caught, interrupts.raised():
+            begun = True
+    assert caught.type is RAISED[number]
+    assert not begun
+
+
+@both
+def test_what_was_raised_is_no_signal_of_the_loop_that_comes_after(number: signal.Signals) -> None:
+    interrupts = Interrupts()
+    with interrupts.caught(), interrupts.raised():
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(number)
+        with interrupts.caught():
+            told = anyio.run(listen, interrupts, lambda: None)
+    assert told == []
+
+
+@both
+def test_left_alone_a_signal_does_what_it_does_in_any_program(number: signal.Signals) -> None:
+    interrupts = Interrupts()
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    with interrupts.caught(), interrupts.left_alone():
+        assert signal.getsignal(number) is usual[number]
+
+
+def test_a_ctrl_c_that_was_caught_before_comes_when_signals_are_left_alone() -> None:
+    interrupts = Interrupts()
+    with interrupts.caught():
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt), interrupts.left_alone():
+            pass
+
+
+@both
+def test_once_ignored_a_signal_does_nothing_to_the_end(number: signal.Signals) -> None:
+    interrupts = Interrupts()
+    with interrupts.caught(), interrupts.raised():
+        interrupts.ignore()
+        signal.raise_signal(number)
+    signal.raise_signal(number)
+    assert signal.getsignal(number) is signal.SIG_IGN
+    with interrupts.raised():
+        signal.raise_signal(number)
 
 
 def test_sigterm_passes_where_ctrl_c_does() -> None:
@@ -110,8 +169,9 @@ def test_outside_the_main_thread_nothing_is_caught_and_nothing_breaks() -> None:
 
     def work() -> None:
         interrupts = Interrupts()
-        with interrupts.caught(), exit_on_sigterm():
+        with interrupts.caught(), interrupts.raised(), interrupts.left_alone():
             told.append(anyio.run(listen, interrupts, lambda: None))
+        interrupts.ignore()
 
     before = [signal.getsignal(number) for number in INTERRUPTS]
     thread = threading.Thread(target=work)

@@ -1,68 +1,24 @@
 import io
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
-import pytest
 from rich.console import Console
 
-from batch.jobs.ending import Report
 from batch.jobs.job import Checked
-from batch.jobs.request import Request
-from batch.judging.plan import Plan, Problem
+from batch.judging.plan import Problem
 from batch.model import Field, Reason, Tally
-from batch.reading.table import Table
-from batch.recording.results import ResultFiles
 from batch.recording.runfile import RunState
 from batch.terminal.summary import (
-    judged_json,
-    judged_tally,
     last_line,
+    next_words,
     print_check,
     print_report,
-    refused_json,
-    report_json,
     sum_line,
-    visible,
 )
+from tests.reports import FILES, REPORT, TALLY, checked
 from tests.wired import plan_of
 
-TALLY = Tally(
-    {
-        Reason.NOT_FOUND: 1,
-        Reason.APPLIED: 4118,
-        Reason.NOT_REACHED: 2,
-        Reason.DUPLICATE: 3,
-        Reason.CONFLICT: 0,
-    }
-)
-FILES = ResultFiles(
-    results=Path("runs/x/results.csv"),
-    failed=Path("runs/x/failed.csv"),
-    failed_sheet=None,
-    tally=TALLY,
-    rows=4124,
-    note="",
-)
-REPORT = Report(
-    folder=Path("runs/x"),
-    state=RunState.STOPPED,
-    exit_code=3,
-    reason="The server said [red]no[/].",
-    rows=4124,
-    tally=TALLY,
-    examples={
-        Reason.APPLIED: (2, ""),
-        Reason.DUPLICATE: (9, "line 8 asks for the same."),
-        Reason.NOT_FOUND: (7, "no [bold]such[/] lead :bug:"),
-    },
-    files=FILES,
-    next_command="sendkit-batch run runs/x/failed.csv",
-    requests=4119,
-)
 PROBLEM = Problem(
     line=41,
     column=Field.STATUS,
@@ -76,17 +32,6 @@ def printed(show: Callable[[Console], None], *, width: int = 160) -> list[str]:
     out = io.StringIO()
     show(Console(file=out, width=width, color_system=None))
     return [line.rstrip() for line in out.getvalue().splitlines()]
-
-
-def checked(plan: Plan, *, refusal: str | None = None, forecast_s: float = 0.0) -> Checked:
-    nothing = SimpleNamespace()  # neither the request nor the table is looked at
-    return Checked(
-        request=cast("Request", nothing),
-        table=cast("Table", nothing),
-        plan=plan,
-        forecast_s=forecast_s,
-        refusal=refusal,
-    )
 
 
 def printed_check(what: Checked, *, name: str = "leads.csv") -> list[str]:
@@ -123,12 +68,55 @@ def test_a_report_without_files_or_a_reason_ends_with_its_sum() -> None:
     assert printed(lambda console: print_report(console, report))[-1].startswith("Sum: ")
 
 
-def test_long_paths_and_reasons_are_not_broken() -> None:
+def test_on_a_terminal_reasons_are_broken_between_words_and_paths_are_not() -> None:
+    class Screen(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    out = Screen()
+    files = replace(FILES, results=Path("runs", "x" * 50, "results.csv"))
+    report = replace(REPORT, reason="why " * 50, files=files)
+    print_report(Console(file=out, width=40, color_system=None), report)
+    lines = [line.rstrip() for line in out.getvalue().splitlines()]
+    assert lines[0] == ""
+    assert " ".join(["why"] * 10) in lines
+    assert f"results: runs/{'x' * 50}/results.csv" in lines
+
+
+def test_long_paths_and_reasons_are_not_broken_in_a_log() -> None:
     report = replace(REPORT, reason="why " * 50)
     assert (
         printed(lambda console: print_report(console, report), width=40)[-3]
         == ("why " * 50).rstrip()
     )
+
+
+def told_next(*reasons: Reason, sheet: bool = False, state: RunState = RunState.FINISHED) -> str:
+    failed_sheet = Path("runs/x/failed.xlsx") if sheet else None
+    tally = Tally(dict.fromkeys(reasons, 30))
+    files = replace(FILES, failed_sheet=failed_sheet, tally=tally)
+    report = replace(REPORT, state=state, tally=tally, files=files, next_command="run it")
+    return next_words(report) or "nothing"
+
+
+def test_rows_that_were_judged_wrong_are_to_be_mended_before_they_are_fed_back() -> None:
+    for reason in (Reason.BAD_ID, Reason.UNKNOWN_TAG, Reason.CONFLICT):
+        assert told_next(Reason.APPLIED, reason) == "mend the rows in failed.csv, then run it"
+        assert told_next(Reason.NOT_FOUND, reason, sheet=True) == (
+            "mend the rows in failed.xlsx, then run it"
+        )
+
+
+def test_rows_that_the_server_refused_are_fed_back_as_they_are() -> None:
+    assert told_next(Reason.APPLIED, Reason.NOT_FOUND, Reason.NO_ANSWER) == "run it"
+
+
+def test_a_run_that_broke_off_is_gone_on_with_first() -> None:
+    assert told_next(Reason.BAD_ID, Reason.NOT_REACHED, state=RunState.STOPPED) == "run it"
+
+
+def test_no_next_command_is_nothing_to_mend() -> None:
+    assert next_words(replace(REPORT, next_command=None)) is None
 
 
 def test_the_last_line_has_the_state_the_counts_the_results_and_the_next_command() -> None:
@@ -153,68 +141,10 @@ def test_the_last_line_stays_one_line_whatever_is_in_a_path() -> None:
     assert "a\\nb\\x1b[31m\\u2028\\udcff/results.csv; next: run 'c\\r\\nd'" in line
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [("plain [red] é", "plain [red] é"), ("a\tb", "a\\tb"), ("\u202eabc", "\\u202eabc")],
-)
-def test_what_cant_be_seen_is_escaped(text: str, shown: str) -> None:
-    assert visible(text) == shown
-
-
 def test_the_sum_shows_that_the_four_counts_make_up_the_rows() -> None:
     assert sum_line(Tally({Reason.APPLIED: 1}), 2) == (
         "1 success + 0 error + 0 skipped + 0 unsent = 1 of 2 rows"
     )
-
-
-def test_a_run_as_json_has_the_promised_keys() -> None:
-    assert json.loads(report_json(REPORT)) == {
-        "run": "runs/x",
-        "state": "stopped",
-        "exit_code": 3,
-        "rows": 4124,
-        "success": 4118,
-        "error": 1,
-        "skipped": 3,
-        "unsent": 2,
-        "reasons": {"applied": 4118, "duplicate": 3, "not_found": 1, "not_reached": 2},
-        "files": {"results": "runs/x/results.csv", "failed": "runs/x/failed.csv"},
-        "next_command": "sendkit-batch run runs/x/failed.csv",
-        "message": "The server said [red]no[/].",
-    }
-
-
-def test_json_is_one_line_of_ascii_whatever_is_in_it() -> None:
-    answer = refused_json("é\n\udcff", state="refused", exit_code=2)
-    assert answer.isascii()
-    assert "\n" not in answer
-    assert json.loads(answer)["message"] == "é\n\udcff"
-
-
-def test_a_refusal_as_json_has_the_same_keys_with_nothing_in_them() -> None:
-    assert json.loads(refused_json("No.", state="refused", exit_code=2)) == {
-        "run": None,
-        "state": "refused",
-        "exit_code": 2,
-        "rows": 0,
-        "success": 0,
-        "error": 0,
-        "skipped": 0,
-        "unsent": 0,
-        "reasons": {},
-        "files": {},
-        "next_command": None,
-        "message": "No.",
-    }
-
-
-def test_a_check_as_json_counts_the_rows_to_send_as_not_reached() -> None:
-    plan = plan_of(rows=5, sendable_rows=3, tally=Tally({Reason.BAD_ID: 2}))
-    answer = json.loads(judged_json(checked(plan, refusal="No."), state="checked", exit_code=2))
-    assert answer["reasons"] == {"bad_id": 2, "not_reached": 3}
-    assert (answer["rows"], answer["error"], answer["unsent"]) == (5, 2, 3)
-    assert (answer["state"], answer["exit_code"], answer["message"]) == ("checked", 2, "No.")
-    assert judged_tally(plan).total() == 5
 
 
 def test_a_check_shows_a_summary_and_the_first_problems() -> None:
@@ -242,6 +172,20 @@ def test_a_check_shows_a_summary_and_the_first_problems() -> None:
         "Sending takes about 14 min at the set pace.",
         "Most [rows] are wrong.",
     ]
+
+
+def test_nothing_is_cut_where_there_is_little_room() -> None:
+    address = "somebody.with.a.long.name@catering.example.com"
+    problem = replace(PROBLEM, message=f'found "{address}"; expected 24 digits.')
+    plan = plan_of(rows=1, tally=Tally({Reason.BAD_ID: 1}), problems=(problem,))
+    what = checked(plan)
+    lines = printed(
+        lambda console: print_check(console, what, name="x.csv", all_problems=""), width=50
+    )
+    assert address in "".join(line[26:] for line in lines)
+    report = replace(REPORT, examples={Reason.APPLIED: (2, address)})
+    lines = printed(lambda console: print_report(console, report), width=50)
+    assert address in "".join(line[29:] for line in lines)
 
 
 def test_a_check_of_one_row_is_said_in_the_singular() -> None:

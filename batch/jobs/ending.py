@@ -1,8 +1,10 @@
 """How a run ended: its state, its exit code, its counts, and what to run next."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from batch.columns import result_header
 from batch.jobs.job import ReadyRun
 from batch.jobs.request import command
 from batch.model import Reason, Tally
@@ -106,9 +108,17 @@ def _next_command(
         return command("resume", str(run.opened.folder.path))
     if files is None or not tally.error:
         return None
-    options = run.opened.request.repeated_options
+    options = (*_column_options(run), *run.opened.request.repeated_options)
     if files.failed_sheet:
         return command("run", str(files.failed_sheet), *options)
     delimiter = run.opened.table.delimiter
     told = () if delimiter in FOUND_DELIMITERS else ("--delimiter", delimiter)
     return command("run", str(files.failed), *told, *options)
+
+
+def _column_options(run: ReadyRun) -> Iterator[str]:
+    """How the mapped columns are called in the failed rows: an added name is `input_…` there."""
+    table = run.opened.table
+    names = result_header(table.header)
+    for field in run.opened.request.settings.columns.names():
+        yield from ("--map", f"{field}={names[table.fields[field]]}")

@@ -1,45 +1,50 @@
 """Where one command prints and asks, and how it ends whatever ends it.
 
 Standard output is for what `check` found and for `--json`; all else goes to standard error, whose
-last line always says how it ended. A stream that can't be written never decides how a run ends.
+last line always says how it ended.
 """
 
-import io
-import os
 import sys
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
-from typing import IO, TextIO, cast
+from dataclasses import replace
+from typing import TextIO
 
 from pydantic import SecretStr
 from rich.console import Console
 from rich.text import Text
 
 from batch.errors import BatchError, UsageError
+from batch.jobs.ending import Report
+from batch.jobs.failure import told
 from batch.jobs.question import Question
 from batch.model import Tally
-from batch.terminal import summary
-from batch.terminal.signals import TerminatedError, exit_on_sigterm
+from batch.recording.runfile import RunState
+from batch.terminal import report_json, summary
+from batch.terminal.prose import print_sentences, print_whole
+from batch.terminal.signals import Interrupts, TerminatedError
 
 PLAIN_WIDTH = 160  # columns where there is no terminal to measure
-NOT_STARTED = "refused"
+REFUSED, FAILED, INTERRUPTED = "refused", "failed", "interrupted"
 
 
 class Terminal:
     """Where one command prints.
 
     key: what must never be printed, once it is known.
+    report: how the run ended, once it did: whatever happens after that, the last line tells it.
     """
 
-    def __init__(self, *, quiet: bool = False, as_json: bool = False) -> None:
+    def __init__(
+        self, interrupts: Interrupts, *, quiet: bool = False, as_json: bool = False
+    ) -> None:
         self._quiet = quiet
         self._as_json = as_json
-        self._has_ended = False
+        self.interrupts = interrupts
         self.out = _console(sys.stdout)
         self.err = _console(sys.stderr)
         self.key = SecretStr("")
+        self.report: Report | None = None
 
     def note(self, text: str) -> None:
         """A sentence for a person; `--quiet` leaves it out."""
@@ -47,18 +52,18 @@ class Terminal:
             self.say(text)
 
     def say(self, text: str, *, style: str = "") -> None:
-        """Lines for a person: broken between words on a terminal, left whole elsewhere."""
-        shown = "\n".join(map(summary.visible, text.split("\n")))
-        self.err.print(Text(shown, style=style), soft_wrap=not self.err.is_terminal)
+        """Lines for a person."""
+        print_sentences(self.err, text, style=style)
 
     def end(self, line: str, *, answer: str) -> None:
-        """The last line, and with `--json` the one object on standard output; only once."""
-        if self._has_ended:
-            return
-        self._has_ended = True
+        """The last line, and with `--json` the one object on standard output.
+
+        What it tells stays true: no signal changes how the process ends any more.
+        """
+        self.interrupts.ignore()
         if self._as_json:
-            self.out.print(Text(answer), soft_wrap=True)
-        self.err.print(Text(summary.visible(line)), soft_wrap=True)
+            print_whole(self.out, answer)
+        print_whole(self.err, line)
 
     def ask(self, question: Question) -> bool:
         """Put the question; a closed input is a no."""
@@ -78,25 +83,29 @@ class Terminal:
         return answer.strip().lower().replace(",", "") in wanted
 
 
+def somebody_is_there() -> bool:
+    """Whether a question can be seen and answered; without standard input there is no file."""
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
+
+
 def guarded(terminal: Terminal, command: Callable[[], int]) -> int:
     """Run a command; whatever ends it gets its sentence, its last line and its exit code."""
     try:
-        with exit_on_sigterm():
+        with terminal.interrupts.raised():
             return command()
-    except UsageError as error:
-        return ended(terminal, str(error), state=NOT_STARTED, exit_code=2)
-    except BatchError as error:
-        return ended(terminal, str(error), state="failed", exit_code=3)
     except TerminatedError:
-        return ended(terminal, "Ended before sending.", state="interrupted", exit_code=143)
+        return ended(terminal, "Ended before sending.", state=INTERRUPTED, exit_code=143)
     except KeyboardInterrupt:
-        return ended(terminal, "Interrupted before sending.", state="interrupted", exit_code=130)
-    except Exception as error:  # noqa: BLE001 - shown whole, and exit 3
-        text = "".join(traceback.format_exception(error))
-        key = terminal.key.get_secret_value()
-        terminal.say(text.replace(key, "***") if key else text)
-        message = "Unexpected error. Please report what stands above."
-        return ended(terminal, message, state="failed", exit_code=3)
+        return ended(terminal, "Interrupted before sending.", state=INTERRUPTED, exit_code=130)
+    except Exception as error:  # noqa: BLE001 - told, and exit 2 or 3
+        if terminal.report:
+            return _broken_after_sending(terminal, terminal.report, error)
+        return _refused(terminal, error)
+
+
+def refuse(message: str, interrupts: Interrupts, *, as_json: bool) -> int:
+    """Words that are no command. Gives the exit code."""
+    return ended(Terminal(interrupts, as_json=as_json), message, state=REFUSED, exit_code=2)
 
 
 def ended(terminal: Terminal, message: str, *, state: str, exit_code: int) -> int:
@@ -104,52 +113,40 @@ def ended(terminal: Terminal, message: str, *, state: str, exit_code: int) -> in
     terminal.say(message, style="red")
     mend = "mend what is said above, and " if exit_code == 2 else ""
     line = summary.last_line(state, Tally(), results=None, next_command=f"{mend}run it again")
-    terminal.end(line, answer=summary.refused_json(message, state=state, exit_code=exit_code))
+    terminal.end(line, answer=report_json.refused(message, state=state, exit_code=exit_code))
     return exit_code
 
 
-def somebody_is_there() -> bool:
-    """Whether a question can be seen and answered; without standard input there is no file."""
-    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
-
-
-class _Stream:
-    """A stream whose reader may leave, or whose disk may be full: then it takes all to nowhere."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        try:
-            return self._stream.write(text)
-        except OSError:
-            self._lead_to_nowhere()
-            return len(text)
-
-    def flush(self) -> None:
-        try:
-            self._stream.flush()
-        except OSError:
-            self._lead_to_nowhere()
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._stream, name)
-
-    def _lead_to_nowhere(self) -> None:
-        """What is still in the stream's buffer would be refused again when Python ends."""
-        with suppress(OSError, ValueError), Path(os.devnull).open("w", encoding="utf-8") as nowhere:
-            os.dup2(nowhere.fileno(), self._stream.fileno())
-
-
-def _console(stream: TextIO | None) -> Console:
-    """A console that shows texts as they are; a stream that is closed takes them to nowhere."""
-    stream = stream or io.StringIO()
-    if isinstance(stream, io.TextIOWrapper):
-        stream.reconfigure(errors="backslashreplace")  # a name may not fit the console's encoding
-    return Console(
-        file=cast("IO[str]", _Stream(stream)),
-        highlight=False,
-        markup=False,
-        emoji=False,
-        width=None if stream.isatty() else PLAIN_WIDTH,
+def end_of_run(terminal: Terminal, report: Report) -> int:
+    """The last line of a run. Gives the exit code."""
+    results = report.files.results if report.files else None
+    line = summary.last_line(
+        report.state, report.tally, results=results, next_command=summary.next_words(report)
     )
+    terminal.end(line, answer=report_json.reported(report))
+    return report.exit_code
+
+
+def _refused(terminal: Terminal, error: Exception) -> int:
+    if isinstance(error, UsageError):
+        return ended(terminal, str(error), state=REFUSED, exit_code=2)
+    if isinstance(error, BatchError):
+        return ended(terminal, str(error), state=FAILED, exit_code=3)
+    text = "".join(traceback.format_exception(error))
+    key = terminal.key.get_secret_value()
+    terminal.say(text.replace(key, "***") if key else text)
+    message = "Unexpected error; nothing was sent. Please report what stands above."
+    return ended(terminal, message, state=FAILED, exit_code=3)
+
+
+def _broken_after_sending(terminal: Terminal, report: Report, error: Exception) -> int:
+    """What came of the rows is recorded and told; that something broke after that is told too."""
+    reason = told(error, report.folder, terminal.key)
+    terminal.say(f"The sending had ended before this happened. {reason}", style="red")
+    return end_of_run(terminal, replace(report, state=RunState.FAILED, exit_code=3, reason=reason))
+
+
+def _console(stream: TextIO) -> Console:
+    """A console that shows texts as they are."""
+    width = None if stream.isatty() else PLAIN_WIDTH
+    return Console(file=stream, highlight=False, markup=False, emoji=False, width=width)

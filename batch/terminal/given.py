@@ -23,7 +23,7 @@ class Given:
     config: Path | None = None
     base_url: str | None = None
     rate: str | None = None
-    concurrency: int | None = None
+    concurrency: str | None = None
     out: Path | None = None
     yes: bool = False
     dry_run: bool = False
@@ -115,8 +115,11 @@ class Given:
 
     def _reading(self) -> tuple[str, ...]:
         """The options that tell how to read this very file."""
-        return _spelled(
-            {"--sheet": self.sheet, "--encoding": self.encoding, "--delimiter": self.delimiter}
+        return (
+            *_spelled(
+                {"--sheet": self.sheet, "--encoding": self.encoding, "--delimiter": self.delimiter}
+            ),
+            *(word for each in self.mapping for word in ("--map", each)),
         )
 
     def _repeated(self) -> tuple[str, ...]:
@@ -132,7 +135,6 @@ class Given:
                     "--max-errors": self.max_errors,
                 }
             ),
-            *(word for each in self.mapping for word in ("--map", each)),
             *(["--no-tag-check"] if self.no_tag_check else []),
             *(["--sandbox"] if self.sandbox else []),
         )

@@ -33,7 +33,7 @@ Rate = Annotated[
     typer.Option(help="Requests: auto, a number a second, or as 60/min.", rich_help_panel=SENDING),
 ]
 Concurrency = Annotated[
-    int | None,
+    str | None,  # a text, so that a wrong one is told as any other setting
     typer.Option(help="Requests under way at once, 1 to 1000.", rich_help_panel=SENDING),
 ]
 MaxErrors = Annotated[

@@ -17,11 +17,13 @@ from rich.text import Text
 
 from batch.jobs.dispatch import Moment
 from batch.jobs.forecast import duration
+from batch.model import Tally
 from batch.sending.pacer import Hold
 from batch.sending.runner import GRACE_S
 from batch.sending.stops import Stop, StopCause
 
 HEARTBEAT_S = 60.0
+WIDEST_BAR = 40  # columns
 TOLD_HOLD_S = 5.0  # a shorter hold-back is no line of a log: there may be thousands of them
 
 
@@ -64,7 +66,7 @@ class _Silence(_Context):
 
 
 class LiveView(_Context):
-    """A bar and two lines under it, redrawn a few times a second."""
+    """A bar, the counts, the pace and what keeps it, redrawn a few times a second."""
 
     def __init__(self, console: Console) -> None:
         self._live = Live(console=console, refresh_per_second=4, transient=True)
@@ -78,16 +80,15 @@ class LiveView(_Context):
 
     def show(self, moment: Moment) -> None:
         """Redraw."""
-        done, tally = moment.tally.total(), moment.tally
-        counts = Text.assemble(
-            f"{done:,} of {moment.rows:,} rows · ",
-            (f"{tally.success:,} success", "green"),
-            " · ",
-            (f"{tally.error:,} error", "red" if tally.error else "dim"),
+        notice = notice_line(moment)
+        lines = [_counts(moment.tally), Text(pace_line(moment), style="dim")]
+        self._live.update(
+            Group(
+                _bar(moment, style="yellow" if notice else "cyan"),
+                *(line for line in lines if line),
+                *([Text(notice, style="yellow")] if notice else []),
+            )
         )
-        head = Table.grid(padding=(0, 1))
-        head.add_row(ProgressBar(total=max(1, moment.rows), completed=done, width=24), counts)
-        self._live.update(Group(head, Text(pace_line(moment), style="dim"), *_told(moment)))
 
 
 class LogLines(_Context):
@@ -131,26 +132,42 @@ def progress_line(moment: Moment) -> str:
     """As "20 of 300 rows: 18 success, 2 error; 5.0 requests a second, about 14 min left"."""
     done, tally = moment.tally.total(), moment.tally
     rows = f"{done:,} of {moment.rows:,} rows: {tally.success:,} success, {tally.error:,} error"
-    return "; ".join(filter(None, (rows, pace_line(moment))))
+    return "; ".join(filter(None, (rows, pace_line(moment, mark=", "))))
 
 
-def pace_line(moment: Moment) -> str:
-    """The pace, once there is one, and the forecast: "5.0 requests a second, about 1 s left"."""
+def pace_line(moment: Moment, *, mark: str = " · ") -> str:
+    """The pace, once there is one, and the forecast: "5.0 requests a second · about 1 s left".
+
+    "" while the server is away, and once the run is stopping: neither means anything then.
+    """
+    if moment.outage_s or stop_line(moment.stop):
+        return ""
     pace = f"{moment.rate_per_s:,.1f} requests a second" if moment.requests else ""
     left = f"about {duration(moment.left_s)} left" if moment.left_s else ""
-    return ", ".join(filter(None, (pace, left)))
+    return mark.join(filter(None, (pace, left)))
+
+
+def notice_line(moment: Moment) -> str:
+    """What keeps the run, the gravest first; "" when nothing does for as much as a second."""
+    if line := stop_line(moment.stop):
+        return line
+    if moment.outage_s:
+        return outage_line(moment.outage_s)
+    if moment.hold and moment.hold_left_s >= 1:
+        return hold_line(moment.hold, moment.hold_left_s)
+    return ""
 
 
 def hold_line(hold: Hold, left_s: float) -> str:
     """What holds the run back, and for how much longer."""
-    return f"The server asks to wait ({hold.why}): held back for {duration(left_s)}."
+    return f"The server asks to wait ({hold.why}): going on in {duration(left_s)}."
 
 
 def outage_line(outage_s: float) -> str:
     """That the server is away, and what is done about it."""
     return (
-        f"The server has been away for {duration(outage_s)}: nothing is sent but a single "
-        "request now and then, to see whether it is back."
+        f"The server has been away for {duration(outage_s)}. "
+        "A single request now and then sees whether it is back."
     )
 
 
@@ -165,9 +182,25 @@ def stop_line(stop: Stop | None) -> str:
     )
 
 
-def _told(moment: Moment) -> list[Text]:
-    hold = moment.hold
-    held = hold_line(hold, moment.hold_left_s) if hold and moment.hold_left_s >= 1 else ""
-    away = outage_line(moment.outage_s) if moment.outage_s else ""
-    line = stop_line(moment.stop) or held or away
-    return [Text(line, style="yellow")] if line else []
+def _bar(moment: Moment, *, style: str) -> Table:
+    """The bar, as wide as there is room, and how many rows are done."""
+    done = moment.tally.total()
+    bar = ProgressBar(
+        total=max(1, moment.rows), completed=done, complete_style=style, finished_style="green"
+    )
+    line = Table.grid(padding=(0, 2))
+    line.add_column(max_width=WIDEST_BAR)
+    line.add_column(no_wrap=True)
+    line.add_row(bar, f"{done:,} of {moment.rows:,} rows")
+    return line
+
+
+def _counts(tally: Tally) -> Text:
+    """The results so far, as "18 success · 2 error · 1 skipped"."""
+    parts = [
+        (f"{tally.success:,} success", "green" if tally.success else "dim"),
+        (f"{tally.error:,} error", "red" if tally.error else "dim"),
+        *([(f"{tally.skipped:,} skipped", "dim")] if tally.skipped else []),
+        *([(f"{tally.unsent:,} unsent", "yellow")] if tally.unsent else []),
+    ]
+    return Text(" · ", style="dim").join(Text(text, style=style) for text, style in parts)

@@ -1,39 +1,67 @@
 """Ctrl-C and SIGTERM: the one place that knows signals.
 
 `signal.signal` works on Windows too, where an event loop takes no signal handlers of its own.
+Imports nothing heavy: signals are caught before the program is loaded.
 """
 
-import asyncio
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 
+_Handler = Callable[[int, FrameType | None], object] | signal.Handlers
+
+
+class TerminatedError(KeyboardInterrupt):
+    """SIGTERM where nothing is under way that must be waited for."""
+
 
 class Interrupts:
-    """Ctrl-C and SIGTERM around one event loop, in which somebody listens to them.
+    """Ctrl-C and SIGTERM of one process, from its start until how it ends has been told.
 
-    They raise nothing and are not lost: `caught` begins before the loop and ends after it, and
-    what comes before `told_to` is told at once when that begins.
+    `caught` keeps what comes; `raised` and `told_to`, within it, take at once what was kept.
+    Handlers are set in the main thread only: elsewhere nothing can be caught, and nothing is.
     """
 
     def __init__(self) -> None:
         self._came: deque[signal.Signals] = deque()
         self._deliver_soon: Callable[[], object] | None = None
+        self._over = False
 
     @contextmanager
     def caught(self) -> Iterator[None]:
-        """Catch them within it; outside the main thread nothing can be caught, and nothing is."""
-        with _handled(INTERRUPTS, self._catch):
+        """Within it, what comes raises nothing and waits to be taken."""
+        with self._handled(dict.fromkeys(INTERRUPTS, self._catch)):
+            yield
+
+    @contextmanager
+    def raised(self) -> Iterator[None]:
+        """Within it, Ctrl-C raises KeyboardInterrupt and SIGTERM raises TerminatedError."""
+        # Python's own handler of Ctrl-C: asyncio knows it, and then ends its loop in good order.
+        with self._handled({signal.SIGINT: signal.default_int_handler, signal.SIGTERM: _terminate}):
+            if self._came:
+                raise TerminatedError if self._came[0] == signal.SIGTERM else KeyboardInterrupt
+            yield
+
+    @contextmanager
+    def left_alone(self) -> Iterator[None]:
+        """Within it, they do what they do in any Python program."""
+        with self._handled(
+            {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+        ):
+            for number in self._came:
+                signal.raise_signal(number)
             yield
 
     @contextmanager
     def told_to(self, listener: Callable[[signal.Signals], None]) -> Iterator[None]:
-        """Within it, each is a call of the listener on the running event loop."""
+        """Within it and within `caught`, each is a call of the listener on the running loop."""
+        import asyncio  # noqa: PLC0415 - a loop is running, so it is loaded; the start is quick
+
         loop = asyncio.get_running_loop()
 
         def deliver() -> None:
@@ -47,38 +75,36 @@ class Interrupts:
         finally:
             self._deliver_soon = None
 
+    def ignore(self) -> None:
+        """From here to the end of the process they do nothing: how it ends has been told."""
+        self._over = True
+        if _is_main_thread():
+            for number in INTERRUPTS:
+                signal.signal(number, signal.SIG_IGN)
+
     def _catch(self, number: int, _frame: FrameType | None) -> None:
         self._came.append(signal.Signals(number))
         if self._deliver_soon:
             self._deliver_soon()
 
+    @contextmanager
+    def _handled(self, handlers: Mapping[signal.Signals, _Handler]) -> Iterator[None]:
+        """Within it, these handlers stand; then those from before, unless signals are ignored."""
+        if self._over or not _is_main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+        try:
+            yield
+        finally:
+            for number, handler_before in before.items():
+                if not self._over:
+                    signal.signal(number, handler_before)
 
-class TerminatedError(KeyboardInterrupt):
-    """SIGTERM where nothing is under way that must be waited for."""
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    raise TerminatedError
 
 
-@contextmanager
-def exit_on_sigterm() -> Iterator[None]:
-    """Within it, SIGTERM raises TerminatedError, so that what was begun is tidied up."""
-
-    def leave(_number: int, _frame: FrameType | None) -> None:
-        raise TerminatedError
-
-    with _handled((signal.SIGTERM,), leave):
-        yield
-
-
-@contextmanager
-def _handled(
-    numbers: Sequence[signal.Signals], handler: Callable[[int, FrameType | None], None]
-) -> Iterator[None]:
-    """Within it, these signals call the handler, in the main thread."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, handler) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler_before in before.items():
-            signal.signal(number, handler_before)
+def _is_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()

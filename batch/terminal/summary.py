@@ -1,10 +1,5 @@
-"""What people read when a command ends: results by reason, problems, and the last line.
+"""What people read when a command ends: results by reason, problems, and the last line."""
 
-Names, cells and the server's words are shown as they are: no markup, no control character in them
-has a meaning.
-"""
-
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,6 +14,7 @@ from batch.jobs.question import count_of, what_changes
 from batch.judging.plan import Plan, Problem
 from batch.model import Reason, Result, Tally
 from batch.recording.runfile import RunState
+from batch.terminal.prose import print_sentences, print_whole, visible
 
 JUDGED_ERRORS = (
     Reason.MISSING_ID,
@@ -40,21 +36,21 @@ def print_report(console: Console, report: Report) -> None:
     """Results grouped by reason with an example line each, and the files."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("Rows", "Result", "Reason", "For example"):
-        table.add_column(heading, justify="right" if heading == "Rows" else "left")
+        table.add_column(heading, justify="right" if heading == "Rows" else "left", overflow="fold")
     for reason, count in _by_reason(report.tally):
         line, message = report.examples.get(reason, (0, ""))
         example = f"line {line}: {message}" if message else f"line {line}" if line else ""
         table.add_row(f"{count:,}", _styled(reason.result), reason.value, Text(visible(example)))
+    _blank_line_on_a_terminal(console)
     console.print(table)
-    console.print(Text(f"Sum: {sum_line(report.tally, report.rows)}"), style="dim")
+    _blank_line_on_a_terminal(console)
+    print_sentences(console, f"Sum: {sum_line(report.tally, report.rows)}", style="dim")
     if report.reason:
-        console.print(
-            Text(visible(report.reason)), style="yellow", soft_wrap=not console.is_terminal
-        )
+        print_sentences(console, report.reason, style="yellow")
     if report.files and report.files.note:
-        console.print(Text(visible(report.files.note)), soft_wrap=not console.is_terminal)
+        print_sentences(console, report.files.note)
     for name, path in report_files(report).items():
-        console.print(Text(visible(f"{name}: {path}")), soft_wrap=True)
+        print_whole(console, f"{name}: {path}")
 
 
 def report_files(report: Report) -> dict[str, str]:
@@ -93,55 +89,6 @@ def next_words(report: Report) -> str | None:
     return f"mend the rows in {name}, then {report.next_command}"
 
 
-def visible(text: str) -> str:
-    """The text in one line: line breaks and all else that can't be seen are escaped."""
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
-    )
-
-
-def report_json(report: Report) -> str:
-    """The run as one JSON object."""
-    return _json(
-        run=str(report.folder),
-        state=report.state,
-        exit_code=report.exit_code,
-        rows=report.rows,
-        tally=report.tally,
-        files=report_files(report),
-        next_command=report.next_command,
-        message=report.reason,
-    )
-
-
-def judged_json(checked: Checked, *, state: str, exit_code: int) -> str:
-    """A check or a dry run as one JSON object of the same keys."""
-    return _json(
-        run=None,
-        state=state,
-        exit_code=exit_code,
-        rows=checked.plan.rows,
-        tally=judged_tally(checked.plan),
-        files={},
-        next_command=None,
-        message=checked.refusal or "",
-    )
-
-
-def refused_json(message: str, *, state: str, exit_code: int) -> str:
-    """A command that sent nothing, as one JSON object of the same keys."""
-    return _json(
-        run=None,
-        state=state,
-        exit_code=exit_code,
-        rows=0,
-        tally=Tally(),
-        files={},
-        next_command=None,
-        message=message,
-    )
-
-
 def judged_tally(plan: Plan) -> Tally:
     """Every row of a plan by reason, the rows to send as not reached."""
     return Tally(plan.tally + Tally({Reason.NOT_REACHED: plan.sendable_rows}))
@@ -171,13 +118,18 @@ def print_check(console: Console, checked: Checked, *, name: str, all_problems: 
         console.print(_problem_table(plan.first_problems))
         left = plan.tally.error - len(plan.first_problems)
         if left > 0:
-            console.print(Text(f"… and {left:,} more; {all_problems} writes all of them."))
+            print_sentences(console, f"… and {left:,} more; {all_problems} writes all of them.")
     if plan.requests:
-        console.print(
-            Text(f"\nSending takes about {duration(checked.forecast_s)} at the set pace.")
-        )
+        forecast = duration(checked.forecast_s)
+        print_sentences(console, f"\nSending takes about {forecast} at the set pace.")
     if checked.refusal:
-        console.print(Text(visible(checked.refusal)), style="yellow", soft_wrap=True)
+        print_sentences(console, checked.refusal, style="yellow")
+
+
+def _blank_line_on_a_terminal(console: Console) -> None:
+    """A log is read by programs too, which have no use for it."""
+    if console.file.isatty():
+        console.print()
 
 
 def _by_reason(tally: Tally) -> list[tuple[Reason, int]]:
@@ -193,7 +145,7 @@ def _problem_table(problems: Iterable[Problem]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("Line", justify="right")
     for heading in ("Column", "Reason", "Found, and what to do"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")  # a long word is broken, never cut
     for problem in problems:
         table.add_row(
             str(problem.line),
@@ -202,29 +154,3 @@ def _problem_table(problems: Iterable[Problem]) -> Table:
             Text(visible(problem.message)),
         )
     return table
-
-
-def _json(
-    *,
-    run: str | None,
-    state: str | RunState,
-    exit_code: int,
-    rows: int,
-    tally: Tally,
-    files: dict[str, str],
-    next_command: str | None,
-    message: str,
-) -> str:
-    return json.dumps(  # ASCII, so that no console's encoding can spoil it
-        {
-            "run": run,
-            "state": str(state),
-            "exit_code": exit_code,
-            "rows": rows,
-            **{str(result): tally.of(result) for result in Result},
-            "reasons": {str(reason): count for reason, count in sorted(tally.items()) if count},
-            "files": files,
-            "next_command": next_command,
-            "message": message,
-        }
-    )

@@ -1,154 +1,16 @@
 import io
-import json
 import os
 import signal
-import sys
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from batch.reading.table import Table
-from batch.terminal import commands as terminal
-from batch.terminal.given import Given
-from batch.terminal.signals import INTERRUPTS
-from tests.wired import (
-    CAMPAIGN,
-    KEY,
-    Api,
-    confirmed,
-    lead_id,
-    pausing,
-    served_by,
-    write_leads,
-)
-
-BAD = (CAMPAIGN, "bad", "paused", "")
-EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
-both = pytest.mark.parametrize("number", INTERRUPTS)
-
-
-class Stream(io.StringIO):
-    """What is printed; each of `before_text` happens once, when its text is about to be printed."""
-
-    def __init__(self, before_text: dict[str, Callable[[], object]]) -> None:
-        super().__init__()
-        self.is_terminal = False
-        self._before_text = before_text
-
-    def isatty(self) -> bool:
-        return self.is_terminal
-
-    def write(self, text: str) -> int:
-        for awaited in [each for each in self._before_text if each in text]:
-            self._before_text.pop(awaited)()
-        return super().write(text)
-
-
-class Stdin:
-    """Standard input: bytes to read first, then a line that somebody types."""
-
-    def __init__(self, content: io.BytesIO, type_line: Callable[[], str] | None = None) -> None:
-        self.buffer = content
-        self.is_terminal = type_line is not None
-        self.readline = type_line or (lambda: "")
-
-    def isatty(self) -> bool:
-        return self.is_terminal
-
-
-@dataclass
-class Shell:
-    """A shell in `cwd` with the API behind it, and what the last command in it printed.
-
-    streams: other ones than usual, as sys has them.
-    """
-
-    cwd: Path
-    monkeypatch: pytest.MonkeyPatch
-    api: Api = field(default_factory=Api)
-    streams: dict[str, object] = field(default_factory=dict)
-    before_text: dict[str, Callable[[], object]] = field(default_factory=dict)
-    printed: dict[str, Stream] = field(default_factory=dict)
-
-    def typing(self, line: str | Callable[[], str], content: bytes = b"") -> None:
-        """Somebody sits at a terminal and will type this line."""
-        type_line = line if callable(line) else lambda: line
-        self.streams["stdin"] = Stdin(io.BytesIO(content), type_line)
-
-    def do(self, command: Callable[[], int], *, api: Api | None = None) -> int:
-        self.printed = {name: Stream(self.before_text) for name in ("stdout", "stderr")}
-        streams = {"stdin": Stdin(io.BytesIO()), **self.printed, **self.streams}
-        stdin = streams["stdin"]
-        self.printed["stderr"].is_terminal = isinstance(stdin, Stdin) and stdin.is_terminal
-        for name, stream in streams.items():
-            self.monkeypatch.setattr(sys, name, stream)
-        with served_by(api) if api else nullcontext():
-            return command()
-
-    def leads(self, rows: Sequence[tuple[str, ...]], *, name: str = "leads.csv") -> str:
-        write_leads(self.cwd / name, rows)
-        return name
-
-    def run(self, file: str, **options: Any) -> int:  # noqa: ANN401 - the fields of Given
-        given = Given(file=file, rate="1000", **options)
-        return self.do(lambda: terminal.run(given), api=None if given.sandbox else self.api)
-
-    def check(self, file: str, **options: Any) -> int:  # noqa: ANN401 - the fields of Given
-        return self.do(lambda: terminal.check(Given(file=file, **options)))
-
-    @property
-    def out(self) -> str:
-        return self.printed["stdout"].getvalue()
-
-    @property
-    def err(self) -> str:
-        return self.printed["stderr"].getvalue()
-
-    @property
-    def last_line(self) -> str:
-        assert self.err.endswith("\n")
-        return self.err.splitlines()[-1]
-
-    @property
-    def answer(self) -> dict[str, Any]:
-        """Standard output as one JSON object and nothing else."""
-        assert self.out.count("\n") == 1
-        answer: dict[str, Any] = json.loads(self.out)
-        return answer
-
-
-@pytest.fixture
-def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SENDKIT_API_KEY", KEY)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / ".config"))
-    monkeypatch.setenv("TERM", "dumb")  # log lines, also on a terminal
-    for name in ("SENDKIT_WORKSPACE_ID", "FORCE_COLOR", "TTY_COMPATIBLE"):
-        monkeypatch.delenv(name, raising=False)
-    return Shell(tmp_path, monkeypatch)
-
-
-def rise(error: BaseException) -> Callable[[], Any]:
-    def fails() -> None:
-        raise error
-
-    return fails
-
-
-def refused(message: str) -> list[str]:
-    """The end of standard error where nothing was sent."""
-    return [
-        message,
-        (
-            "refused: 0 success, 0 error, 0 skipped, 0 unsent; no results; "
-            "next: mend what is said above, and run it again"
-        ),
-    ]
+from batch.terminal import commands
+from tests.shell import BAD, EXIT_CODES, Shell, Stdin, both, refused, rise
+from tests.wired import CAMPAIGN, confirmed, lead_id, pausing
 
 
 def test_a_run_that_is_confirmed_in_advance_tells_what_it_does(shell: Shell) -> None:
@@ -197,12 +59,6 @@ def test_all_else_at_the_question_sends_nothing(shell: Shell, line: str) -> None
     assert shell.err.endswith("\n".join([*end, ""]))
     assert shell.answer["state"] == "refused"
     assert not (shell.cwd / "runs").exists()
-
-
-def test_a_question_without_an_answer_leaves_no_open_line(shell: Shell) -> None:
-    shell.typing("")
-    shell.run(shell.leads(pausing(1)))
-    assert "Go on? [y/N] \nNothing was sent" in shell.err
 
 
 @pytest.mark.parametrize(
@@ -287,30 +143,6 @@ def test_a_stop_whose_words_look_like_markup_ends_as_any_other(shell: Shell) -> 
     assert shell.run(shell.leads(pausing(9)), yes=True) == 3
     assert "(403) before any row succeeded: [/nope] no; does the key" in shell.err
     assert shell.last_line.startswith("stopped: 0 success, 0 error, 0 skipped, 9 unsent; runs/")
-
-
-def test_the_last_line_is_one_line_whatever_a_folder_is_called(shell: Shell) -> None:
-    out = Path("two\nlines " + "x" * 200)
-    assert shell.run(shell.leads(pausing(1)), yes=True, out=out, as_json=True) == 0
-    assert shell.last_line == (
-        "finished: 1 success, 0 error, 0 skipped, 0 unsent; "
-        f"two\\nlines {'x' * 200}/results.csv; next: nothing to do"
-    )
-    assert shell.answer["run"] == str(out)
-
-
-def test_a_message_of_several_lines_keeps_them_before_the_last_line(shell: Shell) -> None:
-    (shell.cwd / "sendkit-batch.toml").write_text("[pace]\nrte = 1\nconcurency = 2\n")
-    assert shell.run(shell.leads(pausing(1)), yes=True, as_json=True) == 2
-    assert len(shell.err.splitlines()) == 3
-    assert "[pace] rte" in shell.err
-    assert shell.answer["exit_code"] == 2
-
-
-def test_a_name_that_would_steer_the_terminal_does_not(shell: Shell) -> None:
-    assert shell.run("no\x1b[2Jsuch.csv", yes=True) == 2
-    assert "\x1b" not in shell.err
-    assert "no\\x1b[2Jsuch.csv: the file can't be read" in shell.err
 
 
 @both
@@ -401,26 +233,6 @@ def test_an_interrupt_while_all_is_tidied_up_changes_nothing(
     assert shell.answer["state"] == "finished"
 
 
-@pytest.mark.parametrize("in_file", [False, True], ids=["key in environment", "key in file"])
-def test_an_unexpected_error_before_sending_is_shown_without_the_key(
-    shell: Shell, *, in_file: bool
-) -> None:
-    if in_file:
-        shell.monkeypatch.delenv("SENDKIT_API_KEY")
-        (shell.cwd / "key").write_text(KEY)
-        (shell.cwd / "sendkit-batch.toml").write_text('[api]\napi_key_file = "key"\n')
-    shell.api.look_up = rise(LookupError(f"no such thing: [/] {KEY}"))
-    assert shell.run(shell.leads(pausing(1)), yes=True, as_json=True) == 3
-    assert KEY not in shell.err + shell.out
-    assert "LookupError: no such thing: [/] ***" in shell.err
-    assert shell.err.splitlines()[-2:] == [
-        "Unexpected error. Please report what stands above.",
-        "failed: 0 success, 0 error, 0 skipped, 0 unsent; no results; next: run it again",
-    ]
-    assert shell.answer["exit_code"] == 3
-    assert not (shell.cwd / "runs").exists()
-
-
 def test_a_disk_that_is_full_at_the_start_is_exit_3_and_leaves_no_trace(shell: Shell) -> None:
     def block() -> None:
         (shell.cwd / "out" / "run.json").mkdir()
@@ -441,15 +253,6 @@ def test_a_reader_that_leaves_does_not_stop_the_run(shell: Shell) -> None:
         assert shell.run(shell.leads(pausing(3)), yes=True) == 0
     (folder,) = (shell.cwd / "runs").iterdir()
     assert len((folder / "results.csv").read_text("utf-8-sig").splitlines()) == 4
-
-
-def test_what_a_console_cant_encode_is_escaped(shell: Shell) -> None:
-    raw = io.BytesIO()
-    stdout = io.TextIOWrapper(raw, encoding="ascii")
-    shell.streams["stdout"] = stdout
-    assert shell.check(shell.leads([(CAMPAIGN, "é→", "paused", "")])) == 2
-    stdout.flush()
-    assert b'found "\\xe9\\u2192"; expected 24 hexadecimal digits.' in raw.getvalue()
 
 
 def test_the_settings_file_is_named_whatever_the_command(shell: Shell) -> None:
@@ -483,100 +286,17 @@ def test_notes_about_the_file_are_told(shell: Shell) -> None:
     assert "cp1252" in shell.err.splitlines()[0]
 
 
-@pytest.mark.parametrize(
-    ("rows", "options", "exit_code"),
-    [
-        (pausing(1), {}, 0),
-        ([*pausing(1), BAD], {}, 1),
-        ([*pausing(1), BAD], {"strict": True}, 2),
-        ([*pausing(1), *[BAD] * 21], {}, 2),
-    ],
-    ids=["no errors", "errors", "strict", "mostly invalid"],
-)
-def test_a_dry_run_ends_as_the_run_would_and_writes_nothing(
-    shell: Shell, rows: list[tuple[str, ...]], options: dict[str, Any], exit_code: int
-) -> None:
-    leads = shell.leads(rows)
-    shell.monkeypatch.delenv("SENDKIT_API_KEY")
-    assert shell.run(leads, dry_run=True, as_json=True, **options) == exit_code
-    assert (shell.answer["state"], shell.answer["exit_code"]) == ("dry_run", exit_code)
-    assert bool(shell.answer["message"]) is (exit_code == 2)
-    assert [path.name for path in shell.cwd.iterdir()] == [leads]
-    mend = "mend the problems, then " if exit_code else ""
-    assert shell.last_line.endswith(
-        f"no results; next: {mend}sendkit-batch run leads.csv --rate 1000"
-    )
-
-
-def test_a_dry_run_names_the_command_that_writes_all_problems(shell: Shell) -> None:
-    leads = shell.leads([*pausing(30), *[BAD] * 21])
-    assert shell.run(leads, dry_run=True) == 1
-    assert "… and 1 more; check --problems FILE writes all of them." in shell.out
-
-
-def test_check_ends_with_the_command_that_reads_the_file_the_same_way(shell: Shell) -> None:
-    header = (shell.cwd / shell.leads(pausing(1))).read_text()
-    (shell.cwd / "my leads.csv").write_text(header.replace("status", "What"))
-    options = {"mapping": ("status=What",), "delimiter": "comma"}
-    assert shell.check("my leads.csv", **options) == 0
-    assert shell.last_line == (
-        "checked: 0 success, 0 error, 0 skipped, 1 unsent; no results; next: "
-        "sendkit-batch run 'my leads.csv' --delimiter comma --map status=What"
-    )
-
-
-def test_check_reads_standard_input(shell: Shell) -> None:
-    content = (shell.cwd / shell.leads([*pausing(1), BAD])).read_bytes()
-    shell.streams["stdin"] = Stdin(io.BytesIO(content))
-    assert shell.check("-", as_json=True, problems=Path("all.csv")) == 2
-    assert shell.answer["reasons"] == {"bad_id": 1, "not_reached": 1}
-    assert len((shell.cwd / "all.csv").read_text("utf-8-sig").splitlines()) == 2
-    assert "All problems are in all.csv" in shell.err
-    assert shell.last_line.endswith("next: mend the problems, then sendkit-batch run -")
-
-
-def test_check_does_not_overwrite_the_spreadsheet_with_its_problems(shell: Shell) -> None:
-    leads = shell.leads([BAD])
-    before = (shell.cwd / leads).read_bytes()
-    assert shell.check(leads, problems=Path(leads), as_json=True) == 2
-    assert (shell.cwd / leads).read_bytes() == before
-    assert shell.answer["state"] == "refused"
-
-
-def test_check_of_a_file_that_is_not_there_is_one_json_object_too(shell: Shell) -> None:
-    assert shell.check("nosuch.csv", as_json=True) == 2
-    message = (
-        "nosuch.csv: the file can't be read: No such file or directory. "
-        "Check its name and its rights."
-    )
-    assert shell.err.splitlines() == refused(message)
-    assert shell.answer["message"] == message
-
-
 def test_the_demo_sees_no_settings_and_no_environment(shell: Shell) -> None:
     (shell.cwd / "sendkit-batch.toml").write_text("[no]\nsuch = 1\n")
     shell.monkeypatch.setenv("SENDKIT_BATCH_NO_SUCH", "1")
-    assert shell.do(lambda: terminal.demo(rate="1000", quiet=True)) == 0
+    assert shell.do(lambda it: commands.demo(it, rate="1000", quiet=True)) == 0
     assert shell.last_line.startswith("finished: 20 success, 0 error, 0 skipped, 0 unsent; runs/")
 
 
 def test_a_demo_with_a_wrong_option_is_refused(shell: Shell) -> None:
-    assert shell.do(lambda: terminal.demo(rate="never", quiet=False)) == 2
+    assert shell.do(lambda it: commands.demo(it, rate="never", quiet=False)) == 2
     assert "--rate: found " in shell.err
     assert not (shell.cwd / "runs").exists()
-
-
-@pytest.mark.parametrize("as_json", [True, False])
-def test_a_command_line_that_is_none_is_refused(shell: Shell, *, as_json: bool) -> None:
-    assert (
-        shell.do(lambda: terminal.refuse("No such option: --nope.", as_json=as_json, exit_code=2))
-        == 2
-    )
-    assert shell.err.splitlines() == refused("No such option: --nope.")
-    if as_json:
-        assert shell.answer["message"] == "No such option: --nope."
-    else:
-        assert shell.out == ""
 
 
 def test_two_headers_for_one_field_are_refused(shell: Shell) -> None:

@@ -1,0 +1,82 @@
+"""A check and a dry run in a terminal: what they show of a judged spreadsheet, and exit codes."""
+
+import os
+from pathlib import Path
+
+from batch.jobs import job
+from batch.jobs.request import command
+from batch.settings.load import LoadedSettings, default_config_dir
+from batch.terminal import report_json, summary
+from batch.terminal.console import Terminal, guarded
+from batch.terminal.given import Given
+from batch.terminal.problem_list import write_problems
+from batch.terminal.signals import Interrupts
+
+
+def check(given: Given, interrupts: Interrupts) -> int:
+    """`check`: judge, show and write nothing but what was asked for. Gives the exit code."""
+    terminal = Terminal(interrupts, quiet=given.quiet, as_json=given.as_json)
+    return guarded(terminal, lambda: _check(terminal, given))
+
+
+def dry_run(given: Given, interrupts: Interrupts) -> int:
+    """`run --dry-run`: judge and forecast as the run would. Gives the exit code."""
+    terminal = Terminal(interrupts, quiet=given.quiet, as_json=given.as_json)
+    return guarded(terminal, lambda: _dry_run(terminal, given))
+
+
+def load(terminal: Terminal, given: Given) -> LoadedSettings:
+    """The settings, and a note that names their file. Raises SettingsError."""
+    loaded = given.load(os.environ, cwd=Path.cwd(), config_dir=default_config_dir())
+    if loaded.source:
+        terminal.note(f"Settings: {loaded.source}")
+    return loaded
+
+
+def header_only(name: str) -> str:
+    """What is said of a file without rows."""
+    return f"{name} has a header and no rows."
+
+
+def _check(terminal: Terminal, given: Given) -> int:
+    with job.check(given.request(load(terminal, given), None)) as checked:
+        exit_code = 2 if checked.plan.tally.error else 0
+        if given.problems:
+            write_problems(checked.plan.problems(), given.problems, read_from=given.path)
+            terminal.note(f"All problems are in {given.problems}")
+        _show(terminal, given, checked, all_problems="--problems FILE")
+        return _end(terminal, checked, state="checked", exit_code=exit_code)
+
+
+def _dry_run(terminal: Terminal, given: Given) -> int:
+    with job.check(given.request(load(terminal, given), None)) as checked:
+        exit_code = 2 if checked.refusal else int(bool(checked.plan.tally.error))
+        _show(terminal, given, checked, all_problems="check --problems FILE")
+        return _end(terminal, checked, state="dry_run", exit_code=exit_code)
+
+
+def _show(terminal: Terminal, given: Given, checked: job.Checked, *, all_problems: str) -> None:
+    for note in (*checked.table.notes, *checked.table.warnings):
+        terminal.note(note)
+    if not checked.plan.rows:
+        terminal.note(header_only(checked.request.source.name))
+    if not (given.as_json or given.quiet):
+        summary.print_check(terminal.out, checked, name=given.file, all_problems=all_problems)
+
+
+def _end(terminal: Terminal, checked: job.Checked, *, state: str, exit_code: int) -> int:
+    line = summary.last_line(
+        state, summary.judged_tally(checked.plan), results=None, next_command=_next_of(checked)
+    )
+    terminal.end(line, answer=report_json.judged(checked, state=state, exit_code=exit_code))
+    return exit_code
+
+
+def _next_of(checked: job.Checked) -> str:
+    """The run that a check leads to, and what stands in its way."""
+    request = checked.request
+    words = (request.source.argument, *request.reading_options, *request.repeated_options)
+    if checked.plan.tally.error:
+        return f"mend the problems, then {command('run', *words)}"
+    # What is refused without a wrong row is the many tags that would be cleared.
+    return command("run", *words, *(["--allow-clears"] if checked.refusal else []))

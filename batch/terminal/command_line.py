@@ -1,0 +1,205 @@
+"""The words of the command line: each command with its options, handed to what does it.
+
+Holds no logic of its own. Heavy imports are inside the commands, so that `--help` is instant.
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from batch import __version__
+from batch.terminal import options as opt
+from batch.terminal.signals import Interrupts
+
+app = typer.Typer(
+    name="sendkit-batch",
+    help="Apply a spreadsheet of changes to SendKit campaign leads, with an answer for every row.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def run_command_line(interrupts: Interrupts) -> int:
+    """Do what the words of this process ask for. Gives the exit code."""
+    try:
+        code: int = app(standalone_mode=False, obj=interrupts)
+    except typer.TyperException as error:
+        return _refuse(error.format_message(), interrupts)
+    return code
+
+
+def _refuse(message: str, interrupts: Interrupts) -> int:
+    if not message:  # without any argument the help was shown instead
+        return 2
+    from batch.terminal.console import refuse  # noqa: PLC0415
+
+    message = f"{message.rstrip('.')}. Add --help to see what there is."
+    return refuse(message, interrupts, as_json="--json" in sys.argv)
+
+
+def _print_version(value: bool) -> None:  # noqa: FBT001 - Typer calls it so
+    if value:
+        typer.echo(f"sendkit-batch {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="The version."),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(  # noqa: PLR0913 - each argument is an option of the command
+    context: typer.Context,
+    file: opt.File,
+    *,
+    config: opt.Config = None,
+    base_url: opt.BaseUrl = None,
+    rate: opt.Rate = None,
+    concurrency: opt.Concurrency = None,
+    out: opt.Out = None,
+    yes: opt.Yes = False,
+    dry_run: opt.DryRun = False,
+    strict: opt.Strict = False,
+    on_conflict: opt.OnConflict = None,
+    allow_invalid: opt.AllowInvalid = False,
+    allow_clears: opt.AllowClears = False,
+    max_errors: opt.MaxErrors = None,
+    mapping: opt.Map = None,
+    sheet: opt.Sheet = None,
+    encoding: opt.Encoding = None,
+    delimiter: opt.Delimiter = None,
+    no_tag_check: opt.NoTagCheck = False,
+    as_json: opt.Json = False,
+    quiet: opt.Quiet = False,
+    sandbox: opt.Sandbox = False,
+) -> None:
+    """Send the changes of a spreadsheet, and record what came of every row."""
+    from batch.terminal import commands  # noqa: PLC0415
+    from batch.terminal.given import Given  # noqa: PLC0415
+
+    given = Given(
+        file=file,
+        config=config,
+        base_url=base_url,
+        rate=rate,
+        concurrency=concurrency,
+        out=out,
+        yes=yes,
+        dry_run=dry_run,
+        strict=strict,
+        on_conflict=on_conflict,
+        allow_invalid=allow_invalid,
+        allow_clears=allow_clears,
+        max_errors=max_errors,
+        mapping=tuple(mapping or ()),
+        sheet=sheet,
+        encoding=encoding,
+        delimiter=delimiter,
+        no_tag_check=no_tag_check,
+        as_json=as_json,
+        quiet=quiet,
+        sandbox=sandbox,
+    )
+    raise typer.Exit(commands.run(given, context.obj))
+
+
+@app.command()
+def check(  # noqa: PLR0913 - each argument is an option of the command
+    context: typer.Context,
+    file: opt.File,
+    *,
+    config: opt.Config = None,
+    rate: opt.Rate = None,
+    strict: opt.Strict = False,
+    on_conflict: opt.OnConflict = None,
+    allow_invalid: opt.AllowInvalid = False,
+    allow_clears: opt.AllowClears = False,
+    mapping: opt.Map = None,
+    sheet: opt.Sheet = None,
+    encoding: opt.Encoding = None,
+    delimiter: opt.Delimiter = None,
+    problems: opt.Problems = None,
+    as_json: opt.Json = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Judge a spreadsheet without asking a server: exit 0 without errors, else 2."""
+    from batch.terminal import checking  # noqa: PLC0415
+    from batch.terminal.given import Given  # noqa: PLC0415
+
+    given = Given(
+        file=file,
+        config=config,
+        rate=rate,
+        strict=strict,
+        on_conflict=on_conflict,
+        allow_invalid=allow_invalid,
+        allow_clears=allow_clears,
+        mapping=tuple(mapping or ()),
+        sheet=sheet,
+        encoding=encoding,
+        delimiter=delimiter,
+        problems=problems,
+        as_json=as_json,
+        quiet=quiet,
+    )
+    raise typer.Exit(checking.check(given, context.obj))
+
+
+@app.command()
+def resume(
+    context: typer.Context,
+    run: opt.Run,
+    *,
+    rate: opt.Rate = None,
+    concurrency: opt.Concurrency = None,
+    max_errors: opt.MaxErrors = None,
+    yes: opt.Yes = False,
+    as_json: opt.Json = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Go on with a run that broke off: send what has no final outcome yet."""
+    from batch.terminal import commands  # noqa: PLC0415
+    from batch.terminal.given import Given  # noqa: PLC0415
+
+    given = Given(
+        file=run,
+        rate=rate,
+        concurrency=concurrency,
+        max_errors=max_errors,
+        yes=yes,
+        as_json=as_json,
+        quiet=quiet,
+    )
+    raise typer.Exit(commands.resume(given, context.obj))
+
+
+@app.command()
+def demo(context: typer.Context, *, rate: opt.Rate = None, quiet: opt.Quiet = False) -> None:
+    """Try it: a small input of its own against a built-in sandbox. Needs no key."""
+    from batch.terminal import commands  # noqa: PLC0415
+
+    raise typer.Exit(commands.demo(context.obj, rate=rate, quiet=quiet))
+
+
+@app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def sandbox(context: typer.Context) -> None:
+    """Serve an imitation of SendKit's API on this machine, with faults on demand."""
+    from batch.sandbox.server import main as serve  # noqa: PLC0415
+
+    interrupts: Interrupts = context.obj
+    with interrupts.left_alone():  # the server has its own way with them
+        code = serve(context.args, prog="sendkit-batch sandbox")
+    raise typer.Exit(code)

@@ -1,0 +1,178 @@
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import typer.main
+
+from batch import __version__, cli
+from batch.terminal import checking, command_line, commands
+from batch.terminal.given import Given
+from batch.terminal.signals import Interrupts
+
+COMMANDS = ("run", "check", "demo", "sandbox")
+HEAVY = (
+    "asyncio",
+    "polars",
+    "httpx",
+    "pydantic",
+    "anyio",
+    "starlette",
+    "uvicorn",
+    "batch.jobs.job",
+)
+
+
+def main(monkeypatch: pytest.MonkeyPatch, *words: str) -> object:
+    """The exit code of a command line."""
+    monkeypatch.setattr(sys, "argv", ["sendkit-batch", *words])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    return caught.value.code
+
+
+def parameters() -> Iterator[tuple[str, Any]]:
+    group: Any = typer.main.get_command(command_line.app)
+    for name, command in group.commands.items():
+        for parameter in command.params:
+            yield f"{name} {parameter.name}", parameter
+
+
+@pytest.mark.parametrize("words", [["--help"], ["-h"], ["--version"]])
+def test_help_is_instant_for_it_imports_nothing_heavy(words: list[str]) -> None:
+    program = (
+        "import sys\n"
+        "from batch.cli import main\n"
+        "try:\n"
+        "    main()\n"
+        "except SystemExit as end:\n"
+        f"    print('loaded', [n for n in {HEAVY!r} if n in sys.modules], end.code)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.endswith("loaded [] 0\n")
+    assert done.stderr == ""
+
+
+def test_every_command_is_in_the_help(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(monkeypatch, "--help") == 0
+    out = capsys.readouterr().out
+    assert all(f" {command} " in out for command in COMMANDS)
+
+
+@pytest.mark.parametrize(("name", "parameter"), list(parameters()), ids=str)
+def test_every_option_has_help_that_is_a_sentence(name: str, parameter: Any) -> None:  # noqa: ANN401 - Typer's own class of it is private
+    assert parameter.help, name
+    assert parameter.help.endswith((".", "stdin.")), name
+
+
+def test_the_options_of_a_run_are_those_of_the_contract() -> None:
+    flags = {
+        flag
+        for name, parameter in parameters()
+        if name.startswith("run ")
+        for flag in parameter.opts
+        if flag.startswith("--")
+    }
+    assert flags == {
+        "--config", "--base-url", "--rate", "--concurrency", "--out", "--yes", "--dry-run",
+        "--strict", "--on-conflict", "--allow-invalid", "--allow-clears", "--max-errors", "--map",
+        "--sheet", "--encoding", "--delimiter", "--no-tag-check", "--json", "--quiet", "--sandbox",
+    }  # fmt: skip
+
+
+RUN_WORDS = (
+    "run", "leads.csv", "--config", "c.toml", "--base-url", "http://127.0.0.1", "--rate", "5",
+    "--concurrency", "8", "--out", "o", "--yes", "--dry-run", "--strict", "--on-conflict",
+    "last-wins", "--allow-invalid", "--allow-clears", "--max-errors", "9", "--map", "status=S",
+    "--map", "aiTag=T", "--sheet", "One", "--encoding", "cp1252", "--delimiter", "tab",
+    "--no-tag-check", "--json", "--quiet", "--sandbox",
+)  # fmt: skip
+CHECK_WORDS = (
+    "check", "leads.csv", "--config", "c.toml", "--rate", "5", "--strict", "--on-conflict",
+    "last-wins", "--allow-invalid", "--allow-clears", "--map", "status=S", "--sheet", "One",
+    "--encoding", "cp1252", "--delimiter", "tab", "--problems", "p.csv", "--json", "--quiet",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [RUN_WORDS, CHECK_WORDS], ids=["run", "check"])
+def test_every_option_reaches_the_command(
+    monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    taken: list[Given] = []
+
+    def command(given: Given, _: Interrupts) -> int:
+        taken.append(given)
+        return 3
+
+    monkeypatch.setattr(checking if words[0] == "check" else commands, words[0], command)
+    assert main(monkeypatch, *words) == 3
+    (given,) = taken
+    untouched = Given(file="leads.csv")
+    left_alone = {
+        name for name in Given.__slots__ if getattr(given, name) == getattr(untouched, name)
+    }
+    others = {"base_url", "concurrency", "out", "yes", "dry_run", "max_errors", "no_tag_check"}
+    assert left_alone - {"file"} == ({"problems"} if words[0] == "run" else others | {"sandbox"})
+
+
+@pytest.mark.parametrize("exit_code", [0, 1, 2, 3, 130, 143])
+def test_the_exit_code_of_a_command_is_the_programs(
+    monkeypatch: pytest.MonkeyPatch, exit_code: int
+) -> None:
+    monkeypatch.setattr(commands, "demo", lambda *_, **__: exit_code)
+    assert main(monkeypatch, "demo") == exit_code
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("run x.csv --nope --json", "No such option: --nope."),
+        ("run --json", "Missing argument 'FILE'."),
+        ("nope --json", "No such command 'nope'."),
+        ("check --json x.csv --rate", "Option '--rate' requires an argument."),
+    ],
+)
+def test_a_wrong_command_line_is_exit_2_with_one_json_object_and_a_last_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: str, message: str
+) -> None:
+    message += " Add --help to see what there is."
+    assert main(monkeypatch, *words.split()) == 2
+    out, err = capsys.readouterr()
+    assert json.loads(out)["message"] == message
+    assert err.splitlines() == [
+        message,
+        (
+            "refused: 0 success, 0 error, 0 skipped, 0 unsent; no results; "
+            "next: mend what is said above, and run it again"
+        ),
+    ]
+
+
+def test_without_any_word_the_help_is_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(monkeypatch) == 2
+    out, err = capsys.readouterr()
+    assert "Usage: " in out + err
+
+
+def test_the_version_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out == f"sendkit-batch {__version__}\n"
+
+
+def test_the_sandbox_has_options_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(monkeypatch, "sandbox", "--help") == 0
+    out = capsys.readouterr().out
+    assert out.startswith("usage: sendkit-batch sandbox ")
+    assert "--fault" in out
