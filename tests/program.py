@@ -137,7 +137,8 @@ def ended(process: subprocess.Popen[bytes], *, cwd: Path, timeout_s: float = 30)
 
 def received(sandbox: Sandbox, *, operation: str | None = "patch") -> list[dict[str, Any]]:
     """The requests that the sandbox logged."""
-    lines = sandbox.log_path.read_text("utf-8").splitlines() if sandbox.log_path.exists() else []
+    text = sandbox.log_path.read_text("utf-8") if sandbox.log_path.exists() else ""
+    lines = text[: text.rfind("\n") + 1].splitlines()  # the last one may be half written
     requests: list[dict[str, Any]] = [json.loads(line) for line in lines]
     return [each for each in requests if operation in {None, each["operation"]}]
 

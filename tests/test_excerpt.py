@@ -113,3 +113,7 @@ def test_any_text_becomes_one_short_line_that_can_be_written(text: str, limit: i
     assert len(line) <= limit
     assert len(line.splitlines()) <= 1
     line.encode()
+
+
+def test_what_no_font_shows_becomes_a_space() -> None:
+    assert Redactor("sk_some_key_123").one_line("a\u05ebb\ue000c") == "a b c"

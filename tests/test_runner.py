@@ -432,6 +432,19 @@ async def test_a_server_that_is_away_for_minutes_costs_no_row_its_outcome() -> N
     assert job.runner.progress().retries == len(failed)
 
 
+async def test_many_waiting_workers_do_not_keep_a_probe_from_leaving() -> None:
+    def script(_line: int, _before: int) -> Answer:
+        return OK if anyio.current_time() > 30 else UNAVAILABLE
+
+    job = Job(Server(script), changes(200), 1.0, workers=64)
+    assert await job.run() is None
+    assert job.reasons() == {Reason.APPLIED: 200}
+    failed = [at for at, _ in job.server.came if at <= 30]
+    # open at 4 s, then probes 1, 2, 4, 8 and 16 s apart: the server is found back soon after 30 s
+    assert len(failed) <= 5 + 5
+    assert max(b - a for a, b in pairwise(at for at, _ in job.server.came)) < 17
+
+
 async def test_a_server_that_stays_away_stops_the_job_and_leaves_its_rows_unsent() -> None:
     job = Job(Server(lambda *_: UNAVAILABLE), changes(500))
     stop = await job.run()

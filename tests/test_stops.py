@@ -51,6 +51,20 @@ def test_another_answer_begins_the_row_of_403s_anew() -> None:
         assert rules.after_answer(MISSING) is None
 
 
+def test_hold_backs_and_faults_between_403s_do_not_begin_the_row_anew() -> None:
+    rules = StopRules(StopLimits())
+    rules.after_answer(OK)
+    between = [
+        Answer(reason=Reason.RATE_LIMITED, http_status=429),
+        Answer(reason=Reason.NO_ANSWER),
+        Answer(reason=Reason.SERVER_ERROR, http_status=503),
+    ]
+    for number in range(19):
+        assert rules.after_answer(FORBIDDEN) is None
+        assert rules.after_answer(between[number % 3]) is None
+    assert rules.after_answer(FORBIDDEN) is not None
+
+
 def test_a_number_of_errors_stops_when_there_are_more() -> None:
     rules = StopRules(StopLimits(max_error_rows=3))
     assert rules.after_outcome(outcome(Reason.NOT_FOUND, lines=3)) is None

@@ -6,7 +6,6 @@ The one place where the key is taken out of what a server says.
 import html
 import json
 import re
-import unicodedata
 from collections.abc import Iterator
 from urllib.parse import unquote
 
@@ -19,7 +18,6 @@ _KEY_SHAPE = re.compile(r"\bsk_\w+")  # SendKit's keys, whole or cut off
 _ESCAPING = re.compile(r"[\\&%]")
 _ESCAPE = re.compile(r"\\(?:(?:u00|x)([0-9a-f]{2})|(.))", re.IGNORECASE | re.DOTALL)
 _DEEPEST = 3  # an escaped text that was escaped again, and once more
-_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # controls, bidi marks, surrogates, breaks
 
 
 class Redactor:
@@ -50,7 +48,7 @@ class Redactor:
         """
         # Before anything is cut, since half a key is not recognised any more.
         text = " ".join(self.without_key(text).split())[: 10 * limit]
-        seen = "".join(" " if unicodedata.category(c) in _UNSEEN else c for c in text)
+        seen = "".join(c if c.isprintable() else " " for c in text)
         line = _KEY_SHAPE.sub("[key]", " ".join(seen.split()))
         return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 

@@ -76,8 +76,6 @@ def request_of(folder: Path, record: RunRecord, *, changed: Settings | None = No
         delimiter=record.input.delimiter,
         tag_check=record.tag_check,
         sandbox=record.sandbox,
-        allow_invalid=True,
-        allow_clears=True,
     )
 
 

@@ -62,10 +62,12 @@ class Gate:
     async def turn(self) -> bool:
         """Wait until an attempt may leave, or the gate is shut. Whether it leaves as a probe."""
         while not self.is_shut:
-            probe = await self._pass_breaker()
-            await self.wait(self._pass_pacer)
-            if probe or self._breaker.outage is None:
-                return probe
+            if await self._pass_breaker():
+                await self.wait(self._leave_in_pace)  # it waits for the pacer, not for the others
+                return True
+            await self.wait(self._take_turn)
+            if not self.is_away:
+                return False
         return False
 
     async def fly(self, send: Callable[[], Awaitable[Answer]]) -> Answer | None:
@@ -156,11 +158,17 @@ class Gate:
                 await self.wait(self._news.wait)
         return False
 
-    async def _pass_pacer(self) -> None:
+    async def _take_turn(self) -> None:
+        """Leave in order of coming; if the server is away by then, the turn is not used up."""
         async with self._turns:
-            # A hold-back may begin while this sleeps: then it is asked again.
-            while (wait_s := self._pacer.wait_s(anyio.current_time())) > 0:  # noqa: ASYNC110 - it waits for a time, not for an event
-                await anyio.sleep(wait_s)
+            if not self.is_away:
+                await self._leave_in_pace(unless_away=True)
+
+    async def _leave_in_pace(self, *, unless_away: bool = False) -> None:
+        # A hold-back may begin while this sleeps: then it is asked again.
+        while (wait_s := self._pacer.wait_s(anyio.current_time())) > 0:  # noqa: ASYNC110 - it waits for a time, not for an event
+            await anyio.sleep(wait_s)
+        if not (unless_away and self.is_away):
             self._pacer.leave(anyio.current_time())
 
     def _tell(self) -> None:

@@ -61,8 +61,8 @@ class Pacer:
 
     def leave(self, now: float) -> None:
         """Take the turn that has come: the next one is a spacing later."""
-        is_late = now - self._next_at <= LATENESS_S
-        self._next_at = (self._next_at if is_late else now) + self._interval_s
+        is_on_time = now - self._next_at <= LATENESS_S
+        self._next_at = (self._next_at if is_on_time else now) + self._interval_s
 
     def hold(self, now: float, retry_after_s: float | None, why: str) -> Hold:
         """Hold everybody back, never shorter than asked, and say until when.

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from batch.model import Answer, Outcome, Reason, Result
 from batch.sending.pacer import Hold
+from batch.sending.retry import is_failure, is_hold
 
 FORBIDDEN_STREAK = 20  # 403s in a row: the key has lost its right, not one lead
 ERROR_WINDOW = 200  # rows that a share of errors is looked at over
@@ -65,6 +66,8 @@ class StopRules:
                 message="The server no longer accepts the key (401). "
                 "Set SENDKIT_API_KEY to a valid key and go on.",
             )
+        if is_hold(answer) or is_failure(answer):
+            return None  # it says nothing about the key
         if answer.http_status != 403:
             self._forbidden_in_a_row = 0
             self.successes += answer.reason is Reason.APPLIED
@@ -74,13 +77,13 @@ class StopRules:
             return Stop(
                 cause=StopCause.FORBIDDEN,
                 message="The server refuses the key for this (403) before any row succeeded: "
-                f"{answer.message}. Check which workspace the key belongs to.",
+                f"{_sentence(answer.message)} Check which workspace the key belongs to.",
             )
         if self._forbidden_in_a_row >= FORBIDDEN_STREAK:
             return Stop(
                 cause=StopCause.FORBIDDEN,
                 message=f"The server refused {FORBIDDEN_STREAK} rows in a row (403): "
-                f"{answer.message}. Check the rights of the key.",
+                f"{_sentence(answer.message)} Check the rights of the key.",
             )
         return None
 
@@ -131,3 +134,8 @@ class StopRules:
             message=f"{self._recent_errors} of the last {ERROR_WINDOW} rows sent ended in error; "
             f"--max-errors allows {limits.max_error_share:.0%}.",
         )
+
+
+def _sentence(text: str) -> str:
+    """The server's words with a stop at their end, whichever they end in."""
+    return text if text.endswith((".", "?", "!")) else f"{text}."

@@ -1,7 +1,7 @@
 """Every setting: its name, its default, its limits, and what a person is told to expect there.
 
 Frozen pydantic models, one for each section. They judge values and nothing else: where a value
-came from, and the text of a message, are the business of `settings.py`.
+came from, and the text of a message, are the business of `load.py`.
 """
 
 import re
