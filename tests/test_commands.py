@@ -2,11 +2,13 @@ import io
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import pytest
 
+from batch.jobs import job
 from batch.reading.table import Table
 from batch.terminal import commands
 from tests.shell import BAD, EXIT_CODES, Shell, Stdin, both, refused, rise
@@ -186,6 +188,34 @@ def test_an_interrupt_while_the_input_is_copied_leaves_no_trace(
     shell.streams["stdin"] = Stdin(Interrupted())
     assert shell.run("-", yes=True, as_json=True) == EXIT_CODES[number]
     assert shell.answer["state"] == "interrupted"
+    assert not (shell.cwd / "runs").exists()
+
+
+@both
+@pytest.mark.parametrize("error", [None, TypeError("'str' is not a data type")])
+def test_an_interrupt_that_compiled_code_drops_or_renames_sends_nothing(
+    shell: Shell, number: signal.Signals, error: Exception | None
+) -> None:
+    def dropped(*_: object) -> None:
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(number)
+        if error:
+            raise error
+
+    shell.monkeypatch.setattr(job, "check_rules", dropped)
+    leads = shell.leads(pausing(1))
+    runs: list[Callable[[], int]] = [
+        lambda: shell.run(leads, yes=True),
+        lambda: shell.check(leads),
+    ]
+    for run in runs:
+        assert run() == EXIT_CODES[number]
+        word = "Interrupted" if number == signal.SIGINT else "Ended"
+        assert shell.err.splitlines()[-2:] == [
+            f"{word} before sending.",
+            "interrupted: 0 success, 0 error, 0 skipped, 0 unsent; no results; next: run it again",
+        ]
+    assert shell.api.changes == []
     assert not (shell.cwd / "runs").exists()
 
 

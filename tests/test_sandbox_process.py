@@ -7,12 +7,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from batch.sandbox import process
 from batch.sandbox.options import Options, SandboxError
 from batch.sandbox.process import Sandbox, start_sandbox
 from tests.sandbox_client import CAMPAIGN, LEAD, URL
@@ -243,3 +245,26 @@ def test_starting_one_loads_no_server_into_this_process() -> None:
     code = "import sys, batch.sandbox.process; print({'starlette', 'uvicorn'} & {*sys.modules})"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout == "set()\n"
+
+
+@posix_only
+def test_a_wait_that_was_broken_off_is_not_waited_for_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(process, "_END_WITHIN_S", 0.2)
+    started: list[subprocess.Popen[bytes]] = []
+
+    class Kept(subprocess.Popen[bytes]):
+        def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - as Popen has them
+            super().__init__(*args, **options)
+            started.append(self)
+
+    monkeypatch.setattr(subprocess, "Popen", Kept)
+    with start_sandbox() as sandbox:
+        (child,) = started
+        # As a signal leaves it that comes just when the lock is taken.
+        lock = child._waitpid_lock  # type: ignore[attr-defined]  # noqa: SLF001 - no other way in
+        lock.acquire()
+    lock.release()
+    child.wait(10)
+    assert not is_listening(sandbox)

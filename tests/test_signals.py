@@ -1,13 +1,17 @@
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 import anyio
 import anyio.lowlevel
 import pytest
 
-from batch.terminal.signals import INTERRUPTS, Interrupts, TerminatedError
+from batch.terminal.signals import INTERRUPTS, InterruptedProgramError, Interrupts
 
 both = pytest.mark.parametrize("number", INTERRUPTS)
 
@@ -91,9 +95,6 @@ def test_handlers_are_put_back(number: signal.Signals) -> None:
     assert signal.getsignal(number) is before
 
 
-RAISED = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: TerminatedError}
-
-
 @both
 def test_what_is_raised_lets_what_was_begun_be_tidied_up(number: signal.Signals) -> None:
     tidied = []
@@ -104,9 +105,10 @@ def test_what_is_raised_lets_what_was_begun_be_tidied_up(number: signal.Signals)
         finally:
             tidied.append(True)
 
-    with Interrupts().raised(), pytest.raises(KeyboardInterrupt) as caught:
+    interrupts = Interrupts()
+    with interrupts.raised(), pytest.raises(InterruptedProgramError):
         work()
-    assert caught.type is RAISED[number]
+    assert interrupts.came == number
     assert tidied == [True]
 
 
@@ -115,10 +117,42 @@ def test_a_signal_that_was_caught_before_is_raised_at_once(number: signal.Signal
     interrupts, begun = Interrupts(), False
     with interrupts.caught():
         signal.raise_signal(number)
-        with pytest.raises(KeyboardInterrupt) as caught, interrupts.raised():
+        with pytest.raises(InterruptedProgramError), interrupts.raised():
             begun = True
-    assert caught.type is RAISED[number]
+    assert interrupts.came == number
     assert not begun
+
+
+@both
+def test_one_that_got_lost_can_be_raised_again(number: signal.Signals) -> None:
+    interrupts = Interrupts()
+    interrupts.check()
+    with interrupts.raised(), suppress(KeyboardInterrupt):
+        signal.raise_signal(number)
+    with pytest.raises(InterruptedProgramError):
+        interrupts.check()
+
+
+THROUGH_EXEC = """
+import signal
+from batch.terminal.signals import Interrupts
+
+with Interrupts().raised():
+    try:
+        exec("signal.raise_signal({number})")
+    except KeyboardInterrupt:
+        pass
+raise SystemExit(143)
+"""
+
+
+@both
+def test_one_that_went_through_exec_does_not_decide_how_the_process_ends(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    (tmp_path / "program.py").write_text(THROUGH_EXEC.format(number=int(number)))
+    done = subprocess.run([sys.executable, "-m", "program"], cwd=tmp_path, check=False)
+    assert done.returncode == 143
 
 
 @both
@@ -158,10 +192,6 @@ def test_once_ignored_a_signal_does_nothing_to_the_end(number: signal.Signals) -
     assert signal.getsignal(number) is signal.SIG_IGN
     with interrupts.raised():
         signal.raise_signal(number)
-
-
-def test_sigterm_passes_where_ctrl_c_does() -> None:
-    assert issubclass(TerminatedError, KeyboardInterrupt)
 
 
 def test_outside_the_main_thread_nothing_is_caught_and_nothing_breaks() -> None:

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -105,4 +105,6 @@ def _end(child: subprocess.Popen[bytes]) -> None:
         child.wait(_END_WITHIN_S)
     except subprocess.TimeoutExpired:
         child.kill()
-        child.wait()
+        # Not for ever: a Ctrl-C that broke off an earlier wait may have left its lock locked.
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(_END_WITHIN_S)

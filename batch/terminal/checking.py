@@ -56,6 +56,7 @@ def _dry_run(terminal: Terminal, given: Given) -> int:
 
 
 def _show(terminal: Terminal, given: Given, checked: job.Checked, *, all_problems: str) -> None:
+    terminal.interrupts.check()
     for note in (*checked.table.notes, *checked.table.warnings):
         terminal.note(note)
     if not checked.plan.rows:

@@ -128,6 +128,7 @@ def _ask_server(terminal: Terminal, opened: job.OpenRun, notes: Sequence[str]) -
 
 def _confirm(terminal: Terminal, ready: job.ReadyRun, *, asks: bool) -> None:
     """Put the question, or only tell it. Raises DeclinedError unless the answer is yes."""
+    terminal.interrupts.check()
     if not asks or not ready.work.requests:
         terminal.note(ready.question.text)
         return
@@ -136,6 +137,7 @@ def _confirm(terminal: Terminal, ready: job.ReadyRun, *, asks: bool) -> None:
 
 
 def _execute(terminal: Terminal, given: Given, ready: job.ReadyRun) -> Report:
+    terminal.interrupts.check()  # nothing is sent by a run that somebody has ended
     with make_screen(terminal.err, quiet=given.quiet) as screen:
         report = terminal.report = anyio.run(
             lambda: execution.execute(ready, on_moment=screen.show, interrupts=terminal.interrupts)

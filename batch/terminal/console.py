@@ -4,6 +4,7 @@ Standard output is for what `check` found and for `--json`; all else goes to sta
 last line always says how it ended.
 """
 
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from batch.model import Tally
 from batch.recording.runfile import RunState
 from batch.terminal import report_json, summary
 from batch.terminal.prose import print_sentences, print_whole
-from batch.terminal.signals import Interrupts, TerminatedError
+from batch.terminal.signals import Interrupts
 
 PLAIN_WIDTH = 160  # columns where there is no terminal to measure
 REFUSED, FAILED, INTERRUPTED = "refused", "failed", "interrupted"
@@ -93,13 +94,13 @@ def guarded(terminal: Terminal, command: Callable[[], int]) -> int:
     try:
         with terminal.interrupts.raised():
             return command()
-    except TerminatedError:
-        return ended(terminal, "Ended before sending.", state=INTERRUPTED, exit_code=143)
     except KeyboardInterrupt:
-        return ended(terminal, "Interrupted before sending.", state=INTERRUPTED, exit_code=130)
+        return _interrupted(terminal)
     except Exception as error:  # noqa: BLE001 - told, and exit 2 or 3
         if terminal.report:
             return _broken_after_sending(terminal, terminal.report, error)
+        if terminal.interrupts.came:  # what it broke off may have called it something else
+            return _interrupted(terminal)
         return _refused(terminal, error)
 
 
@@ -125,6 +126,12 @@ def end_of_run(terminal: Terminal, report: Report) -> int:
     )
     terminal.end(line, answer=report_json.reported(report))
     return report.exit_code
+
+
+def _interrupted(terminal: Terminal) -> int:
+    if terminal.interrupts.came == signal.SIGTERM:
+        return ended(terminal, "Ended before sending.", state=INTERRUPTED, exit_code=143)
+    return ended(terminal, "Interrupted before sending.", state=INTERRUPTED, exit_code=130)
 
 
 def _refused(terminal: Terminal, error: Exception) -> int:

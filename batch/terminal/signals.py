@@ -16,8 +16,12 @@ INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 _Handler = Callable[[int, FrameType | None], object] | signal.Handlers
 
 
-class TerminatedError(KeyboardInterrupt):
-    """SIGTERM where nothing is under way that must be waited for."""
+class InterruptedProgramError(KeyboardInterrupt):
+    """Ctrl-C or SIGTERM where nothing is under way that must be waited for.
+
+    A class of its own: after a plain KeyboardInterrupt that went through `exec`, as a dataclass is
+    made by it, `python -m` ends the process by SIGINT, whatever its exit code was to be.
+    """
 
 
 class Interrupts:
@@ -25,9 +29,12 @@ class Interrupts:
 
     `caught` keeps what comes; `raised` and `told_to`, within it, take at once what was kept.
     Handlers are set in the main thread only: elsewhere nothing can be caught, and nothing is.
+
+    came: the first that was raised; None as long as none was.
     """
 
     def __init__(self) -> None:
+        self.came: signal.Signals | None = None
         self._came: deque[signal.Signals] = deque()
         self._deliver_soon: Callable[[], object] | None = None
         self._over = False
@@ -40,12 +47,20 @@ class Interrupts:
 
     @contextmanager
     def raised(self) -> Iterator[None]:
-        """Within it, Ctrl-C raises KeyboardInterrupt and SIGTERM raises TerminatedError."""
-        # Python's own handler of Ctrl-C: asyncio knows it, and then ends its loop in good order.
-        with self._handled({signal.SIGINT: signal.default_int_handler, signal.SIGTERM: _terminate}):
+        """Within it, each raises InterruptedProgramError, and `came` tells which it was."""
+        with self._handled(dict.fromkeys(INTERRUPTS, self._raise)):
             if self._came:
-                raise TerminatedError if self._came[0] == signal.SIGTERM else KeyboardInterrupt
+                self._raise(self._came[0], None)
             yield
+
+    def check(self) -> None:
+        """Raise once more what was raised and got lost.
+
+        Not all code lets it pass: what calls Python from compiled code may drop it, or turn it
+        into an error of its own.
+        """
+        if self.came:
+            raise InterruptedProgramError
 
     @contextmanager
     def left_alone(self) -> Iterator[None]:
@@ -87,6 +102,10 @@ class Interrupts:
         if self._deliver_soon:
             self._deliver_soon()
 
+    def _raise(self, number: int, _frame: FrameType | None) -> None:
+        self.came = self.came or signal.Signals(number)
+        raise InterruptedProgramError
+
     @contextmanager
     def _handled(self, handlers: Mapping[signal.Signals, _Handler]) -> Iterator[None]:
         """Within it, these handlers stand; then those from before, unless signals are ignored."""
@@ -100,10 +119,6 @@ class Interrupts:
             for number, handler_before in before.items():
                 if not self._over:
                     signal.signal(number, handler_before)
-
-
-def _terminate(_number: int, _frame: FrameType | None) -> None:
-    raise TerminatedError
 
 
 def _is_main_thread() -> bool:
