@@ -151,12 +151,10 @@ def rise_always(error: BaseException) -> Callable[..., Any]:
     return fails
 
 
-def refused(message: str) -> list[str]:
-    """The end of standard error where nothing was sent."""
+def refused(message: str, *, declined: bool = False) -> list[str]:
+    """The end of standard error where nothing was sent. declined: there is nothing to mend."""
+    mend = "" if declined else "mend what is said above, and "
     return [
         message,
-        (
-            "refused: 0 success, 0 error, 0 skipped, 0 unsent; no results; "
-            "next: mend what is said above, and run it again"
-        ),
+        (f"refused: 0 success, 0 error, 0 skipped, 0 unsent; no results; next: {mend}run it again"),
     ]

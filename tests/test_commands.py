@@ -57,7 +57,7 @@ def test_all_else_at_the_question_sends_nothing(shell: Shell, line: str) -> None
     shell.typing(line)
     assert shell.run(shell.leads(pausing(2)), as_json=True) == 2
     assert shell.api.changes == []
-    end = refused("Nothing was sent: the question was not answered with yes.")
+    end = refused("Nothing was sent: the question was not answered with yes.", declined=True)
     assert shell.err.endswith("\n".join([*end, ""]))
     assert shell.answer["state"] == "refused"
     assert not (shell.cwd / "runs").exists()
@@ -85,7 +85,8 @@ def test_without_a_terminal_nobody_is_asked(shell: Shell) -> None:
     assert shell.run(shell.leads(pausing(1))) == 2
     assert shell.err.splitlines() == refused(
         "Nothing was sent: there is no terminal to ask. Add --yes to send without asking, "
-        "or --dry-run to see what would be sent."
+        "or --dry-run to see what would be sent.",
+        declined=True,
     )
 
 

@@ -51,8 +51,11 @@ def test_a_refusal_as_json_has_the_same_keys_with_nothing_in_them() -> None:
 def test_a_check_as_json_counts_the_rows_to_send_as_not_reached() -> None:
     plan = plan_of(rows=5, sendable_rows=3, tally=Tally({Reason.BAD_ID: 2}))
     answer = json.loads(
-        report_json.judged(checked(plan, refusal="No."), state="checked", exit_code=2)
+        report_json.judged(
+            checked(plan, refusal="No."), state="checked", exit_code=2, next_command="run it"
+        )
     )
+    assert answer["next_command"] == "run it"
     assert answer["reasons"] == {"bad_id": 2, "not_reached": 3}
     assert (answer["rows"], answer["error"], answer["unsent"]) == (5, 2, 3)
     assert (answer["state"], answer["exit_code"], answer["message"]) == ("checked", 2, "No.")

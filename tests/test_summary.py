@@ -48,7 +48,7 @@ def test_a_report_groups_results_by_reason_with_an_example_line_each() -> None:
         "Sum: 4,118 success + 1 error + 3 skipped + 2 unsent = 4,124 of 4,124 rows",
         "The server said [red]no[/].",
         "results: runs/x/results.csv",
-        "failed: runs/x/failed.csv",
+        "failed rows: runs/x/failed.csv",
     ]
 
 
@@ -58,9 +58,16 @@ def test_a_report_names_every_file_and_what_is_odd_about_them() -> None:
     assert lines[-4:] == [
         "results.csv is open.",
         "results: runs/x/results.csv",
-        "failed: runs/x/failed.csv",
-        "failed_sheet: runs/[x]/failed.xlsx",
+        "failed rows: runs/x/failed.csv",
+        "failed rows as a workbook: runs/[x]/failed.xlsx",
     ]
+
+
+def test_a_report_without_failed_rows_names_no_file_of_them() -> None:
+    lines = printed(
+        lambda console: print_report(console, replace(REPORT, tally=Tally({Reason.APPLIED: 1})))
+    )
+    assert lines[-1] == "results: runs/x/results.csv"
 
 
 def test_a_report_without_files_or_a_reason_ends_with_its_sum() -> None:

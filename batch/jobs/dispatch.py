@@ -28,6 +28,7 @@ from batch.settings.values import Rate
 
 TELL_EVERY_S = 0.25
 CLAIMED_PER_WORKER = 2  # changes claimed at once: a killed run has that many "in flight" at most
+MEASURED_S = 3.0  # a pace that was measured for less is no ground for a forecast
 AUTO_RATE_PER_S = 5.0  # what "auto" means until the pace is learnt from the server
 
 
@@ -143,8 +144,10 @@ class Sending:
         left = max(0, to_send - progress.tally.total())
         share = left / to_send if to_send else 0.0
         pace = progress.pace
-        # While the server holds back or is away, what was measured says nothing of what comes.
-        is_flowing = pace.hold is None and pace.outage is None and pace.rate_per_s > 0
+        # At first, and while the server holds back or is away, what was measured says nothing of
+        # what comes.
+        is_flowing = pace.hold is None and pace.outage is None and pace.measured_s >= MEASURED_S
+        is_flowing = is_flowing and pace.rate_per_s > 0
         set_rate = self._pacer.rate_per_s
         rate = min(pace.rate_per_s, set_rate) if is_flowing else set_rate
         return Moment(

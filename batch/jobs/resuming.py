@@ -76,6 +76,7 @@ def request_of(folder: Path, record: RunRecord, *, changed: Settings | None = No
         delimiter=record.input.delimiter,
         tag_check=record.tag_check,
         sandbox=record.sandbox,
+        repeated_options=_repeated_options(record),
     )
 
 
@@ -113,6 +114,12 @@ def reopen_run(folder: Path, request: Request) -> Iterator[Reopened]:
             started_at=record.started_at,
         )
         yield Reopened(opened=opened, record=record, journal=journal, notes=_notes(record))
+
+
+def _repeated_options(record: RunRecord) -> tuple[str, ...]:
+    """What the next command on the failed rows must name to mean the same again."""
+    target = ("--sandbox",) if record.sandbox else ("--base-url", record.base_url)
+    return (*target, *([] if record.tag_check else ["--no-tag-check"]))
 
 
 def _journal_of(folder: Path) -> Journal:

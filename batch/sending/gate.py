@@ -22,12 +22,13 @@ RATE_WINDOW_S = 10.0  # the rate that is shown is measured over this time
 class Pace:
     """How fast attempts leave, and what keeps them.
 
-    attempts: all that left. rate_per_s: attempts a second of late.
+    attempts: all that left. rate_per_s: attempts a second of late, measured over measured_s.
     hold_left_s, outage_s: seconds that a hold-back still lasts, that an outage has lasted.
     """
 
     attempts: int
     rate_per_s: float
+    measured_s: float
     hold: Hold | None
     hold_left_s: float
     outage: Outage | None
@@ -141,6 +142,7 @@ class Gate:
         return Pace(
             attempts=self._attempts,
             rate_per_s=len(self._departures) / span_s,
+            measured_s=span_s,
             hold=hold,
             hold_left_s=hold.until - now if hold else 0.0,
             outage=outage,

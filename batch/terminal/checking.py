@@ -66,18 +66,25 @@ def _show(terminal: Terminal, given: Given, checked: job.Checked, *, all_problem
 
 
 def _end(terminal: Terminal, checked: job.Checked, *, state: str, exit_code: int) -> int:
+    next_command = _next_command(checked)
+    mend = "mend the problems, then " if checked.plan.tally.error else ""
     line = summary.last_line(
-        state, summary.judged_tally(checked.plan), results=None, next_command=_next_of(checked)
+        state,
+        summary.judged_tally(checked.plan),
+        results=None,
+        next_command=f"{mend}{next_command}",
     )
-    terminal.end(line, answer=report_json.judged(checked, state=state, exit_code=exit_code))
+    answer = report_json.judged(
+        checked, state=state, exit_code=exit_code, next_command=next_command
+    )
+    terminal.end(line, answer=answer)
     return exit_code
 
 
-def _next_of(checked: job.Checked) -> str:
-    """The run that a check leads to, and what stands in its way."""
+def _next_command(checked: job.Checked) -> str:
+    """The run that a check leads to."""
     request = checked.request
     words = (request.source.argument, *request.reading_options, *request.repeated_options)
-    if checked.plan.tally.error:
-        return f"mend the problems, then {command('run', *words)}"
     # What is refused without a wrong row is the many tags that would be cleared.
-    return command("run", *words, *(["--allow-clears"] if checked.refusal else []))
+    is_clears = checked.refusal is not None and not checked.plan.tally.error
+    return command("run", *words, *(["--allow-clears"] if is_clears else []))

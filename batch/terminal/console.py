@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from rich.console import Console
 from rich.text import Text
 
-from batch.errors import BatchError, UsageError
+from batch.errors import BatchError, DeclinedError, UsageError
 from batch.jobs.ending import Report
 from batch.jobs.failure import told
 from batch.jobs.question import Question
@@ -109,10 +109,15 @@ def refuse(message: str, interrupts: Interrupts, *, as_json: bool) -> int:
     return ended(Terminal(interrupts, as_json=as_json), message, state=REFUSED, exit_code=2)
 
 
-def ended(terminal: Terminal, message: str, *, state: str, exit_code: int) -> int:
-    """A command that sent nothing ends with this message. Gives the exit code."""
+def ended(
+    terminal: Terminal, message: str, *, state: str, exit_code: int, declined: bool = False
+) -> int:
+    """A command that sent nothing ends with this message. Gives the exit code.
+
+    declined: whether somebody only said no, so that there is nothing to mend.
+    """
     terminal.say(message, style="red")
-    mend = "mend what is said above, and " if exit_code == 2 else ""
+    mend = "mend what is said above, and " if exit_code == 2 and not declined else ""
     line = summary.last_line(state, Tally(), results=None, next_command=f"{mend}run it again")
     terminal.end(line, answer=report_json.refused(message, state=state, exit_code=exit_code))
     return exit_code
@@ -136,7 +141,8 @@ def _interrupted(terminal: Terminal) -> int:
 
 def _refused(terminal: Terminal, error: Exception) -> int:
     if isinstance(error, UsageError):
-        return ended(terminal, str(error), state=REFUSED, exit_code=2)
+        declined = isinstance(error, DeclinedError)
+        return ended(terminal, str(error), state=REFUSED, exit_code=2, declined=declined)
     if isinstance(error, BatchError):
         return ended(terminal, str(error), state=FAILED, exit_code=3)
     text = "".join(traceback.format_exception(error))

@@ -22,7 +22,7 @@ def reported(report: Report) -> str:
     )
 
 
-def judged(checked: Checked, *, state: str, exit_code: int) -> str:
+def judged(checked: Checked, *, state: str, exit_code: int, next_command: str) -> str:
     """A check or a dry run as one JSON object of the same keys."""
     return _json(
         run=None,
@@ -31,7 +31,7 @@ def judged(checked: Checked, *, state: str, exit_code: int) -> str:
         rows=checked.plan.rows,
         tally=judged_tally(checked.plan),
         files={},
-        next_command=None,
+        next_command=next_command,
         message=checked.refusal or "",
     )
 

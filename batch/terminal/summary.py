@@ -32,6 +32,13 @@ _STYLE_OF = {
 }
 
 
+_FILE_WORDS = {
+    "results": "results",
+    "failed": "failed rows",
+    "failed_sheet": "failed rows as a workbook",
+}
+
+
 def print_report(console: Console, report: Report) -> None:
     """Results grouped by reason with an example line each, and the files."""
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -49,8 +56,10 @@ def print_report(console: Console, report: Report) -> None:
         print_sentences(console, report.reason, style="yellow")
     if report.files and report.files.note:
         print_sentences(console, report.files.note)
+    has_failed_rows = report.tally.error or report.tally.unsent
     for name, path in report_files(report).items():
-        print_whole(console, f"{name}: {path}")
+        if name == "results" or has_failed_rows:
+            print_whole(console, f"{_FILE_WORDS[name]}: {path}")
 
 
 def report_files(report: Report) -> dict[str, str]:
