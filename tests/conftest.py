@@ -13,6 +13,14 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(autouse=True)
+def _state_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test finds the runs or the locks of another, nor of whoever starts the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+@pytest.fixture(autouse=True)
 def _signals_as_before() -> Iterator[None]:
     """The command ignores signals once its last line is out; the next test must not."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}

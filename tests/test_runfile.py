@@ -25,7 +25,9 @@ RECORD = RunRecord(
     workspace=RunWorkspace(id="5f0000000000000000000001", name="Acme"),
     settings={"pace": {"rate": "auto"}},
     pid=4711,
+    id="0123456789abcdef",
     started_at=datetime(2026, 11, 24, 20, 19, tzinfo=UTC),
+    working_since=datetime(2026, 11, 24, 20, 20, tzinfo=UTC),
     rows=3,
     counts={Result.SUCCESS: 2},
     reasons={Reason.APPLIED: 2},
@@ -58,6 +60,7 @@ def test_run_json_says_what_the_run_is_and_how_far_it_got(path: Path) -> None:
 
     assert json.loads(path.read_text()) == {
         "format": 1,
+        "id": "0123456789abcdef",
         "state": "running",
         "exit_code": None,
         "stop_reason": "",
@@ -78,6 +81,7 @@ def test_run_json_says_what_the_run_is_and_how_far_it_got(path: Path) -> None:
         "settings": {"pace": {"rate": "auto"}},
         "pid": 4711,
         "started_at": "2026-11-24T20:19:00Z",
+        "working_since": "2026-11-24T20:20:00Z",
         "ended_at": None,
         "rows": 3,
         "counts": {"success": 2},
@@ -86,6 +90,7 @@ def test_run_json_says_what_the_run_is_and_how_far_it_got(path: Path) -> None:
         "sandbox": False,
         "tag_check": True,
         "resumed": 0,
+        "retry_of": None,
     }
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(path.parent.iterdir()) == [path]

@@ -50,6 +50,18 @@ class RunInput(_Record):
     delimiter: str | None = None
 
 
+class RunLink(_Record):
+    """An earlier run that a retry goes back to.
+
+    id: of that run, which stays when its folder is moved. folder: as an absolute path.
+    lines_sha256: of the retry's own lines.csv, which says what rows it is about.
+    """
+
+    id: str
+    folder: str
+    lines_sha256: str
+
+
 class RunWorkspace(_Record):
     """The workspace that the key belongs to."""
 
@@ -63,10 +75,12 @@ class RunRecord(_Record):
     settings: as they were in force, without secrets. requests: attempts that were made.
     pace: the pace and what holds it back, in words. stop_reason: why it ended early, in words.
     sandbox: whether it sends to a practice sandbox. tag_check: whether tags are checked.
-    resumed: how often it was gone on with.
+    pid, working_since: of the process that is, or last was, at work on it.
+    resumed: how often it was gone on with. retry_of: the run whose rows it tries once more.
     """
 
     format: Literal[1] = 1
+    id: str = ""
     state: RunState
     exit_code: int | None = None
     stop_reason: str = ""
@@ -78,6 +92,7 @@ class RunRecord(_Record):
     settings: Mapping[str, JsonValue]
     pid: int
     started_at: AwareDatetime
+    working_since: AwareDatetime | None = None
     ended_at: AwareDatetime | None = None
     rows: int
     counts: Mapping[Result, int]
@@ -86,6 +101,7 @@ class RunRecord(_Record):
     sandbox: bool = False
     tag_check: bool = True
     resumed: int = 0
+    retry_of: RunLink | None = None
 
 
 def read_record(path: Path) -> RunRecord:

@@ -1,0 +1,152 @@
+"""Who is at work: locks in the user's state folder, held by the operating system.
+
+A lock ends with its process, however that ends; no process id is ever judged. What stands beside
+a lock only tells people who holds it.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from pydantic import SecretStr
+
+from batch.errors import RunError, SettingsError, UsageError
+from batch.recording.draft import Draft
+
+SHARERS = 16  # runs of one key that are told of each other; nobody runs more side by side
+_PATIENCE_S = 0.2  # whoever lists runs tries a lock for a moment, and must not refuse a run by it
+
+
+class LockedError(UsageError):
+    """Another process is at work on the same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Who holds a lock. since: UTC, as shown to people. run: the folder of its run."""
+
+    pid: int
+    since: str
+    run: str
+
+    def __str__(self) -> str:
+        return f"process {self.pid}, since {self.since}, run {self.run}"
+
+
+@contextmanager
+def lock_input(state_dir: Path, *, sha256: str, base_url: str, run: Path) -> Iterator[None]:
+    """Hold one content for one base address, so that no two processes send the same.
+
+    sha256: of the input's bytes. run: the folder of the run that holds it.
+    Raises LockedError, naming who is at work, and SettingsError when no lock can be made.
+    """
+    lock = _input_lock(state_dir, sha256, base_url)
+    if not _acquired(lock):
+        holder = _read_holder(lock)
+        raise LockedError(
+            f"Another process is sending this input to {base_url}: {holder or 'it has just begun'}."
+            " Wait until it has ended, or stop it."
+        )
+    try:
+        _write_holder(lock, run)
+        yield
+    finally:
+        lock.release()
+
+
+def holder_of(state_dir: Path, *, sha256: str, base_url: str) -> Holder | None:
+    """Who is sending one content to one base address just now; None if nobody is."""
+    lock = _input_lock(state_dir, sha256, base_url)
+    if not Path(lock.lock_file).exists():
+        return None
+    if not _acquired(lock):
+        return _read_holder(lock)
+    lock.release()
+    return None
+
+
+@contextmanager
+def share_key(state_dir: Path, *, key: SecretStr, run: Path) -> Iterator[tuple[str, ...]]:
+    """Take part in a key's budget; gives a warning for each run that uses the same key already.
+
+    Raises SettingsError when no lock can be made.
+    """
+    # A hash of the key, not the key: a key is far too long to be found from it.
+    name = hashlib.sha256(key.get_secret_value().encode()).hexdigest()[:32]
+    others: list[Holder | None] = []
+    with ExitStack() as held:
+        mine: FileLock | None = None
+        for place in range(SHARERS):
+            lock = FileLock(_made(state_dir / "keys") / f"{name}-{place}.lock")
+            if not _acquired(lock, patience_s=0):
+                others.append(_read_holder(lock))
+            elif mine is None:
+                mine = lock
+                held.callback(lock.release)
+                _write_holder(lock, run)
+            else:
+                lock.release()
+        yield tuple(
+            f"Another run uses the same key: {other or 'it has just begun'}. "
+            "Both share one budget of the server, and each is slower for it."
+            for other in others
+        )
+
+
+def _input_lock(state_dir: Path, sha256: str, base_url: str) -> FileLock:
+    name = hashlib.sha256(f"{sha256} {base_url}".encode()).hexdigest()[:32]
+    return FileLock(_made(state_dir / "inputs") / f"{name}.lock")
+
+
+def _acquired(lock: FileLock, *, patience_s: float = _PATIENCE_S) -> bool:
+    try:
+        lock.acquire(timeout=patience_s)
+    except Timeout:
+        return False
+    except OSError as error:
+        raise _no_lock(Path(lock.lock_file), error.strerror) from error
+    return True
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _no_lock(folder, error.strerror) from error
+    return folder
+
+
+def _no_lock(path: Path, why: str | None) -> SettingsError:
+    return SettingsError(
+        f"{path}: can't be written: {why}. A run keeps its locks there, so that no two send the "
+        "same. Give this user the right to write there, or set XDG_STATE_HOME to another folder."
+    )
+
+
+def _holder_path(lock: FileLock) -> Path:
+    return Path(lock.lock_file).with_suffix(".json")  # a lock file itself may hold nothing
+
+
+def _write_holder(lock: FileLock, run: Path) -> None:
+    since = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    holder = {"pid": os.getpid(), "since": since, "run": str(run.absolute())}
+    path = _holder_path(lock)
+    try:
+        with Draft(path) as draft:
+            draft.write(json.dumps(holder).encode())
+            draft.publish()
+    except RunError as error:
+        raise SettingsError(str(error)) from error
+
+
+def _read_holder(lock: FileLock) -> Holder | None:
+    try:
+        return Holder(**json.loads(_holder_path(lock).read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None

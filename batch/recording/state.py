@@ -1,0 +1,10 @@
+"""The user's state folder: what has to outlive one run, such as locks and the list of runs."""
+
+from pathlib import Path
+
+import platformdirs
+
+
+def default_state_dir() -> Path:
+    """The folder of this program's state, as the system has it; it may not exist yet."""
+    return platformdirs.user_state_path("sendkit-batch", appauthor=False)

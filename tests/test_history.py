@@ -1,0 +1,89 @@
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from batch.errors import RunError
+from batch.recording.history import LIST_NAME, earlier_runs, forget, remember
+from batch.recording.runfile import RunFile, RunRecord, RunState
+from tests.test_runfile import RECORD
+
+
+def recorded(folder: Path, **changes: object) -> Path:
+    folder.mkdir(parents=True)
+    RunFile(folder / "run.json").write(RECORD.model_copy(update=changes))
+    return folder
+
+
+def started(hour: int) -> dict[str, object]:
+    return {"started_at": datetime(2026, 11, 24, hour, tzinfo=UTC)}
+
+
+def test_runs_in_the_list_and_in_the_folder_of_runs_are_found_the_newest_first(
+    tmp_path: Path,
+) -> None:
+    state, runs = tmp_path / "state", tmp_path / "runs"
+    older = recorded(runs / "older", **started(1))
+    elsewhere = recorded(tmp_path / "out" / "elsewhere", **started(3))
+    newer = recorded(runs / "newer", **started(2))
+    for folder in (older, elsewhere, elsewhere):
+        remember(state, folder)
+    assert [run.folder for run in earlier_runs(state, runs)] == [elsewhere, newer, older]
+    assert [run.folder for run in earlier_runs(state)] == [elsewhere, older]
+    assert (state / LIST_NAME).read_text().count("\n") == 2
+
+
+def test_what_is_gone_or_no_run_is_left_out(tmp_path: Path) -> None:
+    state, runs = tmp_path / "state", tmp_path / "runs"
+    remember(state, tmp_path / "gone")
+    (runs / "empty").mkdir(parents=True)
+    (runs / "other").mkdir()
+    (runs / "other" / "run.json").write_text("{}")
+    assert earlier_runs(state, runs) == []
+
+
+def test_a_list_with_a_line_cut_off_still_gives_the_others(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    run = recorded(tmp_path / "run")
+    remember(state, run)
+    with (state / LIST_NAME).open("a") as file:
+        file.write('"/half')
+    assert [each.folder for each in earlier_runs(state)] == [run]
+
+
+def test_a_folder_with_a_line_break_in_its_name_is_remembered(tmp_path: Path) -> None:
+    run = recorded(tmp_path / "a\nb")
+    remember(tmp_path / "state", run)
+    assert [each.folder for each in earlier_runs(tmp_path / "state")] == [run]
+
+
+def test_a_run_that_is_forgotten_is_off_the_list(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    kept, other = recorded(tmp_path / "kept"), recorded(tmp_path / "other")
+    forget(state, kept)
+    remember(state, kept)
+    remember(state, other)
+    forget(state, other)
+    assert [run.folder for run in earlier_runs(state)] == [kept]
+
+
+def test_a_list_that_cant_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "state").touch()
+    with pytest.raises(RunError, match=rf"state/{LIST_NAME}: can't be written: "):
+        remember(tmp_path / "state", tmp_path)
+
+
+def test_a_run_stopped_when_it_ended_or_when_its_record_was_last_written(tmp_path: Path) -> None:
+    ended = datetime(2026, 11, 24, 5, tzinfo=UTC)
+    recorded(tmp_path / "a", **started(2), state=RunState.STOPPED, ended_at=ended)
+    killed = recorded(tmp_path / "b", **started(1))
+    os.utime(killed / "run.json", (1_700_000_000, 1_700_000_000))
+    first, second = earlier_runs(tmp_path / "state", tmp_path)
+    assert (first.stopped_at, first.is_finished) == (ended, False)
+    assert second.stopped_at == datetime.fromtimestamp(1_700_000_000, UTC)
+
+
+def test_records_of_runs_before_ids_are_read() -> None:
+    text = RECORD.model_dump_json(exclude={"id", "working_since", "retry_of"})
+    assert RunRecord.model_validate_json(text).id == ""
