@@ -405,3 +405,17 @@ def test_a_table_that_can_not_be_opened_leaves_no_copies(tmp_path: Path, scratch
     refusal(written(tmp_path, gzip.compress(b"a,b\n")))
     refusal(tmp_path / "no.csv")
     assert list(scratch.iterdir()) == []
+
+
+def test_only_the_lines_that_are_asked_for_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "leads.csv"
+    path.write_text(
+        "campaignId,campaignLeadId,status,note\n"
+        + "".join(f"c{n},l{n},paused,n{n}\n" for n in range(2, 60_002))
+    )
+    lines = pl.Series("line", [2, 3, 30_000, 60_001], dtype=pl.UInt32)
+    with open_table(path, TableOptions(), lines=lines) as table:
+        assert pl.concat(table.rows())["3"].to_list() == ["n2", "n3", "n30000", "n60001"]
+        assert pl.concat(table.cells())["line"].to_list() == lines.to_list()
+    with open_table(path, TableOptions(), lines=lines.head(0)) as table:
+        assert list(table.rows()) == []

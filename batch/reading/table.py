@@ -56,10 +56,17 @@ class Table:
     """
 
     def __init__(
-        self, grid: Grid, columns: Mapping[Field, str], *, scratch: Path, name: str
+        self,
+        grid: Grid,
+        columns: Mapping[Field, str],
+        *,
+        scratch: Path,
+        name: str,
+        lines: pl.Series | None = None,
     ) -> None:
         """Raises InputError when the columns are not clear."""
         self._grid = grid
+        self._lines = lines
         self._scratch = scratch
         own = own_width(grid.header)
         self._is_ours = own is not None
@@ -120,7 +127,9 @@ class Table:
             if self._watches_quotes and (warning := self._swallowed(frame)):
                 self.warnings = (warning,)
                 self._watches_quotes = False
-            yield frame
+            wanted = frame if self._lines is None else _with_lines(frame, self._lines)
+            if wanted.height:
+                yield wanted
         self._watches_quotes = False
 
     def _refuse_unnamed(self, frame: pl.DataFrame) -> None:
@@ -161,23 +170,39 @@ class Table:
         return pl.lit(None, dtype=pl.String) if position is None else texts[position]
 
 
-def open_table(path: Path, options: TableOptions, *, name: str | None = None) -> Table:
+def open_table(
+    path: Path,
+    options: TableOptions,
+    *,
+    name: str | None = None,
+    lines: pl.Series | None = None,
+) -> Table:
     """The spreadsheet in a file, whatever its format.
 
     name: what messages call the file; its suffix is held against the content.
+    lines: the only ones to be read (UInt32, rising); None for all.
     Raises InputError, in a sentence for the user, when it can't be read.
     """
     name = name or path.name
     scratch = Path(tempfile.mkdtemp(prefix="sendkit-batch-"))
     try:
         grid = _open_grid(path, options, scratch=scratch, name=name)
-        return Table(grid, options.columns, scratch=scratch, name=name)
+        return Table(grid, options.columns, scratch=scratch, name=name, lines=lines)
     except OSError as error:
         shutil.rmtree(scratch, ignore_errors=True)
         raise InputError(f"{name}: can't be read: {error.strerror or error}.") from error
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
         raise
+
+
+def _with_lines(frame: pl.DataFrame, lines: pl.Series) -> pl.DataFrame:
+    """The frame's rows that are among these lines; both rise, so that only a part is looked at."""
+    if not frame.height:
+        return frame
+    first = lines.search_sorted(frame["line"][0], "left")
+    end = lines.search_sorted(frame["line"][-1], "right")
+    return frame.filter(pl.col("line").is_in(lines[first:end].implode()))
 
 
 def _open_grid(path: Path, options: TableOptions, *, scratch: Path, name: str) -> Grid:

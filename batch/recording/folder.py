@@ -14,7 +14,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
+import polars as pl
+
 from batch.errors import InputError, RunError, SettingsError
+from batch.recording.scope import SCOPE_NAME, write_scope
 
 BLOCK_BYTES = 1 << 20
 _LONGEST_STEM = 120  # bytes; most file systems take names of 255, the time and an ending included
@@ -43,7 +46,7 @@ class RunFolder:
         self.path = path
         self._made = made
         self._mode_before = mode_before
-        self._copy: Path | None = None
+        self._files: list[Path] = []
         self._kept = False
 
     @classmethod
@@ -102,7 +105,8 @@ class RunFolder:
 
         Raises InputError when it can't be read, RunError when the copy can't be written.
         """
-        target = self._copy = self.path / f"input{input_suffix(name)}"
+        target = self.path / f"input{input_suffix(name)}"
+        self._files.append(target)
         digest = hashlib.sha256()
         size = 0
         with _open_source(source) as stream:
@@ -121,6 +125,11 @@ class RunFolder:
                 ) from error
         return InputCopy(path=target, size_bytes=size, sha256=digest.hexdigest())
 
+    def write_scope(self, lines: pl.Series) -> str:
+        """Write down the lines that a retry is about. Gives the sha256 of what was written."""
+        self._files.append(self.path / SCOPE_NAME)
+        return write_scope(self.path, lines)
+
     def keep(self) -> None:
         """From here on the folder is a run's record, whatever happens."""
         self._kept = True
@@ -130,19 +139,22 @@ class RunFolder:
         if self._kept:
             return
         with suppress(OSError):  # somebody else's files are in it by now, or it is gone
-            if self._copy:
-                self._copy.unlink(missing_ok=True)
+            for file in self._files:
+                file.unlink(missing_ok=True)
             if self._mode_before is not None:
                 self.path.chmod(self._mode_before)
             for folder in reversed(self._made):
                 folder.rmdir()
 
 
-def sha256_of(path: Path) -> str:
-    """The hash of a file's bytes, hexadecimal. Raises InputError when it can't be read."""
+def sha256_of(source: Path | BinaryIO, *, name: str = "stdin") -> str:
+    """The hash of a file's bytes, hexadecimal; standard input is read to its end.
+
+    name: what messages call standard input. Raises InputError when it can't be read.
+    """
     digest = hashlib.sha256()
-    with _open_source(path) as stream:
-        while block := _read_block(stream, path.name):
+    with _open_source(source) as stream:
+        while block := _read_block(stream, source.name if isinstance(source, Path) else name):
             digest.update(block)
     return digest.hexdigest()
 

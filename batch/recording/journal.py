@@ -10,6 +10,7 @@ and never leaves the thread that calls it: `group_commit.py` keeps commits off t
 import os
 import sqlite3
 import threading
+from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,10 +65,15 @@ INSERT INTO outcome (line, reason, attempts, message) SELECT line, ?, 0, ? FROM 
 ON CONFLICT (line) DO UPDATE SET reason = excluded.reason, message = excluded.message
 """
 _UNSENT = ", ".join(f"'{reason.value}'" for reason in Reason if reason.result is Result.UNSENT)
+_DONE = ", ".join(
+    f"'{reason.value}'" for reason in Reason if reason.result in {Result.SUCCESS, Result.SKIPPED}
+)
 _FINAL = f"SELECT line FROM outcome WHERE line BETWEEN ? AND ? AND reason NOT IN ({_UNSENT})"  # noqa: S608 - made of the words above
 _TRIED = (
     f"SELECT line, attempts, sent_at_ms FROM outcome WHERE attempts > 0 AND reason IN ({_UNSENT})"  # noqa: S608 - the same
 )
+_LINES = "SELECT line FROM outcome ORDER BY line"
+_DONE_LINES = f"SELECT line FROM outcome WHERE reason IN ({_DONE}) ORDER BY line"  # noqa: S608 - the same
 _ROWS = "SELECT * FROM outcome WHERE line BETWEEN ? AND ? ORDER BY line"
 _TALLY = "SELECT reason, count(*) FROM outcome GROUP BY reason"
 # SQLite takes the bare column from the row that min() found.
@@ -85,6 +91,10 @@ _CAUSES = {
     sqlite3.SQLITE_CORRUPT: "it is damaged. Bring it back from a backup, or start a new run",
     sqlite3.SQLITE_NOTADB: "it is no journal of a run. Name the folder of a run",
 }
+
+
+class JournalBusyError(RunError):
+    """Another process has the journal open."""
 
 
 class Journal:
@@ -182,6 +192,14 @@ class Journal:
         with self._disk_errors():
             return {line for (line,) in self._db.execute(_FINAL, (first_line, last_line))}
 
+    def lines(self) -> pl.Series:
+        """The lines that have an outcome (UInt32, rising)."""
+        return self._line_series(_LINES)
+
+    def done_lines(self) -> pl.Series:
+        """The lines that are success or skipped (UInt32, rising)."""
+        return self._line_series(_DONE_LINES)
+
     def tried(self) -> dict[int, tuple[int, int | None]]:
         """The unsent lines that were tried: their attempts, and when the first began (Unix ms)."""
         with self._disk_errors():
@@ -204,11 +222,20 @@ class Journal:
             counts = self._db.execute(_TALLY)
             return Tally({Reason(reason): count for reason, count in counts})
 
+    def recorded(self) -> int:
+        """How many lines have an outcome."""
+        return self.tally().total()
+
     def examples(self) -> dict[Reason, tuple[int, str]]:
         """For every reason that occurs, its first line and that line's message."""
         with self._disk_errors():
             rows = self._db.execute(_EXAMPLES)
             return {Reason(reason): (line, message) for reason, line, message in rows}
+
+    def _line_series(self, query: str) -> pl.Series:
+        with self._disk_errors():
+            lines = array("I", (line for (line,) in self._db.execute(query)))
+        return pl.Series("line", lines, dtype=pl.UInt32)
 
     def close(self) -> None:
         """Let go of the file; may be called twice."""
@@ -220,7 +247,8 @@ class Journal:
             try:
                 yield
             except sqlite3.Error as error:
-                raise RunError(_explain(self._path, error)) from error
+                kind = JournalBusyError if _code_of(error) == sqlite3.SQLITE_BUSY else RunError
+                raise kind(_explain(self._path, error)) from error
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -269,6 +297,9 @@ def _storable(text: str | None) -> str | None:
 
 
 def _explain(path: Path, error: sqlite3.Error) -> str:
-    code = getattr(error, "sqlite_errorcode", None)  # absent where Python itself raises
-    cause = _CAUSES.get(code & 0xFF) if code is not None else None  # the low byte is the kind
-    return f"{path}: {cause or 'SQLite failed'} ({error})."
+    return f"{path}: {_CAUSES.get(_code_of(error), 'SQLite failed')} ({error})."
+
+
+def _code_of(error: sqlite3.Error) -> int:
+    """The primary code; 0 where Python itself raises."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF  # the low byte is the kind

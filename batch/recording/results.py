@@ -16,7 +16,6 @@ from batch.errors import RunError
 from batch.model import Reason, Result, Tally
 from batch.recording.draft import Draft
 from batch.recording.failed_sheet import SheetLimitError, write_failed_sheet
-from batch.recording.journal import Journal
 from batch.recording.result_rows import header_row, result_rows, to_csv, with_outcomes
 
 BATCH_ROWS = 50_000  # joined at a time: some tens of MB for a wide table
@@ -47,6 +46,16 @@ class Table(Protocol):
         """Its rows in order: `line` (UInt32, rising), then "0", "1", … (String), one a column."""
 
 
+class Outcomes(Protocol):
+    """What is needed of a journal."""
+
+    def rows(self, first_line: int, last_line: int) -> pl.DataFrame:
+        """The outcomes of the lines from first to last, as `Journal.rows` gives them."""
+
+    def recorded(self) -> int:
+        """How many lines have an outcome."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultFiles:
     """The files that were written, and the count of every input row.
@@ -63,24 +72,28 @@ class ResultFiles:
     note: str
 
 
-def write_results(table: Table, journal: Journal, folder: Path) -> ResultFiles:
+def write_results(
+    table: Table, journal: Outcomes, folder: Path, *, suffix: str = ""
+) -> ResultFiles:
     """Write a line for every input row to results.csv, and those to send again to failed.csv.
 
+    suffix: what the files' names get behind `results` and `failed`.
     A row without an outcome in the journal is unsent, not reached. failed.csv is there even when
     no row failed, with its header alone: an older one must not be taken for the present one.
     A file that another program holds open stays, and results-2.csv is written instead.
     Raises RunError when the disk fails or the sum is wrong; the earlier files then stay.
     """
+    results_name, failed_name = f"results{suffix}.csv", f"failed{suffix}.csv"
     with (
-        Draft(*_targets(folder, "results.csv")) as all_rows,
-        Draft(*_targets(folder, "failed.csv")) as failed_rows,
+        Draft(*_targets(folder, results_name)) as all_rows,
+        Draft(*_targets(folder, failed_name)) as failed_rows,
     ):
         count = _stream(table, journal, all_rows, failed_rows)
         _check_sum(count, journal, table.name)
         results = all_rows.publish()
         failed = failed_rows.publish()
-    sheet, sheet_note = _write_sheet(table, failed)
-    notes = [_other_name(results, "results.csv"), _other_name(failed, "failed.csv"), sheet_note]
+    sheet, sheet_note = _write_sheet(table, failed, name=f"failed{suffix}.xlsx")
+    notes = [_other_name(results, results_name), _other_name(failed, failed_name), sheet_note]
     return ResultFiles(
         results=results,
         failed=failed,
@@ -100,7 +113,7 @@ class _Count:
     tally: Tally
 
 
-def _stream(table: Table, journal: Journal, all_rows: Draft, failed_rows: Draft) -> _Count:
+def _stream(table: Table, journal: Outcomes, all_rows: Draft, failed_rows: Draft) -> _Count:
     """Write every row to the one draft and the failed ones to the other."""
     count = _Count(rows=0, recorded=0, tally=Tally())
     header = _BOM + to_csv(header_row(table.header), table.delimiter)
@@ -127,14 +140,14 @@ def _tally(written: pl.DataFrame) -> Tally:
     return Tally({Reason(reason): rows for reason, rows in counts.iter_rows()})
 
 
-def _check_sum(count: _Count, journal: Journal, name: str) -> None:
+def _check_sum(count: _Count, journal: Outcomes, name: str) -> None:
     """Raise unless every input row has one result and no outcome is left over."""
     if count.tally.total() != count.rows:
         raise RunError(
             f"{name} has {count.rows:,} rows, but {count.tally.total():,} results came out; "
             "expected one for each. No results were written; please report this as a bug."
         )
-    recorded = journal.tally().total()
+    recorded = journal.recorded()
     if count.recorded != recorded:
         raise RunError(
             f"The journal has outcomes for {recorded:,} lines, and {count.recorded:,} of them were "
@@ -143,17 +156,17 @@ def _check_sum(count: _Count, journal: Journal, name: str) -> None:
         )
 
 
-def _write_sheet(table: Table, failed: Path) -> tuple[Path | None, str]:
+def _write_sheet(table: Table, failed: Path, *, name: str) -> tuple[Path | None, str]:
     """failed.xlsx for an input that was a spreadsheet, and what is to be said about it."""
     if not table.is_sheet:
         return None, ""
-    targets = _targets(failed.parent, "failed.xlsx")
+    targets = _targets(failed.parent, name)
     try:
         path = write_failed_sheet(failed, *targets, delimiter=table.delimiter)
     except SheetLimitError as limit:
         targets[0].unlink(missing_ok=True)  # an older one must not be taken for the present one
-        return None, f"failed.xlsx was not written: {limit}. {failed.name} has all of the rows."
-    return path, _other_name(path, "failed.xlsx")
+        return None, f"{name} was not written: {limit}. {failed.name} has all of the rows."
+    return path, _other_name(path, name)
 
 
 def _targets(folder: Path, name: str) -> tuple[Path, Path]:

@@ -1,0 +1,74 @@
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from batch.model import Outcome, Reason
+from batch.recording.journal import Journal
+from batch.recording.linked import LinkedOutcomes
+
+
+@pytest.fixture
+def journals(tmp_path: Path) -> Iterator[list[Journal]]:
+    with ExitStack() as open_ones:
+        made = [Journal.create(tmp_path / f"{n}.sqlite") for n in range(3)]
+        for journal in made:
+            open_ones.callback(journal.close)
+        yield made
+
+
+def outcome(line: int, reason: Reason, *, attempts: int = 1, message: str = "") -> Outcome:
+    return Outcome(lines=(line,), reason=reason, attempts=attempts, message=message)
+
+
+def told(linked: LinkedOutcomes) -> list[tuple[int, str, str]]:
+    return linked.rows(1, 100).select("line", "reason", "message").rows()
+
+
+def test_the_latest_outcome_of_a_line_counts(journals: list[Journal]) -> None:
+    first, second, third = journals
+    first.record([outcome(line, Reason.SERVER_ERROR, message="first") for line in (2, 3, 4, 5)])
+    first.record([outcome(6, Reason.APPLIED, message="first")])
+    second.record([outcome(2, Reason.APPLIED, message="second")])
+    second.record([outcome(3, Reason.NO_ANSWER, message="second")])
+    third.record([outcome(3, Reason.APPLIED, message="third")])
+    assert told(LinkedOutcomes(journals)) == [
+        (2, "applied", "second"),
+        (3, "applied", "third"),
+        (4, "server_error", "first"),
+        (5, "server_error", "first"),
+        (6, "applied", "first"),
+    ]
+
+
+def test_a_retry_that_never_reached_a_line_says_nothing_of_it(journals: list[Journal]) -> None:
+    first, second, third = journals
+    first.record([outcome(2, Reason.NO_ANSWER, message="may have been applied")])
+    second.record([outcome(2, Reason.NOT_REACHED, attempts=0)])
+    second.record([outcome(3, Reason.NOT_REACHED, attempts=0)])
+    third.record([outcome(4, Reason.IN_FLIGHT, attempts=0)])
+    linked = LinkedOutcomes(journals)
+    assert told(linked) == [
+        (2, "no_answer", "may have been applied"),
+        (3, "not_reached", ""),
+        (4, "in_flight", ""),
+    ]
+    assert linked.recorded() == 3
+
+
+def test_examples_are_of_the_latest_outcomes(journals: list[Journal]) -> None:
+    first, second, _ = journals
+    first.record([outcome(line, Reason.SERVER_ERROR, message=f"old {line}") for line in (2, 3)])
+    second.record([outcome(2, Reason.APPLIED)])
+    assert LinkedOutcomes(journals).examples() == {
+        Reason.APPLIED: (2, ""),
+        Reason.SERVER_ERROR: (3, "old 3"),
+    }
+
+
+def test_a_run_without_retries_is_told_as_it_is(journals: list[Journal]) -> None:
+    journals[0].record([outcome(2, Reason.APPLIED)])
+    linked = LinkedOutcomes(journals[:1])
+    assert told(linked) == [(2, "applied", "")]
+    assert linked.recorded() == 1
