@@ -74,7 +74,12 @@ def environment(cwd: Path, more: Mapping[str, str] | None = None) -> dict[str, s
         for name, value in os.environ.items()
         if not name.startswith("SENDKIT") and not name.lower().endswith("_proxy")
     }
-    return {**kept, "HOME": str(cwd), "XDG_CONFIG_HOME": str(cwd / ".config"), **(more or {})}
+    homes = {
+        "HOME": str(cwd),
+        "XDG_CONFIG_HOME": str(cwd / ".config"),
+        "XDG_STATE_HOME": str(cwd / ".state"),
+    }
+    return {**kept, **homes, **(more or {})}
 
 
 def access(sandbox: Sandbox) -> tuple[dict[str, str], list[str]]:

@@ -12,7 +12,7 @@ from batch.terminal import checking, command_line, commands
 from batch.terminal.given import Given
 from batch.terminal.signals import Interrupts
 
-COMMANDS = ("run", "check", "demo", "sandbox")
+COMMANDS = ("run", "check", "resume", "retry", "results", "runs", "demo", "sandbox")
 HEAVY = (
     "asyncio",
     "polars",
@@ -80,7 +80,7 @@ def test_the_options_of_a_run_are_those_of_the_contract() -> None:
         if flag.startswith("--")
     }
     assert flags == {
-        "--config", "--base-url", "--rate", "--concurrency", "--out", "--yes", "--dry-run",
+        "--config", "--base-url", "--rate", "--concurrency", "--out", "--new", "--yes", "--dry-run",
         "--strict", "--on-conflict", "--allow-invalid", "--allow-clears", "--max-errors", "--map",
         "--sheet", "--encoding", "--delimiter", "--no-tag-check", "--json", "--quiet", "--sandbox",
     }  # fmt: skip
@@ -88,7 +88,7 @@ def test_the_options_of_a_run_are_those_of_the_contract() -> None:
 
 RUN_WORDS = (
     "run", "leads.csv", "--config", "c.toml", "--base-url", "http://127.0.0.1", "--rate", "5",
-    "--concurrency", "8", "--out", "o", "--yes", "--dry-run", "--strict", "--on-conflict",
+    "--concurrency", "8", "--out", "o", "--new", "--yes", "--dry-run", "--strict", "--on-conflict",
     "last-wins", "--allow-invalid", "--allow-clears", "--max-errors", "9", "--map", "status=S",
     "--map", "aiTag=T", "--sheet", "One", "--encoding", "cp1252", "--delimiter", "tab",
     "--no-tag-check", "--json", "--quiet", "--sandbox",
@@ -117,7 +117,16 @@ def test_every_option_reaches_the_command(
     left_alone = {
         name for name in Given.__slots__ if getattr(given, name) == getattr(untouched, name)
     }
-    others = {"base_url", "concurrency", "out", "yes", "dry_run", "max_errors", "no_tag_check"}
+    others = {
+        "base_url",
+        "concurrency",
+        "out",
+        "new",
+        "yes",
+        "dry_run",
+        "max_errors",
+        "no_tag_check",
+    }
     assert left_alone - {"file"} == ({"problems"} if words[0] == "run" else others | {"sandbox"})
 
 
@@ -132,7 +141,7 @@ def test_the_exit_code_of_a_command_is_the_programs(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("run x.csv --nope --json", "No such option: --nope."),
+        ("run x.csv --zzz --json", "No such option: --zzz."),
         ("run --json", "Missing argument 'FILE'."),
         ("nope --json", "No such command 'nope'."),
         ("check --json x.csv --rate", "Option '--rate' requires an argument."),

@@ -60,7 +60,7 @@ def test_a_check_judges_and_forecasts_and_leaves_no_trace(tmp_path: Path) -> Non
 def test_a_check_reads_standard_input_as_often_as_it_needs(tmp_path: Path) -> None:
     content = leads(tmp_path, [*pausing(2), BAD]).read_bytes()
     source = Source(name="stdin", stream=io.BytesIO(content))
-    with check(Request(source=source, settings=Settings())) as checked:
+    with check(Request(source=source, settings=Settings(), state_dir=tmp_path)) as checked:
         assert checked.plan.rows == 3
         assert len(list(checked.plan.problems())) == 1
 
@@ -188,7 +188,7 @@ def test_a_run_has_a_folder_with_its_own_copy_of_the_input(tmp_path: Path) -> No
     with open_run(request_of(path)) as opened:
         path.write_text("changed meanwhile")
         assert opened.judge(PREFLIGHT, can_ask=True).plan.rows == 2
-        assert opened.copy.path == tmp_path / "run" / "input.csv"
+        assert opened.folder.path / opened.input.copy_name == tmp_path / "run" / "input.csv"
         assert opened.access.base_url == "https://api.sendkit.ai"
         assert opened.access.api_key.get_secret_value() == KEY
         assert opened.started_at >= before

@@ -46,6 +46,7 @@ def request_of(path: Path, **more: object) -> Request:
     given: dict[str, object] = {
         "source": Source(name=path.name, path=path),
         "settings": Settings.model_validate({"pace": {"rate": 1000, "concurrency": 4}}),
+        "state_dir": path.parent.with_name(f"{path.parent.name}-state"),
         "out": path.parent / "run",
         "api_key": SecretStr(KEY),
     }

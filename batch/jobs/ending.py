@@ -6,13 +6,22 @@ from pathlib import Path
 
 from batch.columns import result_header
 from batch.jobs.job import ReadyRun
-from batch.jobs.request import command
+from batch.jobs.request import Request, command
 from batch.model import Reason, Tally
+from batch.reading.table import Table
 from batch.recording.results import ResultFiles
 from batch.recording.runfile import RunState
 from batch.sending.stops import Stop, StopCause
 
 FOUND_DELIMITERS = {",", ";", "\t"}  # those that reading finds by itself
+# What another time may end otherwise with nothing mended in the spreadsheet.
+MAY_PASS_AGAIN = (
+    Reason.FORBIDDEN,
+    Reason.RATE_LIMITED,
+    Reason.SERVER_ERROR,
+    Reason.NOT_CONNECTED,
+    Reason.NO_ANSWER,
+)
 _INTERRUPTED = {StopCause.INTERRUPTED: 130, StopCause.TERMINATED: 143}
 
 
@@ -78,7 +87,9 @@ def report_of(run: ReadyRun, ended: Ended, left: Left) -> Report:
         tally=tally,
         examples=left.examples,
         files=left.files,
-        next_command=_next_command(run, state, tally, left.files),
+        next_command=next_command(
+            run.opened.folder.path, run.opened.request, run.opened.table, state, tally, left.files
+        ),
         requests=left.requests,
     )
 
@@ -100,25 +111,34 @@ def _reason_of(ended: Ended) -> str:
     return ended.stop.message if ended.stop else ""
 
 
-def _next_command(
-    run: ReadyRun, state: RunState, tally: Tally, files: ResultFiles | None
+def next_command(
+    folder: Path,
+    request: Request,
+    table: Table,
+    state: RunState,
+    tally: Tally,
+    files: ResultFiles | None,
 ) -> str | None:
-    """A run that broke off is gone on with; of one that finished, the failed rows are fed in."""
+    """What to run next; None when nothing is left to do.
+
+    A run that broke off is gone on with. One that finished is tried again if that may help as it
+    is; else its failed rows are to be mended and fed back in.
+    """
     if state is not RunState.FINISHED:
-        return command("resume", str(run.opened.folder.path))
+        return command("resume", str(folder))
     if files is None or not tally.error:
         return None
-    options = (*_column_options(run), *run.opened.request.repeated_options)
+    if any(tally[reason] for reason in MAY_PASS_AGAIN):
+        return command("retry", str(folder))
+    options = (*_column_options(request, table), *request.repeated_options)
     if files.failed_sheet:
         return command("run", str(files.failed_sheet), *options)
-    delimiter = run.opened.table.delimiter
-    told = () if delimiter in FOUND_DELIMITERS else ("--delimiter", delimiter)
+    told = () if table.delimiter in FOUND_DELIMITERS else ("--delimiter", table.delimiter)
     return command("run", str(files.failed), *told, *options)
 
 
-def _column_options(run: ReadyRun) -> Iterator[str]:
+def _column_options(request: Request, table: Table) -> Iterator[str]:
     """How the mapped columns are called in the failed rows: an added name is `input_…` there."""
-    table = run.opened.table
     names = result_header(table.header)
-    for field in run.opened.request.settings.columns.names():
+    for field in request.settings.columns.names():
         yield from ("--map", f"{field}={names[table.fields[field]]}")

@@ -16,9 +16,10 @@ from batch.jobs.descriptors import OTHER_FILES, raise_open_files
 from batch.jobs.dispatch import Moment, Sending
 from batch.jobs.ending import Ended, Left, Report, report_of
 from batch.jobs.failure import told
-from batch.jobs.job import ReadyRun
+from batch.jobs.job import OpenRun, ReadyRun
 from batch.jobs.run_record import first_record, last_record, record_at
 from batch.model import Tally
+from batch.recording.history import remember
 from batch.recording.journal import JUDGED_NOTE, LABELS_NOTE, Journal
 from batch.recording.results import write_results
 from batch.recording.runfile import RunFile, RunState
@@ -34,12 +35,14 @@ async def execute(
     interrupts: the first stops the run, the second does so at once; results are complete in
         either case.
     Raises SettingsError and RunError, before anything is sent and with a new run's folder not
-    kept, when so many connections can't be opened, or run.json can't be written.
+    kept, when so many connections can't be opened, or run.json or the list of runs can't be
+    written.
     """
     folder = run.opened.folder
     raise_open_files(run.opened.request.settings.pace.concurrency + OTHER_FILES)
     run_file = RunFile(folder.path / "run.json")
     record = first_record(run)
+    _remember(run.opened)
     run_file.write(record)
     folder.keep()
 
@@ -94,6 +97,15 @@ async def _send_and_tell(
         moment = sending.moment()
     left = Left(tally=Tally(moment.tally), files=files, examples=examples, requests=moment.requests)
     return report_of(run, ended, left)
+
+
+def _remember(opened: OpenRun) -> None:
+    """Put the run into the list of runs, so that `run` finds it wherever its folder is."""
+    try:
+        remember(opened.request.state_dir, opened.folder.path)
+    except RunError:
+        if not opened.request.sandbox:  # practice needs nothing but the program
+            raise
 
 
 @contextmanager

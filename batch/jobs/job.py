@@ -19,6 +19,7 @@ from batch.api.transport import make_transport
 from batch.errors import InputError, UsageError
 from batch.jobs.dispatch import rate_per_s
 from batch.jobs.forecast import duration, forecast_s
+from batch.jobs.holding import held
 from batch.jobs.practice import practice_access
 from batch.jobs.preflight import Preflight, ask_server
 from batch.jobs.question import Question, ask_about
@@ -28,7 +29,7 @@ from batch.judging.rules import Rules, check_rules
 from batch.reading.table import Table, open_table
 from batch.recording.folder import InputCopy, RunFolder, input_stem
 from batch.recording.journal import Journal
-from batch.recording.runfile import RunRecord, RunWorkspace
+from batch.recording.runfile import RunInput, RunLink, RunRecord, RunWorkspace
 from batch.sending.work import Work, whole_work
 from batch.settings.model import Settings
 
@@ -50,14 +51,19 @@ class Checked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenRun:
-    """A run whose input is copied and can be read; nothing is judged yet."""
+    """A run whose input is copied and can be read; nothing is judged yet.
+
+    notes: sentences for the user. retry_of: the run whose rows are tried once more.
+    """
 
     request: Request
     folder: RunFolder
-    copy: InputCopy
+    input: RunInput
     table: Table
     access: Access
     started_at: datetime
+    notes: tuple[str, ...]
+    retry_of: RunLink | None = None
 
     async def ask(self) -> Preflight:
         """Ask the server whose key it is, and for its labels. Raises UsageError if refused."""
@@ -170,16 +176,18 @@ def open_run(request: Request) -> Iterator[OpenRun]:
     with ExitStack() as resources:
         resources.callback(folder.discard_unless_kept)
         copy = folder.copy_input(request.source.bytes_from, name=request.source.name)
+        warnings = resources.enter_context(held(request, sha256=copy.sha256, run=folder.path))
         table = resources.enter_context(
             open_table(copy.path, request.table_options, name=request.source.name)
         )
         yield OpenRun(
             request=request,
             folder=folder,
-            copy=copy,
+            input=_input_of(request, copy),
             table=table,
             access=resources.enter_context(access_of(request, table)),
             started_at=started_at,
+            notes=(*table.notes, *warnings),
         )
 
 
@@ -253,6 +261,19 @@ def access_of(request: Request, table: Table) -> Iterator[Access]:
         base_url=request.settings.api.base_url,
         api_key=request.api_key,
         workspace_id=request.workspace_id,
+    )
+
+
+def _input_of(request: Request, copy: InputCopy) -> RunInput:
+    return RunInput(
+        name=request.source.name,
+        sha256=copy.sha256,
+        size_bytes=copy.size_bytes,
+        copy_name=copy.path.name,
+        original=str(request.source.path.absolute()) if request.source.path else None,
+        sheet=request.sheet,
+        encoding=request.encoding,
+        delimiter=request.delimiter,
     )
 
 

@@ -39,6 +39,7 @@ class Source:
 class Request:
     """What somebody asked for: a spreadsheet, the settings, and how strict to be.
 
+    state_dir: the user's state folder, where locks and the list of runs are.
     api_key, workspace_id: None for the practice sandbox, which never sees the real ones.
     tag_check: whether the workspace's labels are asked for.
     reading_options: options that a next command on the same file needs again.
@@ -47,6 +48,7 @@ class Request:
 
     source: Source
     settings: Settings
+    state_dir: Path
     out: Path | None = None
     sheet: str | None = None
     encoding: str | None = None

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import secrets
 from datetime import UTC, datetime
 from importlib.metadata import version
 
@@ -10,7 +11,7 @@ from batch.jobs.dispatch import Moment
 from batch.jobs.ending import Report
 from batch.jobs.job import ReadyRun
 from batch.model import Result, Tally
-from batch.recording.runfile import RunInput, RunRecord, RunState
+from batch.recording.runfile import RunRecord, RunState
 
 
 def first_record(run: ReadyRun) -> RunRecord:
@@ -26,38 +27,33 @@ def first_record(run: ReadyRun) -> RunRecord:
                 "base_url": opened.access.base_url,
                 "settings": opened.request.settings.public(),
                 "pid": os.getpid(),
+                "working_since": datetime.now(UTC),
                 "resumed": run.record.resumed + 1,
-                **_counts_of(run.work.before),
+                **counts_of(run.work.before),
             }
         )
     request = opened.request
     return RunRecord(
+        id=secrets.token_hex(8),
         state=RunState.RUNNING,
         versions={
             "python": platform.python_version(),
             "sendkit-batch": __version__,
             **{name: version(name) for name in ("httpx", "polars", "anyio")},
         },
-        input=RunInput(
-            name=request.source.name,
-            sha256=opened.copy.sha256,
-            size_bytes=opened.copy.size_bytes,
-            copy_name=opened.copy.path.name,
-            original=str(request.source.path.absolute()) if request.source.path else None,
-            sheet=request.sheet,
-            encoding=request.encoding,
-            delimiter=request.delimiter,
-        ),
+        input=opened.input,
         base_url=opened.access.base_url,
         workspace=run.workspace,
         settings=request.settings.public(),
         pid=os.getpid(),
+        working_since=datetime.now(UTC),
         started_at=opened.started_at,
         rows=run.plan.rows,
         counts={},
         reasons={},
         sandbox=request.sandbox,
         tag_check=request.tag_check,
+        retry_of=opened.retry_of,
     )
 
 
@@ -69,7 +65,7 @@ def record_at(record: RunRecord, moment: Moment) -> RunRecord:
     if moment.outage_s:
         pace += f", the server has been away for {moment.outage_s:.0f} s"
     return record.model_copy(
-        update={"pace": pace, "requests": moment.requests, **_counts_of(moment.tally)}
+        update={"pace": pace, "requests": moment.requests, **counts_of(moment.tally)}
     )
 
 
@@ -82,11 +78,12 @@ def last_record(record: RunRecord, report: Report) -> RunRecord:
             "stop_reason": report.reason,
             "ended_at": datetime.now(UTC),
             "requests": report.requests,
-            **_counts_of(report.tally),
+            **counts_of(report.tally),
         }
     )
 
 
-def _counts_of(tally: Tally) -> dict[str, object]:
+def counts_of(tally: Tally) -> dict[str, object]:
+    """The fields of a record that count the rows."""
     reasons = {reason: count for reason, count in sorted(tally.items()) if count}
     return {"counts": {result: tally.of(result) for result in Result}, "reasons": reasons}

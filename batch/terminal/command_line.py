@@ -10,6 +10,7 @@ import typer
 
 from batch import __version__
 from batch.terminal import options as opt
+from batch.terminal.run_words import runs_app
 from batch.terminal.signals import Interrupts
 
 app = typer.Typer(
@@ -67,6 +68,7 @@ def run(  # noqa: PLR0913 - each argument is an option of the command
     rate: opt.Rate = None,
     concurrency: opt.Concurrency = None,
     out: opt.Out = None,
+    new: opt.New = False,
     yes: opt.Yes = False,
     dry_run: opt.DryRun = False,
     strict: opt.Strict = False,
@@ -94,6 +96,7 @@ def run(  # noqa: PLR0913 - each argument is an option of the command
         rate=rate,
         concurrency=concurrency,
         out=out,
+        new=new,
         yes=yes,
         dry_run=dry_run,
         strict=strict,
@@ -168,7 +171,7 @@ def resume(
     quiet: opt.Quiet = False,
 ) -> None:
     """Go on with a run that broke off: send what has no final outcome yet."""
-    from batch.terminal import commands  # noqa: PLC0415
+    from batch.terminal import going_on  # noqa: PLC0415
     from batch.terminal.given import Given  # noqa: PLC0415
 
     given = Given(
@@ -180,7 +183,57 @@ def resume(
         as_json=as_json,
         quiet=quiet,
     )
-    raise typer.Exit(commands.resume(given, context.obj))
+    raise typer.Exit(going_on.resume(given, context.obj))
+
+
+@app.command()
+def retry(  # noqa: PLR0913 - each argument is an option of the command
+    context: typer.Context,
+    run: opt.Run,
+    *,
+    rate: opt.Rate = None,
+    concurrency: opt.Concurrency = None,
+    max_errors: opt.MaxErrors = None,
+    out: opt.Out = None,
+    yes: opt.Yes = False,
+    as_json: opt.Json = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Try once more, as a new run, the rows of an earlier one that are error or unsent."""
+    from batch.terminal import going_on  # noqa: PLC0415
+    from batch.terminal.given import Given  # noqa: PLC0415
+
+    given = Given(
+        file=run,
+        rate=rate,
+        concurrency=concurrency,
+        max_errors=max_errors,
+        out=out,
+        yes=yes,
+        as_json=as_json,
+        quiet=quiet,
+    )
+    raise typer.Exit(going_on.retry(given, context.obj))
+
+
+@app.command()
+def results(
+    context: typer.Context,
+    run: opt.Run,
+    *,
+    with_retries: opt.WithRetries = False,
+    as_json: opt.Json = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Make the results of an earlier run again, from what its folder holds."""
+    from batch.terminal import past  # noqa: PLC0415
+    from batch.terminal.given import Given  # noqa: PLC0415
+
+    given = Given(file=run, as_json=as_json, quiet=quiet)
+    raise typer.Exit(past.results(given, context.obj, with_retries=with_retries))
+
+
+app.add_typer(runs_app)
 
 
 @app.command()

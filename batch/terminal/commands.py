@@ -1,28 +1,25 @@
-"""Runs in a terminal: which use cases they call, what they show and ask, and their exit codes."""
+"""`run` and `demo` in a terminal: which use cases they call, and their exit codes."""
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
-import anyio
-
-from batch.errors import DeclinedError
-from batch.jobs import execution, job
-from batch.jobs.ending import Report
+from batch.errors import DeclinedError, SettingsError
+from batch.jobs import job
 from batch.jobs.preflight import Preflight
-from batch.jobs.resuming import reopen_run, request_of
-from batch.recording.runfile import read_record
-from batch.settings.credentials import read_credentials
+from batch.jobs.question import Question
+from batch.jobs.request import command
+from batch.jobs.unfinished import Unfinished, find_unfinished, unfinished_in
 from batch.settings.load import LoadedSettings
+from batch.settings.model import Settings
 from batch.terminal import demo as demo_input
-from batch.terminal import summary
-from batch.terminal.checking import dry_run, header_only, load
-from batch.terminal.console import Terminal, end_of_run, guarded, somebody_is_there
+from batch.terminal.checking import dry_run, load
+from batch.terminal.console import Terminal, guarded, somebody_is_there
 from batch.terminal.given import Given
-from batch.terminal.screen import make_screen
+from batch.terminal.going_on import resume_run
+from batch.terminal.sending import ask_server, asks_before_sending, confirm, execute, tell
 from batch.terminal.signals import Interrupts
 
 
@@ -32,12 +29,6 @@ def run(given: Given, interrupts: Interrupts) -> int:
         return dry_run(given, interrupts)
     terminal = Terminal(interrupts, quiet=given.quiet, as_json=given.as_json)
     return guarded(terminal, lambda: _run(terminal, given, load(terminal, given), os.environ))
-
-
-def resume(given: Given, interrupts: Interrupts) -> int:
-    """`resume`: go on with an earlier run, whose folder `file` is. Gives the exit code."""
-    terminal = Terminal(interrupts, quiet=given.quiet, as_json=given.as_json)
-    return guarded(terminal, lambda: _resume(terminal, given, os.environ))
 
 
 def demo(interrupts: Interrupts, *, rate: str | None, quiet: bool) -> int:
@@ -50,7 +41,7 @@ def demo(interrupts: Interrupts, *, rate: str | None, quiet: bool) -> int:
             prefix="sendkit-batch-", ignore_cleanup_errors=True
         ) as folder:
             path = demo_input.write_demo(Path(folder))
-            given = Given(file=str(path), rate=rate, quiet=quiet, sandbox=True)
+            given = Given(file=str(path), rate=rate, quiet=quiet, sandbox=True, new=True)
             # No settings file, no environment: the demo needs nothing but the program.
             loaded = given.load({}, cwd=path.parent, config_dir=None)
             return _run(terminal, given, loaded, {})
@@ -66,87 +57,72 @@ def _run(
         terminal.key = credentials.api_key
         for note in credentials.notes:
             terminal.note(note)
-    asks = _asks(given, practice=given.sandbox, or_else=", or --dry-run to see what would be sent")
+    asks = asks_before_sending(
+        given, practice=given.sandbox, or_else=", or --dry-run to see what would be sent"
+    )
+    request = given.request(loaded, credentials)
+    there = unfinished_in(request.out, request) if request.out else None
+    if there:
+        _check_goes_on_there(terminal, given, request.settings, there)
+        return resume_run(terminal, given, there.run.folder)
     with ExitStack() as sent:
-        with job.open_run(given.request(loaded, credentials)) as opened:
-            preflight = _ask_server(terminal, opened, opened.table.notes)
-            ready = opened.judge(preflight, can_ask=asks)
-            for note in opened.table.warnings:
-                terminal.note(note)
-            if not ready.plan.rows:
-                terminal.note(header_only(opened.request.source.name))
-            _confirm(terminal, ready, asks=asks)
-            # To the end: whoever interrupts from now on gets the run's results, not less.
-            sent.enter_context(terminal.interrupts.caught())
-            report = _execute(terminal, given, ready)
-        return _tell(terminal, report, quiet=given.quiet)
+        with job.open_run(request) as opened:
+            preflight = ask_server(terminal, opened)
+            earlier = _to_go_on_with(terminal, given, opened, preflight)
+            if earlier is None:
+                ready = opened.judge(preflight, can_ask=asks)
+                confirm(terminal, ready, asks=asks)
+                # To the end: whoever interrupts from now on gets the run's results, not less.
+                sent.enter_context(terminal.interrupts.caught())
+                report = execute(terminal, given, ready)
+        if earlier is None:
+            return tell(terminal, report, quiet=given.quiet)
+    return resume_run(terminal, given, earlier)  # the new folder is gone again
 
 
-def _resume(terminal: Terminal, given: Given, environ: Mapping[str, str]) -> int:
-    folder = Path(given.file)
-    request = request_of(folder, read_record(folder / "run.json"))
-    request = replace(request, settings=given.replaced(request.settings))
-    if not request.sandbox:
-        credentials = read_credentials(request.settings, environ)
-        terminal.key = credentials.api_key
-        request = replace(
-            request, api_key=credentials.api_key, workspace_id=credentials.workspace_id
+def _to_go_on_with(
+    terminal: Terminal, given: Given, opened: job.OpenRun, preflight: Preflight
+) -> Path | None:
+    """The unfinished run to go on with instead of a new one; None if there is none, or not wanted.
+
+    A terminal is asked. Where nobody is, one that stopped lately is gone on with.
+    """
+    found = None if given.new else find_unfinished(opened, preflight)
+    if found is None:
+        return None
+    folder, settings = found.run.folder, opened.request.settings
+    if opened.request.out:
+        resume = command("resume", str(folder))
+        terminal.note(f"There is {found}. This is a new run; to go on with that one: {resume}")
+        return None
+    if not given.yes and somebody_is_there():
+        text = f"There is {found}. Yes goes on with it; no starts a new run."
+        return folder if terminal.ask(Question(text=text)) else None
+    if not found.is_recent(settings):
+        terminal.note(f"There is {found}, {_too_long_ago(settings)}. This is a new run.")
+        return None
+    terminal.note(f"Going on with {found}. --new would start anew.")
+    return folder
+
+
+def _check_goes_on_there(
+    terminal: Terminal, given: Given, settings: Settings, found: Unfinished
+) -> None:
+    """Raise UsageError unless the run in the folder that `--out` names is to be gone on with."""
+    another = "Name another --out for a new run."
+    if given.new:
+        raise SettingsError(f"--new: there is {found}. {another}")
+    if not given.yes and somebody_is_there():
+        if not terminal.ask(Question(text=f"There is {found}. Yes goes on with it.")):
+            raise DeclinedError(f"Nothing was sent: that run is not gone on with. {another}")
+    elif not found.is_recent(settings):
+        resume = command("resume", str(found.run.folder))
+        raise SettingsError(
+            f"There is {found}, {_too_long_ago(settings)}. {another} To go on with it: {resume}"
         )
-    asks = _asks(given, practice=request.sandbox)
-    with ExitStack() as sent:
-        with reopen_run(folder, request) as reopened:
-            preflight = _ask_server(terminal, reopened.opened, reopened.notes)
-            ready = reopened.judge(preflight)
-            _confirm(terminal, ready, asks=asks)
-            sent.enter_context(terminal.interrupts.caught())
-            report = _execute(terminal, given, ready)
-        return _tell(terminal, report, quiet=given.quiet)
+    else:
+        terminal.note(f"Going on with {found}.")
 
 
-def _asks(given: Given, *, practice: bool, or_else: str = "") -> bool:
-    """Whether a question is put before sending. Raises DeclinedError when nobody can answer it."""
-    if practice or given.yes:
-        return False
-    if not somebody_is_there():
-        raise DeclinedError(
-            "Nothing was sent: there is no terminal to ask. Add --yes to send without asking"
-            f"{or_else}."
-        )
-    return True
-
-
-def _ask_server(terminal: Terminal, opened: job.OpenRun, notes: Sequence[str]) -> Preflight:
-    """Ask the server, telling what should be known before anything is sent."""
-    terminal.key = opened.access.api_key
-    for note in notes:
-        terminal.note(note)
-    preflight = anyio.run(opened.ask)
-    for note in preflight.notes:
-        terminal.note(note)
-    return preflight
-
-
-def _confirm(terminal: Terminal, ready: job.ReadyRun, *, asks: bool) -> None:
-    """Put the question, or only tell it. Raises DeclinedError unless the answer is yes."""
-    terminal.interrupts.check()
-    if not asks or not ready.work.requests:
-        terminal.note(ready.question.text)
-        return
-    if not terminal.ask(ready.question):
-        raise DeclinedError("Nothing was sent: the question was not answered with yes.")
-
-
-def _execute(terminal: Terminal, given: Given, ready: job.ReadyRun) -> Report:
-    terminal.interrupts.check()  # nothing is sent by a run that somebody has ended
-    with make_screen(terminal.err, quiet=given.quiet) as screen:
-        report = terminal.report = anyio.run(
-            lambda: execution.execute(ready, on_moment=screen.show, interrupts=terminal.interrupts)
-        )
-    return report
-
-
-def _tell(terminal: Terminal, report: Report, *, quiet: bool) -> int:
-    """Tell how the run ended. Gives the exit code."""
-    if not quiet:
-        summary.print_report(terminal.err, report)
-    return end_of_run(terminal, report)
+def _too_long_ago(settings: Settings) -> str:
+    return f"longer ago than {settings.run.resume_within_h:g} h ([run] resume_within_h)"

@@ -8,6 +8,7 @@ from pathlib import Path
 from batch.errors import InputError, SettingsError
 from batch.jobs.request import Request, Source
 from batch.model import Field
+from batch.recording.state import default_state_dir
 from batch.settings.credentials import Credentials, read_credentials
 from batch.settings.load import LoadedSettings, load_settings, restore_settings
 from batch.settings.model import ApiSettings, Settings
@@ -25,6 +26,7 @@ class Given:
     rate: str | None = None
     concurrency: str | None = None
     out: Path | None = None
+    new: bool = False
     yes: bool = False
     dry_run: bool = False
     strict: bool = False
@@ -80,6 +82,7 @@ class Given:
         return Request(
             source=self._source(),
             settings=loaded.settings,
+            state_dir=default_state_dir(),
             out=self.out,
             sheet=self.sheet,
             encoding=self.encoding,

@@ -16,7 +16,9 @@ File = Annotated[
         metavar="FILE", help="The spreadsheet: CSV, TSV, XLSX, XLS, ODS or Parquet; - is stdin."
     ),
 ]
-Run = Annotated[str, typer.Argument(metavar="RUN", help="The folder of an earlier run.")]
+Run = Annotated[
+    str, typer.Argument(metavar="RUN", help="An earlier run: its folder, or that folder's name.")
+]
 Config = Annotated[
     Path | None,
     typer.Option(
@@ -48,6 +50,26 @@ Out = Annotated[
     typer.Option(
         help="The run's folder, new or empty; else one below runs/.", rich_help_panel=OUTPUT
     ),
+]
+New = Annotated[
+    bool,
+    typer.Option(
+        "--new",
+        help="Start anew also where an earlier run of the same input broke off.",
+        rich_help_panel=SAFETY,
+    ),
+]
+WithRetries = Annotated[
+    bool,
+    typer.Option(
+        "--with-retries",
+        help="The latest outcome of every row over the run and all its retries.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+OlderThan = Annotated[
+    str,
+    typer.Option(metavar="AGE", help="How long ago they ended: 90d, 12w or 36h."),
 ]
 Yes = Annotated[
     bool, typer.Option("--yes", "-y", help="Send without asking.", rich_help_panel=SAFETY)

@@ -1,0 +1,125 @@
+"""Earlier runs: which there are, how they stand, and which may be taken away."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from batch.errors import RunError, SettingsError, UsageError
+from batch.recording.history import EarlierRun, earlier_runs, forget
+from batch.recording.locks import holder_of
+from batch.recording.runfile import RunRecord, RunState
+
+BROKE_OFF = "broke off"  # the word for a run whose process died without a word
+_SILENT_AFTER = timedelta(minutes=1)  # a run that is at work writes its record every second
+_OURS = (  # what a run's folder holds of ours; run.json goes last, as long as it is there it counts
+    "input*", "lines.csv", "journal.sqlite*", "results*.csv", "failed*.csv", "failed*.xlsx",
+    "report.html", "plan.csv", "error.txt", ".*.part", "run.json",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedRun:
+    """An earlier run as it stands. state: in a word or two. size_bytes: of its folder."""
+
+    folder: Path
+    record: RunRecord
+    state: str
+    size_bytes: int
+
+
+def list_runs(state_dir: Path, runs_dir: Path) -> list[ListedRun]:
+    """All runs that are known, the newest first."""
+    return [_listed(run, state_dir) for run in earlier_runs(state_dir, runs_dir)]
+
+
+def find_run(name: str, *, state_dir: Path, runs_dir: Path) -> Path:
+    """The folder of a run that is named by its path, or by its folder's name alone.
+
+    Raises UsageError when there is none, or more than one.
+    """
+    path = Path(name)
+    if path.exists() or len(path.parts) != 1:
+        return path
+    found = [
+        run.folder for run in earlier_runs(state_dir, runs_dir) if run.folder.name == path.name
+    ]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UsageError(
+            f"{name}: found {len(found)} runs of that name; expected one. Name its folder with its "
+            f"whole path: {', '.join(map(str, found))}"
+        )
+    raise UsageError(
+        f"{name}: found no run; expected the folder of an earlier one. `sendkit-batch runs` lists "
+        "them."
+    )
+
+
+def describe_run(folder: Path, record: RunRecord, *, state_dir: Path) -> ListedRun:
+    """One run as it stands."""
+    return _listed(EarlierRun(folder=folder, record=record), state_dir)
+
+
+def prunable(runs: Iterable[ListedRun], *, older_than: timedelta) -> list[ListedRun]:
+    """The finished runs that ended longer ago than this."""
+    oldest = datetime.now(UTC) - older_than
+    return [
+        run
+        for run in runs
+        if run.state == RunState.FINISHED and (run.record.ended_at or datetime.now(UTC)) < oldest
+    ]
+
+
+def remove_run(run: ListedRun, *, state_dir: Path) -> bool:
+    """Take a run's files away, and its folder unless it holds something else; whether it is gone.
+
+    Raises RunError when they can't be removed; the run then is still listed.
+    """
+    folder = run.folder
+    try:
+        for pattern in _OURS:
+            for path in sorted(folder.glob(pattern)):
+                path.unlink()
+        is_gone = not any(folder.iterdir())
+        if is_gone:
+            folder.rmdir()
+    except OSError as error:
+        raise RunError(
+            f"{folder}: can't be removed: {error.strerror}. "
+            "Close what has its files open, and run it again."
+        ) from error
+    forget(state_dir, folder)
+    return is_gone
+
+
+def parse_age(text: str) -> timedelta:
+    """An age such as `90d`, `12w` or `36h`. Raises SettingsError for anything else."""
+    number, unit = text.strip()[:-1], text.strip()[-1:].lower()
+    hours = {"h": 1, "d": 24, "w": 7 * 24}.get(unit)
+    if hours is None or not number.isascii() or not number.isdigit() or len(number) > 5:
+        raise SettingsError(
+            f"--older-than: found {text!r}; expected a number of days, weeks or hours, as 90d, 12w "
+            "or 36h."
+        )
+    return timedelta(hours=hours * int(number))
+
+
+def _listed(run: EarlierRun, state_dir: Path) -> ListedRun:
+    is_lost = run.record.state is RunState.RUNNING and not _is_at_work(run, state_dir)
+    return ListedRun(
+        folder=run.folder,
+        record=run.record,
+        state=BROKE_OFF if is_lost else run.record.state.value,
+        size_bytes=sum(path.stat().st_size for path in run.folder.iterdir() if path.is_file()),
+    )
+
+
+def _is_at_work(run: EarlierRun, state_dir: Path) -> bool:
+    """Whether a process is at work on a run that says it is running. Practice holds no lock."""
+    record = run.record
+    if record.sandbox:
+        return datetime.now(UTC) - run.stopped_at < _SILENT_AFTER
+    holder = holder_of(state_dir, sha256=record.input.sha256, base_url=record.base_url)
+    return holder is not None and Path(holder.run) == run.folder.absolute()

@@ -1,0 +1,81 @@
+"""What an earlier run's folder holds, opened again: what was asked, the copy, and the journal.
+
+Everything but the key comes from there, never from a settings file or the environment.
+"""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from batch.errors import InputError
+from batch.jobs.request import Request, Source
+from batch.reading.table import Table, open_table
+from batch.recording.folder import sha256_of
+from batch.recording.journal import Journal, JournalBusyError
+from batch.recording.locks import LockedError
+from batch.recording.runfile import RunInput, RunRecord
+from batch.recording.scope import read_scope
+from batch.settings.load import restore_settings
+
+
+def request_of(folder: Path, record: RunRecord, *, state_dir: Path) -> Request:
+    """What was asked of an earlier run; without its key."""
+    return Request(
+        source=Source(name=record.input.name, path=folder / record.input.copy_name),
+        settings=restore_settings(record.settings, where=str(folder / "run.json")),
+        state_dir=state_dir,
+        sheet=record.input.sheet,
+        encoding=record.input.encoding,
+        delimiter=record.input.delimiter,
+        tag_check=record.tag_check,
+        sandbox=record.sandbox,
+        repeated_options=_repeated_options(record),
+    )
+
+
+def open_recorded_table(folder: Path, record: RunRecord, request: Request) -> Table:
+    """The rows that an earlier run is about, from its own copy of the input; to be closed.
+
+    Raises InputError when the copy, or what says which of its lines are meant, is damaged.
+    """
+    path = folder / record.input.copy_name
+    check_copy(path, sha256_of(path), record.input)
+    link = record.retry_of
+    lines = read_scope(folder, sha256=link.lines_sha256) if link else None
+    return open_table(path, request.table_options, name=record.input.name, lines=lines)
+
+
+def check_copy(path: Path, sha256: str, recorded: RunInput) -> None:
+    """Raise InputError unless a run's copy of the input still is what was recorded."""
+    if sha256 != recorded.sha256:
+        raise InputError(
+            f"{path}: the run's own copy of the input was changed since it began; expected the "
+            f"content with sha256 {recorded.sha256[:12]}…. Bring it back, or start a new run."
+        )
+
+
+@contextmanager
+def recorded_journal(folder: Path, record: RunRecord) -> Iterator[Journal]:
+    """An earlier run's journal, with what was on its way when its process died settled.
+
+    Raises LockedError while another process is at work on the run.
+    """
+    path = folder / "journal.sqlite"
+    try:
+        # Killed before its journal was made, a run has sent nothing.
+        opened = Journal.open(path) if path.exists() else Journal.create(path)
+    except JournalBusyError as error:
+        since = record.working_since or record.started_at
+        raise LockedError(
+            f"{folder}: another process is at work on this run: process {record.pid}, since "
+            f"{since:%Y-%m-%d %H:%M:%S} UTC. Wait until it has ended, or stop it."
+        ) from error
+    with closing(opened) as journal:
+        journal.settle_claims()
+        yield journal
+
+
+def _repeated_options(record: RunRecord) -> tuple[str, ...]:
+    """What the next command on the failed rows must name to mean the same again."""
+    target = ("--sandbox",) if record.sandbox else ("--base-url", record.base_url)
+    return (*target, *([] if record.tag_check else ["--no-tag-check"]))

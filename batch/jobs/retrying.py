@@ -1,0 +1,100 @@
+"""Trying an earlier run's rows once more: a run of its own, about the rows without success.
+
+Its folder holds the same copy of the input, and lines.csv says which of its lines are meant. Its
+settings, base address and workspace are those of the earlier run; its rows are judged anew, by the
+labels that the workspace has now.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+
+from batch.jobs.holding import held
+from batch.jobs.job import OpenRun, ReadyRun, access_of
+from batch.jobs.preflight import Preflight
+from batch.jobs.recorded import check_copy, open_recorded_table, recorded_journal
+from batch.jobs.request import Request
+from batch.jobs.resuming import check_workspace
+from batch.reading.table import Table, open_table
+from batch.recording.folder import RunFolder, input_stem
+from batch.recording.runfile import RunLink, RunRecord, read_record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """A run about the rows of an earlier one that were error or unsent. record: of that one."""
+
+    opened: OpenRun
+    record: RunRecord
+
+    def judge(self, preflight: Preflight) -> ReadyRun:
+        """Judge those rows. Raises SettingsError when the key is of another workspace."""
+        check_workspace(self.record, preflight)
+        return self.opened.judge(preflight, can_ask=False)
+
+
+@contextmanager
+def open_retry(folder: Path, request: Request) -> Iterator[Retry]:
+    """Make the folder of a run that tries once more what was error or unsent in an earlier one.
+
+    request: as `recorded.request_of` gives it, with the key, and with what is to go otherwise.
+    Raises InputError when the folder is no run, or its copy of the input is damaged, and
+    LockedError while another process is at work on the same input.
+    """
+    started_at = datetime.now(UTC)
+    record = read_record(folder / "run.json")
+    # The brakes were passed by the earlier run, of which these are the rows that went wrong.
+    request = replace(request, allow_invalid=True, allow_clears=True)
+    made = RunFolder.create(
+        request.out,
+        runs_dir=Path(request.settings.run.runs_dir),
+        stem=input_stem(record.input.name),
+        now=started_at,
+    )
+    with ExitStack() as resources:
+        resources.callback(made.discard_unless_kept)
+        warnings = resources.enter_context(held(request, sha256=record.input.sha256, run=made.path))
+        source = folder / record.input.copy_name
+        copy = made.copy_input(source, name=record.input.copy_name)
+        check_copy(source, copy.sha256, record.input)
+        lines = _lines_to_retry(folder, record, request)
+        link = RunLink(
+            id=record.id, folder=str(folder.absolute()), lines_sha256=made.write_scope(lines)
+        )
+        table = resources.enter_context(
+            open_table(copy.path, request.table_options, name=record.input.name, lines=lines)
+        )
+        opened = OpenRun(
+            request=request,
+            folder=made,
+            input=record.input.model_copy(update={"copy_name": copy.path.name}),
+            table=table,
+            access=resources.enter_context(access_of(request, table)),
+            started_at=started_at,
+            notes=(*table.notes, *_note(folder, lines), *warnings),
+            retry_of=link,
+        )
+        yield Retry(opened=opened, record=record)
+
+
+def _lines_to_retry(folder: Path, record: RunRecord, request: Request) -> pl.Series:
+    """The lines of an earlier run that are neither success nor skipped."""
+    with (
+        recorded_journal(folder, record) as journal,
+        open_recorded_table(folder, record, request) as table,
+    ):
+        lines = _lines_of(table)
+        return lines.filter(~lines.is_in(journal.done_lines().implode()))
+
+
+def _lines_of(table: Table) -> pl.Series:
+    none = pl.Series("line", [], dtype=pl.UInt32)
+    return pl.concat([none, *(frame["line"] for frame in table.rows())])
+
+
+def _note(folder: Path, lines: pl.Series) -> tuple[str, ...]:
+    return () if len(lines) else (f"{folder}: no row is error or unsent, so none is tried again.",)

@@ -1,0 +1,101 @@
+"""Finding a run that broke off and would do what is asked now."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from batch.errors import SettingsError
+from batch.jobs.forecast import duration
+from batch.jobs.job import OpenRun
+from batch.jobs.preflight import Preflight
+from batch.jobs.request import Request, command
+from batch.model import Result
+from batch.recording.folder import sha256_of
+from batch.recording.history import EarlierRun, earlier_runs
+from batch.recording.runfile import RunRecord, read_record
+from batch.settings.load import restore_settings
+from batch.settings.model import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished:
+    """A run that broke off and would do what is asked now. age: since it stopped."""
+
+    run: EarlierRun
+    age: timedelta
+
+    def is_recent(self, settings: Settings) -> bool:
+        """Whether it may be gone on with without asking anybody."""
+        return self.age < timedelta(hours=settings.run.resume_within_h)
+
+    def __str__(self) -> str:
+        record = self.run.record
+        left = record.rows - sum(
+            count for result, count in record.counts.items() if result is not Result.UNSENT
+        )
+        return (
+            f"{self.run.folder}, an unfinished run of the same input, stopped "
+            f"{duration(self.age.total_seconds())} ago with {left:,} of {record.rows:,} rows left"
+        )
+
+
+def find_unfinished(opened: OpenRun, preflight: Preflight) -> Unfinished | None:
+    """The run that `run` should go on with instead of starting anew; None if there is none.
+
+    It has the same content, base address, workspace and judging settings, and is no retry. All
+    runs that are known are looked at, and the latest of those counts: had it been finished, one
+    before it would be out of date.
+    """
+    workspace_id = preflight.workspace.id if preflight.workspace else None
+    request = opened.request
+    for run in earlier_runs(request.state_dir, Path(request.settings.run.runs_dir)):
+        record = run.record
+        before = record.workspace.id if record.workspace else None
+        # Where either is not known, nobody can say that they are the same.
+        if (
+            before
+            and before == workspace_id
+            and _asks_the_same(record, request, opened.input.sha256)
+        ):
+            return None if run.is_finished else _unfinished(run)
+    return None
+
+
+def unfinished_in(out: Path, request: Request) -> Unfinished | None:
+    """The unfinished run in the very folder that `--out` names; None if there is no run in it.
+
+    Raises SettingsError when the run there is finished, or would not do what is asked.
+    """
+    if not (out / "run.json").is_file():
+        return None
+    run = EarlierRun(folder=out, record=read_record(out / "run.json"))
+    if run.is_finished:
+        raise SettingsError(f"{out}: holds a finished run. Name another --out, or leave it out.")
+    sha256 = sha256_of(request.source.bytes_from, name=request.source.name)
+    if not _asks_the_same(run.record, request, sha256):
+        raise SettingsError(
+            f"{out}: holds an unfinished run of other content or other settings. Name another "
+            f"--out, or go on with that run: {command('resume', str(out))}"
+        )
+    return _unfinished(run)
+
+
+def _unfinished(run: EarlierRun) -> Unfinished:
+    return Unfinished(run=run, age=max(timedelta(), datetime.now(UTC) - run.stopped_at))
+
+
+def _asks_the_same(record: RunRecord, request: Request, sha256: str) -> bool:
+    """Whether a run was about the same rows at the same address, judged by the same settings."""
+    if record.retry_of is not None or record.input.sha256 != sha256:
+        return False
+    settings, recorded = request.settings, restore_settings(record.settings, where="run.json")
+    return (
+        record.sandbox == request.sandbox
+        and (request.sandbox or record.base_url == settings.api.base_url)
+        and recorded.api.id_pattern == settings.api.id_pattern
+        and recorded.columns == settings.columns
+        and recorded.input == settings.input
+        and record.tag_check == request.tag_check
+        and (record.input.sheet, record.input.encoding, record.input.delimiter)
+        == (request.sheet, request.encoding, request.delimiter)
+    )

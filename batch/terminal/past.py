@@ -1,0 +1,137 @@
+"""`results` and `runs` in a terminal: what is shown of earlier runs; they send nothing."""
+
+import json
+from pathlib import Path
+
+from batch.errors import DeclinedError
+from batch.jobs.listing import (
+    ListedRun,
+    describe_run,
+    find_run,
+    list_runs,
+    parse_age,
+    prunable,
+    remove_run,
+)
+from batch.jobs.question import Question, count_of
+from batch.jobs.remaking import remake_results, remake_with_retries
+from batch.model import Result
+from batch.recording.runfile import read_record
+from batch.recording.state import default_state_dir
+from batch.terminal import run_table
+from batch.terminal.checking import load
+from batch.terminal.console import Terminal, guarded, somebody_is_there
+from batch.terminal.given import Given
+from batch.terminal.sending import tell
+from batch.terminal.signals import Interrupts
+
+
+def results(given: Given, interrupts: Interrupts, *, with_retries: bool) -> int:
+    """`results`: make the results of an earlier run again. Gives the exit code."""
+    terminal = Terminal(interrupts, quiet=given.quiet, as_json=given.as_json)
+    remake = remake_with_retries if with_retries else remake_results
+
+    def remake_them() -> int:
+        state_dir = default_state_dir()
+        remade = remake(_named(terminal, given.file, state_dir), state_dir=state_dir)
+        for note in remade.notes:
+            terminal.note(note)
+        return tell(terminal, remade.report, quiet=given.quiet)
+
+    return guarded(terminal, remake_them)
+
+
+def runs(interrupts: Interrupts, *, as_json: bool) -> int:
+    """`runs`: all earlier runs. Gives the exit code."""
+    terminal = Terminal(interrupts, as_json=as_json)
+
+    def list_them() -> int:
+        listed = list_runs(default_state_dir(), _runs_dir(terminal))
+        if not as_json and listed:
+            run_table.print_runs(terminal.out, listed)
+        line = f"listed: {count_of(len(listed), 'run')}; next: sendkit-batch runs RUN shows one"
+        terminal.end(line, answer=json.dumps([_as_json(run) for run in listed]))
+        return 0
+
+    return guarded(terminal, list_them)
+
+
+def show(name: str, interrupts: Interrupts, *, as_json: bool) -> int:
+    """`runs RUN`: the details of one. Gives the exit code."""
+    terminal = Terminal(interrupts, as_json=as_json)
+
+    def show_it() -> int:
+        state_dir = default_state_dir()
+        folder = _named(terminal, name, state_dir)
+        run = describe_run(folder, read_record(folder / "run.json"), state_dir=state_dir)
+        if not as_json:
+            run_table.print_run(terminal.out, run)
+        line = f"{run.state}: {folder}; next: {run_table.next_of(run) or 'nothing to do'}"
+        terminal.end(line, answer=json.dumps(_as_json(run)))
+        return 0
+
+    return guarded(terminal, show_it)
+
+
+def prune(older_than: str, interrupts: Interrupts, *, yes: bool, as_json: bool) -> int:
+    """`runs prune`: take finished runs away that ended long ago. Gives the exit code."""
+    terminal = Terminal(interrupts, as_json=as_json)
+
+    def prune_them() -> int:
+        age, state_dir = parse_age(older_than), default_state_dir()
+        old = prunable(list_runs(state_dir, _runs_dir(terminal)), older_than=age)
+        if old and not as_json:
+            run_table.print_runs(terminal.out, old)
+        if old and not yes:
+            _ask(terminal, old, older_than)
+        left = [run for run in old if not remove_run(run, state_dir=state_dir)]
+        for run in left:
+            terminal.note(f"{run.folder}: its other files stay.")
+        line = f"pruned: {count_of(len(old), 'run')}; next: nothing to do"
+        terminal.end(line, answer=json.dumps([_as_json(run) for run in old]))
+        return 0
+
+    return guarded(terminal, prune_them)
+
+
+def _ask(terminal: Terminal, old: list[ListedRun], older_than: str) -> None:
+    if not somebody_is_there():
+        raise DeclinedError(
+            "Nothing was removed: there is no terminal to ask. Add --yes to remove without asking."
+        )
+    size = run_table.size_of(sum(run.size_bytes for run in old))
+    text = (
+        f"Remove {count_of(len(old), 'finished run')} older than {older_than} ({size}), with "
+        "results and input copies. This can't be undone."
+    )
+    if not terminal.ask(Question(text=text)):
+        raise DeclinedError("Nothing was removed: the question was not answered with yes.")
+
+
+def _named(terminal: Terminal, name: str, state_dir: Path) -> Path:
+    if Path(name, "run.json").is_file():
+        return Path(name)
+    return find_run(name, state_dir=state_dir, runs_dir=_runs_dir(terminal))
+
+
+def _runs_dir(terminal: Terminal) -> Path:
+    return Path(load(terminal, Given(file="")).settings.run.runs_dir)
+
+
+def _as_json(run: ListedRun) -> dict[str, object]:
+    record = run.record
+    return {
+        "run": str(run.folder),
+        "state": run.state,
+        "exit_code": record.exit_code,
+        "input": record.input.name,
+        "base_url": record.base_url,
+        "workspace": record.workspace.name if record.workspace else None,
+        "sandbox": record.sandbox,
+        "retry_of": record.retry_of.folder if record.retry_of else None,
+        "started_at": record.started_at.isoformat(),
+        "ended_at": record.ended_at.isoformat() if record.ended_at else None,
+        "rows": record.rows,
+        **{str(result): record.counts.get(result, 0) for result in Result},
+        "size_bytes": run.size_bytes,
+    }

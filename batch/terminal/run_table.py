@@ -1,0 +1,147 @@
+"""Earlier runs as people read them: a table of all, and the details of one."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from batch.jobs.ending import MAY_PASS_AGAIN
+from batch.jobs.forecast import duration
+from batch.jobs.listing import BROKE_OFF, ListedRun
+from batch.jobs.request import command
+from batch.model import Result
+from batch.recording.runfile import RunState
+from batch.terminal.prose import print_whole, visible
+
+_STYLES = {RunState.FINISHED.value: "green", RunState.RUNNING.value: "cyan"}
+
+
+def print_runs(console: Console, runs: Iterable[ListedRun]) -> None:
+    """One run in two lines: how it stands, and its folder, whole, so that it can be copied."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("Started (UTC)", "State"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("Success", "Error", "Skipped", "Unsent", "Took", "Size"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    folders = []
+    for run in runs:
+        record = run.record
+        table.add_row(
+            _shown(record.started_at, "%Y-%m-%d %H:%M"),
+            _styled(run.state),
+            *(f"{record.counts.get(result, 0):,}" for result in Result),
+            _took(run),
+            size_of(run.size_bytes),
+        )
+        folders.append(" ".join(["  ", shown_folder(run.folder), *_remarks(run)]))
+    with console.capture() as captured:
+        console.print(table)
+    heading, *lines = captured.get().splitlines()
+    print_ready(console, heading)
+    for line, folder in zip(lines, folders, strict=True):
+        print_ready(console, line)
+        print_whole(console, folder)
+
+
+def print_ready(console: Console, line: str) -> None:
+    """Print a line that has its colours already."""
+    console.print(Text.from_ansi(line), soft_wrap=True)
+
+
+def print_run(console: Console, run: ListedRun) -> None:
+    """The details of one run, a line each."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in _details(run):
+        if value:
+            table.add_row(name, Text(visible(value)))
+    console.print(table)
+
+
+def next_of(run: ListedRun) -> str | None:
+    """What to run next; None when nothing is left to do, or it is at work."""
+    if run.state == RunState.RUNNING:
+        return None
+    if run.state != RunState.FINISHED:
+        return command("resume", shown_folder(run.folder))
+    if any(run.record.reasons.get(reason) for reason in MAY_PASS_AGAIN):
+        return command("retry", shown_folder(run.folder))
+    if not _count(run, Result.ERROR):
+        return None
+    return f"mend the rows in {shown_folder(run.folder / 'failed.csv')}, and run that file"
+
+
+def shown_folder(folder: Path) -> str:
+    """A folder as short as a command still finds it from here."""
+    here = Path.cwd()
+    whole = folder.absolute()
+    return str(whole.relative_to(here)) if whole.is_relative_to(here) else str(whole)
+
+
+def size_of(size_bytes: int) -> str:
+    """As "812 B", "3.4 MB"."""
+    size = float(size_bytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
+        size /= 1000
+    raise AssertionError("the last unit takes any size")
+
+
+def _details(run: ListedRun) -> Iterator[tuple[str, str]]:
+    record = run.record
+    yield "Run", shown_folder(run.folder)
+    yield "State", ", ".join(filter(None, (run.state, record.stop_reason)))
+    yield "Exit code", "" if record.exit_code is None else str(record.exit_code)
+    yield "Input", f"{record.input.name} ({size_of(record.input.size_bytes)})"
+    yield "", record.input.original or ""
+    yield "sha256", record.input.sha256
+    yield "Sent to", "a practice sandbox" if record.sandbox else record.base_url
+    yield (
+        "Workspace",
+        f"{record.workspace.name} ({record.workspace.id})" if record.workspace else "",
+    )
+    yield "Retry of", record.retry_of.folder if record.retry_of else ""
+    yield "Started", _shown(record.started_at, "%Y-%m-%d %H:%M:%S UTC")
+    yield "Ended", _shown(record.ended_at, "%Y-%m-%d %H:%M:%S UTC") if record.ended_at else ""
+    yield "Resumed", {0: "", 1: "once"}.get(record.resumed, f"{record.resumed} times")
+    yield "Process", str(record.pid) if run.state == RunState.RUNNING else ""
+    yield "Requests", f"{record.requests:,}"
+    yield "Pace", record.pace
+    yield "Rows", f"{record.rows:,}"
+    for result in Result:
+        yield f"  {result}", f"{_count(run, result):,}"
+    for reason, count in record.reasons.items():
+        yield f"    {reason}", f"{count:,}"
+    yield "Size", size_of(run.size_bytes)
+    yield "Versions", ", ".join(f"{name} {version}" for name, version in record.versions.items())
+
+
+def _remarks(run: ListedRun) -> Iterator[str]:
+    if run.record.sandbox:
+        yield "(practice)"
+    if run.record.retry_of:
+        yield f"(retry of {Path(run.record.retry_of.folder).name})"
+
+
+def _count(run: ListedRun, result: Result) -> int:
+    return run.record.counts.get(result, 0)
+
+
+def _took(run: ListedRun) -> str:
+    record = run.record
+    if record.ended_at is None:
+        return ""
+    return duration(max(0.0, (record.ended_at - record.started_at).total_seconds()))
+
+
+def _styled(state: str) -> Text:
+    return Text(state, style=_STYLES.get(state, "red" if state == BROKE_OFF else "yellow"))
+
+
+def _shown(at: datetime, pattern: str) -> str:
+    return at.strftime(pattern)

@@ -1,0 +1,71 @@
+"""What every command that sends does in a terminal: ask the server, ask the person, send, tell."""
+
+from collections.abc import Sequence
+
+import anyio
+
+from batch.errors import DeclinedError
+from batch.jobs import execution, job
+from batch.jobs.ending import Report
+from batch.jobs.preflight import Preflight
+from batch.terminal import summary
+from batch.terminal.checking import header_only
+from batch.terminal.console import Terminal, end_of_run, somebody_is_there
+from batch.terminal.given import Given
+from batch.terminal.screen import make_screen
+
+
+def asks_before_sending(given: Given, *, practice: bool, or_else: str = "") -> bool:
+    """Whether a question is put before sending. Raises DeclinedError when nobody can answer it."""
+    if practice or given.yes:
+        return False
+    if not somebody_is_there():
+        raise DeclinedError(
+            "Nothing was sent: there is no terminal to ask. Add --yes to send without asking"
+            f"{or_else}."
+        )
+    return True
+
+
+def ask_server(terminal: Terminal, opened: job.OpenRun) -> Preflight:
+    """Ask the server, telling what should be known before anything is sent."""
+    terminal.key = opened.access.api_key
+    _note_all(terminal, opened.notes)
+    preflight = anyio.run(opened.ask)
+    _note_all(terminal, preflight.notes)
+    return preflight
+
+
+def confirm(terminal: Terminal, ready: job.ReadyRun, *, asks: bool) -> None:
+    """Put the question, or only tell it. Raises DeclinedError unless the answer is yes."""
+    _note_all(terminal, ready.opened.table.warnings)
+    if not ready.plan.rows and ready.opened.retry_of is None:
+        terminal.note(header_only(ready.opened.request.source.name))
+    terminal.interrupts.check()
+    if not asks or not ready.work.requests:
+        terminal.note(ready.question.text)
+        return
+    if not terminal.ask(ready.question):
+        raise DeclinedError("Nothing was sent: the question was not answered with yes.")
+
+
+def execute(terminal: Terminal, given: Given, ready: job.ReadyRun) -> Report:
+    """Send, showing how far it is."""
+    terminal.interrupts.check()  # nothing is sent by a run that somebody has ended
+    with make_screen(terminal.err, quiet=given.quiet) as screen:
+        report = terminal.report = anyio.run(
+            lambda: execution.execute(ready, on_moment=screen.show, interrupts=terminal.interrupts)
+        )
+    return report
+
+
+def tell(terminal: Terminal, report: Report, *, quiet: bool) -> int:
+    """Tell how the run ended. Gives the exit code."""
+    if not quiet:
+        summary.print_report(terminal.err, report)
+    return end_of_run(terminal, report)
+
+
+def _note_all(terminal: Terminal, notes: Sequence[str]) -> None:
+    for note in notes:
+        terminal.note(note)

@@ -1,0 +1,125 @@
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from batch.errors import SettingsError, UsageError
+from batch.jobs.listing import (
+    BROKE_OFF,
+    ListedRun,
+    find_run,
+    list_runs,
+    parse_age,
+    prunable,
+    remove_run,
+)
+from batch.recording.history import remember
+from batch.recording.locks import lock_input
+from batch.recording.runfile import RunState
+from tests.test_history import recorded
+from tests.test_runfile import RECORD
+
+NOW = datetime.now(UTC)
+FINISHED = {"state": RunState.FINISHED, "ended_at": NOW - timedelta(days=100)}
+
+
+def listed(tmp_path: Path) -> dict[str, ListedRun]:
+    return {run.folder.name: run for run in list_runs(tmp_path / "state", tmp_path / "runs")}
+
+
+def test_a_run_that_says_it_is_running_broke_off_unless_a_process_holds_its_lock(
+    tmp_path: Path,
+) -> None:
+    folder = recorded(tmp_path / "runs" / "a")
+    recorded(tmp_path / "runs" / "b")
+    sha256, base_url = RECORD.input.sha256, RECORD.base_url
+    with lock_input(tmp_path / "state", sha256=sha256, base_url=base_url, run=folder):
+        assert {name: run.state for name, run in listed(tmp_path).items()} == {
+            "a": "running",
+            "b": BROKE_OFF,
+        }
+    assert listed(tmp_path)["a"].state == BROKE_OFF
+
+
+def test_practice_is_running_as_long_as_it_writes_its_record(tmp_path: Path) -> None:
+    folder = recorded(tmp_path / "runs" / "a", sandbox=True)
+    assert listed(tmp_path)["a"].state == "running"
+    os.utime(folder / "run.json", (1_700_000_000, 1_700_000_000))
+    assert listed(tmp_path)["a"].state == BROKE_OFF
+
+
+def test_the_size_of_a_run_is_that_of_its_files(tmp_path: Path) -> None:
+    folder = recorded(tmp_path / "runs" / "a")
+    before = listed(tmp_path)["a"].size_bytes
+    (folder / "input.csv").write_bytes(b"x" * 1000)
+    assert listed(tmp_path)["a"].size_bytes == before + 1000
+
+
+def test_a_run_is_found_by_its_path_or_by_its_name_alone(tmp_path: Path) -> None:
+    folder = recorded(tmp_path / "out" / "mine")
+    state, runs = tmp_path / "state", tmp_path / "runs"
+    remember(state, folder)
+    assert find_run(str(folder), state_dir=state, runs_dir=runs) == folder
+    assert find_run("mine", state_dir=state, runs_dir=runs) == folder
+    assert find_run("no/such", state_dir=state, runs_dir=runs) == Path("no/such")
+    with pytest.raises(UsageError) as caught:
+        find_run("other", state_dir=state, runs_dir=runs)
+    assert str(caught.value) == (
+        "other: found no run; expected the folder of an earlier one. `sendkit-batch runs` lists "
+        "them."
+    )
+
+
+def test_a_name_that_two_runs_have_is_refused(tmp_path: Path) -> None:
+    first = recorded(tmp_path / "out" / "mine")
+    second = recorded(tmp_path / "runs" / "mine")
+    remember(tmp_path / "state", first)
+    with pytest.raises(UsageError) as caught:
+        find_run("mine", state_dir=tmp_path / "state", runs_dir=tmp_path / "runs")
+    assert str(caught.value).startswith("mine: found 2 runs of that name; expected one.")
+    assert str(first) in str(caught.value)
+    assert str(second) in str(caught.value)
+
+
+def test_only_finished_runs_that_ended_long_ago_may_be_taken_away(tmp_path: Path) -> None:
+    recorded(tmp_path / "runs" / "old", **FINISHED)
+    recorded(tmp_path / "runs" / "young", **{**FINISHED, "ended_at": NOW - timedelta(days=80)})
+    recorded(tmp_path / "runs" / "stopped", **{**FINISHED, "state": RunState.STOPPED})
+    recorded(tmp_path / "runs" / "killed")
+    old = prunable(listed(tmp_path).values(), older_than=timedelta(days=90))
+    assert [run.folder.name for run in old] == ["old"]
+
+
+def test_a_run_is_taken_away_with_its_folder_and_off_the_list(tmp_path: Path) -> None:
+    folder = recorded(tmp_path / "runs" / "old", **FINISHED)
+    for name in ("input.csv", "journal.sqlite", "results.csv", "failed.xlsx", "lines.csv"):
+        (folder / name).touch()
+    remember(tmp_path / "state", folder)
+    assert remove_run(listed(tmp_path)["old"], state_dir=tmp_path / "state")
+    assert not folder.exists()
+    assert listed(tmp_path) == {}
+
+
+def test_files_of_somebody_else_in_the_folder_stay(tmp_path: Path) -> None:
+    folder = recorded(tmp_path / "runs" / "old", **FINISHED)
+    (folder / "notes.txt").touch()
+    assert not remove_run(listed(tmp_path)["old"], state_dir=tmp_path / "state")
+    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize(
+    ("text", "hours"), [("90d", 90 * 24), ("12w", 12 * 7 * 24), ("36h", 36), (" 0D ", 0)]
+)
+def test_an_age_is_a_number_and_its_unit(text: str, hours: int) -> None:
+    assert parse_age(text) == timedelta(hours=hours)
+
+
+@pytest.mark.parametrize("text", ["", "90", "d", "-1d", "1.5d", "9 d", "1m", "999999d", "²d"])
+def test_another_age_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse_age(text)
+    assert str(caught.value) == (
+        f"--older-than: found {text!r}; expected a number of days, weeks or hours, as 90d, 12w or "
+        "36h."
+    )
