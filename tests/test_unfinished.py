@@ -46,7 +46,7 @@ def earlier(leads: Path, name: str = "earlier", **changes: Any) -> Path:  # noqa
         "rows": 3,
         "counts": {Result.SUCCESS: 1, Result.UNSENT: 2},
         "started_at": NOW - timedelta(hours=3),
-        "ended_at": NOW - timedelta(hours=2),
+        "ended_at": datetime.now(UTC) - timedelta(hours=2, seconds=-20),
     }
     RunFile(folder / "run.json").write(RECORD.model_copy(update={**same, **changes}))
     remember(request_of(leads).state_dir, folder)
@@ -59,8 +59,7 @@ def test_a_run_that_broke_off_and_asked_the_same_is_found(leads: Path, opened: O
     assert found is not None
     assert found.run.folder == folder
     assert str(found) == (
-        f"{folder}, an unfinished run of the same input, stopped 2 h 1 min ago "
-        "with 2 of 3 rows left"
+        f"{folder}, an unfinished run of the same input, stopped 2 h ago with 2 of 3 rows left"
     )
     assert found.is_recent(Settings())
     assert not found.is_recent(Settings.model_validate({"run": {"resume_within_h": 1.5}}))
