@@ -3,7 +3,7 @@
 Pure: it reads cells from wherever they come, as often as it needs, and sends nothing.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from heapq import merge
 from typing import NamedTuple
@@ -22,6 +22,7 @@ from batch.judging.explain import (
 from batch.judging.leads import EXPLAINED, Leads, between
 from batch.judging.rules import Rules
 from batch.judging.survey import FIRST_PROBLEMS, Cells, Survey, errors, judged, valid
+from batch.lines import with_lines
 from batch.model import Change, Field, OnConflict, Outcome, Reason, Status, Tally
 
 # Rows that become Python objects at once, so that a large batch does not all do so.
@@ -99,11 +100,20 @@ class Plan:
             for part in rows.iter_slices(_OBJECTS):
                 yield [_outcome(row, explainer) for row in _rows(part)]
 
-    def changes(self) -> Iterator[Change]:
-        """The requests, in line order of the row that carries them; reads only as far as asked."""
-        for rows in judged(self.cells, self.rules):
-            for part in self.leads.requests(valid(rows)).iter_slices(_OBJECTS):
+    def changes(self, *, only: pl.Series | None = None) -> Iterator[Change]:
+        """The requests, in line order of the row that carries them; reads only as far as asked.
+
+        only: the lines (UInt32, rising) of the rows that carry the wanted ones; None for all.
+        """
+        cells = self.cells if only is None else lambda: _with_lines(self.cells(), only)
+        for requests in self._requests(cells):
+            for part in requests.iter_slices(_OBJECTS):
                 yield from map(_change, part.rows())
+
+    def carrying_lines(self) -> Iterator[pl.Series]:
+        """The lines (UInt32, rising) of the rows that carry the requests, in parts."""
+        for requests in self._requests(self.cells):
+            yield requests["line"]
 
     def partly_sent(self) -> Iterator[tuple[int, str]]:
         """Lines of rows that are sent without one of their values, each with a message saying so.
@@ -113,9 +123,17 @@ class Plan:
         for row in merge(*map(_rows, self.leads.partly)):
             yield row.line, partly_superseded(*row.asked)
 
+    def _requests(self, cells: Cells) -> Iterator[pl.DataFrame]:
+        return (self.leads.requests(valid(rows)) for rows in judged(cells, self.rules))
+
     def _not_sent(self) -> Iterator[pl.DataFrame]:
         for rows in judged(self.cells, self.rules):
             yield _in_line_order(rows, between(self.leads.judged, rows))
+
+
+def _with_lines(frames: Iterable[pl.DataFrame], lines: pl.Series) -> Iterator[pl.DataFrame]:
+    picked = (with_lines(frame, lines) for frame in frames)
+    return (frame for frame in picked if frame.height)
 
 
 def make_plan(cells: Cells, rules: Rules, *, on_conflict: OnConflict) -> Plan:

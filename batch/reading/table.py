@@ -17,6 +17,7 @@ import polars as pl
 from batch.columns import ADDED_COLUMNS
 from batch.errors import InputError
 from batch.escape import unescape, unescape_text
+from batch.lines import with_lines
 from batch.model import Field
 from batch.reading.content import Format, format_of, unpacked
 from batch.reading.delimited import open_delimited
@@ -127,7 +128,7 @@ class Table:
             if self._watches_quotes and (warning := self._swallowed(frame)):
                 self.warnings = (warning,)
                 self._watches_quotes = False
-            wanted = frame if self._lines is None else _with_lines(frame, self._lines)
+            wanted = frame if self._lines is None else with_lines(frame, self._lines)
             if wanted.height:
                 yield wanted
         self._watches_quotes = False
@@ -194,15 +195,6 @@ def open_table(
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
         raise
-
-
-def _with_lines(frame: pl.DataFrame, lines: pl.Series) -> pl.DataFrame:
-    """The frame's rows that are among these lines; both rise, so that only a part is looked at."""
-    if not frame.height:
-        return frame
-    first = lines.search_sorted(frame["line"][0], "left")
-    end = lines.search_sorted(frame["line"][-1], "right")
-    return frame.filter(pl.col("line").is_in(lines[first:end].implode()))
 
 
 def _open_grid(path: Path, options: TableOptions, *, scratch: Path, name: str) -> Grid:

@@ -187,10 +187,9 @@ class Journal:
             rows = self._db.execute(_ROWS, (first_line, last_line)).fetchall()
         return pl.DataFrame(rows, schema=_ROW_SCHEMA, orient="row")
 
-    def final_lines(self, first_line: int, last_line: int) -> set[int]:
-        """The lines from first to last whose outcome is final: all but the unsent ones."""
-        with self._disk_errors():
-            return {line for (line,) in self._db.execute(_FINAL, (first_line, last_line))}
+    def final_lines(self, first_line: int, last_line: int) -> pl.Series:
+        """The lines (UInt32) from first to last whose outcome is final: all but the unsent ones."""
+        return self._line_series(_FINAL, (first_line, last_line))
 
     def lines(self) -> pl.Series:
         """The lines that have an outcome (UInt32, rising)."""
@@ -232,9 +231,9 @@ class Journal:
             rows = self._db.execute(_EXAMPLES)
             return {Reason(reason): (line, message) for reason, line, message in rows}
 
-    def _line_series(self, query: str) -> pl.Series:
+    def _line_series(self, query: str, bounds: tuple[int, ...] = ()) -> pl.Series:
         with self._disk_errors():
-            lines = array("I", (line for (line,) in self._db.execute(query)))
+            lines = array("I", (line for (line,) in self._db.execute(query, bounds)))
         return pl.Series("line", lines, dtype=pl.UInt32)
 
     def close(self) -> None:

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
+
+import polars as pl
 
 from batch.judging.plan import Plan
 from batch.model import Change, Reason, Result, Tally
 from batch.recording.journal import Journal
-
-BLOCK = 5_000  # changes that the journal is asked about at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +31,12 @@ def whole_work(plan: Plan) -> Work:
 
 
 def remaining_work(plan: Plan, journal: Journal) -> Work:
-    """What of a plan has no final outcome in its journal; reads the whole plan once."""
+    """What of a plan has no final outcome in its journal.
 
-    def changes() -> Iterator[Change]:
-        return _without_final(plan.changes(), journal)
-
+    Reads the whole plan once, so that sending, later, passes over what is done without asking.
+    """
+    none = pl.Series("line", [], dtype=pl.UInt32)
+    lines = pl.concat([none, *_unfinished(plan, journal)])
     before = Tally(
         {
             Reason(reason): rows
@@ -44,11 +44,17 @@ def remaining_work(plan: Plan, journal: Journal) -> Work:
             if reason.result is not Result.UNSENT
         }
     )
-    requests = sum(1 for _ in changes())
-    return Work(changes=changes, requests=requests, before=before, tried=journal.tried())
+    return Work(
+        changes=lambda: plan.changes(only=lines),
+        requests=len(lines),
+        before=before,
+        tried=journal.tried(),
+    )
 
 
-def _without_final(changes: Iterator[Change], journal: Journal) -> Iterator[Change]:
-    while block := list(islice(changes, BLOCK)):
-        final = journal.final_lines(block[0].lines[0], block[-1].lines[0])
-        yield from (change for change in block if change.lines[0] not in final)
+def _unfinished(plan: Plan, journal: Journal) -> Iterator[pl.Series]:
+    """The carrying lines, four bytes each, of the changes without a final outcome."""
+    for lines in plan.carrying_lines():
+        if len(lines):
+            final = journal.final_lines(lines[0], lines[-1])
+            yield lines.filter(~lines.is_in(final.implode()))
