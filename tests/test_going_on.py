@@ -214,7 +214,7 @@ def test_a_terminal_is_asked(leads: Path, sandbox: Sandbox, answer: str) -> None
 def test_a_second_process_on_the_same_input_is_refused(leads: Path, sandbox: Sandbox) -> None:
     env, options = access(sandbox)
     cwd = leads.parent
-    slow = ("--rate", "10", "--out", "first")
+    slow = ("--rate", "1", "--out", "first")
     with started("run", leads, *options, *slow, cwd=cwd, env=env) as process:
         wait_for(sandbox, 1)
         copy = cwd / "copy.csv"
@@ -237,7 +237,7 @@ def test_a_second_run_with_the_same_key_is_warned(leads: Path, sandbox: Sandbox)
     env, options = access(sandbox)
     cwd = leads.parent
     other = write_rows(cwd / "other.csv", HEADER, [(CAMPAIGN, lead_id(1), "active", "")])
-    slow = ("--rate", "10", "--out", "first")
+    slow = ("--rate", "1", "--out", "first")
     with started("run", leads, *options, *slow, cwd=cwd, env=env) as process:
         wait_for(sandbox, 1)
         ran = sendkit_batch("run", other, *options, "--out", "second", cwd=cwd, env=env)

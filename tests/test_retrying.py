@@ -278,9 +278,9 @@ def test_results_of_a_run_that_is_at_work_are_refused(leads: Path, sandbox: Sand
     rows = [(CAMPAIGN, lead_id(n), "paused", "", "") for n in (1, 2, *range(6, 41))]
     write_rows(leads, HEADER, rows)
     env, options = access(sandbox)
-    words = (*options, "--rate", "10", "--out", "first")
+    words = (*options, "--rate", "1", "--out", "first")
     with started("run", leads, *words, cwd=cwd, env=env) as process:
-        wait_for(sandbox, 2)
+        wait_for(sandbox, 1)
         ran = sendkit_batch("results", "first", cwd=cwd)
         assert ran.exit_code == 2
         assert (
