@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 
 from batch.errors import RunError
-from batch.recording.draft import Draft, HeldOpenError
+from batch.recording.draft import Draft, HeldOpenError, clear_drafts
+from tests.shell import rise_always
+
+BROKEN = OSError(errno.EIO, os.strerror(errno.EIO))
 
 
 @pytest.fixture
@@ -90,6 +93,32 @@ def test_a_disk_that_fails_is_named_with_what_to_do(
 
     assert str(caught.value) == f"{target}: can't be written: {sentence}"
     assert names_in(target.parent) == []
+
+
+def test_a_draft_that_cant_be_taken_away_does_no_harm_and_is_cleared_another_time(
+    target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "unlink", rise_always(BROKEN))
+        with Draft(target) as draft:
+            draft.publish()
+        with Draft(target):
+            pass
+        clear_drafts(target.parent)
+    assert len(names_in(target.parent)) == 2
+    clear_drafts(target.parent)
+    assert names_in(target.parent) == ["results.csv"]
+
+
+def test_only_drafts_are_cleared_away_folders_among_them(target: Path) -> None:
+    kept = [".hidden", "mine.part", "results.csv"]
+    for name in (*kept, ".results.csv-x.part"):
+        (target.parent / name).touch()
+    (target.parent / ".failed.xlsx-y.part").mkdir()
+    (target.parent / ".failed.xlsx-y.part" / "tmp").touch()
+    clear_drafts(target.parent)
+    assert names_in(target.parent) == kept
+    clear_drafts(target.parent / "gone")
 
 
 def test_a_folder_that_is_gone_is_named_with_what_to_do(tmp_path: Path) -> None:

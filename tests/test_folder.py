@@ -1,5 +1,7 @@
+import errno
 import hashlib
 import io
+import os
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,6 +10,9 @@ import pytest
 
 from batch.errors import InputError, RunError, SettingsError
 from batch.recording.folder import RunFolder, input_stem, input_suffix
+from tests.shell import rise_always
+
+BROKEN = OSError(errno.EIO, os.strerror(errno.EIO))
 
 NOW = datetime(2026, 11, 24, 20, 19, 0, tzinfo=UTC)
 
@@ -128,7 +133,8 @@ def test_a_copy_that_cant_be_written_is_a_run_error(tmp_path: Path) -> None:
     with pytest.raises(RunError) as caught:
         folder.copy_input(io.BytesIO(b"a"), name="stdin")
     assert str(caught.value) == (
-        f"{target}: the input can't be copied: File exists. Free some space, or name another --out."
+        f"{target}: the input can't be copied: File exists. "
+        "Check the disk and its connection, or name another --out."
     )
 
 
@@ -137,6 +143,57 @@ def test_a_discarded_folder_leaves_no_trace(tmp_path: Path) -> None:
     folder.copy_input(io.BytesIO(b"a"), name="stdin")
     folder.discard_unless_kept()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_never_began_is_discarded_with_its_record_and_its_drafts(
+    tmp_path: Path,
+) -> None:
+    folder = create(tmp_path, out=tmp_path / "a" / "b")
+    folder.copy_input(io.BytesIO(b"a"), name="stdin")
+    (folder.path / "run.json").touch()  # in its place, but not durably
+    (folder.path / ".run.json-1.part").touch()
+    folder.discard_unless_kept()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_record_that_cant_be_taken_away_keeps_its_copy_of_the_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = create(tmp_path)
+    folder.copy_input(io.BytesIO(b"a"), name="stdin")
+    (folder.path / "run.json").touch()
+
+    monkeypatch.setattr(Path, "unlink", rise_always(BROKEN))
+    folder.discard_unless_kept()
+    assert sorted(path.name for path in folder.path.iterdir()) == ["input", "run.json"]
+
+
+def test_a_folder_that_cant_be_made_leaves_none_of_its_parents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "chmod", rise_always(BROKEN))
+    with pytest.raises(SettingsError) as caught:
+        create(tmp_path, out=tmp_path / "a" / "b")
+    assert str(caught.value) == (
+        f"{tmp_path}/a/b: the run's folder can't be made: Input/output error. "
+        "Name an --out that can be written."
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_new_folder_and_its_new_parents_outlive_a_power_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    fsync = os.fsync
+
+    def spy(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", spy)
+    create(tmp_path, out=tmp_path / "a" / "b")
+    assert set(synced) == {tmp_path, tmp_path / "a"}
 
 
 def test_a_folder_that_was_there_stays_as_it_was_when_it_is_discarded(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """A file that appears whole or not at all: written beside its place, then renamed into it.
 
-Owns how this program replaces a file in a run's folder, with nobody but this user able to read it.
+Owns how this program replaces a file in a run's folder, with nobody but this user able to read it,
+and how what a killed process or a failing disk left of that is cleared away.
 """
 
 import errno
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +15,8 @@ from types import TracebackType
 from typing import IO, Self
 
 from batch.errors import RunError
+
+DRAFT_SUFFIX = ".part"  # of a hidden file or folder that is thrown away, whoever finds it
 
 _ADVICE = {
     errno.ENOSPC: "Free some space on the disk",
@@ -44,7 +48,7 @@ class Draft:
         with disk_errors(target):
             # Closed by __exit__; delete=False, since a published draft has another name by then.
             self.file = tempfile.NamedTemporaryFile(
-                dir=target.parent, prefix=f".{target.name}-", suffix=".part", delete=False
+                dir=target.parent, prefix=f".{target.name}-", suffix=DRAFT_SUFFIX, delete=False
             )
         return self
 
@@ -63,7 +67,7 @@ class Draft:
             os.fsync(self.file.fileno())
             self.file.close()  # Windows renames no open file
             target = self._replace_first_free()
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
         return target
 
     def _replace_first_free(self) -> Path:
@@ -85,7 +89,8 @@ class Draft:
     ) -> None:
         with suppress(OSError):  # what is thrown away needs no flush
             self.file.close()
-        Path(self.file.name).unlink(missing_ok=True)
+        with suppress(OSError):  # what can't be taken away now is cleared away another time
+            Path(self.file.name).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -94,12 +99,28 @@ def disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        advice = _ADVICE.get(error.errno or 0, "Check the disk and its connection")
-        raise RunError(f"{path}: can't be written: {error.strerror or error}. {advice}.") from error
+        raise RunError(
+            f"{path}: can't be written: {error.strerror or error}. {disk_advice(error)}."
+        ) from error
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make a rename durable; Windows has no such call and needs none."""
+def disk_advice(error: OSError) -> str:
+    """What a person can do about a disk's error; a clause without its full stop."""
+    return _ADVICE.get(error.errno or 0, "Check the disk and its connection")
+
+
+def clear_drafts(folder: Path) -> None:
+    """Take away drafts that were left behind; nobody else may be at work in the folder."""
+    for path in folder.glob(f".*{DRAFT_SUFFIX}"):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+            continue
+        with suppress(OSError):  # it is no more than untidy
+            path.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make what was made or renamed in it durable; Windows has no such call and needs none."""
     if not hasattr(os, "O_DIRECTORY"):
         return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

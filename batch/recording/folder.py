@@ -7,7 +7,7 @@ after the copy is whole never disturbs a run.
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +17,7 @@ from typing import BinaryIO
 import polars as pl
 
 from batch.errors import InputError, RunError, SettingsError
+from batch.recording.draft import clear_drafts, disk_advice, sync_folder
 from batch.recording.scope import SCOPE_NAME, write_scope
 
 BLOCK_BYTES = 1 << 20
@@ -77,8 +78,9 @@ class RunFolder:
 
     @classmethod
     def _make(cls, path: Path, *, must_be_new: bool) -> "RunFolder":
+        missing: tuple[Path, ...] = ()
         try:
-            missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+            missing = tuple(folder for folder in (path, *path.parents) if not folder.exists())
             path.mkdir(mode=0o700, parents=True, exist_ok=not must_be_new)
             if any(path.iterdir()):
                 raise SettingsError(
@@ -87,6 +89,7 @@ class RunFolder:
                 )
             mode_before = None if path in missing else stat.S_IMODE(path.stat().st_mode)
             path.chmod(0o700)
+            _make_durable(missing)
         except FileExistsError:
             if must_be_new:
                 raise
@@ -94,6 +97,7 @@ class RunFolder:
                 f"{path}: found a file; expected a folder. Name another --out."
             ) from None
         except OSError as error:
+            _take_away(missing)
             raise SettingsError(
                 f"{path}: the run's folder can't be made: {error.strerror}. "
                 "Name an --out that can be written."
@@ -121,7 +125,7 @@ class RunFolder:
             except OSError as error:
                 raise RunError(
                     f"{target}: the input can't be copied: {error.strerror}. "
-                    "Free some space, or name another --out."
+                    f"{disk_advice(error)}, or name another --out."
                 ) from error
         return InputCopy(path=target, size_bytes=size, sha256=digest.hexdigest())
 
@@ -138,13 +142,28 @@ class RunFolder:
         """Take away what was made for this run; what was there before stays."""
         if self._kept:
             return
-        with suppress(OSError):  # somebody else's files are in it by now, or it is gone
+        clear_drafts(self.path)
+        with suppress(OSError):  # the disk fails; run.json goes first, it would stand for a run
+            (self.path / "run.json").unlink(missing_ok=True)
             for file in self._files:
                 file.unlink(missing_ok=True)
             if self._mode_before is not None:
                 self.path.chmod(self._mode_before)
-            for folder in reversed(self._made):
-                folder.rmdir()
+        _take_away(reversed(self._made))
+
+
+def _make_durable(made: Iterable[Path]) -> None:
+    """Let folders that were just made outlive a power cut, as what will be in them does."""
+    for folder in made:
+        with suppress(OSError):  # a parent that may not be read, or a file system without this
+            sync_folder(folder.parent)
+
+
+def _take_away(made: Iterable[Path]) -> None:
+    """Remove folders, innermost first, as far as they are there and empty."""
+    for folder in made:
+        with suppress(OSError):  # somebody else's files are in it by now, or it is gone
+            folder.rmdir()
 
 
 def sha256_of(source: Path | BinaryIO, *, name: str = "stdin") -> str:
