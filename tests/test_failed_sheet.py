@@ -3,6 +3,7 @@ import errno
 import gc
 import os
 import zipfile
+from itertools import count
 from pathlib import Path
 
 import fastexcel
@@ -11,6 +12,7 @@ import pytest
 
 from batch.errors import RunError
 from batch.recording import failed_sheet
+from batch.recording.draft import Draft
 from batch.recording.failed_sheet import SheetLimitError, write_failed_sheet
 
 HEADER = ["id", "note", "blank"]
@@ -103,23 +105,54 @@ def test_a_cell_too_long_for_the_csv_reader_is_refused_as_well(target: Path) -> 
     )
 
 
+@pytest.mark.parametrize("refused", range(5))
 def test_a_full_disk_is_named_and_leaves_no_trace(
-    target: Path, monkeypatch: pytest.MonkeyPatch
+    target: Path, monkeypatch: pytest.MonkeyPatch, refused: int
 ) -> None:
     path = source(target.parent, ["1", "", ""])
+    writes = count()
+    begin = Draft.__enter__
 
-    def fail(*_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    def enter(self: Draft) -> Draft:
+        draft = begin(self)
+        file_write = draft.file.write
 
-    monkeypatch.setattr(zipfile.ZipFile, "write", fail)
-    # A broken-off archive complains when it is collected, after its file is gone.
-    monkeypatch.setattr(zipfile.ZipFile, "__del__", lambda _: None)
+        def fill(data: bytes) -> int:
+            if next(writes) >= refused:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return file_write(data)
 
+        monkeypatch.setattr(draft.file, "write", fill)
+        return draft
+
+    monkeypatch.setattr(Draft, "__enter__", enter)
     with pytest.raises(RunError) as caught:
         write_failed_sheet(path, target, delimiter=",")
 
     assert str(caught.value) == (
         f"{target}: can't be written: No space left on device. Free some space on the disk."
+    )
+    assert list(target.parent.iterdir()) == [path]
+    del caught
+    gc.collect()  # an archive that broke off is thrown away in silence: warnings are errors here
+
+
+def test_scratch_that_can_not_be_written_is_named_and_thrown_away_in_silence(
+    target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = source(target.parent, ["1", "", ""])
+    write = zipfile.ZipFile.write
+
+    def fail_late(self: zipfile.ZipFile, name: str, arcname: str) -> None:
+        write(self, name, arcname)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(zipfile.ZipFile, "write", fail_late)
+    with pytest.raises(RunError) as caught:
+        write_failed_sheet(path, target, delimiter=",")
+
+    assert str(caught.value) == (
+        f"{target}: can't be written: Input/output error. Check the disk and its connection."
     )
     assert list(target.parent.iterdir()) == [path]
     del caught

@@ -6,14 +6,15 @@ Reads failed.csv and writes what stands there, apostrophes included; it judges n
 
 import csv
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 import xlsxwriter
 import xlsxwriter.exceptions
 
 from batch.errors import BatchError
-from batch.recording.draft import Draft, disk_errors
+from batch.recording.draft import DRAFT_SUFFIX, Draft, disk_errors
 
 MAX_ROWS = 1_048_576  # a sheet's, the header being one of them
 MAX_COLUMNS = 16_384
@@ -42,17 +43,69 @@ def write_failed_sheet(source: Path, *targets: Path, delimiter: str) -> Path:
     with (
         Draft(*targets) as draft,
         disk_errors(targets[0]),
-        tempfile.TemporaryDirectory(dir=targets[0].parent, prefix=".failed-") as scratch,
+        tempfile.TemporaryDirectory(
+            dir=targets[0].parent,
+            prefix=f".{targets[0].name}-",
+            suffix=DRAFT_SUFFIX,
+            ignore_cleanup_errors=True,  # what is left of it is cleared away with the drafts
+        ) as scratch,
         source.open(encoding="utf-8-sig", newline="") as file,
     ):
+        spool = _Spool(draft.file)
         try:
-            with xlsxwriter.Workbook(draft.file, {**_OPTIONS, "tmpdir": scratch}) as workbook:
+            with spool, xlsxwriter.Workbook(spool, {**_OPTIONS, "tmpdir": scratch}) as workbook:
                 _fill(workbook, _fitting_rows(file, delimiter))
         except xlsxwriter.exceptions.FileCreateError as error:
             raise OSError(*error.args[0].args) from error  # the disk's own error, which it hides
         except xlsxwriter.exceptions.FileSizeError as error:
             raise SheetLimitError("more than the 4 GB that a sheet's file holds") from error
         return draft.publish()
+
+
+class _Spool:
+    """An empty file for zipfile to write to; a disk's error is raised when the block ends.
+
+    Not before, and never after: a ZipFile that broke off goes on writing when it is thrown away,
+    whenever that is, and what is raised then is printed with its traceback.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._at = 0  # bytes from the file's start, as if nothing had gone wrong
+        self._error: OSError | None = None
+        self._is_over = False
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._is_over = True
+        if self._error and kind is None:
+            raise self._error
+
+    def write(self, data: bytes) -> int:
+        self._do(lambda: self._file.write(data))
+        self._at += len(data)
+        return len(data)
+
+    def seek(self, offset: int) -> int:
+        self._do(lambda: self._file.seek(offset))
+        self._at = offset
+        return offset
+
+    def tell(self) -> int:
+        return self._at
+
+    def flush(self) -> None:
+        """The draft is flushed when it is published."""
+
+    def _do(self, call: Callable[[], object]) -> None:
+        if self._error or self._is_over:
+            return
+        try:
+            call()
+        except OSError as error:
+            self._error = error
 
 
 def _fill(workbook: xlsxwriter.Workbook, rows: Iterator[Sequence[str]]) -> None:
