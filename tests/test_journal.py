@@ -1,3 +1,4 @@
+import os
 import sqlite3
 import subprocess
 import sys
@@ -199,8 +200,8 @@ def test_open_says_that_there_is_no_journal_and_makes_none(path: Path) -> None:
         Journal.open(path)
 
     assert str(caught.value) == (
-        f"{path}: it can't be opened. Check that it exists and may be read "
-        "(unable to open database file)."
+        f"{path}: it, or a file beside it, can't be opened. Check that it exists, that its folder "
+        "may be written, and the disk's free space (unable to open database file)."
     )
     assert not path.exists()
 
@@ -271,7 +272,7 @@ def test_a_journal_that_may_not_be_written_says_what_to_do(path: Path) -> None:
         journal.record([applied(2)])
 
     assert str(caught.value) == (
-        f"{path}: it may not be written. Give this user the right to write its folder "
+        f"{path}: it may not be written. Check the disk, and that this user may write its folder "
         "(attempt to write a readonly database)."
     )
     journal.close()
@@ -325,3 +326,68 @@ def test_claims_are_dropped_when_nothing_is_on_its_way(journal: Journal) -> None
     journal.drop_claims()
     journal.settle_claims()
     assert journal.rows(1, 10).is_empty()
+
+
+def test_a_claim_that_nothing_took_away_is_told_as_in_flight_without_being_written(
+    journal: Journal,
+) -> None:
+    before = Outcome(
+        lines=(3,), reason=Reason.STOPPED, message="HTTP 503", http_status=503, attempts=2,
+        elapsed_ms=7, sent_at_ms=1_000,
+    )  # fmt: skip
+    journal.record([applied(2), before])
+    journal.record([Claim(lines=(3, 5))])
+    told = journal.rows(1, 10)
+    assert told.select("line", "reason", "http_status", "attempts", "message").rows() == [
+        (2, "applied", 200, 1, ""),
+        (3, "in_flight", 503, 2, IN_FLIGHT_MESSAGE),
+        (5, "in_flight", None, 0, IN_FLIGHT_MESSAGE),
+    ]
+    assert journal.tally() == {Reason.APPLIED: 1, Reason.IN_FLIGHT: 2}
+    assert journal.examples()[Reason.IN_FLIGHT] == (3, IN_FLIGHT_MESSAGE)
+    tally, examples = journal.tally(), journal.examples()
+    journal.settle_claims()
+    assert journal.rows(1, 10).equals(told)
+    assert (journal.tally(), journal.examples()) == (tally, examples)
+
+
+def test_a_journal_that_cant_be_laid_out_is_let_go_of(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Journal) -> None:
+        raise RunError("The disk is full.")
+
+    with monkeypatch.context() as full:
+        full.setattr(Journal, "_lay_out", fail)
+        with pytest.raises(RunError) as caught:
+            Journal.create(path)
+        with pytest.raises(RunError):
+            Journal.open(path)
+    journal = Journal.open(path)  # which nobody holds any more; and it is laid out now
+    journal.record([applied(2)])
+    assert lines_of(journal) == [2]
+    journal.close()
+    assert str(caught.value) == "The disk is full."
+
+
+@pytest.mark.parametrize(
+    ("may_be_written", "cause"),
+    [
+        (
+            True,
+            "the disk can't be read or written. Check the disk, its free space and its connection",
+        ),
+        (False, "it may not be written. Check the disk, and that this user may write its folder"),
+    ],
+)
+def test_a_disk_error_says_whether_the_folder_may_be_written_at_all(
+    path: Path, monkeypatch: pytest.MonkeyPatch, *, may_be_written: bool, cause: str
+) -> None:
+    journal = Journal.create(path)
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_DELETE
+    monkeypatch.setattr(os, "access", lambda *_: may_be_written)
+    with pytest.raises(RunError) as caught, journal._disk_errors():  # noqa: SLF001 - SQLite itself needs a broken disk
+        raise error
+    assert str(caught.value) == f"{path}: {cause} (disk I/O error)."
+    journal.close()

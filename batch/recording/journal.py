@@ -72,21 +72,36 @@ _FINAL = f"SELECT line FROM outcome WHERE line BETWEEN ? AND ? AND reason NOT IN
 _TRIED = (
     f"SELECT line, attempts, sent_at_ms FROM outcome WHERE attempts > 0 AND reason IN ({_UNSENT})"  # noqa: S608 - the same
 )
-_LINES = "SELECT line FROM outcome ORDER BY line"
-_DONE_LINES = f"SELECT line FROM outcome WHERE reason IN ({_DONE}) ORDER BY line"  # noqa: S608 - the same
-_ROWS = "SELECT * FROM outcome WHERE line BETWEEN ? AND ? ORDER BY line"
-_TALLY = "SELECT reason, count(*) FROM outcome GROUP BY reason"
-# SQLite takes the bare column from the row that min() found.
-_EXAMPLES = "SELECT reason, min(line), message FROM outcome GROUP BY reason"
-
 IN_FLIGHT_MESSAGE = "The run broke off while this row may have been on its way."
+
+# What is told of every line. A claim that nothing took away, since the disk was full by then, is
+# told as `settle_claims` would record it. TEMP: it is this connection's own, and on no disk.
+_CREATE_TOLD = f"""
+CREATE TEMP VIEW told AS
+    SELECT * FROM outcome WHERE line NOT IN (SELECT line FROM claim)
+    UNION ALL
+    SELECT
+        line, '{Reason.IN_FLIGHT}' AS reason, http_status, coalesce(attempts, 0) AS attempts,
+        elapsed_ms, '{IN_FLIGHT_MESSAGE}' AS message, sent_at_ms, server_status, server_ai_tag,
+        subsequence
+    FROM claim LEFT JOIN outcome USING (line)
+"""  # noqa: S608 - made of the words above
+_ROWS = "SELECT * FROM told WHERE line BETWEEN ? AND ?"  # Polars sorts what was in two tables
+_LINES = "SELECT line FROM told ORDER BY line"
+_DONE_LINES = f"SELECT line FROM told WHERE reason IN ({_DONE}) ORDER BY line"  # noqa: S608 - made of the words above
+_TALLY = "SELECT reason, count(*) FROM told GROUP BY reason"
+# SQLite takes the bare column from the row that min() found.
+_EXAMPLES = "SELECT reason, min(line), message FROM told GROUP BY reason"
 
 # What SQLite's primary error codes mean to a person, and what to do.
 _CAUSES = {
     sqlite3.SQLITE_FULL: "the disk is full. Free some space on it",
-    sqlite3.SQLITE_IOERR: "the disk can't be read or written. Check the disk and its connection",
-    sqlite3.SQLITE_READONLY: "it may not be written. Give this user the right to write its folder",
-    sqlite3.SQLITE_CANTOPEN: "it can't be opened. Check that it exists and may be read",
+    sqlite3.SQLITE_IOERR: "the disk can't be read or written. Check the disk, its free space and "
+    "its connection",
+    sqlite3.SQLITE_READONLY: "it may not be written. Check the disk, and that this user may write "
+    "its folder",
+    sqlite3.SQLITE_CANTOPEN: "it, or a file beside it, can't be opened. Check that it exists, that "
+    "its folder may be written, and the disk's free space",
     sqlite3.SQLITE_BUSY: "another process is using it. Wait until that has ended",
     sqlite3.SQLITE_CORRUPT: "it is damaged. Bring it back from a backup, or start a new run",
     sqlite3.SQLITE_NOTADB: "it is no journal of a run. Name the folder of a run",
@@ -121,23 +136,24 @@ class Journal:
                 "Name an empty folder that may be written."
             ) from error
         journal = cls(path)
-        journal._lay_out()
+        with journal._closed_if_it_fails():
+            journal._lay_out()
         return journal
 
     @classmethod
     def open(cls, path: Path) -> Self:
         """The journal of an earlier run, with everything that was durable in it."""
         journal = cls(path)
-        with journal._disk_errors():
-            (version,) = journal._db.execute("PRAGMA user_version").fetchone()
-        if version == 0:  # its process was killed while it made the journal
-            journal._lay_out()
-        elif version != SCHEMA_VERSION:
-            journal.close()
-            raise RunError(
-                f"{path}: found a journal of format {version}; expected format {SCHEMA_VERSION}. "
-                "Use the version of this program that made it."
-            )
+        with journal._closed_if_it_fails():
+            with journal._disk_errors():
+                (version,) = journal._db.execute("PRAGMA user_version").fetchone()
+            if version == 0:  # its process broke off while it made the journal
+                journal._lay_out()
+            elif version != SCHEMA_VERSION:
+                raise RunError(
+                    f"{path}: found a journal of format {version}; expected format "
+                    f"{SCHEMA_VERSION}. Use the version of this program that made it."
+                )
         return journal
 
     def _lay_out(self) -> None:
@@ -185,7 +201,7 @@ class Journal:
         """
         with self._disk_errors():
             rows = self._db.execute(_ROWS, (first_line, last_line)).fetchall()
-        return pl.DataFrame(rows, schema=_ROW_SCHEMA, orient="row")
+        return pl.DataFrame(rows, schema=_ROW_SCHEMA, orient="row").sort("line")
 
     def final_lines(self, first_line: int, last_line: int) -> pl.Series:
         """The lines (UInt32) from first to last whose outcome is final: all but the unsent ones."""
@@ -241,6 +257,14 @@ class Journal:
         self._db.close()
 
     @contextmanager
+    def _closed_if_it_fails(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
+
+    @contextmanager
     def _disk_errors(self) -> Iterator[None]:
         with self._lock:
             try:
@@ -264,6 +288,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA locking_mode=EXCLUSIVE")
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
+        db.execute(_CREATE_TOLD)
         # macOS alone obeys these two: its fsync does not empty the disk's own cache.
         db.execute("PRAGMA fullfsync=ON")
         db.execute("PRAGMA checkpoint_fullfsync=ON")
@@ -296,7 +321,10 @@ def _storable(text: str | None) -> str | None:
 
 
 def _explain(path: Path, error: sqlite3.Error) -> str:
-    return f"{path}: {_CAUSES.get(_code_of(error), 'SQLite failed')} ({error})."
+    kind = _code_of(error)
+    if kind == sqlite3.SQLITE_IOERR and not os.access(path.parent, os.W_OK):
+        kind = sqlite3.SQLITE_READONLY  # a log to be played in is beside it
+    return f"{path}: {_CAUSES.get(kind, 'SQLite failed')} ({error})."
 
 
 def _code_of(error: sqlite3.Error) -> int:
