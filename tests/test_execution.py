@@ -24,11 +24,13 @@ from batch.jobs.job import ReadyRun, open_run
 from batch.jobs.preflight import Preflight
 from batch.model import Outcome, Reason
 from batch.reading.table import Table
+from batch.recording import results
 from batch.recording.journal import Journal
 from batch.recording.runfile import RunState
 from batch.sending.work import whole_work
 from batch.settings.model import Settings
 from batch.terminal.signals import INTERRUPTS, Interrupts
+from tests.shell import rise_always
 from tests.wired import (
     CAMPAIGN,
     KEY,
@@ -371,6 +373,34 @@ def test_results_that_cant_be_written_after_a_failure_do_not_hide_it(run: Run) -
     assert report.tally.total() == 30
 
 
+def test_a_stop_before_results_that_cant_be_written_comes_first(run: Run) -> None:
+    def refuse(_: httpx.Request) -> httpx.Response:
+        (run.folder / "results.csv").mkdir(exist_ok=True)
+        return httpx.Response(401)
+
+    run.api.answer = refuse
+    report = run.execute(pausing(9))
+    assert (report.state, report.exit_code) == (RunState.FAILED, 3)
+    assert report.reason == (
+        "The server no longer accepts the key (401). Set SENDKIT_API_KEY to a valid key and go on. "
+        f"{run.folder}/results.csv: can't be written: Is a directory. "
+        "Check the disk and its connection."
+    )
+
+
+def test_a_sheet_that_cant_be_written_is_exit_3_beside_results_that_are_named(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = RunError("failed.xlsx: can't be written.")
+    monkeypatch.setattr(results, "_write_sheet", rise_always(error))
+    report = run.execute(pausing(2))
+    assert (report.state, report.exit_code) == (RunState.FAILED, 3)
+    assert report.reason == str(error)
+    assert report.files
+    assert report.files.results == run.folder / "results.csv"
+    assert report.next_command == f"sendkit-batch resume {run.folder}"
+
+
 def test_a_last_record_that_cant_be_written_is_exit_3_beside_complete_results(run: Run) -> None:
     def block() -> None:  # well within the second in which run.json is not rewritten
         (run.folder / "run.json").unlink()
@@ -384,7 +414,25 @@ def test_a_last_record_that_cant_be_written_is_exit_3_beside_complete_results(ru
         "Check the disk and its connection."
     )
     assert run.reasons == ["applied"] * 2
-    assert report.next_command is None
+    assert report.next_command == f"sendkit-batch resume {run.folder}"  # run.json is as it was
+
+
+def test_a_last_record_that_cant_be_written_after_a_failure_is_told_after_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def block() -> None:
+        (run.folder / "run.json").unlink()
+        (run.folder / "run.json").mkdir()
+        monkeypatch.setattr(Journal, "record", rise_always(RunError("The disk is full.")))
+
+    run.on_change(1, block)
+    report = run.execute(pausing(1))
+    assert report.exit_code == 3
+    assert report.reason == (
+        "The disk is full. The outcomes of 1 row that was sent could not be recorded: "
+        "the results call them in_flight. run.json still says what was before."
+    )
+    assert run.reasons == ["in_flight"]
 
 
 def test_an_unexpected_error_leaves_its_traceback_without_the_key(run: Run) -> None:
@@ -407,6 +455,20 @@ def test_an_unexpected_error_leaves_its_traceback_without_the_key(run: Run) -> N
     assert run.reasons[1] == "in_flight"
     assert len(run.reasons) == 20
     assert KEY not in (run.folder / "run.json").read_text("utf-8")
+
+
+def test_a_second_unexpected_error_is_kept_beside_the_first(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results, "_stream", rise_always(LookupError("no results")))
+    report = run.execute(pausing(2), with_change=failing_rows(LookupError("no rows")))
+    assert report.reason == (
+        f"Unexpected error: LookupError: no rows. Its traceback is in {run.folder}/error.txt; "
+        f"please report it. Unexpected error: LookupError: no results. Its traceback is in "
+        f"{run.folder}/error.txt; please report it."
+    )
+    text = (run.folder / "error.txt").read_text("utf-8")
+    assert text.index("LookupError: no rows") < text.index("LookupError: no results")
 
 
 def test_a_traceback_that_cant_be_written_is_said_so(run: Run) -> None:

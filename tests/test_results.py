@@ -1,7 +1,8 @@
 import csv
 import errno
+import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import fastexcel
@@ -261,10 +262,71 @@ def test_an_outcome_of_no_input_row_stops_the_writing(tmp_path: Path, journal: J
     assert str(caught.value) == (
         "The journal has outcomes for 3 lines, and 2 of them were found in leads.csv; "
         "expected all. No results were written; "
-        "check that the run's copy of the input was not changed."
+        "check that the run's copy of the input was not changed. "
+        "The results.csv and failed.csv there are from before."
     )
     assert (tmp_path / "results.csv").read_bytes() == before
     assert files_in(tmp_path) == ["failed.csv", "results.csv"]
+
+
+@pytest.mark.parametrize(
+    ("failing", "stayed"),
+    [
+        ("results.csv", "results.csv and failed.csv and failed.xlsx there are"),
+        ("failed.csv", "failed.csv and failed.xlsx there are"),
+    ],
+)
+def test_a_disk_that_fails_names_the_files_that_look_present_and_are_not(
+    tmp_path: Path,
+    journal: Journal,
+    monkeypatch: pytest.MonkeyPatch,
+    failing: str,
+    stayed: str,
+) -> None:
+    sheet = replace(TWO_ROWS, is_sheet=True)
+    write_results(sheet, journal, tmp_path)
+    fill_disk_at(monkeypatch, failing)
+
+    with pytest.raises(RunError) as caught:
+        write_results(sheet, journal, tmp_path)
+
+    assert str(caught.value) == (
+        f"{tmp_path / failing}: can't be written: No space left on device. "
+        f"Free some space on the disk. The {stayed} from before."
+    )
+    assert files_in(tmp_path) == ["failed.csv", "failed.xlsx", "results.csv"]
+
+
+def test_a_sheet_that_the_disk_refuses_leaves_the_results_which_are_there(
+    tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sheet = replace(TWO_ROWS, is_sheet=True)
+    write_results(sheet, journal, tmp_path)
+    journal.record([APPLIED])
+    fill_disk_at(monkeypatch, "failed.xlsx")
+
+    written = write_results(sheet, journal, tmp_path)
+
+    assert written.failure == (
+        f"{tmp_path}/failed.xlsx: can't be written: No space left on device. "
+        "Free some space on the disk. The failed.xlsx there is from before."
+    )
+    assert written.failed_sheet is None
+    assert written.results == tmp_path / "results.csv"
+    assert read(written.results)[1][5] == "success"
+    assert len(read(written.failed)) == 2
+
+
+def fill_disk_at(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Make replacing the file of this name fail as on a full disk."""
+    replace_file = Path.replace
+
+    def full(self: Path, to: Path) -> Path:
+        if to.name == name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return replace_file(self, to)
+
+    monkeypatch.setattr(Path, "replace", full)
 
 
 def test_more_results_than_rows_stop_the_writing(

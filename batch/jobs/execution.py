@@ -17,8 +17,10 @@ from batch.jobs.dispatch import Moment, Sending
 from batch.jobs.ending import Ended, Left, Report, report_of
 from batch.jobs.failure import told
 from batch.jobs.job import OpenRun, ReadyRun
+from batch.jobs.request import command
 from batch.jobs.run_record import first_record, last_record, record_at
 from batch.model import Tally
+from batch.recording.draft import clear_drafts
 from batch.recording.history import remember
 from batch.recording.journal import JUDGED_NOTE, LABELS_NOTE, Journal
 from batch.recording.results import write_results
@@ -45,6 +47,7 @@ async def execute(
     _remember(run.opened)
     run_file.write(record)
     folder.keep()
+    clear_drafts(folder.path)  # of an earlier time, which was killed or had no disk left
 
     def tell(moment: Moment) -> None:
         on_moment(moment)
@@ -60,9 +63,21 @@ async def execute(
     try:
         run_file.write(last_record(record, report))
     except RunError as error:
-        reason = report.reason or str(error)
-        report = replace(report, state=RunState.FAILED, exit_code=3, reason=reason)
+        report = _with_stale_record(report, error)
     return report
+
+
+def _with_stale_record(report: Report, error: RunError) -> Report:
+    """A run whose run.json still says what was before its end: going on with it mends that."""
+    return replace(
+        report,
+        state=RunState.FAILED,
+        exit_code=3,
+        reason=f"{report.reason} run.json still says what was before."
+        if report.reason
+        else str(error),
+        next_command=command("resume", str(report.folder)),
+    )
 
 
 async def _send_and_tell(
@@ -84,16 +99,17 @@ async def _send_and_tell(
                 ended = Ended(stop=await sending.run(tell))
         except Exception as error:  # noqa: BLE001 - told, kept in the folder, and exit 3
             failure = told(error, opened.folder.path, key)
-            ended = Ended(failure=failure + _settled(journal, sending.lost_rows))
+            ended = Ended(failure=failure + _unrecorded(sending.lost_rows))
         files, examples = None, {}
         try:
             files = await anyio.to_thread.run_sync(
                 write_results, opened.table, journal, opened.folder.path
             )
+            if files.failure:
+                ended = _then_failed(ended, files.failure)
             examples = journal.examples()
         except Exception as error:  # noqa: BLE001 - the same
-            failure = ended.failure or told(error, opened.folder.path, key)
-            ended = Ended(failure=failure)
+            ended = _then_failed(ended, told(error, opened.folder.path, key))
         moment = sending.moment()
     left = Left(tally=Tally(moment.tally), files=files, examples=examples, requests=moment.requests)
     return report_of(run, ended, left)
@@ -128,14 +144,15 @@ def _record_judged(run: ReadyRun, journal: Journal) -> None:
     journal.keep(JUDGED_NOTE, "all")
 
 
-def _settled(journal: Journal, lost_rows: int) -> str:
-    """Call rows that were claimed in flight; what to say of outcomes that were not recorded."""
-    try:
-        journal.settle_claims()
-        reason = "in_flight"
-    except RunError:
-        reason = "not_reached"
+def _then_failed(ended: Ended, failure: str) -> Ended:
+    """What happened first comes first; this failure is told after it."""
+    first = ended.failure or (ended.stop.message if ended.stop else "")
+    return Ended(failure=f"{first} {failure}".strip())
+
+
+def _unrecorded(lost_rows: int) -> str:
+    """What to say of outcomes that did not get into the journal; their lines are claimed in it."""
     if not lost_rows:
         return ""
     what = "1 row that was sent" if lost_rows == 1 else f"{lost_rows:,} rows that were sent"
-    return f" The outcomes of {what} could not be recorded: the results call them {reason}."
+    return f" The outcomes of {what} could not be recorded: the results call them in_flight."

@@ -22,7 +22,7 @@ def told(error: Exception, folder: Path, key: SecretStr) -> str:
     text = "".join(traceback.format_exception(error)).replace(secret, "***")
     summary = f"{type(single[0]).__name__}: {single[0]}".replace(secret, "***")
     try:
-        with open(path, "w", encoding="utf-8", opener=_private) as out:
+        with open(path, "a", encoding="utf-8", opener=_private) as out:
             out.write(text)
     except OSError:
         return f"Unexpected error: {summary}. Its traceback could not be written."

@@ -6,6 +6,7 @@ Streams: memory does not grow with the rows.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +15,7 @@ import polars as pl
 
 from batch.errors import RunError
 from batch.model import Reason, Result, Tally
-from batch.recording.draft import Draft
+from batch.recording.draft import Draft, disk_errors
 from batch.recording.failed_sheet import SheetLimitError, write_failed_sheet
 from batch.recording.result_rows import header_row, result_rows, to_csv, with_outcomes
 
@@ -62,6 +63,7 @@ class ResultFiles:
 
     failed_sheet: None when the input was no spreadsheet, or when a sheet can't hold the rows.
     note: sentences for the user about files that are missing or have another name; often "".
+    failure: why the sheet could not be written though the others were; "" if nothing failed.
     """
 
     results: Path
@@ -70,6 +72,7 @@ class ResultFiles:
     tally: Tally
     rows: int
     note: str
+    failure: str = ""
 
 
 def write_results(
@@ -81,10 +84,12 @@ def write_results(
     A row without an outcome in the journal is unsent, not reached. failed.csv is there even when
     no row failed, with its header alone: an older one must not be taken for the present one.
     A file that another program holds open stays, and results-2.csv is written instead.
-    Raises RunError when the disk fails or the sum is wrong; the earlier files then stay.
+    Raises RunError when the disk fails or the sum is wrong; earlier files then stay, and are named.
     """
     results_name, failed_name = f"results{suffix}.csv", f"failed{suffix}.csv"
+    sheet_name = f"failed{suffix}.xlsx"
     with (
+        _earlier_ones_named(folder, results_name, failed_name, sheet_name),
         Draft(*_targets(folder, results_name)) as all_rows,
         Draft(*_targets(folder, failed_name)) as failed_rows,
     ):
@@ -92,7 +97,12 @@ def write_results(
         _check_sum(count, journal, table.name)
         results = all_rows.publish()
         failed = failed_rows.publish()
-    sheet, sheet_note = _write_sheet(table, failed, name=f"failed{suffix}.xlsx")
+    failure = ""
+    try:
+        with _earlier_ones_named(folder, sheet_name):
+            sheet, sheet_note = _write_sheet(table, failed, name=sheet_name)
+    except RunError as error:
+        sheet, sheet_note, failure = None, "", str(error)
     notes = [_other_name(results, results_name), _other_name(failed, failed_name), sheet_note]
     return ResultFiles(
         results=results,
@@ -101,7 +111,29 @@ def write_results(
         tally=count.tally,
         rows=count.rows,
         note=" ".join(filter(None, notes)),
+        failure=failure,
     )
+
+
+@contextmanager
+def _earlier_ones_named(folder: Path, *names: str) -> Iterator[None]:
+    """Say in a RunError which of these files are from before: they look like the present ones."""
+    before = {name: _identity(folder / name) for name in names}
+    try:
+        yield
+    except RunError as error:
+        stayed = [
+            name for name in names if before[name] and before[name] == _identity(folder / name)
+        ]
+        if not stayed:
+            raise
+        verb = "is" if len(stayed) == 1 else "are"
+        raise RunError(f"{error} The {' and '.join(stayed)} there {verb} from before.") from error
+
+
+def _identity(path: Path) -> int | None:
+    """What tells a file from another that took its name; None if there is none."""
+    return path.stat().st_ino if path.is_file() else None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -164,7 +196,8 @@ def _write_sheet(table: Table, failed: Path, *, name: str) -> tuple[Path | None,
     try:
         path = write_failed_sheet(failed, *targets, delimiter=table.delimiter)
     except SheetLimitError as limit:
-        targets[0].unlink(missing_ok=True)  # an older one must not be taken for the present one
+        with disk_errors(targets[0]):
+            targets[0].unlink(missing_ok=True)  # an older one must not be taken for the present one
         return None, f"{name} was not written: {limit}. {failed.name} has all of the rows."
     return path, _other_name(path, name)
 
