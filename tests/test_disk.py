@@ -143,16 +143,18 @@ def resume_soundly(case: Case) -> list[str]:
 def some_of(calls: Sequence[Call], step: int) -> list[Fault]:
     """Faults at the first of its kind on each file, every so many of them, of every sort by turns.
 
-    Where rows are being sent, a third of the way, there is one in any case.
+    Where rows are being sent, a third and half of the way, there are two in any case.
     """
     first: dict[tuple[str, str], int] = {}
     for number, call in enumerate(calls, 1):
         if not call.path.parent.name.endswith(".part"):
             first.setdefault((call.name, call.path.name.split("-")[0]), number)
-    numbers = sorted({*list(first.values())[::step], len(calls) // 3})
     sorts = [(once, errno.EIO), (lasting, errno.ENOSPC), (lasting, errno.EROFS)]
+    numbers = zip(list(first.values())[::step], cycle(sorts), strict=False)
     return [
-        fault(number, code) for number, (fault, code) in zip(numbers, cycle(sorts), strict=False)
+        once(len(calls) // 3, errno.EIO),
+        lasting(len(calls) // 2, errno.ENOSPC),
+        *(fault(number, code) for number, (fault, code) in numbers),
     ]
 
 
