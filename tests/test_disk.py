@@ -158,12 +158,11 @@ def some_of(calls: Sequence[Call], step: int) -> list[Fault]:
     ]
 
 
-def at_every_write(calls: Sequence[Call], fault: Callable[[int, int], Fault]) -> list[Fault]:
-    """Full and broken by turns."""
-    return [
-        fault(number, (errno.EIO, errno.ENOSPC)[number % 2])
-        for number in range(1, len(calls) + MARGIN)
-    ]
+def at_every_write(calls: Sequence[Call], *sorts: Callable[[int, int], Fault]) -> list[Fault]:
+    """These sorts of fault by turns, on a disk that is broken and on one that is full."""
+    turns = cycle((sort, code) for sort in sorts for code in (errno.EIO, errno.ENOSPC))
+    numbers = range(1, len(calls) + MARGIN)
+    return [sort(number, code) for number, (sort, code) in zip(numbers, turns, strict=False)]
 
 
 def test_a_disk_that_fails_in_some_phase_of_a_run_costs_nothing(cases: Cases) -> None:
@@ -188,9 +187,6 @@ def test_a_disk_that_fails_at_any_write_of_a_run_costs_nothing(
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("fault", [once, lasting])
-def test_a_disk_that_fails_at_any_write_of_a_resume_costs_nothing(
-    cases: Cases, fault: Callable[[int, int], Fault]
-) -> None:
-    faults = at_every_write(cases.one(calls_of_resume), fault)
+def test_a_disk_that_fails_at_any_write_of_a_resume_costs_nothing(cases: Cases) -> None:
+    faults = at_every_write(cases.one(calls_of_resume), once, lasting)
     assert cases.wrong(faults, resume_and_resume) == []
