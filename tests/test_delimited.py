@@ -379,3 +379,13 @@ def is_cause(body: str, record: int) -> bool:
 
 def strict_lines(body: str) -> Iterator[str]:
     yield from io.StringIO(body, newline="")
+
+
+def test_a_file_that_becomes_shorter_while_it_is_read_is_named(folder: Path) -> None:
+    grid = opened(folder, HEADER + "a,b,active,x\n" * 3)
+    (folder / "leads.csv").write_text(HEADER)
+    with pytest.raises(InputError) as caught:
+        list(grid.batches())
+    assert str(caught.value) == (
+        "leads.csv: the file became shorter while it was read. Leave it alone during a run."
+    )

@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 import polars as pl
 
+from batch.errors import InputError
 from batch.model import Field
 from batch.reading.grid import Cells, Grid, column_names, frames_of, until_last_row, with_lines
 from batch.reading.head import Head, read_head
@@ -67,7 +68,7 @@ def _batches(path: Path, head: Head, end: int, name: str) -> Iterator[pl.DataFra
     line = head.line + 1
     is_regular = _regularity(head.delimiter)
     with path.open("rb") as file:
-        for offset, block in _blocks(file, start=head.end, end=end):
+        for offset, block in _blocks(file, start=head.end, end=end, name=name):
             if not is_regular(block):
                 file.seek(offset)
                 with io.TextIOWrapper(file, encoding="utf-8", newline="") as lines:
@@ -95,11 +96,12 @@ def _frames(
     return frames_of(trim(read), width=len(head.header), first_line=line, name=name)
 
 
-def _blocks(file: BinaryIO, *, start: int, end: int) -> Iterator[tuple[int, bytes]]:
+def _blocks(file: BinaryIO, *, start: int, end: int, name: str) -> Iterator[tuple[int, bytes]]:
     """Blocks of whole records with their offsets, as far as quotes stand where they belong.
 
     A last block without a line break is given one. A record that fills two blocks, or a quote that
-    is never closed, makes a block that ends inside a record: it is irregular.
+    is never closed, makes a block that ends inside a record: it is irregular. Raises InputError
+    when the file ends before `end`.
     """
     rest = b""
     left = end - start
@@ -107,6 +109,10 @@ def _blocks(file: BinaryIO, *, start: int, end: int) -> Iterator[tuple[int, byte
     while left > 0:
         offset = start - len(rest)
         chunk = file.read(min(BLOCK, left))
+        if not chunk:
+            raise InputError(
+                f"{name}: the file became shorter while it was read. Leave it alone during a run."
+            )
         start += len(chunk)
         left -= len(chunk)
         block = rest + chunk
