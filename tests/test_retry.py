@@ -206,3 +206,21 @@ def test_the_outcome_adds_up_its_attempts() -> None:
 def test_the_retry_budget_is_a_share_of_the_rows_and_a_floor(rows: int, budget: int) -> None:
     # 10 % of the rows, plus 100
     assert retry_budget(rows, share=0.10, floor=100) == budget
+
+
+def outcome_after(*history: Answer) -> str:
+    tries = Tries()
+    for one in history:
+        tries.add(one)
+    return tries.outcome(CHANGE, history[-1].reason, history[-1].message).message
+
+
+def test_the_message_tells_of_an_answer_that_was_lost_on_the_way() -> None:
+    lost = SILENT
+    told = "sent again, since an answer was lost: no answer within 30 s"
+    assert outcome_after(lost, answer(200, Reason.APPLIED)) == told
+    assert outcome_after(lost, answer(404, Reason.NOT_FOUND, message="no such lead")) == (
+        f"no such lead; {told}"
+    )
+    assert outcome_after(lost, lost) == lost.message
+    assert outcome_after(lost, REFUSED) == f"connection refused; {told}"

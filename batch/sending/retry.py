@@ -40,6 +40,7 @@ class Tries:
     counted: those that count against the row; hold-backs do not.
     spent_s: seconds of counted attempts and of back-offs.
     last: the latest attempt; last_out: the latest that may have reached the server.
+    lost: the latest whose answer never came.
     successes_before: the job's successes when the change was first held back.
     served_before: requests that the server had served when the change first failed.
     """
@@ -51,6 +52,7 @@ class Tries:
     sent_at_ms: int | None = None
     last: Answer | None = None
     last_out: Answer | None = None
+    lost: Answer | None = None
     successes_before: int = 0
     served_before: int | None = None
 
@@ -62,6 +64,8 @@ class Tries:
             self.sent_at_ms = answer.sent_at_ms
         if answer.went_out:
             self.last_out = answer
+        if answer.reason is Reason.NO_ANSWER:
+            self.lost = answer
         if is_hold(answer):
             self.holds += 1
             return
@@ -75,6 +79,9 @@ class Tries:
         told = self.last_out or self.last
         if told is None:
             return Outcome(lines=change.lines, reason=reason, message=message)
+        if self.lost is not None and self.last is not self.lost:
+            lost = f"sent again, since an answer was lost: {self.lost.message}"
+            message = f"{message}; {lost}" if message else lost
         return Outcome(
             lines=change.lines,
             reason=reason,
