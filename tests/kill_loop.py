@@ -82,7 +82,8 @@ def kill_loop(folder: Path, *, kills: int, seed: int, rows: int = ROWS) -> Loop:
             repeats = sum(((now - before) & before).values())
             if repeats > 2 * WORKERS:
                 wrong.append(f"{repeats} repeats after one kill")
-            final = _final_leads(folder / "run" / "journal.sqlite", folder)
+            lines = applied_lines(folder / "run" / "journal.sqlite")
+            final = {lead_id(line - 2) for line in lines}
             flying = bool(set(now) - final)
             found.append(Kill(sent=len(now), durable=len(final), repeats=repeats, in_flight=flying))
             if (folder / "run" / "run.json").exists():
@@ -113,11 +114,11 @@ def _sent(sandbox: Sandbox) -> Counter[str]:
     return Counter(request["campaignLeadId"] for request in received(sandbox))
 
 
-def _final_leads(journal: Path, folder: Path) -> set[str]:
-    """The leads whose outcome is final in a copy of the journal, its log beside it."""
+def applied_lines(journal: Path) -> set[int]:
+    """The lines that a killed run left as applied, read in a copy: the journal stays as it is."""
     if not journal.exists():
         return set()
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+    with tempfile.TemporaryDirectory() as scratch:
         for suffix in ("", "-wal"):
             source = journal.with_name(journal.name + suffix)
             if source.exists():
@@ -129,7 +130,7 @@ def _final_leads(journal: Path, folder: Path) -> set[str]:
             return set()
         finally:
             db.close()
-    return {lead_id(line - 2) for (line,) in lines}
+    return {line for (line,) in lines}
 
 
 def _judge(results: list[dict[str, str]], log: list[dict[str, object]], *, rows: int) -> list[str]:
