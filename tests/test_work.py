@@ -1,28 +1,22 @@
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from batch.jobs.job import check
 from batch.judging.plan import Plan
-from batch.model import Claim, Outcome, Reason, Tally
+from batch.model import Outcome, Reason
 from batch.recording.journal import Journal
 from batch.sending.work import remaining_work, whole_work
-from tests.wired import CAMPAIGN, lead_id, request_of, write_leads
+from tests.wired import CAMPAIGN, lead_id, pausing, request_of, write_leads
 
 ROWS = [
-    (CAMPAIGN, lead_id(1), "paused", ""),  # line 2
+    *pausing(2),
     (CAMPAIGN, "bad", "paused", ""),
-    (CAMPAIGN, lead_id(2), "paused", ""),
+    *pausing(1, first=3),
     (CAMPAIGN, lead_id(1), "", "Interested"),  # joined with line 2
-    (CAMPAIGN, lead_id(3), "paused", ""),
-    (CAMPAIGN, lead_id(3), "paused", ""),  # a duplicate
-    (CAMPAIGN, lead_id(4), "active", ""),
+    *pausing(2, first=4),
 ]
-SENT = [(2, 5), (4,), (6,), (8,)]
 
 
 @pytest.fixture
@@ -38,44 +32,40 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     journal.close()
 
 
-def outcome(lines: tuple[int, ...], reason: Reason, *, attempts: int = 1) -> Outcome:
-    return Outcome(lines=lines, reason=reason, attempts=attempts, sent_at_ms=1_000 + lines[0])
+def outcome(*lines: int, reason: Reason = Reason.APPLIED) -> Outcome:
+    return Outcome(lines=lines, reason=reason, attempts=1, sent_at_ms=7)
 
 
-def test_a_new_run_sends_all_and_knows_what_was_judged(plan: Plan) -> None:
+def test_a_new_run_sends_every_valid_row(plan: Plan) -> None:
     work = whole_work(plan)
-    assert [change.lines for change in work.changes()] == SENT
-    assert work.requests == 4
-    assert work.before == Tally({Reason.BAD_ID: 1, Reason.DUPLICATE: 1})
-    assert work.tried == {}
+    assert [change.lines for change in work.changes()] == [(2, 6), (3,), (5,), (7,), (8,)]
+    assert (work.requests, work.before, work.tried) == (5, {Reason.BAD_ID: 1}, {})
 
 
-def test_what_has_a_final_outcome_is_not_sent_again(plan: Plan, journal: Journal) -> None:
-    journal.record([outcome((2, 5), Reason.APPLIED), outcome((6,), Reason.NOT_FOUND)])
-    journal.record([outcome((4,), Reason.STOPPED, attempts=3), Claim(lines=(8,))])
+def test_what_is_left_is_told_by_line_whatever_lies_between(plan: Plan, journal: Journal) -> None:
+    journal.record([outcome(4, reason=Reason.BAD_ID)])
+    journal.record([outcome(3), outcome(8)])
     work = remaining_work(plan, journal)
-    assert [change.lines for change in work.changes()] == [(4,), (8,)]
-    assert [change.lines for change in work.changes()] == [(4,), (8,)]  # as often as asked
-    assert work.requests == 2
-    assert work.before == Tally({Reason.APPLIED: 2, Reason.NOT_FOUND: 1})
-    assert work.tried == {4: (3, 1_004)}
+    assert [change.lines for change in work.changes()] == [(2, 6), (5,), (7,)]
+    assert work.requests == 3
+    assert work.before == {Reason.APPLIED: 2, Reason.BAD_ID: 1}
 
 
-@settings(max_examples=30, deadline=None)
-@given(done=st.sets(st.integers(0, 99)))
-def test_any_part_that_is_done_leaves_exactly_the_rest(
-    tmp_path_factory: pytest.TempPathFactory, done: set[int]
-) -> None:
-    folder = tmp_path_factory.mktemp("work")
-    path = folder / "leads.csv"
-    rows = [(CAMPAIGN, lead_id(n), "paused", "") for n in range(100)]
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows([("campaignId", "campaignLeadId", "status", "aiTag"), *rows])
-    journal = Journal.create(folder / "journal.sqlite")
-    journal.record([outcome((n + 2,), Reason.APPLIED) for n in done])
-    with check(request_of(path)) as checked:
-        work = remaining_work(checked.plan, journal)
-        left = [change.lines[0] - 2 for change in work.changes()]
-    journal.close()
-    assert left == [n for n in range(100) if n not in done]
-    assert work.requests == len(left)
+def test_an_error_is_as_final_as_a_success(plan: Plan, journal: Journal) -> None:
+    journal.record([outcome(2, 6, reason=Reason.NOT_FOUND), outcome(3, reason=Reason.NO_ANSWER)])
+    assert [change.lines for change in remaining_work(plan, journal).changes()] == [
+        (5,),
+        (7,),
+        (8,),
+    ]
+
+
+def test_unsent_rows_are_left_with_the_attempts_they_had(plan: Plan, journal: Journal) -> None:
+    unsent = [Reason.NOT_REACHED, Reason.IN_FLIGHT, Reason.STOPPED]
+    journal.record(
+        [outcome(line, reason=reason) for line, reason in zip((3, 5, 7), unsent, strict=True)]
+    )
+    work = remaining_work(plan, journal)
+    assert work.requests == 5
+    assert work.before == {}
+    assert work.tried == {3: (1, 7), 5: (1, 7), 7: (1, 7)}
