@@ -1,0 +1,549 @@
+"""Deliberately broken builds: each alters one line of the program and is caught by one test.
+
+A guarantee that no test would miss is none. This list names for each the line that keeps it, what
+stands there in the broken build, and the test that must then fail. When a line of the program
+changes, change it here too; `test_broken_builds.py` says every day which ones don't fit any more.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+# What the copy needs: the tests read the samples, the example settings and the README.
+_COPIED = ("batch", "tests", "samples", "pyproject.toml", "config.example.toml", "README.md")
+# How a failed assertion begins in pytest's words: not an error of another kind, no time-out.
+_ASSERTED = ("AssertionError", "assert ", "Failed: DID NOT RAISE")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken:
+    """A build that breaks a guarantee.
+
+    guarantee: in plain words, as it holds when nothing is broken. file: below `batch/`.
+    line: found there exactly once. instead: what the broken build has there.
+    caught_by: the test that must fail, below `tests/`.
+    """
+
+    guarantee: str
+    file: str
+    line: str
+    instead: str
+    caught_by: str
+
+
+BUILDS = (
+    # --- A run that breaks off ---
+    Broken(
+        guarantee="an outcome is acknowledged only once it is committed",
+        file="recording/group_commit.py",
+        line="        if group:\n            await",
+        instead="        for entry in group:\n            self._on_durable(entry)\n"
+        "        if group:\n            await",
+        caught_by="test_group_commit.py::"
+        "test_an_outcome_is_durable_only_after_its_commit_and_in_order_of_put[asyncio]",
+    ),
+    Broken(
+        guarantee="what was recorded outlives a killed process",
+        file="recording/journal.py",
+        line="with self._disk_errors(), self._db:\n            self._db.executemany(_CLAIM",
+        instead="with self._disk_errors():\n            self._db.executemany(_CLAIM",
+        caught_by="test_journal.py::test_what_was_recorded_outlives_a_killed_process",
+    ),
+    Broken(
+        guarantee="every commit is flushed to the disk",
+        file="recording/journal.py",
+        line='"PRAGMA synchronous=FULL"',
+        instead='"PRAGMA synchronous=OFF"',
+        caught_by="test_journal.py::test_every_commit_is_flushed_to_the_disk",
+    ),
+    Broken(
+        guarantee="two processes never write one journal",
+        file="recording/journal.py",
+        line='"PRAGMA locking_mode=EXCLUSIVE"',
+        instead='"PRAGMA locking_mode=NORMAL"',
+        caught_by="test_journal.py::test_a_journal_in_use_shuts_others_out_until_it_is_closed",
+    ),
+    Broken(
+        guarantee="a row is claimed on the disk before its request may leave",
+        file="sending/claims.py",
+        line="            await self._news.wait()",
+        instead="            self._ready.extend(self._claiming)\n            self._claiming = []",
+        caught_by="test_claims.py::test_no_change_is_taken_before_its_claim_is_durable",
+    ),
+    Broken(
+        guarantee="rows that may have been on their way at a kill are called in_flight",
+        file="jobs/resuming.py",
+        line="        journal.settle_claims()\n",
+        instead="        journal.drop_claims()\n",
+        caught_by="test_promises.py::"
+        "test_rows_that_a_killed_process_claimed_are_in_flight_until_they_are_sent",
+    ),
+    Broken(
+        guarantee="a resumed run knows what is left by line, not by position",
+        file="sending/work.py",
+        line="(change for change in block if change.lines[0] not in final)",
+        instead="block[len(final) :]",
+        caught_by="test_work.py::test_what_is_left_is_told_by_line_whatever_lies_between",
+    ),
+    Broken(
+        guarantee="a row that ended in error is not sent again by a resume",
+        file="recording/journal.py",
+        line='AND reason NOT IN ({_UNSENT})"',
+        instead="AND reason = 'applied'\"",
+        caught_by="test_work.py::test_an_error_is_as_final_as_a_success",
+    ),
+    Broken(
+        guarantee="attempts add up over resumes",
+        file="jobs/dispatch.py",
+        line="attempts=outcome.attempts + attempts,",
+        instead="attempts=outcome.attempts,",
+        caught_by="test_promises.py::test_attempts_add_up_over_resumes_and_the_first_start_is_kept",
+    ),
+    Broken(
+        guarantee="a damaged copy of the input is refused at a resume",
+        file="jobs/resuming.py",
+        line="if sha256_of(path) != record.input.sha256:",
+        instead="if not path.exists():",
+        caught_by="test_promises.py::test_resume_refuses_a_copy_that_was_changed",
+    ),
+    Broken(
+        guarantee="a resumed run has the settings of its beginning, not the environment's",
+        file="jobs/resuming.py",
+        line="restore_settings(record.settings, where=where)",
+        instead='__import__("batch.settings.load").settings.load.load_settings(\n'
+        '            None, {}, __import__("os").environ, folder, None\n        ).settings',
+        caught_by="test_promises.py::test_resume_heeds_no_environment_but_the_key",
+    ),
+    Broken(
+        guarantee="a resume with the key of another workspace is refused",
+        file="jobs/resuming.py",
+        line="or before.id == now.id:",
+        instead="or before.id != now.id:",
+        caught_by="test_promises.py::test_resume_refuses_the_key_of_another_workspace",
+    ),
+    Broken(
+        guarantee="a run reads its own copy, whatever becomes of the original",
+        file="jobs/job.py",
+        line="open_table(copy.path, request.table_options",
+        instead="open_table(request.source.path or copy.path, request.table_options",
+        caught_by="test_promises.py::"
+        "test_a_run_reads_its_own_copy_whatever_becomes_of_the_original",
+    ),
+    Broken(
+        guarantee="requests on their way when the job breaks off are recorded",
+        file="sending/attempts.py",
+        line="            if tries.attempts:\n                reason",
+        instead="            if not tries.attempts:\n                reason",
+        caught_by="test_runner.py::"
+        "test_when_the_job_breaks_off_requests_on_their_way_are_recorded_as_in_flight",
+    ),
+    Broken(
+        guarantee="at most twice as many rows as workers are sent and not yet durable",
+        file="sending/runner.py",
+        line="UNDURABLE_PER_WORKER = 2",
+        instead="UNDURABLE_PER_WORKER = 3",
+        caught_by="test_runner.py::"
+        "test_at_most_twice_as_many_rows_as_workers_are_sent_and_not_yet_durable",
+    ),
+    # --- Interrupts ---
+    Broken(
+        guarantee="an interrupt stops the run",
+        file="jobs/dispatch.py",
+        line="            self._runner.stop(stop)\n        else:",
+        instead="            pass\n        else:",
+        caught_by="test_sending.py::test_an_interrupt_before_the_first_request_sends_nothing",
+    ),
+    Broken(
+        guarantee="a stop waits for answers on their way, ten seconds at most",
+        file="sending/runner.py",
+        line="GRACE_S = 10.0",
+        instead="GRACE_S = 60.0",
+        caught_by="test_runner.py::test_a_stop_gives_up_on_answers_after_ten_seconds",
+    ),
+    Broken(
+        guarantee="a stop ends back-offs and waits at once",
+        file="sending/gate.py",
+        line="            pause.cancel()",
+        instead="            pass",
+        caught_by="test_runner.py::test_a_stop_ends_back_offs_and_waits_for_the_pacer",
+    ),
+    # --- Results ---
+    Broken(
+        guarantee="each row has the outcome of its own line, not of its place",
+        file="recording/result_rows.py",
+        line='return rows.join(outcomes, on="line", how="left", maintain_order="left")',
+        instead='return rows.with_row_index("at").join(\n'
+        '        outcomes.drop("line").with_row_index("at"), on="at", how="left"\n    )',
+        caught_by="test_promises.py::test_each_row_has_the_outcome_of_its_own_line",
+    ),
+    Broken(
+        guarantee="results.csv and run.json are swapped by rename",
+        file="recording/draft.py",
+        line="Path(self.file.name).replace(target)",
+        instead="target.write_bytes(Path(self.file.name).read_bytes())",
+        caught_by="test_promises.py::test_a_reader_that_has_the_old_file_open_reads_it_to_its_end",
+    ),
+    Broken(
+        guarantee="a file's bytes are on the disk before it gets its name",
+        file="recording/draft.py",
+        line="            os.fsync(self.file.fileno())",
+        instead="            pass",
+        caught_by="test_draft.py::"
+        "test_the_bytes_are_on_the_disk_before_the_name_changes_and_then_the_name_is",
+    ),
+    Broken(
+        guarantee="the sum of the results is checked before they are put in place",
+        file="recording/results.py",
+        line="        _check_sum(count, journal, table.name)",
+        instead="        pass",
+        caught_by="test_results.py::test_an_outcome_of_no_input_row_stops_the_writing",
+    ),
+    Broken(
+        guarantee="rows without an outcome are never a finished run",
+        file="jobs/ending.py",
+        line="if tally.unsent and ended.stop is None and ended.failure is None:",
+        instead="if tally.unsent and ended.stop is not None and ended.failure is not None:",
+        caught_by="test_execution.py::test_rows_without_an_outcome_are_never_a_finished_run",
+    ),
+    # --- What is called a success ---
+    Broken(
+        guarantee="a 2xx alone is no success",
+        file="api/answer.py",
+        line="answer = _read_confirmation(change, reply.body, redactor)",
+        instead="answer = Answer(reason=Reason.APPLIED)",
+        caught_by="test_answer.py::test_any_other_2xx_is_an_error_with_its_own_reason",
+    ),
+    Broken(
+        guarantee="data that disagrees with what was asked is no success",
+        file="api/answer.py",
+        line="    if differences:",
+        instead="    if not data:",
+        caught_by="test_answer.py::test_data_that_disagrees_is_not_applied",
+    ),
+    Broken(
+        guarantee="a 2xx whose body broke off is no success",
+        file="api/answer.py",
+        line="        return Answer(reason=body.reason, message=body.message)",
+        instead="        return Answer(reason=Reason.APPLIED)",
+        caught_by="test_answer.py::test_a_2xx_whose_body_broke_off_is_no_answer",
+    ),
+    Broken(
+        guarantee="a request that may have arrived is never called not_connected",
+        file="api/exchange.py",
+        line="if isinstance(error, _UNSENT) else Reason.NO_ANSWER",
+        instead="if isinstance(error, httpx.TransportError) else Reason.NO_ANSWER",
+        caught_by="test_sendkit.py::test_a_fault_is_not_connected_only_when_surely_nothing_left",
+    ),
+    # --- What is sent ---
+    Broken(
+        guarantee="rows of one lead that contradict each other are not sent",
+        file="judging/leads.py",
+        line="rows = rows.join(between(self.judged, rows), on=",
+        instead="rows = rows.join(between(self.joined, rows), on=",
+        caught_by="test_plan.py::"
+        "test_different_values_of_one_field_make_all_rows_of_the_lead_a_conflict",
+    ),
+    Broken(
+        guarantee="a row that was judged wrong is not sent",
+        file="judging/plan.py",
+        line="for part in self.leads.requests(valid(rows)).iter_slices(_OBJECTS):",
+        instead="for part in self.leads.requests(rows).iter_slices(_OBJECTS):",
+        caught_by="test_work.py::test_a_new_run_sends_every_valid_row",
+    ),
+    Broken(
+        guarantee="the key goes to https or to this machine only",
+        file="api/address.py",
+        line='if scheme != "https" and not (scheme == "http" and is_loopback(host)):',
+        instead='if scheme not in {"https", "http"}:',
+        caught_by="test_address.py::test_http_to_another_machine_is_refused",
+    ),
+    Broken(
+        guarantee="an id that could lead to another address never leaves",
+        file="api/wire.py",
+        line="if not _ID.fullmatch(value):",
+        instead="if not _ID.match(value):",
+        caught_by="test_sendkit.py::test_an_id_that_could_lead_elsewhere_never_leaves",
+    ),
+    Broken(
+        guarantee="redirects are not followed",
+        file="api/exchange.py",
+        line="            follow_redirects=False,\n            cookies=_NoCookies(),\n"
+        '            event_hooks={"response": [_set_location_aside]},\n',
+        instead="            follow_redirects=True,\n            cookies=_NoCookies(),\n",
+        caught_by="test_sendkit.py::test_a_redirect_is_never_followed",
+    ),
+    Broken(
+        guarantee="the key is in no message",
+        file="api/excerpt.py",
+        line='cleaned = self._key.sub("[key]", text)',
+        instead="cleaned = text",
+        caught_by="test_answer.py::test_no_text_of_an_answer_has_the_key",
+    ),
+    Broken(
+        guarantee="the key is in no traceback",
+        file="jobs/failure.py",
+        line='"".join(traceback.format_exception(error)).replace(secret, "***")',
+        instead='"".join(traceback.format_exception(error))',
+        caught_by="test_execution.py::"
+        "test_an_unexpected_error_leaves_its_traceback_without_the_key",
+    ),
+    # --- Pace ---
+    Broken(
+        guarantee="every attempt passes the pacer, retries too",
+        file="sending/attempts.py",
+        line="probe = await self._gate.turn()",
+        instead="probe = False if tries.attempts else await self._gate.turn()",
+        caught_by="test_runner.py::test_the_rate_holds_for_attempts_not_rows",
+    ),
+    Broken(
+        guarantee="Retry-After is never shortened",
+        file="api/headers.py",
+        line="return min(max(map(float, waits)), LONGEST_WAIT_S)",
+        instead="return min(min(map(float, waits)), LONGEST_WAIT_S)",
+        caught_by="test_headers.py::test_retry_after_is_whole_seconds_or_an_http_date",
+    ),
+    Broken(
+        guarantee="a Retry-After date is measured from the server's own clock",
+        file="api/headers.py",
+        line='since = _read_http_date(headers.get("date", "")) or now',
+        instead="since = now",
+        caught_by="test_headers.py::"
+        "test_retry_after_is_not_shortened_by_a_clock_of_ours_that_runs_ahead",
+    ),
+    Broken(
+        guarantee="a 429 holds back every worker",
+        file="sending/attempts.py",
+        line="if is_hold(answer) or answer.retry_after_s is not None:",
+        instead="if answer.http_status is None and answer.retry_after_s is not None:",
+        caught_by="test_runner.py::test_retry_after_pauses_every_worker",
+    ),
+    Broken(
+        guarantee="a Retry-After holds back whatever the status it comes with",
+        file="sending/attempts.py",
+        line="if is_hold(answer) or answer.retry_after_s is not None:",
+        instead="if is_hold(answer):",
+        caught_by="test_runner.py::test_a_retry_after_holds_back_whatever_the_status_it_comes_with",
+    ),
+    Broken(
+        guarantee="a run held back for longer than is waited for stops",
+        file="sending/stops.py",
+        line="if held_s <= self._limits.max_wait_s:",
+        instead="if held_s <= 2 * self._limits.max_wait_s:",
+        caught_by="test_stops.py::test_a_hold_back_longer_than_the_limit_stops",
+    ),
+    Broken(
+        guarantee="pace is kept by a clock that never jumps",
+        file="sending/gate.py",
+        line="self._pacer.wait_s(anyio.current_time())",
+        instead='self._pacer.wait_s(__import__("time").time())',
+        caught_by="test_promises.py::"
+        "test_a_wall_clock_that_jumps_changes_neither_pace_nor_hold_backs",
+    ),
+    # --- Retries, stops, outages ---
+    Broken(
+        guarantee="a row whose answer was lost is sent again",
+        file="sending/retry.py",
+        line="FAULTS = frozenset({Reason.NOT_CONNECTED, Reason.NO_ANSWER})",
+        instead="FAULTS = frozenset({Reason.NOT_CONNECTED})",
+        caught_by="test_retry_table.py::test_each_fault_is_tried_again_within_the_limits",
+    ),
+    Broken(
+        guarantee="a row's message tells of an answer that was lost",
+        file="sending/retry.py",
+        line="if self.lost is not None and self.last is not self.lost:",
+        instead="if self.lost is not None and self.last is self.lost:",
+        caught_by="test_retry_table.py::test_each_fault_is_tried_again_within_the_limits",
+    ),
+    Broken(
+        guarantee="statuses that will not change are not tried again",
+        file="sending/retry.py",
+        line="RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})",
+        instead="RETRIED_STATUSES = frozenset({408, 409, 425, 429, 500, 501, 502, 503, 504})",
+        caught_by="test_retry_table.py::test_each_answer_makes_of_its_row_what_the_contract_says",
+    ),
+    Broken(
+        guarantee="a row is tried as often as is set, and no more",
+        file="sending/retry.py",
+        line="if tries.counted >= policy.max_attempts:",
+        instead="if tries.counted > policy.max_attempts:",
+        caught_by="test_runner.py::test_a_row_is_tried_five_times_and_then_given_up",
+    ),
+    Broken(
+        guarantee="being held back costs a row no attempt",
+        file="sending/retry.py",
+        line="            self.holds += 1\n            return",
+        instead="            self.holds += 1",
+        caught_by="test_retry.py::test_hold_backs_cost_neither_attempts_nor_seconds",
+    ),
+    Broken(
+        guarantee="the job's retries have a budget",
+        file="sending/attempts.py",
+        line="if self.retries >= self._retry_budget:",
+        instead="if self.retries >= 10 * self._retry_budget + 10:",
+        caught_by="test_runner.py::"
+        "test_a_spent_retry_budget_leaves_rows_unsent_and_goes_on_with_first_attempts",
+    ),
+    Broken(
+        guarantee="a row that the retry budget left behind is unsent, not an error",
+        file="sending/attempts.py",
+        line="                reason=tries.unsent_reason(),\n                message=",
+        instead="                reason=Reason.SERVER_ERROR,\n                message=",
+        caught_by="test_runner.py::test_rows_without_a_retry_left_say_what_is_known_of_them",
+    ),
+    Broken(
+        guarantee="a 401 stops the job",
+        file="sending/stops.py",
+        line="if answer.http_status == 401:",
+        instead="if answer.http_status == 407:",
+        caught_by="test_runner.py::test_a_401_stops_and_leaves_its_row_unsent",
+    ),
+    Broken(
+        guarantee="403s in a row stop the job",
+        file="sending/stops.py",
+        line="if self._forbidden_in_a_row >= FORBIDDEN_STREAK:",
+        instead="if self._forbidden_in_a_row >= 10 * FORBIDDEN_STREAK:",
+        caught_by="test_stops.py::test_twenty_403s_in_a_row_stop",
+    ),
+    Broken(
+        guarantee="too many errors stop the job",
+        file="sending/stops.py",
+        line="return self._too_many_errors() if failed else None",
+        instead="return None",
+        caught_by="test_runner.py::test_too_many_errors_stop",
+    ),
+    Broken(
+        guarantee="the breaker opens when the server is away",
+        file="sending/breaker.py",
+        line="if self._failures >= FAILURES_IN_A_ROW and len(self._rows) >= ROWS_IN_A_ROW:",
+        instead="if self._failures >= 1000 * FAILURES_IN_A_ROW:",
+        caught_by="test_breaker.py::test_it_opens_after_five_failures_in_a_row_of_several_rows",
+    ),
+    Broken(
+        guarantee="the breaker closes when the server is back",
+        file="sending/breaker.py",
+        line="        self._rows.clear()\n        self._outage = None",
+        instead="        self._rows.clear()",
+        caught_by="test_breaker.py::test_it_closes_when_a_probe_is_served",
+    ),
+    Broken(
+        guarantee="one probe leaves at a time",
+        file="sending/breaker.py",
+        line="        self._outage = Outage(since=outage.since, next_probe_at=None)",
+        instead="        self._outage = outage",
+        caught_by="test_breaker.py::test_one_probe_leaves_at_a_time",
+    ),
+    Broken(
+        guarantee="no row is given up while the server is away",
+        file="sending/retry.py",
+        line="    if is_away:\n",
+        instead="    if is_away and draw() > 1:\n",
+        caught_by="test_retry.py::"
+        "test_while_the_server_is_away_no_row_is_given_up_and_the_breaker_waits",
+    ),
+    Broken(
+        guarantee="the breaker's probes cost their rows no attempts",
+        file="sending/attempts.py",
+        line="counts=not self._gate.is_away)",
+        instead="counts=True)",
+        caught_by="test_promises.py::test_probes_of_an_outage_cost_their_rows_no_attempts",
+    ),
+    Broken(
+        guarantee="rows that an outage caught are unsent, not errors",
+        file="sending/attempts.py",
+        line="if not decision.given_up or self.served > (tries.served_before or 0):",
+        instead="if not decision.given_up or self.served >= 0:",
+        caught_by="test_runner.py::"
+        "test_with_one_worker_rows_that_failed_before_the_outage_was_known_are_unsent",
+    ),
+    Broken(
+        guarantee="an outage that lasts too long stops the job",
+        file="sending/breaker.py",
+        line="now - self._since >= self._max_outage_s",
+        instead="now - self._since >= 100 * self._max_outage_s",
+        caught_by="test_breaker.py::"
+        "test_a_last_probe_is_due_when_the_outage_has_lasted_long_enough",
+    ),
+    Broken(
+        guarantee="an attempt ends when its time is over, however the server drips",
+        file="api/exchange.py",
+        line="deadline = anyio.current_time() + self._timeouts.attempt_s",
+        instead="deadline = anyio.current_time() + max(1.5, 10 * self._timeouts.attempt_s)",
+        caught_by="test_sendkit.py::test_an_attempt_that_takes_too_long_as_a_whole_is_no_answer",
+    ),
+)
+
+
+def copy_program(folder: Path) -> None:
+    """A copy of the program and its tests, to be altered."""
+    for name in _COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(
+                source, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".*")
+            )
+        else:
+            shutil.copy(source, folder)
+
+
+def alter(build: Broken, folder: Path) -> None:
+    """Break the copy of the program in this folder."""
+    path = folder / "batch" / build.file
+    text = path.read_text("utf-8")
+    assert text.count(build.line) == 1, f"{build.file} must have it exactly once: {build.line}"
+    path.write_text(text.replace(build.line, build.instead), "utf-8")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What some tests came to. failures: the first words of each test that failed.
+
+    errors: of tests that could not be run at all. output: all that pytest said.
+    """
+
+    passed: int
+    failures: tuple[str, ...]
+    errors: tuple[str, ...]
+    output: str
+
+    @property
+    def is_caught(self) -> bool:
+        """Whether something was asserted in vain, and nothing else went wrong."""
+        asserted = (any(each in text for each in _ASSERTED) for text in self.failures)
+        return bool(self.failures) and all(asserted) and not self.errors
+
+
+def run_tests(tests: Sequence[str], folder: Path) -> Verdict:
+    """Run these tests against the copy in this folder, in a process of its own."""
+    report = folder / "report.xml"
+    ended = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-m", "slow or not slow"),
+            *("-p", "no:cacheprovider", "--timeout", "60", f"--junit-xml={report}"),
+            *dict.fromkeys(f"tests/{test}" for test in tests),
+        ],
+        cwd=folder,
+        env=environment_of(folder),
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    cases = ET.parse(report).getroot().iter("testcase")  # noqa: S314 - pytest's own report
+    kinds = [{child.tag: child.text or "" for child in case} for case in cases]
+    return Verdict(
+        passed=sum(not set(kind) & {"failure", "error", "skipped"} for kind in kinds),
+        failures=tuple(kind["failure"] for kind in kinds if "failure" in kind),
+        errors=tuple(kind["error"] for kind in kinds if "error" in kind),
+        output=ended.stdout + ended.stderr,
+    )
+
+
+def environment_of(folder: Path) -> dict[str, str]:
+    """An environment in which the copy in this folder is imported, in every process."""
+    return {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
