@@ -78,7 +78,7 @@ BUILDS = (
     ),
     Broken(
         guarantee="rows that may have been on their way at a kill are called in_flight",
-        file="jobs/resuming.py",
+        file="jobs/recorded.py",
         line="        journal.settle_claims()\n",
         instead="        journal.drop_claims()\n",
         caught_by="test_promises.py::"
@@ -87,8 +87,8 @@ BUILDS = (
     Broken(
         guarantee="a resumed run knows what is left by line, not by position",
         file="sending/work.py",
-        line="(change for change in block if change.lines[0] not in final)",
-        instead="block[len(final) :]",
+        line="yield lines.filter(~lines.is_in(final.implode()))",
+        instead="yield lines[len(final) :]",
         caught_by="test_work.py::test_what_is_left_is_told_by_line_whatever_lies_between",
     ),
     Broken(
@@ -107,15 +107,15 @@ BUILDS = (
     ),
     Broken(
         guarantee="a damaged copy of the input is refused at a resume",
-        file="jobs/resuming.py",
-        line="if sha256_of(path) != record.input.sha256:",
+        file="jobs/recorded.py",
+        line="if sha256 != recorded.sha256:",
         instead="if not path.exists():",
         caught_by="test_promises.py::test_resume_refuses_a_copy_that_was_changed",
     ),
     Broken(
         guarantee="a resumed run has the settings of its beginning, not the environment's",
-        file="jobs/resuming.py",
-        line="restore_settings(record.settings, where=where)",
+        file="jobs/recorded.py",
+        line='restore_settings(record.settings, where=str(folder / "run.json"))',
         instead='__import__("batch.settings.load").settings.load.load_settings(\n'
         '            None, {}, __import__("os").environ, folder, None\n        ).settings',
         caught_by="test_promises.py::test_resume_heeds_no_environment_but_the_key",
@@ -150,6 +150,57 @@ BUILDS = (
         instead="UNDURABLE_PER_WORKER = 3",
         caught_by="test_runner.py::"
         "test_at_most_twice_as_many_rows_as_workers_are_sent_and_not_yet_durable",
+    ),
+    # --- Earlier runs, and other processes ---
+    Broken(
+        guarantee="two processes can't send the same input to the same address at once",
+        file="jobs/holding.py",
+        line="        lock_input(request.state_dir, sha256=sha256, base_url=base_url, run=run),\n",
+        instead="",
+        caught_by="test_going_on.py::test_a_second_process_on_the_same_input_is_refused",
+    ),
+    Broken(
+        guarantee="the lock of a process that is gone does not block",
+        file="recording/locks.py",
+        line="    if not _acquired(lock):\n        holder = _read_holder(lock)",
+        instead="    if _holder_path(lock).exists() or not _acquired(lock):\n"
+        "        holder = _read_holder(lock)",
+        caught_by="test_locks.py::test_the_lock_of_a_process_that_was_killed_does_not_block",
+    ),
+    Broken(
+        guarantee="a second run with the same key is told that both share its budget",
+        file="recording/locks.py",
+        line="                others.append(_read_holder(lock))",
+        instead="                pass",
+        caught_by="test_locks.py::test_a_second_run_with_the_same_key_is_told_of_the_first",
+    ),
+    Broken(
+        guarantee="run goes on only with a run of the same content",
+        file="jobs/unfinished.py",
+        line=" or record.input.sha256 != sha256:",
+        instead=":",
+        caught_by="test_unfinished.py::test_a_run_of_other_rows_is_none[sha256]",
+    ),
+    Broken(
+        guarantee="run goes on only with a run of the same workspace",
+        file="jobs/unfinished.py",
+        line="            and before == workspace_id\n",
+        instead="",
+        caught_by="test_unfinished.py::test_a_run_that_did_something_else_is_none[workspace0]",
+    ),
+    Broken(
+        guarantee="a retry sends only what was error or unsent",
+        file="jobs/retrying.py",
+        line="lines.filter(~lines.is_in(journal.done_lines().implode()))",
+        instead="lines",
+        caught_by="test_retrying.py::test_a_retry_is_a_run_about_the_rows_without_success",
+    ),
+    Broken(
+        guarantee="what a retry never reached keeps the outcome that it had",
+        file="recording/linked.py",
+        line="pl.concat([*silent, *told])",
+        instead="pl.concat(frames)",
+        caught_by="test_linked.py::test_a_retry_that_never_reached_a_line_says_nothing_of_it",
     ),
     # --- Interrupts ---
     Broken(
@@ -252,8 +303,8 @@ BUILDS = (
     Broken(
         guarantee="a row that was judged wrong is not sent",
         file="judging/plan.py",
-        line="for part in self.leads.requests(valid(rows)).iter_slices(_OBJECTS):",
-        instead="for part in self.leads.requests(rows).iter_slices(_OBJECTS):",
+        line="(self.leads.requests(valid(rows)) for",
+        instead="(self.leads.requests(rows) for",
         caught_by="test_work.py::test_a_new_run_sends_every_valid_row",
     ),
     Broken(

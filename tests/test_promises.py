@@ -19,7 +19,7 @@ from batch.model import Answer, Claim, Outcome, Reason
 from batch.recording.draft import Draft
 from batch.recording.journal import Journal
 from batch.recording.result_rows import with_outcomes
-from batch.terminal import commands
+from batch.terminal import going_on
 from batch.terminal.given import Given
 from tests.program import read_rows
 from tests.shell import BAD, Shell
@@ -48,7 +48,7 @@ class Going:
         self.shell.api.changes.clear()
         self.shell.api.answer = self._answer(statuses or {})
         given = Given(file=str(RUN), yes=True)
-        return self.shell.do(lambda it: commands.resume(given, it), api=self.shell.api)
+        return self.shell.do(lambda it: going_on.resume(given, it), api=self.shell.api)
 
     def _answer(self, statuses: dict[int, int]) -> Callable[[httpx.Request], httpx.Response]:
         def answer(request: httpx.Request) -> httpx.Response:

@@ -102,11 +102,14 @@ def _report(
     with open_recorded_table(folder, record, request) as table:
         files = write_results(table, outcomes, folder, suffix=suffix)
         state, exit_code = _state_of(record, files.tally)
+        reason = "" if state is RunState.FINISHED else record.stop_reason
+        if files.failure:
+            state, exit_code, reason = RunState.FAILED, 3, files.failure
         return Report(
             folder=folder,
             state=state,
             exit_code=exit_code,
-            reason="" if state is RunState.FINISHED else record.stop_reason,
+            reason=reason,
             rows=files.rows,
             tally=files.tally,
             examples=outcomes.examples(),

@@ -108,6 +108,11 @@ def read_record(path: Path) -> RunRecord:
     """The record in a run.json. Raises InputError when it is none."""
     try:
         return RunRecord.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{path}: is not there. Name the folder of a run. If one was killed before it had this "
+            "file, it sent nothing: start it again with `run`."
+        ) from error
     except OSError as error:
         raise InputError(
             f"{path}: can't be read: {error.strerror}. Name the folder of a run."
