@@ -20,6 +20,7 @@ from tests.program import CAMPAIGN, Ran, access, lead_id, read_rows, received, w
 MB = 1 << 20
 ROWS = 30
 NOTE = "x" * 100_000  # a cell that makes the copy, and results.csv again, 3 MB; the journal is less
+SOME_COMMITS = 100_000  # bytes: the journal and its first few commits, far from all
 HEADER = ("campaignId", "campaignLeadId", "status", "note")
 
 
@@ -141,7 +142,7 @@ def test_a_disk_that_fills_up_while_rows_are_sent_is_gone_on_with_once_there_is_
     disk: Disk, runs: Runs, sandbox: Sandbox
 ) -> None:
     size = (runs.folder.parents[2] / "leads.csv").stat().st_size
-    disk.leave_free(size + 150_000)
+    disk.leave_free(size + SOME_COMMITS)
     ran = runs.run()
     assert ran.exit_code == 3
     assert "disk/runs/run/journal.sqlite: the disk is full. Free some space on it (" in ran.err
@@ -196,7 +197,7 @@ def test_a_disk_that_is_read_only_is_told_before_anything_is_sent(
 def test_a_run_whose_disk_became_read_only_is_gone_on_with_once_it_may_be_written(
     disk: Disk, runs: Runs, sandbox: Sandbox
 ) -> None:
-    disk.leave_free((runs.folder.parents[2] / "leads.csv").stat().st_size + 150_000)
+    disk.leave_free((runs.folder.parents[2] / "leads.csv").stat().st_size + SOME_COMMITS)
     runs.run()
     disk.free()
     disk.make(read_only=True)

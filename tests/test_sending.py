@@ -231,7 +231,7 @@ async def test_a_full_disk_ends_the_sending_and_tells_how_many_rows_it_lost(
         await sending.run(ignore)
     assert caught.group_contains(RunError, match=r"the disk is full\.")
     assert len(server.came) < 300
-    assert sending.lost_rows == len(server.came) - journal.tally().total()
+    assert sending.lost_rows == len(server.came) - journal.tally()[Reason.APPLIED]
     journal.close()
 
 
