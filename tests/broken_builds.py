@@ -51,8 +51,8 @@ BUILDS = (
     Broken(
         guarantee="what was recorded outlives a killed process",
         file="recording/journal.py",
-        line="with self._disk_errors(), self._db:\n            self._db.executemany(_CLAIM",
-        instead="with self._disk_errors():\n            self._db.executemany(_CLAIM",
+        line="with self._disk_errors(), self._db:\n            self._db.executemany(sql.CLAIM",
+        instead="with self._disk_errors():\n            self._db.executemany(sql.CLAIM",
         caught_by="test_journal.py::test_what_was_recorded_outlives_a_killed_process",
     ),
     Broken(
@@ -93,7 +93,7 @@ BUILDS = (
     ),
     Broken(
         guarantee="a row that ended in error is not sent again by a resume",
-        file="recording/journal.py",
+        file="recording/journal_sql.py",
         line='AND reason NOT IN ({_UNSENT})"',
         instead="AND reason = 'applied'\"",
         caught_by="test_work.py::test_an_error_is_as_final_as_a_success",

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from batch.errors import RunError
 from batch.model import Claim, Outcome, Reason
-from batch.recording.journal import IN_FLIGHT_MESSAGE, SCHEMA_VERSION, Journal
+from batch.recording.journal import Journal
+from batch.recording.journal_sql import IN_FLIGHT_MESSAGE, SCHEMA_VERSION
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 COUNTS = st.integers(min_value=0, max_value=2**40)

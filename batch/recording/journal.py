@@ -19,80 +19,11 @@ from typing import Self
 import polars as pl
 
 from batch.errors import RunError
-from batch.model import Claim, Entry, Outcome, Reason, Result, Tally
+from batch.model import Claim, Entry, Outcome, Reason, Tally
+from batch.recording import journal_sql as sql
 
 LABELS_NOTE = "labels"  # the name of the note that keeps what tags were checked against
 JUDGED_NOTE = "judged"  # of the note that is kept once every judged row is recorded
-SCHEMA_VERSION = 1  # raised with every change of the table or of what its values may be
-
-_CREATE = """
-CREATE TABLE IF NOT EXISTS outcome (
-    line INTEGER PRIMARY KEY,
-    reason TEXT NOT NULL,
-    http_status INTEGER,
-    attempts INTEGER NOT NULL,
-    elapsed_ms INTEGER,
-    message TEXT NOT NULL,
-    sent_at_ms INTEGER,
-    server_status TEXT,
-    server_ai_tag TEXT,
-    subsequence TEXT
-)
-"""
-
-_CREATE_NOTE = "CREATE TABLE IF NOT EXISTS note (name TEXT PRIMARY KEY, value TEXT NOT NULL)"
-_CREATE_CLAIM = "CREATE TABLE IF NOT EXISTS claim (line INTEGER PRIMARY KEY)"
-
-_ROW_SCHEMA = {  # the columns of the table, in its order
-    "line": pl.UInt32,
-    "reason": pl.String,
-    "http_status": pl.Int64,
-    "attempts": pl.Int64,
-    "elapsed_ms": pl.Int64,
-    "message": pl.String,
-    "sent_at_ms": pl.Int64,
-    "server_status": pl.String,
-    "server_ai_tag": pl.String,
-    "subsequence": pl.String,
-}
-
-_RECORD = "INSERT OR REPLACE INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_CLAIM = "INSERT OR IGNORE INTO claim VALUES (?)"
-_UNCLAIM = "DELETE FROM claim WHERE line = ?"
-_UNCLAIM_ALL = "DELETE FROM claim"
-_CLAIMED_IN_FLIGHT = """
-INSERT INTO outcome (line, reason, attempts, message) SELECT line, ?, 0, ? FROM claim WHERE true
-ON CONFLICT (line) DO UPDATE SET reason = excluded.reason, message = excluded.message
-"""
-_UNSENT = ", ".join(f"'{reason.value}'" for reason in Reason if reason.result is Result.UNSENT)
-_DONE = ", ".join(
-    f"'{reason.value}'" for reason in Reason if reason.result in {Result.SUCCESS, Result.SKIPPED}
-)
-_FINAL = f"SELECT line FROM outcome WHERE line BETWEEN ? AND ? AND reason NOT IN ({_UNSENT})"  # noqa: S608 - made of the words above
-_TRIED = (
-    f"SELECT line, attempts, sent_at_ms FROM outcome WHERE attempts > 0 AND reason IN ({_UNSENT})"  # noqa: S608 - the same
-)
-IN_FLIGHT_MESSAGE = "The run broke off while this row may have been on its way."
-
-# What is told of every line. A claim that nothing took away, since the disk was full by then, is
-# told as `settle_claims` would record it. TEMP: it is this connection's own, and on no disk.
-_CREATE_TOLD = f"""
-CREATE TEMP VIEW told AS
-    SELECT * FROM outcome WHERE line NOT IN (SELECT line FROM claim)
-    UNION ALL
-    SELECT
-        line, '{Reason.IN_FLIGHT}' AS reason, http_status, coalesce(attempts, 0) AS attempts,
-        elapsed_ms, '{IN_FLIGHT_MESSAGE}' AS message, sent_at_ms, server_status, server_ai_tag,
-        subsequence
-    FROM claim LEFT JOIN outcome USING (line)
-"""  # noqa: S608 - made of the words above
-_ROWS = "SELECT * FROM told WHERE line BETWEEN ? AND ?"  # Polars sorts what was in two tables
-_LINES = "SELECT line FROM told ORDER BY line"
-_DONE_LINES = f"SELECT line FROM told WHERE reason IN ({_DONE}) ORDER BY line"  # noqa: S608 - made of the words above
-_TALLY = "SELECT reason, count(*) FROM told GROUP BY reason"
-# SQLite takes the bare column from the row that min() found.
-_EXAMPLES = "SELECT reason, min(line), message FROM told GROUP BY reason"
-
 # What SQLite's primary error codes mean to a person, and what to do.
 _CAUSES = {
     sqlite3.SQLITE_FULL: "the disk is full. Free some space on it",
@@ -149,18 +80,18 @@ class Journal:
                 (version,) = journal._db.execute("PRAGMA user_version").fetchone()
             if version == 0:  # its process broke off while it made the journal
                 journal._lay_out()
-            elif version != SCHEMA_VERSION:
+            elif version != sql.SCHEMA_VERSION:
                 raise RunError(
                     f"{path}: found a journal of format {version}; expected format "
-                    f"{SCHEMA_VERSION}. Use the version of this program that made it."
+                    f"{sql.SCHEMA_VERSION}. Use the version of this program that made it."
                 )
         return journal
 
     def _lay_out(self) -> None:
         with self._disk_errors(), self._db:
-            for statement in (_CREATE, _CREATE_CLAIM, _CREATE_NOTE):
+            for statement in (sql.CREATE, sql.CREATE_CLAIM, sql.CREATE_NOTE):
                 self._db.execute(statement)
-            self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+            self._db.execute(f"PRAGMA user_version={sql.SCHEMA_VERSION}")
 
     def record(self, entries: Iterable[Entry]) -> None:
         """Make entries durable, all or none; a later outcome for a line replaces the earlier one.
@@ -176,22 +107,22 @@ class Journal:
                 outcomes.append(entry)
         sent = [(line,) for outcome in outcomes if outcome.attempts for line in outcome.lines]
         with self._disk_errors(), self._db:
-            self._db.executemany(_CLAIM, claims)
+            self._db.executemany(sql.CLAIM, claims)
             self._db.executemany(
-                _RECORD, (row for outcome in outcomes for row in _rows_of(outcome))
+                sql.RECORD, (row for outcome in outcomes for row in _rows_of(outcome))
             )
-            self._db.executemany(_UNCLAIM, sent)
+            self._db.executemany(sql.UNCLAIM, sent)
 
     def drop_claims(self) -> None:
         """Nothing is on its way any more, and what went out has its outcome."""
         with self._disk_errors(), self._db:
-            self._db.execute(_UNCLAIM_ALL)
+            self._db.execute(sql.UNCLAIM_ALL)
 
     def settle_claims(self) -> None:
         """The process that claimed these lines is gone: they are unsent, in flight."""
         with self._disk_errors(), self._db:
-            self._db.execute(_CLAIMED_IN_FLIGHT, (Reason.IN_FLIGHT.value, IN_FLIGHT_MESSAGE))
-            self._db.execute(_UNCLAIM_ALL)
+            self._db.execute(sql.CLAIMED_IN_FLIGHT, (Reason.IN_FLIGHT.value, sql.IN_FLIGHT_MESSAGE))
+            self._db.execute(sql.UNCLAIM_ALL)
 
     def rows(self, first_line: int, last_line: int) -> pl.DataFrame:
         """The outcomes of the lines from first to last, both included, one row a line, by line.
@@ -200,25 +131,25 @@ class Journal:
         server_status, server_ai_tag, subsequence. Lines without an outcome are left out.
         """
         with self._disk_errors():
-            rows = self._db.execute(_ROWS, (first_line, last_line)).fetchall()
-        return pl.DataFrame(rows, schema=_ROW_SCHEMA, orient="row").sort("line")
+            rows = self._db.execute(sql.ROWS, (first_line, last_line)).fetchall()
+        return pl.DataFrame(rows, schema=sql.ROW_SCHEMA, orient="row").sort("line")
 
     def final_lines(self, first_line: int, last_line: int) -> pl.Series:
         """The lines (UInt32) from first to last whose outcome is final: all but the unsent ones."""
-        return self._line_series(_FINAL, (first_line, last_line))
+        return self._line_series(sql.FINAL, (first_line, last_line))
 
     def lines(self) -> pl.Series:
         """The lines that have an outcome (UInt32, rising)."""
-        return self._line_series(_LINES)
+        return self._line_series(sql.LINES)
 
     def done_lines(self) -> pl.Series:
         """The lines that are success or skipped (UInt32, rising)."""
-        return self._line_series(_DONE_LINES)
+        return self._line_series(sql.DONE_LINES)
 
     def tried(self) -> dict[int, tuple[int, int | None]]:
         """The unsent lines that were tried: their attempts, and when the first began (Unix ms)."""
         with self._disk_errors():
-            return {line: (attempts, sent) for line, attempts, sent in self._db.execute(_TRIED)}
+            return {line: (attempts, sent) for line, attempts, sent in self._db.execute(sql.TRIED)}
 
     def keep(self, name: str, value: str) -> None:
         """Keep a text under a name, durably."""
@@ -234,7 +165,7 @@ class Journal:
     def tally(self) -> Tally:
         """The recorded lines counted by reason."""
         with self._disk_errors():
-            counts = self._db.execute(_TALLY)
+            counts = self._db.execute(sql.TALLY)
             return Tally({Reason(reason): count for reason, count in counts})
 
     def recorded(self) -> int:
@@ -244,7 +175,7 @@ class Journal:
     def examples(self) -> dict[Reason, tuple[int, str]]:
         """For every reason that occurs, its first line and that line's message."""
         with self._disk_errors():
-            rows = self._db.execute(_EXAMPLES)
+            rows = self._db.execute(sql.EXAMPLES)
             return {Reason(reason): (line, message) for reason, line, message in rows}
 
     def _line_series(self, query: str, bounds: tuple[int, ...] = ()) -> pl.Series:
@@ -288,7 +219,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA locking_mode=EXCLUSIVE")
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
-        db.execute(_CREATE_TOLD)
+        db.execute(sql.CREATE_TOLD)
         # macOS alone obeys these two: its fsync does not empty the disk's own cache.
         db.execute("PRAGMA fullfsync=ON")
         db.execute("PRAGMA checkpoint_fullfsync=ON")
