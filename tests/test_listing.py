@@ -8,12 +8,14 @@ from batch.errors import SettingsError, UsageError
 from batch.jobs.listing import (
     BROKE_OFF,
     ListedRun,
+    describe_run,
     find_run,
     list_runs,
     parse_age,
     prunable,
     remove_run,
 )
+from batch.model import Result
 from batch.recording.history import remember
 from batch.recording.locks import lock_input
 from batch.recording.runfile import RunState
@@ -40,6 +42,29 @@ def test_a_run_that_says_it_is_running_broke_off_unless_a_process_holds_its_lock
             "b": BROKE_OFF,
         }
     assert listed(tmp_path)["a"].state == BROKE_OFF
+
+
+def test_a_run_at_work_is_found_however_its_folder_is_spelled(tmp_path: Path) -> None:
+    folder = recorded(tmp_path / "runs" / "a")
+    (tmp_path / "elsewhere").mkdir()
+    sha256, base_url = RECORD.input.sha256, RECORD.base_url
+    spelled = tmp_path / "elsewhere" / ".." / "runs" / "a"
+    with lock_input(tmp_path / "state", sha256=sha256, base_url=base_url, run=spelled):
+        run = describe_run(folder, RECORD, state_dir=tmp_path / "state")
+    assert run.state == "running"
+
+
+def test_what_a_run_did_not_get_to_is_unsent(tmp_path: Path) -> None:
+    recorded(tmp_path / "runs" / "a", rows=9, counts={Result.SUCCESS: 4, Result.ERROR: 1})
+    counts = listed(tmp_path)["a"].counts
+    assert list(counts.values()) == [4, 1, 0, 4]
+
+
+def test_a_draft_that_vanishes_while_it_is_looked_at_is_no_matter(tmp_path: Path) -> None:
+    folder = recorded(tmp_path / "runs" / "a")
+    before = listed(tmp_path)["a"].size_bytes
+    (folder / "gone").symlink_to("nowhere")
+    assert listed(tmp_path)["a"].size_bytes == before
 
 
 def test_practice_is_running_as_long_as_it_writes_its_record(tmp_path: Path) -> None:
@@ -93,7 +118,12 @@ def test_only_finished_runs_that_ended_long_ago_may_be_taken_away(tmp_path: Path
 
 def test_a_run_is_taken_away_with_its_folder_and_off_the_list(tmp_path: Path) -> None:
     folder = recorded(tmp_path / "runs" / "old", **FINISHED)
-    for name in ("input.csv", "journal.sqlite", "results.csv", "failed.xlsx", "lines.csv"):
+    names = (
+        "input.csv", "journal.sqlite", "journal.sqlite-wal", "lines.csv", "results.csv",
+        "results-2.csv", "failed-with-retries.csv", "failed.xlsx", "failed-with-retries-2.xlsx",
+        ".results.csv-x1.part", "error.txt",
+    )  # fmt: skip
+    for name in names:
         (folder / name).touch()
     remember(tmp_path / "state", folder)
     assert remove_run(listed(tmp_path)["old"], state_dir=tmp_path / "state")
@@ -103,9 +133,11 @@ def test_a_run_is_taken_away_with_its_folder_and_off_the_list(tmp_path: Path) ->
 
 def test_files_of_somebody_else_in_the_folder_stay(tmp_path: Path) -> None:
     folder = recorded(tmp_path / "runs" / "old", **FINISHED)
-    (folder / "notes.txt").touch()
+    theirs = ["failed mended.csv", "input_from_anna.csv", "results (1).csv", "results-checked.csv"]
+    for name in theirs:
+        (folder / name).touch()
     assert not remove_run(listed(tmp_path)["old"], state_dir=tmp_path / "state")
-    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
+    assert sorted(path.name for path in folder.iterdir()) == theirs
 
 
 @pytest.mark.parametrize(

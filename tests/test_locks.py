@@ -132,3 +132,28 @@ def test_a_state_folder_that_cant_be_written_says_what_to_do(tmp_path: Path) -> 
         "that no two send the same. Give this user the right to write there, or set "
         "XDG_STATE_HOME to another folder."
     )
+
+
+def test_looking_who_holds_a_lock_makes_no_folder_and_needs_none(tmp_path: Path) -> None:
+    assert holder_of(tmp_path / "state", **INPUT) is None
+    assert not (tmp_path / "state").exists()
+    blocked = tmp_path / "file"
+    blocked.touch()
+    assert holder_of(blocked, **INPUT) is None
+
+
+def test_an_address_in_capitals_is_the_same_lock(tmp_path: Path) -> None:
+    capitals = {**INPUT, "base_url": "https://API.SendKit.ai"}
+    with (
+        lock_input(tmp_path, **INPUT, run=Path("a")),
+        pytest.raises(LockedError),
+        lock_input(tmp_path, **capitals, run=Path("b")),
+    ):
+        pass
+
+
+def test_the_run_that_holds_a_lock_is_named_by_its_whole_path(tmp_path: Path) -> None:
+    with lock_input(tmp_path, **INPUT, run=tmp_path / "a" / ".." / "b"):
+        holder = holder_of(tmp_path, **INPUT)
+    assert holder is not None
+    assert holder.run == str((tmp_path / "b").resolve())

@@ -133,7 +133,9 @@ class TestWhereSettingsComeFrom:
         assert found(None) == (None, None)
 
     def test_the_users_folder_is_named_after_the_program(self) -> None:
-        assert default_config_dir().name == "sendkit-batch"
+        config_dir = default_config_dir()
+        assert config_dir is not None
+        assert config_dir.name == "sendkit-batch"
 
     def test_a_byte_order_mark_and_windows_line_ends_are_read(self, tmp_path: Path) -> None:
         (tmp_path / "c.toml").write_bytes(b"\xef\xbb\xbf[pace]\r\nrate = 4\r\n")

@@ -1,20 +1,30 @@
 """Earlier runs: which there are, how they stand, and which may be taken away."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from glob import escape
 from pathlib import Path
 
 from batch.errors import RunError, SettingsError, UsageError
+from batch.jobs.remaking import RETRIES_SUFFIX
+from batch.model import Result
 from batch.recording.history import EarlierRun, earlier_runs, forget
 from batch.recording.locks import holder_of
 from batch.recording.runfile import RunRecord, RunState
 
 BROKE_OFF = "broke off"  # the word for a run whose process died without a word
 _SILENT_AFTER = timedelta(minutes=1)  # a run that is at work writes its record every second
-_OURS = (  # what a run's folder holds of ours; run.json goes last, as long as it is there it counts
-    "input*", "lines.csv", "journal.sqlite*", "results*.csv", "failed*.csv", "failed*.xlsx",
-    "report.html", "plan.csv", "error.txt", ".*.part", "run.json",
+_OURS = (  # what a run's folder holds of ours beside its copy of the input and run.json
+    "lines.csv", "report.html", "plan.csv", "error.txt", ".*-*.part",
+    "journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm", "journal.sqlite-journal",
+    *(
+        f"{name}{of}{again}.{kind}"
+        for name, kind in (("results", "csv"), ("failed", "csv"), ("failed", "xlsx"))
+        for of in ("", RETRIES_SUFFIX)
+        for again in ("", "-2")
+    ),
 )  # fmt: skip
 
 
@@ -26,6 +36,13 @@ class ListedRun:
     record: RunRecord
     state: str
     size_bytes: int
+
+    @property
+    def counts(self) -> Mapping[Result, int]:
+        """Its rows by result. What it did not get to is unsent, also while it is at work."""
+        told = {result: self.record.counts.get(result, 0) for result in Result}
+        left = self.record.rows - sum(told.values())
+        return {**told, Result.UNSENT: told[Result.UNSENT] + left}
 
 
 def list_runs(state_dir: Path, runs_dir: Path) -> list[ListedRun]:
@@ -79,7 +96,8 @@ def remove_run(run: ListedRun, *, state_dir: Path) -> bool:
     """
     folder = run.folder
     try:
-        for pattern in _OURS:
+        # As long as its record is there it counts as a run, so that goes last.
+        for pattern in (*_OURS, escape(run.record.input.copy_name), "run.json"):
             for path in sorted(folder.glob(pattern)):
                 path.unlink()
         is_gone = not any(folder.iterdir())
@@ -112,8 +130,16 @@ def _listed(run: EarlierRun, state_dir: Path) -> ListedRun:
         folder=run.folder,
         record=run.record,
         state=BROKE_OFF if is_lost else run.record.state.value,
-        size_bytes=sum(path.stat().st_size for path in run.folder.iterdir() if path.is_file()),
+        size_bytes=_size_of(run.folder),
     )
+
+
+def _size_of(folder: Path) -> int:
+    size_bytes = 0
+    for path in folder.iterdir():
+        with suppress(OSError):  # a run that is at work puts drafts there and takes them away
+            size_bytes += path.lstat().st_size if path.is_file() else 0
+    return size_bytes
 
 
 def _is_at_work(run: EarlierRun, state_dir: Path) -> bool:
@@ -122,4 +148,4 @@ def _is_at_work(run: EarlierRun, state_dir: Path) -> bool:
     if record.sandbox:
         return datetime.now(UTC) - run.stopped_at < _SILENT_AFTER
     holder = holder_of(state_dir, sha256=record.input.sha256, base_url=record.base_url)
-    return holder is not None and Path(holder.run) == run.folder.absolute()
+    return holder is not None and Path(holder.run) == run.folder.resolve()

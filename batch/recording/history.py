@@ -6,6 +6,7 @@ The list holds nothing but folders; what a run is stands in its own run.json.
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,8 +46,8 @@ def remember(state_dir: Path, folder: Path) -> None:
     with disk_errors(path):
         state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         with FileLock(path.with_suffix(".lock")), open(path, "ab", opener=_private) as file:
-            if folder.absolute() not in _listed(state_dir):
-                file.write(_line_of(folder.absolute()))
+            if folder.resolve() not in _listed(state_dir):
+                file.write(_line_of(folder.resolve()))
 
 
 def forget(state_dir: Path, folder: Path) -> None:
@@ -55,7 +56,7 @@ def forget(state_dir: Path, folder: Path) -> None:
     if not path.is_file():
         return
     with disk_errors(path), FileLock(path.with_suffix(".lock")):
-        gone = folder.absolute()
+        gone = folder.resolve()
         kept = [each for each in _listed(state_dir) if each != gone]
         with Draft(path) as draft:
             draft.write(b"".join(map(_line_of, kept)))
@@ -65,24 +66,20 @@ def forget(state_dir: Path, folder: Path) -> None:
 def earlier_runs(state_dir: Path, *runs_dirs: Path) -> list[EarlierRun]:
     """All runs in the list and in these folders that are still there, the newest first.
 
-    A folder whose record is none of this version is left out.
+    A folder whose record is none of this version, or can't be read, is left out.
     """
     found: dict[Path, EarlierRun] = {}
     for folder in _folders(state_dir, runs_dirs):
-        whole = folder.resolve()
-        if whole in found or not (folder / "run.json").is_file():
-            continue
-        try:
-            record = read_record(folder / "run.json")
-        except InputError:
-            continue
-        found[whole] = EarlierRun(folder=folder, record=record)
+        with suppress(OSError, InputError):
+            whole = folder.resolve()
+            if whole not in found and (folder / "run.json").is_file():
+                found[whole] = EarlierRun(folder=folder, record=read_record(folder / "run.json"))
     return sorted(found.values(), key=lambda run: run.record.started_at, reverse=True)
 
 
 def _folders(state_dir: Path, runs_dirs: tuple[Path, ...]) -> Iterator[Path]:
     for runs_dir in runs_dirs:
-        if runs_dir.is_dir():
+        with suppress(OSError):  # it may not be there yet
             yield from sorted(runs_dir.iterdir())
     yield from _listed(state_dir)
 

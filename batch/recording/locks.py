@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from batch.errors import RunError, SettingsError, UsageError
 from batch.recording.draft import Draft
 
+INPUTS, KEYS = "inputs", "keys"  # the folders of the locks
 SHARERS = 16  # runs of one key that are told of each other; nobody runs more side by side
 _PATIENCE_S = 0.2  # whoever lists runs tries a lock for a moment, and must not refuse a run by it
 
@@ -46,6 +47,7 @@ def lock_input(state_dir: Path, *, sha256: str, base_url: str, run: Path) -> Ite
     sha256: of the input's bytes. run: the folder of the run that holds it.
     Raises LockedError, naming who is at work, and SettingsError when no lock can be made.
     """
+    _make(state_dir / INPUTS)
     lock = _input_lock(state_dir, sha256, base_url)
     if not _acquired(lock):
         holder = _read_holder(lock)
@@ -61,12 +63,17 @@ def lock_input(state_dir: Path, *, sha256: str, base_url: str, run: Path) -> Ite
 
 
 def holder_of(state_dir: Path, *, sha256: str, base_url: str) -> Holder | None:
-    """Who is sending one content to one base address just now; None if nobody is."""
+    """Who is sending one content to one base address just now; None if nobody is.
+
+    Only looks: a folder that can't be read or written holds nobody's lock.
+    """
     lock = _input_lock(state_dir, sha256, base_url)
-    if not Path(lock.lock_file).exists():
+    try:
+        Path(lock.lock_file).open("rb").close()  # acquiring would make what is not there
+        if not _acquired(lock):
+            return _read_holder(lock)
+    except (OSError, SettingsError):
         return None
-    if not _acquired(lock):
-        return _read_holder(lock)
     lock.release()
     return None
 
@@ -79,11 +86,12 @@ def share_key(state_dir: Path, *, key: SecretStr, run: Path) -> Iterator[tuple[s
     """
     # A hash of the key, not the key: a key is far too long to be found from it.
     name = hashlib.sha256(key.get_secret_value().encode()).hexdigest()[:32]
+    _make(state_dir / KEYS)
     others: list[Holder | None] = []
     with ExitStack() as held:
         mine: FileLock | None = None
         for place in range(SHARERS):
-            lock = FileLock(_made(state_dir / "keys") / f"{name}-{place}.lock")
+            lock = FileLock(state_dir / KEYS / f"{name}-{place}.lock")
             if not _acquired(lock, patience_s=0):
                 others.append(_read_holder(lock))
             elif mine is None:
@@ -100,8 +108,9 @@ def share_key(state_dir: Path, *, key: SecretStr, run: Path) -> Iterator[tuple[s
 
 
 def _input_lock(state_dir: Path, sha256: str, base_url: str) -> FileLock:
-    name = hashlib.sha256(f"{sha256} {base_url}".encode()).hexdigest()[:32]
-    return FileLock(_made(state_dir / "inputs") / f"{name}.lock")
+    # An address in capitals is the same one. That paths may differ by them only locks too much.
+    name = hashlib.sha256(f"{sha256} {base_url.lower()}".encode()).hexdigest()[:32]
+    return FileLock(state_dir / INPUTS / f"{name}.lock")
 
 
 def _acquired(lock: FileLock, *, patience_s: float = _PATIENCE_S) -> bool:
@@ -114,12 +123,11 @@ def _acquired(lock: FileLock, *, patience_s: float = _PATIENCE_S) -> bool:
     return True
 
 
-def _made(folder: Path) -> Path:
+def _make(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise _no_lock(folder, error.strerror) from error
-    return folder
 
 
 def _no_lock(path: Path, why: str | None) -> SettingsError:
@@ -135,7 +143,7 @@ def _holder_path(lock: FileLock) -> Path:
 
 def _write_holder(lock: FileLock, run: Path) -> None:
     since = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    holder = {"pid": os.getpid(), "since": since, "run": str(run.absolute())}
+    holder = {"pid": os.getpid(), "since": since, "run": str(run.resolve())}
     path = _holder_path(lock)
     try:
         with Draft(path) as draft:

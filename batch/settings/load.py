@@ -51,9 +51,15 @@ class _Given:
 _Layer = dict[_Key, _Given]
 
 
-def default_config_dir() -> Path:
-    """The folder of this program's settings in the user's configuration, as the system has it."""
-    return platformdirs.user_config_path("sendkit-batch", appauthor=False)
+def default_config_dir() -> Path | None:
+    """The folder of this program's settings in the user's configuration, as the system has it.
+
+    None for a user without a home.
+    """
+    try:
+        return platformdirs.user_config_path("sendkit-batch", appauthor=False)
+    except RuntimeError:
+        return None
 
 
 def load_settings(
