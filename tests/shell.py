@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from batch.terminal import checking, commands
+from batch.terminal import checking, commands, going_on, past
+from batch.terminal.command_line import run_command_line
 from batch.terminal.given import Given
 from batch.terminal.signals import INTERRUPTS, Interrupts
 from batch.terminal.streams import lasting_streams
@@ -72,6 +73,10 @@ class Shell:
     before_text: dict[str, Callable[[], object]] = field(default_factory=dict)
     printed: dict[str, Stream] = field(default_factory=dict)
 
+    def typing_lines(self, *lines: str) -> None:
+        """Somebody sits at a terminal and will type these lines, one at each question."""
+        self.typing(iter(lines).__next__)
+
     def typing(self, line: str | Callable[[], str], content: bytes = b"") -> None:
         """Somebody sits at a terminal and will type this line."""
         type_line = line if callable(line) else lambda: line
@@ -99,6 +104,23 @@ class Shell:
     def run(self, file: str, **options: Any) -> int:  # noqa: ANN401 - the fields of Given
         given = Given(file=file, rate="1000", **options)
         return self.do(lambda it: commands.run(given, it), api=None if given.sandbox else self.api)
+
+    def resume(self, run: str, **options: Any) -> int:  # noqa: ANN401 - the fields of Given
+        given = Given(file=run, **{"rate": "1000", **options})
+        return self.do(lambda it: going_on.resume(given, it), api=self.api)
+
+    def retry(self, run: str, **options: Any) -> int:  # noqa: ANN401 - the fields of Given
+        given = Given(file=run, **{"rate": "1000", **options})
+        return self.do(lambda it: going_on.retry(given, it), api=self.api)
+
+    def results(self, run: str, *, with_retries: bool = False, **options: Any) -> int:  # noqa: ANN401 - the fields of Given
+        given = Given(file=run, **options)
+        return self.do(lambda it: past.results(given, it, with_retries=with_retries))
+
+    def words(self, *words: str) -> int:
+        """Whole words of a command line, behind the command's name."""
+        self.monkeypatch.setattr(sys, "argv", ["sendkit-batch", *words])
+        return self.do(run_command_line, api=self.api)
 
     def check(self, file: str, **options: Any) -> int:  # noqa: ANN401 - the fields of Given
         return self.do(lambda it: checking.check(Given(file=file, **options), it))

@@ -1,69 +1,112 @@
-"""`runs` and its words by the real command."""
+"""`runs` and its words, as typed."""
 
-import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.program import CAMPAIGN, Ran, lead_id, sendkit_batch, write_rows
-
-HEADER = ("campaignId", "campaignLeadId", "status")
-
-
-def practised(cwd: Path, name: str, *, ids: tuple[str, ...] = (lead_id(1),)) -> Ran:
-    leads = write_rows(cwd / "leads.csv", HEADER, [(CAMPAIGN, each, "paused") for each in ids])
-    words = ("--sandbox", "--rate", "500", "--out", f"runs/{name}", "--allow-invalid")
-    return sendkit_batch("run", leads, *words, cwd=cwd)
+from batch.model import Result
+from batch.recording.runfile import RunState
+from tests.shell import BAD, Shell, refused
+from tests.test_history import recorded
+from tests.wired import pausing
 
 
-def test_runs_are_listed_shown_and_pruned(tmp_path: Path) -> None:
-    practised(tmp_path, "fine")
-    practised(tmp_path, "bad", ids=(lead_id(1), "bad"))
+@pytest.fixture
+def runs(shell: Shell) -> Shell:
+    """A shell after two runs, one of which has a row that is wrong."""
+    for name, rows in (("fine", pausing(1)), ("bad", [*pausing(1), BAD])):
+        shell.run(shell.leads(rows), yes=True, out=Path("runs") / name)
+    return shell
 
-    ran = sendkit_batch("runs", cwd=tmp_path)
-    assert ran.exit_code == 0
-    heading, *lines = ran.out.splitlines()
+
+def test_runs_are_listed_the_newest_first(runs: Shell) -> None:
+    assert runs.words("runs") == 0
+    heading, *lines = runs.out.splitlines()
     assert heading.split() == [
         "Started", "(UTC)", "State", "Success", "Error", "Skipped", "Unsent", "Took", "Size",
     ]  # fmt: skip
-    assert lines[1::2] == ["   runs/bad (practice)", "   runs/fine (practice)"]
+    assert lines[1::2] == ["   runs/bad", "   runs/fine"]
     assert lines[0].split()[2:7] == ["finished", "1", "1", "0", "0"]
-    assert ran.last_line == "listed: 2 runs; next: sendkit-batch runs RUN shows one"
+    assert runs.last_line == "listed: 2 runs; next: sendkit-batch runs RUN shows one"
 
-    ran = sendkit_batch("runs", "--json", cwd=tmp_path)
-    bad, fine = json.loads(ran.out)
+
+def test_the_table_fits_80_columns(shell: Shell) -> None:
+    began = datetime(2026, 11, 24, tzinfo=UTC)
+    recorded(
+        Path("runs/big"),
+        state=RunState.INTERRUPTED,
+        started_at=began,
+        ended_at=began + timedelta(hours=23, minutes=56),
+        rows=600_000,
+        counts=dict.fromkeys(Result, 150_000),
+    )
+    assert shell.words("runs") == 0
+    assert max(map(len, shell.out.splitlines())) <= 80
+
+
+def test_runs_are_one_json_object(runs: Shell) -> None:
+    assert runs.words("runs", "--json") == 0
+    assert (runs.answer["state"], runs.answer["exit_code"]) == ("listed", 0)
+    bad, fine = runs.answer["runs"]
     assert (bad["run"], bad["error"], fine["error"]) == ("runs/bad", 1, 0)
+    for words in (("bad", "--json"), ("--json", "bad")):
+        assert runs.words("runs", *words) == 0
+        assert runs.answer == bad
 
-    ran = sendkit_batch("runs", "bad", cwd=tmp_path)
-    assert ran.exit_code == 0
-    assert "leads.csv" in ran.out
-    assert "bad_id" in ran.out
-    assert ran.last_line == (
+
+def test_one_run_is_shown(runs: Shell) -> None:
+    assert runs.words("runs", "bad") == 0
+    assert "leads.csv" in runs.out
+    assert "bad_id" in runs.out
+    assert runs.last_line == (
         "finished: runs/bad; next: mend the rows in runs/bad/failed.csv, and run that file"
     )
-    ran = sendkit_batch("runs", "bad", "--json", cwd=tmp_path)
-    assert json.loads(ran.out) == bad
-
-    assert "pruned: 0 runs" in sendkit_batch("runs", "prune", "--yes", cwd=tmp_path).last_line
-    ran = sendkit_batch("runs", "prune", "--older-than", "0d", cwd=tmp_path)
-    assert ran.exit_code == 2
-    assert "Nothing was removed: there is no terminal to ask." in ran.err
-    assert "runs/fine (practice)" in ran.out
-    ran = sendkit_batch("runs", "prune", "--older-than", "0d", "--yes", cwd=tmp_path)
-    assert ran.exit_code == 0
-    assert ran.last_line == "pruned: 2 runs; next: nothing to do"
-    assert list((tmp_path / "runs").iterdir()) == []
 
 
-def test_a_word_that_is_no_run_is_exit_2(tmp_path: Path) -> None:
-    ran = sendkit_batch("runs", "nope", "--json", cwd=tmp_path)
-    assert ran.exit_code == 2
-    assert "nope: found no run" in ran.err
-    assert json.loads(ran.out)["state"] == "refused"
+@pytest.mark.parametrize(
+    "words", [("--quiet",), ("--quiet", "bad"), ("bad", "-q"), ("prune", "-q", "--yes")]
+)
+def test_quiet_leaves_the_last_line(runs: Shell, words: tuple[str, ...]) -> None:
+    assert runs.words("runs", *words) == 0
+    assert (runs.out, runs.err.count("\n")) == ("", 1)
+
+
+def test_old_runs_are_pruned_once_somebody_says_yes(runs: Shell) -> None:
+    assert runs.words("runs", "prune", "--yes") == 0
+    assert runs.last_line == "pruned: 0 runs; next: nothing to do"  # none is 90 days old
+    prune = ("prune", "--older-than", "0d")
+    assert runs.words("runs", *prune) == 2
+    assert runs.err.splitlines() == refused(
+        "Nothing was removed: there is no terminal to ask. Add --yes to remove without asking.",
+        declined=True,
+    )
+    assert "   runs/fine" in runs.out
+    runs.typing("n\n")
+    assert runs.words("runs", *prune) == 2
+    assert "Remove 2 finished runs older than 0d (" in runs.err
+    assert len(list(Path("runs").iterdir())) == 2
+    runs.typing("y\n")
+    assert runs.words("runs", "--json", *prune) == 0
+    assert [run["run"] for run in runs.answer["runs"]] == ["runs/bad", "runs/fine"]
+    assert runs.last_line.endswith("pruned: 2 runs; next: nothing to do")
+    assert list(Path("runs").iterdir()) == []
+
+
+def test_a_word_that_is_no_run_is_exit_2(shell: Shell) -> None:
+    assert shell.words("runs", "nope", "--json") == 2
+    assert "nope: found no run" in shell.err
+    assert shell.answer["state"] == "refused"
+
+
+def test_a_settings_file_is_not_named_where_it_says_nothing(runs: Shell) -> None:
+    Path("sendkit-batch.toml").write_text('[run]\nruns_dir = "runs"\n')
+    for words in (("runs",), ("runs", "bad"), ("results", "bad")):
+        runs.words(*words)
+        assert "Settings" not in runs.err
 
 
 @pytest.mark.parametrize("words", [("runs", "--help"), ("runs", "prune", "-h")])
-def test_runs_have_help(tmp_path: Path, words: tuple[str, ...]) -> None:
-    ran = sendkit_batch(*words, cwd=tmp_path)
-    assert ran.exit_code == 0
-    assert "prune" in ran.out
+def test_runs_have_help(shell: Shell, words: tuple[str, ...]) -> None:
+    assert shell.words(*words) == 0
+    assert "prune" in shell.out

@@ -1,13 +1,11 @@
 """`results` and `runs` in a terminal: what is shown of earlier runs; they send nothing."""
 
 import json
-from pathlib import Path
 
 from batch.errors import DeclinedError
 from batch.jobs.listing import (
     ListedRun,
     describe_run,
-    find_run,
     list_runs,
     parse_age,
     prunable,
@@ -15,13 +13,12 @@ from batch.jobs.listing import (
 )
 from batch.jobs.question import Question, count_of
 from batch.jobs.remaking import remake_results, remake_with_retries
-from batch.model import Result
 from batch.recording.runfile import read_record
 from batch.recording.state import default_state_dir
 from batch.terminal import run_table
-from batch.terminal.checking import load
 from batch.terminal.console import Terminal, guarded, somebody_is_there
 from batch.terminal.given import Given
+from batch.terminal.naming import default_runs_dir, named_run
 from batch.terminal.sending import tell
 from batch.terminal.signals import Interrupts
 
@@ -32,8 +29,7 @@ def results(given: Given, interrupts: Interrupts, *, with_retries: bool) -> int:
     remake = remake_with_retries if with_retries else remake_results
 
     def remake_them() -> int:
-        state_dir = default_state_dir()
-        remade = remake(_named(terminal, given.file, state_dir), state_dir=state_dir)
+        remade = remake(named_run(given.file), state_dir=default_state_dir())
         for note in remade.notes:
             terminal.note(note)
         return tell(terminal, remade.report, quiet=given.quiet)
@@ -41,30 +37,30 @@ def results(given: Given, interrupts: Interrupts, *, with_retries: bool) -> int:
     return guarded(terminal, remake_them)
 
 
-def runs(interrupts: Interrupts, *, as_json: bool) -> int:
+def runs(interrupts: Interrupts, *, as_json: bool, quiet: bool) -> int:
     """`runs`: all earlier runs. Gives the exit code."""
-    terminal = Terminal(interrupts, as_json=as_json)
+    terminal = Terminal(interrupts, as_json=as_json, quiet=quiet)
 
     def list_them() -> int:
-        listed = list_runs(default_state_dir(), _runs_dir(terminal))
-        if not as_json and listed:
+        listed = list_runs(default_state_dir(), default_runs_dir())
+        if listed and not (as_json or quiet):
             run_table.print_runs(terminal.out, listed)
         line = f"listed: {count_of(len(listed), 'run')}; next: sendkit-batch runs RUN shows one"
-        terminal.end(line, answer=json.dumps([_as_json(run) for run in listed]))
+        terminal.end(line, answer=_answer("listed", listed))
         return 0
 
     return guarded(terminal, list_them)
 
 
-def show(name: str, interrupts: Interrupts, *, as_json: bool) -> int:
+def show(name: str, interrupts: Interrupts, *, as_json: bool, quiet: bool) -> int:
     """`runs RUN`: the details of one. Gives the exit code."""
-    terminal = Terminal(interrupts, as_json=as_json)
+    terminal = Terminal(interrupts, as_json=as_json, quiet=quiet)
 
     def show_it() -> int:
-        state_dir = default_state_dir()
-        folder = _named(terminal, name, state_dir)
-        run = describe_run(folder, read_record(folder / "run.json"), state_dir=state_dir)
-        if not as_json:
+        folder = named_run(name)
+        record = read_record(folder / "run.json")
+        run = describe_run(folder, record, state_dir=default_state_dir())
+        if not (as_json or quiet):
             run_table.print_run(terminal.out, run)
         line = f"{run.state}: {folder}; next: {run_table.next_of(run) or 'nothing to do'}"
         terminal.end(line, answer=json.dumps(_as_json(run)))
@@ -73,14 +69,14 @@ def show(name: str, interrupts: Interrupts, *, as_json: bool) -> int:
     return guarded(terminal, show_it)
 
 
-def prune(older_than: str, interrupts: Interrupts, *, yes: bool, as_json: bool) -> int:
+def prune(older_than: str, interrupts: Interrupts, *, yes: bool, as_json: bool, quiet: bool) -> int:
     """`runs prune`: take finished runs away that ended long ago. Gives the exit code."""
-    terminal = Terminal(interrupts, as_json=as_json)
+    terminal = Terminal(interrupts, as_json=as_json, quiet=quiet)
 
     def prune_them() -> int:
         age, state_dir = parse_age(older_than), default_state_dir()
-        old = prunable(list_runs(state_dir, _runs_dir(terminal)), older_than=age)
-        if old and not as_json:
+        old = prunable(list_runs(state_dir, default_runs_dir()), older_than=age)
+        if old and not (as_json or (quiet and yes)):
             run_table.print_runs(terminal.out, old)
         if old and not yes:
             _ask(terminal, old, older_than)
@@ -88,7 +84,7 @@ def prune(older_than: str, interrupts: Interrupts, *, yes: bool, as_json: bool) 
         for run in left:
             terminal.note(f"{run.folder}: its other files stay.")
         line = f"pruned: {count_of(len(old), 'run')}; next: nothing to do"
-        terminal.end(line, answer=json.dumps([_as_json(run) for run in old]))
+        terminal.end(line, answer=_answer("pruned", old))
         return 0
 
     return guarded(terminal, prune_them)
@@ -108,14 +104,8 @@ def _ask(terminal: Terminal, old: list[ListedRun], older_than: str) -> None:
         raise DeclinedError("Nothing was removed: the question was not answered with yes.")
 
 
-def _named(terminal: Terminal, name: str, state_dir: Path) -> Path:
-    if Path(name, "run.json").is_file():
-        return Path(name)
-    return find_run(name, state_dir=state_dir, runs_dir=_runs_dir(terminal))
-
-
-def _runs_dir(terminal: Terminal) -> Path:
-    return Path(load(terminal, Given(file="")).settings.run.runs_dir)
+def _answer(state: str, runs: list[ListedRun]) -> str:
+    return json.dumps({"state": state, "exit_code": 0, "runs": [_as_json(run) for run in runs]})
 
 
 def _as_json(run: ListedRun) -> dict[str, object]:
@@ -132,6 +122,6 @@ def _as_json(run: ListedRun) -> dict[str, object]:
         "started_at": record.started_at.isoformat(),
         "ended_at": record.ended_at.isoformat() if record.ended_at else None,
         "rows": record.rows,
-        **{str(result): record.counts.get(result, 0) for result in Result},
+        **{str(result): count for result, count in run.counts.items()},
         "size_bytes": run.size_bytes,
     }

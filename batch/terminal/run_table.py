@@ -21,7 +21,8 @@ _STYLES = {RunState.FINISHED.value: "green", RunState.RUNNING.value: "cyan"}
 
 def print_runs(console: Console, runs: Iterable[ListedRun]) -> None:
     """One run in two lines: how it stands, and its folder, whole, so that it can be copied."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    # With one space between them, counts of six digits and a day's run still fit 80 columns.
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for heading in ("Started (UTC)", "State"):
         table.add_column(heading, no_wrap=True)
     for heading in ("Success", "Error", "Skipped", "Unsent", "Took", "Size"):
@@ -32,7 +33,7 @@ def print_runs(console: Console, runs: Iterable[ListedRun]) -> None:
         table.add_row(
             _shown(record.started_at, "%Y-%m-%d %H:%M"),
             _styled(run.state),
-            *(f"{record.counts.get(result, 0):,}" for result in Result),
+            *(f"{count:,}" for count in run.counts.values()),
             _took(run),
             size_of(run.size_bytes),
         )
@@ -70,7 +71,7 @@ def next_of(run: ListedRun) -> str | None:
         return command("resume", shown_folder(run.folder))
     if any(run.record.reasons.get(reason) for reason in MAY_PASS_AGAIN):
         return command("retry", shown_folder(run.folder))
-    if not _count(run, Result.ERROR):
+    if not run.counts[Result.ERROR]:
         return None
     return f"mend the rows in {shown_folder(run.folder / 'failed.csv')}, and run that file"
 
@@ -113,8 +114,8 @@ def _details(run: ListedRun) -> Iterator[tuple[str, str]]:
     yield "Requests", f"{record.requests:,}"
     yield "Pace", record.pace
     yield "Rows", f"{record.rows:,}"
-    for result in Result:
-        yield f"  {result}", f"{_count(run, result):,}"
+    for result, count in run.counts.items():
+        yield f"  {result}", f"{count:,}"
     for reason, count in record.reasons.items():
         yield f"    {reason}", f"{count:,}"
     yield "Size", size_of(run.size_bytes)
@@ -126,10 +127,6 @@ def _remarks(run: ListedRun) -> Iterator[str]:
         yield "(practice)"
     if run.record.retry_of:
         yield f"(retry of {Path(run.record.retry_of.folder).name})"
-
-
-def _count(run: ListedRun, result: Result) -> int:
-    return run.record.counts.get(result, 0)
 
 
 def _took(run: ListedRun) -> str:

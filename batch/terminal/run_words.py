@@ -27,21 +27,24 @@ runs_app = typer.Typer(
 
 
 @runs_app.callback()
-def runs(context: typer.Context, *, as_json: opt.Json = False) -> None:
+def runs(context: typer.Context, *, as_json: opt.Json = False, quiet: opt.Quiet = False) -> None:
     """List earlier runs; `runs RUN` shows one, `runs prune` takes old ones away."""
     if context.invoked_subcommand:
         return
     from batch.terminal import past  # noqa: PLC0415
 
-    raise typer.Exit(past.runs(context.obj, as_json=as_json))
+    raise typer.Exit(past.runs(context.obj, as_json=as_json, quiet=quiet))
 
 
 @runs_app.command(hidden=True)
-def show(context: typer.Context, run: opt.Run, *, as_json: opt.Json = False) -> None:
+def show(
+    context: typer.Context, run: opt.Run, *, as_json: opt.Json = False, quiet: opt.Quiet = False
+) -> None:
     """Show one earlier run."""
     from batch.terminal import past  # noqa: PLC0415
 
-    raise typer.Exit(past.show(run, context.obj, as_json=as_json))
+    as_json, quiet = _also_before(context, as_json=as_json, quiet=quiet)
+    raise typer.Exit(past.show(run, context.obj, as_json=as_json, quiet=quiet))
 
 
 @runs_app.command()
@@ -51,8 +54,16 @@ def prune(
     older_than: opt.OlderThan = "90d",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
     as_json: opt.Json = False,
+    quiet: opt.Quiet = False,
 ) -> None:
     """Remove finished runs that ended long ago: list them, ask, and take them away."""
     from batch.terminal import past  # noqa: PLC0415
 
-    raise typer.Exit(past.prune(older_than, context.obj, yes=yes, as_json=as_json))
+    as_json, quiet = _also_before(context, as_json=as_json, quiet=quiet)
+    raise typer.Exit(past.prune(older_than, context.obj, yes=yes, as_json=as_json, quiet=quiet))
+
+
+def _also_before(context: typer.Context, *, as_json: bool, quiet: bool) -> tuple[bool, bool]:
+    """The two options wherever they stand: `runs --json RUN` means `runs RUN --json`."""
+    before = context.parent.params if context.parent else {}
+    return as_json or before.get("as_json", False), quiet or before.get("quiet", False)
