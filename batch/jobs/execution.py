@@ -6,7 +6,7 @@ and an unexpected error leaves its traceback in the folder, without the key.
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 
 import anyio.to_thread
@@ -53,17 +53,19 @@ async def execute(
         on_moment(moment)
         run_file.update(record_at(record, moment))
 
-    try:
-        with _journal_of(run) as journal:
+    # Held until run.json tells how it ended: whoever gets the journal next goes by that.
+    with ExitStack() as held:
+        try:
+            journal = held.enter_context(_journal_of(run))
             report = await _send_and_tell(run, journal, tell, interrupts)
-    except Exception as error:  # noqa: BLE001 - told, kept in the folder, and exit 3
-        failure = told(error, folder.path, run.opened.access.api_key)
-        left = Left(tally=run.work.before, examples={})
-        report = report_of(run, Ended(failure=failure), left)
-    try:
-        run_file.write(last_record(record, report))
-    except RunError as error:
-        report = _with_stale_record(report, error)
+        except Exception as error:  # noqa: BLE001 - told, kept in the folder, and exit 3
+            failure = told(error, folder.path, run.opened.access.api_key)
+            left = Left(tally=run.work.before, examples={})
+            report = report_of(run, Ended(failure=failure), left)
+        try:
+            run_file.write(last_record(record, report))
+        except RunError as error:
+            report = _with_stale_record(report, error)
     return report
 
 

@@ -5,13 +5,21 @@ import platform
 import secrets
 from datetime import UTC, datetime
 from importlib.metadata import version
+from typing import TypedDict
 
 from batch import __version__
 from batch.jobs.dispatch import Moment
 from batch.jobs.ending import Report
 from batch.jobs.job import ReadyRun
-from batch.model import Result, Tally
+from batch.model import Reason, Result, Tally
 from batch.recording.runfile import RunRecord, RunState
+
+
+class Counts(TypedDict):
+    """The fields of a record that count the rows."""
+
+    counts: dict[Result, int]
+    reasons: dict[Reason, int]
 
 
 def first_record(run: ReadyRun) -> RunRecord:
@@ -49,41 +57,44 @@ def first_record(run: ReadyRun) -> RunRecord:
         working_since=datetime.now(UTC),
         started_at=opened.started_at,
         rows=run.plan.rows,
-        counts={},
-        reasons={},
         sandbox=request.sandbox,
         tag_check=request.tag_check,
         retry_of=opened.retry_of,
+        **counts_of(run.work.before),
     )
 
 
 def record_at(record: RunRecord, moment: Moment) -> RunRecord:
-    """The run on its way."""
+    """The run on its way. record: as it began now."""
     pace = f"{moment.rate_per_s:.1f} a second"
     if moment.hold:
         pace += f", held back for {moment.hold_left_s:.0f} s more ({moment.hold.why})"
     if moment.outage_s:
         pace += f", the server has been away for {moment.outage_s:.0f} s"
     return record.model_copy(
-        update={"pace": pace, "requests": moment.requests, **counts_of(moment.tally)}
+        update={
+            "pace": pace,
+            "requests": record.requests + moment.requests,
+            **counts_of(moment.tally),
+        }
     )
 
 
 def last_record(record: RunRecord, report: Report) -> RunRecord:
-    """The run as it ended."""
+    """The run as it ended. record: as it began now, after the requests of earlier times."""
     return record.model_copy(
         update={
             "state": report.state,
             "exit_code": report.exit_code,
             "stop_reason": report.reason,
             "ended_at": datetime.now(UTC),
-            "requests": report.requests,
+            "requests": record.requests + report.requests,
             **counts_of(report.tally),
         }
     )
 
 
-def counts_of(tally: Tally) -> dict[str, object]:
+def counts_of(tally: Tally) -> Counts:
     """The fields of a record that count the rows."""
     reasons = {reason: count for reason, count in sorted(tally.items()) if count}
     return {"counts": {result: tally.of(result) for result in Result}, "reasons": reasons}
