@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,30 @@ def journals(tmp_path: Path) -> Iterator[list[Journal]]:
         yield made
 
 
-def outcome(line: int, reason: Reason, *, attempts: int = 1, message: str = "") -> Outcome:
-    return Outcome(lines=(line,), reason=reason, attempts=attempts, message=message)
+def outcome(
+    line: int,
+    reason: Reason,
+    *,
+    attempts: int = 1,
+    message: str = "",
+    sent_at: datetime | None = None,
+) -> Outcome:
+    return Outcome(
+        lines=(line,),
+        reason=reason,
+        attempts=attempts,
+        message=message,
+        sent_at_ms=int(sent_at.timestamp() * 1000) if sent_at else None,
+    )
+
+
+def at(hour: int) -> datetime:
+    return datetime(2026, 11, 24, hour, tzinfo=UTC)
+
+
+def linked_of(journals: list[Journal]) -> LinkedOutcomes:
+    """Runs that started an hour after each other, the first at one o'clock."""
+    return LinkedOutcomes(journals, [at(1 + n) for n in range(len(journals))])
 
 
 def told(linked: LinkedOutcomes) -> list[tuple[int, str, str]]:
@@ -33,7 +56,7 @@ def test_the_latest_outcome_of_a_line_counts(journals: list[Journal]) -> None:
     second.record([outcome(2, Reason.APPLIED, message="second")])
     second.record([outcome(3, Reason.NO_ANSWER, message="second")])
     third.record([outcome(3, Reason.APPLIED, message="third")])
-    assert told(LinkedOutcomes(journals)) == [
+    assert told(linked_of(journals)) == [
         (2, "applied", "second"),
         (3, "applied", "third"),
         (4, "server_error", "first"),
@@ -42,13 +65,21 @@ def test_the_latest_outcome_of_a_line_counts(journals: list[Journal]) -> None:
     ]
 
 
+def test_what_a_resumed_run_sent_after_its_retry_is_the_latest(journals: list[Journal]) -> None:
+    first, second, _ = journals
+    first.record([outcome(2, Reason.APPLIED, sent_at=at(5)), outcome(3, Reason.SERVER_ERROR)])
+    second.record([outcome(2, Reason.NO_ANSWER, sent_at=at(2))])
+    second.record([outcome(3, Reason.UNKNOWN_TAG, attempts=0)])  # judged, not sent
+    assert told(linked_of(journals)) == [(2, "applied", ""), (3, "unknown_tag", "")]
+
+
 def test_a_retry_that_never_reached_a_line_says_nothing_of_it(journals: list[Journal]) -> None:
     first, second, third = journals
     first.record([outcome(2, Reason.NO_ANSWER, message="may have been applied")])
     second.record([outcome(2, Reason.NOT_REACHED, attempts=0)])
     second.record([outcome(3, Reason.NOT_REACHED, attempts=0)])
     third.record([outcome(4, Reason.IN_FLIGHT, attempts=0)])
-    linked = LinkedOutcomes(journals)
+    linked = linked_of(journals)
     assert told(linked) == [
         (2, "no_answer", "may have been applied"),
         (3, "not_reached", ""),
@@ -61,7 +92,7 @@ def test_examples_are_of_the_latest_outcomes(journals: list[Journal]) -> None:
     first, second, _ = journals
     first.record([outcome(line, Reason.SERVER_ERROR, message=f"old {line}") for line in (2, 3)])
     second.record([outcome(2, Reason.APPLIED)])
-    assert LinkedOutcomes(journals).examples() == {
+    assert linked_of(journals).examples() == {
         Reason.APPLIED: (2, ""),
         Reason.SERVER_ERROR: (3, "old 3"),
     }
@@ -69,6 +100,6 @@ def test_examples_are_of_the_latest_outcomes(journals: list[Journal]) -> None:
 
 def test_a_run_without_retries_is_told_as_it_is(journals: list[Journal]) -> None:
     journals[0].record([outcome(2, Reason.APPLIED)])
-    linked = LinkedOutcomes(journals[:1])
+    linked = linked_of(journals[:1])
     assert told(linked) == [(2, "applied", "")]
     assert linked.recorded() == 1

@@ -178,3 +178,10 @@ def test_a_record_that_is_none_is_refused(path: Path) -> None:
     assert str(caught.value) == (
         f"{path}: is no record of a run of this version. Name the folder of a run."
     )
+
+
+def test_a_name_whose_bytes_are_no_utf_8_is_kept_with_escapes(tmp_path: Path) -> None:
+    named = RunInput(name="l\udce9ads.csv", original="/l\udce9ads.csv", sha256="ab", size_bytes=1)
+    RunFile(tmp_path / "run.json").write(RECORD.model_copy(update={"input": named}))
+    read = read_record(tmp_path / "run.json").input
+    assert (read.name, read.original) == (r"l\udce9ads.csv", r"/l\udce9ads.csv")

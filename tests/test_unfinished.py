@@ -1,5 +1,6 @@
 import hashlib
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from batch.jobs.preflight import Preflight
 from batch.jobs.unfinished import find_unfinished, unfinished_in
 from batch.model import Result
 from batch.recording.history import remember
-from batch.recording.runfile import RunFile, RunLink, RunState, RunWorkspace
+from batch.recording.journal import Journal
+from batch.recording.runfile import RunFile, RunLink, RunState, RunWorkspace, read_record
 from batch.settings.model import Settings
 from tests.test_runfile import RECORD
 from tests.wired import pausing, request_of, write_leads
@@ -77,7 +79,7 @@ def test_a_run_that_broke_off_and_asked_the_same_is_found(leads: Path, opened: O
         {"settings": Settings.model_validate({"input": {"on_conflict": "last-wins"}}).public()},
         {"settings": Settings.model_validate({"columns": {"status": "Status"}}).public()},
         {"settings": Settings.model_validate({"api": {"id_pattern": "[a-z]+"}}).public()},
-        {"retry_of": RunLink(id="1", folder="/x", lines_sha256="ab" * 32)},
+        {"retry_of": RunLink(id="1", folder="/x", first="1", lines_sha256="ab" * 32)},
         {"state": RunState.FINISHED},
     ],
     ids=",".join,
@@ -119,6 +121,33 @@ def test_the_latest_run_counts_so_a_finished_one_makes_those_before_it_out_of_da
     late = {"started_at": NOW - timedelta(hours=1)}
     earlier(leads, "new", state=RunState.FINISHED, **late)
     assert find_unfinished(opened, ACME) is None
+
+
+def test_a_run_whose_rows_a_retry_has_finished_is_out_of_date(leads: Path, opened: OpenRun) -> None:
+    run = earlier(leads)
+    link = RunLink(id=RECORD.id, folder=str(run), first=RECORD.id, lines_sha256="ab" * 32)
+    late = NOW - timedelta(hours=1)
+    retry = earlier(leads, "retry", id="2" * 16, started_at=late, retry_of=link)
+    assert find_unfinished(opened, ACME) is not None
+    RunFile(retry / "run.json").write(
+        read_record(retry / "run.json").model_copy(update={"state": RunState.FINISHED})
+    )
+    assert find_unfinished(opened, ACME) is None
+
+
+def test_practice_that_is_at_work_is_none_so_two_can_go_side_by_side(leads: Path) -> None:
+    request = request_of(leads, sandbox=True, api_key=None)
+    running: dict[str, Any] = {"sandbox": True, "state": RunState.RUNNING, "ended_at": None}
+    folder = earlier(leads, **running)
+    with open_run(request) as opened:
+        with closing(Journal.create(folder / "journal.sqlite")):
+            assert find_unfinished(opened, ACME) is None
+        assert find_unfinished(opened, ACME) is not None
+
+
+def test_an_address_in_capitals_is_the_same(leads: Path, opened: OpenRun) -> None:
+    earlier(leads, base_url="https://API.sendkit.ai")
+    assert find_unfinished(opened, ACME) is not None
 
 
 def test_of_two_unfinished_runs_the_later_is_found(leads: Path, opened: OpenRun) -> None:

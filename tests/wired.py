@@ -2,6 +2,7 @@
 
 import csv
 import json
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -86,11 +87,26 @@ def confirmed(request: httpx.Request) -> httpx.Response:
     return httpx.Response(200, json={"success": True, "data": data})
 
 
+def interrupting(count: int, answer: Answer = confirmed) -> Answer:
+    """Answers, and ends the process that asks by SIGTERM as its so manieth request comes."""
+    left = count
+
+    def interrupt(request: httpx.Request) -> httpx.Response:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            signal.raise_signal(signal.SIGTERM)
+        return answer(request)
+
+    return interrupt
+
+
 @dataclass
 class Api:
     """What the fake API knows and answers; changes keeps what came, in order."""
 
     workspace: str = "Acme"
+    workspace_id: str = "w1"
     labels: tuple[str, ...] = ("Interested",)
     answer: Answer = confirmed
     look_up: Callable[[], None] = lambda: None  # called when the workspace is asked for
@@ -102,7 +118,9 @@ class Api:
 
     def workspaces(self, _: httpx.Request) -> httpx.Response:
         self.look_up()
-        return httpx.Response(200, json={"data": [{"_id": "w1", "name": self.workspace}]})
+        return httpx.Response(
+            200, json={"data": [{"_id": self.workspace_id, "name": self.workspace}]}
+        )
 
     def tags(self, _: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json={"data": [{"name": name} for name in self.labels]})

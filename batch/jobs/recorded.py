@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from batch.errors import InputError
+from batch.errors import InputError, RunError
 from batch.jobs.request import Request, Source
+from batch.model import OnConflict
 from batch.reading.table import Table, open_table
 from batch.recording.folder import sha256_of
 from batch.recording.journal import Journal, JournalBusyError
@@ -31,6 +32,26 @@ def request_of(folder: Path, record: RunRecord, *, state_dir: Path) -> Request:
         sandbox=record.sandbox,
         repeated_options=_repeated_options(record),
     )
+
+
+def at_work(folder: Path, record: RunRecord) -> LockedError:
+    """Another process is at work on an earlier run."""
+    since = record.working_since or record.started_at
+    return LockedError(
+        f"{folder}: another process is at work on this run: process {record.pid}, since "
+        f"{since:%Y-%m-%d %H:%M:%S} UTC. Wait until it has ended, or stop it."
+    )
+
+
+def is_at_work(folder: Path) -> bool:
+    """Whether a process has an earlier run's journal open just now."""
+    try:
+        Journal.open(folder / "journal.sqlite").close()
+    except JournalBusyError:
+        return True
+    except RunError:  # there is none yet, or it is damaged
+        return False
+    return False
 
 
 def open_recorded_table(folder: Path, record: RunRecord, request: Request) -> Table:
@@ -65,11 +86,7 @@ def recorded_journal(folder: Path, record: RunRecord) -> Iterator[Journal]:
         # Killed before its journal was made, a run has sent nothing.
         opened = Journal.open(path) if path.exists() else Journal.create(path)
     except JournalBusyError as error:
-        since = record.working_since or record.started_at
-        raise LockedError(
-            f"{folder}: another process is at work on this run: process {record.pid}, since "
-            f"{since:%Y-%m-%d %H:%M:%S} UTC. Wait until it has ended, or stop it."
-        ) from error
+        raise at_work(folder, record) from error
     with closing(opened) as journal:
         journal.settle_claims()
         yield journal
@@ -78,4 +95,9 @@ def recorded_journal(folder: Path, record: RunRecord) -> Iterator[Journal]:
 def _repeated_options(record: RunRecord) -> tuple[str, ...]:
     """What the next command on the failed rows must name to mean the same again."""
     target = ("--sandbox",) if record.sandbox else ("--base-url", record.base_url)
-    return (*target, *([] if record.tag_check else ["--no-tag-check"]))
+    on_conflict = restore_settings(record.settings, where="run.json").input.on_conflict
+    return (
+        *target,
+        *(["--on-conflict", on_conflict] if on_conflict is not OnConflict.ERROR else []),
+        *([] if record.tag_check else ["--no-tag-check"]),
+    )

@@ -3,16 +3,17 @@
 Asks no server. Anything that was on its way when a run's process died is called in flight.
 """
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from batch.jobs.ending import Report, next_command
+from batch.jobs.linking import linked_runs
 from batch.jobs.recorded import open_recorded_table, recorded_journal, request_of
 from batch.jobs.run_record import counts_of
 from batch.model import Tally
-from batch.recording.history import EarlierRun, earlier_runs
+from batch.recording.history import EarlierRun
 from batch.recording.journal import Journal
 from batch.recording.linked import LinkedOutcomes
 from batch.recording.results import write_results
@@ -35,21 +36,20 @@ def remake_results(folder: Path, *, state_dir: Path) -> Remade:
     Raises InputError when the folder is no run or its copy is damaged, LockedError while a process
     is at work on it, and RunError when the disk fails.
     """
-    record = read_record(folder / "run.json")
-    with recorded_journal(folder, record) as journal:
-        report = _report(folder, record, journal, state_dir=state_dir)
-    state = report.state
-    if record.state is RunState.RUNNING or (state is RunState.FINISHED) != (
-        record.state is RunState.FINISHED
-    ):
-        changed = {
-            "state": state,
-            "exit_code": report.exit_code,
-            "stop_reason": report.reason,
-            "ended_at": record.ended_at or datetime.now(UTC),
-            **counts_of(report.tally),
-        }
-        RunFile(folder / "run.json").write(record.model_copy(update=changed))
+    with recorded_journal(folder, read_record(folder / "run.json")) as journal:
+        # Read once the journal is ours: until then, another process may have ended the run.
+        record = read_record(folder / "run.json")
+        run = EarlierRun(folder=folder, record=record)
+        report = _report([run], journal, state_dir=state_dir)
+        if report.state is not record.state:
+            changed = {
+                "state": report.state,
+                "exit_code": report.exit_code,
+                "stop_reason": report.reason,
+                "ended_at": run.stopped_at,
+                **counts_of(report.tally),
+            }
+            RunFile(folder / "run.json").write(record.model_copy(update=changed))
     return Remade(report=report, notes=())
 
 
@@ -59,45 +59,28 @@ def remake_with_retries(folder: Path, *, state_dir: Path) -> Remade:
     Of a retry, the run that it goes back to is meant. The files are results-with-retries.csv and
     failed-with-retries.csv in that run's folder. Raises as `remake_results` does.
     """
-    runs = linked_runs(folder, state_dir=state_dir)
-    first = runs[0]
+    linked = linked_runs(folder, state_dir=state_dir)
+    first, *retries = linked.runs
     with ExitStack() as resources:
-        outcomes = LinkedOutcomes(
-            [resources.enter_context(recorded_journal(run.folder, run.record)) for run in runs]
-        )
-        report = _report(
-            first.folder, first.record, outcomes, state_dir=state_dir, suffix=RETRIES_SUFFIX
-        )
-    retries = ", ".join(run.folder.name for run in runs[1:]) or "none"
-    return Remade(report=report, notes=(f"The run {first.folder}; its retries: {retries}.",))
-
-
-def linked_runs(folder: Path, *, state_dir: Path) -> list[EarlierRun]:
-    """The run that a run goes back to (or itself), and all retries of it, as they came."""
-    record = read_record(folder / "run.json")
-    known = {
-        run.record.id: run
-        for run in reversed(earlier_runs(state_dir, folder.absolute().parent))
-        if run.record.id
-    }
-    first = known[record.id] = EarlierRun(folder=folder, record=record)
-    while first.record.retry_of and (before := known.get(first.record.retry_of.id)):
-        first = before
-    linked = {first.record.id: first}
-    for run_id, run in known.items():  # the oldest first, so that what is retried comes before
-        if run.record.retry_of and run.record.retry_of.id in linked:
-            linked[run_id] = run
-    return list(linked.values())
+        journals = [
+            resources.enter_context(recorded_journal(run.folder, run.record)) for run in linked.runs
+        ]
+        outcomes = LinkedOutcomes(journals, [run.record.started_at for run in linked.runs])
+        report = _report(linked.runs, outcomes, state_dir=state_dir, suffix=RETRIES_SUFFIX)
+    names = ", ".join(run.folder.name for run in retries) or "none"
+    told = f"The run {first.folder}; its retries: {names}."
+    return Remade(report=report, notes=(told, *linked.notes))
 
 
 def _report(
-    folder: Path,
-    record: RunRecord,
+    runs: Sequence[EarlierRun],
     outcomes: Journal | LinkedOutcomes,
     *,
     state_dir: Path,
     suffix: str = "",
 ) -> Report:
+    """The results of the first run, by what all of them came to."""
+    folder, record = runs[0].folder, runs[0].record
     request = request_of(folder, record, state_dir=state_dir)
     with open_recorded_table(folder, record, request) as table:
         files = write_results(table, outcomes, folder, suffix=suffix)
@@ -105,6 +88,8 @@ def _report(
         reason = "" if state is RunState.FINISHED else record.stop_reason
         if files.failure:
             state, exit_code, reason = RunState.FAILED, 3, files.failure
+        open_ones = [run for run in runs if files.tally.unsent and not run.is_finished]
+        next_one = (open_ones or runs)[-1].folder
         return Report(
             folder=folder,
             state=state,
@@ -114,7 +99,7 @@ def _report(
             tally=files.tally,
             examples=outcomes.examples(),
             files=files,
-            next_command=next_command(folder, request, table, state, files.tally, files),
+            next_command=next_command(next_one, request, table, state, files.tally, files),
             requests=record.requests,
         )
 

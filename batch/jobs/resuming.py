@@ -10,16 +10,25 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from batch.errors import SettingsError
+from batch.errors import InputError, SettingsError
 from batch.jobs.holding import held
-from batch.jobs.job import OpenRun, ReadyRun, access_of, hold_of, plan_forecast_s, plan_of
+from batch.jobs.job import (
+    OpenRun,
+    ReadyRun,
+    access_of,
+    hold_of,
+    plan_forecast_s,
+    plan_of,
+    refusal_of,
+)
+from batch.jobs.linking import retried_note
 from batch.jobs.preflight import Preflight
 from batch.jobs.question import ask_to_go_on
 from batch.jobs.recorded import open_recorded_table, recorded_journal
 from batch.jobs.request import Request
 from batch.recording.folder import RunFolder, sha256_of
 from batch.recording.journal import JUDGED_NOTE, LABELS_NOTE, Journal
-from batch.recording.runfile import RunRecord, read_record
+from batch.recording.runfile import RunRecord, RunState, read_record
 from batch.sending.work import remaining_work
 
 
@@ -34,13 +43,17 @@ class Reopened:
     def judge(self, preflight: Preflight) -> ReadyRun:
         """Judge the input as it was judged before, and see what is left to send.
 
-        Raises SettingsError when the key is of another workspace than the run.
+        Raises SettingsError when the key is of another workspace than the run, and InputError when
+        the request is strict and a row is invalid.
         """
         check_workspace(self.record, preflight)
         opened = self.opened
         kept = self.journal.kept(LABELS_NOTE)
         labels = tuple(json.loads(kept)) if kept else preflight.labels
         plan = plan_of(opened.request, opened.table, opened.request.rules(labels=labels))
+        # The other brakes were passed when the run began.
+        if refusal := refusal_of(plan, replace(opened.request, allow_invalid=True)):
+            raise InputError(refusal)
         work = remaining_work(plan, self.journal)
         question = ask_to_go_on(
             plan,
@@ -88,7 +101,12 @@ def reopen_run(folder: Path, request: Request) -> Iterator[Reopened]:
             table=table,
             access=resources.enter_context(access_of(request, table)),
             started_at=record.started_at,
-            notes=(*table.notes, *_notes(record), *warnings),
+            notes=(
+                *table.notes,
+                *_changed_note(record),
+                *_retried_note(folder, record, request),
+                *warnings,
+            ),
             retry_of=record.retry_of,
         )
         yield Reopened(opened=opened, record=record, journal=journal)
@@ -105,7 +123,13 @@ def check_workspace(record: RunRecord, preflight: Preflight) -> None:
     )
 
 
-def _notes(record: RunRecord) -> tuple[str, ...]:
+def _retried_note(folder: Path, record: RunRecord, request: Request) -> tuple[str, ...]:
+    if record.state is RunState.FINISHED:  # then nothing is sent
+        return ()
+    return retried_note(folder, record, state_dir=request.state_dir)
+
+
+def _changed_note(record: RunRecord) -> tuple[str, ...]:
     original = record.input.original
     if original is None or not Path(original).is_file():
         return ()

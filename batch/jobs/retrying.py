@@ -15,6 +15,7 @@ import polars as pl
 
 from batch.jobs.holding import held
 from batch.jobs.job import OpenRun, ReadyRun, access_of
+from batch.jobs.linking import first_of, retried_note
 from batch.jobs.preflight import Preflight
 from batch.jobs.recorded import check_copy, open_recorded_table, recorded_journal
 from batch.jobs.request import Request
@@ -63,7 +64,10 @@ def open_retry(folder: Path, request: Request) -> Iterator[Retry]:
         check_copy(source, copy.sha256, record.input)
         lines = _lines_to_retry(folder, record, request)
         link = RunLink(
-            id=record.id, folder=str(folder.absolute()), lines_sha256=made.write_scope(lines)
+            id=record.id,
+            folder=str(folder.resolve()),
+            first=first_of(record),
+            lines_sha256=made.write_scope(lines),
         )
         table = resources.enter_context(
             open_table(copy.path, request.table_options, name=record.input.name, lines=lines)
@@ -75,7 +79,11 @@ def open_retry(folder: Path, request: Request) -> Iterator[Retry]:
             table=table,
             access=resources.enter_context(access_of(request, table)),
             started_at=started_at,
-            notes=(*table.notes, *_note(folder, lines), *warnings),
+            notes=(
+                *table.notes,
+                *_notes(folder, record, lines, request.state_dir),
+                *warnings,
+            ),
             retry_of=link,
         )
         yield Retry(opened=opened, record=record)
@@ -96,5 +104,7 @@ def _lines_of(table: Table) -> pl.Series:
     return pl.concat([none, *(frame["line"] for frame in table.rows())])
 
 
-def _note(folder: Path, lines: pl.Series) -> tuple[str, ...]:
-    return () if len(lines) else (f"{folder}: no row is error or unsent, so none is tried again.",)
+def _notes(folder: Path, record: RunRecord, lines: pl.Series, state_dir: Path) -> tuple[str, ...]:
+    if not len(lines):
+        return (f"{folder}: no row is error or unsent, so none is tried again.",)
+    return retried_note(folder, record, state_dir=state_dir)

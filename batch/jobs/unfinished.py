@@ -7,7 +7,9 @@ from pathlib import Path
 from batch.errors import SettingsError
 from batch.jobs.forecast import duration
 from batch.jobs.job import OpenRun
+from batch.jobs.linking import retries_of
 from batch.jobs.preflight import Preflight
+from batch.jobs.recorded import at_work, is_at_work
 from batch.jobs.request import Request, command
 from batch.model import Result
 from batch.recording.folder import sha256_of
@@ -44,11 +46,13 @@ def find_unfinished(opened: OpenRun, preflight: Preflight) -> Unfinished | None:
 
     It has the same content, base address, workspace and judging settings, and is no retry. All
     runs that are known are looked at, and the latest of those counts: had it been finished, one
-    before it would be out of date.
+    before it would be out of date. So is one whose rows a retry has finished. Practice that is at
+    work just now is none: each has a server of its own.
     """
     workspace_id = preflight.workspace.id if preflight.workspace else None
     request = opened.request
-    for run in earlier_runs(request.state_dir, Path(request.settings.run.runs_dir)):
+    runs = earlier_runs(request.state_dir, Path(request.settings.run.runs_dir))
+    for run in runs:
         record = run.record
         before = record.workspace.id if record.workspace else None
         # Where either is not known, nobody can say that they are the same.
@@ -57,14 +61,18 @@ def find_unfinished(opened: OpenRun, preflight: Preflight) -> Unfinished | None:
             and before == workspace_id
             and _asks_the_same(record, request, opened.input.sha256)
         ):
-            return None if run.is_finished else _unfinished(run)
+            is_over = run.is_finished or any(
+                retry.is_finished for retry in retries_of(record, runs)
+            )
+            return None if is_over or is_at_work(run.folder) else _unfinished(run)
     return None
 
 
 def unfinished_in(out: Path, request: Request) -> Unfinished | None:
     """The unfinished run in the very folder that `--out` names; None if there is no run in it.
 
-    Raises SettingsError when the run there is finished, or would not do what is asked.
+    Raises SettingsError when the run there is finished, or would not do what is asked, and
+    LockedError while a process is at work on it.
     """
     if not (out / "run.json").is_file():
         return None
@@ -77,6 +85,8 @@ def unfinished_in(out: Path, request: Request) -> Unfinished | None:
             f"{out}: holds an unfinished run of other content or other settings. Name another "
             f"--out, or go on with that run: {command('resume', str(out))}"
         )
+    if is_at_work(out):
+        raise at_work(out, run.record)
     return _unfinished(run)
 
 
@@ -91,7 +101,7 @@ def _asks_the_same(record: RunRecord, request: Request, sha256: str) -> bool:
     settings, recorded = request.settings, restore_settings(record.settings, where="run.json")
     return (
         record.sandbox == request.sandbox
-        and (request.sandbox or record.base_url == settings.api.base_url)
+        and (request.sandbox or record.base_url.lower() == settings.api.base_url.lower())
         and recorded.api.id_pattern == settings.api.id_pattern
         and recorded.columns == settings.columns
         and recorded.input == settings.input

@@ -1,6 +1,7 @@
 """A run and its retries told as one: the latest outcome of every row of the first."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import polars as pl
 
@@ -8,6 +9,7 @@ from batch.model import Reason
 from batch.recording.journal import Journal
 
 BLOCK_LINES = 50_000
+_AT = "at_ms"  # a column of its own while outcomes are put in order
 _NOT_REACHED = pl.col("reason") == Reason.NOT_REACHED.value
 
 
@@ -17,17 +19,23 @@ class LinkedOutcomes:
     A row that a retry never reached keeps the outcome that it had before.
     """
 
-    def __init__(self, journals: Sequence[Journal]) -> None:
-        """journals: the first run's, then its retries' as they came."""
+    def __init__(self, journals: Sequence[Journal], started_at: Sequence[datetime]) -> None:
+        """journals: the first run's, then its retries' as they came. started_at: of those runs."""
         self._journals = journals
+        self._started_ms = [int(at.timestamp() * 1000) for at in started_at]
 
     def rows(self, first_line: int, last_line: int) -> pl.DataFrame:
         """The latest outcomes of the lines from first to last, as `Journal.rows` gives them."""
         frames = [journal.rows(first_line, last_line) for journal in self._journals]
+        timed = [
+            # What a run says of a line is as old as the run, or as the line's requests in it: a run
+            # that was resumed may have sent later than a retry of it.
+            frame.with_columns(pl.max_horizontal("sent_at_ms", pl.lit(started_ms)).alias(_AT))
+            for frame, started_ms in zip(frames, self._started_ms, strict=True)
+        ]
         # What says nothing goes first, where anything that is known of the line outdoes it.
-        silent = [frame.filter(_NOT_REACHED) for frame in frames]
-        told = [frame.filter(~_NOT_REACHED) for frame in frames]
-        return pl.concat([*silent, *told]).unique("line", keep="last").sort("line")
+        by_age = pl.concat(timed).sort(~_NOT_REACHED, _AT, maintain_order=True)
+        return by_age.drop(_AT).unique("line", keep="last").sort("line")
 
     def recorded(self) -> int:
         """How many lines have an outcome."""

@@ -8,9 +8,16 @@ import time
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    JsonValue,
+    ValidationError,
+)
 
 from batch.errors import InputError, RunError
 from batch.model import Reason, Result
@@ -29,6 +36,14 @@ class RunState(StrEnum):
     FAILED = "failed"  # ended early by a fault on this machine
 
 
+def _in_utf8(name: object) -> object:
+    """The name with escapes for those of its bytes that are no UTF-8, which no JSON text holds."""
+    return name.encode(errors="backslashreplace").decode() if isinstance(name, str) else name
+
+
+FileName = Annotated[str, BeforeValidator(_in_utf8)]
+
+
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,11 +55,11 @@ class RunInput(_Record):
     absolute path; None for standard input.
     """
 
-    name: str
+    name: FileName
     sha256: str
     size_bytes: int
     copy_name: str = "input.csv"
-    original: str | None = None
+    original: FileName | None = None
     sheet: str | None = None
     encoding: str | None = None
     delimiter: str | None = None
@@ -54,11 +69,13 @@ class RunLink(_Record):
     """An earlier run that a retry goes back to.
 
     id: of that run, which stays when its folder is moved. folder: as an absolute path.
+    first: the id of the run that is no retry, to which all retries of retries go back.
     lines_sha256: of the retry's own lines.csv, which says what rows it is about.
     """
 
     id: str
-    folder: str
+    folder: FileName
+    first: str
     lines_sha256: str
 
 

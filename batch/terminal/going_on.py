@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from batch.jobs.listing import find_run
 from batch.jobs.recorded import request_of
 from batch.jobs.request import Request
 from batch.jobs.resuming import reopen_run
@@ -14,9 +13,9 @@ from batch.jobs.retrying import open_retry
 from batch.recording.runfile import read_record
 from batch.recording.state import default_state_dir
 from batch.settings.credentials import read_credentials
-from batch.terminal.checking import load
 from batch.terminal.console import Terminal, guarded
 from batch.terminal.given import Given
+from batch.terminal.naming import named_run
 from batch.terminal.sending import ask_server, asks_before_sending, confirm, execute, tell
 from batch.terminal.signals import Interrupts
 
@@ -24,18 +23,18 @@ from batch.terminal.signals import Interrupts
 def resume(given: Given, interrupts: Interrupts) -> int:
     """`resume`: go on with an earlier run, which `file` names. Gives the exit code."""
     terminal = Terminal(interrupts, quiet=given.quiet, as_json=given.as_json)
-    return guarded(terminal, lambda: resume_run(terminal, given, _named(terminal, given)))
+    return guarded(terminal, lambda: resume_run(terminal, given, named_run(given.file)))
 
 
 def retry(given: Given, interrupts: Interrupts) -> int:
     """`retry`: try once more what was error or unsent in an earlier run. Gives the exit code."""
     terminal = Terminal(interrupts, quiet=given.quiet, as_json=given.as_json)
-    return guarded(terminal, lambda: _retry(terminal, given, _named(terminal, given)))
+    return guarded(terminal, lambda: _retry(terminal, given, named_run(given.file)))
 
 
 def resume_run(terminal: Terminal, given: Given, folder: Path) -> int:
     """Go on with the run in a folder. Gives the exit code."""
-    request = _request(terminal, given, folder, os.environ)
+    request = replace(_request(terminal, given, folder, os.environ), strict=given.strict)
     asks = asks_before_sending(given, practice=request.sandbox)
     with ExitStack() as sent:
         with reopen_run(folder, request) as reopened:
@@ -58,14 +57,6 @@ def _retry(terminal: Terminal, given: Given, folder: Path) -> int:
             sent.enter_context(terminal.interrupts.caught())
             report = execute(terminal, given, ready)
         return tell(terminal, report, quiet=given.quiet)
-
-
-def _named(terminal: Terminal, given: Given) -> Path:
-    """The folder of the run that was named."""
-    if Path(given.file, "run.json").is_file():
-        return Path(given.file)
-    runs_dir = Path(load(terminal, given).settings.run.runs_dir)
-    return find_run(given.file, state_dir=default_state_dir(), runs_dir=runs_dir)
 
 
 def _request(terminal: Terminal, given: Given, folder: Path, environ: Mapping[str, str]) -> Request:

@@ -1,0 +1,67 @@
+"""Which runs are retries of which, by what their records say."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from batch.jobs.request import command
+from batch.model import Result
+from batch.recording.history import EarlierRun, earlier_runs
+from batch.recording.runfile import RunRecord, read_record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkedRuns:
+    """A run and all retries that go back to it, as they came. notes: of those that are gone."""
+
+    runs: tuple[EarlierRun, ...]
+    notes: tuple[str, ...]
+
+
+def linked_runs(folder: Path, *, state_dir: Path) -> LinkedRuns:
+    """The run that a run goes back to (or itself), and all retries of it that are known.
+
+    Raises InputError when the folder is no run.
+    """
+    record = read_record(folder / "run.json")
+    known = {run.record.id: run for run in earlier_runs(state_dir, folder.resolve().parent)}
+    known[record.id] = EarlierRun(folder=folder, record=record)
+    runs = [run for run in known.values() if first_of(run.record) == first_of(record)]
+    runs.sort(key=lambda run: run.record.started_at)
+    return LinkedRuns(runs=tuple(runs), notes=tuple(_gone(runs)))
+
+
+def retries_of(record: RunRecord, runs: Iterable[EarlierRun]) -> list[EarlierRun]:
+    """Those of the runs that tried rows of this very one again."""
+    return [run for run in runs if run.record.retry_of and run.record.retry_of.id == record.id]
+
+
+def retried_note(folder: Path, record: RunRecord, *, state_dir: Path) -> tuple[str, ...]:
+    """What to say to who sends rows of a run that was tried again before; nothing if it wasn't."""
+    retries = retries_of(record, earlier_runs(state_dir, folder.resolve().parent))
+    if not retries:
+        return ()
+    last = retries[0]  # the newest comes first
+    told = f"{folder} was tried again by {last.folder}: what that has done is sent once more."
+    if last.is_finished and not last.record.counts.get(Result.ERROR):
+        return (told,)
+    instead = command("retry" if last.is_finished else "resume", str(last.folder))
+    return (f"{told} To go on from there instead: {instead}",)
+
+
+def first_of(record: RunRecord) -> str:
+    """The id of the run that a run goes back to: its own, unless it is a retry."""
+    return record.retry_of.first if record.retry_of else record.id
+
+
+def _gone(runs: list[EarlierRun]) -> list[str]:
+    there = {run.record.id for run in runs}
+    gone = {
+        run.record.retry_of.folder: run.folder
+        for run in runs
+        if run.record.retry_of and run.record.retry_of.id not in there
+    }
+    return [
+        f"{folder} is gone, of which {retry} is a retry: what only that run knew is not told."
+        for folder, retry in gone.items()
+    ]
