@@ -157,7 +157,7 @@ BUILDS = (
         file="jobs/holding.py",
         line="        lock_input(request.state_dir, sha256=sha256, base_url=base_url, run=run),\n",
         instead="",
-        caught_by="test_going_on.py::test_a_second_process_on_the_same_input_is_refused",
+        caught_by="test_going_on.py::test_a_second_process_is_told_of_the_first_and_a_killed_one_does_not_block",
     ),
     Broken(
         guarantee="the lock of a process that is gone does not block",
@@ -198,8 +198,8 @@ BUILDS = (
     Broken(
         guarantee="what a retry never reached keeps the outcome that it had",
         file="recording/linked.py",
-        line="pl.concat([*silent, *told])",
-        instead="pl.concat(frames)",
+        line=".sort(~_NOT_REACHED, _AT, maintain_order=True)",
+        instead=".sort(_AT, maintain_order=True)",
         caught_by="test_linked.py::test_a_retry_that_never_reached_a_line_says_nothing_of_it",
     ),
     # --- Interrupts ---
