@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest import mock
 
 import httpx
 import respx
 from pydantic import SecretStr
 
+from batch.jobs import job
 from batch.jobs.request import Request, Source
 from batch.judging.leads import Leads
 from batch.judging.plan import Plan, Problem
@@ -128,10 +130,14 @@ class Api:
 
 @contextmanager
 def served_by(api: Api) -> Iterator[Api]:
-    """Within it, this is what answers at api.sendkit.ai."""
-    base = "https://api.sendkit.ai"
-    with respx.mock(using="httpx", base_url=base, assert_all_called=False) as router:
-        router.get("/v1/workspaces").mock(side_effect=api.workspaces)
-        router.get("/v1/tags").mock(side_effect=api.tags)
-        router.patch(path__startswith="/v1/campaigns/").mock(side_effect=api.change)
+    """Within it, this is what answers at api.sendkit.ai, and nothing else does."""
+    router = respx.MockRouter(base_url="https://api.sendkit.ai")
+    router.get("/v1/workspaces").mock(side_effect=api.workspaces)
+    router.get("/v1/tags").mock(side_effect=api.tags)
+    router.patch(path__startswith="/v1/campaigns/").mock(side_effect=api.change)
+
+    def make_transport(**_: object) -> httpx.AsyncBaseTransport:
+        return httpx.MockTransport(router.async_handler)
+
+    with mock.patch.object(job, "make_transport", make_transport):
         yield api
