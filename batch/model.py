@@ -31,6 +31,13 @@ class OnConflict(StrEnum):
     LAST_WINS = "last-wins"  # the last value of each field is sent
 
 
+class TransportKind(StrEnum):
+    """What carries requests; behind a proxy it is always the stock one."""
+
+    FAST = "fast"  # ours, over an asyncio protocol
+    STOCK = "stock"  # httpx's own
+
+
 class Result(StrEnum):
     """What became of a row, in one word; the four counts add up to the input's rows."""
 

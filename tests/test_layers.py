@@ -14,7 +14,15 @@ LAYERS = (
     {"__init__", "columns", "errors", "escape", "lines", "model"},
     # 1: the core, which decides and does no I/O
     {"judging", "jobs.forecast", "jobs.question", "settings.values"}
-    | {"api.address", "api.answer", "api.excerpt", "api.headers", "api.listings", "api.wire"}
+    | {
+        "api.address",
+        "api.answer",
+        "api.answer_parser",
+        "api.excerpt",
+        "api.headers",
+        "api.listings",
+        "api.wire",
+    }
     | {"sending.breaker", "sending.pacer", "sending.retry", "sending.stops"},
     # 2: the edge: files, sockets, settings
     {"api", "reading", "recording", "settings"}
@@ -29,6 +37,7 @@ LAYERS = (
 
 # The few doors of a dependency: the modules that may import it.
 DOORS = {
+    "httptools": {"api.answer_parser"},
     "httpx": {"api"},
     "sqlite3": {"recording.journal"},
     "starlette": {"sandbox"},

@@ -43,6 +43,7 @@ class TestTheModel:
                 "write_timeout_s": 10,
                 "read_timeout_s": 30,
                 "attempt_timeout_s": 40,
+                "transport": "fast",
             },
             "run": {"runs_dir": "runs", "max_errors": "50%", "resume_within_h": 24},
         }
@@ -91,6 +92,7 @@ class TestValuesThatAreWrong:
             ("http", "write_timeout_s", [0, -1], "seconds, more than 0"),
             ("http", "read_timeout_s", [0, -1], "seconds, more than 0"),
             ("http", "attempt_timeout_s", [0, -1], "seconds, more than 0"),
+            ("http", "transport", ["", "faster", True], '"fast" or "stock"'),
             ("run", "runs_dir", ["", 5], "the path of a folder"),
             (
                 "run",

@@ -10,6 +10,8 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
+from typing import cast
 
 import anyio
 import anyio.lowlevel
@@ -22,13 +24,13 @@ from pydantic import SecretStr
 from batch.api.sendkit import Access, SendKit, Timeouts
 from batch.api.transport import WorkerTransport, make_transport, trust_operating_system
 from batch.errors import SettingsError
-from batch.model import Change, Reason, Status
+from batch.model import Change, Reason, Status, TransportKind
 from tests.raw_server import CONFIRMED, Link, RawServer, Script, confirm_all, response, serving
 
 pytestmark = pytest.mark.anyio
 
 Maker = Callable[..., httpx.AsyncBaseTransport]
-MAKERS: dict[str, Maker] = {"workers": make_transport}
+MAKERS: dict[str, Maker] = {kind: partial(make_transport, kind=kind) for kind in TransportKind}
 
 KEY = "sk_0123456789abcdefghij"
 CHANGE = Change(
@@ -178,6 +180,114 @@ async def reset(link: Link) -> None:
 
 async def stall(_: Link) -> None:
     await asyncio.sleep(60)
+
+
+async def request_at(server: RawServer, transport: httpx.AsyncBaseTransport) -> httpx.Response:
+    """One request and its whole answer, as httpx itself tells it."""
+    limits = {"connect": 2, "write": 0.2, "read": 0.2, "pool": 2}
+    request = httpx.Request(
+        "PATCH",
+        server.url,
+        headers={"Host": "here", "Content-Length": "2"},
+        stream=httpx.ByteStream(b"{}"),
+        extensions={"timeout": limits},
+    )
+    answer = await transport.handle_async_request(request)
+    stream = cast("httpx.AsyncByteStream", answer.stream)
+    try:
+        body = b"".join([chunk async for chunk in stream])
+    finally:
+        await stream.aclose()
+    return httpx.Response(answer.status_code, headers=answer.headers, content=body)
+
+
+@pytest.mark.parametrize(
+    ("script", "fault"),
+    [
+        (close_at_once, httpx.RemoteProtocolError),
+        (reset_at_once, httpx.ReadError),
+        (close_in_head, httpx.RemoteProtocolError),
+        (close_in_body, httpx.RemoteProtocolError),
+        (reset_in_chunks, httpx.ReadError),
+        (speak_garbage, httpx.RemoteProtocolError),
+        (send_bad_chunk, httpx.RemoteProtocolError),
+        (send_endless_head, httpx.RemoteProtocolError),
+        (stall_before_answering, httpx.ReadTimeout),
+        (stall_in_body, httpx.ReadTimeout),
+    ],
+)
+async def test_every_transport_raises_the_same_for_a_fault(
+    make: Maker, script: Script, fault: type[Exception]
+) -> None:
+    async with serving(script) as server:
+        transport = make(connections=1, base_url=server.url, use_environment_proxy=False)
+        async with transport:
+            with pytest.raises(fault) as caught:
+                await request_at(server, transport)
+    assert type(caught.value) is fault
+
+
+CHUNKED = b'5\r\n{"suc\r\n15;x=y\r\ncess":true,"data":{}}\r\n0\r\n'
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200\r\nContent-Length: 26\r\n\r\n" + CONFIRMED,
+        b"HTTP/1.1 100 Continue\r\n\r\n" + response(CONFIRMED),
+        b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + response(CONFIRMED),
+        OK + b"Transfer-Encoding: chunked\r\n\r\n" + CHUNKED + b"\r\n",
+        OK + b"Transfer-Encoding: Chunked\r\nContent-Length: 3\r\n\r\n" + CHUNKED + b"X: y\r\n\r\n",
+        OK.replace(b"\r", b"") + b"Content-Length: 26\n\n" + CONFIRMED,
+    ],
+)
+@pytest.mark.parametrize("piece", [1, 7, 10_000])
+async def test_an_answer_may_come_in_any_form_and_in_any_pieces(
+    make: Maker, answer: bytes, piece: int
+) -> None:
+    async def answer_twice(link: Link) -> None:
+        for _ in range(2):
+            await link.read_request()
+            for start in range(0, len(answer), piece):
+                await link.write(answer[start : start + piece])
+                await asyncio.sleep(0)
+
+    async with serving(answer_twice) as server:
+        transport = make(connections=1, base_url=server.url, use_environment_proxy=False)
+        async with transport:
+            for _ in range(2):
+                assert (await request_at(server, transport)).content == CONFIRMED
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("head", [OK, b"HTTP/1.0 200 OK\r\n", OK + b"Connection: close\r\n"])
+async def test_a_body_may_end_with_its_connection(make: Maker, head: bytes) -> None:
+    async def answer_and_close(link: Link) -> None:
+        await link.read_request()
+        await link.write(head + b"\r\n" + CONFIRMED)
+
+    async with serving(answer_and_close) as server:
+        transport = make(connections=1, base_url=server.url, use_environment_proxy=False)
+        async with transport:
+            for _ in range(2):
+                assert (await request_at(server, transport)).content == CONFIRMED
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize("status", [204, 304])
+async def test_an_answer_that_has_no_body_needs_no_length(make: Maker, status: int) -> None:
+    async def answer_bare(link: Link) -> None:
+        while True:
+            await link.read_request()
+            await link.write(b"HTTP/1.1 %d Bare\r\n\r\n" % status)
+
+    async with serving(answer_bare) as server:
+        transport = make(connections=1, base_url=server.url, use_environment_proxy=False)
+        async with transport:
+            for _ in range(2):
+                assert (await request_at(server, transport)).status_code == status
+    assert server.connections == 1
 
 
 @pytest.mark.parametrize("chunked", [False, True])

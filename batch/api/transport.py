@@ -7,19 +7,18 @@ ConnectTimeout, a PoolTimeout or a ProxyError. What rows, retries and keys are i
 
 import ssl
 import sys
-import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import cast
-from urllib.parse import urlsplit
 
 import anyio
 import httpx
 import truststore
 
-from batch.api.address import is_loopback
-from batch.errors import SettingsError
+from batch.api.fast_transport import FastTransport
+from batch.api.proxy import read_environment_proxy
+from batch.model import TransportKind
 
 # Node's servers close an idle connection after 5 s; going first avoids sending into the closing.
 KEEPALIVE_S = 4.0
@@ -33,26 +32,30 @@ def make_transport(
     base_url: str,
     use_environment_proxy: bool,
     tls: ssl.SSLContext | None = None,
+    kind: TransportKind = TransportKind.FAST,
 ) -> httpx.AsyncBaseTransport:
     """The transport for one job: at most this many connections to the base address.
 
     use_environment_proxy: honour HTTPS_PROXY, ALL_PROXY and NO_PROXY (and the system's settings on
     macOS and Windows), but never for this machine itself.
     tls: whom to trust; by default the operating system's certificates.
+    kind: the fast one knows no proxy: behind one it is the stock one, whatever was asked for.
     Raises SettingsError for a proxy that can't be used.
     """
     tls = tls or trust_operating_system()
-    proxy = _read_environment_proxy(base_url, tls) if use_environment_proxy else None
-    make_shard = partial(
-        httpx.AsyncHTTPTransport,
-        verify=tls,
-        trust_env=False,
-        proxy=proxy,
-        limits=httpx.Limits(
-            max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_S
-        ),
+    proxy = read_environment_proxy(base_url, tls) if use_environment_proxy else None
+    if proxy is None and kind is TransportKind.FAST:
+        tls.set_alpn_protocols(["http/1.1"])
+        make_shard = partial(FastTransport, httpx.URL(base_url), tls=tls, keepalive_s=KEEPALIVE_S)
+        return WorkerTransport(make_shard, connections=connections)
+    return WorkerTransport(partial(_stock_shard, tls, proxy), connections=connections)
+
+
+def _stock_shard(tls: ssl.SSLContext, proxy: httpx.Proxy | None) -> httpx.AsyncHTTPTransport:
+    limits = httpx.Limits(
+        max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_S
     )
-    return WorkerTransport(make_shard, connections=connections)
+    return httpx.AsyncHTTPTransport(verify=tls, trust_env=False, proxy=proxy, limits=limits)
 
 
 def trust_operating_system() -> ssl.SSLContext:
@@ -190,32 +193,3 @@ def _unsent_told_apart(request: httpx.Request) -> Iterator[None]:
         raise (httpx.ConnectTimeout if timed_out else httpx.ConnectError)(str(fault)) from fault
     finally:
         request.stream = stream
-
-
-def _read_environment_proxy(base_url: str, tls: ssl.SSLContext) -> httpx.Proxy | None:
-    """The proxy that the environment names for this address, or None to go straight there."""
-    target = urlsplit(base_url)
-    if is_loopback(target.hostname or "") or urllib.request.proxy_bypass(target.netloc):
-        return None
-    proxies = urllib.request.getproxies()
-    address = proxies.get(target.scheme) or proxies.get("all")
-    if not address:
-        return None
-    url = _read_proxy_url(address if "://" in address else f"http://{address}")
-    return httpx.Proxy(url, ssl_context=tls if url.scheme == "https" else None)
-
-
-def _read_proxy_url(address: str) -> httpx.URL:
-    """Raises SettingsError, with no more of the address than its scheme: it may hold a password."""
-    wanted = (
-        "expected http://host:port or https://host:port. "
-        "Correct HTTPS_PROXY or ALL_PROXY, or list the API's host in NO_PROXY."
-    )
-    try:
-        url = httpx.URL(address)
-    except httpx.InvalidURL:
-        raise SettingsError(f"The proxy's address can't be read; {wanted}") from None
-    if url.scheme not in {"http", "https"} or not url.host:
-        found = f"{url.scheme}://{'…' if url.host else ''}"
-        raise SettingsError(f"The proxy's address: found {found}; {wanted}")
-    return url

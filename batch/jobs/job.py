@@ -243,6 +243,7 @@ def make_client(request: Request, access: Access, *, connections: int) -> SendKi
             connections=connections,
             base_url=access.base_url,
             use_environment_proxy=not request.sandbox,
+            kind=http.transport,
         ),
     )
 

@@ -24,7 +24,7 @@ from pydantic_core import PydanticCustomError
 from batch.api.address import check_base_url
 from batch.errors import SettingsError
 from batch.model import Field as Column
-from batch.model import OnConflict
+from batch.model import OnConflict, TransportKind
 from batch.settings.values import MaxErrors, Rate, parse_max_errors, parse_rate
 
 SHARED_HEADER = "shared_header"  # the type of pydantic's error; its text is the other column's name
@@ -164,12 +164,13 @@ class RetrySettings(_Section):
 
 
 class HttpSettings(_Section):
-    """How long one attempt may take."""
+    """How long one attempt may take, and what carries it."""
 
     connect_timeout_s: Number = Field(10, gt=0, description="seconds, more than 0")
     write_timeout_s: Number = Field(10, gt=0, description="seconds, more than 0")
     read_timeout_s: Number = Field(30, gt=0, description="seconds, more than 0")
     attempt_timeout_s: Number = Field(40, gt=0, description="seconds, more than 0")
+    transport: TransportKind = Field(TransportKind.FAST, description='"fast" or "stock"')
 
 
 class RunSettings(_Section):

@@ -1,0 +1,114 @@
+"""Bytes to answers, by llhttp, the parser of Node.js. Pure: it never reads, waits or closes."""
+
+from http import HTTPStatus
+
+import httptools
+
+MAX_HEAD_BYTES = 100 * 1024  # of a head, as httpx allows; also of what stands between two chunks
+
+_CODING = b"transfer-encoding"
+_CLOSED_EARLY = "Server disconnected without sending a response."
+_CLOSED_IN_BODY = "peer closed connection without sending complete message body"
+_UNASKED = "the server sent what nobody had asked for"
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class AnswerParser:
+    """The answers of one connection, one at a time, each told of by `begin` before it comes.
+
+    status, headers: of the answer, once has_head. chunks: of its body, for the reader to take
+    away. wrong: what the server did wrong, in words; "" as long as it did nothing. keeps_alive:
+    whether another answer may follow, once is_complete.
+    """
+
+    __slots__ = (
+        "_loose_bytes", "_parser", "chunks", "has_head", "headers", "is_complete",
+        "keeps_alive", "status", "wrong",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        # As httpx reads answers: a line may end without CR, and chunks outrank Content-Length.
+        # What it takes and llhttp does not: folded headers, control characters in headers, and
+        # Content-Length said twice.
+        self._parser.set_dangerous_leniencies(
+            lenient_optional_cr_before_lf=True, lenient_chunked_length=True
+        )
+        self.wrong = ""
+        self.begin()
+
+    def begin(self) -> None:
+        """An answer is to come."""
+        self.status = 0
+        self.headers: Headers = []
+        self.chunks: list[bytes] = []
+        self.has_head = False
+        self.is_complete = False
+        self.keeps_alive = False
+        self._loose_bytes = 0  # that came since the last head or piece of a body
+
+    def feed(self, data: bytes) -> None:
+        """Some bytes came."""
+        self._loose_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._object(self._what_is_illegal())
+        if self._loose_bytes > MAX_HEAD_BYTES:
+            self._object("the head of the answer is too long")
+
+    def end(self) -> None:
+        """No more bytes will come, which is how some bodies end."""
+        if self.has_head and not self.wrong and self._ends_with_connection():
+            self.is_complete = True
+        if not self.is_complete:
+            self._object(_CLOSED_IN_BODY if self.has_head else _CLOSED_EARLY)
+
+    # What llhttp calls.
+
+    def on_message_begin(self) -> None:  # noqa: D102
+        if self.is_complete:
+            self._object(_UNASKED)
+
+    def on_header(self, name: bytes, value: bytes) -> None:  # noqa: D102
+        if self.has_head:  # it follows a body in chunks, or belongs to one answer too many
+            return
+        self.headers.append((name, value))
+        if len(name) == len(_CODING) and name.lower() == _CODING and value.lower() != b"chunked":
+            self._object("only chunked is known as Transfer-Encoding")
+
+    def on_headers_complete(self) -> None:  # noqa: D102
+        self._loose_bytes = 0
+        status = self._parser.get_status_code()
+        if status == HTTPStatus.SWITCHING_PROTOCOLS:
+            self._object(_UNASKED)
+        elif status < HTTPStatus.OK:  # an interim answer: the real one follows
+            self.headers.clear()
+        elif not self.has_head:
+            self.status = status
+            self.has_head = not self.wrong
+
+    def on_body(self, chunk: bytes) -> None:  # noqa: D102
+        self._loose_bytes = 0
+        if not self.is_complete:
+            self.chunks.append(chunk)
+
+    def on_message_complete(self) -> None:  # noqa: D102
+        if self.has_head:
+            self.is_complete = True
+            self.keeps_alive = self._parser.should_keep_alive()
+
+    def _object(self, wrong: str) -> None:
+        self.wrong = self.wrong or wrong
+
+    def _what_is_illegal(self) -> str:
+        if self.has_head:
+            return "illegal chunk header"
+        has_status = self._parser.get_status_code() >= HTTPStatus.CONTINUE  # all of its digits
+        return "illegal header line" if has_status else "illegal status line"
+
+    def _ends_with_connection(self) -> bool:
+        """Whether the body has no end of its own. Source: RFC 9112 section 6.3."""
+        named = {name.lower() for name, _ in self.headers}
+        return b"content-length" not in named and _CODING not in named

@@ -1,0 +1,177 @@
+"""One kept-alive HTTP/1.1 connection, as an asyncio protocol.
+
+Owns the bytes in both directions and every way in which they can stop. It knows no pool, no
+retry and nothing of what is sent. What goes wrong is an exception of httpx's, of the same class
+as httpx's own transport raises.
+"""
+
+import asyncio
+import select
+import sys
+from typing import cast
+
+import httpx
+
+from batch.api.answer_parser import AnswerParser, Headers
+
+MAX_UNREAD_CHUNKS = 16  # of at most 256 KiB; then the server has to wait until they are read
+
+
+class Connection(asyncio.Protocol):
+    """One exchange after another: `send`, `receive_head`, `receive_chunk` until b"", `finish`.
+
+    Whoever meets an exception here, a cancellation too, calls `abort`; and so does whoever hears
+    from `finish` that the connection can't take another exchange.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._answer = AnswerParser()
+        self._lost = asyncio.Event()
+        self._waiter: asyncio.Future[None] | None = None
+        self._fault: httpx.TransportError | None = None
+        self._idle_since = self._loop.time()
+        self._is_open = False
+        self._is_busy = False
+        self._is_write_paused = False
+        self._is_read_paused = False
+
+    async def send(self, request: bytes, *, timeout_s: float | None) -> None:
+        """Hand the request over. Raises WriteTimeout; ConnectError if nothing can leave any more.
+
+        A connection that breaks meanwhile shows on reading: the server may have answered before.
+        """
+        if not self._is_open:
+            raise httpx.ConnectError("the connection was closed")
+        self._answer.begin()
+        self._is_busy = True
+        self._transport.write(request)
+        while self._is_write_paused and self._is_open:
+            await self._wait(timeout_s, httpx.WriteTimeout)
+
+    async def receive_head(self, *, timeout_s: float | None) -> tuple[int, Headers]:
+        """The status and the headers of the answer; those of a 1xx are passed over.
+
+        timeout_s: for each piece that comes. Raises ReadTimeout, ReadError, RemoteProtocolError.
+        """
+        answer = self._answer
+        while not answer.has_head:
+            if self._fault:
+                raise self._fault
+            await self._wait(timeout_s, httpx.ReadTimeout)
+        return answer.status, answer.headers
+
+    async def receive_chunk(self, *, timeout_s: float | None) -> bytes:
+        """The next piece of the body, b"" after its last. Raises as `receive_head` does."""
+        answer = self._answer
+        while not answer.chunks:
+            if answer.is_complete:
+                return b""
+            if self._fault:
+                raise self._fault
+            await self._wait(timeout_s, httpx.ReadTimeout)
+        chunk = b"".join(answer.chunks)
+        answer.chunks.clear()
+        if self._is_read_paused and self._is_open:
+            self._is_read_paused = False
+            self._transport.resume_reading()
+        return chunk
+
+    def finish(self) -> bool:
+        """End the exchange; whether the connection can take another one."""
+        answer = self._answer
+        is_over = answer.is_complete and answer.keeps_alive and not self._is_write_paused
+        self._is_busy = not is_over
+        self._idle_since = self._loop.time()
+        return is_over and self._is_open and self._fault is None
+
+    def is_reusable(self, keepalive_s: float) -> bool:
+        """Whether it can take another exchange: idle no longer than that, and open.
+
+        Nothing may have come since the last answer, not even the connection's end.
+        """
+        if self._is_busy or not self._is_open or self._fault:
+            return False
+        is_fresh = self._loop.time() - self._idle_since <= keepalive_s
+        return is_fresh and not _has_news(self._socket_number)
+
+    async def abort(self) -> None:
+        """Close at once, and wait until it is closed."""
+        self._fault = self._fault or httpx.ReadError("the connection was closed")
+        if self._is_open:
+            self._transport.abort()
+        await self._lost.wait()
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:  # noqa: D102
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by class
+        self._socket_number: int = transport.get_extra_info("socket").fileno()
+        self._is_open = True
+
+    def data_received(self, data: bytes) -> None:  # noqa: D102
+        answer = self._answer
+        if answer.is_complete or not self._is_busy:
+            self._fault = self._fault or httpx.RemoteProtocolError("more came than was asked for")
+            self._transport.abort()
+            return
+        answer.feed(data)
+        if answer.wrong and not self._fault:
+            self._fault = httpx.RemoteProtocolError(answer.wrong)
+        if len(answer.chunks) > MAX_UNREAD_CHUNKS and not self._is_read_paused:
+            self._is_read_paused = True
+            self._transport.pause_reading()
+        self._wake()
+
+    def connection_lost(self, error: Exception | None) -> None:  # noqa: D102
+        self._is_open = False
+        if error is None and not self._fault:
+            self._answer.end()
+        if not self._answer.is_complete and not self._fault:
+            self._fault = _broken_off(error, self._answer.wrong)
+        self._wake()
+        self._lost.set()
+
+    def pause_writing(self) -> None:  # noqa: D102
+        self._is_write_paused = True
+
+    def resume_writing(self) -> None:  # noqa: D102
+        self._is_write_paused = False
+        self._wake()
+
+    async def _wait(self, timeout_s: float | None, kind: type[httpx.TimeoutException]) -> None:
+        """Wait for anything to happen."""
+        waiter = self._waiter = self._loop.create_future()
+        timer = None if timeout_s is None else self._loop.call_later(timeout_s, _end, waiter, kind)
+        try:
+            await waiter
+        finally:
+            self._waiter = None
+            if timer:
+                timer.cancel()
+
+    def _wake(self) -> None:
+        if self._waiter and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+def _end(waiter: asyncio.Future[None], kind: type[httpx.TimeoutException]) -> None:
+    if not waiter.done():
+        waiter.set_exception(kind(""))
+
+
+def _broken_off(error: Exception | None, wrong: str) -> httpx.TransportError:
+    if error is None:
+        return httpx.RemoteProtocolError(wrong)
+    fault = httpx.ReadError(str(error))
+    fault.__cause__ = error
+    return fault
+
+
+def _has_news(socket_number: int) -> bool:
+    """Whether the system knows of something on the socket that the event loop did not hear yet."""
+    if sys.platform == "win32":  # which has no poll
+        return bool(select.select([socket_number], [], [], 0)[0])
+    news = select.poll()
+    news.register(socket_number, select.POLLIN)
+    return bool(news.poll(0))

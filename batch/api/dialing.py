@@ -1,0 +1,83 @@
+"""Finds a way to a host: a connected socket to the first of its addresses that answers.
+
+Each address gets a head start of 250 ms before the next one is tried beside it (RFC 8305), so
+that a host with a dead IPv6 address is reached all the same. Event loops do this too, but not all
+of them: uvloop tries one address after another.
+"""
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from itertools import chain, zip_longest
+from typing import Any
+
+import anyio
+
+HEAD_START_S = 0.25
+
+_Address = tuple[socket.AddressFamily, Any]  # as the address family has it
+
+
+async def dial(host: str, port: int) -> socket.socket:
+    """A socket connected to the host, not blocking, without Nagle's delay.
+
+    Raises OSError: that of the look-up or of the only address, or with several addresses one whose
+    cause is a group of theirs.
+    """
+    addresses = await _addresses_of(host, port)
+    faults: list[OSError] = []
+    connected: list[socket.socket] = []
+
+    async def attempt(address: _Address, failed: anyio.Event) -> None:
+        try:
+            connection = await _connect(*address)
+        except OSError as fault:
+            faults.append(fault)
+            failed.set()
+            return
+        connected.append(connection)
+        attempts.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as attempts:
+        for address in addresses:
+            failed = anyio.Event()
+            attempts.start_soon(attempt, address, failed)
+            with anyio.move_on_after(HEAD_START_S):
+                await failed.wait()
+    if not connected:
+        raise _told(faults)
+    for late in connected[1:]:  # two that were ready at the very same moment
+        late.close()
+    return connected[0]
+
+
+async def _addresses_of(host: str, port: int) -> Sequence[_Address]:
+    """The host's addresses as the system prefers them, the families taking turns."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    if not found:
+        raise OSError(f"{host} has no address")
+    first = found[0][0]
+    same = [(family, address) for family, *_, address in found if family == first]
+    other = [(family, address) for family, *_, address in found if family != first]
+    turns = chain.from_iterable(zip_longest(same, other))
+    return [address for address in turns if address is not None]
+
+
+async def _connect(family: socket.AddressFamily, address: Any) -> socket.socket:  # noqa: ANN401 - the socket module's own type
+    connection = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        connection.setblocking(False)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        await asyncio.get_running_loop().sock_connect(connection, address)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _told(faults: Sequence[OSError]) -> OSError:
+    if len(faults) == 1:
+        return faults[0]
+    fault = OSError("All connection attempts failed")
+    fault.__cause__ = ExceptionGroup("one for each address", faults)
+    return fault

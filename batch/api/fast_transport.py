@@ -1,0 +1,116 @@
+"""An httpx transport of one connection, over an asyncio protocol and llhttp, the parser of Node.js.
+
+What a request costs is what this is about: see the README for figures. It speaks HTTP/1.1, with
+TLS or without, knows no proxy, and runs on asyncio alone. A request is written once, never again.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from typing import cast
+
+import anyio
+import httpx
+
+from batch.api.connection import Connection
+from batch.api.dialing import dial
+
+_PORTS = {"http": 80, "https": 443}
+
+
+class FastTransport(httpx.AsyncBaseTransport):
+    """One exchange at a time with one server: a response must be closed before the next request.
+
+    Raises the same exceptions as httpx's own transport; after one, and after a cancellation, it
+    must be closed or its connection stays open until the next request.
+    """
+
+    def __init__(self, base_url: httpx.URL, *, tls: ssl.SSLContext, keepalive_s: float) -> None:
+        """tls: whom to trust. keepalive_s: how long an idle connection is used again."""
+        self._origin = _origin_of(base_url)
+        self._host = base_url.raw_host.decode("ascii")
+        self._port = base_url.port or _PORTS[base_url.scheme]
+        self._tls = tls if base_url.scheme == "https" else None
+        self._keepalive_s = keepalive_s
+        self._connection: Connection | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """The response's head; the connection is taken until the response is closed."""
+        if _origin_of(request.url) != self._origin:
+            raise httpx.UnsupportedProtocol("the request is for another server")
+        timeouts = request.extensions.get("timeout", {})
+        connection = self._connection
+        if connection is None or not connection.is_reusable(self._keepalive_s):
+            await self.aclose()
+            connection = self._connection = await self._connect(timeouts.get("connect"))
+        # The body is asked for only now: whoever watches it sees that something may leave.
+        message = await _message_of(request)
+        await connection.send(message, timeout_s=timeouts.get("write"))
+        read_s = timeouts.get("read")
+        status, headers = await connection.receive_head(timeout_s=read_s)
+        return httpx.Response(status, headers=headers, stream=_Body(connection, read_s))
+
+    async def aclose(self) -> None:
+        """Close the connection, also one that is in use."""
+        if self._connection is not None:
+            await self._connection.abort()
+
+    async def _connect(self, timeout_s: float | None) -> Connection:
+        """A connection that is ready, TLS and all. Raises ConnectError and ConnectTimeout."""
+        try:
+            with anyio.fail_after(timeout_s):
+                return await self._open()
+        except TimeoutError as error:
+            raise httpx.ConnectTimeout(str(error)) from error
+        except OSError as error:  # a failed handshake too
+            raise httpx.ConnectError(str(error)) from error
+
+    async def _open(self) -> Connection:
+        reached = await dial(self._host, self._port)
+        try:
+            _, connection = await asyncio.get_running_loop().create_connection(
+                Connection,
+                sock=reached,
+                ssl=self._tls,
+                server_hostname=self._host if self._tls else None,
+            )
+        except BaseException:
+            reached.close()
+            raise
+        return connection
+
+
+class _Body(httpx.AsyncByteStream):
+    """The body of a response, piece by piece as it comes."""
+
+    def __init__(self, connection: Connection, timeout_s: float | None) -> None:
+        self._connection = connection
+        self._timeout_s = timeout_s
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while chunk := await self._connection.receive_chunk(timeout_s=self._timeout_s):
+            yield chunk
+
+    async def aclose(self) -> None:
+        """Let go of the connection, or close it if the body was not read to its end."""
+        if not self._connection.finish():
+            await self._connection.abort()
+
+
+def _origin_of(url: httpx.URL) -> tuple[bytes, bytes, int | None]:
+    return url.raw_scheme, url.raw_host, url.port
+
+
+async def _message_of(request: httpx.Request) -> bytes:
+    """The request as it goes over the wire. Raises LocalProtocolError for one that can't."""
+    lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)]
+    lines += [b"%b: %b" % header for header in request.headers.raw]
+    head = b"\r\n".join(lines)
+    breaks = len(lines) - 1
+    if head.count(b"\n") != breaks or head.count(b"\r") != breaks:
+        raise httpx.LocalProtocolError("a header has a line break in it")
+    stream = cast("httpx.AsyncByteStream", request.stream)  # an async client's always is
+    body = b"".join([chunk async for chunk in stream])
+    if int(request.headers.get("content-length", "0")) != len(body):
+        raise httpx.LocalProtocolError("Content-Length does not say how long the body is")
+    return b"%b\r\n\r\n%b" % (head, body)
