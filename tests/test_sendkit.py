@@ -26,6 +26,7 @@ from batch.api.sendkit import (
 )
 from batch.errors import BatchError, SettingsError
 from batch.model import Answer, Change, Reason, Status
+from tests.answering import Answering
 
 pytestmark = pytest.mark.anyio
 
@@ -65,7 +66,7 @@ def api_over(
     naps: Naps | None = None,
 ) -> SendKit:
     if not isinstance(transport, httpx.AsyncBaseTransport):
-        transport = httpx.MockTransport(transport)
+        transport = Answering(transport)
     access = Access(base_url=base_url, api_key=SecretStr(key), workspace_id=workspace_id)
     return SendKit(access, timeouts=timeouts, transport=transport, sleep=naps or Naps())
 
@@ -110,7 +111,7 @@ class Endless(Chunks):
 async def test_a_change_is_one_patch_with_the_key_and_a_compact_body() -> None:
     router = respx.MockRouter()
     route = router.patch(LEAD_URL).respond(json=CONFIRMED)
-    async with api_over(httpx.MockTransport(router.async_handler)) as api:
+    async with api_over(Answering(router.async_handler)) as api:
         answer = await api.send_change(CHANGE)
     assert answer.reason is Reason.APPLIED
     assert (answer.http_status, answer.server_ai_tag) == (200, "Interested")
@@ -295,7 +296,7 @@ async def test_head_and_body_share_the_time_of_an_attempt() -> None:
         return httpx.Response(429, stream=Endless())
 
     timeouts = replace(TIMEOUTS, attempt_s=0.5)
-    async with api_over(httpx.MockTransport(handle), timeouts=timeouts) as api:
+    async with api_over(Answering(handle), timeouts=timeouts) as api:
         answer = await api.send_change(CHANGE)
     assert answer.reason is Reason.RATE_LIMITED
     assert 500 <= answer.elapsed_ms < 750
@@ -316,7 +317,7 @@ async def test_an_attempt_that_takes_too_long_as_a_whole_is_no_answer() -> None:
         raise AssertionError
 
     timeouts = replace(TIMEOUTS, attempt_s=0.05)
-    async with api_over(httpx.MockTransport(handle), timeouts=timeouts) as api:
+    async with api_over(Answering(handle), timeouts=timeouts) as api:
         answer = await api.send_change(CHANGE)
     assert answer.reason is Reason.NO_ANSWER
     assert answer.message == "no whole answer within 0.05 s"
@@ -329,7 +330,7 @@ async def test_a_cancellation_passes_through() -> None:
         raise AssertionError
 
     answered = False
-    async with api_over(httpx.MockTransport(handle)) as api:
+    async with api_over(Answering(handle)) as api:
         with anyio.move_on_after(0.05) as scope:
             await api.send_change(CHANGE)
             answered = True
@@ -389,12 +390,12 @@ async def test_cookies_are_neither_kept_nor_sent() -> None:
         cookies.append(request.headers.get("cookie"))
         return httpx.Response(200, json=CONFIRMED, headers={"Set-Cookie": "a=1; Path=/"})
 
-    transport = httpx.MockTransport(handle)
+    transport = Answering(handle)
     async with Exchange(
         BASE, timeouts=TIMEOUTS, transport=transport, redactor=Redactor(KEY)
     ) as exchange:
         for _ in range(2):
-            await exchange.send("GET", "/v1/tags", headers={}, max_bytes=MAX_BODY_BYTES)
+            await exchange.send("GET", "/v1/tags", headers=(), max_bytes=MAX_BODY_BYTES)
     assert cookies == [None, None]
 
 
@@ -458,7 +459,7 @@ async def test_the_attempt_carries_its_start_and_length() -> None:
         await anyio.sleep(0.03)
         return httpx.Response(429, headers={"Retry-After": "7"})
 
-    async with api_over(httpx.MockTransport(handle)) as api:
+    async with api_over(Answering(handle)) as api:
         answer = await api.send_change(CHANGE)
     assert (answer.reason, answer.retry_after_s) == (Reason.RATE_LIMITED, 7.0)
     assert 30 <= answer.elapsed_ms < 1000

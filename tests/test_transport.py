@@ -22,6 +22,7 @@ import truststore
 from pydantic import SecretStr
 
 from batch.api.sendkit import Access, SendKit, Timeouts
+from batch.api.stock_transport import StockTransport
 from batch.api.transport import WorkerTransport, make_transport, trust_operating_system
 from batch.errors import SettingsError
 from batch.model import Change, Reason, Status, TransportKind
@@ -862,15 +863,29 @@ def a_request() -> httpx.Request:
 )
 @pytest.mark.parametrize("reads_body", [False, True])
 async def test_a_fault_before_the_body_was_asked_for_is_a_fault_of_connecting(
-    fault: Exception, unsent: type[Exception], *, reads_body: bool
+    monkeypatch: pytest.MonkeyPatch,
+    fault: Exception,
+    unsent: type[Exception],
+    *,
+    reads_body: bool,
 ) -> None:
-    shard = Shard(fault, reads_body=reads_body)
-    transport = WorkerTransport(lambda: shard, connections=1)
+    async def fail(_: object, request: httpx.Request) -> httpx.Response:
+        return await Shard(fault, reads_body=reads_body).handle_async_request(request)
+
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", fail)
     request = a_request()
     stream = request.stream
-    with pytest.raises(type(fault) if reads_body else unsent):
-        await transport.handle_async_request(request)
+    async with StockTransport(tls=ssl.create_default_context(), proxy=None, keepalive_s=4) as stock:
+        with pytest.raises(type(fault) if reads_body else unsent):
+            await stock.handle_async_request(request)
     assert request.stream is stream
+
+
+async def test_a_shard_that_failed_is_closed() -> None:
+    shard = Shard(httpx.ReadError(""))
+    transport = WorkerTransport(lambda: shard, connections=1)
+    with pytest.raises(httpx.ReadError):
+        await transport.handle_async_request(a_request())
     assert shard.closed
 
 
@@ -898,9 +913,9 @@ async def test_a_response_closed_twice_frees_one_connection() -> None:
         await transport.handle_async_request(a_request())
 
 
-async def test_closing_closes_connections_in_use_too() -> None:
+async def test_closing_closes_connections_in_use_too(make: Maker) -> None:
     async with serving(stall_in_body) as server:
-        transport = make_transport(connections=2, base_url=server.url, use_environment_proxy=False)
+        transport = make(connections=2, base_url=server.url, use_environment_proxy=False)
         request = httpx.Request("GET", server.url)
         answer = await transport.handle_async_request(request)
         await transport.aclose()

@@ -21,6 +21,7 @@ from batch.judging.plan import Plan, Problem
 from batch.judging.rules import Rules
 from batch.model import Tally
 from batch.settings.model import Settings
+from tests.answering import Answering
 
 CAMPAIGN = "64f1c0a95e8b7d2f3a6c9e01"
 KEY = "sk_0123456789abcdefghij"
@@ -137,7 +138,7 @@ def served_by(api: Api) -> Iterator[Api]:
     router.patch(path__startswith="/v1/campaigns/").mock(side_effect=api.change)
 
     def make_transport(**_: object) -> httpx.AsyncBaseTransport:
-        return httpx.MockTransport(router.async_handler)
+        return Answering(router.async_handler)
 
     with mock.patch.object(job, "make_transport", make_transport):
         yield api

@@ -6,11 +6,12 @@ reads no more of a body than it was told to.
 
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import TracebackType
 from typing import Self, cast
+from urllib.parse import urlsplit
 
 import anyio
 import httpx
@@ -28,6 +29,8 @@ _UNSENT = (
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
 )
+Headers = Sequence[tuple[bytes, bytes]]  # names and values, as they go over the wire
+
 _PACKED = frozenset({"gzip", "x-gzip", "deflate"})
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS  # zlib's way of saying: find out which
 
@@ -58,11 +61,18 @@ class Exchange:
         redactor: Redactor,
     ) -> None:
         """base_url: checked, without a trailing slash."""
-        self._base_url = base_url
-        self._host = httpx.URL(base_url).netloc.decode("ascii")
+        self._url = httpx.URL(base_url)
+        self._path = urlsplit(base_url).path
+        self._host = (b"Host", self._url.netloc)
         self._timeouts = timeouts
         self._redactor = redactor
         self._transport = transport
+        self._limits = {
+            "connect": timeouts.connect_s,
+            "pool": timeouts.connect_s,
+            "write": timeouts.write_s,
+            "read": timeouts.read_s,
+        }
         message = f"no whole answer within {timeouts.attempt_s:g} s"
         self._too_late = Fault(reason=Reason.NO_ANSWER, message=message)
 
@@ -83,7 +93,7 @@ class Exchange:
         method: str,
         path: str,
         *,
-        headers: Mapping[str, str],
+        headers: Headers,
         body: bytes = b"",
         max_bytes: int,
     ) -> Reply | Fault:
@@ -104,24 +114,17 @@ class Exchange:
         return fault if response is None else _reply(response, fault)
 
     def _make_request(
-        self, method: str, path: str, *, headers: Mapping[str, str], body: bytes
+        self, method: str, path: str, *, headers: Headers, body: bytes
     ) -> httpx.Request:
-        # A ready request: build_request() costs 20 times as much, and would merge settings in.
-        length = {"Content-Length": str(len(body))} if body else {}
-        timeouts = self._timeouts
+        # What is the same for all is ready: build_request() costs 76 us, parsing an address 14.
+        length = ((b"Content-Length", b"%d" % len(body)),) if body else ()
+        target = f"{self._path}{path}".encode("ascii")
         return httpx.Request(
             method,
-            self._base_url + path,
-            headers={"Host": self._host, **headers, **length},
+            self._url,
+            headers=[self._host, *headers, *length],
             stream=httpx.ByteStream(body),
-            extensions={
-                "timeout": {
-                    "connect": timeouts.connect_s,
-                    "pool": timeouts.connect_s,
-                    "write": timeouts.write_s,
-                    "read": timeouts.read_s,
-                }
-            },
+            extensions={"timeout": self._limits, "target": target},
         )
 
     def _read_fault(self, error: Exception) -> Fault:

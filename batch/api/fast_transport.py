@@ -15,6 +15,7 @@ import httpx
 from batch.api.connection import Connection
 from batch.api.dialing import dial
 
+_LENGTH = b"content-length"
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -103,14 +104,19 @@ def _origin_of(url: httpx.URL) -> tuple[bytes, bytes, int | None]:
 
 async def _message_of(request: httpx.Request) -> bytes:
     """The request as it goes over the wire. Raises LocalProtocolError for one that can't."""
-    lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)]
-    lines += [b"%b: %b" % header for header in request.headers.raw]
+    target = request.extensions.get("target", request.url.raw_path)
+    lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii"), target)]
+    length = 0
+    for name, value in request.headers.raw:
+        lines.append(b"%b: %b" % (name, value))
+        if len(name) == len(_LENGTH) and name.lower() == _LENGTH:
+            length = int(value)
     head = b"\r\n".join(lines)
     breaks = len(lines) - 1
     if head.count(b"\n") != breaks or head.count(b"\r") != breaks:
         raise httpx.LocalProtocolError("a header has a line break in it")
     stream = cast("httpx.AsyncByteStream", request.stream)  # an async client's always is
     body = b"".join([chunk async for chunk in stream])
-    if int(request.headers.get("content-length", "0")) != len(body):
+    if length != len(body):
         raise httpx.LocalProtocolError("Content-Length does not say how long the body is")
     return b"%b\r\n\r\n%b" % (head, body)

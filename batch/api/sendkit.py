@@ -5,7 +5,7 @@ Owns the key, which leaves it for the base address and nowhere else. It never tr
 
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -21,7 +21,7 @@ from batch import __version__
 from batch.api.address import check_base_url
 from batch.api.answer import MAX_BODY_BYTES, is_success, read_answer, read_refusal
 from batch.api.excerpt import Redactor
-from batch.api.exchange import Exchange, Timeouts
+from batch.api.exchange import Exchange, Headers, Timeouts
 from batch.api.headers import retry_after_s
 from batch.api.listings import Workspace, parse_labels, parse_workspaces
 from batch.api.wire import Fault, Reply, change_body, lead_path
@@ -88,17 +88,17 @@ class SendKit:
         self._base_url = check_base_url(access.base_url)
         key = _check_header("The API key", access.api_key.get_secret_value())
         self._redactor = Redactor(key)
-        self._headers = {
+        headers = {
             "User-Agent": f"sendkit-batch/{__version__}",
             "Accept": "application/json",
             "Accept-Encoding": "identity",  # a body's limit is for what it unpacks to
             "X-Api-Key": key,
         }
-        self._scoped_headers = dict(self._headers)
+        self._headers = _encoded(headers)
         if access.workspace_id is not None:
-            workspace_id = _check_header("The workspace id", access.workspace_id)
-            self._scoped_headers["X-Workspace-Id"] = workspace_id
-        self._change_headers = {**self._scoped_headers, "Content-Type": "application/json"}
+            headers["X-Workspace-Id"] = _check_header("The workspace id", access.workspace_id)
+        self._scoped_headers = _encoded(headers)
+        self._change_headers = _encoded({**headers, "Content-Type": "application/json"})
         self._exchange = Exchange(
             self._base_url, timeouts=timeouts, transport=transport, redactor=self._redactor
         )
@@ -157,7 +157,7 @@ class SendKit:
         return await self._read_list("/v1/tags", parse_labels, headers=self._scoped_headers)
 
     async def _read_list(
-        self, path: str, parse: Callable[[bytes, Redactor], _Listed], *, headers: dict[str, str]
+        self, path: str, parse: Callable[[bytes, Redactor], _Listed], *, headers: Headers
     ) -> _Listed:
         retrying = AsyncRetrying(
             stop=stop_after_attempt(READ_TRIES),
@@ -172,7 +172,7 @@ class SendKit:
         except ValueError as error:
             raise ReadFailedError(f"GET {path}: expected a list, found {error}.") from error
 
-    async def _read_body(self, path: str, headers: dict[str, str]) -> bytes:
+    async def _read_body(self, path: str, headers: Headers) -> bytes:
         reply = await self._exchange.send("GET", path, headers=headers, max_bytes=MAX_LIST_BYTES)
         if isinstance(reply, Fault):
             raise _TryAgainError(f"GET {path}: {reply.message}.")
@@ -208,6 +208,10 @@ def _check_header(name: str, value: str) -> str:
             "or nothing at all; expected one word."
         )
     return value
+
+
+def _encoded(headers: Mapping[str, str]) -> Headers:
+    return tuple((name.encode("ascii"), value.encode("ascii")) for name, value in headers.items())
 
 
 def _wait_s(state: RetryCallState) -> float:

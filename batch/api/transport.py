@@ -7,8 +7,7 @@ ConnectTimeout, a PoolTimeout or a ProxyError. What rows, retries and keys are i
 
 import ssl
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import cast
 
@@ -18,12 +17,11 @@ import truststore
 
 from batch.api.fast_transport import FastTransport
 from batch.api.proxy import read_environment_proxy
+from batch.api.stock_transport import StockTransport
 from batch.model import TransportKind
 
 # Node's servers close an idle connection after 5 s; going first avoids sending into the closing.
 KEEPALIVE_S = 4.0
-
-_UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 
 
 def make_transport(
@@ -46,16 +44,11 @@ def make_transport(
     proxy = read_environment_proxy(base_url, tls) if use_environment_proxy else None
     if proxy is None and kind is TransportKind.FAST:
         tls.set_alpn_protocols(["http/1.1"])
-        make_shard = partial(FastTransport, httpx.URL(base_url), tls=tls, keepalive_s=KEEPALIVE_S)
-        return WorkerTransport(make_shard, connections=connections)
-    return WorkerTransport(partial(_stock_shard, tls, proxy), connections=connections)
-
-
-def _stock_shard(tls: ssl.SSLContext, proxy: httpx.Proxy | None) -> httpx.AsyncHTTPTransport:
-    limits = httpx.Limits(
-        max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_S
-    )
-    return httpx.AsyncHTTPTransport(verify=tls, trust_env=False, proxy=proxy, limits=limits)
+        url = httpx.URL(base_url)
+        fast = partial(FastTransport, url, tls=tls, keepalive_s=KEEPALIVE_S)
+        return WorkerTransport(fast, connections=connections)
+    stock = partial(StockTransport, tls=tls, proxy=proxy, keepalive_s=KEEPALIVE_S)
+    return WorkerTransport(stock, connections=connections)
 
 
 def trust_operating_system() -> ssl.SSLContext:
@@ -91,8 +84,7 @@ class WorkerTransport(httpx.AsyncBaseTransport):
         """The response's head; its shard stays taken until the response is closed."""
         shard = await self._take(request)
         try:
-            with _unsent_told_apart(request):
-                response = await shard.handle_async_request(request)
+            response = await shard.handle_async_request(request)
         except BaseException:
             await self._discard(shard)
             raise
@@ -161,35 +153,3 @@ class _HeldStream(httpx.AsyncByteStream):
         close, self._close = self._close, None
         if close:
             await close()
-
-
-class _WatchedBody(httpx.AsyncByteStream):
-    """A request's body that knows whether it was asked for: httpcore does so after the head."""
-
-    def __init__(self, stream: httpx.AsyncByteStream) -> None:
-        self._stream = stream
-        self.begun = False
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        self.begun = True
-        return aiter(self._stream)
-
-
-@contextmanager
-def _unsent_told_apart(request: httpx.Request) -> Iterator[None]:
-    """Makes a fault that came before the request's body a ConnectError or a ConnectTimeout.
-
-    So ends a proxy that hangs or hangs up, and a kept connection found closed: without its body
-    no server can have acted on the request.
-    """
-    stream = cast("httpx.AsyncByteStream", request.stream)  # AsyncClient refuses any other
-    body = request.stream = _WatchedBody(stream)
-    try:
-        yield
-    except (httpx.TransportError, OSError) as fault:
-        if body.begun or isinstance(fault, _UNSENT):
-            raise
-        timed_out = isinstance(fault, httpx.TimeoutException)
-        raise (httpx.ConnectTimeout if timed_out else httpx.ConnectError)(str(fault)) from fault
-    finally:
-        request.stream = stream

@@ -4,10 +4,10 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from batch.model import Change, Reason
 
+_JSON = json.JSONEncoder(separators=(",", ":"))
 _ID = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -32,10 +32,10 @@ class Reply:
 
 
 def lead_path(change: Change) -> str:
-    """The path of the change's campaign lead, percent-encoded.
+    """The path of the change's campaign lead.
 
     Raises ValueError for an id with any character that could lead to another address; the rules
-    refuse such ids long before, but httpx itself would rewrite `..` and the like.
+    refuse such ids long before. What is left needs no percent-encoding.
     """
     for name, value in (
         ("campaignId", change.campaign_id),
@@ -43,8 +43,7 @@ def lead_path(change: Change) -> str:
     ):
         if not _ID.fullmatch(value):
             raise ValueError(f"{name}: found {value!r}; expected letters, digits, - and _ only")
-    campaign, lead = quote(change.campaign_id, safe=""), quote(change.campaign_lead_id, safe="")
-    return f"/v1/campaigns/{campaign}/leads/{lead}"
+    return f"/v1/campaigns/{change.campaign_id}/leads/{change.campaign_lead_id}"
 
 
 def change_body(change: Change) -> bytes:
@@ -57,4 +56,4 @@ def change_body(change: Change) -> bytes:
         fields["status"] = change.status
     if change.ai_tag is not None or change.clear_tag:
         fields["aiTag"] = change.ai_tag
-    return json.dumps(fields, separators=(",", ":")).encode("ascii")
+    return _JSON.encode(fields).encode("ascii")
