@@ -48,8 +48,9 @@ class Redactor:
         """
         # Before anything is cut, since half a key is not recognised any more.
         text = " ".join(self.without_key(text).split())[: 10 * limit]
-        seen = "".join(c if c.isprintable() else " " for c in text)
-        line = _KEY_SHAPE.sub("[key]", " ".join(seen.split()))
+        if not text.isprintable():
+            text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+        line = _KEY_SHAPE.sub("[key]", text)
         return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
     def read_text(self, body: bytes) -> str:
