@@ -1,6 +1,7 @@
 """What the fast transport does beside the table that every transport is held to."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import cast
@@ -10,7 +11,6 @@ import httpx
 import pytest
 
 from batch.api.fast_transport import FastTransport
-from batch.api.transport import trust_operating_system
 from tests.raw_server import CONFIRMED, Link, RawServer, Script, confirm_all, response, serving
 
 pytestmark = pytest.mark.anyio
@@ -24,7 +24,7 @@ async def reaching(
 ) -> AsyncIterator[tuple[RawServer, FastTransport]]:
     async with serving(script) as server:
         url = httpx.URL(server.url)
-        transport = FastTransport(url, tls=trust_operating_system(), keepalive_s=keepalive_s)
+        transport = FastTransport(url, tls=None, keepalive_s=keepalive_s)
         async with transport:
             yield server, transport
 
@@ -70,6 +70,13 @@ async def test_nothing_is_sent_to_another_server(other: str) -> None:
         with pytest.raises(httpx.UnsupportedProtocol, match=r"^the request is for another server$"):
             await exchange(transport, request_to(url))
     assert server.connections == 0
+
+
+@pytest.mark.parametrize("url", ["https://127.0.0.1:1", "http://127.0.0.1:1"])
+async def test_https_is_never_spoken_without_tls(url: str) -> None:
+    tls = ssl.create_default_context() if url.startswith("http:") else None
+    with pytest.raises(ValueError, match=r"expected it for https alone$"):
+        FastTransport(httpx.URL(url), tls=tls, keepalive_s=5)
 
 
 @pytest.mark.parametrize("value", ["a\nb", "a\rb", "a\r\nX-Other: b", "a\r\n\r\nGET / HTTP/1.1"])

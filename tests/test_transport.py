@@ -875,7 +875,9 @@ async def test_a_fault_before_the_body_was_asked_for_is_a_fault_of_connecting(
     monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", fail)
     request = a_request()
     stream = request.stream
-    async with StockTransport(tls=ssl.create_default_context(), proxy=None, keepalive_s=4) as stock:
+    async with StockTransport(
+        tls=ssl.create_default_context(), proxy_url=None, keepalive_s=4
+    ) as stock:
         with pytest.raises(type(fault) if reads_body else unsent):
             await stock.handle_async_request(request)
     assert request.stream is stream

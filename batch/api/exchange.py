@@ -6,7 +6,7 @@ reads no more of a body than it was told to.
 
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import TracebackType
@@ -123,7 +123,7 @@ class Exchange:
             method,
             self._url,
             headers=[self._host, *headers, *length],
-            stream=httpx.ByteStream(body),
+            stream=_WholeBody(body),
             extensions={"timeout": self._limits, "target": target},
         )
 
@@ -146,6 +146,22 @@ class Exchange:
             case _:
                 message = f"the connection broke: {cause_of(error)}"
         return Fault(reason=reason, message=self._redactor.one_line(message))
+
+
+class _WholeBody(httpx.AsyncByteStream):
+    """A body in one piece; httpx's own is a generator, which asyncio watches over: 3 us."""
+
+    def __init__(self, body: bytes) -> None:
+        self._left = body
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        body, self._left = self._left, b""
+        if not body:
+            raise StopAsyncIteration
+        return body
 
 
 def _reply(response: httpx.Response, body: bytes | Fault) -> Reply:

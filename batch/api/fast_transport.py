@@ -26,12 +26,18 @@ class FastTransport(httpx.AsyncBaseTransport):
     must be closed or its connection stays open until the next request.
     """
 
-    def __init__(self, base_url: httpx.URL, *, tls: ssl.SSLContext, keepalive_s: float) -> None:
-        """tls: whom to trust. keepalive_s: how long an idle connection is used again."""
+    def __init__(
+        self, base_url: httpx.URL, *, tls: ssl.SSLContext | None, keepalive_s: float
+    ) -> None:
+        """tls: whom to trust; None for http. keepalive_s: how long an idle connection is kept."""
+        if (base_url.scheme == "https") is not (tls is not None):
+            raise ValueError(f"{base_url.scheme} with tls {tls}: expected it for https alone")
         self._origin = _origin_of(base_url)
         self._host = base_url.raw_host.decode("ascii")
         self._port = base_url.port or _PORTS[base_url.scheme]
-        self._tls = tls if base_url.scheme == "https" else None
+        self._tls = tls
+        if tls is not None:
+            tls.set_alpn_protocols(["http/1.1"])
         self._keepalive_s = keepalive_s
         self._connection: Connection | None = None
 
@@ -88,9 +94,14 @@ class _Body(httpx.AsyncByteStream):
         self._connection = connection
         self._timeout_s = timeout_s
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        while chunk := await self._connection.receive_chunk(timeout_s=self._timeout_s):
-            yield chunk
+    def __aiter__(self) -> AsyncIterator[bytes]:  # no generator: asyncio would watch over it
+        return self
+
+    async def __anext__(self) -> bytes:
+        chunk = await self._connection.receive_chunk(timeout_s=self._timeout_s)
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk
 
     async def aclose(self) -> None:
         """Let go of the connection, or close it if the body was not read to its end."""
@@ -105,18 +116,19 @@ def _origin_of(url: httpx.URL) -> tuple[bytes, bytes, int | None]:
 async def _message_of(request: httpx.Request) -> bytes:
     """The request as it goes over the wire. Raises LocalProtocolError for one that can't."""
     target = request.extensions.get("target", request.url.raw_path)
-    lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii"), target)]
+    headers = request.headers.raw
+    parts = [request.method.encode("ascii"), b" ", target, b" HTTP/1.1\r\n"]
     length = 0
-    for name, value in request.headers.raw:
-        lines.append(b"%b: %b" % (name, value))
+    for name, value in headers:
+        parts += (name, b": ", value, b"\r\n")
         if len(name) == len(_LENGTH) and name.lower() == _LENGTH:
             length = int(value)
-    head = b"\r\n".join(lines)
-    breaks = len(lines) - 1
+    head = b"".join(parts)
+    breaks = len(headers) + 1
     if head.count(b"\n") != breaks or head.count(b"\r") != breaks:
         raise httpx.LocalProtocolError("a header has a line break in it")
     stream = cast("httpx.AsyncByteStream", request.stream)  # an async client's always is
     body = b"".join([chunk async for chunk in stream])
     if length != len(body):
         raise httpx.LocalProtocolError("Content-Length does not say how long the body is")
-    return b"%b\r\n\r\n%b" % (head, body)
+    return b"%b\r\n%b" % (head, body)

@@ -1,6 +1,5 @@
 """The proxy that the environment names for an address. Its password is never repeated."""
 
-import ssl
 import urllib.request
 from urllib.parse import urlsplit
 
@@ -10,8 +9,11 @@ from batch.api.address import is_loopback
 from batch.errors import SettingsError
 
 
-def read_environment_proxy(base_url: str, tls: ssl.SSLContext) -> httpx.Proxy | None:
-    """The proxy that the environment names for this address, or None to go straight there."""
+def read_environment_proxy(base_url: str) -> httpx.URL | None:
+    """The proxy that the environment names for this address, or None to go straight there.
+
+    Raises SettingsError for one that can't be used.
+    """
     target = urlsplit(base_url)
     if is_loopback(target.hostname or "") or urllib.request.proxy_bypass(target.netloc):
         return None
@@ -19,8 +21,7 @@ def read_environment_proxy(base_url: str, tls: ssl.SSLContext) -> httpx.Proxy | 
     address = proxies.get(target.scheme) or proxies.get("all")
     if not address:
         return None
-    url = _read_proxy_url(address if "://" in address else f"http://{address}")
-    return httpx.Proxy(url, ssl_context=tls if url.scheme == "https" else None)
+    return _read_proxy_url(address if "://" in address else f"http://{address}")
 
 
 def _read_proxy_url(address: str) -> httpx.URL:

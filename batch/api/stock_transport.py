@@ -16,9 +16,16 @@ class StockTransport(httpx.AsyncHTTPTransport):
     """One exchange at a time: a response must be closed before the next request."""
 
     def __init__(
-        self, *, tls: ssl.SSLContext, proxy: httpx.Proxy | None, keepalive_s: float
+        self, *, tls: ssl.SSLContext, proxy_url: httpx.URL | None, keepalive_s: float
     ) -> None:
-        """tls: whom to trust. keepalive_s: how long an idle connection is used again."""
+        """tls: whom to trust, as the server and as an https proxy.
+
+        keepalive_s: how long an idle connection is used again.
+        """
+        proxy = None
+        if proxy_url is not None:
+            is_https = proxy_url.scheme == "https"
+            proxy = httpx.Proxy(proxy_url, ssl_context=tls if is_https else None)
         limits = httpx.Limits(
             max_connections=1, max_keepalive_connections=1, keepalive_expiry=keepalive_s
         )

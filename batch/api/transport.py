@@ -40,14 +40,14 @@ def make_transport(
     kind: the fast one knows no proxy: behind one it is the stock one, whatever was asked for.
     Raises SettingsError for a proxy that can't be used.
     """
-    tls = tls or trust_operating_system()
-    proxy = read_environment_proxy(base_url, tls) if use_environment_proxy else None
-    if proxy is None and kind is TransportKind.FAST:
-        tls.set_alpn_protocols(["http/1.1"])
-        url = httpx.URL(base_url)
-        fast = partial(FastTransport, url, tls=tls, keepalive_s=KEEPALIVE_S)
+    url = httpx.URL(base_url)
+    proxy_url = read_environment_proxy(base_url) if use_environment_proxy else None
+    if proxy_url is None and kind is TransportKind.FAST:
+        trusted = (tls or trust_operating_system()) if url.scheme == "https" else None  # 20 ms
+        fast = partial(FastTransport, url, tls=trusted, keepalive_s=KEEPALIVE_S)
         return WorkerTransport(fast, connections=connections)
-    stock = partial(StockTransport, tls=tls, proxy=proxy, keepalive_s=KEEPALIVE_S)
+    tls = tls or trust_operating_system()
+    stock = partial(StockTransport, tls=tls, proxy_url=proxy_url, keepalive_s=KEEPALIVE_S)
     return WorkerTransport(stock, connections=connections)
 
 

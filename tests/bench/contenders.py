@@ -41,11 +41,11 @@ class Contender:
 
 
 def environment(folder: Path, target: Target) -> Mapping[str, str]:
-    """Nothing of this machine's settings, keys or proxies."""
+    """Nothing of this machine's settings, keys or proxies, and Python as it comes."""
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("SENDKIT") and not name.lower().endswith("_proxy")
+        if not name.startswith(("SENDKIT", "PYTHON")) and not name.lower().endswith("_proxy")
     }
     return {**kept, **target.environment, "HOME": str(folder), "SENDKIT_API_KEY": KEY}
 
