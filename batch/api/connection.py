@@ -8,6 +8,7 @@ as httpx's own transport raises.
 import asyncio
 import select
 import sys
+from math import inf
 from typing import cast
 
 import httpx
@@ -31,6 +32,10 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._fault: httpx.TransportError | None = None
         self._idle_since = self._loop.time()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = inf
+        self._due = inf  # when the present wait has lasted too long, in the loop's time
+        self._late: type[httpx.TimeoutException] = httpx.ReadTimeout
         self._is_open = False
         self._is_busy = False
         self._is_write_paused = False
@@ -129,6 +134,8 @@ class Connection(asyncio.Protocol):
             self._answer.end()
         if not self._answer.is_complete and not self._fault:
             self._fault = _broken_off(error, self._answer.wrong)
+        if self._alarm:
+            self._alarm.cancel()
         self._wake()
         self._lost.set()
 
@@ -141,23 +148,40 @@ class Connection(asyncio.Protocol):
 
     async def _wait(self, timeout_s: float | None, kind: type[httpx.TimeoutException]) -> None:
         """Wait for anything to happen."""
+        self._set_alarm(timeout_s, kind)
         waiter = self._waiter = self._loop.create_future()
-        timer = None if timeout_s is None else self._loop.call_later(timeout_s, _end, waiter, kind)
         try:
             await waiter
         finally:
             self._waiter = None
-            if timer:
-                timer.cancel()
 
     def _wake(self) -> None:
         if self._waiter and not self._waiter.done():
             self._waiter.set_result(None)
 
+    def _set_alarm(self, timeout_s: float | None, kind: type[httpx.TimeoutException]) -> None:
+        """End the wait that begins now in that time.
 
-def _end(waiter: asyncio.Future[None], kind: type[httpx.TimeoutException]) -> None:
-    if not waiter.done():
-        waiter.set_exception(kind(""))
+        A timer that rings too early is set anew then: one for a whole timeout instead of one for
+        every wait.
+        """
+        self._late = kind
+        self._due = inf if timeout_s is None else self._loop.time() + timeout_s
+        if self._due < self._alarm_at:
+            if self._alarm:
+                self._alarm.cancel()
+            self._alarm_at = self._due
+            self._alarm = self._loop.call_at(self._due, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm, self._alarm_at = None, inf
+        if self._waiter is None or self._waiter.done():
+            return
+        left_s = self._due - self._loop.time()
+        if left_s > 0:
+            self._set_alarm(left_s, self._late)
+        else:
+            self._waiter.set_exception(self._late(""))
 
 
 def _broken_off(error: Exception | None, wrong: str) -> httpx.TransportError:

@@ -4,10 +4,10 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from batch.model import Change, Reason
 
-_JSON = json.JSONEncoder(separators=(",", ":"))
 _ID = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -51,9 +51,13 @@ def change_body(change: Change) -> bytes:
 
     A field that is absent is left alone by the server.
     """
-    fields: dict[str, str | None] = {}
-    if change.status is not None:
-        fields["status"] = change.status
-    if change.ai_tag is not None or change.clear_tag:
-        fields["aiTag"] = change.ai_tag
-    return _JSON.encode(fields).encode("ascii")
+    return _body(
+        change.status, change.ai_tag, sets_tag=change.ai_tag is not None or change.clear_tag
+    )
+
+
+@lru_cache(maxsize=1024)  # a job has few different ones
+def _body(status: str | None, ai_tag: str | None, *, sets_tag: bool) -> bytes:
+    fields = {} if status is None else {"status": status}
+    tag = {"aiTag": ai_tag} if sets_tag else {}
+    return json.dumps({**fields, **tag}, separators=(",", ":")).encode("ascii")
