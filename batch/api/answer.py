@@ -41,21 +41,26 @@ def read_answer(
 ) -> Answer:
     """What the server's response makes of the change.
 
-    A 2xx is judged by its body, and without a whole body is none; all else by its status.
+    A 2xx is judged by its body, and without a whole body is none; all else by its status. Every
+    text of the server's is one line without the key: this is the one place that sees to it.
     now: aware UTC time of the response's arrival; used only for a Retry-After date.
     """
     if is_success(reply):
-        answer = _read_confirmation(change, reply.body, redactor)
+        said = _read_confirmation(change, reply.body, redactor)
     else:
         reason, message = read_refusal(reply, redactor=redactor)
         hint = _HINTS.get(reply.http_status, "")
-        answer = Answer(reason=reason, message=_with_hint(message, hint, redactor))
+        said = Answer(reason=reason, message=_with_hint(message, hint, redactor))
     return replace(
-        answer,
-        http_status=None if answer.reason is Reason.NO_ANSWER else reply.http_status,
+        said,
+        http_status=None if said.reason is Reason.NO_ANSWER else reply.http_status,
         elapsed_ms=elapsed_ms,
         sent_at_ms=sent_at_ms,
         retry_after_s=retry_after_s(reply.headers, now=now),
+        message=redactor.one_line(said.message),
+        server_status=said.server_status and redactor.one_line(said.server_status),
+        server_ai_tag=said.server_ai_tag and redactor.one_line(said.server_ai_tag),
+        subsequence=said.subsequence and redactor.one_line(said.subsequence),
     )
 
 
@@ -85,23 +90,8 @@ def _read_confirmation(change: Change, body: bytes | Fault, redactor: Redactor) 
     document = read_object(body)
     if document is None:
         message = f"expected a JSON object, found: {redactor.read_text(body)}"
-        return Answer(reason=Reason.NOT_JSON, message=redactor.one_line(message))
-    return _redacted(_judge(change, document), redactor)
-
-
-def _redacted(answer: Answer, redactor: Redactor) -> Answer:
-    """The answer with each text of the server's as one line without the key."""
-
-    def quoted(text: str | None) -> str | None:
-        return None if text is None else redactor.one_line(text)
-
-    return replace(
-        answer,
-        message=redactor.one_line(answer.message),
-        server_status=quoted(answer.server_status),
-        server_ai_tag=quoted(answer.server_ai_tag),
-        subsequence=quoted(answer.subsequence),
-    )
+        return Answer(reason=Reason.NOT_JSON, message=message)
+    return _judge(change, document)
 
 
 def _judge(change: Change, document: dict[str, object]) -> Answer:
