@@ -8,6 +8,7 @@ as httpx's own transport raises.
 import asyncio
 import select
 import sys
+from collections.abc import Callable
 from math import inf
 from typing import cast
 
@@ -98,7 +99,7 @@ class Connection(asyncio.Protocol):
         if self._is_busy or not self._is_open or self._fault:
             return False
         is_fresh = self._loop.time() - self._idle_since <= keepalive_s
-        return is_fresh and not _has_news(self._socket_number)
+        return is_fresh and not self._has_news()
 
     async def abort(self) -> None:
         """Close at once, and wait until it is closed."""
@@ -111,7 +112,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:  # noqa: D102
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by class
-        self._socket_number: int = transport.get_extra_info("socket").fileno()
+        self._has_news = _watch(transport.get_extra_info("socket").fileno())
         self._is_open = True
 
     def data_received(self, data: bytes) -> None:  # noqa: D102
@@ -192,10 +193,10 @@ def _broken_off(error: Exception | None, wrong: str) -> httpx.TransportError:
     return fault
 
 
-def _has_news(socket_number: int) -> bool:
-    """Whether the system knows of something on the socket that the event loop did not hear yet."""
+def _watch(socket_number: int) -> Callable[[], bool]:
+    """Tells whether the system has news of a socket that the event loop did not hear of yet."""
     if sys.platform == "win32":  # which has no poll
-        return bool(select.select([socket_number], [], [], 0)[0])
+        return lambda: bool(select.select([socket_number], [], [], 0)[0])
     news = select.poll()
     news.register(socket_number, select.POLLIN)
-    return bool(news.poll(0))
+    return lambda: bool(news.poll(0))
