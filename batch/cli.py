@@ -20,4 +20,5 @@ def main() -> None:
 
         code = run_command_line(interrupts)
         interrupts.ignore()
+    gc.freeze()  # it all ends with the process: to look for cycles once more takes 0.1 s
     raise SystemExit(code)
