@@ -107,6 +107,38 @@ async def test_a_dial_that_is_given_up_leaves_nothing_open(
     assert scope.cancelled_caught  # and an open socket would be a warning, which is an error
 
 
+@pytest.mark.parametrize("given_up", [False, True])
+async def test_of_sockets_that_are_ready_at_once_none_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch, *, given_up: bool
+) -> None:
+    made: list[socket.socket] = []
+
+    async def connect(*_: object) -> socket.socket:
+        own = socket.socket()
+        made.append(own)
+        await all_ready.wait()
+        if given_up:
+            scope.cancel()
+        return own
+
+    monkeypatch.setattr(dialing, "_connect", connect)
+    monkeypatch.setattr(dialing, "HEAD_START_S", 0.01)
+    resolving(monkeypatch, v4(1), v4(2))
+    all_ready = anyio.Event()
+    with anyio.CancelScope() as scope:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_set_later, all_ready)
+            (await dial("api.test", 443)).close()
+    assert scope.cancelled_caught is given_up
+    assert len(made) == 2
+    assert all(each.fileno() == -1 for each in made)
+
+
+async def _set_later(event: anyio.Event) -> None:
+    await anyio.sleep(0.1)
+    event.set()
+
+
 async def test_families_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[int] = []
 

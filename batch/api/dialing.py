@@ -38,17 +38,25 @@ async def dial(host: str, port: int) -> socket.socket:
         connected.append(connection)
         attempts.cancel_scope.cancel()
 
-    async with anyio.create_task_group() as attempts:
-        for address in addresses:
-            failed = anyio.Event()
-            attempts.start_soon(attempt, address, failed)
-            with anyio.move_on_after(HEAD_START_S):
-                await failed.wait()
+    try:
+        async with anyio.create_task_group() as attempts:
+            for address in addresses:
+                failed = anyio.Event()
+                attempts.start_soon(attempt, address, failed)
+                with anyio.move_on_after(HEAD_START_S):
+                    await failed.wait()
+    except BaseException:  # given up, perhaps at the very moment when one was ready
+        _close(connected)
+        raise
     if not connected:
         raise _told(faults)
-    for late in connected[1:]:  # two that were ready at the very same moment
-        late.close()
+    _close(connected[1:])  # two may have been ready at once
     return connected[0]
+
+
+def _close(connections: Sequence[socket.socket]) -> None:
+    for connection in connections:
+        connection.close()
 
 
 async def _addresses_of(host: str, port: int) -> Sequence[_Address]:

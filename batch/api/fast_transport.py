@@ -1,7 +1,15 @@
 """An httpx transport of one connection, over an asyncio protocol and llhttp, the parser of Node.js.
 
-What a request costs is what this is about: see the README for figures. It speaks HTTP/1.1, with
-TLS or without, knows no proxy, and runs on asyncio alone. A request is written once, never again.
+It speaks HTTP/1.1, with TLS or without, knows no proxy, and runs on asyncio alone. A request is
+written once, never again.
+
+What it is for is what a request costs. Measured in a bare loop of 100 workers, client and server
+on a core each, in microseconds a request through an httpx client (and without one): this 188
+(83), an adapter over pyreqwest's native client 296 (150), httpx's own 718. pyreqwest has no
+timeout for writing and none that tells connecting from waiting for an answer, which decides
+between not_connected and no_answer; and it takes its certificates from elsewhere than the
+SSLContext that is given to it. uvloop gave 4 % here, nothing in a whole run, and has a clock of
+whole milliseconds, by which no pace of 500 a second can be kept.
 """
 
 import asyncio
@@ -50,7 +58,6 @@ class FastTransport(httpx.AsyncBaseTransport):
         if connection is None or not connection.is_reusable(self._keepalive_s):
             await self.aclose()
             connection = self._connection = await self._connect(timeouts.get("connect"))
-        # The body is asked for only now: whoever watches it sees that something may leave.
         message = await _message_of(request)
         await connection.send(message, timeout_s=timeouts.get("write"))
         read_s = timeouts.get("read")
