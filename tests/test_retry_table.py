@@ -23,6 +23,7 @@ from batch.api.transport import make_transport
 from batch.model import Answer, Change, Reason, Result
 from batch.sending.retry import RetryPolicy
 from batch.sending.stops import StopCause
+from tests.answering import Answering
 from tests.raw_server import CONFIRMED, Link, response, serving
 from tests.test_runner import OK, Job, Server, changes
 from tests.virtual_time import VIRTUAL_TIME
@@ -243,7 +244,7 @@ def meeting(trouble: Reply, *, is_once: bool) -> Ended:
         return await trouble(request)
 
     async def run() -> Ended:
-        transport = httpx.MockTransport(handle)
+        transport = Answering(handle)
         return await run_job("https://api.test", transport, rate_per_s=10.0)
 
     return anyio.run(run, backend_options=VIRTUAL_TIME[1])
