@@ -5,6 +5,7 @@ from pydantic import SecretStr
 from batch.api.sendkit import Access, KeyRefusedError, SendKit, Timeouts, Workspace
 from batch.errors import SettingsError
 from batch.jobs.preflight import Preflight, ask_server
+from tests.answering import Answering
 
 pytestmark = pytest.mark.anyio
 
@@ -57,7 +58,7 @@ async def ask(
     async with SendKit(
         access,
         timeouts=Timeouts(connect_s=1, write_s=1, read_s=1, attempt_s=1),
-        transport=httpx.MockTransport(answer),
+        transport=Answering(answer),
         sleep=clock.sleep,
     ) as api:
         preflight = await ask_server(

@@ -151,7 +151,7 @@ ON_THE_WIRE = [
     (reset, Reason.NO_ANSWER, TRIED_AGAIN, "the connection broke: Connection reset by peer"),
     (cut_in_the_head, Reason.NO_ANSWER, TRIED_AGAIN, "the connection broke: "),
     (cut_in_the_body, Reason.NO_ANSWER, TRIED_AGAIN, "the connection broke: peer closed"),
-    (garble, Reason.NO_ANSWER, TRIED_AGAIN, "the connection broke: illegal status line"),
+    (garble, Reason.NO_ANSWER, TRIED_AGAIN, "the connection broke: illegal"),
     (stall, Reason.NO_ANSWER, TRIED_AGAIN, "the server said nothing for 0.1 s"),
     (stall_in_the_body, Reason.NO_ANSWER, TRIED_AGAIN, "the server said nothing for 0.1 s"),
     (drip, Reason.NO_ANSWER, TRIED_AGAIN, "no whole answer within 0.3 s"),
