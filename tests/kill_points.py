@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 
 from batch.api.sendkit import SendKit
+from batch.api.transport import WorkerTransport
 from batch.cli import main as sendkit_batch
 from batch.model import Claim, Entry, Outcome
 from batch.recording.draft import Draft
@@ -68,15 +69,15 @@ def _after(owner: object, name: str, when: When = _always) -> Put:
 
 
 def _after_the_head_of_an_answer(passed: Pass) -> None:
-    real = httpx.AsyncClient.send
+    real = WorkerTransport.handle_async_request
 
-    async def send(client: httpx.AsyncClient, request: httpx.Request, **how: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own
-        response = await real(client, request, **how)
+    async def handle(transport: WorkerTransport, request: httpx.Request) -> httpx.Response:
+        response = await real(transport, request)
         if request.method == "PATCH":
             passed()
         return response
 
-    httpx.AsyncClient.send = send  # type: ignore[assignment, method-assign]  # the point of it
+    WorkerTransport.handle_async_request = handle  # type: ignore[assignment, method-assign]  # the point of it
 
 
 def _sql(words: str) -> Put:
