@@ -106,6 +106,10 @@ def told_next(*reasons: Reason, sheet: bool = False, state: RunState = RunState.
     return next_words(report) or "nothing"
 
 
+def test_a_retry_looks_at_no_mended_rows_so_none_is_to_be_mended_before_it() -> None:
+    assert told_next(Reason.BAD_ID, Reason.SERVER_ERROR) == "run it"
+
+
 def test_rows_that_were_judged_wrong_are_to_be_mended_before_they_are_fed_back() -> None:
     for reason in (Reason.BAD_ID, Reason.UNKNOWN_TAG, Reason.CONFLICT):
         assert told_next(Reason.APPLIED, reason) == "mend the rows in failed.csv, then run it"

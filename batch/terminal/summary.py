@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from batch.jobs.ending import Report
+from batch.jobs.ending import MAY_PASS_AGAIN, Report
 from batch.jobs.forecast import duration
 from batch.jobs.job import Checked
 from batch.jobs.question import count_of, what_changes
@@ -92,8 +92,10 @@ def next_words(report: Report) -> str | None:
     judged = any(report.tally[reason] for reason in JUDGED_ERRORS)
     if report.next_command is None or report.files is None or not judged:
         return report.next_command
-    if report.state is not RunState.FINISHED:
-        return report.next_command
+    if report.state is not RunState.FINISHED or any(
+        report.tally[reason] for reason in MAY_PASS_AGAIN
+    ):
+        return report.next_command  # resume or retry, which look at no mended rows
     name = (report.files.failed_sheet or report.files.failed).name
     return f"mend the rows in {name}, then {report.next_command}"
 
