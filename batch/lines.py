@@ -3,7 +3,7 @@
 import polars as pl
 
 
-def with_lines(frame: pl.DataFrame, lines: pl.Series) -> pl.DataFrame:
+def only_lines(frame: pl.DataFrame, lines: pl.Series) -> pl.DataFrame:
     """The frame's rows whose `line` is among these.
 
     lines: UInt32, rising, as the frame's own are, so that only the part that fits is looked at.

@@ -2,7 +2,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.lines import with_lines
+from batch.lines import only_lines
 
 rising = st.lists(st.integers(0, 60), unique=True).map(sorted)
 
@@ -10,5 +10,5 @@ rising = st.lists(st.integers(0, 60), unique=True).map(sorted)
 @given(rising, rising)
 def test_the_rows_with_these_lines_are_picked(lines: list[int], wanted: list[int]) -> None:
     frame = pl.DataFrame({"line": pl.Series(lines, dtype=pl.UInt32)})
-    picked = with_lines(frame, pl.Series(wanted, dtype=pl.UInt32))
+    picked = only_lines(frame, pl.Series(wanted, dtype=pl.UInt32))
     assert picked["line"].to_list() == [line for line in lines if line in wanted]

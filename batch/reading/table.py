@@ -17,7 +17,7 @@ import polars as pl
 from batch.columns import ADDED_COLUMNS
 from batch.errors import InputError
 from batch.escape import unescape, unescape_text
-from batch.lines import with_lines
+from batch.lines import only_lines
 from batch.model import Field
 from batch.reading.content import Format, format_of, unpacked
 from batch.reading.delimited import open_delimited
@@ -128,7 +128,7 @@ class Table:
             if self._watches_quotes and (warning := self._swallowed(frame)):
                 self.warnings = (warning,)
                 self._watches_quotes = False
-            wanted = frame if self._lines is None else with_lines(frame, self._lines)
+            wanted = frame if self._lines is None else only_lines(frame, self._lines)
             if wanted.height:
                 yield wanted
         self._watches_quotes = False
