@@ -1,6 +1,5 @@
 """What broke a run off, told in a sentence; the unexpected leaves its traceback behind."""
 
-import os
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from batch.errors import BatchError
+from batch.recording.draft import private
 
 TRACEBACK_NAME = "error.txt"
 
@@ -22,7 +22,7 @@ def told(error: Exception, folder: Path, key: SecretStr) -> str:
     text = "".join(traceback.format_exception(error)).replace(secret, "***")
     summary = f"{type(single[0]).__name__}: {single[0]}".replace(secret, "***")
     try:
-        with open(path, "a", encoding="utf-8", opener=_private) as out:
+        with open(path, "a", encoding="utf-8", opener=private) as out:
             out.write(text)
     except OSError:
         return f"Unexpected error: {summary}. Its traceback could not be written."
@@ -36,7 +36,3 @@ def _singles(error: BaseException) -> Iterator[BaseException]:
         return
     for each in error.exceptions:
         yield from _singles(each)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

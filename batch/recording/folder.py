@@ -17,7 +17,7 @@ from typing import BinaryIO
 import polars as pl
 
 from batch.errors import InputError, RunError, SettingsError
-from batch.recording.draft import clear_drafts, disk_advice, sync_folder
+from batch.recording.draft import clear_drafts, disk_advice, private, sync_folder
 from batch.recording.scope import SCOPE_NAME, write_scope
 
 BLOCK_BYTES = 1 << 20
@@ -115,7 +115,7 @@ class RunFolder:
         size = 0
         with _open_source(source) as stream:
             try:
-                with open(target, "xb", opener=_private) as out:
+                with open(target, "xb", opener=private) as out:
                     while block := _read_block(stream, name):
                         digest.update(block)
                         size += len(block)
@@ -215,7 +215,3 @@ def _read_block(stream: BinaryIO, name: str) -> bytes:
         return stream.read(BLOCK_BYTES)
     except OSError as error:
         raise InputError(f"{name}: the file can't be read: {error.strerror}.") from error
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

@@ -4,7 +4,6 @@ The list holds nothing but folders; what a run is stands in its own run.json.
 """
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from batch.errors import InputError
-from batch.recording.draft import Draft, disk_errors
+from batch.recording.draft import Draft, disk_errors, private
 from batch.recording.runfile import RunRecord, RunState, read_record
 
 LIST_NAME = "runs.jsonl"  # a JSON text a line, since a path may hold a line break
@@ -45,7 +44,7 @@ def remember(state_dir: Path, folder: Path) -> None:
     path = state_dir / LIST_NAME
     with disk_errors(path):
         state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")), open(path, "ab", opener=_private) as file:
+        with FileLock(path.with_suffix(".lock")), open(path, "ab", opener=private) as file:
             if folder.resolve() not in _listed(state_dir):
                 file.write(_line_of(folder.resolve()))
 
@@ -100,7 +99,3 @@ def _listed(state_dir: Path) -> Iterator[Path]:
 
 def _line_of(folder: Path) -> bytes:
     return json.dumps(str(folder)).encode() + b"\n"
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
