@@ -98,7 +98,11 @@ def _asks_the_same(record: RunRecord, request: Request, sha256: str) -> bool:
     """Whether a run was about the same rows at the same address, judged by the same settings."""
     if record.retry_of is not None or record.input.sha256 != sha256:
         return False
-    settings, recorded = request.settings, restore_settings(record.settings, where="run.json")
+    settings = request.settings
+    try:
+        recorded = restore_settings(record.settings, where="run.json")
+    except SettingsError:  # of another version: who names that run is told, a new one may go on
+        return False
     return (
         record.sandbox == request.sandbox
         and (request.sandbox or record.base_url.lower() == settings.api.base_url.lower())
