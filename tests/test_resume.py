@@ -102,6 +102,6 @@ def test_a_practice_run_starts_its_sandbox_again(tmp_path: Path, leads: Path) ->
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_twenty_kills_lose_nothing_and_repeat_nothing_that_was_durable(tmp_path: Path) -> None:
-    loop = kill_loop(tmp_path, kills=20, seed=20, rows=2_500)
+    loop = kill_loop(tmp_path, kills=20, seed=20)
     assert loop.wrong == []
     assert sum(kill.in_flight for kill in loop.kills) >= 16  # 80 % fall into requests
