@@ -14,7 +14,7 @@ import httpx
 import respx
 from pydantic import SecretStr
 
-from batch.jobs import job
+from batch.jobs import reaching
 from batch.jobs.request import Request, Source
 from batch.judging.leads import Leads
 from batch.judging.plan import Plan, Problem
@@ -140,5 +140,5 @@ def served_by(api: Api) -> Iterator[Api]:
     def make_transport(**_: object) -> httpx.AsyncBaseTransport:
         return Answering(router.async_handler)
 
-    with mock.patch.object(job, "make_transport", make_transport):
+    with mock.patch.object(reaching, "make_transport", make_transport):
         yield api

@@ -14,15 +14,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from batch.api.sendkit import Access, SendKit, Timeouts
-from batch.api.transport import make_transport
+from batch.api.sendkit import Access, SendKit
 from batch.errors import InputError, UsageError
 from batch.jobs.dispatch import rate_per_s
 from batch.jobs.forecast import duration, forecast_s
 from batch.jobs.holding import held
-from batch.jobs.practice import practice_access
 from batch.jobs.preflight import Preflight, ask_server
 from batch.jobs.question import Question, ask_about
+from batch.jobs.reaching import access_of, make_client
 from batch.jobs.request import Request
 from batch.judging.plan import Plan, make_plan, too_many_clears, too_many_invalid
 from batch.judging.rules import Rules, check_rules
@@ -167,12 +166,7 @@ def open_run(request: Request) -> Iterator[OpenRun]:
     is ended, and the folder is taken away again unless the run was executed.
     """
     started_at = datetime.now(UTC)
-    folder = RunFolder.create(
-        request.out,
-        runs_dir=Path(request.settings.run.runs_dir),
-        stem=input_stem(request.source.name),
-        now=started_at,
-    )
+    folder = new_folder(request, now=started_at)
     with ExitStack() as resources:
         resources.callback(folder.discard_unless_kept)
         copy = folder.copy_input(request.source.bytes_from, name=request.source.name)
@@ -189,6 +183,16 @@ def open_run(request: Request) -> Iterator[OpenRun]:
             started_at=started_at,
             notes=(*table.notes, *warnings),
         )
+
+
+def new_folder(request: Request, *, now: datetime) -> RunFolder:
+    """The folder of a new run: the one that was asked for, or one below the folder of runs."""
+    return RunFolder.create(
+        request.out,
+        runs_dir=Path(request.settings.run.runs_dir),
+        stem=input_stem(request.source.name),
+        now=now,
+    )
 
 
 def plan_of(request: Request, table: Table, rules: Rules) -> Plan:
@@ -226,43 +230,6 @@ def hold_of(preflight: Preflight, settings: Settings) -> tuple[float, str] | Non
 def plan_forecast_s(requests: int, settings: Settings) -> float:
     """Seconds that so many requests take at the set pace."""
     return forecast_s(requests, rate_per_s=rate_per_s(settings.pace.rate))
-
-
-def make_client(request: Request, access: Access, *, connections: int) -> SendKit:
-    """A client of the API with as many connections; to be entered."""
-    http = request.settings.http
-    return SendKit(
-        access,
-        timeouts=Timeouts(
-            connect_s=http.connect_timeout_s,
-            write_s=http.write_timeout_s,
-            read_s=http.read_timeout_s,
-            attempt_s=http.attempt_timeout_s,
-        ),
-        transport=make_transport(
-            connections=connections,
-            base_url=access.base_url,
-            use_environment_proxy=not request.sandbox,
-            kind=http.transport,
-        ),
-    )
-
-
-@contextmanager
-def access_of(request: Request, table: Table) -> Iterator[Access]:
-    """The real API with the real key, or a practice sandbox that knows the table's leads."""
-    if request.sandbox:
-        check_rules(request.rules())
-        with practice_access(table, request.rules()) as access:
-            yield access
-        return
-    if request.api_key is None:
-        raise ValueError("a run that is no practice needs a key")
-    yield Access(
-        base_url=request.settings.api.base_url,
-        api_key=request.api_key,
-        workspace_id=request.workspace_id,
-    )
 
 
 def _input_of(request: Request, copy: InputCopy) -> RunInput:

@@ -15,7 +15,6 @@ from batch.jobs.holding import held
 from batch.jobs.job import (
     OpenRun,
     ReadyRun,
-    access_of,
     hold_of,
     plan_forecast_s,
     plan_of,
@@ -24,6 +23,7 @@ from batch.jobs.job import (
 from batch.jobs.linking import retried_note
 from batch.jobs.preflight import Preflight
 from batch.jobs.question import ask_to_go_on
+from batch.jobs.reaching import access_of
 from batch.jobs.recorded import open_recorded_table, recorded_journal
 from batch.jobs.request import Request
 from batch.recording.folder import RunFolder, sha256_of

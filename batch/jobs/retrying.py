@@ -14,14 +14,14 @@ from pathlib import Path
 import polars as pl
 
 from batch.jobs.holding import held
-from batch.jobs.job import OpenRun, ReadyRun, access_of
+from batch.jobs.job import OpenRun, ReadyRun, new_folder
 from batch.jobs.linking import first_of, retried_note
 from batch.jobs.preflight import Preflight
+from batch.jobs.reaching import access_of
 from batch.jobs.recorded import check_copy, open_recorded_table, recorded_journal
 from batch.jobs.request import Request
 from batch.jobs.resuming import check_workspace
 from batch.reading.table import Table, open_table
-from batch.recording.folder import RunFolder, input_stem
 from batch.recording.runfile import RunLink, RunRecord, read_record
 
 
@@ -50,12 +50,7 @@ def open_retry(folder: Path, request: Request) -> Iterator[Retry]:
     record = read_record(folder / "run.json")
     # The brakes were passed by the earlier run, of which these are the rows that went wrong.
     request = replace(request, allow_invalid=True, allow_clears=True)
-    made = RunFolder.create(
-        request.out,
-        runs_dir=Path(request.settings.run.runs_dir),
-        stem=input_stem(record.input.name),
-        now=started_at,
-    )
+    made = new_folder(request, now=started_at)
     with ExitStack() as resources:
         resources.callback(made.discard_unless_kept)
         warnings = resources.enter_context(held(request, sha256=record.input.sha256, run=made.path))

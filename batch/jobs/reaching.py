@@ -1,0 +1,48 @@
+"""Where a job sends, and by what: the real API, or a practice sandbox of its own."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from batch.api.sendkit import Access, SendKit, Timeouts
+from batch.api.transport import make_transport
+from batch.jobs.practice import practice_access
+from batch.jobs.request import Request
+from batch.judging.rules import check_rules
+from batch.reading.table import Table
+
+
+def make_client(request: Request, access: Access, *, connections: int) -> SendKit:
+    """A client of the API with as many connections; to be entered."""
+    http = request.settings.http
+    return SendKit(
+        access,
+        timeouts=Timeouts(
+            connect_s=http.connect_timeout_s,
+            write_s=http.write_timeout_s,
+            read_s=http.read_timeout_s,
+            attempt_s=http.attempt_timeout_s,
+        ),
+        transport=make_transport(
+            connections=connections,
+            base_url=access.base_url,
+            use_environment_proxy=not request.sandbox,
+            kind=http.transport,
+        ),
+    )
+
+
+@contextmanager
+def access_of(request: Request, table: Table) -> Iterator[Access]:
+    """The real API with the real key, or a practice sandbox that knows the table's leads."""
+    if request.sandbox:
+        check_rules(request.rules())
+        with practice_access(table, request.rules()) as access:
+            yield access
+        return
+    if request.api_key is None:
+        raise ValueError("a run that is no practice needs a key")
+    yield Access(
+        base_url=request.settings.api.base_url,
+        api_key=request.api_key,
+        workspace_id=request.workspace_id,
+    )
