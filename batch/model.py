@@ -120,6 +120,24 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What one answer says of a budget of requests; None where it does not say.
+
+    name: tells several budgets of one server apart.
+    limit: requests that a window of time admits. window_s: its seconds, where they are named.
+    remaining: requests that are left now. reset_s: seconds until the budget is whole again, which
+    servers round up to whole seconds. reset_at: the same as a Unix time, where it was spelt so.
+    """
+
+    name: str
+    limit: int
+    remaining: int
+    reset_s: float
+    reset_at: float | None = None
+    window_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What one attempt came to: the server's answer, or the fault that stood in its place.
 
@@ -128,6 +146,7 @@ class Answer:
     elapsed_ms: from the attempt's start to its answer or fault.
     sent_at_ms: the attempt's start, Unix time in milliseconds, UTC.
     retry_after_s: seconds that the server asked to wait; None if it did not say.
+    budgets: what its headers say of the server's budgets.
     server_ai_tag: the tag that the answer names, "null" for JSON null, None if it does not say.
     subsequence: as "enrolled: Name"; None if the answer names none.
     """
@@ -138,6 +157,7 @@ class Answer:
     elapsed_ms: int = 0
     sent_at_ms: int = 0
     retry_after_s: float | None = None
+    budgets: tuple[Budget, ...] = ()
     server_status: str | None = None
     server_ai_tag: str | None = None
     subsequence: str | None = None

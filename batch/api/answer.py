@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from batch.api.excerpt import MAX_LENGTH, Redactor, read_error, read_object, shown
 from batch.api.headers import retry_after_s
 from batch.api.wire import Fault, Reply
-from batch.model import Answer, Change, Reason
+from batch.model import Answer, Budget, Change, Reason
 
 MAX_BODY_BYTES = 64 * 1024  # a confirmation has some 300 bytes; more is not read
 
@@ -38,12 +38,14 @@ def read_answer(
     elapsed_ms: int,
     sent_at_ms: int,
     now: datetime,
+    budgets: tuple[Budget, ...] = (),
 ) -> Answer:
     """What the server's response makes of the change.
 
     A 2xx is judged by its body, and without a whole body is none; all else by its status. Every
     text of the server's is one line without the key: this is the one place that sees to it.
     now: aware UTC time of the response's arrival; used only for a Retry-After date.
+    budgets: what the response's headers say of the server's budgets.
     """
     if is_success(reply):
         said = _read_confirmation(change, reply.body, redactor)
@@ -57,6 +59,7 @@ def read_answer(
         elapsed_ms=elapsed_ms,
         sent_at_ms=sent_at_ms,
         retry_after_s=retry_after_s(reply.headers, now=now),
+        budgets=budgets,
         message=redactor.one_line(said.message),
         server_status=said.server_status and redactor.one_line(said.server_status),
         server_ai_tag=said.server_ai_tag and redactor.one_line(said.server_ai_tag),

@@ -20,13 +20,15 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 from batch import __version__
 from batch.api.address import check_base_url
 from batch.api.answer import MAX_BODY_BYTES, is_success, read_answer, read_refusal
+from batch.api.budgets import read_budgets
 from batch.api.excerpt import Redactor
 from batch.api.exchange import Exchange, Headers, Timeouts
 from batch.api.headers import retry_after_s
 from batch.api.listings import Workspace, parse_labels, parse_workspaces
+from batch.api.server_clock import ServerClock
 from batch.api.wire import Fault, Reply, change_body, lead_path
 from batch.errors import BatchError, SettingsError, UsageError
-from batch.model import Answer, Change, Reason
+from batch.model import Answer, Budget, Change, Reason
 
 __all__ = ["Access", "KeyRefusedError", "ReadFailedError", "SendKit", "Timeouts", "Workspace"]
 
@@ -103,6 +105,13 @@ class SendKit:
             self._base_url, timeouts=timeouts, transport=transport, redactor=self._redactor
         )
         self._sleep = sleep
+        self._server_clock = ServerClock()
+        self._budgets: tuple[Budget, ...] = ()
+
+    @property
+    def budgets(self) -> tuple[Budget, ...]:
+        """What the latest answer said of the server's budgets."""
+        return self._budgets
 
     async def __aenter__(self) -> Self:
         await self._exchange.__aenter__()
@@ -142,6 +151,7 @@ class SendKit:
             elapsed_ms=elapsed_ms,
             sent_at_ms=sent_at_ms,
             now=datetime.now(UTC),
+            budgets=self._read_budgets(reply),
         )
 
     async def read_workspaces(self) -> tuple[Workspace, ...]:
@@ -176,11 +186,20 @@ class SendKit:
         reply = await self._exchange.send("GET", path, headers=headers, max_bytes=MAX_LIST_BYTES)
         if isinstance(reply, Fault):
             raise _TryAgainError(f"GET {path}: {reply.message}.")
+        self._read_budgets(reply)
         if not is_success(reply):
             raise self._refusal(path, reply)
         if isinstance(reply.body, Fault):
             raise _failure(f"GET {path}: {reply.body.message}.", reply, reply.body.reason)
         return reply.body
+
+    def _read_budgets(self, reply: Reply) -> tuple[Budget, ...]:
+        def server_now_s() -> float:
+            self._server_clock.hear(reply.headers.get("date", ""))
+            return self._server_clock.now_s()
+
+        self._budgets = read_budgets(reply.headers, server_now_s=server_now_s)
+        return self._budgets
 
     def _refusal(self, path: str, reply: Reply) -> BatchError:
         reason, said = read_refusal(reply, redactor=self._redactor)
