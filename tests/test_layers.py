@@ -18,6 +18,7 @@ LAYERS = (
         "api.address",
         "api.answer",
         "api.answer_parser",
+        "api.budgets",
         "api.excerpt",
         "api.headers",
         "api.listings",
@@ -37,6 +38,7 @@ LAYERS = (
 
 # The few doors of a dependency: the modules that may import it.
 DOORS = {
+    "http_sf": {"api.budgets"},
     "httptools": {"api.answer_parser"},
     "httpx": {"api"},
     "sqlite3": {"recording.journal"},

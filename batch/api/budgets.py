@@ -1,159 +1,194 @@
 """What a response's headers say of the server's budgets, in every common spelling.
 
-Pure: the server's clock comes in as an argument. What can't be read is left out, field by field
-and budget by budget: a budget counts only if its limit, its rest and its reset are all known.
+Pure: the server's clock comes in as an argument. What can't be read is left out, budget by budget:
+one counts only if its limit, its rest and its reset are all known.
 """
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from decimal import Decimal
+from functools import lru_cache
+from itertools import zip_longest
+from typing import NamedTuple, cast
 
 import http_sf
 
+from batch.api.excerpt import Redactor
 from batch.model import Budget
 
-# A reset above this is a Unix time (of September 2001 or later), below it seconds from now.
-UNIX_TIMES_FROM = 1_000_000_000
+# A reset is seconds from now, or from September 2001 on a Unix time, in seconds or milliseconds.
+UNIX_TIMES_FROM = 1e9
+UNIX_MS_FROM = 1e12
 LONGEST_WINDOW_S = 366 * 24 * 3600.0  # what claims to last longer is no budget but a mistake
+LONGEST_VALUE = 1024  # characters of a header; parsing takes some 0.3 us for each
 
-_PREFIXES = ("ratelimit", "x-ratelimit", "x-rate-limit")
-_Parameters = Mapping[str, object]
+_TRIPLES = {
+    f"{prefix}-remaining": prefix for prefix in ("ratelimit", "x-ratelimit", "x-rate-limit")
+}
+_NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")  # some servers name parts of a second
+_Member = tuple[object, Mapping[str, object]]  # an item of a structured field, its parameters
+
+
+class _Said(NamedTuple):
+    """A budget as it was spelt. windows: those of every policy that may be meant, in seconds."""
+
+    name: str
+    limit: float | None
+    remaining: float | None
+    reset: float | None
+    windows: tuple[float, ...]
 
 
 def read_budgets(
-    headers: Mapping[str, str], *, server_now_s: Callable[[], float]
+    headers: Mapping[str, str], *, server_now_s: Callable[[], float], redactor: Redactor
 ) -> tuple[Budget, ...]:
     """All budgets that a response's headers tell of. Raises nothing.
 
     headers: names in lower case, or a mapping that ignores case.
     server_now_s: the server's Unix time in seconds; asked for only where a reset is spelt so.
+    redactor: budgets bear the names that the server gave them, which may hold a key.
     Sources: draft-ietf-httpapi-ratelimit-headers, its versions 03 (three headers), 07 (a
     dictionary) and 10 (lists of policies); the `X-` triples of those who never followed it.
     """
-    said = {name.lower() for name in headers if "rate" in name.lower()}
-    if not said:
+    said: list[_Said] = []
+    if "ratelimit" in headers:
+        said += _listed(headers)
+    for name, prefix in _TRIPLES.items():
+        if name in headers:
+            said += _triples(headers, prefix)
+    if not said:  # four look-ups are all that it costs then
         return ()
-    found = list(_listed(headers)) if "ratelimit" in said else []
-    found += (
-        budget
-        for prefix in _PREFIXES
-        if f"{prefix}-remaining" in said
-        if (budget := _triple(headers, prefix)) is not None
+    budgets = (_budget(each, server_now_s, redactor) for each in said)
+    return tuple(budget for budget in budgets if budget is not None)
+
+
+def _budget(said: _Said, server_now_s: Callable[[], float], redactor: Redactor) -> Budget | None:
+    """What was said as a Budget; None if a part of it is missing or can't be meant."""
+    windows = [window_s for window_s in said.windows if window_s]
+    reset_s, reset_at = said.reset, None
+    if reset_s is None:  # it may be left out: the budget is whole when its window is over
+        reset_s = max(windows, default=None)
+    if not said.limit or said.limit < 1 or said.remaining is None or reset_s is None:
+        return None
+    if reset_s >= UNIX_TIMES_FROM:
+        reset_at = reset_s / 1000 if reset_s >= UNIX_MS_FROM else reset_s
+        reset_s = max(0.0, reset_at - server_now_s())
+    if reset_s > LONGEST_WINDOW_S:
+        return None
+    return Budget(
+        name=redactor.one_line(said.name),
+        limit=int(said.limit),
+        remaining=int(said.remaining),
+        reset_s=reset_s,
+        reset_at=reset_at,
+        # Of several policies with one limit the shortest that this reset fits into is meant.
+        window_s=min((w for w in windows if w >= reset_s), default=max(windows, default=None)),
     )
-    return tuple(filter(None, (_timed(each, server_now_s) for each in found)))
 
 
-def _timed(budget: Budget, server_now_s: Callable[[], float]) -> Budget | None:
-    """The budget with its reset in seconds from now; None for one that can't be."""
-    if budget.reset_s >= UNIX_TIMES_FROM:
-        reset_s = max(0.0, budget.reset_s - server_now_s())
-        budget = replace(budget, reset_s=reset_s, reset_at=budget.reset_s)
-    return budget if budget.reset_s <= LONGEST_WINDOW_S else None
-
-
-def _listed(headers: Mapping[str, str]) -> Iterator[Budget]:
+def _listed(headers: Mapping[str, str]) -> Iterator[_Said]:
     """The IETF's `RateLimit`: a list of policies with their rest, or the dictionary of old."""
-    members = _parsed_list(headers.get("ratelimit", ""))
-    policies = dict(_policies(headers.get("ratelimit-policy", "")))
-    for name, parameters in members:
-        policy = policies.get(name)
-        remaining, reset = _count(parameters.get("r")), _seconds(parameters.get("t"))
-        if policy is None or remaining is None:
-            continue
-        limit, window_s = policy
-        reset = window_s if reset is None else reset
-        if reset is not None:
-            yield _budget(f"ratelimit {name}", limit, remaining, reset, window_s)
+    members = _members(_value(headers, "ratelimit"))
     if not members:
         yield from _of_old(headers)
+        return
+    policies = dict(_counted(_policies(_value(headers, "ratelimit-policy"))))
+    for (name, nth), said in _counted(members):
+        # One policy may have several members, one for each `pk`.
+        policy = policies.get((name, nth), policies.get((name, 1), {}))
+        if policy.get("qu", "requests") != "requests":
+            continue
+        label = f"ratelimit {name}" if nth == 1 else f"ratelimit {name} {nth}"
+        remaining, reset = _amount(said.get("r")), _amount(said.get("t"))
+        windows = (_amount(policy.get("w")) or 0.0,)
+        yield _Said(label, _amount(policy.get("q")), remaining, reset, windows)
 
 
-def _of_old(headers: Mapping[str, str]) -> Iterator[Budget]:
-    """`RateLimit: limit=100, remaining=50, reset=30`, the window in `RateLimit-Policy: 100;w=60`."""
-    said = _parsed_dictionary(headers.get("ratelimit", ""))
-    limit, remaining = _count(said.get("limit")), _count(said.get("remaining"))
-    reset = _seconds(said.get("reset"))
-    if limit and remaining is not None and reset is not None:
-        window_s = _window_of(headers.get("ratelimit-policy", ""), limit)
-        yield _budget("ratelimit", limit, remaining, reset, window_s)
+def _of_old(headers: Mapping[str, str]) -> Iterator[_Said]:
+    """`RateLimit: limit=100, remaining=50, reset=30`; and `RateLimit-Policy: 100;w=60`."""
+    members = _dictionary(_value(headers, "ratelimit"))
+    said = {key: _amount(value) for key, (value, _) in members.items()}
+    limit, remaining, reset = said.get("limit"), said.get("remaining"), said.get("reset")
+    windows = _windows(_policies(_value(headers, "ratelimit-policy")), limit)
+    yield _Said("ratelimit", limit, remaining, reset, windows)
 
 
-def _triple(headers: Mapping[str, str], prefix: str) -> Budget | None:
-    """Three headers; the first may go on with policies: `RateLimit-Limit: 100, 100;w=60`."""
-    named = headers.get(f"{prefix}-limit", "")
-    limit = _number(named.partition(",")[0].partition(";")[0])
-    remaining = _number(headers.get(f"{prefix}-remaining", ""))
-    reset = _number(headers.get(f"{prefix}-reset", ""))
-    if not limit or remaining is None or reset is None:
-        return None
-    policies = ", ".join((named, headers.get(f"{prefix}-policy", "")))
-    return _budget(prefix, int(limit), int(remaining), reset, _window_of(policies, int(limit)))
+def _triples(headers: Mapping[str, str], prefix: str) -> Iterator[_Said]:
+    """Three headers, each of which may have been given several times, and so tell of several.
+
+    Policies may stand after the limits: `RateLimit-Limit: 100, 100;w=60`.
+    """
+    named = _value(headers, f"{prefix}-limit")
+    policies = _policies(named) + _policies(_value(headers, f"{prefix}-policy"))
+    first, *more = named.split(",")
+    limits = [first.partition(";")[0], *(part for part in more if ";" not in part)]
+    rests = _value(headers, f"{prefix}-remaining").split(",")
+    resets = _value(headers, f"{prefix}-reset").split(",")
+    for nth, (rest, reset, text) in enumerate(zip_longest(rests, resets, limits, fillvalue=""), 1):
+        limit = _number(text)
+        label = prefix if nth == 1 else f"{prefix} {nth}"
+        yield _Said(label, limit, _number(rest), _number(reset), _windows(policies, limit))
 
 
-def _budget(
-    name: str, limit: int, remaining: int, reset: float, window_s: float | None
-) -> Budget:
-    return Budget(
-        name=name, limit=limit, remaining=remaining, reset_s=reset, window_s=window_s or None
+def _value(headers: Mapping[str, str], name: str) -> str:
+    """The header's value; empty if it is missing or longer than any that means it."""
+    value = headers.get(name, "")
+    return value if len(value) <= LONGEST_VALUE else ""
+
+
+def _counted(
+    members: tuple[_Member, ...],
+) -> Iterator[tuple[tuple[str, int], Mapping[str, object]]]:
+    """The members that bear a name, each with how often that name has come up by then.
+
+    A name can be there twice, if a gateway and the API behind it both send these headers.
+    """
+    times: Counter[str] = Counter()
+    for item, parameters in members:
+        if isinstance(item, str | http_sf.Token):
+            name = str(item)
+            times[name] += 1
+            yield (name, times[name]), parameters
+
+
+def _windows(policies: tuple[_Member, ...], limit: float | None) -> tuple[float, ...]:
+    """The windows of the policies with this limit, as in `100;w=60`."""
+    return tuple(
+        _amount(parameters.get("w")) or 0.0
+        for quota, parameters in policies
+        if _amount(quota) == limit
     )
 
 
-def _policies(value: str) -> Iterator[tuple[object, tuple[int, float | None]]]:
-    """Each policy's name with its quota and window; those that count other things left out."""
-    for name, parameters in _parsed_list(value):
-        quota = _count(parameters.get("q"))
-        if quota and parameters.get("qu", "requests") == "requests":
-            yield name, (quota, _seconds(parameters.get("w")))
-
-
-def _window_of(policies: str, limit: int) -> float | None:
-    """The window of the policy with this limit, as in `100;w=60`; None if none says so."""
-    if ";" not in policies:
-        return None
-    windows = (
-        _seconds(parameters.get("w"))
-        for quota, parameters in _parsed_list(policies.strip(", "))
-        if quota == limit
-    )
-    return min(filter(None, windows), default=None)
-
-
-def _parsed_list(value: str) -> list[tuple[object, _Parameters]]:
-    """The members of a structured list that are items with parameters; none if it can't be read."""
+def _members(value: str) -> tuple[_Member, ...]:
+    """The members of a structured list; none if any part of it can't be read (RFC 9651, 4.2)."""
     try:
-        members = http_sf.parse(value.encode(), tltype="list")
-    except ValueError:
-        return []
-    return [
-        (member[0], member[1])
-        for member in members
-        if isinstance(member, tuple) and not isinstance(member[0], list) and member[1]
-    ]
+        parsed = http_sf.parse(value.encode(), tltype="list")
+    except ValueError:  # a letter that can't be encoded is one too
+        return ()
+    return tuple(cast("list[_Member]", parsed))  # its type is wider: for lists to be written
 
 
-def _parsed_dictionary(value: str) -> dict[str, object]:
+_policies = lru_cache(maxsize=16)(_members)  # a server's policies are the same in every answer
+
+
+def _dictionary(value: str) -> Mapping[str, _Member]:
     try:
-        members = http_sf.parse(value.encode(), tltype="dictionary")
+        parsed = http_sf.parse(value.encode(), tltype="dictionary")
     except ValueError:
         return {}
-    return {
-        str(key): member[0] if isinstance(member, tuple) else member
-        for key, member in members.items()
-    }
+    return cast("Mapping[str, _Member]", parsed)
 
 
-def _count(value: object) -> int | None:
-    """A whole number of 0 or more; a bool is none."""
-    return value if isinstance(value, int) and value is not True and value >= 0 else None
-
-
-def _seconds(value: object) -> float | None:
-    is_number = isinstance(value, int | float) and value is not True and value >= 0
-    return float(value) if is_number else None
+def _amount(item: object) -> float | None:
+    """A number of 0 or more in a structured field; a boolean is none, whatever Python says."""
+    if isinstance(item, bool) or not isinstance(item, int | Decimal) or item < 0:
+        return None
+    return float(item)
 
 
 def _number(text: str) -> float | None:
-    """Digits, perhaps with a part after the point, as some servers name their seconds."""
+    """A number of 0 or more in a header of its own."""
     text = text.strip()
-    whole, _, part = text.partition(".")
-    is_number = text.isascii() and whole.isdigit() and (part.isdigit() or not part)
-    return float(text) if is_number and len(text) <= 20 else None  # noqa: PLR2004 - more is no count
+    return float(text) if _NUMBER.fullmatch(text) else None

@@ -198,7 +198,9 @@ class SendKit:
             self._server_clock.hear(reply.headers.get("date", ""))
             return self._server_clock.now_s()
 
-        self._budgets = read_budgets(reply.headers, server_now_s=server_now_s)
+        self._budgets = read_budgets(
+            reply.headers, server_now_s=server_now_s, redactor=self._redactor
+        )
         return self._budgets
 
     def _refusal(self, path: str, reply: Reply) -> BatchError:
