@@ -364,7 +364,7 @@ BUILDS = (
     Broken(
         guarantee="a Retry-After date is measured from the server's own clock",
         file="api/headers.py",
-        line='since = _read_http_date(headers.get("date", "")) or now',
+        line='since = read_http_date(headers.get("date", "")) or now',
         instead="since = now",
         caught_by="test_headers.py::"
         "test_retry_after_is_not_shortened_by_a_clock_of_ours_that_runs_ahead",

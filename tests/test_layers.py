@@ -22,6 +22,7 @@ LAYERS = (
         "api.excerpt",
         "api.headers",
         "api.listings",
+        "api.server_clock",
         "api.wire",
     }
     | {"sending.breaker", "sending.pacer", "sending.retry", "sending.stops"},

@@ -26,15 +26,15 @@ def retry_after_s(headers: Mapping[str, str], *, now: datetime) -> float | None:
     waits = [each.strip() for each in value.split(",")]
     if all(map(_SECONDS.fullmatch, waits)):
         return min(max(map(float, waits)), LONGEST_WAIT_S)
-    until = _read_http_date(value)
+    until = read_http_date(value)
     if until is None:
         return None
-    since = _read_http_date(headers.get("date", "")) or now
+    since = read_http_date(headers.get("date", "")) or now
     return min(max(0.0, (until - since).total_seconds()), LONGEST_WAIT_S)
 
 
-def _read_http_date(value: str) -> datetime | None:
-    """The moment that an HTTP date names (any of the three forms), or None."""
+def read_http_date(value: str) -> datetime | None:
+    """The moment that an HTTP date names (any of the three forms), or None. Raises nothing."""
     try:
         moment = parsedate_to_datetime(value)
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
