@@ -165,7 +165,9 @@ class _WholeBody(httpx.AsyncByteStream):
 
 
 def _reply(response: httpx.Response, body: bytes | Fault) -> Reply:
-    return Reply(http_status=response.status_code, headers=response.headers, body=body)
+    # A dict: httpx goes through all headers at each look, and every answer has five or more.
+    headers = dict(response.headers.items())
+    return Reply(http_status=response.status_code, headers=headers, body=body)
 
 
 def _answered(error: httpx.ProxyError) -> str:
