@@ -25,7 +25,7 @@ from batch.api.sendkit import (
     Workspace,
 )
 from batch.errors import BatchError, SettingsError
-from batch.model import Answer, Change, Reason, Status
+from batch.model import Answer, Budget, Change, Reason, Status
 from tests.answering import Answering
 
 pytestmark = pytest.mark.anyio
@@ -636,3 +636,89 @@ async def test_a_key_that_fits_no_header_is_refused_without_being_shown(key: str
 async def test_a_workspace_id_that_fits_no_header_is_refused() -> None:
     with pytest.raises(SettingsError, match=r"^The workspace id"):
         api_over(lambda _: httpx.Response(200), workspace_id="66c0\r\nX-Evil: 1")
+
+
+BUDGET_HEADERS = {"RateLimit-Policy": '"default";q=100;w=60', "RateLimit": '"default";r=50;t=30'}
+BUDGET = Budget(name="ratelimit default", limit=100, remaining=50, reset_s=30.0, window_s=60.0)
+
+
+@pytest.mark.parametrize("status", [200, 302, 401, 404, 429, 503])
+async def test_an_answer_carries_the_server_s_budgets_whatever_its_status(status: int) -> None:
+    response = httpx.Response(status, headers=BUDGET_HEADERS, json=CONFIRMED)
+    async with api_over(answering(response)) as api:
+        assert (await api.send_change(CHANGE)).budgets == (BUDGET,)
+
+
+async def test_an_answer_whose_body_breaks_off_still_carries_budgets() -> None:
+    body = Chunks(b"{", error=httpx.ReadError(""))
+    response = httpx.Response(200, headers=BUDGET_HEADERS, stream=body)
+    async with api_over(answering(response)) as api:
+        answer = await api.send_change(CHANGE)
+    assert (answer.reason, answer.budgets) == (Reason.NO_ANSWER, (BUDGET,))
+
+
+async def test_the_client_s_budgets_are_those_of_the_latest_answer_and_faults_change_none() -> None:
+    left = ["50", "49", "fault", "none"]
+
+    def handle(_: httpx.Request) -> httpx.Response:
+        said = left.pop(0)
+        if said == "fault":
+            raise httpx.ReadError("")
+        headers = {} if said == "none" else {**BUDGET_HEADERS, "RateLimit": f'"default";r={said}'}
+        return httpx.Response(200, headers=headers, json=CONFIRMED)
+
+    seen = []
+    async with api_over(handle) as api:
+        for _ in range(4):
+            answer = await api.send_change(CHANGE)
+            seen.append([answer.budgets, api.budgets])
+    first = replace(BUDGET, reset_s=60.0)
+    second = replace(first, remaining=49)
+    assert seen == [[(first,)] * 2, [(second,)] * 2, [(), (second,)], [(), ()]]
+
+
+@pytest.mark.parametrize("status", [200, 401])
+async def test_a_list_tells_of_budgets_too(status: int) -> None:
+    response = httpx.Response(status, headers=BUDGET_HEADERS, json={"data": []})
+    async with api_over(answering(response)) as api:
+        if status == 401:
+            with pytest.raises(KeyRefusedError):
+                await api.read_workspaces()
+        else:
+            await api.read_workspaces()
+        assert api.budgets == (BUDGET,)
+
+
+async def test_a_reset_as_a_unix_time_is_measured_by_the_clock_of_the_server() -> None:
+    headers = {
+        "Date": "Sat, 28 Nov 2020 12:00:00 GMT",  # years behind ours
+        "X-RateLimit-Limit": "100",
+        "X-RateLimit-Remaining": "50",
+        "X-RateLimit-Reset": "1606564830",  # 30 s later
+    }
+    async with api_over(lambda _: httpx.Response(200, headers=headers, json=CONFIRMED)) as api:
+        (budget,) = (await api.send_change(CHANGE)).budgets
+    assert budget.reset_at == 1_606_564_830.0
+    assert 25 < budget.reset_s <= 30
+
+
+async def test_headers_that_come_twice_are_read_as_one_list() -> None:
+    headers = [
+        ("RateLimit-Policy", '"default";q=100;w=60'),
+        ("RateLimit-Policy", '"daily";q=1000;w=86400'),
+        ("RateLimit", '"daily";r=900;t=7200'),
+        ("ratelimit", '"default";r=50;t=30'),
+    ]
+    async with api_over(lambda _: httpx.Response(200, headers=headers, json=CONFIRMED)) as api:
+        budgets = (await api.send_change(CHANGE)).budgets
+    assert [(each.name, each.remaining) for each in budgets] == [
+        ("ratelimit daily", 900),
+        ("ratelimit default", 50),
+    ]
+
+
+async def test_the_name_of_a_budget_does_not_repeat_the_key() -> None:
+    headers = {"RateLimit-Policy": f'"{KEY}";q=100;w=60', "RateLimit": f'"{KEY}";r=50;t=30'}
+    async with api_over(lambda _: httpx.Response(200, headers=headers, json=CONFIRMED)) as api:
+        assert not _holds(await api.send_change(CHANGE), KEY[:12])
+        assert [each.name for each in api.budgets] == ["ratelimit [key]"]
