@@ -85,8 +85,9 @@ class SlidingWindow:
             limit=self._limit,
             window_s=self._window_s,
             remaining=self._limit - len(times),
-            reset_s=times[-1] + self._window_s - now_s,
-            retry_after_s=0.0 if admitted else times[0] + self._window_s - now_s,
+            # In this order a request of right now gives the window itself, not a hair more.
+            reset_s=self._window_s - (now_s - times[-1]),
+            retry_after_s=0.0 if admitted else self._window_s - (now_s - times[0]),
         )
 
 

@@ -156,7 +156,7 @@ class Attempts:
         status = None if answer.http_status is None else f"HTTP {answer.http_status}"
         retry_after = None if asked is None else f"Retry-After {asked:.0f} s"
         why = ", ".join(filter(None, (status, retry_after)))
-        return self._rules.after_hold(self._gate.held(answer.retry_after_s, why))
+        return self._rules.after_hold(self._gate.held(answer, why))
 
     def _charged(self, decision: Decision, tries: Tries) -> Decision:
         """The decision as far as the job's retries reach."""

@@ -8,13 +8,15 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 
 import anyio
 
 from batch.model import Answer
 from batch.sending.breaker import Breaker, Outage
-from batch.sending.pacer import Hold, Pacer
+from batch.sending.pacer import Hold, Learnt, Pacer
 
+LONGEST_SLEEP_S = 0.5  # then the pacer is asked again: it may have learnt of more
 RATE_WINDOW_S = 10.0  # the rate that is shown is measured over this time
 
 
@@ -24,6 +26,7 @@ class Pace:
 
     attempts: all that left. rate_per_s: attempts a second of late, measured over measured_s.
     hold_left_s, outage_s: seconds that a hold-back still lasts, that an outage has lasted.
+    learnt: what is known of the pace that the server allows.
     """
 
     attempts: int
@@ -33,6 +36,7 @@ class Pace:
     hold_left_s: float
     outage: Outage | None
     outage_s: float
+    learnt: Learnt
 
 
 class Gate:
@@ -75,8 +79,10 @@ class Gate:
 
     async def fly(self, send: Callable[[], Awaitable[Answer]]) -> Answer | None:
         """One attempt; None if it was cut off before its answer came."""
-        self._departures.append(anyio.current_time())
+        started = anyio.current_time()
+        self._departures.append(started)
         self._attempts += 1
+        self._pacer.departed()
         answer = None
         with anyio.CancelScope() as flight:
             self._flights.add(flight)
@@ -84,6 +90,9 @@ class Gate:
                 answer = await send()
             finally:
                 self._flights.discard(flight)
+                self._pacer.landed()
+        if answer is not None and answer.http_status is not None:
+            self._pacer.told(anyio.current_time(), answer.budgets, sent_at=started)
         return answer
 
     def failed(self, *, sent_at: float, row: int, probe: bool) -> None:
@@ -91,9 +100,12 @@ class Gate:
         self._breaker.failed(anyio.current_time(), sent_at=sent_at, row=row, probe=probe)
         self._tell()
 
-    def held(self, retry_after_s: float | None, why: str) -> Hold:
-        """Hold everybody back, as the server asks."""
-        return self._pacer.hold(anyio.current_time(), retry_after_s, why)
+    def held(self, answer: Answer, why: str) -> Hold:
+        """Hold everybody back, as the server asks, whatever the status that it asked with."""
+        now = anyio.current_time()
+        is_refused = answer.http_status == HTTPStatus.TOO_MANY_REQUESTS
+        sent_at = now - answer.elapsed_ms / 1000 if is_refused else None
+        return self._pacer.hold(now, answer.retry_after_s, why, sent_at=sent_at)
 
     def neutral(self) -> None:
         """Tell the breaker of an answer that says nothing about the server's health."""
@@ -102,7 +114,7 @@ class Gate:
 
     def served(self) -> None:
         """Tell both that the server is there."""
-        self._pacer.served()
+        self._pacer.served(anyio.current_time())
         was_away = self.is_away
         self._breaker.served()
         if was_away:
@@ -149,6 +161,7 @@ class Gate:
             hold_left_s=hold.until - now if hold else 0.0,
             outage=outage,
             outage_s=now - outage.since if outage else 0.0,
+            learnt=self._pacer.learnt(now),
         )
 
     def _leave_at_once(self) -> bool:
@@ -182,9 +195,9 @@ class Gate:
                 await self._leave_in_pace(unless_away=True)
 
     async def _leave_in_pace(self, *, unless_away: bool = False) -> None:
-        # A hold-back may begin while this sleeps: then it is asked again.
+        # A hold-back may begin while this sleeps, or end early: then it is asked again.
         while (wait_s := self._pacer.wait_s(anyio.current_time())) > 0:  # noqa: ASYNC110 - it waits for a time, not for an event
-            await anyio.sleep(wait_s)
+            await anyio.sleep(min(wait_s, LONGEST_SLEEP_S))
         if not (unless_away and self.is_away):
             self._pacer.leave(anyio.current_time())
 

@@ -1,15 +1,35 @@
-"""When the next attempt may leave: an even spacing, and the hold-backs that the server asks for.
+"""When the next attempt may leave: the pace that the server's budget allows, and its hold-backs.
 
 A pure state machine: the time comes in as an argument, in seconds of any monotonic clock, and
 nothing here sleeps. The spacing is GCRA with a burst of one: a turn each `1 / rate`, none saved
-up while idle. Who takes the next turn is the gate's business.
+up while idle. The rate is what `quota.py` learns from headers, else what `search.py` finds.
+Who takes the next turn is the gate's business.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
-# A timer that fires late must not slow the pace down: so much may be caught up, and no more.
+from batch.model import Budget
+from batch.sending.quota import Quota, Seen
+from batch.sending.search import MOST_PER_S, Search
+
+# A timer that fires late must not slow the pace down: so much may be caught up, and no more; or,
+# of a budget that is known, half of its headroom.
 LATENESS_S = 0.005
+MOST_LATENESS_S = 0.25
+GROWTH_EVERY_S = 0.02  # towards a rate that headers allow: doubled at each answer, but no faster
+SILENT_ANSWERS = 20  # so many without a budget, and it is no longer told of
+LEAST_PER_S = 1 / 86400
+TRIM = 0.05  # how much slower a refusal makes what headers allow; made up for over ten windows
+
+
+class Source(StrEnum):
+    """Where the present rate comes from."""
+
+    SETTING = "setting"
+    HEADERS = "headers"
+    SEARCH = "search"  # found by trying, since no answer tells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,10 +41,29 @@ class Hold:
     why: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learnt:
+    """What is known of the pace.
+
+    rate_per_s: attempts a second in the long run. wait_s: seconds until the next may leave, more
+    than a spacing where a budget is used up. limit, window_s, remaining: of the tightest budget
+    that headers tell of; None where none does.
+    """
+
+    source: Source
+    rate_per_s: float
+    wait_s: float = 0.0
+    limit: int | None = None
+    window_s: float | None = None
+    remaining: int | None = None
+
+
 class Pacer:
     """Gives out turns; one for the whole job.
 
-    rate_per_s: attempts a second.
+    rate_per_s: attempts a second at most; None to find the rate.
+    good_per_s: a rate that went well with this server before, where none of its headers tell.
+    headroom: share of the server's budget that is left to others.
     backoff_base_s, backoff_max_s: hold-backs where the server names no time: doubling from the
         base up to the cap while nothing is served, with jitter over their upper half.
     draw: uniform in [0, 1).
@@ -32,43 +71,105 @@ class Pacer:
 
     def __init__(
         self,
-        rate_per_s: float,
+        rate_per_s: float | None,
         *,
+        headroom: float = 0.0,
+        good_per_s: float | None = None,
         backoff_base_s: float,
         backoff_max_s: float,
         draw: Callable[[], float],
     ) -> None:
-        self._rate_per_s = rate_per_s
-        self._interval_s = 1.0 / rate_per_s
+        self._set_per_s = rate_per_s
+        self._headroom = headroom
+        self._search = Search(good_per_s)
+        self._quotas: dict[str, Quota] = {}
+        self._silent = 0
+        self._reached_per_s = self._own_per_s  # what the growth towards a budget has come to
+        self._grown_at = float("-inf")
+        self._trim = 1.0
+        self._trimmed_at = float("-inf")
+        self._sent = self._in_flight = 0
         self._backoff_base_s = backoff_base_s
         self._backoff_max_s = backoff_max_s
         self._draw = draw
-        self._next_at = float("-inf")
+        self._slot_at = float("-inf")  # when the last turn was due
+        self._is_used = False
         self._refusals = 0
         self._held_since: float | None = None
         self._hold: Hold | None = None
 
     @property
-    def rate_per_s(self) -> float:
-        """Attempts a second that are given out at present."""
-        return self._rate_per_s
+    def _own_per_s(self) -> float:
+        """The rate as far as no header tells."""
+        return self._search.rate_per_s if self._set_per_s is None else self._set_per_s
+
+    @property
+    def good_per_s(self) -> float | None:
+        """A rate that went well, found without headers; None if there is none."""
+        return self._search.good_per_s
+
+    def rate_per_s(self, now: float) -> float:
+        """Attempts a second that are given out at present; 0 while nothing may leave."""
+        if not self._quotas:
+            return self._own_per_s
+        allowed = self._allowed_per_s(now)
+        grown = min(allowed, self._reached_per_s)
+        return grown if self._set_per_s is None else min(grown, self._set_per_s)
 
     def wait_s(self, now: float) -> float:
-        """Seconds until the next turn; 0 if it has come."""
+        """Seconds until the next turn, as far as is known now; 0 if it has come."""
+        due = self._due(now)
         hold = self.current_hold(now)
-        due = max(self._next_at, hold.until) if hold else self._next_at
-        return max(0.0, due - now)
+        return max(0.0, max(due, hold.until) - now if hold else due - now)
 
     def leave(self, now: float) -> None:
         """Take the turn that has come: the next one is a spacing later."""
-        is_on_time = now - self._next_at <= LATENESS_S
-        self._next_at = (self._next_at if is_on_time else now) + self._interval_s
+        due = self._due(now)
+        self._is_used = now - due <= self._lateness_s()
+        self._slot_at = due if self._is_used else now
 
-    def hold(self, now: float, retry_after_s: float | None, why: str) -> Hold:
+    def departed(self) -> None:
+        """An attempt is on its way now."""
+        self._sent += 1
+        self._in_flight += 1
+
+    def landed(self) -> None:
+        """An attempt is over, whatever came of it."""
+        self._in_flight -= 1
+
+    def told(self, now: float, budgets: Sequence[Budget], *, sent_at: float) -> None:
+        """Learn from what an answer says of the server's budgets."""
+        if not budgets:
+            if self._quotas:
+                self._be_silent(now)
+            return
+        self._silent = 0
+        for budget in budgets:
+            seen = Seen(
+                budget=budget,
+                sent_at=sent_at,
+                at=now,
+                taken=self._sent - self._in_flight,
+            )
+            quota = self._quotas.get(budget.name)
+            if quota is None:
+                self._quotas[budget.name] = Quota(seen, headroom=self._headroom)
+            else:
+                quota.saw(seen)
+        if now - self._grown_at >= GROWTH_EVERY_S and sent_at >= self._grown_at:
+            self._grown_at = now
+            self._reached_per_s = min(2 * self._reached_per_s, MOST_PER_S)
+
+    def hold(
+        self, now: float, retry_after_s: float | None, why: str, *, sent_at: float | None = None
+    ) -> Hold:
         """Hold everybody back, never shorter than asked, and say until when.
 
         retry_after_s: seconds that the server asked for; None if it named no time.
+        sent_at: when the request left that was refused for its pace; None if none was.
         """
+        if sent_at is not None:
+            self._refused(now, sent_at, retry_after_s)
         current = self.current_hold(now)
         if retry_after_s is None:
             retry_after_s = 0.0 if current else self._own_hold_s()
@@ -80,16 +181,73 @@ class Pacer:
         self._hold = Hold(since=self._held_since, until=until, why=why)
         return self._hold
 
-    def served(self) -> None:
+    def served(self, now: float) -> None:
         """The server served a request: hold-backs begin anew from the shortest."""
         self._refusals = 0
         self._held_since = None
+        if self._set_per_s is None and not self._quotas:
+            self._search.served(now, is_used=self._is_used)
 
     def current_hold(self, now: float) -> Hold | None:
         """The hold-back that is in force, if any."""
         if self._hold is None or now >= self._hold.until:
             return None
         return self._hold
+
+    def learnt(self, now: float) -> Learnt:
+        """What is known of the pace now."""
+        wait_s = self.wait_s(now)
+        if not self._quotas:
+            source = Source.SEARCH if self._set_per_s is None else Source.SETTING
+            return Learnt(source=source, rate_per_s=self._own_per_s, wait_s=wait_s)
+        tightest = min(self._quotas.values(), key=lambda quota: quota.even_per_s)
+        rate = tightest.even_per_s
+        return Learnt(
+            source=Source.HEADERS,
+            rate_per_s=rate if self._set_per_s is None else min(rate, self._set_per_s),
+            wait_s=wait_s,
+            limit=tightest.limit,
+            window_s=tightest.window_s,
+            remaining=tightest.remaining,
+        )
+
+    def _allowed_per_s(self, now: float) -> float:
+        """What headers allow; a little less for some windows after a refusal all the same."""
+        rate, window_s = min(
+            (quota.rate_per_s(now, in_flight=self._in_flight), quota.window_s)
+            for quota in self._quotas.values()
+        )
+        windows = (now - self._trimmed_at) / window_s
+        return rate * min(1.0, self._trim + TRIM * windows / 10)
+
+    def _due(self, now: float) -> float:
+        """When the next turn comes."""
+        rate = self.rate_per_s(now)
+        if rate > 0:
+            return self._slot_at + 1 / max(rate, LEAST_PER_S)
+        return max(quota.whole_at(now) for quota in self._quotas.values())
+
+    def _lateness_s(self) -> float:
+        if not self._quotas:
+            return LATENESS_S
+        window_s = min(quota.window_s for quota in self._quotas.values())
+        return max(LATENESS_S, min(MOST_LATENESS_S, window_s * self._headroom / 2))
+
+    def _be_silent(self, now: float) -> None:
+        """Go on without headers once they are gone for good."""
+        self._silent += 1
+        if self._silent < SILENT_ANSWERS:
+            return
+        self._search = Search(max(LEAST_PER_S, self.rate_per_s(now)))
+        self._quotas.clear()
+
+    def _refused(self, now: float, sent_at: float, retry_after_s: float | None) -> None:
+        if self._set_per_s is None and not self._quotas:
+            self._search.refused(now, sent_at=sent_at, wait_s=retry_after_s)
+            return
+        if sent_at >= self._trimmed_at:
+            self._trimmed_at = now
+            self._trim = max(0.5, self._trim - TRIM)
 
     def _own_hold_s(self) -> float:
         ceiling = min(self._backoff_max_s, self._backoff_base_s * 2.0 ** min(self._refusals, 60))

@@ -1,0 +1,228 @@
+"""One budget of the server's, learnt from what its answers say: how fast it may be used up.
+
+Pure: times come in as arguments, in seconds of any monotonic clock. A budget is told as a limit,
+a rest and a reset, seldom with the window it is meant for, and three kinds of limiter use the same
+words for different things:
+
+- A fixed window counts down to its reset, then is whole again at once.
+- A sliding window names a reset that stays as far away as the window is long.
+- A bucket names the seconds until it is full again, which grow with what was taken out.
+
+Where the window is not named, it is as long as the longest reset so far, and until the first reset
+has come the pace is gentle.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from batch.model import Budget
+from batch.sending.refill import Refill
+
+ROUNDING_S = 1.0  # resets are told in whole seconds, rounded up
+SHORT_S = 2.0  # of a shorter window's end they say nothing: an even pace is all there is
+CATCH_UP = 1.1  # how much faster than evenly what was missed in a window may be made up for
+GENTLE_PER_S = 10.0
+FOLLOWED = 4  # answers that follow each other for sure, which tell a bucket that stays full
+CLOCK_LEARNT_S = 1.5  # a server's clock that is told in whole seconds is known after that
+
+
+class Kind(StrEnum):
+    """What sort of limiter the answers point to."""
+
+    WINDOW = "window"  # whole again at its reset; also what cannot be told apart (yet)
+    SLIDING = "sliding"
+    BUCKET = "bucket"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What one answer says of the budget, and when.
+
+    sent_at, at: when its request left, and when it came. taken: requests that were answered by
+    then.
+    """
+
+    budget: Budget
+    sent_at: float
+    at: float
+    taken: int
+
+    @property
+    def ends_from(self) -> float:
+        """The reset is later than that, on our clock."""
+        return self.sent_at + self.budget.reset_s - ROUNDING_S
+
+    @property
+    def ends_by(self) -> float:
+        """The reset is that late at most, on our clock."""
+        return self.at + self.budget.reset_s
+
+
+class Quota:
+    """One budget. headroom: share of it that is left to others."""
+
+    def __init__(self, first: Seen, *, headroom: float) -> None:
+        self._share = 1.0 - headroom
+        self._begin(first)
+
+    def _begin(self, seen: Seen) -> None:
+        """Know nothing but one answer."""
+        budget = seen.budget
+        self.kind = Kind.WINDOW
+        self.limit = budget.limit
+        self._named_s = budget.window_s
+        self._longest_s = self._shortest_s = budget.reset_s
+        self._gap_s: float | None = None  # between the ends of windows that followed each other
+        self._began_at, self._first_end = seen.at, seen.ends_by
+        self._is_known = self._named_s is not None  # the window: by its name, or from an end on
+        self._early_s = 0.0  # how much before the end that is told the next window begins
+        self._catch_up = 1.0  # none in the first window, of which a part was over
+        self._followed = self._fallen = 0
+        most_per_s = budget.limit / (self._named_s or ROUNDING_S)
+        self._refill = Refill(seen.at, seen.taken, budget.remaining, most_per_s=most_per_s)
+        self._last = seen
+        self._begin_window(seen)
+
+    def _begin_window(self, seen: Seen) -> None:
+        """A window whose end was not heard of before."""
+        self._from, self._by = seen.ends_from, seen.ends_by
+        self._reset_at = seen.budget.reset_at
+        self._followed_from = seen.at
+        self._low = seen.budget.remaining
+
+    @property
+    def window_s(self) -> float:
+        """Seconds that the limit is for, as far as is known."""
+        if self._named_s:
+            return self._named_s
+        if self.kind is Kind.SLIDING:
+            return _whole(self._shortest_s)
+        return _whole(self._longest_s) if self._gap_s is None else self._gap_s
+
+    @property
+    def even_per_s(self) -> float:
+        """Requests a second that the budget allows in the long run, as far as is known."""
+        if self.kind is Kind.BUCKET and self._named_s is None:
+            return self._refill.rate_per_s(share=self._share)
+        return self._share * self.limit / self.window_s
+
+    @property
+    def remaining(self) -> int:
+        """Requests that were left at the last answer."""
+        return self._last.budget.remaining
+
+    def saw(self, seen: Seen) -> None:
+        """Learn from one more answer."""
+        budget = seen.budget
+        if budget.limit != self.limit or budget.window_s != self._named_s:
+            self._begin(seen)
+            return
+        self._longest_s = max(self._longest_s, budget.reset_s)
+        self._shortest_s = min(self._shortest_s, budget.reset_s)
+        self._is_known = self._is_known or seen.sent_at >= self._first_end
+        # Only of a request that left after another's answer had come is it certain that the server
+        # took it later.
+        is_later = seen.sent_at >= self._last.at
+        if is_later:
+            self._tell_apart(seen)
+        if self.kind is Kind.WINDOW:
+            self._follow_window(seen, is_later=is_later)
+        if is_later:
+            self._refill.saw(seen.at, seen.taken, budget.remaining)
+            self._last = seen
+
+    def rate_per_s(self, now: float, *, in_flight: int) -> float:
+        """Requests a second that may leave now; 0 while the window has nothing left."""
+        if self.kind is Kind.BUCKET and self._named_s is None:
+            return self._refill.rate_per_s(share=self._share)
+        even = self.even_per_s
+        if not self._is_known:
+            even = min(even, GENTLE_PER_S)
+        if self.kind is Kind.WINDOW and self.window_s > SHORT_S:
+            return self._spread(now, even, in_flight)
+        return self._braked(even)
+
+    def whole_at(self, now: float) -> float:
+        """When something is there again, of a window that is used up."""
+        return max(now, self._by - self._early_s)
+
+    def _spread(self, now: float, even: float, in_flight: int) -> float:
+        """What is left, less what is on its way and the headroom, over what is left of the time."""
+        left_s = self._by - self._early_s - now
+        if left_s <= 0:
+            return even  # the next window has begun, though no answer says so yet
+        if self._low - in_flight <= 0:
+            return 0.0
+        if now - self._followed_from < SHORT_S:
+            return even  # whether it is a window that counts down is not seen yet
+        left = self._low - in_flight / 2 - (1 - self._share) * self.limit
+        return max(min(left / left_s, self._catch_up * even), 0.05 * even)
+
+    def _braked(self, even: float) -> float:
+        """The even pace, and less when others use the budget up as well."""
+        reserve = int((1 - self._share) * self.limit / 2)
+        return even if self.remaining >= reserve else even * max(0.1, self.remaining / reserve)
+
+    def _tell_apart(self, seen: Seen) -> None:
+        """See what sort of limiter it is, from an answer that is later than the last for sure."""
+        fell = self.remaining - seen.budget.remaining
+        if seen.at - self._began_at <= ROUNDING_S:  # no window is shorter, as far as can be told
+            self._followed += 1
+            self._fallen += fell > 0 and 2 * fell >= seen.taken - self._last.taken
+        elif self.kind is Kind.WINDOW and self._stays_full():
+            self.kind = Kind.BUCKET
+        if self.kind is Kind.WINDOW and self._ends_later(seen):
+            # A window's end does not move until it has come, and then the window is whole again.
+            has_moved = seen.at < self._by - ROUNDING_S and self._is_clock_known(seen)
+            if has_moved or fell > 0:
+                self.kind = Kind.SLIDING
+                self._is_known = True
+        if self.kind is Kind.SLIDING and self._has_moving_reset(seen):
+            self.kind = Kind.BUCKET
+            self._refill.suppose(max(self._last.budget.reset_s, ROUNDING_S))
+
+    def _stays_full(self) -> bool:
+        """Whether what was taken was there again at once, which no window does; asked once."""
+        is_full = self._followed >= FOLLOWED and 2 * self._fallen < self._followed
+        self._followed = 0
+        return is_full
+
+    def _has_moving_reset(self, seen: Seen) -> bool:
+        """Whether the reset was nearer and further away, by more than what rounding does."""
+        moved_s = self._longest_s - self._shortest_s
+        if seen.budget.reset_at is None:
+            return moved_s >= ROUNDING_S
+        return moved_s > (1.1 if self._is_clock_known(seen) else 2.1) * ROUNDING_S
+
+    def _is_clock_known(self, seen: Seen) -> bool:
+        return seen.budget.reset_at is None or seen.at - self._began_at >= CLOCK_LEARNT_S
+
+    def _follow_window(self, seen: Seen, *, is_later: bool) -> None:
+        is_refilled = is_later and seen.budget.remaining > self.remaining
+        if self._ends_later(seen) or is_refilled:
+            self._turn_over(seen)
+        elif seen.ends_by > self._from:  # else it is late news of a window that is over
+            self._from, self._by = max(self._from, seen.ends_from), min(self._by, seen.ends_by)
+            self._low = min(self._low, seen.budget.remaining)
+
+    def _ends_later(self, seen: Seen) -> bool:
+        """Whether this answer is certainly about another end, later than the one known."""
+        told, before = seen.budget.reset_at, self._reset_at
+        if told is not None and before is not None:
+            return told > before
+        return seen.ends_from >= self._by
+
+    def _turn_over(self, seen: Seen) -> None:
+        self._is_known, self._catch_up = True, CATCH_UP
+        told, before = seen.budget.reset_at, self._reset_at
+        if told is not None and before is not None:
+            gap_s = told - before
+            if gap_s >= ROUNDING_S and seen.at - self._last.at < self._longest_s:
+                self._gap_s = gap_s if self._gap_s is None else min(gap_s, self._gap_s)
+            self._early_s = min(ROUNDING_S, max(0.0, self._by - seen.at))
+        self._begin_window(seen)
+
+
+def _whole(seconds: float) -> float:
+    """Rounded up to whole seconds, but for what latency adds; at least one."""
+    return max(1.0, float(-((0.1 - seconds) // 1)))

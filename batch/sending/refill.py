@@ -1,0 +1,106 @@
+"""How fast a bucket is refilled, where the server names neither its pace nor its window.
+
+Pure. While the bucket is not full, what was taken plus what the rest rose by is what came in: that
+tells the refill to one request in as many as were sent meanwhile. So the bucket is kept a little
+below full until enough were sent, then what was learnt is kept to. A bucket that stays full at
+the fastest pace that its limit can mean needs no more learning.
+"""
+
+from dataclasses import dataclass
+
+LEARNT_AFTER = 200  # requests that tell the refill to within 1 %
+LEARN_AGAIN_AFTER = 3000  # requests: others may have begun or ceased to use the budget
+GUESSED_AFTER = 4  # requests that tell anything at all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Point:
+    at: float
+    taken: int
+    rest: int
+
+
+class Refill:
+    """One bucket. Times in seconds of a monotonic clock; taken: requests that the server took.
+
+    most_per_s: what is refilled in a second at most.
+    """
+
+    def __init__(self, at: float, taken: int, rest: int, *, most_per_s: float) -> None:
+        self._first = self._last = _Point(at=at, taken=taken, rest=rest)
+        self._most = rest  # the rest of a bucket that is as good as full
+        self._most_per_s = most_per_s
+        self._per_s: float | None = None
+        self._measured = GUESSED_AFTER  # requests that told so
+        self._full_from = self._first  # since then it has been full again and again
+        self._learnt_at: int | None = None  # how many were taken by then
+
+    def saw(self, at: float, taken: int, rest: int) -> None:
+        """Learn from one more answer, of a request that the server took after the last one."""
+        self._last = last = _Point(at=at, taken=taken, rest=rest)
+        if self._learnt_at is not None:
+            if self._used > 3 * self._level or taken - self._learnt_at > LEARN_AGAIN_AFTER:
+                self._learnt_at = None
+                self._first = self._full_from = last
+        elif rest >= self._most:
+            self._is_full(last)
+        else:
+            self._measure(last)
+        self._most = max(self._most, rest)
+
+    def suppose(self, full_in_s: float) -> None:
+        """Before anything is measured: what is missing now will be there in so many seconds."""
+        self._per_s = min(self._used / full_in_s, self._most_per_s)
+
+    def rate_per_s(self, *, share: float) -> float:
+        """Requests a second: that share of the refill, once it is known; about all of it before."""
+        if self._per_s is None:
+            return self._most_per_s * share
+        if self._learnt_at is not None:
+            return self._per_s * share
+        if self._used > 2 * self._level:
+            return 0.7 * self._per_s
+        wanted = self._per_s * (0.9 if self._used > self._level else 1.1)
+        return min(wanted, self._most_per_s * share)
+
+    @property
+    def _used(self) -> int:
+        """What is missing until the bucket is full."""
+        return self._most + 1 - self._last.rest
+
+    @property
+    def _level(self) -> float:
+        """How much is to be missing while the refill is learnt."""
+        size = self._most + 1
+        return min(10.0, max(3.0, 0.03 * size), 0.25 * size)
+
+    def _is_full(self, last: _Point) -> None:
+        """More may have come in than there was room for, so that nothing can be added up."""
+        if self._most < last.rest and self._first.taken < last.taken:
+            self._measure(last)  # how much fits in was not known
+            return
+        self._first = last
+        if self._per_s is None:
+            return
+        # No less came in than was taken meanwhile; perhaps more, by as little as is unknown.
+        self._per_s *= 1 + 1 / max(self._measured, GUESSED_AFTER)
+        self._per_s = min(self._most_per_s, max(self._per_s, self._taken_per_s(last)))
+
+    def _taken_per_s(self, last: _Point) -> float:
+        """What was taken in a second while it was full again each time."""
+        taken, elapsed_s = last.taken - self._full_from.taken, last.at - self._full_from.at
+        return taken / elapsed_s if taken >= GUESSED_AFTER and elapsed_s > 0 else 0.0
+
+    def _measure(self, last: _Point) -> None:
+        taken, elapsed_s = last.taken - self._first.taken, last.at - self._first.at
+        if elapsed_s <= 0 or taken < GUESSED_AFTER:
+            return
+        # Parts of a request don't show in the rest: what came in may be one more, or one less.
+        came_in = taken + last.rest - self._first.rest
+        least, most = max(0.0, (came_in - 1) / elapsed_s), (came_in + 1) / elapsed_s
+        before = self._taken_per_s(self._first) if self._per_s is None else self._per_s
+        self._per_s = min(max(before, least), most)
+        self._measured = taken
+        if taken >= LEARNT_AFTER:
+            self._per_s = came_in / elapsed_s
+            self._learnt_at = last.taken

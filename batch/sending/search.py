@@ -1,0 +1,127 @@
+"""The rate where the server tells no budget: raised bit by bit, lowered when it refuses.
+
+Pure. Additive increase, multiplicative decrease, with two refinements. The decrease starts from
+what went through since the last one, which is what a window or a bucket really admits. The
+increase takes the longer the more requests were refused at the last one, so that the share of
+refusals stays small at any latency.
+"""
+
+from dataclasses import dataclass
+
+START_PER_S = 5.0
+GROWTH_A_SECOND = 1.5  # until the first refusal
+FIRST_CUT = 0.7
+LONG_WAIT_S = 2.0  # a refusal that names more is of a window, and shows how long that is
+ROUNDING_S = 1.0  # waits are told in whole seconds, rounded up
+MARGIN = 0.05  # by how much the rate is lowered, and then raised again in small steps
+REQUESTS_TO_LIMIT = 300
+REQUESTS_A_REFUSAL = 100
+SECONDS_TO_LIMIT = 10.0
+TELLING_SHARE = 0.8  # of what was admitted before a refusal: then as much again tells the limit
+TELLING_MOST = 1500
+CUT_AFTER = 10  # requests admitted; fewer say nothing
+CUT = 0.8  # until the limit is told
+LEAST_SHARE = 0.2  # of the limit that was told last
+RECOVERY_A_SECOND = 1.02  # up to a limit that was measured
+FIRST_LIMITS = 3  # so many are found before the steps become small
+MOST_PER_S = 100_000.0
+LEAST_PER_S = 1 / 3600
+
+
+@dataclass(slots=True, kw_only=True)
+class _Cycle:
+    """From one measured limit to the next.
+
+    wanted: requests that the rate would have sent until wanted_at, had nothing held it back.
+    cut_at: admitted when the rate was last lowered.
+    """
+
+    began_at: float
+    wanted: float = 1.0
+    wanted_at: float = 0.0
+    admitted: int = 0
+    refused: int = 0
+    cut_at: int = 0
+
+
+class Search:
+    """One for the whole job. good_per_s: a rate that went well before; None if none is known."""
+
+    def __init__(self, good_per_s: float | None = None) -> None:
+        self.rate_per_s = START_PER_S if good_per_s is None else good_per_s
+        self.good_per_s = good_per_s
+        self._limit_per_s = None if good_per_s is None else good_per_s / (1 - MARGIN)
+        self._cycle: _Cycle | None = None
+        self._telling = 1.0  # requests that must be admitted for a cycle to tell the limit
+        self._refused_before = 1
+        self._limits = 0
+        self._is_measured = False
+        self._lowered_at = float("-inf")
+        self._grown_at: float | None = None
+
+    def served(self, now: float, *, is_used: bool) -> None:
+        """A request was not refused. is_used: whether requests wait for their turn at all."""
+        cycle = self._cycle = self._cycle or _Cycle(began_at=now, wanted_at=now)
+        self._want(now, cycle)
+        cycle.admitted += 1
+        since_s = 0.0 if self._grown_at is None else min(0.25, now - self._grown_at)
+        self._grown_at = now
+        if is_used:
+            self.rate_per_s = min(MOST_PER_S, self.rate_per_s * self._growth(cycle, since_s))
+
+    def refused(self, now: float, *, sent_at: float, wait_s: float | None) -> None:
+        """A request was refused. wait_s: what the server asked to wait; None if it named no time.
+
+        Requests that left before the rate was lowered say nothing of the lower one.
+        """
+        cycle = self._cycle = self._cycle or _Cycle(began_at=now, wanted_at=now)
+        self._want(now, cycle)
+        cycle.refused += 1
+        if sent_at < self._lowered_at or cycle.admitted == cycle.cut_at:
+            return
+        if self._limit_per_s is None:
+            self._found(now, cycle, self._first_limit(now, cycle, wait_s or 0.0))
+        elif cycle.admitted >= self._telling:
+            self._is_measured = True
+            self._found(now, cycle, self.rate_per_s * min(1.0, cycle.admitted / cycle.wanted))
+        elif cycle.admitted >= cycle.cut_at + CUT_AFTER:
+            cycle.cut_at = cycle.admitted
+            self.rate_per_s = max(LEAST_SHARE * self._limit_per_s, self.rate_per_s * CUT)
+            self._lowered_at = now
+
+    def _first_limit(self, now: float, cycle: _Cycle, wait_s: float) -> float:
+        """What may be admitted, when it is not known how much was saved up."""
+        if wait_s >= LONG_WAIT_S:
+            self._is_measured = True
+            return cycle.admitted / (now - cycle.began_at + wait_s)
+        return FIRST_CUT * self.rate_per_s
+
+    def _found(self, now: float, cycle: _Cycle, admits_per_s: float) -> None:
+        limit = self._limit_per_s = max(LEAST_PER_S, min(self.rate_per_s, admits_per_s))
+        self.rate_per_s = self.good_per_s = limit * (1 - MARGIN)
+        self._lowered_at = now
+        self._telling = min(TELLING_MOST, max(CUT_AFTER, TELLING_SHARE * cycle.admitted))
+        self._limits += 1
+        # While the limit is far from known, many are refused at once: that is no measure.
+        self._refused_before = cycle.refused if self._limits > 2 else 1
+        self._cycle = _Cycle(began_at=now, wanted_at=now + ROUNDING_S)
+
+    def _want(self, now: float, cycle: _Cycle) -> None:
+        if now > cycle.wanted_at:
+            cycle.wanted += self.rate_per_s * (now - cycle.wanted_at)
+            cycle.wanted_at = now
+
+    def _growth(self, cycle: _Cycle, since_s: float) -> float:
+        """What one more request served multiplies the rate by."""
+        if self._limit_per_s is None:
+            return float(GROWTH_A_SECOND**since_s)
+        is_below = self.rate_per_s < self._limit_per_s * (1 - MARGIN)
+        if self._limits <= FIRST_LIMITS or (self._is_measured and is_below):
+            return float(RECOVERY_A_SECOND**since_s)
+        requests = max(
+            REQUESTS_TO_LIMIT,
+            REQUESTS_A_REFUSAL * self._refused_before,
+            SECONDS_TO_LIMIT * self.rate_per_s,
+        )
+        # The longer nothing is refused, the surer it is that the limit has risen.
+        return 1 + MARGIN / requests * (1 + (cycle.admitted / requests) ** 2)
