@@ -4,8 +4,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
+from batch.jobs.check import Checked
 from batch.jobs.ending import Report
-from batch.jobs.job import Checked
 from batch.jobs.request import Request
 from batch.judging.plan import Plan
 from batch.model import Reason, Tally
@@ -54,6 +54,8 @@ def checked(plan: Plan, *, refusal: str | None = None, forecast_s: float = 0.0) 
         request=cast("Request", nothing),
         table=cast("Table", nothing),
         plan=plan,
+        rate_per_s=5.0,
+        is_auto=True,
         forecast_s=forecast_s,
         refusal=refusal,
     )

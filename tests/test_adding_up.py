@@ -22,8 +22,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batch.errors import RunError
+from batch.jobs.check import check
 from batch.jobs.dispatch import Moment, Sending
-from batch.jobs.job import check
 from batch.judging.plan import Plan
 from batch.model import Answer, Change, Entry, Reason, Result
 from batch.reading.table import Table

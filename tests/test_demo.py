@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from batch.jobs.job import check
+from batch.jobs.check import check
 from batch.jobs.request import Request, Source
 from batch.settings.model import Settings
 from batch.terminal.demo import write_demo

@@ -21,6 +21,7 @@ from batch.jobs.dispatch import Moment
 from batch.jobs.ending import Report
 from batch.jobs.execution import execute
 from batch.jobs.job import ReadyRun, open_run
+from batch.jobs.known_pace import KnownPace
 from batch.jobs.preflight import Preflight
 from batch.model import Outcome, Reason
 from batch.reading.table import Table
@@ -70,7 +71,7 @@ class Run:
         self,
         rows: Sequence[tuple[str, ...]],
         *,
-        rate: float = 1000,
+        rate: float | str = 1000,
         before: Callable[[], None] = lambda: None,
         with_change: Change = lambda ready: ready,
         on_moment: Callable[[Moment], None] = lambda _: None,
@@ -195,6 +196,38 @@ def test_run_json_tells_the_present_hold_back_and_why(run: Run) -> None:
         re.fullmatch(r"\d\.\d a second, held back for 1 s more \(HTTP 429, Retry-After 2 s\)", pace)
         for pace in paces
     )
+
+
+def test_run_json_tells_what_the_servers_headers_allow(run: Run) -> None:
+    told = {"RateLimit-Policy": '"default";q=500;w=1', "RateLimit": '"default";r=499;t=1'}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        response = confirmed(request)
+        response.headers.update(told)
+        return response
+
+    run.api.answer = answer
+    paces = set()
+    run.execute(pausing(8), rate=4, on_moment=lambda _: paces.add(run.record["pace"]))
+    assert any(pace.endswith(" a second; the server allows 500 in 1 s, 499 left") for pace in paces)
+    assert run.record["budget"] == {
+        "source": "headers",
+        "rate_per_s": 4.0,
+        "limit": 500,
+        "window_s": 1.0,
+        "remaining": 499,
+    }
+
+
+def test_a_run_begins_with_what_an_earlier_one_learnt(run: Run) -> None:
+    moments: list[Moment] = []
+    run.execute(
+        pausing(1),
+        rate="auto",
+        with_change=lambda ready: replace(ready, pace=KnownPace(good_per_s=40.0)),
+        on_moment=moments.append,
+    )
+    assert moments[0].learnt.rate_per_s == 40.0
 
 
 def test_some_errors_are_exit_1_and_their_file_is_the_next_command(run: Run) -> None:

@@ -65,6 +65,7 @@ def test_run_json_says_what_the_run_is_and_how_far_it_got(path: Path) -> None:
         "exit_code": None,
         "stop_reason": "",
         "pace": "5 requests a second",
+        "budget": None,
         "versions": {"sendkit-batch": "0.1.0"},
         "input": {
             "name": "leads.csv",

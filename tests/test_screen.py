@@ -7,7 +7,7 @@ from rich.console import Console
 
 from batch.jobs.dispatch import Moment
 from batch.model import Reason, Tally
-from batch.sending.pacer import Hold
+from batch.sending.pacer import Hold, Learnt, Source
 from batch.sending.stops import Stop, StopCause
 from batch.terminal.screen import (
     WIDEST_BAR,
@@ -27,6 +27,7 @@ START = Moment(
     hold=None,
     hold_left_s=0.0,
     stop=None,
+    learnt=Learnt(source=Source.SETTING, rate_per_s=5.0),
 )
 UNDER_WAY = replace(
     START,
@@ -162,6 +163,35 @@ def test_a_terminal_shows_rows_results_rate_and_time_left() -> None:
         "18 success · 2 error · 1 skipped",
         "5.0 requests a second · about 21 min left",
     ]
+
+
+def allowed(wait_s: float = 0.1) -> Learnt:
+    """What headers told: 100 requests in 10 s, of which 95 are ours."""
+    return Learnt(
+        source=Source.HEADERS,
+        rate_per_s=9.5,
+        wait_s=wait_s,
+        limit=100,
+        window_s=10.0,
+        remaining=40,
+    )
+
+
+def test_what_the_servers_headers_allow_is_shown_beside_the_pace() -> None:
+    moment = replace(UNDER_WAY, rate_per_s=9.4, learnt=allowed())
+    assert drawn(moment)[2:] == [
+        "9.4 requests a second · the server allows 100 in 10 s · about 21 min left"
+    ]
+    assert progress_line(moment).endswith(
+        "; 9.4 requests a second, the server allows 100 in 10 s, about 21 min left"
+    )
+
+
+def test_a_budget_that_is_used_up_is_told_with_the_time_until_there_is_more() -> None:
+    assert drawn(replace(UNDER_WAY, learnt=allowed(wait_s=6.3)))[3:] == [
+        "The server's requests of now are used up: going on in 7 s."
+    ]
+    assert drawn(replace(UNDER_WAY, learnt=allowed(wait_s=1.0)))[3:] == []
 
 
 @pytest.mark.parametrize(("width", "bar"), [(100, WIDEST_BAR), (40, 25)])

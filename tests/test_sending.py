@@ -1,7 +1,7 @@
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import anyio
@@ -9,15 +9,15 @@ import anyio.lowlevel
 import pytest
 
 from batch.errors import RunError
-from batch.jobs.dispatch import Moment, Sending, rate_per_s
-from batch.jobs.job import check
+from batch.jobs.check import check
+from batch.jobs.dispatch import Moment, Sending
 from batch.judging.plan import Plan
-from batch.model import Answer, Change, Reason, Tally
+from batch.model import Answer, Budget, Change, Reason, Tally
 from batch.recording.journal import Journal
+from batch.sending.pacer import Learnt, Source
 from batch.sending.stops import Stop, StopCause
 from batch.sending.work import whole_work
 from batch.settings.model import Settings
-from batch.settings.values import Rate
 from tests.wired import CAMPAIGN, lead_id, pausing, request_of, write_leads
 
 pytestmark = pytest.mark.anyio
@@ -100,6 +100,7 @@ async def test_a_moment_counts_judged_rows_and_forecasts_at_the_set_pace(
         hold=None,
         hold_left_s=0.0,
         stop=None,
+        learnt=Learnt(source=Source.SETTING, rate_per_s=10.0),
     )
 
 
@@ -257,11 +258,6 @@ async def test_an_error_in_what_shows_moments_is_raised_and_outcomes_are_kept(
     assert journal.tally()[Reason.APPLIED] >= 1
 
 
-@pytest.mark.parametrize(("rate", "expected"), [(Rate.AUTO, 5.0), (Rate(per_s=0.5), 0.5)])
-def test_an_automatic_rate_means_five_a_second_for_now(rate: Rate, expected: float) -> None:
-    assert rate_per_s(rate) == expected
-
-
 async def test_a_hold_back_adds_its_seconds_to_the_forecast_and_does_not_stretch_the_rest(
     journal: Journal, plan_for: Callable[..., Plan]
 ) -> None:
@@ -277,3 +273,37 @@ async def test_a_hold_back_adds_its_seconds_to_the_forecast_and_does_not_stretch
     await sending.run(watch)
     # 101 changes at 10 a second, and up to 2 s of the hold-back
     assert 11.0 <= forecasts[0] <= 12.2
+
+
+async def test_what_headers_tell_is_in_the_moment_and_in_the_forecast(
+    journal: Journal, plan_for: Callable[..., Plan]
+) -> None:
+    budget = Budget(name="ratelimit", limit=40, remaining=39, reset_s=10.0, window_s=10.0)
+    server = Server((replace(OK, budgets=(budget,)),))
+    settings = Settings.model_validate({"pace": {"concurrency": 1}})
+    sending = sending_of(plan_for(pausing(20)), journal, server, settings)
+    seen: list[Moment] = []
+
+    def watch(moment: Moment) -> None:
+        if moment.requests == 1:
+            seen.append(moment)
+            sending.interrupt(signal.SIGINT)
+
+    await sending.run(watch)
+    learnt = seen[0].learnt
+    assert (learnt.source, learnt.limit, learnt.window_s) == (Source.HEADERS, 40, 10.0)
+    assert learnt.rate_per_s == pytest.approx(3.8)  # 40 in 10 s, less 5 %
+    # 19 or 20 requests are left, as the first may not be durable yet.
+    assert 19 / 3.8 - 0.01 <= seen[0].left_s <= 20 / 3.8 + 0.3
+
+
+async def test_a_rate_that_went_well_before_is_begun_with(
+    journal: Journal, plan_for: Callable[..., Plan]
+) -> None:
+    plan = plan_for(pausing(1))
+    work, server = whole_work(plan), Server()
+    sending = Sending(
+        plan, work=work, journal=journal, settings=Settings(), send=server.send, good_per_s=70.0
+    )
+    learnt = sending.moment().learnt
+    assert (learnt.source, learnt.rate_per_s, learnt.good_per_s) == (Source.SEARCH, 70.0, 70.0)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from batch.jobs.job import Checked
+from batch.jobs.check import Checked
 from batch.judging.plan import Problem
 from batch.model import Field, Reason, Tally
 from batch.recording.runfile import RunState
@@ -180,7 +180,7 @@ def test_a_check_shows_a_summary_and_the_first_problems() -> None:
         '  41  status  bad_status  found "[red]"; expected active or paused.',
         "… and 24 more; --problems writes all of them.",
         "",
-        "Sending takes about 14 min at the set pace.",
+        "Sending takes about 14 min at 5 requests a second, if the server allows no other pace.",
         "Most [rows] are wrong.",
     ]
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from batch.jobs.job import check
+from batch.jobs.check import check
 from batch.judging.plan import Plan
 from batch.model import Outcome, Reason
 from batch.recording.journal import Journal

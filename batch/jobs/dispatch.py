@@ -18,18 +18,17 @@ from batch.recording.group_commit import GroupCommit
 from batch.recording.journal import Journal
 from batch.sending.breaker import Breaker
 from batch.sending.claims import Claims
-from batch.sending.pacer import Hold, Pacer
+from batch.sending.pacer import Hold, Learnt, Pacer
 from batch.sending.retry import RetryPolicy, retry_budget
 from batch.sending.runner import Limits, Runner
 from batch.sending.stops import Stop, StopCause, StopLimits, StopRules
 from batch.sending.work import Work
 from batch.settings.model import Settings
-from batch.settings.values import Rate
 
 TELL_EVERY_S = 0.25
 CLAIMED_PER_WORKER = 2  # changes claimed at once: a killed run has that many "in flight" at most
 MEASURED_S = 3.0  # a pace that was measured for less is no ground for a forecast
-AUTO_RATE_PER_S = 5.0  # what "auto" means until the pace is learnt from the server
+SLOWER_SHARE = 0.8  # of what is allowed: only a pace below that is due to something else
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +37,7 @@ class Moment:
 
     tally: every row that has a durable outcome, judged ones too. rows: all of the input.
     requests: attempts made. rate_per_s: attempts a second of late. left_s: the forecast.
+    learnt: what is known of the pace that the server allows.
     outage_s: how long the server has been away; 0 if it is there.
     """
 
@@ -49,6 +49,7 @@ class Moment:
     hold: Hold | None
     hold_left_s: float
     stop: Stop | None
+    learnt: Learnt
     outage_s: float = 0.0
 
 
@@ -63,7 +64,9 @@ class Sending:
         journal: Journal,
         settings: Settings,
         send: Callable[[Change], Awaitable[Answer]],
+        good_per_s: float | None = None,
     ) -> None:
+        """good_per_s: a rate that went well with this server before; None if none is known."""
         pace, retry = settings.pace, settings.retry
         self._rows = plan.rows
         self._work = work
@@ -79,7 +82,9 @@ class Sending:
         self._interrupts = 0
         self._hold = (float("-inf"), "")
         self._pacer = Pacer(
-            rate_per_s(pace.rate),
+            pace.rate.per_s,
+            headroom=pace.headroom,
+            good_per_s=good_per_s,
             backoff_base_s=retry.backoff_base_s,
             backoff_max_s=retry.backoff_max_s,
             draw=random.random,
@@ -148,14 +153,17 @@ class Sending:
         # what comes.
         is_flowing = pace.hold is None and pace.outage is None and pace.measured_s >= MEASURED_S
         is_flowing = is_flowing and pace.rate_per_s > 0
-        set_rate = self._pacer.rate_per_s
-        rate = min(pace.rate_per_s, set_rate) if is_flowing else set_rate
+        allowed = pace.learnt.rate_per_s
+        is_slower = is_flowing and pace.rate_per_s < SLOWER_SHARE * allowed
+        rate = pace.rate_per_s if is_slower else allowed
+        waits_s = max(pace.hold_left_s, pace.learnt.wait_s)
         return Moment(
             rows=self._rows,
             tally=Tally(work.before + progress.tally),
             requests=pace.attempts,
             rate_per_s=pace.rate_per_s,
-            left_s=work.requests * share / rate + pace.hold_left_s,
+            left_s=work.requests * share / rate + waits_s if left else 0.0,
+            learnt=pace.learnt,
             hold=pace.hold,
             hold_left_s=pace.hold_left_s,
             outage_s=pace.outage_s,
@@ -225,8 +233,3 @@ def _limits(settings: Settings, *, requests: int) -> Limits:
             backoff_max_s=retry.backoff_max_s,
         ),
     )
-
-
-def rate_per_s(rate: Rate) -> float:
-    """Attempts a second that a rate setting means."""
-    return AUTO_RATE_PER_S if rate.per_s is None else rate.per_s

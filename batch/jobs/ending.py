@@ -11,6 +11,7 @@ from batch.model import Reason, Tally
 from batch.reading.table import Table
 from batch.recording.results import ResultFiles
 from batch.recording.runfile import RunState
+from batch.sending.pacer import Learnt
 from batch.sending.stops import Stop, StopCause
 
 FOUND_DELIMITERS = {",", ";", "\t"}  # those that reading finds by itself
@@ -32,7 +33,7 @@ class Report:
     reason: why it ended early, in a sentence; "" when it finished.
     tally: every input row by reason; its sum is checked when there are files.
     examples: a line and its message for each reason.
-    requests: attempts that were made.
+    requests: attempts that were made. learnt: of the pace; None when nothing was sent at all.
     files: None when no results could be written.
     next_command: what to run next; None when nothing is left to do.
     """
@@ -47,6 +48,7 @@ class Report:
     files: ResultFiles | None
     next_command: str | None
     requests: int
+    learnt: Learnt | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +61,16 @@ class Ended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
-    """What a run left behind. tally: the rows whose outcome is known, where no files count them."""
+    """What a run left behind.
+
+    tally: the rows whose outcome is known, where no files count them. learnt: of the pace.
+    """
 
     tally: Tally
     files: ResultFiles | None = None
     examples: dict[Reason, tuple[int, str]]
     requests: int = 0
+    learnt: Learnt | None = None
 
 
 def report_of(run: ReadyRun, ended: Ended, left: Left) -> Report:
@@ -91,6 +97,7 @@ def report_of(run: ReadyRun, ended: Ended, left: Left) -> Report:
             run.opened.folder.path, run.opened.request, run.opened.table, state, tally, left.files
         ),
         requests=left.requests,
+        learnt=left.learnt,
     )
 
 

@@ -17,6 +17,7 @@ from batch.jobs.dispatch import Moment, Sending
 from batch.jobs.ending import Ended, Left, Report, report_of
 from batch.jobs.failure import told
 from batch.jobs.job import OpenRun, ReadyRun
+from batch.jobs.known_pace import keep_learnt
 from batch.jobs.request import command
 from batch.jobs.run_record import first_record, last_record, record_at
 from batch.model import Tally
@@ -89,7 +90,12 @@ async def _send_and_tell(
     opened, settings = run.opened, run.opened.request.settings
     api = opened.client(connections=settings.pace.concurrency)
     sending = Sending(
-        run.plan, work=run.work, journal=journal, settings=settings, send=api.send_change
+        run.plan,
+        work=run.work,
+        journal=journal,
+        settings=settings,
+        send=api.send_change,
+        good_per_s=run.pace.good_per_s,
     )
     if run.hold is not None:
         sending.hold_until(*run.hold)
@@ -113,7 +119,15 @@ async def _send_and_tell(
         except Exception as error:  # noqa: BLE001 - the same
             ended = _then_failed(ended, told(error, opened.folder.path, key))
         moment = sending.moment()
-    left = Left(tally=Tally(moment.tally), files=files, examples=examples, requests=moment.requests)
+        workspace_id = run.workspace.id if run.workspace else None
+        await anyio.to_thread.run_sync(keep_learnt, opened.request, workspace_id, moment.learnt)
+    left = Left(
+        tally=Tally(moment.tally),
+        files=files,
+        examples=examples,
+        requests=moment.requests,
+        learnt=moment.learnt,
+    )
     return report_of(run, ended, left)
 
 

@@ -1,4 +1,4 @@
-"""The use cases up to the first request: check a spreadsheet, and make a run ready.
+"""The use case up to the first request: make a run ready.
 
 A run goes in four steps, so that a command line and a page can put their own question between
 them: `open_run` (folder, copy, table, target) or `resuming.reopen_run`, `ask` (the server),
@@ -6,7 +6,6 @@ them: `open_run` (folder, copy, table, target) or `resuming.reopen_run`, `ask` (
 trace. Shows nothing.
 """
 
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,9 +15,9 @@ from pathlib import Path
 
 from batch.api.sendkit import Access, SendKit
 from batch.errors import InputError, UsageError
-from batch.jobs.dispatch import rate_per_s
 from batch.jobs.forecast import duration, forecast_s
 from batch.jobs.holding import held
+from batch.jobs.known_pace import KnownPace, known_pace
 from batch.jobs.preflight import Preflight, ask_server
 from batch.jobs.question import Question, ask_about
 from batch.jobs.reaching import access_of, make_client
@@ -31,21 +30,6 @@ from batch.recording.journal import Journal
 from batch.recording.runfile import RunInput, RunLink, RunRecord, RunWorkspace
 from batch.sending.work import Work, whole_work
 from batch.settings.model import Settings
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
-    """A spreadsheet that was judged without asking a server.
-
-    forecast_s: how long sending would take at the set pace.
-    refusal: why a run would send nothing as it is; None if it would go on.
-    """
-
-    request: Request
-    table: Table
-    plan: Plan
-    forecast_s: float
-    refusal: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +66,8 @@ class OpenRun:
         """
         request = self.request
         hold = hold_of(preflight, request.settings)
+        pace = known_pace(request, preflight)
+        rate_per_s = pace.expected_per_s(request.settings)
         plan = plan_of(request, self.table, request.rules(labels=preflight.labels))
         if refusal := refusal_of(plan, request):
             raise InputError(refusal)
@@ -97,7 +83,7 @@ class OpenRun:
             plan,
             workspace=preflight.workspace.name if preflight.workspace else None,
             base_url=self.access.base_url,
-            forecast_s=plan_forecast_s(plan.requests, request.settings),
+            forecast_s=forecast_s(plan.requests, rate_per_s=rate_per_s),
             warnings=warnings,
             typed_number=plan.clears_rows if clears else None,
         )
@@ -108,6 +94,7 @@ class OpenRun:
             plan=plan,
             work=whole_work(plan),
             question=question,
+            pace=pace,
             hold=hold,
         )
 
@@ -117,6 +104,7 @@ class ReadyRun:
     """A run that only waits for a yes.
 
     labels: those that its tags were checked against; None if they weren't.
+    pace: what is known of the pace that the server allows.
     hold: until when (seconds of time.monotonic()) nothing may be sent, and why; None if it may.
     record, journal: of the earlier run that this goes on with; None for a new one.
     """
@@ -127,35 +115,10 @@ class ReadyRun:
     plan: Plan
     work: Work
     question: Question
+    pace: KnownPace
     hold: tuple[float, str] | None = None
     record: RunRecord | None = None
     journal: Journal | None = None
-
-
-@contextmanager
-def check(request: Request) -> Iterator[Checked]:
-    """Judge a spreadsheet, asking no server and writing nothing.
-
-    Raises InputError when it can't be read. What is given holds until the context ends.
-    """
-    with ExitStack() as resources:
-        path = request.source.path
-        if path is None or not path.is_file():  # a pipe can be read once only
-            folder = Path(resources.enter_context(tempfile.TemporaryDirectory()))
-            copy = RunFolder(folder).copy_input(request.source.bytes_from, name=request.source.name)
-            path = copy.path
-        table = resources.enter_context(
-            open_table(path, request.table_options, name=request.source.name)
-        )
-        plan = plan_of(request, table, request.rules())
-        clears = None if request.allow_clears else too_many_clears(plan)
-        yield Checked(
-            request=request,
-            table=table,
-            plan=plan,
-            forecast_s=plan_forecast_s(plan.requests, request.settings),
-            refusal=refusal_of(plan, request) or clears,
-        )
 
 
 @contextmanager
@@ -225,11 +188,6 @@ def hold_of(preflight: Preflight, settings: Settings) -> tuple[float, str] | Non
             "for ([pace] max_wait_s). Run it again later."
         )
     return preflight.held_until, preflight.hold_why
-
-
-def plan_forecast_s(requests: int, settings: Settings) -> float:
-    """Seconds that so many requests take at the set pace."""
-    return forecast_s(requests, rate_per_s=rate_per_s(settings.pace.rate))
 
 
 def _input_of(request: Request, copy: InputCopy) -> RunInput:

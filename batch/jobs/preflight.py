@@ -12,6 +12,7 @@ import anyio
 
 from batch.api.sendkit import MAX_READ_WAIT_S, ReadFailedError, SendKit, Workspace
 from batch.errors import SettingsError
+from batch.model import Budget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,7 @@ class Preflight:
     held_until: before then nothing may be sent, as the server asked with a list that it did not
         give; seconds of time.monotonic(), None if nothing is asked (any more).
     hold_why: what it answered, as "HTTP 429, Retry-After 40 s".
+    budgets: what the last answer said of the server's budgets.
     """
 
     workspace: Workspace | None
@@ -33,6 +35,7 @@ class Preflight:
     notes: tuple[str, ...] = ()
     held_until: float | None = None
     hold_why: str = ""
+    budgets: tuple[Budget, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -96,6 +99,7 @@ async def ask_server(
         notes=tuple(notes),
         held_until=held.until if is_held else None,
         hold_why=held.why if is_held else "",
+        budgets=api.budgets,
     )
 
 

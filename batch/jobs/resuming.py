@@ -11,15 +11,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from batch.errors import InputError, SettingsError
+from batch.jobs.forecast import forecast_s
 from batch.jobs.holding import held
 from batch.jobs.job import (
     OpenRun,
     ReadyRun,
     hold_of,
-    plan_forecast_s,
     plan_of,
     refusal_of,
 )
+from batch.jobs.known_pace import known_pace
 from batch.jobs.linking import retried_note
 from batch.jobs.preflight import Preflight
 from batch.jobs.question import ask_to_go_on
@@ -55,13 +56,16 @@ class Reopened:
         if refusal := refusal_of(plan, replace(opened.request, allow_invalid=True)):
             raise InputError(refusal)
         work = remaining_work(plan, self.journal)
+        pace = known_pace(opened.request, preflight)
         question = ask_to_go_on(
             plan,
             left=work.requests,
             run=str(opened.folder.path),
             workspace=self.record.workspace.name if self.record.workspace else None,
             base_url=opened.access.base_url,
-            forecast_s=plan_forecast_s(work.requests, opened.request.settings),
+            forecast_s=forecast_s(
+                work.requests, rate_per_s=pace.expected_per_s(opened.request.settings)
+            ),
         )
         return ReadyRun(
             opened=opened,
@@ -70,6 +74,7 @@ class Reopened:
             plan=plan,
             work=work,
             question=question,
+            pace=pace,
             hold=hold_of(preflight, opened.request.settings),
             record=self.record,
             journal=self.journal,

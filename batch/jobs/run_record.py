@@ -10,9 +10,11 @@ from typing import TypedDict
 from batch import __version__
 from batch.jobs.dispatch import Moment
 from batch.jobs.ending import Report
+from batch.jobs.forecast import duration
 from batch.jobs.job import ReadyRun
 from batch.model import Reason, Result, Tally
-from batch.recording.runfile import RunRecord, RunState
+from batch.recording.runfile import RunBudget, RunRecord, RunState
+from batch.sending.pacer import Learnt
 
 
 class Counts(TypedDict):
@@ -67,6 +69,10 @@ def first_record(run: ReadyRun) -> RunRecord:
 def record_at(record: RunRecord, moment: Moment) -> RunRecord:
     """The run on its way. record: as it began now."""
     pace = f"{moment.rate_per_s:.1f} a second"
+    learnt = moment.learnt
+    if learnt.limit is not None and learnt.window_s is not None:
+        left = "" if learnt.remaining is None else f", {learnt.remaining:,} left"
+        pace += f"; the server allows {learnt.limit:,} in {duration(learnt.window_s)}{left}"
     if moment.hold:
         pace += f", held back for {moment.hold_left_s:.0f} s more ({moment.hold.why})"
     if moment.outage_s:
@@ -74,9 +80,20 @@ def record_at(record: RunRecord, moment: Moment) -> RunRecord:
     return record.model_copy(
         update={
             "pace": pace,
+            "budget": _budget_of(learnt),
             "requests": record.requests + moment.requests,
             **counts_of(moment.tally),
         }
+    )
+
+
+def _budget_of(learnt: Learnt) -> RunBudget:
+    return RunBudget(
+        source=learnt.source,
+        rate_per_s=learnt.rate_per_s,
+        limit=learnt.limit,
+        window_s=learnt.window_s,
+        remaining=learnt.remaining,
     )
 
 
@@ -88,6 +105,7 @@ def last_record(record: RunRecord, report: Report) -> RunRecord:
             "exit_code": report.exit_code,
             "stop_reason": report.reason,
             "ended_at": datetime.now(UTC),
+            "budget": _budget_of(report.learnt) if report.learnt else record.budget,
             "requests": record.requests + report.requests,
             **counts_of(report.tally),
         }

@@ -86,11 +86,26 @@ class RunWorkspace(_Record):
     name: str
 
 
+class RunBudget(_Record):
+    """What was learnt of the pace that the server allows.
+
+    source: "headers", "search" (found by trying) or "setting". rate_per_s: requests a second.
+    limit, window_s, remaining: of the tightest budget that headers tell of, else None.
+    """
+
+    source: str
+    rate_per_s: float
+    limit: int | None = None
+    window_s: float | None = None
+    remaining: int | None = None
+
+
 class RunRecord(_Record):
     """The content of run.json.
 
     settings: as they were in force, without secrets. requests: attempts that were made.
-    pace: the pace and what holds it back, in words. stop_reason: why it ended early, in words.
+    pace: the pace and what holds it back, in words. budget: what was learnt of it.
+    stop_reason: why it ended early, in words.
     sandbox: whether it sends to a practice sandbox. tag_check: whether tags are checked.
     pid, working_since: of the process that is, or last was, at work on it.
     resumed: how often it was gone on with. retry_of: the run whose rows it tries once more.
@@ -102,6 +117,7 @@ class RunRecord(_Record):
     exit_code: int | None = None
     stop_reason: str = ""
     pace: str = ""
+    budget: RunBudget | None = None
     versions: Mapping[str, str]
     input: RunInput
     base_url: str

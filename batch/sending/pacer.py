@@ -47,7 +47,8 @@ class Learnt:
 
     rate_per_s: attempts a second in the long run. wait_s: seconds until the next may leave, more
     than a spacing where a budget is used up. limit, window_s, remaining: of the tightest budget
-    that headers tell of; None where none does.
+    that headers tell of; None where none does. good_per_s: a rate that went well; None if there is
+    none yet.
     """
 
     source: Source
@@ -56,6 +57,7 @@ class Learnt:
     limit: int | None = None
     window_s: float | None = None
     remaining: int | None = None
+    good_per_s: float | None = None
 
 
 class Pacer:
@@ -102,11 +104,6 @@ class Pacer:
     def _own_per_s(self) -> float:
         """The rate as far as no header tells."""
         return self._search.rate_per_s if self._set_per_s is None else self._set_per_s
-
-    @property
-    def good_per_s(self) -> float | None:
-        """A rate that went well, found without headers; None if there is none."""
-        return self._search.good_per_s
 
     def rate_per_s(self, now: float) -> float:
         """Attempts a second that are given out at present; 0 while nothing may leave."""
@@ -199,7 +196,12 @@ class Pacer:
         wait_s = self.wait_s(now)
         if not self._quotas:
             source = Source.SEARCH if self._set_per_s is None else Source.SETTING
-            return Learnt(source=source, rate_per_s=self._own_per_s, wait_s=wait_s)
+            return Learnt(
+                source=source,
+                rate_per_s=self._own_per_s,
+                wait_s=wait_s,
+                good_per_s=self._search.good_per_s,
+            )
         tightest = min(self._quotas.values(), key=lambda quota: quota.even_per_s)
         rate = tightest.even_per_s
         return Learnt(
@@ -209,6 +211,7 @@ class Pacer:
             limit=tightest.limit,
             window_s=tightest.window_s,
             remaining=tightest.remaining,
+            good_per_s=rate,
         )
 
     def _allowed_per_s(self, now: float) -> float:

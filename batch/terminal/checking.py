@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-from batch.jobs import job
+from batch.jobs.check import Checked
+from batch.jobs.check import check as check_table
 from batch.jobs.request import command
 from batch.settings.load import LoadedSettings, default_config_dir
 from batch.terminal import report_json, summary
@@ -39,7 +40,7 @@ def header_only(name: str) -> str:
 
 
 def _check(terminal: Terminal, given: Given) -> int:
-    with job.check(given.request(load(terminal, given), None)) as checked:
+    with check_table(given.request(load(terminal, given), None)) as checked:
         exit_code = 2 if checked.plan.tally.error else 0
         if given.problems:
             write_problems(checked.plan.problems(), given.problems, read_from=given.path)
@@ -49,13 +50,13 @@ def _check(terminal: Terminal, given: Given) -> int:
 
 
 def _dry_run(terminal: Terminal, given: Given) -> int:
-    with job.check(given.request(load(terminal, given), None)) as checked:
+    with check_table(given.request(load(terminal, given), None)) as checked:
         exit_code = 2 if checked.refusal else int(bool(checked.plan.tally.error))
         _show(terminal, given, checked, all_problems="check --problems FILE")
         return _end(terminal, checked, state="dry_run", exit_code=exit_code)
 
 
-def _show(terminal: Terminal, given: Given, checked: job.Checked, *, all_problems: str) -> None:
+def _show(terminal: Terminal, given: Given, checked: Checked, *, all_problems: str) -> None:
     terminal.interrupts.check()
     for note in (*checked.table.notes, *checked.table.warnings):
         terminal.note(note)
@@ -65,7 +66,7 @@ def _show(terminal: Terminal, given: Given, checked: job.Checked, *, all_problem
         summary.print_check(terminal.out, checked, name=given.file, all_problems=all_problems)
 
 
-def _end(terminal: Terminal, checked: job.Checked, *, state: str, exit_code: int) -> int:
+def _end(terminal: Terminal, checked: Checked, *, state: str, exit_code: int) -> int:
     next_command = _next_command(checked)
     mend = "mend the problems, then " if checked.plan.tally.error else ""
     line = summary.last_line(
@@ -81,7 +82,7 @@ def _end(terminal: Terminal, checked: job.Checked, *, state: str, exit_code: int
     return exit_code
 
 
-def _next_command(checked: job.Checked) -> str:
+def _next_command(checked: Checked) -> str:
     """The run that a check leads to."""
     request = checked.request
     words = (request.source.argument, *request.reading_options, *request.repeated_options)

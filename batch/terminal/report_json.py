@@ -2,8 +2,8 @@
 
 import json
 
+from batch.jobs.check import Checked
 from batch.jobs.ending import Report
-from batch.jobs.job import Checked
 from batch.model import Result, Tally
 from batch.terminal.summary import judged_tally, report_files
 

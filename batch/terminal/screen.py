@@ -18,12 +18,13 @@ from rich.text import Text
 from batch.jobs.dispatch import Moment
 from batch.jobs.forecast import duration
 from batch.model import Tally
-from batch.sending.pacer import Hold
+from batch.sending.pacer import Hold, Learnt
 from batch.sending.runner import GRACE_S
 from batch.sending.stops import Stop, StopCause
 
 HEARTBEAT_S = 60.0
 WIDEST_BAR = 40  # columns
+USED_UP_S = 1.0
 TOLD_HOLD_S = 5.0  # a shorter hold-back is no line of a log: there may be thousands of them
 
 
@@ -136,15 +137,23 @@ def progress_line(moment: Moment) -> str:
 
 
 def pace_line(moment: Moment, *, mark: str = " · ") -> str:
-    """The pace, once there is one, and the forecast: "5.0 requests a second · about 1 s left".
+    """The pace, what the server allows, and the forecast, as far as they are known.
 
-    "" while the server is away, and once the run is stopping: neither means anything then.
+    As "9.5 requests a second · the server allows 100 in 10 s · about 1 s left". "" while the server
+    is away, and once the run is stopping: neither means anything then.
     """
     if moment.outage_s or stop_line(moment.stop):
         return ""
     pace = f"{moment.rate_per_s:,.1f} requests a second" if moment.requests else ""
     left = f"about {duration(moment.left_s)} left" if moment.left_s else ""
-    return mark.join(filter(None, (pace, left)))
+    return mark.join(filter(None, (pace, budget_line(moment.learnt), left)))
+
+
+def budget_line(learnt: Learnt) -> str:
+    """What the server's headers allow; "" where they don't say."""
+    if learnt.limit is None or learnt.window_s is None:
+        return ""
+    return f"the server allows {learnt.limit:,} in {duration(learnt.window_s)}"
 
 
 def notice_line(moment: Moment) -> str:
@@ -155,7 +164,15 @@ def notice_line(moment: Moment) -> str:
         return outage_line(moment.outage_s)
     if moment.hold and moment.hold_left_s >= 1:
         return hold_line(moment.hold, moment.hold_left_s)
+    if is_used_up(moment.learnt):
+        wait = duration(moment.learnt.wait_s)
+        return f"The server's requests of now are used up: going on in {wait}."
     return ""
+
+
+def is_used_up(learnt: Learnt) -> bool:
+    """Whether nothing may leave for longer than the pace alone would have it."""
+    return learnt.limit is not None and learnt.wait_s > USED_UP_S + 2 / learnt.rate_per_s
 
 
 def hold_line(hold: Hold, left_s: float) -> str:

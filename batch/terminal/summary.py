@@ -7,9 +7,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from batch.jobs.check import Checked
 from batch.jobs.ending import MAY_PASS_AGAIN, Report
 from batch.jobs.forecast import duration
-from batch.jobs.job import Checked
 from batch.jobs.question import count_of, what_changes
 from batch.judging.plan import Plan, Problem
 from batch.model import Reason, Result, Tally
@@ -132,7 +132,9 @@ def print_check(console: Console, checked: Checked, *, name: str, all_problems: 
             print_sentences(console, f"… and {left:,} more; {all_problems} writes all of them.")
     if plan.requests:
         forecast = duration(checked.forecast_s)
-        print_sentences(console, f"\nSending takes about {forecast} at the set pace.")
+        pace = f"{checked.rate_per_s:,.4g} requests a second"
+        unless = ", if the server allows no other pace" if checked.is_auto else ""
+        print_sentences(console, f"\nSending takes about {forecast} at {pace}{unless}.")
     if checked.refusal:
         print_sentences(console, checked.refusal, style="yellow")
 

@@ -1,0 +1,78 @@
+"""The pace that a server took before, by base address and workspace: a file in the state folder.
+
+It only spares a later run some finding out. So what can't be read is not known, and what can't be
+written is not kept.
+"""
+
+import hashlib
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+from filelock import FileLock
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from batch.errors import RunError
+from batch.recording.draft import Draft, disk_errors
+
+MEMORY_NAME = "pace.json"
+KEPT = timedelta(days=30)  # plans and limits change
+_PATIENCE_S = 1.0  # two runs that end together
+
+
+class _Kept(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    per_s: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    at: AwareDatetime
+
+
+_Memory = TypeAdapter(dict[str, _Kept])
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def good_pace(
+    state_dir: Path, *, base_url: str, workspace_id: str, now: Callable[[], datetime] = _now
+) -> float | None:
+    """Requests a second that went well there of late; None if none are known."""
+    kept = _read(state_dir / MEMORY_NAME, since=now() - KEPT)
+    found = kept.get(_name(base_url, workspace_id))
+    return found.per_s if found else None
+
+
+def keep_pace(
+    state_dir: Path,
+    per_s: float,
+    *,
+    base_url: str,
+    workspace_id: str,
+    now: Callable[[], datetime] = _now,
+) -> None:
+    """Remember what went well there. Raises nothing for what the disk refuses."""
+    path = state_dir / MEMORY_NAME
+    with suppress(RunError), disk_errors(path):
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock"), timeout=_PATIENCE_S):
+            kept = _read(path, since=now() - KEPT)
+            kept[_name(base_url, workspace_id)] = _Kept(per_s=per_s, at=now())
+            with Draft(path) as draft:
+                draft.write(_Memory.dump_json(kept))
+                draft.publish()
+
+
+def _read(path: Path, *, since: datetime) -> dict[str, _Kept]:
+    try:
+        kept = _Memory.validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return {}
+    return {name: each for name, each in kept.items() if each.at >= since}
+
+
+def _name(base_url: str, workspace_id: str) -> str:
+    """No address and no id stands in the file."""
+    return hashlib.sha256(f"{base_url}\n{workspace_id}".encode()).hexdigest()
