@@ -106,7 +106,7 @@ def test_without_a_named_time_hold_backs_double_until_something_is_served() -> N
         lengths.append(hold.until - now)
         now = hold.until
     assert lengths == [0.5, 1, 2, 4, 8, 16, 30, 30]
-    pacer.served()
+    pacer.served(now)
     assert pacer.hold(now, None, "HTTP 429").until - now == 0.5
 
 
@@ -127,7 +127,7 @@ def test_a_hold_back_counts_from_the_last_request_served() -> None:
     pacer = make_pacer()
     pacer.hold(0.0, 10.0, "x")
     assert pacer.hold(10.0, 10.0, "x").since == 0.0
-    pacer.served()
+    pacer.served(now)
     assert pacer.hold(30.0, 10.0, "x").since == 30.0
 
 
