@@ -22,6 +22,7 @@ GROWTH_EVERY_S = 0.02  # towards a rate that headers allow: doubled at each answ
 SILENT_ANSWERS = 20  # so many without a budget, and it is no longer told of
 LEAST_PER_S = 1 / 86400
 TRIM = 0.05  # how much slower a refusal makes what headers allow; made up for over ten windows
+LEAST_TRIM = 0.5  # then they mislead: the rate is found by trying, as if there were none
 
 
 class Source(StrEnum):
@@ -86,6 +87,7 @@ class Pacer:
         self._search = Search(good_per_s)
         self._quotas: dict[str, Quota] = {}
         self._silent = 0
+        self._is_misled = False
         self._reached_per_s = self._own_per_s  # what the growth towards a budget has come to
         self._grown_at = float("-inf")
         self._trim = 1.0
@@ -136,7 +138,7 @@ class Pacer:
 
     def told(self, now: float, budgets: Sequence[Budget], *, sent_at: float) -> None:
         """Learn from what an answer says of the server's budgets."""
-        if not budgets:
+        if not budgets or self._is_misled:
             if self._quotas:
                 self._be_silent(now)
             return
@@ -220,37 +222,58 @@ class Pacer:
             (quota.rate_per_s(now, in_flight=self._in_flight), quota.window_s)
             for quota in self._quotas.values()
         )
-        windows = (now - self._trimmed_at) / window_s
-        return rate * min(1.0, self._trim + TRIM * windows / 10)
+        return rate * self._trim_at(now, window_s)
+
+    def _trim_at(self, now: float, window_s: float) -> float:
+        return min(1.0, self._trim + TRIM * (now - self._trimmed_at) / (10 * window_s))
 
     def _due(self, now: float) -> float:
         """When the next turn comes."""
         rate = self.rate_per_s(now)
         if rate > 0:
             return self._slot_at + 1 / max(rate, LEAST_PER_S)
-        return max(quota.whole_at(now) for quota in self._quotas.values())
+        return max(
+            quota.whole_at(now)
+            for quota in self._quotas.values()
+            if not quota.rate_per_s(now, in_flight=self._in_flight)
+        )
 
     def _lateness_s(self) -> float:
         if not self._quotas:
             return LATENESS_S
-        window_s = min(quota.window_s for quota in self._quotas.values())
-        return max(LATENESS_S, min(MOST_LATENESS_S, window_s * self._headroom / 2))
+        lateness_s = self._shortest_window_s * self._headroom / 2
+        return max(LATENESS_S, min(MOST_LATENESS_S, lateness_s))
 
     def _be_silent(self, now: float) -> None:
         """Go on without headers once they are gone for good."""
         self._silent += 1
         if self._silent < SILENT_ANSWERS:
             return
-        self._search = Search(max(LEAST_PER_S, self.rate_per_s(now)))
+        self._go_on_searching(now)
+
+    def _go_on_searching(self, now: float) -> None:
+        """From the present rate; not from a window's end, where nothing may leave for a while."""
+        tightest = min(quota.even_per_s for quota in self._quotas.values())
+        rate = min(tightest, self._reached_per_s) * self._trim_at(now, self._shortest_window_s)
+        self._search = Search(max(LEAST_PER_S, rate))
         self._quotas.clear()
 
+    @property
+    def _shortest_window_s(self) -> float:
+        return min(quota.window_s for quota in self._quotas.values())
+
     def _refused(self, now: float, sent_at: float, retry_after_s: float | None) -> None:
-        if self._set_per_s is None and not self._quotas:
-            self._search.refused(now, sent_at=sent_at, wait_s=retry_after_s)
+        if not self._quotas:
+            if self._set_per_s is None:
+                self._search.refused(now, sent_at=sent_at, wait_s=retry_after_s)
             return
-        if sent_at >= self._trimmed_at:
-            self._trimmed_at = now
-            self._trim = max(0.5, self._trim - TRIM)
+        if sent_at < self._trimmed_at:
+            return
+        self._trim = max(LEAST_TRIM, self._trim_at(now, self._shortest_window_s) - TRIM)
+        self._trimmed_at = now
+        if self._trim == LEAST_TRIM and self._set_per_s is None:
+            self._is_misled = True
+            self._go_on_searching(now)
 
     def _own_hold_s(self) -> float:
         ceiling = min(self._backoff_max_s, self._backoff_base_s * 2.0 ** min(self._refusals, 60))

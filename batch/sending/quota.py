@@ -57,6 +57,18 @@ class Seen:
         """The reset is that late at most, on our clock."""
         return self.at + self.budget.reset_s
 
+    @property
+    def away_from_s(self) -> float:
+        """The reset was further away than that; of a Unix time, but for what two clocks differ."""
+        reset_at = self.budget.reset_at
+        return (self.budget.reset_s if reset_at is None else reset_at - self.at) - ROUNDING_S
+
+    @property
+    def away_by_s(self) -> float:
+        """The reset was that far away at most; of a Unix time, but for what two clocks differ."""
+        reset_at = self.budget.reset_at
+        return self.budget.reset_s if reset_at is None else reset_at - self.sent_at
+
 
 class Quota:
     """One budget. headroom: share of it that is left to others."""
@@ -71,7 +83,9 @@ class Quota:
         self.kind = Kind.WINDOW
         self.limit = budget.limit
         self._named_s = budget.window_s
-        self._longest_s = self._shortest_s = budget.reset_s
+        self._longest_s = budget.reset_s
+        self._shortest_s = self._away_by_s = float("inf")
+        self._away_from_s = float("-inf")
         self._gap_s: float | None = None  # between the ends of windows that followed each other
         self._began_at, self._first_end = seen.at, seen.ends_by
         self._is_known = self._named_s is not None  # the window: by its name, or from an end on
@@ -96,7 +110,7 @@ class Quota:
         if self._named_s:
             return self._named_s
         if self.kind is Kind.SLIDING:
-            return _whole(self._shortest_s)
+            return _whole(min(self._longest_s, self._shortest_s))
         return _whole(self._longest_s) if self._gap_s is None else self._gap_s
 
     @property
@@ -114,17 +128,17 @@ class Quota:
     def saw(self, seen: Seen) -> None:
         """Learn from one more answer."""
         budget = seen.budget
-        if budget.limit != self.limit or budget.window_s != self._named_s:
+        if self._is_other(budget):
             self._begin(seen)
             return
-        self._longest_s = max(self._longest_s, budget.reset_s)
-        self._shortest_s = min(self._shortest_s, budget.reset_s)
+        self._see_reset(seen)
         self._is_known = self._is_known or seen.sent_at >= self._first_end
         # Only of a request that left after another's answer had come is it certain that the server
         # took it later.
         is_later = seen.sent_at >= self._last.at
         if is_later:
-            self._tell_apart(seen)
+            self._see_rest(seen)
+        self._tell_apart(seen)
         if self.kind is Kind.WINDOW:
             self._follow_window(seen, is_later=is_later)
         if is_later:
@@ -163,21 +177,37 @@ class Quota:
         reserve = int((1 - self._share) * self.limit / 2)
         return even if self.remaining >= reserve else even * max(0.1, self.remaining / reserve)
 
-    def _tell_apart(self, seen: Seen) -> None:
-        """See what sort of limiter it is, from an answer that is later than the last for sure."""
+    def _is_other(self, budget: Budget) -> bool:
+        """Whether limit, window or spelling have changed, so that nothing learnt is true."""
+        is_unix, was_unix = budget.reset_at is not None, self._last.budget.reset_at is not None
+        return (budget.limit, budget.window_s, is_unix) != (self.limit, self._named_s, was_unix)
+
+    def _see_reset(self, seen: Seen) -> None:
+        reset_s = seen.budget.reset_s
+        self._longest_s = max(self._longest_s, reset_s)
+        self._away_from_s = max(self._away_from_s, seen.away_from_s)
+        # Of a sliding window the reset comes nearer while nothing is left and all is refused.
+        if seen.budget.remaining > 0:
+            self._shortest_s = min(self._shortest_s, reset_s)
+            self._away_by_s = min(self._away_by_s, seen.away_by_s)
+
+    def _see_rest(self, seen: Seen) -> None:
+        """Count how often the rest fell; of answers that are later than the last for sure."""
         fell = self.remaining - seen.budget.remaining
         if seen.at - self._began_at <= ROUNDING_S:  # no window is shorter, as far as can be told
             self._followed += 1
             self._fallen += fell > 0 and 2 * fell >= seen.taken - self._last.taken
         elif self.kind is Kind.WINDOW and self._stays_full():
             self.kind = Kind.BUCKET
-        if self.kind is Kind.WINDOW and self._ends_later(seen):
-            # A window's end does not move until it has come, and then the window is whole again.
-            has_moved = seen.at < self._by - ROUNDING_S and self._is_clock_known(seen)
-            if has_moved or fell > 0:
-                self.kind = Kind.SLIDING
-                self._is_known = True
-        if self.kind is Kind.SLIDING and self._has_moving_reset(seen):
+
+    def _tell_apart(self, seen: Seen) -> None:
+        """See what sort of limiter it is."""
+        # A window's end does not move until it has come.
+        has_moved = seen.at < self._by - ROUNDING_S and self._is_clock_known(seen)
+        if self.kind is Kind.WINDOW and has_moved and self._ends_later(seen):
+            self.kind = Kind.SLIDING
+            self._is_known = True
+        if self.kind is Kind.SLIDING and self._away_from_s >= self._away_by_s:
             self.kind = Kind.BUCKET
             self._refill.suppose(max(self._last.budget.reset_s, ROUNDING_S))
 
@@ -186,13 +216,6 @@ class Quota:
         is_full = self._followed >= FOLLOWED and 2 * self._fallen < self._followed
         self._followed = 0
         return is_full
-
-    def _has_moving_reset(self, seen: Seen) -> bool:
-        """Whether the reset was nearer and further away, by more than what rounding does."""
-        moved_s = self._longest_s - self._shortest_s
-        if seen.budget.reset_at is None:
-            return moved_s >= ROUNDING_S
-        return moved_s > (1.1 if self._is_clock_known(seen) else 2.1) * ROUNDING_S
 
     def _is_clock_known(self, seen: Seen) -> bool:
         return seen.budget.reset_at is None or seen.at - self._began_at >= CLOCK_LEARNT_S
@@ -217,7 +240,8 @@ class Quota:
         told, before = seen.budget.reset_at, self._reset_at
         if told is not None and before is not None:
             gap_s = told - before
-            if gap_s >= ROUNDING_S and seen.at - self._last.at < self._longest_s:
+            has_ended = seen.at >= self._from - ROUNDING_S
+            if has_ended and gap_s >= ROUNDING_S and seen.at - self._last.at < self._longest_s:
                 self._gap_s = gap_s if self._gap_s is None else min(gap_s, self._gap_s)
             self._early_s = min(ROUNDING_S, max(0.0, self._by - seen.at))
         self._begin_window(seen)

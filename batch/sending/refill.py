@@ -11,6 +11,7 @@ from dataclasses import dataclass
 LEARNT_AFTER = 200  # requests that tell the refill to within 1 %
 LEARN_AGAIN_AFTER = 3000  # requests: others may have begun or ceased to use the budget
 GUESSED_AFTER = 4  # requests that tell anything at all
+LEAST_SHARE = 0.1  # of what was supposed, even if others take all that comes in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,7 @@ class Refill:
         self._most = rest  # the rest of a bucket that is as good as full
         self._most_per_s = most_per_s
         self._per_s: float | None = None
+        self._least_per_s = 0.0
         self._measured = GUESSED_AFTER  # requests that told so
         self._full_from = self._first  # since then it has been full again and again
         self._learnt_at: int | None = None  # how many were taken by then
@@ -51,6 +53,7 @@ class Refill:
     def suppose(self, full_in_s: float) -> None:
         """Before anything is measured: what is missing now will be there in so many seconds."""
         self._per_s = min(self._used / full_in_s, self._most_per_s)
+        self._least_per_s = self._per_s * LEAST_SHARE
 
     def rate_per_s(self, *, share: float) -> float:
         """Requests a second: that share of the refill, once it is known; about all of it before."""
@@ -97,10 +100,10 @@ class Refill:
             return
         # Parts of a request don't show in the rest: what came in may be one more, or one less.
         came_in = taken + last.rest - self._first.rest
-        least, most = max(0.0, (came_in - 1) / elapsed_s), (came_in + 1) / elapsed_s
-        before = self._taken_per_s(self._first) if self._per_s is None else self._per_s
-        self._per_s = min(max(before, least), most)
+        per_s = self._taken_per_s(self._first) if self._per_s is None else self._per_s
+        per_s = min(max(per_s, (came_in - 1) / elapsed_s), (came_in + 1) / elapsed_s)
         self._measured = taken
         if taken >= LEARNT_AFTER:
-            self._per_s = came_in / elapsed_s
+            per_s = came_in / elapsed_s
             self._learnt_at = last.taken
+        self._per_s = max(self._least_per_s, per_s)
