@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -67,15 +67,20 @@ def this_program(name: str = "sendkit-batch", *options: str) -> Contender:
     )
 
 
-def _results(folder: Path) -> list[dict[str, str]]:
+def sent_at(folder: Path) -> list[float]:
+    """When each row of this program's run was first sent: Unix seconds, rising."""
+    texts = [row["sent_at"] for row in _results(folder) if row["sent_at"]]
+    return sorted(datetime.fromisoformat(text).timestamp() for text in texts)
+
+
+def _results(folder: Path) -> Iterator[dict[str, str]]:
     with (folder / "run" / "results.csv").open(encoding="utf-8-sig", newline="") as file:
-        return list(csv.DictReader(file))
+        yield from csv.DictReader(file)
 
 
 def _sent_per_s(folder: Path) -> float:
-    sent = sorted(row["sent_at"] for row in _results(folder) if row["sent_at"])
-    first, last = (datetime.fromisoformat(sent[at]) for at in (0, -1))
-    return (len(sent) - 1) / (last - first).total_seconds()
+    sent = sent_at(folder)
+    return (len(sent) - 1) / (sent[-1] - sent[0])
 
 
 def script(name: str, module: str) -> Contender:

@@ -1,4 +1,4 @@
-"""Runs a command on one core, and measures what it took: time, CPU and memory. Linux only."""
+"""Runs a command on some cores, and measures what it took: time, CPU and memory. Linux only."""
 
 import os
 import resource
@@ -6,59 +6,91 @@ import statistics
 import subprocess
 import threading
 import time
+from bisect import bisect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-CLIENT_CORE = 0
+CLIENT_CORE = "0"
+ALL_CORES = f"0-{(os.cpu_count() or 1) - 1}"
 SAMPLE_EVERY_S = 0.1
-LONGEST_S = 600  # a run that takes longer has gone wrong
+LONGEST_S = 1800  # a run that takes longer has gone wrong
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What a tree of processes had come to at one time: memory resident at once, CPU so far."""
+
+    unix_s: float
+    resident_bytes: int
+    cpu_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
     """What a command took from its start to its end.
 
-    cpu_s: of its whole tree, user and system. peak_bytes: resident, of the whole tree at once.
+    cpu_s: of its whole tree, user and system. samples: in order of time; there is one at least.
     """
 
     wall_s: float
     cpu_s: float
-    peak_bytes: int
+    samples: Sequence[Sample]
+
+    @property
+    def peak_bytes(self) -> int:
+        """The most memory that was resident at once."""
+        return max(sample.resident_bytes for sample in self.samples)
+
+    def at(self, unix_s: float) -> Sample:
+        """What was seen at that time, or last before."""
+        later = bisect(self.samples, unix_s, key=lambda sample: sample.unix_s)
+        return self.samples[max(later - 1, 0)]
 
 
-def run(command: Sequence[str], *, environment: Mapping[str, str], cwd: Path, output: Path) -> Cost:
-    """Run the command on the clients' core. Raises SystemExit, with its output, if it fails."""
+def run(
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    cwd: Path,
+    output: Path,
+    cores: str = CLIENT_CORE,
+    exit_codes: Sequence[int] = (0, 1),
+) -> Cost:
+    """Run the command on these cores. Raises SystemExit, with its output, if it fails.
+
+    exit_codes: what it may end with; 1 is what this program says when rows are wrong, as some are.
+    """
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.monotonic()
     with output.open("wb") as out:
         process = subprocess.Popen(
-            ["taskset", "-c", str(CLIENT_CORE), *command],  # noqa: S607 - wherever it is
+            ["taskset", "-c", cores, *command],  # noqa: S607 - wherever it is
             env=dict(environment),
             cwd=cwd,
             stdout=out,
             stderr=subprocess.STDOUT,
         )
-        peak = _Peak(process.pid)
-        with peak:
+        watch = _Watch(process.pid)
+        with watch:
             exit_code = process.wait(LONGEST_S)
     wall_s = time.monotonic() - started
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if exit_code not in {0, 1}:  # 1 is what this program says when rows are wrong, as some are
+    if exit_code not in exit_codes:
         raise SystemExit(f"{' '.join(command)} gave {exit_code}:\n{output.read_text()[-3000:]}")
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(wall_s=wall_s, cpu_s=cpu, peak_bytes=peak.bytes)
+    return Cost(wall_s=wall_s, cpu_s=cpu, samples=watch.samples)
 
 
-class _Peak:
-    """Samples the memory of a process and its descendants while they run."""
+class _Watch:
+    """Samples a process and its descendants while they run."""
 
     def __init__(self, pid: int) -> None:
-        self.bytes = 0
         self._pid = pid
+        self.samples = [self._now()]
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._sample)
 
@@ -71,7 +103,15 @@ class _Peak:
 
     def _sample(self) -> None:
         while not self._ended.wait(SAMPLE_EVERY_S):
-            self.bytes = max(self.bytes, sum(map(_resident, _tree(self._pid))))
+            self.samples.append(self._now())
+
+    def _now(self) -> Sample:
+        tree = _tree(self._pid)
+        return Sample(
+            unix_s=time.time(),
+            resident_bytes=sum(map(_resident, tree)),
+            cpu_s=sum(map(cpu_s, tree)),
+        )
 
 
 def _tree(pid: int) -> list[int]:
@@ -90,8 +130,11 @@ def _resident(pid: int) -> int:
 
 
 def cpu_s(pid: int) -> float:
-    """Seconds of CPU that a running process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    """Seconds of CPU that a running process has used; 0 if it has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
