@@ -1,5 +1,7 @@
 """Rows picked by their lines."""
 
+from collections.abc import Iterable, Iterator
+
 import polars as pl
 
 
@@ -13,3 +15,12 @@ def only_lines(frame: pl.DataFrame, lines: pl.Series) -> pl.DataFrame:
     first = lines.search_sorted(frame["line"][0], "left")
     end = lines.search_sorted(frame["line"][-1], "right")
     return frame.filter(pl.col("line").is_in(lines[first:end].implode()))
+
+
+def frames_with(frames: Iterable[pl.DataFrame], lines: pl.Series) -> Iterator[pl.DataFrame]:
+    """What these frames, which follow each other, have of the lines, as `only_lines` picks them.
+
+    Frames with none of them are left out.
+    """
+    picked = (only_lines(frame, lines) for frame in frames)
+    return (frame for frame in picked if frame.height)

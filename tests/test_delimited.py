@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 from unittest.mock import patch
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -308,6 +309,20 @@ def test_blocks_are_bounded_though_the_file_is_not(folder: Path) -> None:
     assert max(heights) <= 2 * (1 << 16) / len("a,b,active,x\n")
 
 
+def test_readers_side_by_side_and_later_ones_see_the_same_rows(folder: Path) -> None:
+    body = 'a,b,active,"x\ny"\n' * 20 + 'c,d,paused,5" disk\n' + "e,f,active,z\n" * 20
+    with patch.object(delimited, "BLOCK", 64):
+        grid = opened(folder, HEADER + body)
+        slow = grid.batches()
+        read = [next(slow), next(slow)]
+        expected = pl.concat(grid.batches())
+        read += slow
+        again = pl.concat(grid.batches())
+    assert pl.concat(read).equals(expected)
+    assert again.equals(expected)
+    assert expected.height == 41
+
+
 CELLS = st.text(st.sampled_from("ab1é ,;\t\"'\r\n\0\x0b\x85\u2028"), max_size=6)
 ENDS = ("\n", "\r\n", "\r")
 BLOCKS = st.sampled_from([8, 40, 64, 1 << 20])
@@ -384,6 +399,17 @@ def strict_lines(body: str) -> Iterator[str]:
 def test_a_file_that_becomes_shorter_while_it_is_read_is_named(folder: Path) -> None:
     grid = opened(folder, HEADER + "a,b,active,x\n" * 3)
     (folder / "leads.csv").write_text(HEADER)
+    with pytest.raises(InputError) as caught:
+        list(grid.batches())
+    assert str(caught.value) == (
+        "leads.csv: the file became shorter while it was read. Leave it alone during a run."
+    )
+
+
+def test_a_file_that_becomes_shorter_between_two_readings_is_named(folder: Path) -> None:
+    grid = opened(folder, HEADER + "a,b,active,x\n" * 20)
+    list(grid.batches())
+    (folder / "leads.csv").write_text(HEADER + "a,b,active,x\n")
     with pytest.raises(InputError) as caught:
         list(grid.batches())
     assert str(caught.value) == (

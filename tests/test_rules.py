@@ -1,9 +1,13 @@
 from collections.abc import Mapping
+from unittest.mock import patch
 
 import polars as pl
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from batch.errors import SettingsError
+from batch.judging import rules as judging
 from batch.judging.explain import Explainer, located
 from batch.judging.rules import Rules, check_rules, judge
 from batch.model import Field, Reason
@@ -266,6 +270,36 @@ def test_a_pattern_must_match_the_whole_id() -> None:
         'bad_id: leads.csv line 2, column campaignLeadId: found "l-22"; expected an id that '
         "matches c-[0-9]|l-[0-9], of letters, digits, _ and - only."
     )
+
+
+TEXTS = st.one_of(
+    st.none(),
+    st.sampled_from(
+        [CAMPAIGN, LEAD, "paused", "ACTIVE", "Interested", "null", "n/a", "=A1", "#N/A"]
+    ),
+    st.text(st.sampled_from("af01-_ \n=#é"), max_size=4),
+)
+
+
+@settings(deadline=None)
+@example(row=dict.fromkeys(Field, "=A1"), blank_row=False, rules=Rules(name="x", id_pattern=".*"))
+@given(
+    row=st.fixed_dictionaries(dict.fromkeys(Field, TEXTS)),
+    blank_row=st.booleans(),
+    rules=st.builds(
+        Rules,
+        name=st.just("leads.csv"),
+        id_pattern=st.sampled_from([judging.DEFAULT_ID_PATTERN, ".*", r"(?s:.)+", "[^a]*"]),
+        labels=st.sampled_from([None, LABELS, ("#N/A", "n/a", "=A1")]),
+    ),
+)
+def test_a_row_that_is_plain_at_first_sight_fails_no_check(
+    row: Mapping[str, str | None], *, blank_row: bool, rules: Rules
+) -> None:
+    good_and_row = cells({}, row, blank_row=blank_row)
+    with patch.object(judging, "_is_plain", return_value=pl.lit(False)):
+        in_full = judge(good_and_row, rules)
+    assert judge(good_and_row, rules).equals(in_full)
 
 
 def test_rows_keep_their_order_and_lines() -> None:

@@ -230,6 +230,15 @@ def test_a_cell_in_a_nameless_column_behind_those_of_a_file_of_ours_names_its_li
     )
 
 
+@pytest.mark.parametrize("first", ["c1", " "])
+def test_a_row_without_a_campaign_is_blank_only_if_it_has_no_other_cell(
+    tmp_path: Path, first: str
+) -> None:
+    text = f"campaignId,campaignLeadId,aiTag,note\n{first},l,,\n ,,,mine\n,\u3000,,\n,l,,\n"
+    with open_table(written(tmp_path, text), TableOptions()) as table:
+        assert next(table.cells())["blank_row"].to_list() == [False, False, True, False]
+
+
 def test_any_other_file_keeps_its_columns_and_apostrophes(tmp_path: Path) -> None:
     swapped = (*ADDED_COLUMNS[:-2], *reversed(ADDED_COLUMNS[-2:]))
     with open_table(own_file(tmp_path, *swapped), TableOptions()) as table:

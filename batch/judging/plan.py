@@ -3,7 +3,7 @@
 Pure: it reads cells from wherever they come, as often as it needs, and sends nothing.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from heapq import merge
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from batch.judging.explain import (
 from batch.judging.leads import EXPLAINED, Leads, between
 from batch.judging.rules import Rules
 from batch.judging.survey import FIRST_PROBLEMS, Cells, Survey, errors, judged, valid
-from batch.lines import only_lines
+from batch.lines import frames_with
 from batch.model import Change, Field, OnConflict, Outcome, Reason, Status, Tally
 
 # Rows that become Python objects at once, so that a large batch does not all do so.
@@ -105,7 +105,7 @@ class Plan:
 
         only: the lines (UInt32, rising) of the rows that carry the wanted ones; None for all.
         """
-        cells = self.cells if only is None else lambda: _only_lines(self.cells(), only)
+        cells = self.cells if only is None else lambda: frames_with(self.cells(), only)
         for requests in self._requests(cells):
             for part in requests.iter_slices(_OBJECTS):
                 yield from map(_change, part.rows())
@@ -129,11 +129,6 @@ class Plan:
     def _not_sent(self) -> Iterator[pl.DataFrame]:
         for rows in judged(self.cells, self.rules):
             yield _in_line_order(rows, between(self.leads.judged, rows))
-
-
-def _only_lines(frames: Iterable[pl.DataFrame], lines: pl.Series) -> Iterator[pl.DataFrame]:
-    picked = (only_lines(frame, lines) for frame in frames)
-    return (frame for frame in picked if frame.height)
 
 
 def make_plan(cells: Cells, rules: Rules, *, on_conflict: OnConflict) -> Plan:

@@ -102,32 +102,25 @@ def judge(cells: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     first problem (null when valid); found, the trimmed text of that column.
     """
     texts = cells.select("line", "blank_row", *(_trimmed(pl.col(field)) for field in Field))
+    checks = _checks(rules)
     # Tags repeat: what costs most is done once for each distinct one.
     tags = _read_tags(texts.get_column(Field.AI_TAG).unique(), rules)
+    tags = tags.with_columns(tag_fails=_any_fails(checks, Field.AI_TAG))
     texts = texts.join(tags, on=Field.AI_TAG, how="left", maintain_order="left").with_columns(
         pl.col("clear_tag").fill_null(value=False)
     )
-    checks = _checks(rules)
-    numbers = range(len(checks))
-    failed = pl.coalesce(
-        pl.when(check.fails).then(pl.lit(n, pl.UInt8))
-        for n, check in zip(numbers, checks, strict=True)
-    )
-    return texts.with_columns(failed=failed).select(
+    # Most rows are plain: what costs most of the rest is done for the others alone.
+    problems = _problems(texts.filter(~_is_plain(rules)), checks)
+    return texts.join(problems, on="line", how="left", maintain_order="left").select(
         "line",
         campaign_id=pl.col(Field.CAMPAIGN_ID).str.to_lowercase(),
         campaign_lead_id=pl.col(Field.CAMPAIGN_LEAD_ID).str.to_lowercase(),
         status=pl.col(Field.STATUS).str.to_lowercase(),
         ai_tag="label",
         clear_tag="clear_tag",
-        reason=_looked_up(numbers, [check.reason for check in checks]),
-        column=_looked_up(numbers, [check.column for check in checks]),
-        found=pl.coalesce(
-            pl.when(pl.col("failed").is_in([n for n in numbers if checks[n].column is field])).then(
-                pl.col(field)
-            )
-            for field in Field
-        ).fill_null(""),
+        reason="reason",
+        column="column",
+        found=pl.col("found").fill_null(""),
     )
 
 
@@ -139,22 +132,20 @@ def tag_key(tag: pl.Expr) -> pl.Expr:
 def _checks(rules: Rules) -> list[_Check]:
     """All checks in the contract's order of judgement: the first that fails names the row."""
     status, tag = pl.col(Field.STATUS), pl.col(Field.AI_TAG)
-    known_status = status.str.to_lowercase().is_in([word.value for word in Status])
     checks = [
         _Check(Reason.BLANK_ROW, None, pl.col("blank_row")),
         _Check(Reason.NOTHING_TO_CHANGE, None, status.is_null() & tag.is_null()),
     ]
     for field in (Field.CAMPAIGN_ID, Field.CAMPAIGN_LEAD_ID):
         cell = pl.col(field)
-        fits = cell.str.contains(_whole(rules.id_pattern)) & cell.str.contains(_SAFE_ID)
         checks += [
             _Check(Reason.MISSING_ID, field, cell.is_null()),
             _Check(Reason.BAD_CELL, field, _is_spoiled(cell)),
-            _Check(Reason.BAD_ID, field, ~fits),
+            _Check(Reason.BAD_ID, field, ~_is_id(cell, rules)),
         ]
     checks += [
         _Check(Reason.BAD_CELL, Field.STATUS, _is_spoiled(status)),
-        _Check(Reason.BAD_STATUS, Field.STATUS, ~known_status),
+        _Check(Reason.BAD_STATUS, Field.STATUS, ~_is_status(status)),
         _Check(Reason.BAD_CELL, Field.AI_TAG, _is_spoiled(tag)),
     ]
     unknown = tag.is_not_null() & pl.col("label").is_null() & ~pl.col("clear_tag")
@@ -168,9 +159,59 @@ def _checks(rules: Rules) -> list[_Check]:
     ]
 
 
+def _is_plain(rules: Rules) -> pl.Expr:
+    """Whether a row can fail no check, seen from less than all of them; tag_fails is the tag's.
+
+    What is an id or a status is nothing that a spreadsheet program writes for a spoiled cell.
+    """
+    status, tag = pl.col(Field.STATUS), pl.col(Field.AI_TAG)
+    return (
+        ~pl.col("blank_row")
+        & (status.is_not_null() | tag.is_not_null())
+        & _is_id(pl.col(Field.CAMPAIGN_ID), rules).fill_null(value=False)
+        & _is_id(pl.col(Field.CAMPAIGN_LEAD_ID), rules).fill_null(value=False)
+        & _is_status(status).fill_null(value=True)
+        & ~pl.col("tag_fails").fill_null(value=False)
+    )
+
+
+def _problems(texts: pl.DataFrame, checks: list[_Check]) -> pl.DataFrame:
+    """What is wrong with these rows, where anything is: line, reason, column, found."""
+    numbers = range(len(checks))
+    failed = pl.coalesce(
+        pl.when(check.fails).then(pl.lit(n, pl.UInt8))
+        for n, check in zip(numbers, checks, strict=True)
+    )
+    return texts.with_columns(failed=failed).select(
+        "line",
+        reason=_looked_up(numbers, [check.reason for check in checks]),
+        column=_looked_up(numbers, [check.column for check in checks]),
+        found=pl.coalesce(
+            pl.when(pl.col("failed").is_in([n for n in numbers if checks[n].column is field])).then(
+                pl.col(field)
+            )
+            for field in Field
+        ),
+    )
+
+
+def _any_fails(checks: list[_Check], field: Field) -> pl.Expr:
+    return pl.any_horizontal(check.fails for check in checks if check.column is field)
+
+
 def _trimmed(cell: pl.Expr) -> pl.Expr:
     """The text without what is trimmed; null when nothing is left."""
     return cell.str.strip_chars(_EDGES).replace("", None)
+
+
+def _is_id(cell: pl.Expr, rules: Rules) -> pl.Expr:
+    fits = cell.str.contains(_whole(rules.id_pattern))
+    is_safe_itself = rules.id_pattern == DEFAULT_ID_PATTERN
+    return fits if is_safe_itself else fits & cell.str.contains(_SAFE_ID)
+
+
+def _is_status(cell: pl.Expr) -> pl.Expr:
+    return cell.str.to_lowercase().is_in([word.value for word in Status])
 
 
 def _whole(pattern: str) -> str:

@@ -1,6 +1,6 @@
 """The passes over a whole file: rows counted, leads that are named again found and compared.
 
-No row stays: of a valid one eight bytes, and some 25 more where its lead is named again.
+No row stays: of a valid one twelve bytes, and some 25 more where its lead is named again.
 """
 
 from collections import Counter
@@ -12,6 +12,7 @@ from batch.judging.compare import judge_leads
 from batch.judging.leads import LEAD, Leads, together
 from batch.judging.rules import Rules, judge
 from batch.judging.totals import Distinct, numbers
+from batch.lines import frames_with
 from batch.model import Reason, Result, Tally
 
 Cells = Callable[[], Iterator[pl.DataFrame]]
@@ -55,14 +56,14 @@ class Survey:
         self.tags = Distinct("ai_tag")
         self.campaigns = Distinct("campaign_id")
         self.first_errors = pl.DataFrame(schema=_ERROR)
-        repeated = _repeated([self._add(rows) for rows in judged(cells, rules)])
-        parts = _by_lead(repeated, cells, rules) if repeated.height else ()
+        named_again = _named_again([self._add(rows) for rows in judged(cells, rules)], cells, rules)
+        parts = _by_lead(*named_again) if named_again else ()
         self.leads = together(
             self._compare(part, last_wins=last_wins, clear_word=rules.clear_word) for part in parts
         )
 
-    def _add(self, rows: pl.DataFrame) -> pl.Series:
-        """Count one judged batch as if each valid row were a request; gives these rows' hashes."""
+    def _add(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Count one judged batch as if each valid row were a request; these rows' line and hash."""
         requests = valid(rows)
         self.rows += rows.height
         self._count_reasons(rows)
@@ -73,7 +74,7 @@ class Survey:
         if self.first_errors.height < FIRST_PROBLEMS:
             found = errors(rows).head(FIRST_PROBLEMS).select(_ERROR.names())
             self.first_errors = pl.concat([self.first_errors, _in_own_memory(found)])
-        return requests.select(_HASH).to_series()
+        return requests.select("line", hash=_HASH)
 
     def _compare(self, rows: pl.DataFrame, *, last_wins: bool, clear_word: str) -> Leads:
         """What these rows come to; the counts now take their requests for what they are."""
@@ -109,6 +110,25 @@ def errors(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.filter(pl.col("reason").is_in(reasons))
 
 
+def _named_again(
+    seen: list[pl.DataFrame], cells: Cells, rules: Rules
+) -> tuple[pl.DataFrame, pl.Series] | None:
+    """The rows whose hash others have, too, and how many have each hash; None if there are none.
+
+    seen: line and hash of all rows; emptied on the way. Hashes are numbered in their order.
+    """
+    repeated = _repeated([rows.get_column("hash") for rows in seen])
+    if not repeated.height:
+        return None
+    hashes = repeated.get_column("hash")
+    # Few as a rule: the file is read again, but no other row is judged again.
+    lines = pl.concat(_numbered(rows, hashes).get_column("line") for rows in seen)
+    seen.clear()  # twelve bytes a row
+    again = judged(lambda: frames_with(cells(), lines), rules)
+    rows = pl.concat(_compared_rows(valid(batch), hashes) for batch in again)
+    return rows, repeated.get_column("rows")
+
+
 def _repeated(hashes: list[pl.Series]) -> pl.DataFrame:
     """The hashes that several rows have, in order, and the number of rows that have them."""
     ordered = pl.concat([pl.Series(dtype=pl.UInt64), *hashes]).sort()
@@ -116,29 +136,35 @@ def _repeated(hashes: list[pl.Series]) -> pl.DataFrame:
     return pl.DataFrame({"hash": repeats.field("value"), "rows": repeats.field("len") + 1})
 
 
-def _by_lead(repeated: pl.DataFrame, cells: Cells, rules: Rules) -> Iterator[pl.DataFrame]:
-    """The rows that have these hashes, in parts that share no lead, as `judge_leads` takes them."""
-    hashes = repeated.get_column("hash")
-    rows = pl.concat([_among(hashes, valid(batch)) for batch in judged(cells, rules)])
+def _by_lead(rows: pl.DataFrame, sharing: pl.Series) -> Iterator[pl.DataFrame]:
+    """The rows in parts that share no lead, as `judge_leads` takes them.
+
+    sharing: how many rows have each hash.
+    """
     lead = pl.col("line").first().over("number", "other_hash")
-    rows_before = repeated.get_column("rows").cum_sum() - repeated.get_column("rows")
-    part_of = rows_before // _ROWS_COMPARED
+    part_of = (sharing.cum_sum() - sharing) // _ROWS_COMPARED
     for part in part_of.unique(maintain_order=True):
         first, last = part_of.search_sorted(part, "left"), part_of.search_sorted(part, "right") - 1
         yield rows.filter(pl.col("number").is_between(first, last)).with_columns(lead=lead)
 
 
-def _among(hashes: pl.Series, rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows that have one of these sorted hashes: its number, and what is compared."""
-    own = rows.select(_HASH).to_series()
-    number = hashes.search_sorted(own).clip(upper_bound=hashes.len() - 1)
-    return rows.select(
+def _compared_rows(rows: pl.DataFrame, hashes: pl.Series) -> pl.DataFrame:
+    """What is compared of these rows, and their number among the hashes."""
+    compared = rows.select(
         "line",
         pl.col("status", "ai_tag").cast(pl.Categorical),
         "clear_tag",
-        number=number,
+        hash=_HASH,
         other_hash=_OTHER_HASH,
-    ).filter(hashes.gather(number) == own)
+    )
+    return _numbered(compared, hashes).drop("hash")
+
+
+def _numbered(rows: pl.DataFrame, hashes: pl.Series) -> pl.DataFrame:
+    """The rows whose hash is one of these sorted ones, with its number."""
+    own = rows.get_column("hash")
+    number = hashes.search_sorted(own).clip(upper_bound=hashes.len() - 1)
+    return rows.with_columns(number=number).filter(hashes.gather(number) == own)
 
 
 def _in_own_memory(rows: pl.DataFrame) -> pl.DataFrame:

@@ -9,6 +9,7 @@ import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +21,7 @@ from batch.reading.grid import Cells, Grid, column_names, frames_of, until_last_
 from batch.reading.head import Head, read_head
 from batch.reading.records import records
 
+_LONE_RETURN = re.compile(rb"\r(?!\n)")
 BLOCK = 4 << 20  # bytes; larger ones are no faster and take five times as much memory
 
 
@@ -44,7 +46,7 @@ def open_delimited(
         header=head.header,
         delimiter=head.delimiter,
         better_delimiter=head.better_delimiter,
-        batches=partial(_batches, path, head, _end_of_text(path), name),
+        batches=partial(_batches, path, head, _end_of_text(path), [head.end], name),
         notes=notes,
     )
 
@@ -64,16 +66,14 @@ def _end_of_text(path: Path) -> int:
     return start + kept
 
 
-def _batches(path: Path, head: Head, end: int, name: str) -> Iterator[pl.DataFrame]:
-    line = head.line + 1
-    is_regular = _regularity(head.delimiter)
+def _batches(
+    path: Path, head: Head, end: int, bounds: list[int], name: str
+) -> Iterator[pl.DataFrame]:
+    """bounds: what `_regular_blocks` knows from the times before."""
+    line, offset = head.line + 1, head.end
     with path.open("rb") as file:
-        for offset, block in _blocks(file, start=head.end, end=end, name=name):
-            if not is_regular(block):
-                file.seek(offset)
-                with io.TextIOWrapper(file, encoding="utf-8", newline="") as lines:
-                    yield from _frames(lines, head, line, name, trim=until_last_row)
-                return
+        for block in _regular_blocks(file, head.delimiter, bounds, end=end, name=name):
+            offset += len(block)
             frame = _parsed(block, head)
             if frame is not None:
                 yield with_lines(frame, line)
@@ -82,6 +82,10 @@ def _batches(path: Path, head: Head, end: int, name: str) -> Iterator[pl.DataFra
             for frame in _frames(io.StringIO(block.decode(), newline=""), head, line, name):
                 yield frame
                 line += frame.height
+        if offset < end:
+            file.seek(offset)
+            with io.TextIOWrapper(file, encoding="utf-8", newline="") as lines:
+                yield from _frames(lines, head, line, name, trim=until_last_row)
 
 
 def _frames(
@@ -96,36 +100,65 @@ def _frames(
     return frames_of(trim(read), width=len(head.header), first_line=line, name=name)
 
 
+def _regular_blocks(
+    file: BinaryIO, delimiter: str, bounds: list[int], *, end: int, name: str
+) -> Iterator[bytes]:
+    """Blocks of whole records, up to the end or the first that is irregular.
+
+    bounds: where the blocks that are known to be regular begin, and where the last of them ends.
+    It grows here: cutting and proving take half of the reading, and a file is read several times.
+    A last block without a line break is given one. Raises InputError when the file ends too early.
+    """
+    for start, stop in pairwise(bounds):
+        file.seek(start)
+        yield _whole(_read(file, stop - start, name=name))
+    is_regular = _regularity(delimiter)
+    for offset, block in _blocks(file, start=bounds[-1], end=end, name=name):
+        if not is_regular(block):
+            return
+        if offset == bounds[-1]:  # who reads at the same time may be further
+            bounds.append(min(offset + len(block), end))
+        yield block
+
+
 def _blocks(file: BinaryIO, *, start: int, end: int, name: str) -> Iterator[tuple[int, bytes]]:
     """Blocks of whole records with their offsets, as far as quotes stand where they belong.
 
-    A last block without a line break is given one. A record that fills two blocks, or a quote that
-    is never closed, makes a block that ends inside a record: it is irregular. Raises InputError
-    when the file ends before `end`.
+    A record that fills two blocks, or a quote that is never closed, makes a block that ends inside
+    a record: it is irregular.
     """
     rest = b""
     left = end - start
     file.seek(start)
     while left > 0:
         offset = start - len(rest)
-        chunk = file.read(min(BLOCK, left))
-        if not chunk:
-            raise InputError(
-                f"{name}: the file became shorter while it was read. Leave it alone during a run."
-            )
+        chunk = _read(file, min(BLOCK, left), name=name)
         start += len(chunk)
         left -= len(chunk)
         block = rest + chunk
-        cut = _end_ofrecords(block) if left > 0 else len(block)
+        cut = _end_of_records(block) if left > 0 else len(block)
         if not cut and len(block) < 2 * BLOCK:
             rest = block
             continue
         cut = cut or len(block)
-        yield offset, block[:cut] if left > 0 else block + b"\n"
+        yield offset, block[:cut] if left > 0 else _whole(block)
         rest = block[cut:]
 
 
-def _end_ofrecords(block: bytes) -> int:
+def _read(file: BinaryIO, size: int, *, name: str) -> bytes:
+    chunk = file.read(size)
+    if len(chunk) < size:
+        raise InputError(
+            f"{name}: the file became shorter while it was read. Leave it alone during a run."
+        )
+    return chunk
+
+
+def _whole(block: bytes) -> bytes:
+    return block if block.endswith(b"\n") else block + b"\n"
+
+
+def _end_of_records(block: bytes) -> int:
     """The length up to the last line break outside quotes; 0 if there is none."""
     cut = block.rfind(b"\n") + 1
     quotes = block.count(b'"', 0, cut)
@@ -149,7 +182,7 @@ def _regularity(delimiter: str) -> Callable[[bytes], bool]:
     def is_regular(block: bytes) -> bool:
         return (
             block.endswith(b"\n")
-            and block.count(b"\r") == block.count(b"\r\n")
+            and _LONE_RETURN.search(block) is None
             and (b'"' not in block or well_quoted.fullmatch(block) is not None)
         )
 

@@ -91,12 +91,14 @@ class Table:
         Raises InputError for what only reading shows, such as a cell beyond the header's width.
         """
         texts = self._texts()
-        wanted = [
-            pl.col("line"),
-            pl.all_horizontal(map(is_blank_text, texts)).alias("blank_row"),
-            *(self._field(each, texts).alias(each) for each in Field),
-        ]
-        return (frame.select(wanted) for frame in self._frames())
+        fields = [self._field(each, texts).alias(each) for each in Field]
+        has_no_campaign = is_blank_text(self._field(Field.CAMPAIGN_ID, texts))
+        is_blank = pl.all_horizontal(map(is_blank_text, texts))
+        for frame in self._frames():
+            # Where every row names a campaign none is blank, and no other cell needs a look.
+            may_be_blank = frame.select(has_no_campaign.any()).item()
+            blank_row = is_blank if may_be_blank else pl.lit(False)
+            yield frame.select("line", blank_row.alias("blank_row"), *fields)
 
     def rows(self) -> Iterator[pl.DataFrame]:
         """The user's own columns of every row, in batches; the same lines as cells gives.
