@@ -120,6 +120,33 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    """A campaign of the workspace. name: fit to be shown; the id where it has none."""
+
+    id: str
+    name: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignLead:
+    """A campaign lead as the API shows it now.
+
+    campaign_lead_id: what changes are addressed to. lead_id: the lead's own id, which people
+    mistake for the other. status: one of the API's eight. ai_tag: None if it has none.
+    """
+
+    campaign_lead_id: str
+    lead_id: str
+    email: str
+    first_name: str
+    last_name: str
+    company: str
+    status: str
+    ai_tag: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
     """What one answer says of a budget of requests; None where it does not say.
 

@@ -22,6 +22,8 @@ LAYERS = (
         "api.excerpt",
         "api.headers",
         "api.listings",
+        "api.page_path",
+        "api.pages",
         "api.server_clock",
         "api.wire",
     }

@@ -3,6 +3,7 @@
 Slow limits are shown in virtual time, in test_pace.py. These take real time: minutes in all.
 """
 
+import sys
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -75,7 +76,7 @@ def test_with_headers_a_run_keeps_within_3_percent_of_what_it_may(
     tmp_path: Path, kind: str, per_s: int, rows: int, headers: str
 ) -> None:
     seen = paced(tmp_path, kind, per_s, headers, rows=rows, from_s=FIRST_WINDOW_S)
-    print(seen)
+    sys.stderr.write(f"\n{kind} {per_s}/s, {headers}: {seen}\n")
     assert seen.share >= 0.97
     assert seen.refused <= 0.002
     assert seen.most <= per_s
@@ -88,6 +89,6 @@ def test_without_headers_a_run_finds_the_pace(
     tmp_path: Path, kind: str, per_s: int, rows: int, headers: str
 ) -> None:
     seen = paced(tmp_path, kind, per_s, headers, rows=rows, from_s=FIRST_WINDOW_S)
-    print(seen)
+    sys.stderr.write(f"\n{kind} {per_s}/s, {headers}: {seen}\n")
     assert seen.share >= 0.85
     assert seen.refused <= 0.02

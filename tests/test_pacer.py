@@ -127,7 +127,7 @@ def test_a_hold_back_counts_from_the_last_request_served() -> None:
     pacer = make_pacer()
     pacer.hold(0.0, 10.0, "x")
     assert pacer.hold(10.0, 10.0, "x").since == 0.0
-    pacer.served(now)
+    pacer.served(29.0)
     assert pacer.hold(30.0, 10.0, "x").since == 30.0
 
 

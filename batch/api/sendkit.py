@@ -6,7 +6,7 @@ Owns the key, which leaves it for the base address and nowhere else. It never tr
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from types import TracebackType
@@ -25,6 +25,7 @@ from batch.api.excerpt import Redactor
 from batch.api.exchange import Exchange, Headers, Timeouts
 from batch.api.headers import retry_after_s
 from batch.api.listings import Workspace, parse_labels, parse_workspaces
+from batch.api.pages import Page, read_page
 from batch.api.server_clock import ServerClock
 from batch.api.wire import Fault, Reply, change_body, lead_path
 from batch.errors import BatchError, SettingsError, UsageError
@@ -165,6 +166,23 @@ class SendKit:
     async def read_labels(self) -> tuple[str, ...]:
         """The names of the workspace's labels. Raises as `read_workspaces` does."""
         return await self._read_list("/v1/tags", parse_labels, headers=self._scoped_headers)
+
+    async def read_page(
+        self, path: str, parse: Callable[[bytes, Redactor], Page[_Listed]]
+    ) -> tuple[Answer, Page[_Listed] | None]:
+        """One attempt at a page of a list: what the server answered, and the page if it gave one.
+
+        path: with its query, ready for the wire; all but that is as `send_change` has it.
+        """
+        sent_at_ms = time.time_ns() // 1_000_000
+        started_s = time.monotonic()
+        reply = await self._exchange.send(
+            "GET", path, headers=self._scoped_headers, max_bytes=MAX_LIST_BYTES
+        )
+        elapsed_ms = round((time.monotonic() - started_s) * 1000)
+        budgets = () if isinstance(reply, Fault) else self._read_budgets(reply)
+        answer, page = read_page(reply, parse, redactor=self._redactor, now=datetime.now(UTC))
+        return replace(answer, elapsed_ms=elapsed_ms, sent_at_ms=sent_at_ms, budgets=budgets), page
 
     async def _read_list(
         self, path: str, parse: Callable[[bytes, Redactor], _Listed], *, headers: Headers

@@ -57,7 +57,10 @@ class OpenRun:
 
     def client(self, *, connections: int) -> SendKit:
         """A client of the API with as many connections; to be entered."""
-        return make_client(self.request, self.access, connections=connections)
+        request = self.request
+        return make_client(
+            self.access, request.settings.http, connections=connections, practice=request.sandbox
+        )
 
     def judge(self, preflight: Preflight, *, can_ask: bool) -> "ReadyRun":
         """Judge the whole file. Raises UsageError when a brake of the contract holds it back.

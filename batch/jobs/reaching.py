@@ -9,11 +9,16 @@ from batch.jobs.practice import practice_access
 from batch.jobs.request import Request
 from batch.judging.rules import check_rules
 from batch.reading.table import Table
+from batch.settings.model import HttpSettings
 
 
-def make_client(request: Request, access: Access, *, connections: int) -> SendKit:
-    """A client of the API with as many connections; to be entered."""
-    http = request.settings.http
+def make_client(
+    access: Access, http: HttpSettings, *, connections: int, practice: bool = False
+) -> SendKit:
+    """A client of the API with as many connections; to be entered.
+
+    practice: whether it is a sandbox on this machine, which no proxy stands before.
+    """
     return SendKit(
         access,
         timeouts=Timeouts(
@@ -25,7 +30,7 @@ def make_client(request: Request, access: Access, *, connections: int) -> SendKi
         transport=make_transport(
             connections=connections,
             base_url=access.base_url,
-            use_environment_proxy=not request.sandbox,
+            use_environment_proxy=not practice,
             kind=http.transport,
         ),
     )

@@ -33,8 +33,10 @@ class SheetLimitError(BatchError):
     """The rows are more, or longer, than a sheet can hold; nothing was written."""
 
 
-def write_failed_sheet(source: Path, *targets: Path, delimiter: str) -> Path:
+def write_failed_sheet(source: Path, *targets: Path, delimiter: str, name: str = "failed") -> Path:
     """Write a CSV file of ours as a sheet to the first target not held open; which that was.
+
+    name: the sheet's.
 
     Bounded memory. Raises SheetLimitError rather than leave a row or a character out, and
     RunError when the disk fails. A header is frozen; empty cells too are formatted as text, so
@@ -54,7 +56,7 @@ def write_failed_sheet(source: Path, *targets: Path, delimiter: str) -> Path:
         spool = _Spool(draft.file)
         try:
             with spool, xlsxwriter.Workbook(spool, {**_OPTIONS, "tmpdir": scratch}) as workbook:
-                _fill(workbook, _fitting_rows(file, delimiter))
+                _fill(workbook, name, _fitting_rows(file, delimiter))
         except xlsxwriter.exceptions.FileCreateError as error:
             raise OSError(*error.args[0].args) from error  # the disk's own error, which it hides
         except xlsxwriter.exceptions.FileSizeError as error:
@@ -108,9 +110,9 @@ class _Spool:
             self._error = error
 
 
-def _fill(workbook: xlsxwriter.Workbook, rows: Iterator[Sequence[str]]) -> None:
+def _fill(workbook: xlsxwriter.Workbook, name: str, rows: Iterator[Sequence[str]]) -> None:
     text = workbook.add_format({"num_format": "@"})
-    sheet = workbook.add_worksheet("failed")
+    sheet = workbook.add_worksheet(name)
     sheet.freeze_panes(1, 0)
     for index, row in enumerate(rows):
         if index == 0:

@@ -19,6 +19,20 @@ File = Annotated[
 Run = Annotated[
     str, typer.Argument(metavar="RUN", help="An earlier run: its folder, or that folder's name.")
 ]
+Campaigns = Annotated[
+    list[str], typer.Argument(metavar="CAMPAIGN…", help="Campaigns: their ids or names.")
+]
+LeadStatus = Annotated[
+    str | None, typer.Option("--status", help="Only leads of this status.", rich_help_panel=INPUT)
+]
+LeadTag = Annotated[
+    str | None,
+    typer.Option("--tag", help="Only leads with this label; null: without.", rich_help_panel=INPUT),
+]
+LeadFile = Annotated[
+    Path | None,
+    typer.Option("--out", help="The file to write, .csv or .xlsx.", rich_help_panel=OUTPUT),
+]
 Config = Annotated[
     Path | None,
     typer.Option(
@@ -32,7 +46,9 @@ BaseUrl = Annotated[
 ]
 Rate = Annotated[
     str | None,
-    typer.Option(help="Requests: auto, a number a second, or as 60/min.", rich_help_panel=SENDING),
+    typer.Option(
+        help="Requests: auto, or at most so many a second, or as 60/min.", rich_help_panel=SENDING
+    ),
 ]
 Concurrency = Annotated[
     str | None,  # a text, so that a wrong one is told as any other setting

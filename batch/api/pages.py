@@ -1,0 +1,162 @@
+"""The API's lists that come a page at a time: campaigns, and their leads. Pure: bytes to values.
+
+Where a page says how to go on is not documented: every likely place is looked at, and where none
+says anything the last record's id is the cursor, until a page is empty.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, Literal, TypeVar
+
+from pydantic import BaseModel, Field, ValidationError
+
+from batch.api.answer import is_success, read_refusal
+from batch.api.excerpt import Redactor
+from batch.api.headers import retry_after_s
+from batch.api.wire import Fault, Reply
+from batch.model import Answer, Campaign, CampaignLead, Reason
+
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[_Value]):
+    """A part of a list. next_cursor: what to ask for next; None at the end of the list."""
+
+    records: tuple[_Value, ...]
+    next_cursor: str | None
+
+
+class _Onward(BaseModel):
+    """What some place of a page says about the next one."""
+
+    next_cursor: str | None = Field(None, alias="nextCursor")
+    has_more: bool | None = Field(None, alias="hasMore")
+
+
+class _PersonRecord(BaseModel):
+    id: str = Field("", alias="_id")
+    email: str | None = None
+    first_name: str | None = Field(None, alias="firstName")
+    last_name: str | None = Field(None, alias="lastName")
+    company: str | None = Field(None, alias="companyName")
+
+
+class _LeadRecord(BaseModel):
+    id: str = Field(alias="_id")
+    person: _PersonRecord | str | None = Field(None, alias="leadId")
+    status: str
+    ai_tag: str | None = Field(None, alias="aiTag")
+
+
+class _CampaignRecord(BaseModel):
+    id: str = Field(alias="_id")
+    name: str | None = None
+    status: str = ""
+
+
+_Record = TypeVar("_Record", _LeadRecord, _CampaignRecord)
+
+
+class _Listing(_Onward, Generic[_Record]):
+    success: Literal[True] = True
+    data: list[_Record]
+    pagination: _Onward | None = None
+    meta: _Onward | None = None
+
+
+def read_page(
+    reply: Reply | Fault,
+    parse: Callable[[bytes, Redactor], Page[_Value]],
+    *,
+    redactor: Redactor,
+    now: datetime,
+) -> tuple[Answer, Page[_Value] | None]:
+    """What a response makes of the question for a page, and the page if it is one.
+
+    now: aware UTC time of the response's arrival; used only for a Retry-After date.
+    """
+    if isinstance(reply, Fault):
+        return Answer(reason=reply.reason, message=reply.message), None
+    page: Page[_Value] | None = None
+    reason, message = Reason.APPLIED, ""
+    if not is_success(reply):
+        reason, message = read_refusal(reply, redactor=redactor)
+    elif isinstance(reply.body, Fault):
+        reason, message = reply.body.reason, reply.body.message
+    else:
+        try:
+            page = parse(reply.body, redactor)
+        except ValueError as error:
+            reason, message = Reason.NOT_JSON, f"expected a page of a list, found {error}"
+    answer = Answer(
+        reason=reason,
+        message=message,
+        http_status=None if reason is Reason.NO_ANSWER else reply.http_status,
+        retry_after_s=retry_after_s(reply.headers, now=now),
+    )
+    return answer, page
+
+
+def parse_leads(body: bytes, redactor: Redactor) -> Page[CampaignLead]:
+    """A page of a campaign's leads; raises ValueError saying what was wrong with it."""
+    return _page(_read(_Listing[_LeadRecord], body, redactor), lambda one: _lead(one, redactor))
+
+
+def parse_campaigns(body: bytes, redactor: Redactor) -> Page[Campaign]:
+    """A page of the workspace's campaigns; raises ValueError as above."""
+
+    def campaign(one: _CampaignRecord) -> Campaign:
+        name = redactor.one_line(one.name or "")
+        return Campaign(id=one.id, name=name or one.id, status=redactor.one_line(one.status))
+
+    return _page(_read(_Listing[_CampaignRecord], body, redactor), campaign)
+
+
+def _lead(record: _LeadRecord, redactor: Redactor) -> CampaignLead:
+    """What is kept of a record; the texts as the server has them, but for the key."""
+    person = record.person
+    if not isinstance(person, _PersonRecord):
+        person = _PersonRecord(_id=person or "")
+    clean = redactor.without_key
+    return CampaignLead(
+        campaign_lead_id=record.id,
+        lead_id=person.id,
+        email=clean(person.email or ""),
+        first_name=clean(person.first_name or ""),
+        last_name=clean(person.last_name or ""),
+        company=clean(person.company or ""),
+        status=clean(record.status),
+        ai_tag=None if record.ai_tag is None else clean(record.ai_tag),
+    )
+
+
+def _read(model: type[_Listing[_Record]], body: bytes, redactor: Redactor) -> _Listing[_Record]:
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(step) for step in first["loc"]) or "the body"
+        raise ValueError(redactor.one_line(f"{place}: {first['msg']}")) from None
+
+
+def _page(listing: _Listing[_Record], value: Callable[[_Record], _Value]) -> Page[_Value]:
+    records = tuple(map(value, listing.data))
+    return Page(records=records, next_cursor=_next_cursor(listing))
+
+
+def _next_cursor(listing: _Listing[_Record]) -> str | None:
+    places = [each for each in (listing.pagination, listing, listing.meta) if each is not None]
+    cursors = [each.next_cursor for each in places if "next_cursor" in each.model_fields_set]
+    named = next(filter(None, cursors), None)
+    if named is not None:
+        return named
+    has_more = next((each.has_more for each in places if each.has_more is not None), None)
+    if has_more is False or (cursors and not has_more):
+        return None
+    if listing.data:
+        return listing.data[-1].id
+    if has_more:
+        raise ValueError("an empty page says that more follows, but not from where")
+    return None

@@ -1,0 +1,176 @@
+"""The use case `export`: campaigns' leads as a spreadsheet, to be edited and run back."""
+
+import difflib
+import re
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+
+from batch.api.sendkit import SendKit
+from batch.errors import SettingsError
+from batch.jobs.paging import ListNotReadError, Paging
+from batch.model import Campaign
+from batch.recording.lead_sheet import write_leads
+from batch.recording.snapshot import LeadRows, Snapshot
+from batch.sending.gate import Pace
+from batch.settings.model import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is to be exported.
+
+    campaigns: their ids or names. status: leads of that status alone; None for all.
+    tag: leads with that label alone, whatever its case; "" for those without one; None for all.
+    out: the file to write, .csv or .xlsx; it must not be there yet.
+    """
+
+    campaigns: tuple[str, ...]
+    status: str | None = None
+    tag: str | None = None
+    out: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How far the reading is, for people to look at."""
+
+    leads: int
+    campaigns_read: int
+    campaigns: int
+    pace: Pace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """What was written. leads: rows of the file. requests: what it took to read them."""
+
+    path: Path
+    leads: int
+    campaigns: int
+    requests: int
+
+
+def check_wanted(wanted: Wanted) -> None:
+    """Raise SettingsError for a file that can't be written, before anything is asked."""
+    if wanted.out.suffix.lower() not in {".csv", ".xlsx"}:
+        raise SettingsError(
+            f"--out: found {wanted.out}; expected a name that ends in .csv or .xlsx."
+        )
+    if wanted.out.exists():
+        raise SettingsError(f"--out: {wanted.out} is there already. Name another file.")
+    if not wanted.out.absolute().parent.is_dir():
+        raise SettingsError(f"--out: {wanted.out.parent} is no folder. Make it, or name another.")
+
+
+async def export(
+    api: SendKit, settings: Settings, wanted: Wanted, *, on_reading: Callable[[Reading], None]
+) -> Exported:
+    """Read the campaigns and write the file; nothing is written unless all was read.
+
+    on_reading: called after each page. Raises SettingsError for a campaign that is unknown or
+    ambiguous, ListNotReadError when the server does not answer, RunError when the disk fails.
+    """
+    paging = Paging(api, settings)
+    campaign_ids = await _resolved(wanted.campaigns, settings, paging)
+    with tempfile.TemporaryDirectory(prefix="sendkit-batch-") as scratch:
+        snapshot = Snapshot(Path(scratch))
+        reader = _Campaigns(paging, snapshot, on_reading, total=len(campaign_ids))
+        await reader.read(campaign_ids, status=wanted.status, at_once=settings.pace.concurrency)
+        leads = await anyio.to_thread.run_sync(
+            write_leads, snapshot.leads_of(campaign_ids), wanted.out, wanted.tag
+        )
+    return Exported(
+        path=wanted.out,
+        leads=leads,
+        campaigns=len(campaign_ids),
+        requests=paging.pace().attempts,
+    )
+
+
+class _Campaigns:
+    """Reads several campaigns side by side into a snapshot."""
+
+    def __init__(
+        self,
+        paging: Paging,
+        snapshot: Snapshot,
+        on_reading: Callable[[Reading], None],
+        *,
+        total: int,
+    ) -> None:
+        self._paging = paging
+        self._snapshot = snapshot
+        self._on_reading = on_reading
+        self._total = total
+        self._leads = self._read = 0
+
+    async def read(self, campaign_ids: Sequence[str], *, status: str | None, at_once: int) -> None:
+        """Read all of them. The first that can't be read ends the others."""
+        limiter = anyio.CapacityLimiter(at_once)
+        try:
+            async with anyio.create_task_group() as tasks:
+                for campaign_id in campaign_ids:
+                    tasks.start_soon(self._read_one, campaign_id, status, limiter)
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from None
+
+    async def _read_one(
+        self, campaign_id: str, status: str | None, limiter: anyio.CapacityLimiter
+    ) -> None:
+        rows = LeadRows(campaign_id)
+        async with limiter:
+            try:
+                async for page in self._paging.leads(campaign_id, status=status):
+                    rows.add(page)
+                    self._leads += len(page)
+                    self._tell()
+            except ListNotReadError as error:
+                if not error.is_unknown:
+                    raise
+                raise SettingsError(
+                    f'export: found "{campaign_id}"; the workspace has no campaign of this id.'
+                ) from error
+            await anyio.to_thread.run_sync(self._snapshot.put, campaign_id, rows.frame())
+        self._read += 1
+        self._tell()
+
+    def _tell(self) -> None:
+        self._on_reading(
+            Reading(
+                leads=self._leads,
+                campaigns_read=self._read,
+                campaigns=self._total,
+                pace=self._paging.pace(),
+            )
+        )
+
+
+async def _resolved(named: Sequence[str], settings: Settings, paging: Paging) -> tuple[str, ...]:
+    """The campaigns' ids, each once, in the order of asking; names are looked up."""
+    is_id = re.compile(settings.api.id_pattern).fullmatch
+    if all(map(is_id, named)):
+        return tuple(dict.fromkeys(each.lower() for each in named))
+    known = [campaign async for page in paging.campaigns() for campaign in page]
+    return tuple(dict.fromkeys(_id_of(each, known) for each in named))
+
+
+def _id_of(named: str, known: Sequence[Campaign]) -> str:
+    folded = named.casefold()
+    found = [each for each in known if folded in {each.id.casefold(), each.name.casefold()}]
+    if len(found) == 1:
+        return found[0].id
+    if found:
+        ids = ", ".join(each.id for each in found)
+        raise SettingsError(
+            f'export: "{named}" is the name of {len(found)} campaigns ({ids}). Name it by its id.'
+        )
+    near = difflib.get_close_matches(named, [each.name for each in known], n=1)
+    hint = f' Did you mean "{near[0]}"?' if near else ""
+    raise SettingsError(
+        f'export: found "{named}"; no campaign of the workspace has this id or name.{hint}'
+    )

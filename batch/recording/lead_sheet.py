@@ -1,0 +1,70 @@
+"""Campaign leads as a spreadsheet that can be edited and run back: CSV, or text cells."""
+
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO
+
+import polars as pl
+
+from batch.escape import escape
+from batch.model import Field
+from batch.recording.draft import Draft, disk_errors
+from batch.recording.failed_sheet import write_failed_sheet
+from batch.recording.result_rows import to_csv
+
+_BOM = b"\xef\xbb\xbf"  # without it spreadsheet programs take UTF-8 for the local encoding
+_NAME = pl.concat_str("first_name", "last_name", separator=" ").str.strip_chars()
+_COLUMNS = {
+    Field.CAMPAIGN_ID.value: pl.col("campaign_id"),
+    Field.CAMPAIGN_LEAD_ID.value: pl.col("campaign_lead_id"),
+    "email": pl.col("email"),
+    "name": _NAME,
+    "company": pl.col("company"),
+    Field.STATUS.value: pl.col("status"),
+    Field.AI_TAG.value: pl.col("ai_tag"),
+}
+_OF_STRANGERS = ("email", "name", "company")  # may be formulas; the others must come back as are
+
+
+def write_leads(leads: Iterable[pl.DataFrame], out: Path, tag: str | None) -> int:
+    """Write the leads to a file that appears whole or not at all; how many they are.
+
+    leads: frames as a Snapshot has them. out: .xlsx, or CSV under any other name.
+    tag: those with this label alone, whatever its case; "" for those without; None for all.
+    Raises RunError when the disk fails, SheetLimitError when they are too many for a sheet.
+    """
+    wanted = (_with_tag(frame, tag) for frame in leads)
+    if out.suffix.lower() != ".xlsx":
+        with Draft(out) as draft:
+            count = _write(wanted, draft.file, out, is_escaped=True)
+            draft.publish()
+        return count
+    with tempfile.TemporaryDirectory(prefix="sendkit-batch-") as scratch:
+        source = Path(scratch) / "leads.csv"
+        with source.open("wb") as file:  # a text cell is never run as a formula
+            count = _write(wanted, file, source, is_escaped=False)
+        write_failed_sheet(source, out, delimiter=",", name="leads")
+    return count
+
+
+def _with_tag(leads: pl.DataFrame, tag: str | None) -> pl.DataFrame:
+    if tag is None:
+        return leads
+    own = pl.col("ai_tag").fill_null("").str.to_lowercase()
+    return leads.filter(own == tag.lower())
+
+
+def _write(leads: Iterable[pl.DataFrame], file: IO[bytes], path: Path, *, is_escaped: bool) -> int:
+    count = 0
+    with disk_errors(path):
+        file.write(_BOM + ",".join(_COLUMNS).encode() + b"\n")
+        for frame in leads:
+            rows = frame.select(expr.alias(name) for name, expr in _COLUMNS.items())
+            if is_escaped:
+                rows = rows.with_columns(escape(pl.col(name)) for name in _OF_STRANGERS)
+            # Null, since Polars puts quotes round an empty text.
+            rows = rows.with_columns(pl.when(pl.all() != "").then(pl.all()))
+            file.write(to_csv(rows, ","))
+            count += len(frame)
+    return count

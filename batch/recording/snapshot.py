@@ -1,0 +1,67 @@
+"""What campaigns' leads were at one time: a file of columns for each campaign, in one folder.
+
+Owns the files' shape. What is in them comes from the API and goes out as Polars frames, so that a
+join with an input of any length needs no Python object a lead.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
+from pathlib import Path
+
+import polars as pl
+
+from batch.model import CampaignLead
+from batch.recording.draft import Draft, disk_errors
+
+CAMPAIGN_ID = "campaign_id"
+LEAD_COLUMNS = tuple(field.name for field in fields(CampaignLead))
+SCHEMA = pl.Schema(dict.fromkeys((CAMPAIGN_ID, *LEAD_COLUMNS), pl.String))
+
+
+class Snapshot:
+    """The leads of some campaigns, in a folder. Methods raise RunError when the disk fails."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def put(self, campaign_id: str, leads: pl.DataFrame) -> None:
+        """Keep a campaign's leads, in place of what was kept of it before."""
+        path = self._path(campaign_id)
+        with disk_errors(path):
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            with Draft(path) as draft:
+                leads.write_parquet(draft.file)
+                draft.publish()
+
+    def leads_of(self, campaign_ids: Sequence[str]) -> Iterator[pl.DataFrame]:
+        """The leads of each of these campaigns that was kept, a campaign at a time."""
+        for campaign_id in campaign_ids:
+            path = self._path(campaign_id)
+            if path.is_file():
+                yield pl.read_parquet(path)
+
+    def _path(self, campaign_id: str) -> Path:
+        return self._folder / f"{campaign_id}.parquet"
+
+
+class LeadRows:
+    """A campaign's leads as they come, page by page; one that comes again counts as it came last.
+
+    Pages shift while they are read, when leads are added or removed.
+    """
+
+    def __init__(self, campaign_id: str) -> None:
+        self._campaign_id = campaign_id
+        self._parts: list[pl.DataFrame] = []
+
+    def add(self, leads: Iterable[CampaignLead]) -> None:
+        """Take one page."""
+        rows = [
+            (self._campaign_id, *(getattr(lead, name) for name in LEAD_COLUMNS)) for lead in leads
+        ]
+        self._parts.append(pl.DataFrame(rows, schema=SCHEMA, orient="row"))
+
+    def frame(self) -> pl.DataFrame:
+        """All of them, in the order of their coming."""
+        rows = pl.concat([pl.DataFrame(schema=SCHEMA), *self._parts])
+        return rows.unique("campaign_lead_id", keep="last", maintain_order=True)
