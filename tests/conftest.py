@@ -2,6 +2,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis  # noqa: F401 - at its import it looks for objects that gc.freeze() would hide
 import pytest
 
 from tests.shell import Shell, shell_in

@@ -7,16 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import anyio
 import anyio.to_thread
 
 from batch.api.sendkit import SendKit
 from batch.errors import SettingsError
-from batch.jobs.paging import ListNotReadError, Paging
+from batch.jobs.paging import Paging
+from batch.jobs.snapshotting import Reading, take_snapshot
 from batch.model import Campaign
 from batch.recording.lead_sheet import write_leads
-from batch.recording.snapshot import LeadRows, Snapshot
-from batch.sending.gate import Pace
+from batch.recording.snapshot import Snapshot
 from batch.settings.model import Settings
 
 
@@ -33,16 +32,6 @@ class Wanted:
     status: str | None = None
     tag: str | None = None
     out: Path
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """How far the reading is, for people to look at."""
-
-    leads: int
-    campaigns_read: int
-    campaigns: int
-    pace: Pace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +68,18 @@ async def export(
     campaign_ids = await _resolved(wanted.campaigns, settings, paging)
     with tempfile.TemporaryDirectory(prefix="sendkit-batch-") as scratch:
         snapshot = Snapshot(Path(scratch))
-        reader = _Campaigns(paging, snapshot, on_reading, total=len(campaign_ids))
-        await reader.read(campaign_ids, status=wanted.status, at_once=settings.pace.concurrency)
+        unknown = await take_snapshot(
+            paging,
+            campaign_ids,
+            into=snapshot,
+            status=wanted.status,
+            at_once=settings.pace.concurrency,
+            on_reading=on_reading,
+        )
+        if unknown:
+            raise SettingsError(
+                f'export: found "{unknown[0]}"; the workspace has no campaign of this id.'
+            )
         leads = await anyio.to_thread.run_sync(
             write_leads, snapshot.leads_of(campaign_ids), wanted.out, wanted.tag
         )
@@ -90,64 +89,6 @@ async def export(
         campaigns=len(campaign_ids),
         requests=paging.pace().attempts,
     )
-
-
-class _Campaigns:
-    """Reads several campaigns side by side into a snapshot."""
-
-    def __init__(
-        self,
-        paging: Paging,
-        snapshot: Snapshot,
-        on_reading: Callable[[Reading], None],
-        *,
-        total: int,
-    ) -> None:
-        self._paging = paging
-        self._snapshot = snapshot
-        self._on_reading = on_reading
-        self._total = total
-        self._leads = self._read = 0
-
-    async def read(self, campaign_ids: Sequence[str], *, status: str | None, at_once: int) -> None:
-        """Read all of them. The first that can't be read ends the others."""
-        limiter = anyio.CapacityLimiter(at_once)
-        try:
-            async with anyio.create_task_group() as tasks:
-                for campaign_id in campaign_ids:
-                    tasks.start_soon(self._read_one, campaign_id, status, limiter)
-        except ExceptionGroup as group:
-            raise group.exceptions[0] from None
-
-    async def _read_one(
-        self, campaign_id: str, status: str | None, limiter: anyio.CapacityLimiter
-    ) -> None:
-        rows = LeadRows(campaign_id)
-        async with limiter:
-            try:
-                async for page in self._paging.leads(campaign_id, status=status):
-                    rows.add(page)
-                    self._leads += len(page)
-                    self._tell()
-            except ListNotReadError as error:
-                if not error.is_unknown:
-                    raise
-                raise SettingsError(
-                    f'export: found "{campaign_id}"; the workspace has no campaign of this id.'
-                ) from error
-            await anyio.to_thread.run_sync(self._snapshot.put, campaign_id, rows.frame())
-        self._read += 1
-        self._tell()
-
-    def _tell(self) -> None:
-        self._on_reading(
-            Reading(
-                leads=self._leads,
-                campaigns_read=self._read,
-                campaigns=self._total,
-                pace=self._paging.pace(),
-            )
-        )
 
 
 async def _resolved(named: Sequence[str], settings: Settings, paging: Paging) -> tuple[str, ...]:

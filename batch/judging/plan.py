@@ -110,6 +110,10 @@ class Plan:
             for part in requests.iter_slices(_OBJECTS):
                 yield from map(_change, part.rows())
 
+    def requests_of(self, lines: pl.Series) -> Iterator[pl.DataFrame]:
+        """The requests that these lines carry (UInt32, rising), in frames as `Leads.requests`."""
+        return self._requests(lambda: frames_with(self.cells(), lines))
+
     def carrying_lines(self) -> Iterator[pl.Series]:
         """The lines (UInt32, rising) of the rows that carry the requests, in parts."""
         for requests in self._requests(self.cells):

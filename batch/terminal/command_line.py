@@ -10,6 +10,7 @@ import typer
 
 from batch import __version__
 from batch.terminal import options as opt
+from batch.terminal.live_words import export, verify
 from batch.terminal.run_words import runs_app
 from batch.terminal.signals import Interrupts
 
@@ -233,38 +234,8 @@ def results(
     raise typer.Exit(past.results(given, context.obj, with_retries=with_retries))
 
 
-@app.command()
-def export(  # noqa: PLR0913 - each argument is an option of the command
-    context: typer.Context,
-    campaigns: opt.Campaigns,
-    *,
-    status: opt.LeadStatus = None,
-    tag: opt.LeadTag = None,
-    out: opt.LeadFile = None,
-    config: opt.Config = None,
-    base_url: opt.BaseUrl = None,
-    rate: opt.Rate = None,
-    concurrency: opt.Concurrency = None,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = False,
-) -> None:
-    """Read campaigns' leads into a spreadsheet that can be edited and run back."""
-    from batch.terminal import exporting  # noqa: PLC0415
-    from batch.terminal.given import Given  # noqa: PLC0415
-
-    asked = exporting.Asked(campaigns=tuple(campaigns), status=status, tag=tag, out=out)
-    given = Given(
-        file="",
-        config=config,
-        base_url=base_url,
-        rate=rate,
-        concurrency=concurrency,
-        as_json=as_json,
-        quiet=quiet,
-    )
-    raise typer.Exit(exporting.export_leads(asked, given, context.obj))
-
-
+app.command()(export)
+app.command()(verify)
 app.add_typer(runs_app)
 
 

@@ -2,18 +2,14 @@
 
 import json
 import os
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
 
 import anyio
-from rich.live import Live
-from rich.text import Text
 
 from batch.api.sendkit import Access, SendKit
-from batch.jobs.exporting import Exported, Reading, Wanted, check_wanted, export
+from batch.jobs.exporting import Exported, Wanted, check_wanted, export
 from batch.jobs.preflight import ask_server
 from batch.jobs.question import count_of
 from batch.jobs.reaching import make_client
@@ -23,9 +19,8 @@ from batch.settings.load import LoadedSettings
 from batch.terminal.checking import load
 from batch.terminal.console import Terminal, guarded
 from batch.terminal.given import Given
+from batch.terminal.reading_screen import ReadingScreen
 from batch.terminal.signals import Interrupts
-
-LINE_EVERY_S = 30.0  # where nothing can be redrawn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +69,7 @@ async def _export(
     )
     async with make_client(access, settings.http, connections=settings.pace.concurrency) as api:
         await _name_workspace(terminal, api, access)
-        with _Progress(terminal, shown=not given.quiet) as progress:
+        with ReadingScreen(terminal, shown=not given.quiet) as progress:
             return await export(api, settings, wanted, on_reading=progress.show)
 
 
@@ -85,46 +80,6 @@ async def _name_workspace(terminal: Terminal, api: SendKit, access: Access) -> N
         terminal.note(note)
     if preflight.workspace:
         terminal.note(f"Workspace: {preflight.workspace.name} ({access.base_url})")
-
-
-class _Progress:
-    """One line that is redrawn, or now and then a line of a log."""
-
-    def __init__(self, terminal: Terminal, *, shown: bool) -> None:
-        self._terminal = terminal
-        self._shown = shown
-        live = shown and terminal.err.file.isatty() and not terminal.err.is_dumb_terminal
-        self._live = Live(console=terminal.err, transient=True) if live else None
-        self._next_at = time.monotonic() + LINE_EVERY_S
-
-    def __enter__(self) -> Self:
-        if self._live:
-            self._live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._live:
-            self._live.stop()
-
-    def show(self, reading: Reading) -> None:
-        """Show how far it is."""
-        if self._live:
-            self._live.update(Text(reading_line(reading), style="dim"))
-        elif self._shown and time.monotonic() >= self._next_at:
-            self._next_at = time.monotonic() + LINE_EVERY_S
-            self._terminal.note(reading_line(reading))
-
-
-def reading_line(reading: Reading) -> str:
-    """As "12,300 leads read; 2 of 3 campaigns whole; 9.5 requests a second"."""
-    line = (
-        f"{count_of(reading.leads, 'lead')} read; "
-        f"{reading.campaigns_read:,} of {count_of(reading.campaigns, 'campaign')} whole; "
-        f"{reading.pace.rate_per_s:,.1f} requests a second"
-    )
-    if reading.pace.hold_left_s >= 1:
-        line += f"; held back for {reading.pace.hold_left_s:.0f} s more"
-    return line
 
 
 def _tell(terminal: Terminal, exported: Exported) -> int:

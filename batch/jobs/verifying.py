@@ -1,0 +1,175 @@
+"""The use case `verify`: whether the leads are now what a run made them."""
+
+import csv
+import io
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio.to_thread
+import polars as pl
+
+from batch.api.sendkit import Access, SendKit
+from batch.errors import SettingsError
+from batch.escape import escape_text
+from batch.jobs.job import plan_of
+from batch.jobs.known_pace import known_pace
+from batch.jobs.paging import Paging
+from batch.jobs.preflight import ask_server
+from batch.jobs.reaching import make_client
+from batch.jobs.recorded import open_recorded_table, recorded_journal
+from batch.jobs.request import Request
+from batch.jobs.resuming import check_workspace
+from batch.jobs.snapshotting import Reading, take_snapshot
+from batch.judging.live import DIFFERENT, different
+from batch.judging.plan import Plan
+from batch.model import Reason
+from batch.recording.draft import Draft
+from batch.recording.journal import LABELS_NOTE, Journal
+from batch.recording.runfile import RunRecord
+from batch.recording.snapshot import SCHEMA, Snapshot
+
+VERIFY_NAME = "verify.csv"
+HEADER = ("line", "campaignId", "campaignLeadId", "column", "wanted", "found")
+_BLOCK_LINES = 50_000
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """What came of a verification.
+
+    rows: of the run that ended success and so were looked at. different: a row for each value that
+    is not there, as `live.DIFFERENT`. requests: what it took to read. path: the list of them.
+    """
+
+    rows: int
+    different: pl.DataFrame
+    requests: int
+    path: Path
+
+    @property
+    def holding(self) -> int:
+        """Rows all of whose values are there."""
+        return self.rows - self.different["line"].n_unique()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """A run's rows that the server confirmed. lines: of those that carry a request of their own."""
+
+    folder: Path
+    record: RunRecord
+    request: Request
+    plan: Plan
+    lines: pl.Series
+    rows: int
+
+    def requests(self) -> Iterator[pl.DataFrame]:
+        """What they asked for, in frames as `Leads.requests`."""
+        return self.plan.requests_of(self.lines)
+
+    def campaign_ids(self) -> list[str]:
+        """The campaigns that they are about, in the order of their coming."""
+        found: dict[str, None] = {}
+        for frame in self.requests():
+            found.update(dict.fromkeys(frame["campaign_id"].unique(maintain_order=True)))
+        return list(found)
+
+
+@contextmanager
+def open_applied(folder: Path, record: RunRecord, request: Request) -> Iterator[Applied]:
+    """What an earlier run applied, from its own folder.
+
+    Raises SettingsError for a practice run, whose server is gone, InputError when the copy is
+    damaged, and LockedError while another process is at work on it.
+    """
+    if record.sandbox:
+        raise SettingsError(
+            f"{folder}: was practice, and its sandbox is gone. Only runs against a server that is "
+            "still there can be verified."
+        )
+    with (
+        recorded_journal(folder, record) as journal,
+        open_recorded_table(folder, record, request) as table,
+    ):
+        kept = journal.kept(LABELS_NOTE)
+        labels = tuple(json.loads(kept)) if kept else None
+        plan = plan_of(request, table, request.rules(labels=labels))
+        lines = _applied_lines(journal)
+        yield Applied(
+            folder=folder,
+            record=record,
+            request=request,
+            plan=plan,
+            lines=lines,
+            rows=len(lines),
+        )
+
+
+async def verify(
+    applied: Applied, access: Access, *, on_reading: Callable[[Reading], None]
+) -> Verified:
+    """Read the campaigns of a run again, and compare.
+
+    Raises KeyRefusedError, SettingsError when the key is of another workspace, ListNotReadError
+    when the server does not answer, and RunError when the disk fails.
+    """
+    settings = applied.request.settings
+    concurrency = settings.pace.concurrency
+    async with make_client(access, settings.http, connections=concurrency) as api:
+        return await _verify(applied, access, api, on_reading)
+
+
+async def _verify(
+    applied: Applied, access: Access, api: SendKit, on_reading: Callable[[Reading], None]
+) -> Verified:
+    preflight = await ask_server(api, workspace_id=access.workspace_id, tag_check=False)
+    check_workspace(applied.record, preflight)
+    settings = applied.request.settings
+    paging = Paging(api, settings, good_per_s=known_pace(applied.request, preflight).good_per_s)
+    campaign_ids = await anyio.to_thread.run_sync(applied.campaign_ids)
+    with tempfile.TemporaryDirectory(prefix="sendkit-batch-") as scratch:
+        snapshot = Snapshot(Path(scratch))
+        await take_snapshot(
+            paging,
+            campaign_ids,
+            into=snapshot,
+            at_once=settings.pace.concurrency,
+            on_reading=on_reading,
+        )
+        found = await anyio.to_thread.run_sync(_compare, applied, snapshot, campaign_ids)
+    path = applied.folder / VERIFY_NAME
+    await anyio.to_thread.run_sync(_write, found, path)
+    return Verified(rows=applied.rows, different=found, requests=paging.pace().attempts, path=path)
+
+
+def _compare(applied: Applied, snapshot: Snapshot, campaign_ids: list[str]) -> pl.DataFrame:
+    leads = pl.concat([pl.DataFrame(schema=SCHEMA), *snapshot.leads_of(campaign_ids)])
+    clear_word = applied.request.settings.input.clear_word
+    parts = [different(frame, leads, clear_word=clear_word) for frame in applied.requests()]
+    return pl.concat([pl.DataFrame(schema=DIFFERENT), *parts])
+
+
+def _applied_lines(journal: Journal) -> pl.Series:
+    """The lines that the server confirmed, rising."""
+    lines = journal.lines().sort()
+    parts = [pl.Series("line", [], dtype=pl.UInt32)]
+    for part in lines.to_frame().iter_slices(_BLOCK_LINES):
+        rows = journal.rows(part["line"][0], part["line"][-1])
+        parts.append(rows.filter(pl.col("reason") == Reason.APPLIED.value)["line"])
+    return pl.concat(parts)
+
+
+def _write(found: pl.DataFrame, path: Path) -> None:
+    with Draft(path) as draft:
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(HEADER)
+        for row in found.iter_rows():
+            writer.writerow([escape_text(str(cell)) for cell in row])
+        draft.write(_BOM + text.getvalue().encode())
+        draft.publish()

@@ -1,0 +1,65 @@
+"""What was asked for, beside what the leads are now. Pure: frames in, frames out."""
+
+import polars as pl
+
+from batch.judging.leads import LEAD
+
+DIFFERENT = pl.Schema(
+    {
+        "line": pl.UInt32,
+        "campaign_id": pl.String,
+        "campaign_lead_id": pl.String,
+        "column": pl.String,
+        "wanted": pl.String,
+        "found": pl.String,
+    }
+)
+MISSING = "no such lead in the campaign"
+
+
+def different(requests: pl.DataFrame, leads: pl.DataFrame, *, clear_word: str) -> pl.DataFrame:
+    """The values that were asked for and are not there: a row for each, in line order.
+
+    requests: as `Plan.requests_of` gives them; a request of several rows stands for each of them.
+    leads: as a Snapshot has them. Tags are compared regardless of case. A lead that is not there
+    is one row with column "".
+    """
+    live = leads.select(*LEAD, live_status="status", live_tag="ai_tag", is_there=True)
+    rows = (
+        requests.with_columns(pl.coalesce("lines", pl.concat_list("line")).alias("lines"))
+        .drop("line")
+        .explode("lines")
+        .rename({"lines": "line"})
+        .join(live, on=LEAD, how="left")
+    )
+    is_there = pl.col("is_there").fill_null(value=False)
+    wanted_tag = pl.when("clear_tag").then(pl.lit("")).otherwise("ai_tag")
+    live_tag = pl.col("live_tag").fill_null("")
+    is_missing = rows.filter(~is_there)
+    there = rows.filter(is_there)
+    parts = (
+        _named(is_missing, "", pl.lit(""), pl.lit(MISSING)),
+        _named(
+            there.filter(pl.col("status") != pl.col("live_status")),
+            "status",
+            pl.col("status"),
+            pl.col("live_status"),
+        ),
+        _named(
+            there.filter(wanted_tag.str.to_lowercase() != live_tag.str.to_lowercase()),
+            "aiTag",
+            pl.when("clear_tag").then(pl.lit(clear_word)).otherwise("ai_tag"),
+            pl.col("live_tag").fill_null(clear_word),
+        ),
+    )
+    return pl.concat(parts).sort("line", maintain_order=True)
+
+
+def _named(rows: pl.DataFrame, column: str, wanted: pl.Expr, found: pl.Expr) -> pl.DataFrame:
+    return rows.select(
+        pl.col("line").cast(pl.UInt32),
+        *LEAD,
+        column=pl.lit(column),
+        wanted=wanted.cast(pl.String),
+        found=found.cast(pl.String),
+    )

@@ -1,0 +1,53 @@
+"""What reading campaigns' leads looks like while it goes on. Standard error only."""
+
+import time
+from typing import Self
+
+from rich.live import Live
+from rich.text import Text
+
+from batch.jobs.question import count_of
+from batch.jobs.snapshotting import Reading
+from batch.terminal.console import Terminal
+
+LINE_EVERY_S = 30.0  # where nothing can be redrawn
+
+
+class ReadingScreen:
+    """One line that is redrawn, or now and then a line of a log."""
+
+    def __init__(self, terminal: Terminal, *, shown: bool) -> None:
+        self._terminal = terminal
+        self._shown = shown
+        live = shown and terminal.err.file.isatty() and not terminal.err.is_dumb_terminal
+        self._live = Live(console=terminal.err, transient=True) if live else None
+        self._next_at = time.monotonic() + LINE_EVERY_S
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def show(self, reading: Reading) -> None:
+        """Show how far it is."""
+        if self._live:
+            self._live.update(Text(reading_line(reading), style="dim"))
+        elif self._shown and time.monotonic() >= self._next_at:
+            self._next_at = time.monotonic() + LINE_EVERY_S
+            self._terminal.note(reading_line(reading))
+
+
+def reading_line(reading: Reading) -> str:
+    """As "12,300 leads read; 2 of 3 campaigns whole; 9.5 requests a second"."""
+    line = (
+        f"{count_of(reading.leads, 'lead')} read; "
+        f"{reading.campaigns_read:,} of {count_of(reading.campaigns, 'campaign')} whole; "
+        f"{reading.pace.rate_per_s:,.1f} requests a second"
+    )
+    if reading.pace.hold_left_s >= 1:
+        line += f"; held back for {reading.pace.hold_left_s:.0f} s more"
+    return line

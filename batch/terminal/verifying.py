@@ -1,0 +1,83 @@
+"""`verify` in a terminal: what it asks the server, and what it attests."""
+
+import json
+import os
+from dataclasses import replace
+
+import anyio
+from rich.table import Table
+
+from batch.api.sendkit import Access
+from batch.jobs.question import count_of
+from batch.jobs.recorded import request_of
+from batch.jobs.verifying import Verified, open_applied, verify
+from batch.recording.runfile import read_record
+from batch.recording.state import default_state_dir
+from batch.settings.credentials import read_credentials
+from batch.terminal.console import Terminal, guarded
+from batch.terminal.given import Given
+from batch.terminal.naming import named_run
+from batch.terminal.prose import visible
+from batch.terminal.reading_screen import ReadingScreen
+from batch.terminal.signals import Interrupts
+
+FIRST = 20  # differences that are shown
+
+
+def verify_run(given: Given, interrupts: Interrupts) -> int:
+    """`verify`: whether the leads are what a run made them. Gives the exit code."""
+    terminal = Terminal(interrupts, quiet=given.quiet, as_json=given.as_json)
+
+    def do() -> int:
+        folder = named_run(given.file)
+        record = read_record(folder / "run.json")
+        request = request_of(folder, record, state_dir=default_state_dir())
+        settings = given.replaced(request.settings)
+        with open_applied(folder, record, replace(request, settings=settings)) as applied:
+            credentials = read_credentials(settings, os.environ)
+            terminal.key = credentials.api_key
+            for note in credentials.notes:
+                terminal.note(note)
+            access = Access(
+                base_url=record.base_url,
+                api_key=credentials.api_key,
+                workspace_id=credentials.workspace_id,
+            )
+            with ReadingScreen(terminal, shown=not given.quiet) as screen:
+                verified = anyio.run(lambda: verify(applied, access, on_reading=screen.show))
+        return _tell(terminal, verified, run=str(folder), quiet=given.quiet or given.as_json)
+
+    return guarded(terminal, do)
+
+
+def _tell(terminal: Terminal, verified: Verified, *, run: str, quiet: bool) -> int:
+    exit_code = int(verified.holding < verified.rows)
+    if exit_code and not quiet:
+        _print_first(terminal, verified)
+    holding = f"{verified.holding:,} of {count_of(verified.rows, 'row')} hold what was set"
+    next_step = f"see which are not, in {verified.path}" if exit_code else "nothing to do"
+    answer = {
+        "state": "verified",
+        "exit_code": exit_code,
+        "run": run,
+        "rows": verified.rows,
+        "holding": verified.holding,
+        "file": str(verified.path),
+        "requests": verified.requests,
+    }
+    line = f"verified: {holding}; file: {verified.path}; next: {next_step}"
+    terminal.end(line, answer=json.dumps(answer))
+    return exit_code
+
+
+def _print_first(terminal: Terminal, verified: Verified) -> None:
+    """The first values that are not there, as a table."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for name in ("Line", "Column", "Set by the run", "Now"):
+        table.add_column(name, justify="right" if name == "Line" else "left", overflow="fold")
+    for line, _, _, column, wanted, found in verified.different.head(FIRST).iter_rows():
+        table.add_row(f"{line:,}", column, visible(wanted), visible(found))
+    terminal.err.print(table)
+    left = len(verified.different) - FIRST
+    if left > 0:
+        terminal.say(f"… and {left:,} more in {verified.path}")
