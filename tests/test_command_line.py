@@ -83,6 +83,7 @@ def test_the_options_of_a_run_are_those_of_the_contract() -> None:
         "--config", "--base-url", "--rate", "--concurrency", "--out", "--new", "--yes", "--dry-run",
         "--strict", "--on-conflict", "--allow-invalid", "--allow-clears", "--max-errors", "--map",
         "--sheet", "--encoding", "--delimiter", "--no-tag-check", "--json", "--quiet", "--sandbox",
+        "--expect-changes",
     }  # fmt: skip
 
 
@@ -91,7 +92,7 @@ RUN_WORDS = (
     "--concurrency", "8", "--out", "o", "--new", "--yes", "--dry-run", "--strict", "--on-conflict",
     "last-wins", "--allow-invalid", "--allow-clears", "--max-errors", "9", "--map", "status=S",
     "--map", "aiTag=T", "--sheet", "One", "--encoding", "cp1252", "--delimiter", "tab",
-    "--no-tag-check", "--json", "--quiet", "--sandbox",
+    "--no-tag-check", "--json", "--quiet", "--sandbox", "--expect-changes", "3",
 )  # fmt: skip
 CHECK_WORDS = (
     "check", "leads.csv", "--config", "c.toml", "--rate", "5", "--strict", "--on-conflict",
@@ -124,6 +125,7 @@ def test_every_option_reaches_the_command(
         "new",
         "yes",
         "dry_run",
+        "expect_changes",
         "max_errors",
         "no_tag_check",
     }

@@ -70,8 +70,50 @@ def test_mostly_clears_need_their_number_typed(shell: Shell, line: str, exit_cod
     rows = [(CAMPAIGN, lead_id(n), "", "null") for n in range(1022)]
     shell.typing(line)
     assert shell.run(shell.leads(rows), quiet=True) == exit_code
-    assert "Most rows clear the tag. Type 1022 to go on: " in shell.err
+    assert "1,022 of the 1,022 rows to send clear the tag, more than half." in shell.err
+    assert "\nType 1022 to go on: " in shell.err
     assert bool(shell.api.changes) is (exit_code == 0)
+
+
+@pytest.mark.parametrize(("line", "exit_code"), [("3\n", 0), ("y\n", 2), ("2\n", 2)])
+def test_more_tag_changes_than_the_limit_need_their_number_typed(
+    shell: Shell, line: str, exit_code: int
+) -> None:
+    limited(shell, 2)
+    shell.typing(line)
+    assert shell.run(shell.leads(tagging(3))) == exit_code
+    assert "3 leads' tags would change, more than the 2 of tag_change_limit" in shell.err
+    assert "\nType 3 to go on: " in shell.err
+    assert len(shell.api.changes) == (3 if exit_code == 0 else 0)
+
+
+@pytest.mark.parametrize(
+    ("expected", "exit_code"), [("3", 0), ("2-4", 0), ("4", 2), ("0-2", 2), ("three", 2)]
+)
+def test_a_script_names_how_many_tags_are_to_change(
+    shell: Shell, expected: str, exit_code: int
+) -> None:
+    limited(shell, 2)
+    path = shell.leads(tagging(3))
+    assert shell.run(path, yes=True, expect_changes=expected) == exit_code
+    assert len(shell.api.changes) == (3 if exit_code == 0 else 0)
+
+
+def test_a_script_that_names_no_number_sends_nothing_above_the_limit(shell: Shell) -> None:
+    limited(shell, 2)
+    assert shell.run(shell.leads(tagging(3)), yes=True) == 2
+    assert shell.api.changes == []
+    assert shell.run(shell.leads(tagging(2)), yes=True) == 0
+
+
+def limited(shell: Shell, limit: int) -> None:
+    """Set how many tags may change without a number."""
+    settings = f"[run]\ntag_change_limit = {limit}\n[pace]\nrate = 1000\n"
+    (shell.cwd / "sendkit-batch.toml").write_text(settings)
+
+
+def tagging(count: int) -> list[tuple[str, ...]]:
+    return [(CAMPAIGN, lead_id(n), "", "Interested") for n in range(count)]
 
 
 def test_standard_input_can_be_the_spreadsheet_and_then_the_answer(shell: Shell) -> None:

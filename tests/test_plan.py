@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batch.judging import survey
-from batch.judging.plan import Plan, Problem, make_plan, too_many_clears, too_many_invalid
+from batch.judging.brakes import too_many_clears, too_many_invalid
+from batch.judging.plan import Plan, Problem, make_plan
 from batch.judging.rules import Rules
 from batch.model import Change, Field, OnConflict, Outcome, Reason, Status
 

@@ -5,7 +5,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from batch.judging.plan import Plan, make_plan, too_many_clears, too_many_invalid
+from batch.judging.brakes import too_many_clears, too_many_invalid
+from batch.judging.plan import Plan, make_plan
 from batch.judging.rules import Rules
 from batch.model import OnConflict, Reason
 from batch.reading.table import TableOptions, open_table

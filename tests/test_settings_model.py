@@ -45,7 +45,12 @@ class TestTheModel:
                 "attempt_timeout_s": 40,
                 "transport": "fast",
             },
-            "run": {"runs_dir": "runs", "max_errors": "50%", "resume_within_h": 24},
+            "run": {
+                "runs_dir": "runs",
+                "max_errors": "50%",
+                "tag_change_limit": 0,
+                "resume_within_h": 24,
+            },
         }
 
     def test_settings_cannot_be_changed(self) -> None:
@@ -100,6 +105,7 @@ class TestValuesThatAreWrong:
                 [-1, 0.5, "101%", "half", "-1%", True, "nan%"],
                 'a whole number of rows, or a percentage up to 100 such as "50%"',
             ),
+            ("run", "tag_change_limit", [-1, 0.5], "a whole number of leads, 0 for no limit"),
             ("run", "resume_within_h", [0, -1], "hours, more than 0"),
         ],
     )

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from batch.jobs.forecast import forecast_s
-from batch.jobs.job import plan_of, refusal_of
+from batch.jobs.job import brakes_of, plan_of, refusal_of
 from batch.jobs.known_pace import KnownPace
 from batch.jobs.request import Request
-from batch.judging.plan import Plan, too_many_clears
+from batch.judging.plan import Plan
 from batch.reading.table import Table, open_table
 from batch.recording.folder import RunFolder
 
@@ -49,7 +49,6 @@ def check(request: Request) -> Iterator[Checked]:
             open_table(path, request.table_options, name=request.source.name)
         )
         plan = plan_of(request, table, request.rules())
-        clears = None if request.allow_clears else too_many_clears(plan)
         rate_per_s = KnownPace().expected_per_s(request.settings)
         yield Checked(
             request=request,
@@ -58,5 +57,5 @@ def check(request: Request) -> Iterator[Checked]:
             rate_per_s=rate_per_s,
             is_auto=request.settings.pace.rate.per_s is None,
             forecast_s=forecast_s(plan.requests, rate_per_s=rate_per_s),
-            refusal=refusal_of(plan, request) or clears,
+            refusal=refusal_of(plan, request) or " ".join(brakes_of(plan, request)) or None,
         )

@@ -22,7 +22,13 @@ from batch.jobs.preflight import Preflight, ask_server
 from batch.jobs.question import Question, ask_about
 from batch.jobs.reaching import access_of, make_client
 from batch.jobs.request import Request
-from batch.judging.plan import Plan, make_plan, too_many_clears, too_many_invalid
+from batch.judging.brakes import (
+    too_many_clears,
+    too_many_invalid,
+    too_many_tag_changes,
+    unexpected_changes,
+)
+from batch.judging.plan import Plan, make_plan
 from batch.judging.rules import Rules, check_rules
 from batch.reading.table import Table, open_table
 from batch.recording.folder import InputCopy, RunFolder, input_stem
@@ -65,7 +71,7 @@ class OpenRun:
     def judge(self, preflight: Preflight, *, can_ask: bool) -> "ReadyRun":
         """Judge the whole file. Raises UsageError when a brake of the contract holds it back.
 
-        can_ask: whether somebody can type the number of clears instead of `--allow-clears`.
+        can_ask: whether somebody can type the number that a brake asks for.
         """
         request = self.request
         hold = hold_of(preflight, request.settings)
@@ -74,9 +80,9 @@ class OpenRun:
         plan = plan_of(request, self.table, request.rules(labels=preflight.labels))
         if refusal := refusal_of(plan, request):
             raise InputError(refusal)
-        clears = None if request.allow_clears else too_many_clears(plan)
-        if clears and not can_ask:
-            raise InputError(clears)
+        brakes = brakes_of(plan, request)
+        if brakes and not can_ask:
+            raise InputError(" ".join(brakes))
         warnings = (
             ("The labels could not be read: tags are not checked.",)
             if preflight.labels_failed and plan.tags_set
@@ -88,7 +94,8 @@ class OpenRun:
             base_url=self.access.base_url,
             forecast_s=forecast_s(plan.requests, rate_per_s=rate_per_s),
             warnings=warnings,
-            typed_number=plan.clears_rows if clears else None,
+            brakes=brakes,
+            typed_number=_typed_number(plan, request) if brakes else None,
         )
         return ReadyRun(
             opened=self,
@@ -173,7 +180,29 @@ def refusal_of(plan: Plan, request: Request) -> str | None:
         rows = "1 row is" if plan.tally.error == 1 else f"{plan.tally.error:,} rows are"
         first = plan.first_problems[0].sentence(request.source.name)
         return f"{rows} invalid, and with --strict nothing is sent then. The first: {first}"
+    if unexpected := unexpected_changes(plan, request.expect_changes):
+        return unexpected
     return None if request.allow_invalid else too_many_invalid(plan)
+
+
+def brakes_of(plan: Plan, request: Request) -> tuple[str, ...]:
+    """Why somebody should type a number before this is sent."""
+    limit = request.settings.run.tag_change_limit
+    is_expected = request.expect_changes is not None or request.is_confirmed
+    brakes = (
+        None if request.allow_clears else too_many_clears(plan),
+        None if is_expected else too_many_tag_changes(plan, limit=limit),
+    )
+    return tuple(filter(None, brakes))
+
+
+def _typed_number(plan: Plan, request: Request) -> int:
+    """The number that shows that the brakes were understood: the larger one's, if there are two."""
+    is_expected = request.expect_changes is not None or request.is_confirmed
+    limit = request.settings.run.tag_change_limit
+    if not is_expected and too_many_tag_changes(plan, limit=limit):
+        return plan.tag_changes
+    return plan.clears_rows
 
 
 def hold_of(preflight: Preflight, settings: Settings) -> tuple[float, str] | None:

@@ -12,11 +12,12 @@ class Question:
     """What somebody is asked before the first request.
 
     text: what is going to happen. typed_number: the number that must be typed instead of a yes,
-    where a slip would be costly; None for a plain yes or no.
+    where a slip would be costly; None for a plain yes or no. why: what makes it costly.
     """
 
     text: str
     typed_number: int | None = None
+    why: str = ""
 
 
 def ask_about(
@@ -26,9 +27,13 @@ def ask_about(
     base_url: str,
     forecast_s: float,
     warnings: tuple[str, ...] = (),
+    brakes: tuple[str, ...] = (),
     typed_number: int | None = None,
 ) -> Question:
-    """The question about a plan. workspace: its name, None if it could not be read."""
+    """The question about a plan. workspace: its name, None if it could not be read.
+
+    brakes: why a number must be typed.
+    """
     host = urlsplit(base_url).netloc
     where = f"workspace {workspace} ({host})" if workspace else f"an unknown workspace ({host})"
     if not plan.requests:
@@ -39,7 +44,7 @@ def ask_about(
         f"About {duration(forecast_s)}.",
         *warnings,
     ]
-    return Question(text=" ".join(sentences), typed_number=typed_number)
+    return Question(text=" ".join(sentences), typed_number=typed_number, why="\n".join(brakes))
 
 
 def what_changes(plan: Plan) -> str:

@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 from pydantic import SecretStr
 
+from batch.judging.brakes import Range
 from batch.judging.rules import Rules
 from batch.reading.table import TableOptions
 from batch.settings.model import Settings
@@ -41,6 +42,8 @@ class Request:
 
     state_dir: the user's state folder, where locks and the list of runs are.
     api_key, workspace_id: None for the practice sandbox, which never sees the real ones.
+    expect_changes: how many tags are to change; None if nobody said.
+    is_confirmed: whether an earlier run was confirmed of which these are rows.
     tag_check: whether the workspace's labels are asked for.
     reading_options: options that a next command on the same file needs again.
     repeated_options: options that any next command needs again.
@@ -56,6 +59,8 @@ class Request:
     strict: bool = False
     allow_invalid: bool = False
     allow_clears: bool = False
+    expect_changes: Range | None = None
+    is_confirmed: bool = False
     tag_check: bool = True
     sandbox: bool = False
     api_key: SecretStr | None = None

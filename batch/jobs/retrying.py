@@ -49,7 +49,7 @@ def open_retry(folder: Path, request: Request) -> Iterator[Retry]:
     started_at = datetime.now(UTC)
     record = read_record(folder / "run.json")
     # The brakes were passed by the earlier run, of which these are the rows that went wrong.
-    request = replace(request, allow_invalid=True, allow_clears=True)
+    request = replace(request, allow_invalid=True, allow_clears=True, is_confirmed=True)
     made = new_folder(request, now=started_at)
     with ExitStack() as resources:
         resources.callback(made.discard_unless_kept)

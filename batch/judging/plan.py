@@ -28,9 +28,6 @@ from batch.model import Change, Field, OnConflict, Outcome, Reason, Status, Tall
 # Rows that become Python objects at once, so that a large batch does not all do so.
 _OBJECTS = 5_000
 
-# A brake needs more rows than this, so that a small file with mistakes is no alarm.
-_BRAKE_ROWS = 20
-
 _STATUS_OF: Mapping[str | None, Status | None] = {
     None: None,
     **{status.value: status for status in Status},
@@ -81,6 +78,11 @@ class Plan:
     tags: Mapping[str, int] | None
     campaigns: int | None
     first_problems: tuple[Problem, ...]
+
+    @property
+    def tag_changes(self) -> int:
+        """Requests that set or clear a tag: those that can start or stop e-mails."""
+        return self.tags_set + self.tags_cleared
 
     def problems(self) -> Iterator[Problem]:
         """Every row that is wrong, in line order."""
@@ -162,29 +164,6 @@ def make_plan(cells: Cells, rules: Rules, *, on_conflict: OnConflict) -> Plan:
         tags=None if tags is None else dict(tags.most_common()),
         campaigns=None if campaigns is None else len(campaigns),
         first_problems=tuple(_problem(row, explainer) for row in _rows(wrong.head(FIRST_PROBLEMS))),
-    )
-
-
-def too_many_invalid(plan: Plan) -> str | None:
-    """Why the run should not start: most rows are wrong, so perhaps the columns are; else None."""
-    invalid = plan.tally.error
-    if invalid <= _BRAKE_ROWS or invalid * 2 <= plan.rows:
-        return None
-    return (
-        f"{invalid:,} of {plan.rows:,} rows are invalid, more than half: probably the columns are "
-        "the wrong ones. Mend the file or name its columns with --map; "
-        "to send the valid rows all the same, use --allow-invalid."
-    )
-
-
-def too_many_clears(plan: Plan) -> str | None:
-    """Why somebody should confirm first: most rows to send clear the tag; else None."""
-    clears = plan.clears_rows
-    if clears <= _BRAKE_ROWS or clears * 2 <= plan.sendable_rows:
-        return None
-    return (
-        f"{clears:,} of the {plan.sendable_rows:,} rows to send clear the tag, more than half. "
-        f"If that is meant, use --allow-clears, or type {clears} at the question."
     )
 
 

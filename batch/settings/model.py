@@ -181,6 +181,7 @@ class RunSettings(_Section):
         MaxErrors(share=0.5),
         description='a whole number of rows, or a percentage up to 100 such as "50%"',
     )
+    tag_change_limit: Whole = Field(0, ge=0, description="a whole number of leads, 0 for no limit")
     resume_within_h: Number = Field(24, gt=0, description="hours, more than 0")
 
 

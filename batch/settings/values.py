@@ -84,6 +84,15 @@ def parse_max_errors(value: object) -> MaxErrors:
     return MaxErrors(share=float(found["number"]) / 100)
 
 
+def parse_range(text: str) -> tuple[int, int]:
+    """Read "120" or "100-150" as the least and the most. Raises ValueError for anything else."""
+    least, dash, most = text.replace(",", "").replace(" ", "").partition("-")
+    ends = [least, most if dash else least]
+    if not all(map(_COUNT.fullmatch, ends)) or int(ends[0]) > int(ends[1]):
+        raise ValueError("neither a number nor a range")
+    return int(ends[0]), int(ends[1])
+
+
 def _per_s(text: str) -> float:
     found = _RATE.fullmatch(text)
     if found is None:

@@ -73,7 +73,8 @@ class Terminal:
             wanted, prompt = {"y", "yes"}, "Go on? [y/N] "
         else:
             number = question.typed_number
-            wanted, prompt = {str(number)}, f"Most rows clear the tag. Type {number} to go on: "
+            self.say(question.why)
+            wanted, prompt = {str(number)}, f"Type {number} to go on: "
         self.err.print(Text(prompt), end="")
         answer = ""
         try:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from batch.errors import InputError, SettingsError
 from batch.jobs.request import Request, Source
+from batch.judging.brakes import Range
 from batch.model import Field
 from batch.recording.state import default_state_dir
 from batch.settings.credentials import Credentials, read_credentials
 from batch.settings.load import LoadedSettings, load_settings, restore_settings
 from batch.settings.model import ApiSettings, Settings
+from batch.settings.values import parse_range
 
 STDIN = "-"
 
@@ -33,6 +35,7 @@ class Given:
     on_conflict: str | None = None
     allow_invalid: bool = False
     allow_clears: bool = False
+    expect_changes: str | None = None
     max_errors: str | None = None
     mapping: tuple[str, ...] = ()
     sheet: str | None = None
@@ -90,6 +93,7 @@ class Given:
             strict=self.strict,
             allow_invalid=self.allow_invalid,
             allow_clears=self.allow_clears,
+            expect_changes=_expected(self.expect_changes),
             tag_check=not self.no_tag_check,
             sandbox=self.sandbox,
             api_key=credentials.api_key if credentials else None,
@@ -141,6 +145,19 @@ class Given:
             *(["--no-tag-check"] if self.no_tag_check else []),
             *(["--sandbox"] if self.sandbox else []),
         )
+
+
+def _expected(text: str | None) -> Range | None:
+    """How many tags are to change. Raises SettingsError."""
+    if text is None:
+        return None
+    try:
+        least, most = parse_range(text)
+    except ValueError as error:
+        raise SettingsError(
+            f"--expect-changes: found {text!r}; expected a number, or a range as 100-150."
+        ) from error
+    return Range(least=least, most=most)
 
 
 def _spelled(options: Mapping[str, object]) -> tuple[str, ...]:

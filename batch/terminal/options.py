@@ -115,6 +115,13 @@ AllowInvalid = Annotated[
         rich_help_panel=SAFETY,
     ),
 ]
+ExpectChanges = Annotated[
+    str | None,
+    typer.Option(
+        help="Send only if so many leads' tags change: a number, or as 100-150.",
+        rich_help_panel=SAFETY,
+    ),
+]
 AllowClears = Annotated[
     bool,
     typer.Option(
