@@ -21,6 +21,7 @@ from batch.sending.refill import Refill
 ROUNDING_S = 1.0  # resets are told in whole seconds, rounded up
 SHORT_S = 2.0  # of a shorter window's end they say nothing: an even pace is all there is
 CATCH_UP = 1.1  # how much faster than evenly what was missed in a window may be made up for
+LONG_S = 3.0  # resets further away may jump by a second: servers round up in one place, not in all
 GENTLE_PER_S = 10.0
 FOLLOWED = 4  # answers that follow each other for sure, which tell a bucket that stays full
 CLOCK_LEARNT_S = 1.5  # a server's clock that is told in whole seconds is known after that
@@ -92,9 +93,11 @@ class Quota:
         self._early_s = 0.0  # how much before the end that is told the next window begins
         self._catch_up = 1.0  # none in the first window, of which a part was over
         self._followed = self._fallen = 0
+        self._latest_sent_at, self._overtaken_s = seen.sent_at, 0.0
         most_per_s = budget.limit / (self._named_s or ROUNDING_S)
         self._refill = Refill(seen.at, seen.taken, budget.remaining, most_per_s=most_per_s)
         self._last = seen
+        self._see_reset(seen)
         self._begin_window(seen)
 
     def _begin_window(self, seen: Seen) -> None:
@@ -136,13 +139,15 @@ class Quota:
         # Only of a request that left after another's answer had come is it certain that the server
         # took it later.
         is_later = seen.sent_at >= self._last.at
+        self._overtaken_s = max(self._overtaken_s, self._latest_sent_at - seen.sent_at)
+        self._latest_sent_at = max(self._latest_sent_at, seen.sent_at)
         if is_later:
             self._see_rest(seen)
         self._tell_apart(seen)
         if self.kind is Kind.WINDOW:
             self._follow_window(seen, is_later=is_later)
         if is_later:
-            self._refill.saw(seen.at, seen.taken, budget.remaining)
+            self._refill.saw(seen.at, seen.taken, budget.remaining, overtaken_s=self._overtaken_s)
             self._last = seen
 
     def rate_per_s(self, now: float, *, in_flight: int) -> float:
@@ -207,7 +212,7 @@ class Quota:
         if self.kind is Kind.WINDOW and has_moved and self._ends_later(seen):
             self.kind = Kind.SLIDING
             self._is_known = True
-        if self.kind is Kind.SLIDING and self._away_from_s >= self._away_by_s:
+        if self.kind is Kind.SLIDING and self._away_from_s >= self._away_by_s + self._jitter_s:
             self.kind = Kind.BUCKET
             self._refill.suppose(max(self._last.budget.reset_s, ROUNDING_S))
 
@@ -216,6 +221,11 @@ class Quota:
         is_full = self._followed >= FOLLOWED and 2 * self._fallen < self._followed
         self._followed = 0
         return is_full
+
+    @property
+    def _jitter_s(self) -> float:
+        """By how much more than by rounding a reset may jump that has not moved."""
+        return ROUNDING_S if self._longest_s > LONG_S else 0.0
 
     def _is_clock_known(self, seen: Seen) -> bool:
         return seen.budget.reset_at is None or seen.at - self._began_at >= CLOCK_LEARNT_S
@@ -232,8 +242,8 @@ class Quota:
         """Whether this answer is certainly about another end, later than the one known."""
         told, before = seen.budget.reset_at, self._reset_at
         if told is not None and before is not None:
-            return told > before
-        return seen.ends_from >= self._by
+            return told > before + self._jitter_s
+        return seen.ends_from >= self._by + self._jitter_s
 
     def _turn_over(self, seen: Seen) -> None:
         self._is_known, self._catch_up = True, CATCH_UP

@@ -32,13 +32,17 @@ class Refill:
         self._most = rest  # the rest of a bucket that is as good as full
         self._most_per_s = most_per_s
         self._per_s: float | None = None
-        self._least_per_s = 0.0
+        self._least_per_s = self._overtaken_s = 0.0
         self._measured = GUESSED_AFTER  # requests that told so
         self._full_from = self._first  # since then it has been full again and again
         self._learnt_at: int | None = None  # how many were taken by then
 
-    def saw(self, at: float, taken: int, rest: int) -> None:
-        """Learn from one more answer, of a request that the server took after the last one."""
+    def saw(self, at: float, taken: int, rest: int, *, overtaken_s: float = 0.0) -> None:
+        """Learn from one more answer, of a request that the server took after the last one.
+
+        overtaken_s: how much earlier than others a request may have left whose answer comes later.
+        """
+        self._overtaken_s = overtaken_s
         self._last = last = _Point(at=at, taken=taken, rest=rest)
         if self._learnt_at is not None:
             if self._used > 3 * self._level or taken - self._learnt_at > LEARN_AGAIN_AFTER:
@@ -98,12 +102,14 @@ class Refill:
         taken, elapsed_s = last.taken - self._first.taken, last.at - self._first.at
         if elapsed_s <= 0 or taken < GUESSED_AFTER:
             return
-        # Parts of a request don't show in the rest: what came in may be one more, or one less.
+        # Parts of a request don't show in the rest: what came in may be one more, or one less. And
+        # the server may have taken others first, by half of what they overtake on both ways.
+        may_be = 1 + self._overtaken_s / 2 * taken / elapsed_s
         came_in = taken + last.rest - self._first.rest
         per_s = self._taken_per_s(self._first) if self._per_s is None else self._per_s
-        per_s = min(max(per_s, (came_in - 1) / elapsed_s), (came_in + 1) / elapsed_s)
+        per_s = min(max(per_s, (came_in - may_be) / elapsed_s), (came_in + may_be) / elapsed_s)
         self._measured = taken
-        if taken >= LEARNT_AFTER:
+        if taken >= LEARNT_AFTER * may_be:
             per_s = came_in / elapsed_s
             self._learnt_at = last.taken
         self._per_s = max(self._least_per_s, per_s)

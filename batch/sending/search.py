@@ -23,6 +23,7 @@ CUT_AFTER = 10  # requests admitted; fewer say nothing
 CUT = 0.8  # until the limit is told
 LEAST_SHARE = 0.2  # of the limit that was told last
 RECOVERY_A_SECOND = 1.02  # up to a limit that was measured
+FEW_S = 5.0  # requests further apart than that would tell too late that more may leave
 FIRST_LIMITS = 3  # so many are found before the steps become small
 MOST_PER_S = 100_000.0
 LEAST_PER_S = 1 / 3600
@@ -64,7 +65,8 @@ class Search:
         cycle = self._cycle = self._cycle or _Cycle(began_at=now, wanted_at=now)
         self._want(now, cycle)
         cycle.admitted += 1
-        since_s = 0.0 if self._grown_at is None else min(0.25, now - self._grown_at)
+        since_s = 0.0 if self._grown_at is None else now - self._grown_at
+        since_s = FEW_S if since_s > FEW_S else min(0.25, since_s)
         self._grown_at = now
         if is_used:
             self.rate_per_s = min(MOST_PER_S, self.rate_per_s * self._growth(cycle, since_s))
@@ -77,6 +79,7 @@ class Search:
         cycle = self._cycle = self._cycle or _Cycle(began_at=now, wanted_at=now)
         self._want(now, cycle)
         cycle.refused += 1
+        self._grown_at = None  # a hold-back is no time to grow in
         if sent_at < self._lowered_at or cycle.admitted == cycle.cut_at:
             return
         if self._limit_per_s is None:
