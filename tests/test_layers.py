@@ -27,15 +27,8 @@ LAYERS = (
         "api.server_clock",
         "api.wire",
     }
-    | {
-        "sending.breaker",
-        "sending.pacer",
-        "sending.quota",
-        "sending.refill",
-        "sending.retry",
-        "sending.search",
-        "sending.stops",
-    },
+    | {"sending.breaker", "sending.pacer", "sending.quota", "sending.quotas", "sending.refill"}
+    | {"sending.retry", "sending.search", "sending.seen", "sending.stops"},
     # 2: the edge: files, sockets, settings
     {"api", "reading", "recording", "settings"}
     | {"jobs.descriptors", "terminal.problem_list", "terminal.signals"},

@@ -2,7 +2,7 @@
 
 A pure state machine: the time comes in as an argument, in seconds of any monotonic clock, and
 nothing here sleeps. The spacing is GCRA with a burst of one: a turn each `1 / rate`, none saved
-up while idle. The rate is what `quota.py` learns from headers, else what `search.py` finds.
+up while idle. The rate is what `quotas.py` learns from headers, else what `search.py` finds.
 Who takes the next turn is the gate's business.
 """
 
@@ -11,18 +11,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from batch.model import Budget
-from batch.sending.quota import Quota, Seen
-from batch.sending.search import MOST_PER_S, Search
+from batch.sending.quotas import Quotas
+from batch.sending.search import Search
 
-# A timer that fires late must not slow the pace down: so much may be caught up, and no more; or,
-# of a budget that is known, half of its headroom.
-LATENESS_S = 0.005
-MOST_LATENESS_S = 0.25
-GROWTH_EVERY_S = 0.02  # towards a rate that headers allow: doubled at each answer, but no faster
-SILENT_ANSWERS = 20  # so many without a budget, and it is no longer told of
 LEAST_PER_S = 1 / 86400
-TRIM = 0.05  # how much slower a refusal makes what headers allow; made up for over ten windows
-LEAST_TRIM = 0.5  # then they mislead: the rate is found by trying, as if there were none
+MISLED_S = 600.0  # so long headers are not believed that promise what is refused
 
 
 class Source(StrEnum):
@@ -85,13 +78,8 @@ class Pacer:
         self._set_per_s = rate_per_s
         self._headroom = headroom
         self._search = Search(good_per_s)
-        self._quotas: dict[str, Quota] = {}
-        self._silent = 0
-        self._is_misled = False
-        self._reached_per_s = self._own_per_s  # what the growth towards a budget has come to
-        self._grown_at = float("-inf")
-        self._trim = 1.0
-        self._trimmed_at = float("-inf")
+        self._quotas = Quotas(headroom=headroom, start_per_s=self._own_per_s)
+        self._misled_until = float("-inf")
         self._sent = self._in_flight = 0
         self._backoff_base_s = backoff_base_s
         self._backoff_max_s = backoff_max_s
@@ -111,9 +99,8 @@ class Pacer:
         """Attempts a second that are given out at present; 0 while nothing may leave."""
         if not self._quotas:
             return self._own_per_s
-        allowed = self._allowed_per_s(now)
-        grown = min(allowed, self._reached_per_s)
-        return grown if self._set_per_s is None else min(grown, self._set_per_s)
+        allowed = self._quotas.rate_per_s(now, in_flight=self._in_flight)
+        return allowed if self._set_per_s is None else min(allowed, self._set_per_s)
 
     def wait_s(self, now: float) -> float:
         """Seconds until the next turn, as far as is known now; 0 if it has come."""
@@ -124,7 +111,7 @@ class Pacer:
     def leave(self, now: float) -> None:
         """Take the turn that has come: the next one is a spacing later."""
         due = self._due(now)
-        self._is_used = now - due <= self._lateness_s()
+        self._is_used = now - due <= self._quotas.lateness_s
         self._slot_at = due if self._is_used else now
 
     def departed(self) -> None:
@@ -138,26 +125,12 @@ class Pacer:
 
     def told(self, now: float, budgets: Sequence[Budget], *, sent_at: float) -> None:
         """Learn from what an answer says of the server's budgets."""
-        if not budgets or self._is_misled:
-            if self._quotas:
-                self._be_silent(now)
+        if now < self._misled_until or not (budgets or self._quotas):
             return
-        self._silent = 0
-        for budget in budgets:
-            seen = Seen(
-                budget=budget,
-                sent_at=sent_at,
-                at=now,
-                taken=self._sent - self._in_flight,
-            )
-            quota = self._quotas.get(budget.name)
-            if quota is None:
-                self._quotas[budget.name] = Quota(seen, headroom=self._headroom)
-            else:
-                quota.saw(seen)
-        if now - self._grown_at >= GROWTH_EVERY_S and sent_at >= self._grown_at:
-            self._grown_at = now
-            self._reached_per_s = min(2 * self._reached_per_s, MOST_PER_S)
+        taken = self._sent - self._in_flight
+        self._quotas.told(now, budgets, sent_at=sent_at, taken=taken)
+        if self._quotas.are_silent:
+            self._go_on_without(now)
 
     def hold(
         self, now: float, retry_after_s: float | None, why: str, *, sent_at: float | None = None
@@ -204,7 +177,7 @@ class Pacer:
                 wait_s=wait_s,
                 good_per_s=self._search.good_per_s,
             )
-        tightest = min(self._quotas.values(), key=lambda quota: quota.even_per_s)
+        tightest = self._quotas.tightest
         rate = tightest.even_per_s
         return Learnt(
             source=Source.HEADERS,
@@ -216,64 +189,26 @@ class Pacer:
             good_per_s=rate,
         )
 
-    def _allowed_per_s(self, now: float) -> float:
-        """What headers allow; a little less for some windows after a refusal all the same."""
-        rate, window_s = min(
-            (quota.rate_per_s(now, in_flight=self._in_flight), quota.window_s)
-            for quota in self._quotas.values()
-        )
-        return rate * self._trim_at(now, window_s)
-
-    def _trim_at(self, now: float, window_s: float) -> float:
-        return min(1.0, self._trim + TRIM * (now - self._trimmed_at) / (10 * window_s))
-
     def _due(self, now: float) -> float:
         """When the next turn comes."""
         rate = self.rate_per_s(now)
         if rate > 0:
             return self._slot_at + 1 / max(rate, LEAST_PER_S)
-        return max(
-            quota.whole_at(now)
-            for quota in self._quotas.values()
-            if not quota.rate_per_s(now, in_flight=self._in_flight)
-        )
-
-    def _lateness_s(self) -> float:
-        if not self._quotas:
-            return LATENESS_S
-        lateness_s = self._shortest_window_s * self._headroom / 2
-        return max(LATENESS_S, min(MOST_LATENESS_S, lateness_s))
-
-    def _be_silent(self, now: float) -> None:
-        """Go on without headers once they are gone for good."""
-        self._silent += 1
-        if self._silent < SILENT_ANSWERS:
-            return
-        self._go_on_searching(now)
-
-    def _go_on_searching(self, now: float) -> None:
-        """From the present rate; not from a window's end, where nothing may leave for a while."""
-        tightest = min(quota.even_per_s for quota in self._quotas.values())
-        rate = min(tightest, self._reached_per_s) * self._trim_at(now, self._shortest_window_s)
-        self._search = Search(max(LEAST_PER_S, rate))
-        self._quotas.clear()
-
-    @property
-    def _shortest_window_s(self) -> float:
-        return min(quota.window_s for quota in self._quotas.values())
+        return self._quotas.whole_at(now, in_flight=self._in_flight)
 
     def _refused(self, now: float, sent_at: float, retry_after_s: float | None) -> None:
-        if not self._quotas:
-            if self._set_per_s is None:
-                self._search.refused(now, sent_at=sent_at, wait_s=retry_after_s)
-            return
-        if sent_at < self._trimmed_at:
-            return
-        self._trim = max(LEAST_TRIM, self._trim_at(now, self._shortest_window_s) - TRIM)
-        self._trimmed_at = now
-        if self._trim == LEAST_TRIM and self._set_per_s is None:
-            self._is_misled = True
-            self._go_on_searching(now)
+        if self._quotas:
+            self._quotas.refused(now, sent_at=sent_at)
+            if self._quotas.are_misleading and self._set_per_s is None:
+                self._misled_until = now + MISLED_S
+                self._go_on_without(now)
+        elif self._set_per_s is None:
+            self._search.refused(now, sent_at=sent_at, wait_s=retry_after_s)
+
+    def _go_on_without(self, now: float) -> None:
+        """From the present rate."""
+        self._search = Search(max(LEAST_PER_S, self._quotas.long_run_per_s(now)))
+        self._quotas = Quotas(headroom=self._headroom, start_per_s=self._own_per_s)
 
     def _own_hold_s(self) -> float:
         ceiling = min(self._backoff_max_s, self._backoff_base_s * 2.0 ** min(self._refusals, 60))

@@ -12,13 +12,12 @@ Where the window is not named, it is as long as the longest reset so far, and un
 has come the pace is gentle.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from batch.model import Budget
 from batch.sending.refill import Refill
+from batch.sending.seen import ROUNDING_S, Seen
 
-ROUNDING_S = 1.0  # resets are told in whole seconds, rounded up
 SHORT_S = 2.0  # of a shorter window's end they say nothing: an even pace is all there is
 CATCH_UP = 1.1  # how much faster than evenly what was missed in a window may be made up for
 LONG_S = 3.0  # resets further away may jump by a second: servers round up in one place, not in all
@@ -35,44 +34,12 @@ class Kind(StrEnum):
     BUCKET = "bucket"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What one answer says of the budget, and when.
-
-    sent_at, at: when its request left, and when it came. taken: requests that were answered by
-    then.
-    """
-
-    budget: Budget
-    sent_at: float
-    at: float
-    taken: int
-
-    @property
-    def ends_from(self) -> float:
-        """The reset is later than that, on our clock."""
-        return self.sent_at + self.budget.reset_s - ROUNDING_S
-
-    @property
-    def ends_by(self) -> float:
-        """The reset is that late at most, on our clock."""
-        return self.at + self.budget.reset_s
-
-    @property
-    def away_from_s(self) -> float:
-        """The reset was further away than that; of a Unix time, but for what two clocks differ."""
-        reset_at = self.budget.reset_at
-        return (self.budget.reset_s if reset_at is None else reset_at - self.at) - ROUNDING_S
-
-    @property
-    def away_by_s(self) -> float:
-        """The reset was that far away at most; of a Unix time, but for what two clocks differ."""
-        reset_at = self.budget.reset_at
-        return self.budget.reset_s if reset_at is None else reset_at - self.sent_at
-
-
 class Quota:
-    """One budget. headroom: share of it that is left to others."""
+    """One budget. headroom: share of it that is left to others.
+
+    kind, limit: as far as is known; so is window_s, the seconds that the limit is for, and
+    even_per_s, the requests a second that the budget allows in the long run.
+    """
 
     def __init__(self, first: Seen, *, headroom: float) -> None:
         self._share = 1.0 - headroom
@@ -99,6 +66,7 @@ class Quota:
         self._last = seen
         self._see_reset(seen)
         self._begin_window(seen)
+        self._conclude()
 
     def _begin_window(self, seen: Seen) -> None:
         """A window whose end was not heard of before."""
@@ -107,21 +75,20 @@ class Quota:
         self._followed_from = seen.at
         self._low = seen.budget.remaining
 
-    @property
-    def window_s(self) -> float:
-        """Seconds that the limit is for, as far as is known."""
-        if self._named_s:
-            return self._named_s
+    def _conclude(self) -> None:
+        """What all that was seen comes to; asked for far more often than it changes."""
+        self.window_s = self._named_s or self._learnt_window_s()
+        self._is_refilled = self.kind is Kind.BUCKET and self._named_s is None
+        self.even_per_s = (
+            self._refill.rate_per_s(share=self._share)
+            if self._is_refilled
+            else self._share * self.limit / self.window_s
+        )
+
+    def _learnt_window_s(self) -> float:
         if self.kind is Kind.SLIDING:
             return _whole(min(self._longest_s, self._shortest_s))
         return _whole(self._longest_s) if self._gap_s is None else self._gap_s
-
-    @property
-    def even_per_s(self) -> float:
-        """Requests a second that the budget allows in the long run, as far as is known."""
-        if self.kind is Kind.BUCKET and self._named_s is None:
-            return self._refill.rate_per_s(share=self._share)
-        return self._share * self.limit / self.window_s
 
     @property
     def remaining(self) -> int:
@@ -149,12 +116,13 @@ class Quota:
         if is_later:
             self._refill.saw(seen.at, seen.taken, budget.remaining, overtaken_s=self._overtaken_s)
             self._last = seen
+        self._conclude()
 
     def rate_per_s(self, now: float, *, in_flight: int) -> float:
         """Requests a second that may leave now; 0 while the window has nothing left."""
-        if self.kind is Kind.BUCKET and self._named_s is None:
-            return self._refill.rate_per_s(share=self._share)
         even = self.even_per_s
+        if self._is_refilled:
+            return even
         if not self._is_known:
             even = min(even, GENTLE_PER_S)
         if self.kind is Kind.WINDOW and self.window_s > SHORT_S:

@@ -1,0 +1,117 @@
+"""All budgets that the server's answers tell of: the tightest counts.
+
+Pure: times come in as arguments, in seconds of any monotonic clock. What headers allow is reached
+bit by bit, and is trimmed where the server refuses all the same.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from batch.model import Budget
+from batch.sending.quota import Quota
+from batch.sending.search import MOST_PER_S
+from batch.sending.seen import Seen
+
+GROWTH_EVERY_S = 0.02  # towards a rate that headers allow: doubled at each answer, but no faster
+SILENT_ANSWERS = 20  # so many without a budget, and it is no longer told of
+TRIM = 0.05  # how much slower a refusal makes what headers allow; made up for over ten windows
+LEAST_TRIM = 0.5  # then they mislead
+# A timer that fires late must not slow the pace down: so much may be caught up, and no more; or,
+# of a budget that is known, half of its headroom.
+LATENESS_S = 0.005
+MOST_LATENESS_S = 0.25
+
+
+class Quotas:
+    """Those of one server. headroom: share of each that is left to others.
+
+    start_per_s: the rate from which it grows towards what headers allow.
+    lateness_s: how late a turn may be taken that the next one still counts from.
+    """
+
+    def __init__(self, *, headroom: float, start_per_s: float) -> None:
+        self._headroom = headroom
+        self._all: dict[str, Quota] = {}
+        self._silent: Counter[str] = Counter()  # answers that did not tell of it
+        self._reached_per_s = start_per_s
+        self._grown_at = float("-inf")
+        self._trim = 1.0
+        self._trimmed_at = float("-inf")
+        self._window_s = 0.0  # the shortest
+        self.lateness_s = LATENESS_S
+
+    def __bool__(self) -> bool:
+        return bool(self._all)
+
+    @property
+    def tightest(self) -> Quota:
+        """The one that allows the least in the long run."""
+        return min(self._all.values(), key=lambda quota: quota.even_per_s)
+
+    @property
+    def are_misleading(self) -> bool:
+        """Whether so much was refused that they promised that they are no use."""
+        return self._trim <= LEAST_TRIM
+
+    def told(self, now: float, budgets: Sequence[Budget], *, sent_at: float, taken: int) -> None:
+        """Learn from one answer. taken: requests that were answered by now."""
+        for budget in budgets:
+            seen = Seen(budget=budget, sent_at=sent_at, at=now, taken=taken)
+            quota = self._all.get(budget.name)
+            if quota is None:
+                self._all[budget.name] = Quota(seen, headroom=self._headroom)
+            else:
+                quota.saw(seen)
+        if self._silent or len(budgets) < len(self._all):
+            self._miss({budget.name for budget in budgets})
+        self._window_s = min(quota.window_s for quota in self._all.values())
+        lateness_s = self._window_s * self._headroom / 2
+        self.lateness_s = max(LATENESS_S, min(MOST_LATENESS_S, lateness_s))
+        if budgets and now - self._grown_at >= GROWTH_EVERY_S and sent_at >= self._grown_at:
+            self._grown_at = now
+            self._reached_per_s = min(2 * self._reached_per_s, MOST_PER_S)
+
+    def refused(self, now: float, *, sent_at: float) -> None:
+        """A request was refused all the same; those that left before the last trim say no more."""
+        if sent_at >= self._trimmed_at:
+            self._trim = max(LEAST_TRIM, self._trim_at(now, self._window_s) - TRIM)
+            self._trimmed_at = now
+
+    @property
+    def are_silent(self) -> bool:
+        """Whether none has been told of for long."""
+        if not self._silent:
+            return False
+        return all(self._silent[name] >= SILENT_ANSWERS for name in self._all)
+
+    def long_run_per_s(self, now: float) -> float:
+        """Requests a second that may leave, but for the hurry or the rest at a window's end."""
+        even = min(self.tightest.even_per_s, self._reached_per_s)
+        return even * self._trim_at(now, self._window_s)
+
+    def rate_per_s(self, now: float, *, in_flight: int) -> float:
+        """Requests a second that may leave now; 0 while one of them has nothing left."""
+        rate, window_s = min(
+            (quota.rate_per_s(now, in_flight=in_flight), quota.window_s)
+            for quota in self._all.values()
+        )
+        return min(rate * self._trim_at(now, window_s), self._reached_per_s)
+
+    def whole_at(self, now: float, *, in_flight: int) -> float:
+        """When something is there again of those that have nothing left."""
+        return max(
+            quota.whole_at(now)
+            for quota in self._all.values()
+            if not quota.rate_per_s(now, in_flight=in_flight)
+        )
+
+    def _trim_at(self, now: float, window_s: float) -> float:
+        return min(1.0, self._trim + TRIM * (now - self._trimmed_at) / (10 * window_s))
+
+    def _miss(self, told: set[str]) -> None:
+        """Count what an answer did not tell of; forget what is gone, but for the last."""
+        for name in list(self._all):
+            self._silent[name] = 0 if name in told else self._silent[name] + 1
+            if self._silent[name] >= SILENT_ANSWERS and told:
+                del self._all[name], self._silent[name]
+        self._silent = +self._silent
