@@ -218,7 +218,7 @@ class Quota:
         told, before = seen.budget.reset_at, self._reset_at
         if told is not None and before is not None:
             gap_s = told - before
-            has_ended = seen.at >= self._from - ROUNDING_S
+            has_ended = seen.at >= max(self._from, self._began_at + 2 * ROUNDING_S) - ROUNDING_S
             if has_ended and gap_s >= ROUNDING_S and seen.at - self._last.at < self._longest_s:
                 self._gap_s = gap_s if self._gap_s is None else min(gap_s, self._gap_s)
             self._early_s = min(ROUNDING_S, max(0.0, self._by - seen.at))
