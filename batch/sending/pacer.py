@@ -15,6 +15,7 @@ from batch.sending.quotas import Quotas
 from batch.sending.search import Search
 
 LEAST_PER_S = 1 / 86400
+SPENT_SPACING_S = 1.0  # of turns while nothing is left, whatever is said of when there will be
 MISLED_S = 600.0  # so long headers are not believed that promise what is refused
 
 
@@ -194,7 +195,8 @@ class Pacer:
         rate = self.rate_per_s(now)
         if rate > 0:
             return self._slot_at + 1 / max(rate, LEAST_PER_S)
-        return self._quotas.whole_at(now, in_flight=self._in_flight)
+        whole_at = self._quotas.whole_at(now, in_flight=self._in_flight)
+        return max(whole_at, self._slot_at + SPENT_SPACING_S)
 
     def _refused(self, now: float, sent_at: float, retry_after_s: float | None) -> None:
         if self._quotas:

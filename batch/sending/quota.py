@@ -62,7 +62,7 @@ class Quota:
         self._followed = self._fallen = 0
         self._latest_sent_at, self._overtaken_s = seen.sent_at, 0.0
         most_per_s = budget.limit / (self._named_s or ROUNDING_S)
-        self._refill = Refill(seen.at, seen.taken, budget.remaining, most_per_s=most_per_s)
+        self._refill = Refill(seen, most_per_s=most_per_s)
         self._last = seen
         self._see_reset(seen)
         self._begin_window(seen)
@@ -114,7 +114,7 @@ class Quota:
         if self.kind is Kind.WINDOW:
             self._follow_window(seen, is_later=is_later)
         if is_later:
-            self._refill.saw(seen.at, seen.taken, budget.remaining, overtaken_s=self._overtaken_s)
+            self._refill.saw(seen, overtaken_s=self._overtaken_s)
             self._last = seen
         self._conclude()
 
@@ -182,7 +182,7 @@ class Quota:
             self._is_known = True
         if self.kind is Kind.SLIDING and self._away_from_s >= self._away_by_s + self._jitter_s:
             self.kind = Kind.BUCKET
-            self._refill.suppose(max(self._last.budget.reset_s, ROUNDING_S))
+            self._refill.suppose()
 
     def _stays_full(self) -> bool:
         """Whether what was taken was there again at once, which no window does; asked once."""

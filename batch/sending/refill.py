@@ -8,10 +8,12 @@ the fastest pace that its limit can mean needs no more learning.
 
 from dataclasses import dataclass
 
+from batch.sending.seen import ROUNDING_S, Seen
+
 LEARNT_AFTER = 200  # requests that tell the refill to within 1 %
 LEARN_AGAIN_AFTER = 3000  # requests: others may have begun or ceased to use the budget
 GUESSED_AFTER = 4  # requests that tell anything at all
-LEAST_SHARE = 0.1  # of what was supposed, even if others take all that comes in
+LEAST_SHARE = 0.1  # of what the answers say comes in, even if others take it all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,43 +23,52 @@ class _Point:
     rest: int
 
 
+def _point(seen: Seen) -> _Point:
+    return _Point(at=seen.at, taken=seen.taken, rest=seen.budget.remaining)
+
+
+def _full_in_s(seen: Seen) -> float:
+    return max(ROUNDING_S, seen.budget.reset_s)
+
+
 class Refill:
-    """One bucket. Times in seconds of a monotonic clock; taken: requests that the server took.
+    """One bucket. Times in seconds of a monotonic clock.
 
     most_per_s: what is refilled in a second at most.
     """
 
-    def __init__(self, at: float, taken: int, rest: int, *, most_per_s: float) -> None:
-        self._first = self._last = _Point(at=at, taken=taken, rest=rest)
-        self._most = rest  # the rest of a bucket that is as good as full
+    def __init__(self, seen: Seen, *, most_per_s: float) -> None:
+        self._first = self._last = _point(seen)
+        self._most = seen.budget.remaining  # the rest of a bucket that is as good as full
         self._most_per_s = most_per_s
         self._per_s: float | None = None
-        self._least_per_s = self._overtaken_s = 0.0
+        self._full_in_s = _full_in_s(seen)
+        self._overtaken_s = 0.0
         self._measured = GUESSED_AFTER  # requests that told so
         self._full_from = self._first  # since then it has been full again and again
         self._learnt_at: int | None = None  # how many were taken by then
 
-    def saw(self, at: float, taken: int, rest: int, *, overtaken_s: float = 0.0) -> None:
+    def saw(self, seen: Seen, *, overtaken_s: float = 0.0) -> None:
         """Learn from one more answer, of a request that the server took after the last one.
 
         overtaken_s: how much earlier than others a request may have left whose answer comes later.
         """
         self._overtaken_s = overtaken_s
-        self._last = last = _Point(at=at, taken=taken, rest=rest)
+        self._full_in_s = _full_in_s(seen)
+        self._last = last = _point(seen)
         if self._learnt_at is not None:
-            if self._used > 3 * self._level or taken - self._learnt_at > LEARN_AGAIN_AFTER:
+            if self._used > 3 * self._level or last.taken - self._learnt_at > LEARN_AGAIN_AFTER:
                 self._learnt_at = None
                 self._first = self._full_from = last
-        elif rest >= self._most:
+        elif last.rest >= self._most:
             self._is_full(last)
         else:
             self._measure(last)
-        self._most = max(self._most, rest)
+        self._most = max(self._most, last.rest)
 
-    def suppose(self, full_in_s: float) -> None:
-        """Before anything is measured: what is missing now will be there in so many seconds."""
-        self._per_s = min(self._used / full_in_s, self._most_per_s)
-        self._least_per_s = self._per_s * LEAST_SHARE
+    def suppose(self) -> None:
+        """Before anything is measured: what is missing will be there when the answers say so."""
+        self._per_s = min(self._used / self._full_in_s, self._most_per_s)
 
     def rate_per_s(self, *, share: float) -> float:
         """Requests a second: that share of the refill, once it is known; about all of it before."""
@@ -112,4 +123,4 @@ class Refill:
         if taken >= LEARNT_AFTER * may_be:
             per_s = came_in / elapsed_s
             self._learnt_at = last.taken
-        self._per_s = max(self._least_per_s, per_s)
+        self._per_s = max(per_s, LEAST_SHARE * self._used / self._full_in_s)
