@@ -101,6 +101,12 @@ class World:
             happen()
         self.now = until
 
+    def idle(self, pacer: Pacer, seconds: float) -> None:
+        """Nobody has anything to send for so long."""
+        self._free -= 1_000_000
+        self.run(pacer, seconds)
+        self._free += 1_000_000
+
     def others_take(self, requests: int) -> None:
         """Other users of the key send, right now."""
         for _ in range(requests):
@@ -116,7 +122,7 @@ class World:
 
     def _turn(self, pacer: Pacer) -> None:
         self._is_turn_due = False
-        if not self._free:
+        if self._free <= 0:
             return
         wait_s = pacer.wait_s(self.now)
         if wait_s > 0:

@@ -1,15 +1,21 @@
+import math
 from itertools import combinations, pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.sending.pacer import Pacer
-from batch.sending.quotas import LATENESS_S
+from batch.model import Budget
+from batch.sending.pacer import MISLED_S, SPENT_SPACING_S, Learnt, Pacer, Source
+from batch.sending.quotas import LATENESS_S, SILENT_ANSWERS
 
 
-def make_pacer(rate_per_s: float = 10.0, *, draw: float = 0.0) -> Pacer:
-    return Pacer(rate_per_s, backoff_base_s=0.5, backoff_max_s=30.0, draw=lambda: draw)
+def make_pacer(
+    rate_per_s: float | None = 10.0, *, headroom: float = 0.0, draw: float = 0.0
+) -> Pacer:
+    return Pacer(
+        rate_per_s, headroom=headroom, backoff_base_s=0.5, backoff_max_s=30.0, draw=lambda: draw
+    )
 
 
 def turns(pacer: Pacer, count: int, *, now: float) -> list[float]:
@@ -137,3 +143,173 @@ def test_a_hold_back_ends_when_its_time_is_over(now: float, *, held: bool) -> No
     pacer = make_pacer()
     pacer.hold(0.0, 10.0, "x")
     assert (pacer.current_hold(now) is not None) is held
+
+
+def budget(
+    name: str = "x",
+    *,
+    limit: int = 60,
+    remaining: int = 50,
+    reset_s: float = 60,
+    window_s: float = 60,
+) -> Budget:
+    return Budget(
+        name=name, limit=limit, remaining=remaining, reset_s=reset_s, window_s=window_s or None
+    )
+
+
+def tell(pacer: Pacer, *budgets: Budget, start: float = 0.0, answers: int = 30) -> float:
+    """Answers in 10 s, each to a request that left after the one before; when the last came."""
+    for n in range(answers):
+        now = start + 10 * n / answers
+        pacer.departed()
+        pacer.landed()
+        pacer.told(now, budgets, sent_at=now)
+    return now
+
+
+def test_without_headers_the_set_rate_is_what_is_known() -> None:
+    assert make_pacer(10.0).learnt(0.0) == Learnt(source=Source.SETTING, rate_per_s=10.0)
+
+
+def test_without_headers_or_a_set_rate_it_is_found_by_trying() -> None:
+    assert make_pacer(None).learnt(0.0) == Learnt(source=Source.SEARCH, rate_per_s=5.0)
+
+
+def test_of_several_budgets_the_tightest_counts_and_is_shown() -> None:
+    pacer = make_pacer(None)
+    minute = budget("minute", limit=60, remaining=59)
+    hour = budget("hour", limit=1800, remaining=1799, reset_s=3600, window_s=3600)
+    now = tell(pacer, minute, hour)
+    # 60 a minute are 1 a second, 1800 an hour half a one.
+    assert pacer.rate_per_s(now) == 0.5
+    learnt = pacer.learnt(now)
+    assert (learnt.limit, learnt.window_s, learnt.remaining) == (1800, 3600, 1799)
+    assert (learnt.source, learnt.rate_per_s) == (Source.HEADERS, 0.5)
+
+
+def test_a_budget_that_is_used_up_is_waited_for_and_not_a_longer_one_that_is_not() -> None:
+    pacer = make_pacer(None)
+    pacer.leave(0.0)
+    hour = budget("hour", limit=3600, remaining=3000, reset_s=3000, window_s=3600)
+    pacer.told(0.0, [budget(remaining=0, reset_s=20), hour], sent_at=-0.1)
+    assert pacer.rate_per_s(1.0) == 0.0
+    assert 1.0 + pacer.wait_s(1.0) == pytest.approx(20.0)
+
+
+def test_headers_lower_a_set_rate_but_never_raise_it() -> None:
+    for rate_per_s, expected in ((0.5, 0.5), (5.0, 1.0)):
+        pacer = make_pacer(rate_per_s)
+        now = tell(pacer, budget(remaining=59))
+        assert pacer.rate_per_s(now) == expected
+        assert pacer.learnt(now).rate_per_s == expected
+
+
+def test_what_headers_allow_is_reached_by_doubling_an_answer() -> None:
+    pacer = make_pacer(None)
+    rates = []
+    for n in range(4):
+        pacer.told(n / 40, [budget(limit=60_000, remaining=59_999)], sent_at=n / 40)
+        rates.append(pacer.rate_per_s(n / 40))
+    assert rates == [10.0, 20.0, 40.0, 80.0]
+
+
+def test_a_budget_that_is_no_longer_told_of_is_forgotten() -> None:
+    pacer = make_pacer(None)
+    tight, wide = budget("old", limit=6, remaining=5), budget("new", remaining=59)
+    now = tell(pacer, tight)
+    assert pacer.rate_per_s(now) == 0.1
+    now = tell(pacer, wide, start=now, answers=SILENT_ANSWERS - 1)
+    assert pacer.rate_per_s(now) == 0.1
+    pacer.told(now, [wide], sent_at=now)
+    assert pacer.rate_per_s(now) == 1.0
+
+
+def test_headers_that_are_gone_in_a_window_that_is_used_up_leave_more_than_nothing() -> None:
+    pacer = make_pacer(None)
+    now = tell(pacer, budget(remaining=59))
+    pacer.told(now, [budget(remaining=0, reset_s=50)], sent_at=now)
+    now = tell(pacer, start=now, answers=SILENT_ANSWERS)
+    assert pacer.learnt(now).source is Source.SEARCH
+    assert pacer.rate_per_s(now) == pytest.approx(1.0)
+
+
+def test_a_refusal_despite_headers_takes_5_percent_off_for_ten_windows() -> None:
+    pacer = make_pacer(None)
+    now = tell(pacer, budget(limit=100, remaining=99, reset_s=1, window_s=1))
+    pacer.hold(now, 0.0, "HTTP 429", sent_at=now)
+    pacer.hold(now, 0.0, "HTTP 429", sent_at=now - 0.1)  # left before the first came back
+    assert pacer.rate_per_s(now) == pytest.approx(95.0)
+    assert pacer.rate_per_s(now + 5) == pytest.approx(97.5)
+    assert pacer.rate_per_s(now + 10) == pytest.approx(100.0)
+    pacer.hold(now + 10, 0.0, "HTTP 429", sent_at=now + 10)  # days later it is the same again
+    assert pacer.rate_per_s(now + 10) == pytest.approx(95.0)
+
+
+def test_headers_that_mislead_again_and_again_are_not_heard_for_ten_minutes() -> None:
+    pacer = make_pacer(None)
+    told = budget(limit=100, remaining=99, reset_s=1, window_s=1)
+    now = tell(pacer, told)
+    for n in range(11):
+        pacer.hold(now + n / 100, 0.0, "HTTP 429", sent_at=now + n / 100)
+    assert pacer.learnt(now + 0.1).source is Source.SEARCH
+    assert pacer.rate_per_s(now + 0.1) == pytest.approx(50.0, rel=0.01)
+    pacer.told(now + 60, [told], sent_at=now + 60)
+    assert pacer.learnt(now + 60).source is Source.SEARCH
+    pacer.told(now + 1 + MISLED_S, [told], sent_at=now + MISLED_S)
+    assert pacer.learnt(now + 1 + MISLED_S).source is Source.HEADERS
+
+
+@given(
+    steps=st.lists(
+        st.tuples(
+            st.floats(0, 100),
+            st.lists(
+                st.builds(
+                    budget,
+                    st.sampled_from("xy"),
+                    limit=st.sampled_from([0, 1, 5, 1000, 10**15]),
+                    remaining=st.integers(0, 10**15),
+                    reset_s=st.just(0.0) | st.floats(0, 1e7),
+                    window_s=st.just(0.0) | st.floats(0.01, 1e7),
+                ),
+                max_size=2,
+            ),
+            st.none() | st.floats(0, 1000),
+            st.booleans(),
+        ),
+        max_size=60,
+    ),
+    rate_per_s=st.none() | st.floats(0.01, 1000),
+    headroom=st.floats(0, 0.9),
+)
+def test_whatever_is_told_waits_are_finite_and_never_shorter_than_a_hold_back(
+    steps: list[tuple[float, list[Budget], float | None, bool]],
+    rate_per_s: float | None,
+    headroom: float,
+) -> None:
+    pacer = make_pacer(rate_per_s, headroom=headroom)
+    now = held_until = 0.0
+    for gap_s, budgets, retry_after_s, is_refused in steps:
+        now += min(gap_s, pacer.wait_s(now))
+        if pacer.wait_s(now) == 0:
+            assert now >= held_until - 1e-6
+            pacer.leave(now)
+            pacer.departed()
+            pacer.landed()
+        pacer.told(now, budgets, sent_at=now - 0.1)
+        if is_refused:
+            hold = pacer.hold(now, retry_after_s, "HTTP 429", sent_at=now - 0.1)
+            held_until = max(held_until, now + (retry_after_s or 0.0), hold.until)
+        else:
+            pacer.served(now)
+        assert 0 <= pacer.wait_s(now) < math.inf
+        assert now + pacer.wait_s(now) >= held_until - 1e-6
+        assert rate_per_s is None or pacer.rate_per_s(now) <= rate_per_s
+
+
+def test_while_nothing_is_left_turns_are_a_second_apart_whatever_is_said_of_the_end() -> None:
+    pacer = make_pacer(None)
+    tell(pacer, budget(limit=0, remaining=0, reset_s=0, window_s=60))
+    taken = turns(pacer, 3, now=20.0)
+    assert [b - a for a, b in pairwise(taken)] == [SPENT_SPACING_S] * 2

@@ -186,7 +186,8 @@ class Quota:
 
     def _stays_full(self) -> bool:
         """Whether what was taken was there again at once, which no window does; asked once."""
-        is_full = self._followed >= FOLLOWED and 2 * self._fallen < self._followed
+        is_near = self._longest_s <= LONG_S  # else it is a window that slides at its full pace
+        is_full = is_near and self._followed >= FOLLOWED and 2 * self._fallen < self._followed
         self._followed = 0
         return is_full
 
