@@ -8,6 +8,7 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -318,7 +319,7 @@ def test_after_idling_nothing_leaves_in_a_burst(kind: str, spelling: str) -> Non
 def test_one_worker_alone_reaches_what_its_latency_admits(kind: str, spelling: str) -> None:
     for latency_s, expected in ((0.05, 9.5), (0.5, 2.0)):
         world = World(
-            f"{kind}:100/10s", *SPELLINGS[spelling], latency=lambda s=latency_s: s, workers=1
+            f"{kind}:100/10s", *SPELLINGS[spelling], latency=partial(float, latency_s), workers=1
         )
         pacer = make_pacer()
         world.run(pacer, 20)

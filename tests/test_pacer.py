@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from itertools import combinations, pairwise
 
 import pytest
@@ -313,3 +314,14 @@ def test_while_nothing_is_left_turns_are_a_second_apart_whatever_is_said_of_the_
     tell(pacer, budget(limit=0, remaining=0, reset_s=0, window_s=60))
     taken = turns(pacer, 3, now=20.0)
     assert [b - a for a, b in pairwise(taken)] == [SPENT_SPACING_S] * 2
+
+
+def test_a_window_is_told_only_once_its_length_is_known() -> None:
+    pacer = make_pacer(10.0)
+    half = Budget(name="a", limit=60, remaining=50, reset_s=4.0)  # the end of a window of 20 s
+    pacer.told(0.0, (half,), sent_at=0.0)
+    learnt = pacer.learnt(0.0)
+    assert (learnt.limit, learnt.window_s, learnt.good_per_s) == (60, None, None)
+    pacer.told(4.2, (replace(half, remaining=59, reset_s=20.0),), sent_at=4.1)
+    learnt = pacer.learnt(4.2)
+    assert (learnt.limit, learnt.window_s, learnt.good_per_s) == (60, 20.0, 3.0)

@@ -42,8 +42,8 @@ class Learnt:
 
     rate_per_s: attempts a second in the long run. wait_s: seconds until the next may leave, more
     than a spacing where a budget is used up. limit, window_s, remaining: of the tightest budget
-    that headers tell of; None where none does. good_per_s: a rate that went well; None if there is
-    none yet.
+    that headers tell of; None where none does, or where a window's length is not known (yet).
+    good_per_s: a rate that went well; None if there is none yet.
     """
 
     source: Source
@@ -185,9 +185,9 @@ class Pacer:
             rate_per_s=rate if self._set_per_s is None else min(rate, self._set_per_s),
             wait_s=wait_s,
             limit=tightest.limit,
-            window_s=tightest.window_s,
+            window_s=tightest.window_s if tightest.is_window_known else None,
             remaining=tightest.remaining,
-            good_per_s=rate,
+            good_per_s=rate if tightest.is_known else None,
         )
 
     def _due(self, now: float) -> float:

@@ -56,7 +56,7 @@ class Quota:
         self._away_from_s = float("-inf")
         self._gap_s: float | None = None  # between the ends of windows that followed each other
         self._began_at, self._first_end = seen.at, seen.ends_by
-        self._is_known = self._named_s is not None  # the window: by its name, or from an end on
+        self.is_known = self._named_s is not None  # the window: by its name, or from an end on
         self._early_s = 0.0  # how much before the end that is told the next window begins
         self._catch_up = 1.0  # none in the first window, of which a part was over
         self._followed = self._fallen = 0
@@ -91,6 +91,11 @@ class Quota:
         return _whole(self._longest_s) if self._gap_s is None else self._gap_s
 
     @property
+    def is_window_known(self) -> bool:
+        """Whether the server has named the window, or one was seen from end to end."""
+        return self._named_s is not None or (self.is_known and self.kind is not Kind.BUCKET)
+
+    @property
     def remaining(self) -> int:
         """Requests that were left at the last answer."""
         return self._last.budget.remaining
@@ -102,7 +107,7 @@ class Quota:
             self._begin(seen)
             return
         self._see_reset(seen)
-        self._is_known = self._is_known or seen.sent_at >= self._first_end
+        self.is_known = self.is_known or seen.sent_at >= self._first_end
         # Only of a request that left after another's answer had come is it certain that the server
         # took it later.
         is_later = seen.sent_at >= self._last.at
@@ -123,7 +128,7 @@ class Quota:
         even = self.even_per_s
         if self._is_refilled:
             return even
-        if not self._is_known:
+        if not self.is_known:
             even = min(even, GENTLE_PER_S)
         if self.kind is Kind.WINDOW and self.window_s > SHORT_S:
             return self._spread(now, even, in_flight)
@@ -179,7 +184,7 @@ class Quota:
         has_moved = seen.at < self._by - ROUNDING_S and self._is_clock_known(seen)
         if self.kind is Kind.WINDOW and has_moved and self._ends_later(seen):
             self.kind = Kind.SLIDING
-            self._is_known = True
+            self.is_known = True
         if self.kind is Kind.SLIDING and self._away_from_s >= self._away_by_s + self._jitter_s:
             self.kind = Kind.BUCKET
             self._refill.suppose()
@@ -215,7 +220,7 @@ class Quota:
         return seen.ends_from >= self._by + self._jitter_s
 
     def _turn_over(self, seen: Seen) -> None:
-        self._is_known, self._catch_up = True, CATCH_UP
+        self.is_known, self._catch_up = True, CATCH_UP
         told, before = seen.budget.reset_at, self._reset_at
         if told is not None and before is not None:
             gap_s = told - before
