@@ -348,6 +348,48 @@ BUILDS = (
     ),
     # --- Pace ---
     Broken(
+        guarantee="a share of the server's budget is left to others",
+        file="sending/quota.py",
+        line="else self._share * self.limit / self.window_s",
+        instead="else self.limit / self.window_s",
+        caught_by="test_quota.py::test_a_named_window_tells_the_even_pace_at_once",
+    ),
+    Broken(
+        guarantee="what is on its way counts as used up",
+        file="sending/quota.py",
+        line="if self._low - in_flight <= 0:",
+        instead="if self._low <= 0:",
+        caught_by="test_quota.py::test_a_window_that_is_used_up_is_waited_for",
+    ),
+    Broken(
+        guarantee="of several budgets the tightest counts",
+        file="sending/quotas.py",
+        line="return min(self._all.values(), key=lambda quota: quota.even_per_s)",
+        instead="return max(self._all.values(), key=lambda quota: quota.even_per_s)",
+        caught_by="test_pacer.py::test_of_several_budgets_the_tightest_counts_and_is_shown",
+    ),
+    Broken(
+        guarantee="a set rate is an upper bound",
+        file="sending/pacer.py",
+        line="return allowed if self._set_per_s is None else min(allowed, self._set_per_s)",
+        instead="return allowed",
+        caught_by="test_pacer.py::test_headers_lower_a_set_rate_but_never_raise_it",
+    ),
+    Broken(
+        guarantee="of a practice server's pace nothing is remembered",
+        file="jobs/known_pace.py",
+        line="workspace_id is None or request.sandbox:",
+        instead="workspace_id is None:",
+        caught_by="test_known_pace.py::test_practice_remembers_nothing_and_knows_nothing",
+    ),
+    Broken(
+        guarantee="no more tags change than a script expects",
+        file="judging/brakes.py",
+        line="if expected is None or expected.least <= plan.tag_changes <= expected.most:",
+        instead="if expected is None or expected.least <= plan.tag_changes:",
+        caught_by="test_brakes.py::test_another_number_of_tag_changes_than_was_expected_is_refused",
+    ),
+    Broken(
         guarantee="every attempt passes the pacer, retries too",
         file="sending/attempts.py",
         line="probe = await self._gate.turn()",
