@@ -1,6 +1,7 @@
 """The pace over real HTTP: whole runs against a sandbox that limits, judged by its log.
 
-Slow limits are shown in virtual time, in test_pace.py. These take real time: minutes in all.
+Slow limits are shown in virtual time, in test_pace.py. These take real time:
+`python -m pytest -m measured -s tests/test_pace_http.py` prints the figures.
 """
 
 import sys
@@ -13,8 +14,6 @@ import pytest
 from batch.sandbox.options import Options
 from batch.sandbox.process import start_sandbox
 from tests.program import CAMPAIGN, access, lead_id, received, sendkit_batch, write_rows
-
-pytestmark = pytest.mark.slow
 
 HEADROOM = 0.05
 FIRST_WINDOW_S = 1.0
@@ -69,6 +68,15 @@ def judged(log: list[tuple[float, bool]], per_s: int, from_s: float) -> Paced:
     )
 
 
+@pytest.mark.slow
+def test_a_run_keeps_the_pace_that_headers_tell_over_http(tmp_path: Path) -> None:
+    seen = paced(tmp_path, "sliding", 50, "x-delta", rows=1000, from_s=FIRST_WINDOW_S)
+    assert 0.95 <= seen.share <= 1.0 / (1 - HEADROOM)
+    assert seen.refused <= 0.002
+    assert seen.most <= 50
+
+
+@pytest.mark.measured
 @pytest.mark.parametrize("headers", ["ietf", "x-delta", "x-unix,retry-after-date"])
 @pytest.mark.parametrize("kind", ["fixed", "sliding", "bucket"])
 @pytest.mark.parametrize(("per_s", "rows"), [(5, 110), (50, 2100), (500, 10_500)])
@@ -82,6 +90,7 @@ def test_with_headers_a_run_keeps_within_3_percent_of_what_it_may(
     assert seen.most <= per_s
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize("headers", ["none", "retry-after"])
 @pytest.mark.parametrize("kind", ["fixed", "sliding", "bucket"])
 @pytest.mark.parametrize(("per_s", "rows"), [(5, 300), (50, 3000), (500, 30_000)])
