@@ -4,6 +4,7 @@ Between the judgement, which may change a lead, and its line in the log nothing 
 log's order is the order of the changes.
 """
 
+import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from batch.sandbox.answers import ErrorShape, error_response
 from batch.sandbox.api import CALLS, Act, refuse
 from batch.sandbox.call import ApiError, Call, KeyKind, key_kind, make_unknowns
 from batch.sandbox.faults import Fault, Faults, Kind, Operation
-from batch.sandbox.headers import parse_spellings, spell
+from batch.sandbox.headers import http_date, parse_spellings, spell
 from batch.sandbox.inspection import inspection_routes
 from batch.sandbox.limits import Limiter, make_limiter
 from batch.sandbox.log import Entry, RequestLog
@@ -75,6 +76,7 @@ class Gate:
             self._write(request, operation, b"", None)
             return Response()
         verdict = self._judge(request, operation, act, body)
+        verdict.answer.headers["date"] = http_date(math.floor(self._wall()))
         self._write(request, operation, body, verdict)
         return verdict.answer
 

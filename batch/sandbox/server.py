@@ -72,6 +72,7 @@ def serve(options: Options) -> None:
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        date_header=False,  # uvicorn's may be a second old; ours is of the very answer
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=1,
     )
