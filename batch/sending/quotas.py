@@ -37,6 +37,7 @@ class Quotas:
         self._grown_at = float("-inf")
         self._trim = 1.0
         self._trimmed_at = float("-inf")
+        self._began_at: float | None = None
         self._window_s = 0.0  # the shortest
         self.lateness_s = LATENESS_S
 
@@ -55,6 +56,8 @@ class Quotas:
 
     def told(self, now: float, budgets: Sequence[Budget], *, sent_at: float, taken: int) -> None:
         """Learn from one answer. taken: requests that were answered by now."""
+        if self._began_at is None:
+            self._began_at = now
         for budget in budgets:
             seen = Seen(budget=budget, sent_at=sent_at, at=now, taken=taken)
             quota = self._all.get(budget.name)
@@ -72,8 +75,13 @@ class Quotas:
             self._reached_per_s = min(2 * self._reached_per_s, MOST_PER_S)
 
     def refused(self, now: float, *, sent_at: float) -> None:
-        """A request was refused all the same; those that left before the last trim say no more."""
-        if sent_at >= self._trimmed_at:
+        """A request was refused all the same; those that left before the last trim say no more.
+
+        Nor do those of the first window, whose beginning others may have used up, or the lists
+        that were read before the run.
+        """
+        began_at = now if self._began_at is None else self._began_at
+        if sent_at >= max(self._trimmed_at, began_at + self._window_s):
             self._trim = max(LEAST_TRIM, self._trim_at(now, self._window_s) - TRIM)
             self._trimmed_at = now
 
