@@ -8,6 +8,7 @@ import re
 import zlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from types import TracebackType
 from typing import Self, cast
@@ -108,21 +109,26 @@ class Exchange:
         with anyio.CancelScope(deadline=anyio.current_time() + self._timeouts.attempt_s):
             try:
                 response = await self._transport.handle_async_request(request)
-                return _reply(response, await _receive_body(response, max_bytes=max_bytes))
+                head = _read_headers(response)
+                received = await _receive_body(response, max_bytes=max_bytes)
+                whole = _unpacked(received, head.get("content-encoding", ""), max_bytes=max_bytes)
+                return Reply(http_status=response.status_code, headers=head, body=whole)
             except (httpx.HTTPError, OSError) as error:  # OSError: TLS that breaks while reading
                 fault = self._read_fault(error)
-        return fault if response is None else _reply(response, fault)
+        if response is None:
+            return fault
+        status, head = response.status_code, _read_headers(response)
+        return Reply(http_status=status, headers=head, body=fault)
 
     def _make_request(
         self, method: str, path: str, *, headers: Headers, body: bytes
     ) -> httpx.Request:
         # What is the same for all is ready: build_request() costs 76 us, parsing an address 14.
-        length = ((b"Content-Length", b"%d" % len(body)),) if body else ()
         target = f"{self._path}{path}".encode("ascii")
         return httpx.Request(
             method,
             self._url,
-            headers=[self._host, *headers, *length],
+            headers=_ready_headers((self._host, *headers), len(body)),
             stream=_WholeBody(body),
             extensions={"timeout": self._limits, "target": target},
         )
@@ -148,6 +154,12 @@ class Exchange:
         return Fault(reason=reason, message=self._redactor.one_line(message))
 
 
+@lru_cache(maxsize=64)  # of a job's changes hardly one differs in all this from another
+def _ready_headers(headers: tuple[tuple[bytes, bytes], ...], length: int) -> httpx.Headers:
+    """The headers as a request takes them, with that of the body's length if there is a body."""
+    return httpx.Headers([*headers, (b"Content-Length", b"%d" % length)] if length else headers)
+
+
 class _WholeBody(httpx.AsyncByteStream):
     """A body in one piece; httpx's own is a generator, which asyncio watches over: 3 us."""
 
@@ -164,10 +176,19 @@ class _WholeBody(httpx.AsyncByteStream):
         return body
 
 
-def _reply(response: httpx.Response, body: bytes | Fault) -> Reply:
-    # A dict: httpx goes through all headers at each look, and every answer has five or more.
-    headers = dict(response.headers.items())
-    return Reply(http_status=response.status_code, headers=headers, body=body)
+def _read_headers(response: httpx.Response) -> dict[str, str]:
+    """Names in lower case; what is given several times is joined.
+
+    httpx goes through all headers at each look, and every answer has five or more.
+    """
+    headers: dict[str, str] = {}
+    try:
+        for name, value in response.headers.raw:
+            key, text = name.decode("ascii").lower(), value.decode("ascii")
+            headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    except UnicodeDecodeError:
+        return dict(response.headers.items())  # which tries several encodings
+    return headers
 
 
 def _answered(error: httpx.ProxyError) -> str:
@@ -180,7 +201,7 @@ def _answered(error: httpx.ProxyError) -> str:
 
 
 async def _receive_body(response: httpx.Response, *, max_bytes: int) -> bytes | Fault:
-    """The body, unpacked; OVERSIZED_ANSWER as soon as it is longer, packed or not. Closes."""
+    """The body as it came; OVERSIZED_ANSWER as soon as it is longer. Closes the response."""
     stream = cast("httpx.AsyncByteStream", response.stream)  # an async transport's always is
     received = bytearray()
     try:
@@ -190,18 +211,18 @@ async def _receive_body(response: httpx.Response, *, max_bytes: int) -> bytes | 
                 return _oversized(max_bytes)
     finally:
         await stream.aclose()
-    coding = response.headers.get("content-encoding", "").strip().lower()
-    if coding in _PACKED:  # not asked for, but a proxy may pack all the same
-        return _unpack(bytes(received), max_bytes=max_bytes)
     return bytes(received)
 
 
-def _unpack(packed: bytes, *, max_bytes: int) -> bytes | Fault:
+def _unpacked(body: bytes | Fault, coding: str, *, max_bytes: int) -> bytes | Fault:
+    """The body without its coding; none was asked for, but a proxy may pack all the same."""
+    if isinstance(body, Fault) or coding.strip().lower() not in _PACKED:
+        return body
     try:
-        body = zlib.decompressobj(_GZIP_OR_ZLIB).decompress(packed, max_bytes + 1)
+        unpacked = zlib.decompressobj(_GZIP_OR_ZLIB).decompress(body, max_bytes + 1)
     except zlib.error:
-        return packed  # not what its header says: then as it came
-    return body if len(body) <= max_bytes else _oversized(max_bytes)
+        return body  # not what its header says: then as it came
+    return unpacked if len(unpacked) <= max_bytes else _oversized(max_bytes)
 
 
 def _oversized(max_bytes: int) -> Fault:

@@ -15,6 +15,7 @@ whole milliseconds, by which no pace of 500 a second can be kept.
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
+from functools import lru_cache
 from typing import cast
 
 import anyio
@@ -123,19 +124,29 @@ def _origin_of(url: httpx.URL) -> tuple[bytes, bytes, int | None]:
 async def _message_of(request: httpx.Request) -> bytes:
     """The request as it goes over the wire. Raises LocalProtocolError for one that can't."""
     target = request.extensions.get("target", request.url.raw_path)
-    headers = request.headers.raw
-    parts = [request.method.encode("ascii"), b" ", target, b" HTTP/1.1\r\n"]
-    length = 0
-    for name, value in headers:
-        parts += (name, b": ", value, b"\r\n")
-        if len(name) == len(_LENGTH) and name.lower() == _LENGTH:
-            length = int(value)
-    head = b"".join(parts)
-    breaks = len(headers) + 1
-    if head.count(b"\n") != breaks or head.count(b"\r") != breaks:
-        raise httpx.LocalProtocolError("a header has a line break in it")
+    lines, length = _lines_of(tuple(request.headers.raw))
+    first = b"%b %b HTTP/1.1" % (request.method.encode("ascii"), target)
+    _check_line(first)
     stream = cast("httpx.AsyncByteStream", request.stream)  # an async client's always is
     body = b"".join([chunk async for chunk in stream])
     if length != len(body):
         raise httpx.LocalProtocolError("Content-Length does not say how long the body is")
-    return b"%b\r\n%b" % (head, body)
+    return b"%b\r\n%b\r\n%b" % (first, lines, body)
+
+
+@lru_cache(maxsize=64)  # one job's requests have the same headers but for their length
+def _lines_of(headers: tuple[tuple[bytes, bytes], ...]) -> tuple[bytes, int]:
+    """Headers as they go over the wire, and the length of the body that they name."""
+    length, lines = 0, []
+    for name, value in headers:
+        line = b"%b: %b" % (name, value)
+        _check_line(line)
+        lines.append(line + b"\r\n")
+        if name.lower() == _LENGTH:
+            length = int(value)
+    return b"".join(lines), length
+
+
+def _check_line(line: bytes) -> None:
+    if b"\n" in line or b"\r" in line:
+        raise httpx.LocalProtocolError("a header has a line break in it")
