@@ -361,7 +361,8 @@ async def test_a_stop_gives_up_on_answers_after_ten_seconds() -> None:
     await job.run(interrupt)
     assert 10.9 < anyio.current_time() - began < 11.5
     assert job.reasons() == {Reason.IN_FLIGHT: 5}
-    assert all(outcome.attempts == 1 for outcome in job.outcomes.values())
+    told = {(outcome.attempts, outcome.message) for outcome in job.outcomes.values()}
+    assert told == {(1, "the run stopped: Ctrl-C")}
 
 
 async def test_a_second_stop_shortens_the_wait_and_keeps_the_first_cause() -> None:

@@ -34,7 +34,7 @@ class Attempts:
     """One for the whole job.
 
     send: makes one attempt. stop: stops the job. broke_off: takes the outcome of a request whose
-    answer nobody will hear, since the job itself breaks off.
+    answer nobody will hear, since a stop waits no longer for it, or the job itself breaks off.
     """
 
     def __init__(
@@ -68,10 +68,10 @@ class Attempts:
         try:
             decision = await self._decision(change, tries)
         except BaseException:
-            # The job breaks off: what went out must not look as if it never had.
+            # Cut off, or the job breaks off: what went out must not look as if it never had.
             if tries.attempts:
                 reason = tries.unsent_reason()
-                self._broke_off(tries.outcome(change, reason, "the run broke off"))
+                self._broke_off(tries.outcome(change, reason, self._why_cut_off()))
             raise
         if not tries.attempts:
             return None
@@ -100,8 +100,6 @@ class Attempts:
         if self.stopped is not None:
             return _left_behind(tries, self.stopped)
         answer = await self._fly(change, tries)
-        if answer is None:
-            return _left_behind(tries, self.stopped)
         self._heed(answer, change, probe=probe)
         tries.add(answer, counts=not self._gate.is_away)
         if tries.served_before is None and is_failure(answer):
@@ -120,8 +118,8 @@ class Attempts:
         )
         return self._charged(decision, tries)
 
-    async def _fly(self, change: Change, tries: Tries) -> Answer | None:
-        """One attempt; None if it was cut off, which `tries` then knows."""
+    async def _fly(self, change: Change, tries: Tries) -> Answer:
+        """One attempt; if it is cut off, `tries` knows."""
         started = anyio.current_time()
         answer = None
         try:
@@ -157,6 +155,9 @@ class Attempts:
         retry_after = None if asked is None else f"Retry-After {asked:.0f} s"
         why = ", ".join(filter(None, (status, retry_after)))
         return self._rules.after_hold(self._gate.held(answer, why))
+
+    def _why_cut_off(self) -> str:
+        return "the run broke off" if self.stopped is None else _stopped(self.stopped)
 
     def _charged(self, decision: Decision, tries: Tries) -> Decision:
         """The decision as far as the job's retries reach."""
@@ -219,6 +220,9 @@ def _cut_off(started: float) -> Answer:
     )
 
 
-def _left_behind(tries: Tries, stop: Stop | None) -> Decision:
-    message = f"the run stopped: {stop.message}" if stop else "the run stopped"
-    return Decision(step=Step.DONE, reason=tries.unsent_reason(), message=message)
+def _left_behind(tries: Tries, stop: Stop) -> Decision:
+    return Decision(step=Step.DONE, reason=tries.unsent_reason(), message=_stopped(stop))
+
+
+def _stopped(stop: Stop) -> str:
+    return f"the run stopped: {stop.message}"

@@ -79,6 +79,7 @@ class Runner:
             stop=self.stop,
             broke_off=record,
         )
+        # A worker takes one for each row; it is free again once the row's outcome is durable.
         self._slots = anyio.Semaphore(limits.workers * UNDURABLE_PER_WORKER, fast_acquire=True)
         self._forbidden: deque[Outcome] = deque(maxlen=FORBIDDEN_STREAK - 1)
         self._doubtful: list[Carried] = []
@@ -136,17 +137,18 @@ class Runner:
         )
 
     async def _work(self) -> None:
-        while True:
-            await self._slot()
-            if self._gate.is_shut:
-                return
-            change = await self._take()
-            if change is None:
-                return
-            carried = await self._attempts.carry(change)
-            if carried is None:
-                return
-            self._finish(carried)
+        with self._gate.worker():
+            while True:
+                await self._slots.acquire()
+                if self._gate.is_shut:
+                    return
+                change = await self._take()
+                if change is None:
+                    return
+                carried = await self._attempts.carry(change)
+                if carried is None:
+                    return
+                self._finish(carried)
 
     def _finish(self, carried: Carried) -> None:
         outcome = carried.outcome
@@ -186,10 +188,3 @@ class Runner:
         """Record another outcome in place of one that was handed over before."""
         self._revised[id(new)] = old.reason
         self._record(new)
-
-    async def _slot(self) -> None:
-        """Wait until few enough outcomes are still to be committed."""
-        try:
-            self._slots.acquire_nowait()
-        except anyio.WouldBlock:
-            await self._gate.wait(self._slots.acquire)
