@@ -344,8 +344,20 @@ async def test_a_name_that_nobody_has_is_not_connected(make: Maker) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux leaves a full queue unanswered")
-async def test_a_connection_that_hangs_is_not_connected(make: Maker) -> None:
-    timeouts = replace(TIMEOUTS, connect_s=0.2)
+@pytest.mark.parametrize(
+    ("limits", "wanted"),
+    [
+        (
+            {"connect_s": 0.2},
+            (Reason.NOT_CONNECTED, "no connection in time (connect_timeout_s is 0.2)"),
+        ),
+        ({"attempt_s": 0.2}, (Reason.NO_ANSWER, "no whole answer within 0.2 s")),
+    ],
+)
+async def test_a_connection_that_hangs_is_given_up(
+    make: Maker, limits: dict[str, float], wanted: tuple[Reason, str]
+) -> None:
+    timeouts = replace(TIMEOUTS, **limits)
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))
@@ -357,25 +369,28 @@ async def test_a_connection_that_hangs_is_not_connected(make: Maker) -> None:
         port = listener.getsockname()[1]
         async with api_at(f"http://127.0.0.1:{port}", make, timeouts=timeouts) as api:
             answer = await api.send_change(CHANGE)
-    assert (answer.reason, answer.message) == (
-        Reason.NOT_CONNECTED,
-        "no connection in time (connect_timeout_s is 0.2)",
-    )
+    assert (answer.reason, answer.message) == wanted
 
 
-async def test_a_server_that_takes_nothing_in_is_no_answer(make: Maker) -> None:
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ({"write_s": 0.2}, "the server took nothing in for 0.2 s"),
+        ({"attempt_s": 0.2}, "no whole answer within 0.2 s"),
+    ],
+)
+async def test_a_server_that_takes_nothing_in_is_no_answer(
+    make: Maker, limits: dict[str, float], message: str
+) -> None:
     async def stall(link: Link) -> None:
         await link.reader.read(1)
         await asyncio.sleep(60)
 
     change = replace(CHANGE, ai_tag="x" * 20_000_000)  # more than all buffers on the way hold
-    timeouts = replace(TIMEOUTS, write_s=0.2)
+    timeouts = replace(TIMEOUTS, **limits)
     async with serving(stall) as server, api_at(server.url, make, timeouts=timeouts) as api:
         answer = await api.send_change(change)
-    assert (answer.reason, answer.message) == (
-        Reason.NO_ANSWER,
-        "the server took nothing in for 0.2 s",
-    )
+    assert (answer.reason, answer.message) == (Reason.NO_ANSWER, message)
 
 
 async def test_a_connection_is_used_again(make: Maker) -> None:

@@ -19,6 +19,10 @@ from batch.api.answer_parser import AnswerParser, Headers
 MAX_UNREAD_CHUNKS = 16  # of at most 256 KiB; then the server has to wait until they are read
 
 
+class AttemptTimeout(httpx.TimeoutException):
+    """An exchange took too long as a whole; httpx knows no limit for that."""
+
+
 class Connection(asyncio.Protocol):
     """One exchange after another: `send`, `receive_head`, `receive_chunk` until b"", `finish`.
 
@@ -37,19 +41,23 @@ class Connection(asyncio.Protocol):
         self._alarm_at = inf
         self._due = inf  # when the present wait has lasted too long, in the loop's time
         self._late: type[httpx.TimeoutException] = httpx.ReadTimeout
+        self._over_at = inf  # when the present exchange has, in the loop's time
         self._is_open = False
         self._is_busy = False
         self._is_write_paused = False
         self._is_read_paused = False
 
-    async def send(self, request: bytes, *, timeout_s: float | None) -> None:
+    async def send(self, request: bytes, *, timeout_s: float | None, over_at: float = inf) -> None:
         """Hand the request over. Raises WriteTimeout; ConnectError if nothing can leave any more.
 
+        over_at: when the exchange that begins has lasted too long as a whole, in the loop's time;
+        what waits for it then raises AttemptTimeout.
         A connection that breaks meanwhile shows on reading: the server may have answered before.
         """
         if not self._is_open:
             raise httpx.ConnectError("the connection was closed")
         self._answer.begin()
+        self._over_at = over_at
         self._is_busy = True
         self._transport.write(request)
         while self._is_write_paused and self._is_open:
@@ -167,7 +175,10 @@ class Connection(asyncio.Protocol):
         every wait.
         """
         self._late = kind
-        self._due = inf if timeout_s is None else self._loop.time() + timeout_s
+        due = inf if timeout_s is None else self._loop.time() + timeout_s
+        if due >= self._over_at:
+            due, self._late = self._over_at, AttemptTimeout
+        self._due = due
         if self._due < self._alarm_at:
             if self._alarm:
                 self._alarm.cancel()

@@ -16,12 +16,13 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from functools import lru_cache
+from math import inf
 from typing import cast
 
 import anyio
 import httpx
 
-from batch.api.connection import Connection
+from batch.api.connection import AttemptTimeout, Connection
 from batch.api.dialing import dial
 
 _LENGTH = b"content-length"
@@ -31,8 +32,9 @@ _PORTS = {"http": 80, "https": 443}
 class FastTransport(httpx.AsyncBaseTransport):
     """One exchange at a time with one server: a response must be closed before the next request.
 
-    Raises the same exceptions as httpx's own transport; after one, and after a cancellation, it
-    must be closed or its connection stays open until the next request.
+    Raises the same exceptions as httpx's own transport, and AttemptTimeout when an exchange takes
+    longer as a whole than "attempt" among its request's timeouts; after one, and after a
+    cancellation, it must be closed or its connection stays open until the next request.
     """
 
     def __init__(
@@ -55,12 +57,14 @@ class FastTransport(httpx.AsyncBaseTransport):
         if _origin_of(request.url) != self._origin:
             raise httpx.UnsupportedProtocol("the request is for another server")
         timeouts = request.extensions.get("timeout", {})
+        attempt_s = timeouts.get("attempt")
+        over_at = inf if attempt_s is None else asyncio.get_running_loop().time() + attempt_s
         connection = self._connection
         if connection is None or not connection.is_reusable(self._keepalive_s):
             await self.aclose()
-            connection = self._connection = await self._connect(timeouts.get("connect"))
+            connection = self._connection = await self._connect(timeouts.get("connect"), over_at)
         message = await _message_of(request)
-        await connection.send(message, timeout_s=timeouts.get("write"))
+        await connection.send(message, timeout_s=timeouts.get("write"), over_at=over_at)
         read_s = timeouts.get("read")
         status, headers = await connection.receive_head(timeout_s=read_s)
         return httpx.Response(status, headers=headers, stream=_Body(connection, read_s))
@@ -70,13 +74,19 @@ class FastTransport(httpx.AsyncBaseTransport):
         if self._connection is not None:
             await self._connection.abort()
 
-    async def _connect(self, timeout_s: float | None) -> Connection:
-        """A connection that is ready, TLS and all. Raises ConnectError and ConnectTimeout."""
+    async def _connect(self, timeout_s: float | None, over_at: float) -> Connection:
+        """A connection that is ready, TLS and all.
+
+        Raises ConnectError, ConnectTimeout, and AttemptTimeout once the exchange must be over.
+        """
+        left_s = over_at - asyncio.get_running_loop().time()
+        limit_s = left_s if timeout_s is None else min(timeout_s, left_s)
         try:
-            with anyio.fail_after(timeout_s):
+            with anyio.fail_after(limit_s):
                 return await self._open()
         except TimeoutError as error:
-            raise httpx.ConnectTimeout(str(error)) from error
+            kind = AttemptTimeout if limit_s == left_s else httpx.ConnectTimeout
+            raise kind(str(error)) from error
         except OSError as error:  # a failed handshake too
             raise httpx.ConnectError(str(error)) from error
 

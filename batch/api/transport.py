@@ -45,7 +45,7 @@ def make_transport(
     if proxy_url is None and kind is TransportKind.FAST:
         trusted = (tls or trust_operating_system()) if url.scheme == "https" else None  # 20 ms
         fast = partial(FastTransport, url, tls=trusted, keepalive_s=KEEPALIVE_S)
-        return WorkerTransport(fast, connections=connections)
+        return WorkerTransport(fast, connections=connections, limits_attempts=True)
     tls = tls or trust_operating_system()
     stock = partial(StockTransport, tls=tls, proxy_url=proxy_url, keepalive_s=KEEPALIVE_S)
     return WorkerTransport(stock, connections=connections)
@@ -73,8 +73,14 @@ class WorkerTransport(httpx.AsyncBaseTransport):
     """
 
     def __init__(
-        self, make_shard: Callable[[], httpx.AsyncBaseTransport], *, connections: int
+        self,
+        make_shard: Callable[[], httpx.AsyncBaseTransport],
+        *,
+        connections: int,
+        limits_attempts: bool = False,
     ) -> None:
+        """limits_attempts: whether shards obey the "attempt" among a request's timeouts."""
+        self.limits_attempts = limits_attempts
         self._make_shard = make_shard
         self._free = anyio.Semaphore(connections)
         self._idle: list[httpx.AsyncBaseTransport] = []  # the last one back leaves first: warm
