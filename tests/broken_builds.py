@@ -443,7 +443,7 @@ BUILDS = (
     Broken(
         guarantee="pace is kept by a clock that never jumps",
         file="sending/gate.py",
-        line="self._pacer.wait_s(anyio.current_time())",
+        line="self._pacer.wait_s(self.now())",
         instead='self._pacer.wait_s(__import__("time").time())',
         caught_by="test_promises.py::"
         "test_a_wall_clock_that_jumps_changes_neither_pace_nor_hold_backs",

@@ -145,9 +145,15 @@ class Process:
                 journal.record(outcomes)
             journal.keep(JUDGED_NOTE, "all")
         work = remaining_work(plan, journal) if self._world.legs else whole_work(plan)
-        self.sending = Sending(plan, work=work, journal=journal, settings=SETTINGS, send=self._send)
+
+        async def send() -> None:
+            self.sending = Sending(
+                plan, work=work, journal=journal, settings=SETTINGS, send=self._send
+            )
+            await self.sending.run(self.moments.append)
+
         try:
-            anyio.run(self.sending.run, self.moments.append, backend_options=VIRTUAL_TIME[1])
+            anyio.run(send, backend_options=VIRTUAL_TIME[1])
         except BaseExceptionGroup as errors:
             if errors.subgroup(KilledError):
                 raise KilledError from errors

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
-import anyio
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_never
 
 from batch.model import Answer, Change, Outcome, Reason
@@ -120,13 +119,13 @@ class Attempts:
 
     async def _fly(self, change: Change, tries: Tries) -> Answer:
         """One attempt; if it is cut off, `tries` knows."""
-        started = anyio.current_time()
+        started = self._gate.now()
         answer = None
         try:
             answer = await self._gate.fly(partial(self._send, change))
         finally:
             if answer is None:
-                tries.add(_cut_off(started))
+                tries.add(_cut_off(self._gate.now() - started))
         return answer
 
     def _heed(self, answer: Answer, change: Change, *, probe: bool) -> None:
@@ -135,7 +134,7 @@ class Attempts:
         if is_hold(answer):
             self._gate.neutral()
         elif is_failure(answer):
-            sent_at = anyio.current_time() - answer.elapsed_ms / 1000
+            sent_at = self._gate.now() - answer.elapsed_ms / 1000
             self._gate.failed(sent_at=sent_at, row=change.lines[0], probe=probe)
             lasted_s = self._gate.outage_is_over_s()
             if lasted_s is not None:
@@ -209,9 +208,9 @@ def _is_cause(answer: Answer, stop: Stop) -> bool:
     return answer.http_status == 403 and stop.cause is StopCause.FORBIDDEN
 
 
-def _cut_off(started: float) -> Answer:
+def _cut_off(lasted_s: float) -> Answer:
     """What stands for the answer of a request that nobody waits for any longer."""
-    elapsed_ms = round((anyio.current_time() - started) * 1000)
+    elapsed_ms = round(lasted_s * 1000)
     return Answer(
         reason=Reason.NO_ANSWER,
         message="the run stopped before the answer came",

@@ -4,6 +4,7 @@ Owns the waiting of a job: a stop shuts the gate, which ends every wait at once 
 under way fly on for a while. What an answer means for its row is not its business.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -41,10 +42,14 @@ class Pace:
 
 
 class Gate:
-    """One for the whole job."""
+    """One for the whole job, made on the event loop that it is used on.
+
+    now: the loop's clock, in seconds.
+    """
 
     def __init__(self, pacer: Pacer, breaker: Breaker) -> None:
         self.is_shut = False
+        self.now = asyncio.get_running_loop().time  # anyio takes 1.2 us to find it, each time
         self._pacer = pacer
         self._breaker = breaker
         # Turns are taken in order of coming, so that a row that is held back over and over goes
@@ -59,7 +64,7 @@ class Gate:
     def shut(self, *, grace_s: float) -> None:
         """Let nobody out any more, and cut off what is still under way after `grace_s` seconds."""
         self.is_shut = True
-        deadline = anyio.current_time() + grace_s
+        deadline = self.now() + grace_s
         for worker in self._workers:
             worker.deadline = min(worker.deadline, deadline)
         for pause in self._pauses:
@@ -93,7 +98,7 @@ class Gate:
 
     async def fly(self, send: Callable[[], Awaitable[Answer]]) -> Answer:
         """One attempt; cancelled if a stop cuts it off before its answer comes."""
-        started = anyio.current_time()
+        started = self.now()
         self._departures.append(started)
         self._attempts += 1
         self._pacer.departed()
@@ -102,29 +107,29 @@ class Gate:
         finally:
             self._pacer.landed()
         if answer.http_status is not None:
-            self._pacer.told(anyio.current_time(), answer.budgets, sent_at=started)
+            self._pacer.told(self.now(), answer.budgets, sent_at=started)
         return answer
 
     def failed(self, *, sent_at: float, row: int, probe: bool) -> None:
         """Tell the breaker of a failed attempt."""
-        self._breaker.failed(anyio.current_time(), sent_at=sent_at, row=row, probe=probe)
+        self._breaker.failed(self.now(), sent_at=sent_at, row=row, probe=probe)
         self._tell()
 
     def held(self, answer: Answer, why: str) -> Hold:
         """Hold everybody back, as the server asks, whatever the status that it asked with."""
-        now = anyio.current_time()
+        now = self.now()
         is_refused = answer.http_status == HTTPStatus.TOO_MANY_REQUESTS
         sent_at = now - answer.elapsed_ms / 1000 if is_refused else None
         return self._pacer.hold(now, answer.retry_after_s, why, sent_at=sent_at)
 
     def neutral(self) -> None:
         """Tell the breaker of an answer that says nothing about the server's health."""
-        self._breaker.neutral(anyio.current_time())
+        self._breaker.neutral(self.now())
         self._tell()
 
     def served(self) -> None:
         """Tell both that the server is there."""
-        self._pacer.served(anyio.current_time())
+        self._pacer.served(self.now())
         was_away = self.is_away
         self._breaker.served()
         if was_away:
@@ -137,7 +142,7 @@ class Gate:
 
     def outage_is_over_s(self) -> float | None:
         """Seconds of an outage that has lasted as long as is waited for; None otherwise."""
-        now = anyio.current_time()
+        now = self.now()
         outage = self._breaker.outage
         return now - outage.since if outage and self._breaker.is_over(now) else None
 
@@ -158,7 +163,7 @@ class Gate:
 
     def pace(self) -> Pace:
         """How fast attempts leave now, and what keeps them."""
-        now = anyio.current_time()
+        now = self.now()
         while self._departures and self._departures[0] < now - RATE_WINDOW_S:
             self._departures.popleft()
         span_s = max(1.0, now - self._departures[0]) if self._departures else RATE_WINDOW_S
@@ -181,7 +186,7 @@ class Gate:
         """
         if self.is_shut or self.is_away or self._turns.locked():
             return False
-        now = anyio.current_time()
+        now = self.now()
         if self._pacer.wait_s(now) > 0:
             return False
         self._pacer.leave(now)
@@ -190,7 +195,7 @@ class Gate:
     async def _pass_breaker(self) -> bool:
         """Wait while the breaker is open; whether this attempt is its probe."""
         while not self.is_shut and (outage := self._breaker.outage) is not None:
-            now = anyio.current_time()
+            now = self.now()
             if self._breaker.take_probe(now):
                 return True
             due = outage.next_probe_at
@@ -206,10 +211,10 @@ class Gate:
 
     async def _leave_in_pace(self, *, unless_away: bool = False) -> None:
         # A hold-back may begin while this sleeps, or end early: then it is asked again.
-        while (wait_s := self._pacer.wait_s(anyio.current_time())) > 0:  # noqa: ASYNC110 - it waits for a time, not for an event
+        while (wait_s := self._pacer.wait_s(self.now())) > 0:  # noqa: ASYNC110 - it waits for a time, not for an event
             await anyio.sleep(min(wait_s, LONGEST_SLEEP_S))
         if not (unless_away and self.is_away):
-            self._pacer.leave(anyio.current_time())
+            self._pacer.leave(self.now())
 
     def _tell(self) -> None:
         self._news.set()
