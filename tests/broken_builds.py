@@ -267,7 +267,7 @@ BUILDS = (
         guarantee="a 2xx alone is no success",
         file="api/answer.py",
         line="said = _read_confirmation(change, reply.body, redactor)",
-        instead="said = Answer(reason=Reason.APPLIED)",
+        instead="said = _Said(Reason.APPLIED)",
         caught_by="test_answer.py::test_any_other_2xx_is_an_error_with_its_own_reason",
     ),
     Broken(
@@ -280,8 +280,8 @@ BUILDS = (
     Broken(
         guarantee="a 2xx whose body broke off is no success",
         file="api/answer.py",
-        line="        return Answer(reason=body.reason, message=body.message)",
-        instead="        return Answer(reason=Reason.APPLIED)",
+        line="        return _Said(body.reason, body.message)",
+        instead="        return _Said(Reason.APPLIED)",
         caught_by="test_answer.py::test_a_2xx_whose_body_broke_off_is_no_answer",
     ),
     Broken(

@@ -1,8 +1,8 @@
 """Reads one HTTP response into an Answer. Pure: it never sends, waits or looks at a clock."""
 
-from dataclasses import replace
 from datetime import datetime
 from http import HTTPStatus
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from batch.api.excerpt import MAX_LENGTH, Redactor, read_error, read_object, shown
@@ -30,6 +30,16 @@ _HINTS = {
 }
 
 
+class _Said(NamedTuple):
+    """What a response says of the change; the texts as the server wrote them."""
+
+    reason: Reason
+    message: str = ""
+    server_status: str | None = None
+    server_ai_tag: str | None = None
+    subsequence: str | None = None
+
+
 def read_answer(
     change: Change,
     reply: Reply,
@@ -52,15 +62,15 @@ def read_answer(
     else:
         reason, message = read_refusal(reply, redactor=redactor)
         hint = _HINTS.get(reply.http_status, "")
-        said = Answer(reason=reason, message=_with_hint(message, hint, redactor))
-    return replace(
-        said,
+        said = _Said(reason, _with_hint(message, hint, redactor))
+    return Answer(
+        reason=said.reason,
         http_status=None if said.reason is Reason.NO_ANSWER else reply.http_status,
         elapsed_ms=elapsed_ms,
         sent_at_ms=sent_at_ms,
         retry_after_s=retry_after_s(reply.headers, now=now),
         budgets=budgets,
-        message=redactor.one_line(said.message),
+        message=said.message and redactor.one_line(said.message),
         server_status=said.server_status and redactor.one_line(said.server_status),
         server_ai_tag=said.server_ai_tag and redactor.one_line(said.server_ai_tag),
         subsequence=said.subsequence and redactor.one_line(said.subsequence),
@@ -84,25 +94,25 @@ def read_refusal(reply: Reply, *, redactor: Redactor) -> tuple[Reason, str]:
     return reason, _read_error_text(reply.body, redactor) or _phrase(status)
 
 
-def _read_confirmation(change: Change, body: bytes | Fault, redactor: Redactor) -> Answer:
+def _read_confirmation(change: Change, body: bytes | Fault, redactor: Redactor) -> _Said:
     if isinstance(body, Fault):
-        return Answer(reason=body.reason, message=body.message)
+        return _Said(body.reason, body.message)
     if not body.strip():
         message = "the answer has no body; expected a JSON object"
-        return Answer(reason=Reason.EMPTY_ANSWER, message=message)
+        return _Said(Reason.EMPTY_ANSWER, message)
     document = read_object(body)
     if document is None:
         message = f"expected a JSON object, found: {redactor.read_text(body)}"
-        return Answer(reason=Reason.NOT_JSON, message=message)
+        return _Said(Reason.NOT_JSON, message)
     return _judge(change, document)
 
 
-def _judge(change: Change, document: dict[str, object]) -> Answer:
-    """The success rule, for a 2xx that is a JSON object; the texts as the server wrote them."""
+def _judge(change: Change, document: dict[str, object]) -> _Said:
+    """The success rule, for a 2xx that is a JSON object."""
     data = _object_at(document, "data")
     move, subsequence = _read_enrollment(data, document)
-    answer = Answer(
-        reason=Reason.APPLIED,
+    said = _Said(
+        Reason.APPLIED,
         server_status=_read_word(data, "status"),
         server_ai_tag="null" if data.get("aiTag", "") is None else _read_word(data, "aiTag"),
         subsequence=subsequence,
@@ -110,18 +120,18 @@ def _judge(change: Change, document: dict[str, object]) -> Answer:
     if "success" in document and document["success"] is not True:
         found = f"success is {shown(document['success'])}; expected true"
         message = read_error(document) or found
-        return replace(answer, reason=Reason.SUCCESS_FALSE, message=message)
+        return said._replace(reason=Reason.SUCCESS_FALSE, message=message)
     if "success" not in document and not isinstance(document.get("data"), dict):
         message = "the answer has neither success nor an object data; expected success true"
-        return replace(answer, reason=Reason.EMPTY_ANSWER, message=message)
+        return said._replace(reason=Reason.EMPTY_ANSWER, message=message)
     differences = _find_differences(change, data)
     moved_status = differences.pop("status", "") if move in _MOVES else ""
     if differences:
         message = "; ".join(differences.values())
-        return replace(answer, reason=Reason.NOT_APPLIED, message=message)
+        return said._replace(reason=Reason.NOT_APPLIED, message=message)
     if moved_status:
-        return replace(answer, message=f"the lead was moved ({subsequence}), so {moved_status}")
-    return answer
+        return said._replace(message=f"the lead was moved ({subsequence}), so {moved_status}")
+    return said
 
 
 def _find_differences(change: Change, data: dict[str, object]) -> dict[str, str]:
