@@ -25,7 +25,6 @@ from batch.reading.encoding import utf8_file
 from batch.reading.grid import Grid, column_names, extra_cell, holding_rows, is_blank_text, shown
 from batch.reading.header import find_columns, own_width
 from batch.reading.parquet import open_parquet
-from batch.reading.workbook import open_workbook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +207,8 @@ def _open_grid(path: Path, options: TableOptions, *, scratch: Path, name: str) -
     if file_format is Format.PARQUET:
         return open_parquet(plain, name=name)
     if file_format is not Format.TEXT:
+        from batch.reading.workbook import open_workbook  # noqa: PLC0415 - 15 ms to load
+
         return open_workbook(plain, file_format, sheet=options.sheet, name=name)
     text, notes = utf8_file(plain, options.encoding, scratch=scratch, name=name)
     return open_delimited(

@@ -16,7 +16,6 @@ import polars as pl
 from batch.errors import RunError
 from batch.model import Reason, Result, Tally
 from batch.recording.draft import Draft, disk_errors
-from batch.recording.failed_sheet import SheetLimitError, write_failed_sheet
 from batch.recording.result_rows import header_row, result_rows, to_csv, with_outcomes
 
 BATCH_ROWS = 50_000  # joined at a time: some tens of MB for a wide table
@@ -192,6 +191,9 @@ def _write_sheet(table: Table, failed: Path, *, name: str) -> tuple[Path | None,
     """failed.xlsx for an input that was a spreadsheet, and what is to be said about it."""
     if not table.is_sheet:
         return None, ""
+    # What writes sheets takes 15 ms to load.
+    from batch.recording.failed_sheet import SheetLimitError, write_failed_sheet  # noqa: PLC0415
+
     targets = _targets(failed.parent, name)
     try:
         path = write_failed_sheet(failed, *targets, delimiter=table.delimiter)
