@@ -61,7 +61,11 @@ def _close(connections: Sequence[socket.socket]) -> None:
 
 async def _addresses_of(host: str, port: int) -> Sequence[_Address]:
     """The host's addresses as the system prefers them, the families taking turns."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:
+        numeric = socket.AI_NUMERICHOST  # nothing to look up: then no thread has to
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=numeric)
+    except socket.gaierror:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     if not found:
         raise OSError(f"{host} has no address")
     first = found[0][0]
