@@ -84,8 +84,6 @@ class Reader:
 
         answer = await self._gate.fly(send)
         self.requests += 1
-        if answer is None:
-            raise NotReadError("the reading was stopped")
         self._heed(answer, number, probe=probe)
         tries.add(answer, counts=not self._gate.is_away)
         decision = decide(
