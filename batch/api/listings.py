@@ -26,6 +26,7 @@ class _LabelRecord(BaseModel):
 
 
 _Record = TypeVar("_Record", bound=BaseModel)
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 class _Listing(BaseModel, Generic[_Record]):
@@ -35,7 +36,7 @@ class _Listing(BaseModel, Generic[_Record]):
 
 def parse_workspaces(body: bytes, redactor: Redactor) -> tuple[Workspace, ...]:
     """The workspaces that a listing names; raises ValueError saying what was wrong with it."""
-    records = _read(_Listing[_WorkspaceRecord], body, redactor).data
+    records = read_model(_Listing[_WorkspaceRecord], body, redactor).data
     return tuple(
         Workspace(
             id=(id_ := redactor.one_line(record.id)),
@@ -47,11 +48,12 @@ def parse_workspaces(body: bytes, redactor: Redactor) -> tuple[Workspace, ...]:
 
 def parse_labels(body: bytes, redactor: Redactor) -> tuple[str, ...]:
     """The labels' names, exactly as the API spells them; raises ValueError as above."""
-    records = _read(_Listing[_LabelRecord], body, redactor).data
+    records = read_model(_Listing[_LabelRecord], body, redactor).data
     return tuple(redactor.without_key(record.name) for record in records)
 
 
-def _read(model: type[_Listing[_Record]], body: bytes, redactor: Redactor) -> _Listing[_Record]:
+def read_model(model: type[_Model], body: bytes, redactor: Redactor) -> _Model:
+    """A body as this model; raises ValueError saying where it is none, and how."""
     try:
         return model.model_validate_json(body)
     except ValidationError as error:

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Literal, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from batch.api.answer import is_success, read_refusal
 from batch.api.excerpt import Redactor
 from batch.api.headers import retry_after_s
+from batch.api.listings import read_model
 from batch.api.wire import Fault, Reply
 from batch.model import Answer, Campaign, CampaignLead, Reason
 
@@ -101,7 +102,9 @@ def read_page(
 
 def parse_leads(body: bytes, redactor: Redactor) -> Page[CampaignLead]:
     """A page of a campaign's leads; raises ValueError saying what was wrong with it."""
-    return _page(_read(_Listing[_LeadRecord], body, redactor), lambda one: _lead(one, redactor))
+    return _page(
+        read_model(_Listing[_LeadRecord], body, redactor), lambda one: _lead(one, redactor)
+    )
 
 
 def parse_campaigns(body: bytes, redactor: Redactor) -> Page[Campaign]:
@@ -111,7 +114,7 @@ def parse_campaigns(body: bytes, redactor: Redactor) -> Page[Campaign]:
         name = redactor.one_line(one.name or "")
         return Campaign(id=one.id, name=name or one.id, status=redactor.one_line(one.status))
 
-    return _page(_read(_Listing[_CampaignRecord], body, redactor), campaign)
+    return _page(read_model(_Listing[_CampaignRecord], body, redactor), campaign)
 
 
 def _lead(record: _LeadRecord, redactor: Redactor) -> CampaignLead:
@@ -130,15 +133,6 @@ def _lead(record: _LeadRecord, redactor: Redactor) -> CampaignLead:
         status=clean(record.status),
         ai_tag=None if record.ai_tag is None else clean(record.ai_tag),
     )
-
-
-def _read(model: type[_Listing[_Record]], body: bytes, redactor: Redactor) -> _Listing[_Record]:
-    try:
-        return model.model_validate_json(body)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(step) for step in first["loc"]) or "the body"
-        raise ValueError(redactor.one_line(f"{place}: {first['msg']}")) from None
 
 
 def _page(listing: _Listing[_Record], value: Callable[[_Record], _Value]) -> Page[_Value]:

@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 import anyio
 import anyio.to_thread
 
+from batch.jobs.known_pace import make_pacer
 from batch.judging.plan import Plan
 from batch.model import Answer, Change, Claim, Entry, Outcome, Tally
 from batch.recording.group_commit import GroupCommit
 from batch.recording.journal import Journal
 from batch.sending.breaker import Breaker
 from batch.sending.claims import Claims
-from batch.sending.pacer import Hold, Learnt, Pacer
+from batch.sending.pacer import Hold, Learnt
 from batch.sending.retry import RetryPolicy, retry_budget
 from batch.sending.runner import Limits, Runner
 from batch.sending.stops import Stop, StopCause, StopLimits, StopRules
@@ -81,14 +82,7 @@ class Sending:
         self._undurable_rows = 0
         self._interrupts = 0
         self._hold = (float("-inf"), "")
-        self._pacer = Pacer(
-            pace.rate.per_s,
-            headroom=pace.headroom,
-            good_per_s=good_per_s,
-            backoff_base_s=retry.backoff_base_s,
-            backoff_max_s=retry.backoff_max_s,
-            draw=random.random,
-        )
+        self._pacer = make_pacer(settings, good_per_s)
         self._runner = Runner(
             self._claims.take,
             send=send,

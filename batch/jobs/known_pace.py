@@ -1,12 +1,13 @@
 """What is known of the pace before the first request: for the forecast, and to begin with."""
 
+import random
 from dataclasses import dataclass
 
 from batch.jobs.preflight import Preflight
 from batch.jobs.request import Request
 from batch.model import Budget
 from batch.recording.pace_memory import good_pace, keep_pace
-from batch.sending.pacer import Learnt, Source
+from batch.sending.pacer import Learnt, Pacer, Source
 from batch.sending.search import START_PER_S
 from batch.settings.model import Settings
 
@@ -34,6 +35,19 @@ class KnownPace:
         if set_per_s is None:
             return allowed or self.good_per_s or START_PER_S
         return set_per_s if allowed is None else min(allowed, set_per_s)
+
+
+def make_pacer(settings: Settings, good_per_s: float | None) -> Pacer:
+    """The pacer that the settings ask for. good_per_s: a rate that went well; None if unknown."""
+    pace, retry = settings.pace, settings.retry
+    return Pacer(
+        pace.rate.per_s,
+        headroom=pace.headroom,
+        good_per_s=good_per_s,
+        backoff_base_s=retry.backoff_base_s,
+        backoff_max_s=retry.backoff_max_s,
+        draw=random.random,
+    )
 
 
 def known_pace(request: Request, preflight: Preflight) -> KnownPace:

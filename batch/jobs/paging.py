@@ -10,10 +10,10 @@ from batch.api.page_path import MOST_A_PAGE, campaigns_path, leads_path
 from batch.api.pages import Page, parse_campaigns, parse_leads
 from batch.api.sendkit import SendKit
 from batch.errors import BatchError
+from batch.jobs.known_pace import make_pacer
 from batch.model import Answer, Campaign, CampaignLead
 from batch.sending.breaker import Breaker
 from batch.sending.gate import Gate, Pace
-from batch.sending.pacer import Pacer
 from batch.sending.reader import NotReadError, Reader
 from batch.sending.retry import RetryPolicy
 from batch.settings.model import Settings
@@ -40,14 +40,7 @@ class Paging:
         pace, retry = settings.pace, settings.retry
         self._api = api
         self._gate = Gate(
-            Pacer(
-                pace.rate.per_s,
-                headroom=pace.headroom,
-                good_per_s=good_per_s,
-                backoff_base_s=retry.backoff_base_s,
-                backoff_max_s=retry.backoff_max_s,
-                draw=random.random,
-            ),
+            make_pacer(settings, good_per_s),
             Breaker(max_probe_s=retry.backoff_max_s, max_outage_s=retry.max_outage_s),
         )
         self._reader = Reader(
