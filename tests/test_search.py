@@ -83,6 +83,18 @@ def test_a_rate_of_a_few_an_hour_recovers_within_hours() -> None:
     assert now < 5 * 3600
 
 
+def test_a_limit_that_a_long_wait_tells_after_many_requests_is_kept_to() -> None:
+    # 100 in 10 s, then a wait of 90 s: 1 a second. What follows comes nearer in small steps.
+    search = Search(None)
+    for n in range(100):
+        search.served(n / 10, is_used=True)
+    search.refused(10.0, sent_at=9.9, wait_s=90.0)
+    assert search.rate_per_s == pytest.approx(0.95 * 100 / 100.0)
+    for n in range(60):
+        search.served(100.0 + n, is_used=True)
+    assert search.rate_per_s < 0.97
+
+
 def test_a_hold_back_is_no_time_to_grow_in() -> None:
     search = Search(1.0)
     search.served(0.0, is_used=True)

@@ -24,6 +24,7 @@ CUT = 0.8  # until the limit is told
 LEAST_SHARE = 0.2  # of the limit that was told last
 RECOVERY_A_SECOND = 1.02  # up to a limit that was measured
 FEW_S = 5.0  # requests further apart than that would tell too late that more may leave
+TOLD_BY = 50  # requests admitted before a long wait; others may have used up the rest of fewer
 FIRST_LIMITS = 3  # so many are found before the steps become small
 MOST_PER_S = 100_000.0
 LEAST_PER_S = 1 / 3600
@@ -56,7 +57,7 @@ class Search:
         self._telling = 1.0  # requests that must be admitted for a cycle to tell the limit
         self._refused_before = 1
         self._limits = 0
-        self._is_measured = False
+        self._is_measured = self._is_told = False
         self._lowered_at = float("-inf")
         self._grown_at: float | None = None
 
@@ -96,6 +97,7 @@ class Search:
         """What may be admitted, when it is not known how much was saved up."""
         if wait_s >= LONG_WAIT_S:
             self._is_measured = True
+            self._is_told = cycle.admitted >= TOLD_BY
             return cycle.admitted / (now - cycle.began_at + wait_s)
         return FIRST_CUT * self.rate_per_s
 
@@ -119,7 +121,8 @@ class Search:
         if self._limit_per_s is None:
             return float(GROWTH_A_SECOND**since_s)
         is_below = self.rate_per_s < self._limit_per_s * (1 - MARGIN)
-        if self._limits <= FIRST_LIMITS or (self._is_measured and is_below):
+        is_unsure = self._limits <= FIRST_LIMITS and not self._is_told
+        if is_unsure or (self._is_measured and is_below):
             return float(RECOVERY_A_SECOND**since_s)
         requests = max(
             REQUESTS_TO_LIMIT,
