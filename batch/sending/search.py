@@ -25,6 +25,7 @@ LEAST_SHARE = 0.2  # of the limit that was told last
 RECOVERY_A_SECOND = 1.02  # up to a limit that was measured
 FEW_S = 5.0  # requests further apart than that would tell too late that more may leave
 TOLD_BY = 50  # requests admitted before a long wait; others may have used up the rest of fewer
+LONG_CYCLE_S = 600.0  # in which a hold-back that overran a window's end is a small part
 FIRST_LIMITS = 3  # so many are found before the steps become small
 MOST_PER_S = 100_000.0
 LEAST_PER_S = 1 / 3600
@@ -87,6 +88,8 @@ class Search:
             self._found(now, cycle, self._first_limit(now, cycle, wait_s or 0.0))
         elif cycle.admitted >= self._telling:
             self._is_measured = True
+            is_long = now - cycle.began_at >= LONG_CYCLE_S
+            self._is_told = self._is_told or (is_long and cycle.admitted >= TOLD_BY)
             self._found(now, cycle, self.rate_per_s * min(1.0, cycle.admitted / cycle.wanted))
         elif cycle.admitted >= cycle.cut_at + CUT_AFTER:
             cycle.cut_at = cycle.admitted
