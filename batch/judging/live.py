@@ -3,6 +3,7 @@
 import polars as pl
 
 from batch.judging.leads import LEAD
+from batch.judging.rules import tag_key
 
 DIFFERENT = pl.Schema(
     {
@@ -16,6 +17,14 @@ DIFFERENT = pl.Schema(
 )
 MISSING = "no such lead in the campaign"
 
+# Of requests that were joined with what leads are now (`live`).
+IS_THERE = pl.col("is_there").fill_null(value=False)
+ASKS_TAG = pl.col("clear_tag") | pl.col("ai_tag").is_not_null()
+STATUS_HOLDS = pl.col("status").is_null() | (pl.col("status") == pl.col("live_status"))
+TAG_HOLDS = ~ASKS_TAG | (
+    tag_key(pl.col("ai_tag").fill_null("")) == tag_key(pl.col("live_tag").fill_null(""))
+)
+
 
 def different(requests: pl.DataFrame, leads: pl.DataFrame, *, clear_word: str) -> pl.DataFrame:
     """The values that were asked for and are not there: a row for each, in line order.
@@ -24,35 +33,33 @@ def different(requests: pl.DataFrame, leads: pl.DataFrame, *, clear_word: str) -
     leads: as a Snapshot has them. Tags are compared regardless of case. A lead that is not there
     is one row with column "".
     """
-    live = leads.select(*LEAD, live_status="status", live_tag="ai_tag", is_there=True)
     rows = (
         requests.with_columns(pl.coalesce("lines", pl.concat_list("line")).alias("lines"))
         .drop("line")
         .explode("lines")
         .rename({"lines": "line"})
-        .join(live, on=LEAD, how="left")
+        .join(live(leads), on=LEAD, how="left")
     )
-    is_there = pl.col("is_there").fill_null(value=False)
-    wanted_tag = pl.when("clear_tag").then(pl.lit("")).otherwise("ai_tag")
-    live_tag = pl.col("live_tag").fill_null("")
-    is_missing = rows.filter(~is_there)
-    there = rows.filter(is_there)
+    is_missing, there = rows.filter(~IS_THERE), rows.filter(IS_THERE)
     parts = (
         _named(is_missing, "", pl.lit(""), pl.lit(MISSING)),
+        _named(there.filter(~STATUS_HOLDS), "status", pl.col("status"), pl.col("live_status")),
         _named(
-            there.filter(pl.col("status") != pl.col("live_status")),
-            "status",
-            pl.col("status"),
-            pl.col("live_status"),
-        ),
-        _named(
-            there.filter(wanted_tag.str.to_lowercase() != live_tag.str.to_lowercase()),
+            there.filter(~TAG_HOLDS),
             "aiTag",
             pl.when("clear_tag").then(pl.lit(clear_word)).otherwise("ai_tag"),
             pl.col("live_tag").fill_null(clear_word),
         ),
     )
     return pl.concat(parts).sort("line", maintain_order=True)
+
+
+def live(leads: pl.DataFrame) -> pl.DataFrame:
+    """What leads are now, to be joined with requests by `LEAD`: live_status, live_tag, is_there.
+
+    leads: as a Snapshot has them.
+    """
+    return leads.select(*LEAD, live_status="status", live_tag="ai_tag", is_there=True)
 
 
 def _named(rows: pl.DataFrame, column: str, wanted: pl.Expr, found: pl.Expr) -> pl.DataFrame:
