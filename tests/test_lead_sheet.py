@@ -9,9 +9,9 @@ from batch.recording.lead_sheet import write_leads
 from batch.recording.snapshot import SCHEMA
 
 ROWS = [
-    ("c1", "b1", "a1", "ann@example.com", "Ann", "Lee", "=Acme()", "active", "Hot"),
-    ("c1", "b2", "a2", "", "", "", "", "paused", None),
-    ("c2", "b3", "a3", "bob@example.com", "Bob", "", "B, Co", "completed", "hot"),
+    ("c1", "b1", "a1", "ann@example.com", "Ann", "Lee", "=Acme()", "active", "Hot", 0),
+    ("c1", "b2", "a2", "", "", "", "", "paused", None, 0),
+    ("c2", "b3", "a3", "bob@example.com", "Bob", "", "B, Co", "completed", "hot", 0),
 ]
 LEADS = pl.DataFrame(ROWS, schema=SCHEMA, orient="row")
 HEADER = "campaignId,campaignLeadId,email,name,company,status,aiTag"

@@ -27,9 +27,9 @@ def compared(
 ) -> list[tuple[int, str, str, str]]:
     """Line, column, wanted and found of one request, against a lead or none."""
     asked = [(2, lines, "c1", "b1", status, tag, clears)]
-    leads = [("c2", "b1", "", "", "", "", "", "paused", "Hot")]  # another campaign's
+    leads = [("c2", "b1", "", "", "", "", "", "paused", "Hot", 0)]  # another campaign's
     if live:
-        leads.append(("c1", "b1", "", "", "", "", "", *live))  # type: ignore[arg-type] # a null tag
+        leads.append(("c1", "b1", "", "", "", "", "", *live, 0))  # type: ignore[arg-type] # a null tag
     found = different(
         pl.DataFrame(asked, schema=REQUEST, orient="row"),
         pl.DataFrame(leads, schema=SCHEMA, orient="row"),

@@ -21,8 +21,8 @@ BOB = replace(ANN, campaign_lead_id="b2", lead_id="a2", first_name="Bob", ai_tag
 
 def rows(campaign_id: str, *pages: tuple[CampaignLead, ...]) -> pl.DataFrame:
     read = LeadRows(campaign_id)
-    for page in pages:
-        read.add(page)
+    for number, page in enumerate(pages):
+        assert len(read.add(page, read_at_ms=1000 * number)) == len(page)
     return read.frame()
 
 
@@ -30,8 +30,8 @@ def test_leads_are_kept_in_the_order_of_their_coming_with_their_campaign() -> No
     frame = rows("c1", (BOB,), (), (ANN,))
     assert frame.schema == SCHEMA
     assert frame.rows() == [
-        ("c1", "b2", "a2", "ann@example.com", "Bob", "Lee", "Acme", "active", "Hot"),
-        ("c1", "b1", "a1", "ann@example.com", "Ann", "Lee", "Acme", "active", None),
+        ("c1", "b2", "a2", "ann@example.com", "Bob", "Lee", "Acme", "active", "Hot", 0),
+        ("c1", "b1", "a1", "ann@example.com", "Ann", "Lee", "Acme", "active", None, 2000),
     ]
 
 
@@ -39,6 +39,7 @@ def test_a_lead_that_comes_again_counts_as_it_came_last() -> None:
     frame = rows("c1", (ANN, BOB), (replace(ANN, status="paused"),))
     assert frame["campaign_lead_id"].to_list() == ["b2", "b1"]
     assert frame["status"].to_list() == ["active", "paused"]
+    assert frame["read_at_ms"].to_list() == [0, 1000]
 
 
 def test_a_campaign_without_leads_is_an_empty_frame() -> None:

@@ -68,7 +68,7 @@ async def export(
     campaign_ids = await _resolved(wanted.campaigns, settings, paging)
     with tempfile.TemporaryDirectory(prefix="sendkit-batch-") as scratch:
         snapshot = Snapshot(Path(scratch))
-        unknown = await take_snapshot(
+        taken = await take_snapshot(
             paging,
             campaign_ids,
             into=snapshot,
@@ -76,9 +76,9 @@ async def export(
             at_once=settings.pace.concurrency,
             on_reading=on_reading,
         )
-        if unknown:
+        if taken.unknown:
             raise SettingsError(
-                f'export: found "{unknown[0]}"; the workspace has no campaign of this id.'
+                f'export: found "{taken.unknown[0]}"; the workspace has no campaign of this id.'
             )
         leads = await anyio.to_thread.run_sync(
             write_leads, snapshot.leads_of(campaign_ids), wanted.out, wanted.tag

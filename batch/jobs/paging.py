@@ -1,7 +1,7 @@
 """Reading lists of the API that come a page at a time, at the pace that the server allows."""
 
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import replace
 from typing import TypeVar
 
@@ -62,7 +62,7 @@ class Paging:
 
     async def leads(
         self, campaign_id: str, *, status: str | None = None
-    ) -> AsyncIterator[tuple[CampaignLead, ...]]:
+    ) -> AsyncGenerator[Page[CampaignLead]]:
         """A campaign's leads, a page at a time. Raises ListNotReadError.
 
         status: leads of that status alone; None for all.
@@ -81,19 +81,19 @@ class Paging:
             return campaigns_path(cursor=cursor, limit=limit)
 
         async for page in self._pages("the campaigns", path, parse_campaigns):
-            yield page
+            yield page.records
 
     async def _pages(
         self,
         what: str,
         path: Callable[[str | None, int | None], str],
         parse: Callable[[bytes, Redactor], Page[_Value]],
-    ) -> AsyncIterator[tuple[_Value, ...]]:
+    ) -> AsyncIterator[Page[_Value]]:
         cursor: str | None = None
         seen: set[str] = set()
         while True:
             page = await self._page(what, cursor, path, parse)
-            yield page.records
+            yield page
             cursor = page.next_cursor
             if cursor is None:
                 return

@@ -1,10 +1,13 @@
 """Reading what campaigns' leads are now, several campaigns side by side at one pace."""
 
+import time
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
 import anyio
 import anyio.to_thread
+import polars as pl
 
 from batch.jobs.paging import ListNotReadError, Paging
 from batch.recording.snapshot import LeadRows, Snapshot
@@ -21,6 +24,18 @@ class Reading:
     pace: Pace
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What a snapshot could not have.
+
+    unknown: campaigns that the workspace does not have. partly: those that were not read to their
+    end; what was read of them is kept, and a lead that is not in there may be in the campaign.
+    """
+
+    unknown: tuple[str, ...]
+    partly: frozenset[str]
+
+
 async def take_snapshot(
     paging: Paging,
     campaign_ids: Sequence[str],
@@ -29,23 +44,26 @@ async def take_snapshot(
     at_once: int,
     on_reading: Callable[[Reading], None],
     status: str | None = None,
-) -> tuple[str, ...]:
-    """Keep the leads of these campaigns; those campaigns that the workspace does not have.
+    goes_on: Callable[[str, pl.DataFrame], bool] | None = None,
+    clock: Callable[[], float] = time.time,
+) -> Taken:
+    """Keep the leads of these campaigns, each whole or as long as it is to be read.
 
     at_once: campaigns that are read side by side. on_reading: called after each page.
     status: leads of that status alone; None for all.
+    goes_on: asked, after each page but a campaign's last, with its id and the page's rows, whether
+        the next is to be read; None reads all.
     Raises ListNotReadError when one can't be read, which ends the others, and RunError when the
     disk fails.
     """
-    reader = _Campaigns(paging, into, on_reading, total=len(campaign_ids))
-    limiter = anyio.CapacityLimiter(at_once)
+    reader = _Campaigns(paging, into, campaign_ids, on_reading, goes_on, clock)
     try:
         async with anyio.create_task_group() as tasks:
-            for campaign_id in campaign_ids:
-                tasks.start_soon(reader.read, campaign_id, status, limiter)
+            for _ in range(min(at_once, len(campaign_ids))):
+                tasks.start_soon(reader.read_on, status)
     except ExceptionGroup as group:
         raise group.exceptions[0] from None
-    return tuple(reader.unknown)
+    return Taken(unknown=tuple(reader.unknown), partly=frozenset(reader.partly))
 
 
 class _Campaigns:
@@ -55,36 +73,52 @@ class _Campaigns:
         self,
         paging: Paging,
         snapshot: Snapshot,
+        campaign_ids: Sequence[str],
         on_reading: Callable[[Reading], None],
-        *,
-        total: int,
+        goes_on: Callable[[str, pl.DataFrame], bool] | None,
+        clock: Callable[[], float],
     ) -> None:
         self.unknown: list[str] = []
+        self.partly: list[str] = []
         self._paging = paging
         self._snapshot = snapshot
+        self._left = iter(campaign_ids)
         self._on_reading = on_reading
-        self._total = total
+        self._goes_on = goes_on
+        self._clock = clock
+        self._total = len(campaign_ids)
         self._leads = self._read = 0
 
-    async def read(
-        self, campaign_id: str, status: str | None, limiter: anyio.CapacityLimiter
-    ) -> None:
-        """Keep one campaign's leads, or note that there is no such campaign."""
-        rows = LeadRows(campaign_id)
-        async with limiter:
+    async def read_on(self, status: str | None) -> None:
+        """Read one campaign after another, as long as there are some that nobody reads."""
+        for campaign_id in self._left:
             try:
-                async for page in self._paging.leads(campaign_id, status=status):
-                    rows.add(page)
-                    self._leads += len(page)
-                    self._tell()
+                rows = await self._rows(campaign_id, status)
             except ListNotReadError as error:
                 if not error.is_unknown:
                     raise
                 self.unknown.append(campaign_id)
             else:
-                await anyio.to_thread.run_sync(self._snapshot.put, campaign_id, rows.frame())
-        self._read += 1
-        self._tell()
+                await anyio.to_thread.run_sync(self._keep, campaign_id, rows)
+            self._read += 1
+            self._tell()
+
+    async def _rows(self, campaign_id: str, status: str | None) -> LeadRows:
+        """A campaign's leads, as long as it is to be read."""
+        rows = LeadRows(campaign_id)
+        async with aclosing(self._paging.leads(campaign_id, status=status)) as pages:
+            async for page in pages:
+                frame = rows.add(page.records, read_at_ms=int(self._clock() * 1000))
+                self._leads += len(frame)
+                self._tell()
+                is_last = page.next_cursor is None
+                if self._goes_on and not is_last and not self._goes_on(campaign_id, frame):
+                    self.partly.append(campaign_id)
+                    break
+        return rows
+
+    def _keep(self, campaign_id: str, rows: LeadRows) -> None:
+        self._snapshot.put(campaign_id, rows.frame())
 
     def _tell(self) -> None:
         self._on_reading(

@@ -15,7 +15,10 @@ from batch.recording.draft import Draft, disk_errors
 
 CAMPAIGN_ID = "campaign_id"
 LEAD_COLUMNS = tuple(field.name for field in fields(CampaignLead))
-SCHEMA = pl.Schema(dict.fromkeys((CAMPAIGN_ID, *LEAD_COLUMNS), pl.String))
+# read_at_ms: when the lead's page arrived, Unix time in milliseconds, UTC.
+SCHEMA = pl.Schema(
+    {**dict.fromkeys((CAMPAIGN_ID, *LEAD_COLUMNS), pl.String()), "read_at_ms": pl.Int64()}
+)
 
 
 class Snapshot:
@@ -54,12 +57,15 @@ class LeadRows:
         self._campaign_id = campaign_id
         self._parts: list[pl.DataFrame] = []
 
-    def add(self, leads: Iterable[CampaignLead]) -> None:
-        """Take one page."""
+    def add(self, leads: Iterable[CampaignLead], *, read_at_ms: int) -> pl.DataFrame:
+        """Take one page, and give it back as rows; read_at_ms: when it arrived, Unix ms, UTC."""
         rows = [
-            (self._campaign_id, *(getattr(lead, name) for name in LEAD_COLUMNS)) for lead in leads
+            (self._campaign_id, *(getattr(lead, name) for name in LEAD_COLUMNS), read_at_ms)
+            for lead in leads
         ]
-        self._parts.append(pl.DataFrame(rows, schema=SCHEMA, orient="row"))
+        page = pl.DataFrame(rows, schema=SCHEMA, orient="row")
+        self._parts.append(page)
+        return page
 
     def frame(self) -> pl.DataFrame:
         """All of them, in the order of their coming."""
