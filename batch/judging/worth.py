@@ -1,0 +1,111 @@
+"""Which campaigns are worth reading before a run, and for how long. Pure: frames in, yes or no out.
+
+A page costs a request, as a change does; a lead that it shows to be as asked for already saves one.
+How many pages a campaign has is not known: how many of the leads that are looked for were on the
+pages so far tells what is still to come.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import polars as pl
+
+from batch.judging.leads import LEAD
+from batch.judging.live import STATUS_HOLDS, TAG_HOLDS
+from batch.model import Status
+
+FEWEST_REQUESTS = 10  # a campaign with fewer is not read: it would hardly save anything
+MOST_SHARE = 0.8  # what reading may cost of what it saves; the rest is for estimates that are wrong
+
+# 14 bytes a request, with the one that says whether it was found.
+_ASKED = pl.Schema(
+    {
+        "key": pl.UInt64(),
+        "status": pl.Enum([status.value for status in Status]),
+        "ai_tag": pl.Categorical(),
+        "clear_tag": pl.Boolean(),
+    }
+)
+# Two leads that share a key would only make an estimate a little worse.
+_KEY = (pl.col(LEAD[0]).hash(1) ^ pl.col(LEAD[1]).hash(2)).alias("key")
+# Behind all others, so that looking for a key always finds a place.
+_END = pl.DataFrame([(2**64 - 1, None, None, False)], schema=_ASKED, orient="row")
+_COUNTS = pl.Schema({LEAD[0]: pl.String(), "asked": pl.UInt64()})
+_TEXTS = {"status": pl.String(), "ai_tag": pl.String()}
+_HOLDING = (STATUS_HOLDS & TAG_HOLDS).sum()
+
+
+class Worth:
+    """Says after each page of a campaign whether the next one is worth its request.
+
+    Keeps some bytes a request, however many campaigns are read side by side.
+    """
+
+    def __init__(self, requests: Iterable[pl.DataFrame]) -> None:
+        """requests: frames as `Leads.requests`; a lead has one request."""
+        asked, counts = [_END], [pl.DataFrame(schema=_COUNTS)]
+        for frame in requests:
+            asked.append(frame.select(_KEY, "status", "ai_tag", "clear_tag").cast(_ASKED))
+            of_campaign = frame.group_by(LEAD[0], maintain_order=True)
+            counts.append(of_campaign.agg(asked=pl.len().cast(pl.UInt64)))
+        self._asked = pl.concat(asked).sort("key")
+        self._is_found = bytearray(len(self._asked))
+        of_campaign = pl.concat(counts).group_by(LEAD[0], maintain_order=True)
+        large = of_campaign.agg(pl.col("asked").sum()).filter(pl.col("asked") >= FEWEST_REQUESTS)
+        self._campaigns = {name: _Campaign(asked=asked) for name, asked in large.iter_rows()}
+
+    def campaign_ids(self) -> list[str]:
+        """The campaigns whose first page is worth reading, in the order of their coming."""
+        return list(self._campaigns)
+
+    def goes_on(self, campaign_id: str, page: pl.DataFrame) -> bool:
+        """Whether the page after this one is worth reading; to be asked once for each page.
+
+        campaign_id: one of `campaign_ids`. page: its next leads, as a Snapshot has them.
+        """
+        found = self._found_now(page)
+        campaign = self._campaigns[campaign_id]
+        campaign.add(found=len(found), holding=found.select(_HOLDING).item())
+        return campaign.pays()
+
+    def _found_now(self, page: pl.DataFrame) -> pl.DataFrame:
+        """What is asked for of the page's leads, beside what they are; those of no page before."""
+        asked, keys = self._asked, page.select(_KEY).to_series()
+        at = asked["key"].search_sorted(keys)  # the last key is behind all others
+        is_new = pl.Series([not self._is_found[n] for n in at], dtype=pl.Boolean)
+        is_asked = (asked["key"][at] == keys) & is_new
+        at = at.filter(is_asked)
+        for n in at:
+            self._is_found[n] = True
+        live = {"live_status": page["status"], "live_tag": page["ai_tag"]}
+        live = {name: values.filter(is_asked) for name, values in live.items()}
+        return pl.DataFrame({**live, **asked[at].to_dict()}, schema_overrides=_TEXTS)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Campaign:
+    """How far a campaign is read, counted in the leads that are asked for."""
+
+    asked: int
+    pages: int = 0
+    pages_without: int = 0  # since a lead was last found
+    found: int = 0
+    holding: int = 0
+
+    def add(self, *, found: int, holding: int) -> None:
+        """Count one page."""
+        self.pages += 1
+        self.pages_without = 0 if found else self.pages_without + 1
+        self.found += found
+        self.holding += holding
+
+    def pays(self) -> bool:
+        """Whether reading on costs clearly less than sending the rest unseen.
+
+        What is read already is paid for, so only what is left counts: a last lead that was
+        removed from a campaign is not looked for through thousands of pages.
+        """
+        left = self.asked - self.found
+        pages = max(self.pages * left / (self.found or 0.5), self.pages_without)
+        writes = left * (1 - self.holding / (self.found or 1))
+        return pages + writes < MOST_SHARE * left
