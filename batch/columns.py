@@ -20,7 +20,7 @@ ADDED_COLUMNS = (
 )
 
 
-def result_header(header: Sequence[str]) -> tuple[str, ...]:
+def result_header(header: Sequence[str], added: tuple[str, ...] = ADDED_COLUMNS) -> tuple[str, ...]:
     """The header of the results: the user's names, then the added ones.
 
     A user's column with exactly the name of an added one becomes `input_<name>`, and once more
@@ -28,9 +28,9 @@ def result_header(header: Sequence[str]) -> tuple[str, ...]:
     """
     names = list(header)
     for index, name in enumerate(names):
-        if name in ADDED_COLUMNS:
+        if name in added:
             names[index] = _free_name(f"input_{name}", names)
-    return (*names, *ADDED_COLUMNS)
+    return (*names, *added)
 
 
 def _free_name(name: str, taken: Sequence[str]) -> str:

@@ -24,11 +24,24 @@ class Status(StrEnum):
     PAUSED = "paused"
 
 
+# All that a campaign lead's status may read. Of leads in a final one nothing is sent any more.
+FINAL_STATUSES = ("completed", "bounced", "unsubscribed", "replied", "removed")
+LEAD_STATUSES = ("pending", *Status, *FINAL_STATUSES)
+
+
 class OnConflict(StrEnum):
     """What to do when rows of one lead ask for different values of one field."""
 
     ERROR = "error"  # none of the lead's rows is sent
     LAST_WINS = "last-wins"  # the last value of each field is sent
+
+
+class SkipUnchanged(StrEnum):
+    """Whether leads are read first, so that rows that are already so cost no request."""
+
+    AUTO = "auto"  # a campaign is read as long as that costs less than sending
+    ALWAYS = "always"
+    NEVER = "never"
 
 
 class TransportKind(StrEnum):
@@ -56,6 +69,7 @@ class Reason(StrEnum):
     NOTHING_TO_CHANGE = "nothing_to_change"  # neither status nor aiTag is given
     DUPLICATE = "duplicate"  # earlier rows of the lead set the same values
     SUPERSEDED = "superseded"  # a later row of the lead sets other values (last-wins)
+    ALREADY_SO = "already_so"  # the lead was read, and holds all that is asked for
 
     MISSING_ID = "missing_id"  # campaignId or campaignLeadId is blank
     BAD_ID = "bad_id"  # an id that does not match the pattern
@@ -63,6 +77,11 @@ class Reason(StrEnum):
     BAD_CELL = "bad_cell"  # a spreadsheet error, a formula without a value, a line break
     UNKNOWN_TAG = "unknown_tag"  # not a label of the workspace
     CONFLICT = "conflict"  # rows of one lead ask for different values of one field
+
+    UNKNOWN_LEAD = "unknown_lead"  # not in that campaign, which was read
+    UNKNOWN_CAMPAIGN = "unknown_campaign"  # not in the workspace
+    DRIFTED = "drifted"  # the lead has changed since the plan was made
+    CHANGED_SINCE = "changed_since"  # the lead is not what the run made it any more, so not undone
 
     BAD_REQUEST = "bad_request"  # 400, 422
     FORBIDDEN = "forbidden"  # 403
@@ -96,6 +115,7 @@ _RESULT_OF = {
     Reason.NOTHING_TO_CHANGE: Result.SKIPPED,
     Reason.DUPLICATE: Result.SKIPPED,
     Reason.SUPERSEDED: Result.SKIPPED,
+    Reason.ALREADY_SO: Result.SKIPPED,
     Reason.NOT_REACHED: Result.UNSENT,
     Reason.IN_FLIGHT: Result.UNSENT,
     Reason.STOPPED: Result.UNSENT,

@@ -83,7 +83,7 @@ def test_the_options_of_a_run_are_those_of_the_contract() -> None:
         "--config", "--base-url", "--rate", "--concurrency", "--out", "--new", "--yes", "--dry-run",
         "--strict", "--on-conflict", "--allow-invalid", "--allow-clears", "--max-errors", "--map",
         "--sheet", "--encoding", "--delimiter", "--no-tag-check", "--json", "--quiet", "--sandbox",
-        "--expect-changes",
+        "--expect-changes", "--skip-unchanged", "--keep-before",
     }  # fmt: skip
 
 
@@ -93,6 +93,7 @@ RUN_WORDS = (
     "last-wins", "--allow-invalid", "--allow-clears", "--max-errors", "9", "--map", "status=S",
     "--map", "aiTag=T", "--sheet", "One", "--encoding", "cp1252", "--delimiter", "tab",
     "--no-tag-check", "--json", "--quiet", "--sandbox", "--expect-changes", "3",
+    "--skip-unchanged", "always", "--keep-before",
 )  # fmt: skip
 CHECK_WORDS = (
     "check", "leads.csv", "--config", "c.toml", "--rate", "5", "--strict", "--on-conflict",
@@ -129,7 +130,9 @@ def test_every_option_reaches_the_command(
         "max_errors",
         "no_tag_check",
     }
-    assert left_alone - {"file"} == ({"problems"} if words[0] == "run" else others | {"sandbox"})
+    of_others = {"file", "force"}  # taken by every one, and by `apply` alone
+    of_run = {"sandbox", "skip_unchanged", "keep_before"}
+    assert left_alone - of_others == ({"problems"} if words[0] == "run" else others | of_run)
 
 
 @pytest.mark.parametrize("exit_code", [0, 1, 2, 3, 130, 143])

@@ -82,7 +82,7 @@ class Run:
         settings = Settings.model_validate({"pace": {"rate": rate, "concurrency": 2}})
         request = request_of(path, **{"settings": settings, **asked})
         opened = self._open_runs.enter_context(open_run(request))
-        ready = with_change(opened.judge(PREFLIGHT, can_ask=True))
+        ready = with_change(opened.judge(PREFLIGHT).ready(can_ask=True))
         interrupts = Interrupts()
         with served_by(self.api), interrupts.caught():
             before()

@@ -41,7 +41,7 @@ def clearing(count: int) -> list[tuple[str, ...]]:
 def refusal(request: Request, *, can_ask: bool = True, preflight: Preflight = PREFLIGHT) -> str:
     """Why a run is refused once it is judged."""
     with open_run(request) as opened, pytest.raises((InputError, SettingsError)) as caught:
-        opened.judge(preflight, can_ask=can_ask)
+        opened.judge(preflight).ready(can_ask=can_ask)
     assert not opened.folder.path.exists()
     return str(caught.value)
 
@@ -122,7 +122,7 @@ def test_mostly_invalid_rows_are_refused_unless_allowed(tmp_path: Path) -> None:
         "to send the valid rows all the same, use --allow-invalid."
     )
     with open_run(request_of(path, allow_invalid=True)) as opened:
-        assert opened.judge(PREFLIGHT, can_ask=False).plan.requests == 20
+        assert opened.judge(PREFLIGHT).ready(can_ask=False).plan.requests == 20
 
 
 def test_mostly_clears_are_refused_where_nobody_can_type_their_number(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_the_number_to_type_is_the_one_that_was_named(tmp_path: Path) -> None:
     twice = [(CAMPAIGN, lead_id(1), "active", "null")]  # of a lead that a row above clears too
     path = leads(tmp_path, [*clearing(21), *twice])
     with open_run(request_of(path)) as opened:
-        ready = opened.judge(PREFLIGHT, can_ask=True)
+        ready = opened.judge(PREFLIGHT).ready(can_ask=True)
     assert ready.plan.tags_cleared == 21
     assert ready.plan.clears_rows == 22
     assert ready.question.typed_number == 22
@@ -152,7 +152,7 @@ def test_the_number_to_type_is_the_one_that_was_named(tmp_path: Path) -> None:
 def test_allowed_clears_are_a_plain_question(tmp_path: Path) -> None:
     path = leads(tmp_path, clearing(21))
     with open_run(request_of(path, allow_clears=True)) as opened:
-        ready = opened.judge(PREFLIGHT, can_ask=False)
+        ready = opened.judge(PREFLIGHT).ready(can_ask=False)
     assert ready.question.typed_number is None
     with check(request_of(path, allow_clears=True)) as checked:
         assert checked.refusal is None
@@ -162,7 +162,7 @@ def test_labels_that_could_not_be_read_are_a_warning_in_the_question(tmp_path: P
     path = leads(tmp_path, [(CAMPAIGN, lead_id(1), "", "Anything")])
     preflight = Preflight(workspace=None, labels=None, labels_failed=True)
     with open_run(request_of(path)) as opened:
-        question = opened.judge(preflight, can_ask=True).question
+        question = opened.judge(preflight).ready(can_ask=True).question
     assert question.text == (
         "Change 1 lead in an unknown workspace (api.sendkit.ai): 1 tag set. "
         "Tag changes can start or stop e-mails. About 1 s. "
@@ -173,7 +173,7 @@ def test_labels_that_could_not_be_read_are_a_warning_in_the_question(tmp_path: P
 def test_labels_matter_only_where_tags_are_set(tmp_path: Path) -> None:
     preflight = Preflight(workspace=None, labels=None, labels_failed=True)
     with open_run(request_of(leads(tmp_path, pausing(1)))) as opened:
-        question = opened.judge(preflight, can_ask=True).question
+        question = opened.judge(preflight).ready(can_ask=True).question
     assert "labels" not in question.text
 
 
@@ -188,7 +188,7 @@ def test_a_run_has_a_folder_with_its_own_copy_of_the_input(tmp_path: Path) -> No
     before = datetime.now(UTC)
     with open_run(request_of(path)) as opened:
         path.write_text("changed meanwhile")
-        assert opened.judge(PREFLIGHT, can_ask=True).plan.rows == 2
+        assert opened.judge(PREFLIGHT).ready(can_ask=True).plan.rows == 2
         assert opened.folder.path / opened.input.copy_name == tmp_path / "run" / "input.csv"
         assert opened.access.base_url == "https://api.sendkit.ai"
         assert opened.access.api_key.get_secret_value() == KEY

@@ -228,7 +228,7 @@ def test_open_refuses_a_journal_of_another_format(path: Path) -> None:
         Journal.open(path)
 
     assert str(caught.value) == (
-        f"{path}: found a journal of format 2; expected format 1. "
+        f"{path}: found a journal of format 3; expected format 2. "
         "Use the version of this program that made it."
     )
 

@@ -92,6 +92,9 @@ def test_run_json_says_what_the_run_is_and_how_far_it_got(path: Path) -> None:
         "tag_check": True,
         "resumed": 0,
         "retry_of": None,
+        "is_planned": False,
+        "planned_at": None,
+        "undo_of": None,
     }
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(path.parent.iterdir()) == [path]

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from batch.jobs.forecast import forecast_s
-from batch.jobs.job import brakes_of, plan_of, refusal_of
+from batch.jobs.job import plan_of
 from batch.jobs.known_pace import KnownPace
+from batch.jobs.refusal import brakes_of, refusal_of
 from batch.jobs.request import Request
 from batch.judging.plan import Plan
 from batch.reading.table import Table, open_table

@@ -19,7 +19,7 @@ from batch.recording.group_commit import GroupCommit
 from batch.recording.journal import Journal
 from batch.sending.breaker import Breaker
 from batch.sending.claims import Claims
-from batch.sending.pacer import Hold, Learnt
+from batch.sending.pacer import Hold, Learnt, Pacer
 from batch.sending.retry import RetryPolicy, retry_budget
 from batch.sending.runner import Limits, Runner
 from batch.sending.stops import Stop, StopCause, StopLimits, StopRules
@@ -66,8 +66,12 @@ class Sending:
         settings: Settings,
         send: Callable[[Change], Awaitable[Answer]],
         good_per_s: float | None = None,
+        pacer: Pacer | None = None,
     ) -> None:
-        """good_per_s: a rate that went well with this server before; None if none is known."""
+        """good_per_s: a rate that went well with this server before; None if none is known.
+
+        pacer: one that was kept to before; None for a new one.
+        """
         pace, retry = settings.pace, settings.retry
         self._rows = plan.rows
         self._work = work
@@ -82,7 +86,7 @@ class Sending:
         self._undurable_rows = 0
         self._interrupts = 0
         self._hold = (float("-inf"), "")
-        self._pacer = make_pacer(settings, good_per_s)
+        self._pacer = pacer or make_pacer(settings, good_per_s)
         self._runner = Runner(
             self._claims.take,
             send=send,

@@ -96,6 +96,7 @@ async def _send_and_tell(
         settings=settings,
         send=api.send_change,
         good_per_s=run.pace.good_per_s,
+        pacer=run.seen.pacer if run.seen else None,
     )
     if run.hold is not None:
         sending.hold_until(*run.hold)
@@ -157,6 +158,10 @@ def _record_judged(run: ReadyRun, journal: Journal) -> None:
         journal.keep(LABELS_NOTE, json.dumps(run.labels))
     for outcomes in run.plan.judged():
         journal.record(outcomes)
+    if run.seen is not None:
+        for outcomes in run.seen.preview.left_out():
+            journal.record(outcomes)
+        journal.keep_before(run.seen.preview.before(sent_only=True))
     journal.keep(JUDGED_NOTE, "all")
 
 

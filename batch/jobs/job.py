@@ -2,16 +2,19 @@
 
 A run goes in four steps, so that a command line and a page can put their own question between
 them: `open_run` (folder, copy, table, target) or `resuming.reopen_run`, `ask` (the server),
-`judge` (plan, brakes, question), and `execution.execute`. A new run that is not executed leaves no
+`judge` (plan; `looking.look` may then read what the leads are now) and `ready` (brakes, question),
+and `execution.execute`. A new run that is not executed leaves no
 trace. Shows nothing.
 """
 
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+
+import polars as pl
 
 from batch.api.sendkit import Access, SendKit
 from batch.errors import InputError, UsageError
@@ -21,20 +24,18 @@ from batch.jobs.known_pace import KnownPace, known_pace
 from batch.jobs.preflight import Preflight, ask_server
 from batch.jobs.question import Question, ask_about
 from batch.jobs.reaching import access_of, make_client
+from batch.jobs.refusal import brakes_of, refusal_of, typed_number
 from batch.jobs.request import Request
-from batch.judging.brakes import (
-    too_many_clears,
-    too_many_invalid,
-    too_many_tag_changes,
-    unexpected_changes,
-)
+from batch.jobs.seen import Seen
+from batch.judging.effect import Effect
 from batch.judging.plan import Plan, make_plan
 from batch.judging.rules import Rules, check_rules
+from batch.model import Tally
 from batch.reading.table import Table, open_table
 from batch.recording.folder import InputCopy, RunFolder, input_stem
 from batch.recording.journal import Journal
-from batch.recording.runfile import RunInput, RunLink, RunRecord, RunWorkspace
-from batch.sending.work import Work, whole_work
+from batch.recording.runfile import RunInput, RunLink, RunRecord, RunUndone, RunWorkspace
+from batch.sending.work import Work, needed_work, whole_work
 from batch.settings.model import Settings
 
 
@@ -43,6 +44,8 @@ class OpenRun:
     """A run whose input is copied and can be read; nothing is judged yet.
 
     notes: sentences for the user. retry_of: the run whose rows are tried once more.
+    undo_of: the run whose changes are taken back.
+    baseline: what its leads are expected to be, as `judge_live` takes it; None to expect nothing.
     """
 
     request: Request
@@ -53,6 +56,8 @@ class OpenRun:
     started_at: datetime
     notes: tuple[str, ...]
     retry_of: RunLink | None = None
+    undo_of: RunUndone | None = None
+    baseline: pl.DataFrame | None = None
 
     async def ask(self) -> Preflight:
         """Ask the server whose key it is, and for its labels. Raises UsageError if refused."""
@@ -68,44 +73,70 @@ class OpenRun:
             self.access, request.settings.http, connections=connections, practice=request.sandbox
         )
 
-    def judge(self, preflight: Preflight, *, can_ask: bool) -> "ReadyRun":
-        """Judge the whole file. Raises UsageError when a brake of the contract holds it back.
-
-        can_ask: whether somebody can type the number that a brake asks for.
-        """
+    def judge(self, preflight: Preflight) -> "JudgedRun":
+        """Judge the whole file. Raises UsageError when the rows alone hold it back."""
         request = self.request
         hold = hold_of(preflight, request.settings)
-        pace = known_pace(request, preflight)
-        rate_per_s = pace.expected_per_s(request.settings)
         plan = plan_of(request, self.table, request.rules(labels=preflight.labels))
-        if refusal := refusal_of(plan, request):
+        if refusal := refusal_of(plan, replace(request, expect_changes=None)):
             raise InputError(refusal)
-        brakes = brakes_of(plan, request)
+        return JudgedRun(opened=self, preflight=preflight, plan=plan, hold=hold)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedRun:
+    """A run whose rows are judged; the leads that they name may be looked at, or not.
+
+    hold: until when (seconds of time.monotonic()) nothing may be sent, and why; None if it may.
+    record, journal: of the earlier run that this goes on with; None for a new one.
+    """
+
+    opened: OpenRun
+    preflight: Preflight
+    plan: Plan
+    hold: tuple[float, str] | None
+    record: RunRecord | None = None
+    journal: Journal | None = None
+
+    def ready(self, seen: Seen | None = None, *, can_ask: bool) -> "ReadyRun":
+        """Make it ready. Raises UsageError when a brake of the contract holds it back.
+
+        seen: what was read of its leads. can_ask: whether somebody can type the number that a
+        brake asks for.
+        """
+        request, preflight, plan = self.opened.request, self.preflight, self.plan
+        preview = seen.preview if seen else None
+        effect: Effect = preview.effect() if preview else plan
+        if refusal := refusal_of(plan, request, effect):
+            raise InputError(refusal)
+        brakes = brakes_of(effect, request)
         if brakes and not can_ask:
             raise InputError(" ".join(brakes))
-        warnings = (
-            ("The labels could not be read: tags are not checked.",)
-            if preflight.labels_failed and plan.tags_set
-            else ()
-        )
+        pace = known_pace(request, preflight)
+        takes_s = forecast_s(effect.requests, rate_per_s=pace.expected_per_s(request.settings))
         question = ask_about(
-            plan,
+            effect,
             workspace=preflight.workspace.name if preflight.workspace else None,
-            base_url=self.access.base_url,
-            forecast_s=forecast_s(plan.requests, rate_per_s=rate_per_s),
-            warnings=warnings,
+            base_url=self.opened.access.base_url,
+            forecast_s=takes_s,
+            left_out=preview.tally if preview else Tally(),
+            warnings=_warnings(preflight, plan),
             brakes=brakes,
-            typed_number=_typed_number(plan, request) if brakes else None,
+            typed_number=typed_number(effect, request) if brakes else None,
         )
         return ReadyRun(
-            opened=self,
-            workspace=_as_recorded(preflight),
+            opened=self.opened,
+            workspace=as_recorded(preflight),
             labels=preflight.labels,
             plan=plan,
-            work=whole_work(plan),
+            work=needed_work(plan, preview) if preview else whole_work(plan),
             question=question,
             pace=pace,
-            hold=hold,
+            forecast_s=takes_s,
+            seen=seen,
+            hold=self.hold,
+            record=self.record,
+            journal=self.journal,
         )
 
 
@@ -114,7 +145,8 @@ class ReadyRun:
     """A run that only waits for a yes.
 
     labels: those that its tags were checked against; None if they weren't.
-    pace: what is known of the pace that the server allows.
+    pace: what is known of the pace that the server allows. forecast_s: how long sending takes.
+    seen: what was read of the leads; None if nothing was.
     hold: until when (seconds of time.monotonic()) nothing may be sent, and why; None if it may.
     record, journal: of the earlier run that this goes on with; None for a new one.
     """
@@ -126,6 +158,8 @@ class ReadyRun:
     work: Work
     question: Question
     pace: KnownPace
+    forecast_s: float
+    seen: Seen | None = None
     hold: tuple[float, str] | None = None
     record: RunRecord | None = None
     journal: Journal | None = None
@@ -150,7 +184,7 @@ def open_run(request: Request) -> Iterator[OpenRun]:
         yield OpenRun(
             request=request,
             folder=folder,
-            input=_input_of(request, copy),
+            input=input_of(request, copy),
             table=table,
             access=resources.enter_context(access_of(request, table)),
             started_at=started_at,
@@ -174,37 +208,6 @@ def plan_of(request: Request, table: Table, rules: Rules) -> Plan:
     return make_plan(table.cells, rules, on_conflict=request.settings.input.on_conflict)
 
 
-def refusal_of(plan: Plan, request: Request) -> str | None:
-    """Why nothing of this plan may be sent; None if it may."""
-    if request.strict and plan.tally.error:
-        rows = "1 row is" if plan.tally.error == 1 else f"{plan.tally.error:,} rows are"
-        first = plan.first_problems[0].sentence(request.source.name)
-        return f"{rows} invalid, and with --strict nothing is sent then. The first: {first}"
-    if unexpected := unexpected_changes(plan, request.expect_changes):
-        return unexpected
-    return None if request.allow_invalid else too_many_invalid(plan)
-
-
-def brakes_of(plan: Plan, request: Request) -> tuple[str, ...]:
-    """Why somebody should type a number before this is sent."""
-    limit = request.settings.run.tag_change_limit
-    is_expected = request.expect_changes is not None or request.is_confirmed
-    brakes = (
-        None if request.allow_clears else too_many_clears(plan),
-        None if is_expected else too_many_tag_changes(plan, limit=limit),
-    )
-    return tuple(filter(None, brakes))
-
-
-def _typed_number(plan: Plan, request: Request) -> int:
-    """The number that shows that the brakes were understood: the larger one's, if there are two."""
-    is_expected = request.expect_changes is not None or request.is_confirmed
-    limit = request.settings.run.tag_change_limit
-    if not is_expected and too_many_tag_changes(plan, limit=limit):
-        return plan.tag_changes
-    return plan.clears_rows
-
-
 def hold_of(preflight: Preflight, settings: Settings) -> tuple[float, str] | None:
     """What the server asked to wait before anything is sent.
 
@@ -222,7 +225,8 @@ def hold_of(preflight: Preflight, settings: Settings) -> tuple[float, str] | Non
     return preflight.held_until, preflight.hold_why
 
 
-def _input_of(request: Request, copy: InputCopy) -> RunInput:
+def input_of(request: Request, copy: InputCopy) -> RunInput:
+    """The input as run.json has it."""
     return RunInput(
         name=request.source.name,
         sha256=copy.sha256,
@@ -235,6 +239,13 @@ def _input_of(request: Request, copy: InputCopy) -> RunInput:
     )
 
 
-def _as_recorded(preflight: Preflight) -> RunWorkspace | None:
+def _warnings(preflight: Preflight, plan: Plan) -> tuple[str, ...]:
+    if preflight.labels_failed and plan.tags_set:
+        return ("The labels could not be read: tags are not checked.",)
+    return ()
+
+
+def as_recorded(preflight: Preflight) -> RunWorkspace | None:
+    """The workspace as run.json has it."""
     workspace = preflight.workspace
     return RunWorkspace(id=workspace.id, name=workspace.name) if workspace else None

@@ -17,7 +17,8 @@ from batch.recording.runfile import RunRecord, RunState
 BROKE_OFF = "broke off"  # the word for a run whose process died without a word
 _SILENT_AFTER = timedelta(minutes=1)  # a run that is at work writes its record every second
 _OURS = (  # what a run's folder holds of ours beside its copy of the input and run.json
-    "lines.csv", "report.html", "plan.csv", "error.txt", ".*-*.part",
+    "lines.csv", "baseline.parquet", "plan.csv", "verify.csv", "report.html",
+    "error.txt", ".*-*.part",
     "journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm", "journal.sqlite-journal",
     *(
         f"{name}{of}{again}.{kind}"
@@ -80,12 +81,13 @@ def describe_run(folder: Path, record: RunRecord, *, state_dir: Path) -> ListedR
 
 
 def prunable(runs: Iterable[ListedRun], *, older_than: timedelta) -> list[ListedRun]:
-    """The finished runs that ended longer ago than this."""
+    """The finished runs, and the plans, that ended longer ago than this."""
     oldest = datetime.now(UTC) - older_than
     return [
         run
         for run in runs
-        if run.state == RunState.FINISHED and (run.record.ended_at or datetime.now(UTC)) < oldest
+        if run.state in {RunState.FINISHED, RunState.PLANNED}
+        and (run.record.ended_at or datetime.now(UTC)) < oldest
     ]
 
 

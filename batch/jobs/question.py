@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from batch.jobs.forecast import duration
+from batch.judging.effect import Effect
 from batch.judging.plan import Plan
+from batch.model import Reason, Tally
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,39 +23,56 @@ class Question:
 
 
 def ask_about(
-    plan: Plan,
+    effect: Effect,
     *,
     workspace: str | None,
     base_url: str,
     forecast_s: float,
+    left_out: Tally | None = None,
     warnings: tuple[str, ...] = (),
     brakes: tuple[str, ...] = (),
     typed_number: int | None = None,
 ) -> Question:
-    """The question about a plan. workspace: its name, None if it could not be read.
+    """The question about what would be sent. workspace: its name, None if it could not be read.
 
+    left_out: rows that are not sent because of what their leads are now, by reason.
     brakes: why a number must be typed.
     """
     host = urlsplit(base_url).netloc
     where = f"workspace {workspace} ({host})" if workspace else f"an unknown workspace ({host})"
-    if not plan.requests:
-        return Question(text=f"Nothing to change in {where}.")
+    tally = left_out or Tally()
+    left = [_left_out(reason, tally[reason]) for reason in Reason if tally[reason]]
+    if not effect.requests:
+        return Question(text=" ".join([f"Nothing to change in {where}.", *left]))
     sentences = [
-        f"Change {count_of(plan.requests, 'lead')} in {where}: {what_changes(plan)}.",
-        *(["Tag changes can start or stop e-mails."] if plan.tags_set or plan.tags_cleared else []),
+        f"Change {count_of(effect.requests, 'lead')} in {where}: {what_changes(effect)}.",
+        *left,
+        *(["Tag changes can start or stop e-mails."] if effect.tag_changes else []),
         f"About {duration(forecast_s)}.",
         *warnings,
     ]
     return Question(text=" ".join(sentences), typed_number=typed_number, why="\n".join(brakes))
 
 
-def what_changes(plan: Plan) -> str:
+def _left_out(reason: Reason, rows: int) -> str:
+    """As "98,000 rows are already so."."""
+    are = "is" if rows == 1 else "are"
+    has = "has" if rows == 1 else "have"
+    told = {
+        Reason.ALREADY_SO: f"{are} already so.",
+        Reason.DRIFTED: f"{has} changed since the plan was made and {are} left out.",
+        Reason.CHANGED_SINCE: f"{has} changed since the run and {are} not undone.",
+    }
+    return f"{count_of(rows, 'row')} {told.get(reason, f'{are} left out: {reason}.')}"
+
+
+def what_changes(effect: Effect) -> str:
     """The changes by kind: "3,900 tags set, 41 tags cleared, 220 paused"."""
     parts = [
-        count_of(plan.tags_set, "tag") + " set" if plan.tags_set else "",
-        count_of(plan.tags_cleared, "tag") + " cleared" if plan.tags_cleared else "",
-        f"{plan.to_paused:,} paused" if plan.to_paused else "",
-        f"{plan.to_active:,} set active" if plan.to_active else "",
+        count_of(effect.tags_set, "tag") + " set" if effect.tags_set else "",
+        count_of(effect.tags_cleared, "tag") + " cleared" if effect.tags_cleared else "",
+        f"{effect.to_paused:,} paused" if effect.to_paused else "",
+        f"{effect.to_active:,} set active" if effect.to_active else "",
     ]
     return ", ".join(part for part in parts if part) or "nothing"
 

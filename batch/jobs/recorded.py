@@ -30,6 +30,7 @@ def request_of(folder: Path, record: RunRecord, *, state_dir: Path) -> Request:
         delimiter=record.input.delimiter,
         tag_check=record.tag_check,
         sandbox=record.sandbox,
+        is_planned=record.is_planned,
         repeated_options=_repeated_options(record),
     )
 

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from batch.judging.brakes import Range
 from batch.judging.rules import Rules
+from batch.model import LEAD_STATUSES, Status
 from batch.reading.table import TableOptions
 from batch.settings.model import Settings
 
@@ -44,6 +45,9 @@ class Request:
     api_key, workspace_id: None for the practice sandbox, which never sees the real ones.
     expect_changes: how many tags are to change; None if nobody said.
     is_confirmed: whether an earlier run was confirmed of which these are rows.
+    is_planned: whether it was planned first: every lead is read then, and a status that can't be
+        set may stand where the lead has it already.
+    force: whether leads are changed also where they are not what they are expected to be.
     tag_check: whether the workspace's labels are asked for.
     reading_options: options that a next command on the same file needs again.
     repeated_options: options that any next command needs again.
@@ -61,6 +65,8 @@ class Request:
     allow_clears: bool = False
     expect_changes: Range | None = None
     is_confirmed: bool = False
+    is_planned: bool = False
+    force: bool = False
     tag_check: bool = True
     sandbox: bool = False
     api_key: SecretStr | None = None
@@ -85,6 +91,7 @@ class Request:
             id_pattern=self.settings.api.id_pattern,
             clear_word=self.settings.input.clear_word,
             labels=labels,
+            statuses=LEAD_STATUSES if self.is_planned else tuple(Status),
         )
 
 

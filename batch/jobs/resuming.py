@@ -10,16 +10,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from batch.errors import InputError, SettingsError
+import polars as pl
+
+from batch.errors import SettingsError
 from batch.jobs.forecast import forecast_s
 from batch.jobs.holding import held
-from batch.jobs.job import (
-    OpenRun,
-    ReadyRun,
-    hold_of,
-    plan_of,
-    refusal_of,
-)
+from batch.jobs.job import JudgedRun, OpenRun, ReadyRun
 from batch.jobs.known_pace import known_pace
 from batch.jobs.linking import retried_note
 from batch.jobs.preflight import Preflight
@@ -27,6 +23,7 @@ from batch.jobs.question import ask_to_go_on
 from batch.jobs.reaching import access_of
 from batch.jobs.recorded import open_recorded_table, recorded_journal
 from batch.jobs.request import Request
+from batch.recording.baseline import read_baseline
 from batch.recording.folder import RunFolder, sha256_of
 from batch.recording.journal import JUDGED_NOTE, LABELS_NOTE, Journal
 from batch.recording.runfile import RunRecord, RunState, read_record
@@ -41,41 +38,51 @@ class Reopened:
     record: RunRecord
     journal: Journal
 
-    def judge(self, preflight: Preflight) -> ReadyRun:
-        """Judge the input as it was judged before, and see what is left to send.
+    @property
+    def has_begun(self) -> bool:
+        """Whether something may have been sent: until then it is judged, and looked at, anew."""
+        return self.journal.kept(JUDGED_NOTE) is not None
+
+    def judge(self, preflight: Preflight) -> JudgedRun:
+        """Judge the input of a run that has sent nothing yet.
 
         Raises SettingsError when the key is of another workspace than the run, and InputError when
         the request is strict and a row is invalid.
         """
         check_workspace(self.record, preflight)
-        opened = self.opened
         kept = self.journal.kept(LABELS_NOTE)
         labels = tuple(json.loads(kept)) if kept else preflight.labels
-        plan = plan_of(opened.request, opened.table, opened.request.rules(labels=labels))
-        # The other brakes were passed when the run began.
-        if refusal := refusal_of(plan, replace(opened.request, allow_invalid=True)):
-            raise InputError(refusal)
+        # The brakes were passed when the run began.
+        request = replace(self.opened.request, allow_invalid=True)
+        if self.record.state is not RunState.PLANNED:
+            request = replace(request, allow_clears=True, is_confirmed=True)
+        judged = replace(self.opened, request=request).judge(replace(preflight, labels=labels))
+        return replace(judged, record=self.record, journal=self.journal)
+
+    def ready(self, judged: JudgedRun) -> ReadyRun:
+        """See what is left to send."""
+        plan, opened = judged.plan, self.opened
         work = remaining_work(plan, self.journal)
-        pace = known_pace(opened.request, preflight)
+        pace = known_pace(opened.request, judged.preflight)
+        takes_s = forecast_s(work.requests, rate_per_s=pace.expected_per_s(opened.request.settings))
         question = ask_to_go_on(
             plan,
             left=work.requests,
             run=str(opened.folder.path),
             workspace=self.record.workspace.name if self.record.workspace else None,
             base_url=opened.access.base_url,
-            forecast_s=forecast_s(
-                work.requests, rate_per_s=pace.expected_per_s(opened.request.settings)
-            ),
+            forecast_s=takes_s,
         )
         return ReadyRun(
             opened=opened,
             workspace=self.record.workspace,
-            labels=labels,
+            labels=judged.preflight.labels,
             plan=plan,
             work=work,
             question=question,
             pace=pace,
-            hold=hold_of(preflight, opened.request.settings),
+            forecast_s=takes_s,
+            hold=judged.hold,
             record=self.record,
             journal=self.journal,
         )
@@ -113,8 +120,15 @@ def reopen_run(folder: Path, request: Request) -> Iterator[Reopened]:
                 *warnings,
             ),
             retry_of=record.retry_of,
+            undo_of=record.undo_of,
+            baseline=_baseline(folder, record),
         )
         yield Reopened(opened=opened, record=record, journal=journal)
+
+
+def _baseline(folder: Path, record: RunRecord) -> pl.DataFrame | None:
+    is_expected = record.planned_at is not None or record.undo_of is not None
+    return read_baseline(folder) if is_expected else None
 
 
 def check_workspace(record: RunRecord, preflight: Preflight) -> None:

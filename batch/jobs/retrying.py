@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from batch.jobs.holding import held
-from batch.jobs.job import OpenRun, ReadyRun, new_folder
+from batch.jobs.job import JudgedRun, OpenRun, new_folder
 from batch.jobs.linking import first_of, retried_note
 from batch.jobs.preflight import Preflight
 from batch.jobs.reaching import access_of
@@ -32,10 +32,10 @@ class Retry:
     opened: OpenRun
     record: RunRecord
 
-    def judge(self, preflight: Preflight) -> ReadyRun:
+    def judge(self, preflight: Preflight) -> JudgedRun:
         """Judge those rows. Raises SettingsError when the key is of another workspace."""
         check_workspace(self.record, preflight)
-        return self.opened.judge(preflight, can_ask=False)
+        return self.opened.judge(preflight)
 
 
 @contextmanager

@@ -26,7 +26,7 @@ class Counts(TypedDict):
 
 def first_record(run: ReadyRun) -> RunRecord:
     """A run that begins now, or goes on now."""
-    opened = run.opened
+    opened, now = run.opened, datetime.now(UTC)
     if run.record is not None:
         return run.record.model_copy(
             update={
@@ -37,8 +37,8 @@ def first_record(run: ReadyRun) -> RunRecord:
                 "base_url": opened.access.base_url,
                 "settings": opened.request.settings.public(),
                 "pid": os.getpid(),
-                "working_since": datetime.now(UTC),
-                "resumed": run.record.resumed + 1,
+                "working_since": now,
+                **_times_gone_on(run.record, now),
                 **counts_of(run.work.before),
             }
         )
@@ -56,14 +56,23 @@ def first_record(run: ReadyRun) -> RunRecord:
         workspace=run.workspace,
         settings=request.settings.public(),
         pid=os.getpid(),
-        working_since=datetime.now(UTC),
+        working_since=now,
         started_at=opened.started_at,
         rows=run.plan.rows,
         sandbox=request.sandbox,
         tag_check=request.tag_check,
+        is_planned=request.is_planned,
         retry_of=opened.retry_of,
+        undo_of=opened.undo_of,
         **counts_of(run.work.before),
     )
+
+
+def _times_gone_on(record: RunRecord, now: datetime) -> dict[str, object]:
+    """What is different between going on with a run, and the beginning of a planned one."""
+    if record.state is RunState.PLANNED:
+        return {"started_at": now}
+    return {"resumed": record.resumed + 1}
 
 
 def record_at(record: RunRecord, moment: Moment) -> RunRecord:

@@ -14,7 +14,7 @@ from batch.jobs.request import Request, command
 from batch.model import Result
 from batch.recording.folder import sha256_of
 from batch.recording.history import EarlierRun, earlier_runs
-from batch.recording.runfile import RunRecord, read_record
+from batch.recording.runfile import RunRecord, RunState, read_record
 from batch.settings.load import restore_settings
 from batch.settings.model import Settings
 
@@ -54,6 +54,8 @@ def find_unfinished(opened: OpenRun, preflight: Preflight) -> Unfinished | None:
     runs = earlier_runs(request.state_dir, Path(request.settings.run.runs_dir))
     for run in runs:
         record = run.record
+        if record.state is RunState.PLANNED:  # somebody is to look at it before it is applied
+            continue
         before = record.workspace.id if record.workspace else None
         # Where either is not known, nobody can say that they are the same.
         if (
@@ -77,6 +79,9 @@ def unfinished_in(out: Path, request: Request) -> Unfinished | None:
     if not (out / "run.json").is_file():
         return None
     run = EarlierRun(folder=out, record=read_record(out / "run.json"))
+    if run.record.state is RunState.PLANNED:
+        apply = command("apply", str(out))
+        raise SettingsError(f"{out}: holds a plan. Name another --out, or apply it: {apply}")
     if run.is_finished:
         raise SettingsError(f"{out}: holds a finished run. Name another --out, or leave it out.")
     sha256 = sha256_of(request.source.bytes_from, name=request.source.name)

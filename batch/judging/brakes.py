@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from batch.judging.effect import Effect
 from batch.judging.plan import Plan
 
 # A brake needs more rows than this, so that a small file with mistakes is no alarm.
@@ -31,23 +32,23 @@ def too_many_invalid(plan: Plan) -> str | None:
     )
 
 
-def too_many_clears(plan: Plan) -> str | None:
+def too_many_clears(effect: Effect) -> str | None:
     """Why somebody should confirm first: most rows to send clear the tag; else None."""
-    clears = plan.clears_rows
-    if clears <= _BRAKE_ROWS or clears * 2 <= plan.sendable_rows:
+    clears = effect.clears_rows
+    if clears <= _BRAKE_ROWS or clears * 2 <= effect.sendable_rows:
         return None
     return (
-        f"{clears:,} of the {plan.sendable_rows:,} rows to send clear the tag, more than half. "
+        f"{clears:,} of the {effect.sendable_rows:,} rows to send clear the tag, more than half. "
         f"If that is meant, use --allow-clears, or type {clears} at the question."
     )
 
 
-def too_many_tag_changes(plan: Plan, *, limit: int) -> str | None:
+def too_many_tag_changes(effect: Effect, *, limit: int) -> str | None:
     """Why somebody should confirm first: more tags change than the set limit; else None.
 
     limit: 0 for none.
     """
-    changes = plan.tag_changes
+    changes = effect.tag_changes
     if not limit or changes <= limit:
         return None
     return (
@@ -57,9 +58,9 @@ def too_many_tag_changes(plan: Plan, *, limit: int) -> str | None:
     )
 
 
-def unexpected_changes(plan: Plan, expected: Range | None) -> str | None:
+def unexpected_changes(effect: Effect, expected: Range | None) -> str | None:
     """Why nothing may be sent: another number of tags changes than was expected; else None."""
-    if expected is None or expected.least <= plan.tag_changes <= expected.most:
+    if expected is None or expected.least <= effect.tag_changes <= expected.most:
         return None
-    changes = "1 lead's tag" if plan.tag_changes == 1 else f"{plan.tag_changes:,} leads' tags"
+    changes = "1 lead's tag" if effect.tag_changes == 1 else f"{effect.tag_changes:,} leads' tags"
     return f"--expect-changes: {changes} would change; expected {expected}. Nothing was sent."

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from batch.judging.effect import Effect
 from batch.judging.explain import (
     Asked,
     Explainer,
@@ -50,14 +51,12 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Effect):
     """What a file comes to, in numbers, and row by row as often as it is asked for.
 
+    Its effect is that of all its requests, as long as nobody looked which are needed.
     cells, rules, leads: what the rows are judged again from when they are asked for.
     rows: all input rows. tally: those that are not sent, by reason.
-    requests: changes to send, one a lead; sendable_rows: the rows that they are made of.
-    to_active, to_paused, tags_set, tags_cleared: requests that do so.
-    clears_rows: sendable rows that clear the tag.
     tags: requests by the label they set, most first; campaigns: how many the valid rows name.
         None when there are more than 10,000.
     first_problems: the first 20, in line order.
@@ -68,21 +67,9 @@ class Plan:
     leads: Leads
     rows: int
     tally: Tally
-    requests: int
-    sendable_rows: int
-    to_active: int
-    to_paused: int
-    tags_set: int
-    tags_cleared: int
-    clears_rows: int
     tags: Mapping[str, int] | None
     campaigns: int | None
     first_problems: tuple[Problem, ...]
-
-    @property
-    def tag_changes(self) -> int:
-        """Requests that set or clear a tag: those that can start or stop e-mails."""
-        return self.tags_set + self.tags_cleared
 
     def problems(self) -> Iterator[Problem]:
         """Every row that is wrong, in line order."""
@@ -116,9 +103,13 @@ class Plan:
         """The requests that these lines carry (UInt32, rising), in frames as `Leads.requests`."""
         return self._requests(lambda: frames_with(self.cells(), lines))
 
+    def all_requests(self) -> Iterator[pl.DataFrame]:
+        """All requests, in frames as `Leads.requests`."""
+        return self._requests(self.cells)
+
     def carrying_lines(self) -> Iterator[pl.Series]:
         """The lines (UInt32, rising) of the rows that carry the requests, in parts."""
-        for requests in self._requests(self.cells):
+        for requests in self.all_requests():
             yield requests["line"]
 
     def partly_sent(self) -> Iterator[tuple[int, str]]:
@@ -155,11 +146,11 @@ def make_plan(cells: Cells, rules: Rules, *, on_conflict: OnConflict) -> Plan:
         rows=survey.rows,
         tally=survey.tally,
         requests=survey.requests["all"],
-        sendable_rows=survey.sendable["all"],
         to_active=survey.requests["to_active"],
         to_paused=survey.requests["to_paused"],
         tags_set=survey.requests["tags_set"],
         tags_cleared=survey.requests["tags_cleared"],
+        sendable_rows=survey.sendable["all"],
         clears_rows=survey.sendable["tags_cleared"],
         tags=None if tags is None else dict(tags.most_common()),
         campaigns=None if campaigns is None else len(campaigns),
@@ -239,7 +230,7 @@ def _change(
         lines=(line,) if lines is None else tuple(lines),
         campaign_id=campaign_id,
         campaign_lead_id=campaign_lead_id,
-        status=_STATUS_OF[status],
+        status=_STATUS_OF.get(status),  # one that can't be set is sent only where it is so already
         ai_tag=ai_tag,
         clear_tag=clear_tag,
     )

@@ -53,12 +53,14 @@ class Rules:
     id_pattern: a regular expression that a whole id must match.
     clear_word: the aiTag, in any case, that clears the tag.
     labels: the workspace's labels; None if they aren't known: any tag is taken then.
+    statuses: what status may be; more than can be set where it is held against what leads are.
     """
 
     name: str
     id_pattern: str = DEFAULT_ID_PATTERN
     clear_word: str = "null"
     labels: tuple[str, ...] | None = None
+    statuses: tuple[str, ...] = tuple(Status)
 
 
 class _Check(NamedTuple):
@@ -145,7 +147,7 @@ def _checks(rules: Rules) -> list[_Check]:
         ]
     checks += [
         _Check(Reason.BAD_CELL, Field.STATUS, _is_spoiled(status)),
-        _Check(Reason.BAD_STATUS, Field.STATUS, ~_is_status(status)),
+        _Check(Reason.BAD_STATUS, Field.STATUS, ~_is_status(status, rules)),
         _Check(Reason.BAD_CELL, Field.AI_TAG, _is_spoiled(tag)),
     ]
     unknown = tag.is_not_null() & pl.col("label").is_null() & ~pl.col("clear_tag")
@@ -170,7 +172,7 @@ def _is_plain(rules: Rules) -> pl.Expr:
         & (status.is_not_null() | tag.is_not_null())
         & _is_id(pl.col(Field.CAMPAIGN_ID), rules).fill_null(value=False)
         & _is_id(pl.col(Field.CAMPAIGN_LEAD_ID), rules).fill_null(value=False)
-        & _is_status(status).fill_null(value=True)
+        & _is_status(status, rules).fill_null(value=True)
         & ~pl.col("tag_fails").fill_null(value=False)
     )
 
@@ -210,8 +212,8 @@ def _is_id(cell: pl.Expr, rules: Rules) -> pl.Expr:
     return fits if is_safe_itself else fits & cell.str.contains(_SAFE_ID)
 
 
-def _is_status(cell: pl.Expr) -> pl.Expr:
-    return cell.str.to_lowercase().is_in([word.value for word in Status])
+def _is_status(cell: pl.Expr, rules: Rules) -> pl.Expr:
+    return cell.str.to_lowercase().is_in([str(word) for word in rules.statuses])
 
 
 def _whole(pattern: str) -> str:

@@ -29,7 +29,7 @@ _ASKED = pl.Schema(
 # Two leads that share a key would only make an estimate a little worse.
 _KEY = (pl.col(LEAD[0]).hash(1) ^ pl.col(LEAD[1]).hash(2)).alias("key")
 # Behind all others, so that looking for a key always finds a place.
-_END = pl.DataFrame([(2**64 - 1, None, None, False)], schema=_ASKED, orient="row")
+_END = (2**64 - 1, None, None, False)
 _COUNTS = pl.Schema({LEAD[0]: pl.String(), "asked": pl.UInt64()})
 _TEXTS = {"status": pl.String(), "ai_tag": pl.String()}
 _HOLDING = (STATUS_HOLDS & TAG_HOLDS).sum()
@@ -43,7 +43,9 @@ class Worth:
 
     def __init__(self, requests: Iterable[pl.DataFrame]) -> None:
         """requests: frames as `Leads.requests`; a lead has one request."""
-        asked, counts = [_END], [pl.DataFrame(schema=_COUNTS)]
+        # Frames are made here, not with the module: making one with values starts threads.
+        asked = [pl.DataFrame([_END], schema=_ASKED, orient="row")]
+        counts = [pl.DataFrame(schema=_COUNTS)]
         for frame in requests:
             asked.append(frame.select(_KEY, "status", "ai_tag", "clear_tag").cast(_ASKED))
             of_campaign = frame.group_by(LEAD[0], maintain_order=True)

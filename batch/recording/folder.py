@@ -17,6 +17,7 @@ from typing import BinaryIO
 import polars as pl
 
 from batch.errors import InputError, RunError, SettingsError
+from batch.recording.baseline import BASELINE_NAME, write_baseline
 from batch.recording.draft import clear_drafts, disk_advice, private, sync_folder
 from batch.recording.scope import SCOPE_NAME, write_scope
 
@@ -133,6 +134,15 @@ class RunFolder:
         """Write down the lines that a retry is about. Gives the sha256 of what was written."""
         self._files.append(self.path / SCOPE_NAME)
         return write_scope(self.path, lines)
+
+    def will_hold(self, *paths: Path) -> None:
+        """Take these files away, too, unless the folder is kept."""
+        self._files += paths
+
+    def write_baseline(self, baseline: pl.DataFrame) -> None:
+        """Write down what the leads are expected to be, as `baseline.write_baseline` takes it."""
+        self._files.append(self.path / BASELINE_NAME)
+        write_baseline(self.path, baseline)
 
     def keep(self) -> None:
         """From here on the folder is a run's record, whatever happens."""

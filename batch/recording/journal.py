@@ -78,7 +78,7 @@ class Journal:
         with journal._closed_if_it_fails():
             with journal._disk_errors():
                 (version,) = journal._db.execute("PRAGMA user_version").fetchone()
-            if version == 0:  # its process broke off while it made the journal
+            if version < sql.SCHEMA_VERSION:  # its process broke off as it made it, or it is old
                 journal._lay_out()
             elif version != sql.SCHEMA_VERSION:
                 raise RunError(
@@ -89,7 +89,7 @@ class Journal:
 
     def _lay_out(self) -> None:
         with self._disk_errors(), self._db:
-            for statement in (sql.CREATE, sql.CREATE_CLAIM, sql.CREATE_NOTE):
+            for statement in (sql.CREATE, sql.CREATE_CLAIM, sql.CREATE_NOTE, sql.CREATE_BEFORE):
                 self._db.execute(statement)
             self._db.execute(f"PRAGMA user_version={sql.SCHEMA_VERSION}")
 
@@ -150,6 +150,22 @@ class Journal:
         """The unsent lines that were tried: their attempts, and when the first began (Unix ms)."""
         with self._disk_errors():
             return {line: (attempts, sent) for line, attempts, sent in self._db.execute(sql.TRIED)}
+
+    def keep_before(self, leads: pl.DataFrame) -> None:
+        """Keep what leads were before their requests; what was kept of the same line is replaced.
+
+        leads: line (of the row that carries the request), status, ai_tag, read_at_ms (Unix ms).
+        A null is unknown, a tag of "" is none.
+        """
+        rows = leads.select(list(sql.BEFORE_SCHEMA)).iter_rows()
+        with self._disk_errors(), self._db:
+            self._db.executemany(sql.KEEP_BEFORE, rows)
+
+    def before(self) -> pl.DataFrame:
+        """What leads were before their requests, as it was kept, in line order."""
+        with self._disk_errors():
+            rows = self._db.execute(sql.BEFORE).fetchall()
+        return pl.DataFrame(rows, schema=sql.BEFORE_SCHEMA, orient="row")
 
     def keep(self, name: str, value: str) -> None:
         """Keep a text under a name, durably."""

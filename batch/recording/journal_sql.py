@@ -4,7 +4,7 @@ import polars as pl
 
 from batch.model import Reason, Result
 
-SCHEMA_VERSION = 1  # raised with every change of the table or of what its values may be
+SCHEMA_VERSION = 2  # raised with every change of the tables or of what their values may be
 
 CREATE = """
 CREATE TABLE IF NOT EXISTS outcome (
@@ -23,6 +23,16 @@ CREATE TABLE IF NOT EXISTS outcome (
 
 CREATE_NOTE = "CREATE TABLE IF NOT EXISTS note (name TEXT PRIMARY KEY, value TEXT NOT NULL)"
 CREATE_CLAIM = "CREATE TABLE IF NOT EXISTS claim (line INTEGER PRIMARY KEY)"
+# What a lead was before its request, by the line that carries the request. NULL is unknown, and a
+# tag of '' is none. read_at_ms: when it was read, Unix time.
+CREATE_BEFORE = """
+CREATE TABLE IF NOT EXISTS before (
+    line INTEGER PRIMARY KEY,
+    status TEXT,
+    ai_tag TEXT,
+    read_at_ms INTEGER
+)
+"""
 
 ROW_SCHEMA = {  # the columns of the table, in its order
     "line": pl.UInt32,
@@ -37,7 +47,16 @@ ROW_SCHEMA = {  # the columns of the table, in its order
     "subsequence": pl.String,
 }
 
+BEFORE_SCHEMA = {
+    "line": pl.UInt32,
+    "status": pl.String,
+    "ai_tag": pl.String,
+    "read_at_ms": pl.Int64,
+}
+
 RECORD = "INSERT OR REPLACE INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+KEEP_BEFORE = "INSERT OR REPLACE INTO before VALUES (?, ?, ?, ?)"
+BEFORE = "SELECT * FROM before ORDER BY line"
 CLAIM = "INSERT OR IGNORE INTO claim VALUES (?)"
 UNCLAIM = "DELETE FROM claim WHERE line = ?"
 UNCLAIM_ALL = "DELETE FROM claim"

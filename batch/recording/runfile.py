@@ -29,6 +29,7 @@ UPDATE_EVERY_S = 1.0  # a rewrite costs a flush of the disk; nobody reads faster
 class RunState(StrEnum):
     """Where a run stands, in one word."""
 
+    PLANNED = "planned"  # judged and looked at; nothing is sent before somebody applies it
     RUNNING = "running"
     FINISHED = "finished"  # every row has its final outcome
     STOPPED = "stopped"  # ended early by a rule, resumable
@@ -79,6 +80,13 @@ class RunLink(_Record):
     lines_sha256: str
 
 
+class RunUndone(_Record):
+    """The run whose changes are taken back. folder: as an absolute path."""
+
+    id: str
+    folder: FileName
+
+
 class RunWorkspace(_Record):
     """The workspace that the key belongs to."""
 
@@ -109,6 +117,9 @@ class RunRecord(_Record):
     sandbox: whether it sends to a practice sandbox. tag_check: whether tags are checked.
     pid, working_since: of the process that is, or last was, at work on it.
     resumed: how often it was gone on with. retry_of: the run whose rows it tries once more.
+    is_planned: whether its rows are held against leads that were all read. planned_at: when a plan
+    that is to be applied was made.
+    undo_of: the run whose changes it takes back.
     """
 
     format: Literal[1] = 1
@@ -135,6 +146,9 @@ class RunRecord(_Record):
     tag_check: bool = True
     resumed: int = 0
     retry_of: RunLink | None = None
+    is_planned: bool = False
+    planned_at: AwareDatetime | None = None
+    undo_of: RunUndone | None = None
 
 
 def read_record(path: Path) -> RunRecord:

@@ -123,4 +123,4 @@ class Refill:
         if taken >= LEARNT_AFTER * may_be:
             per_s = came_in / elapsed_s
             self._learnt_at = last.taken
-        self._per_s = max(per_s, LEAST_SHARE * self._used / self._full_in_s)
+        self._per_s = max(per_s, LEAST_SHARE * max(1, self._used) / self._full_in_s)

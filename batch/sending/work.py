@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from batch.judging.plan import Plan
+from batch.judging.preview import Preview
 from batch.model import Change, Reason, Result, Tally
 from batch.recording.journal import Journal
 
@@ -28,6 +29,16 @@ class Work:
 def whole_work(plan: Plan) -> Work:
     """All of a plan."""
     return Work(changes=plan.changes, requests=plan.requests, before=Tally(plan.tally))
+
+
+def needed_work(plan: Plan, preview: Preview) -> Work:
+    """What of a plan has to be sent, as the leads were read."""
+    lines = preview.lines
+    return Work(
+        changes=lambda: plan.changes(only=lines),
+        requests=len(lines),
+        before=Tally(plan.tally + preview.tally),
+    )
 
 
 def remaining_work(plan: Plan, journal: Journal) -> Work:

@@ -24,8 +24,8 @@ from pydantic_core import PydanticCustomError
 from batch.api.address import check_base_url
 from batch.errors import SettingsError
 from batch.model import Field as Column
-from batch.model import OnConflict, TransportKind
-from batch.settings.values import MaxErrors, Rate, parse_max_errors, parse_rate
+from batch.model import OnConflict, SkipUnchanged, TransportKind
+from batch.settings.values import Age, MaxErrors, Rate, parse_age, parse_max_errors, parse_rate
 
 SHARED_HEADER = "shared_header"  # the type of pydantic's error; its text is the other column's name
 
@@ -34,6 +34,15 @@ def _no_bool(value: object) -> object:
     # A bool is an int to Python, but `concurrency = true` is a slip, not one worker.
     if isinstance(value, bool):
         raise ValueError("not a number")  # noqa: TRY004 pydantic takes ValueError
+    return value
+
+
+def _truth(value: object) -> object:
+    # The environment has only texts, and nothing but these two is no slip.
+    if isinstance(value, str):
+        value = {"true": True, "false": False}.get(value.strip().lower(), value)
+    if not isinstance(value, bool):
+        raise ValueError("neither true nor false")  # noqa: TRY004 pydantic takes ValueError
     return value
 
 
@@ -70,8 +79,10 @@ def _not_a_key(text: str) -> str:
 Text = Annotated[str, AfterValidator(_one_line)]
 KeylessText = Annotated[str, AfterValidator(_not_a_key)]
 Number = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
+Truth = Annotated[bool, BeforeValidator(_truth)]
 Whole = Annotated[int, BeforeValidator(_no_bool)]
 RateSetting = Annotated[Rate, PlainValidator(parse_rate), PlainSerializer(Rate.as_setting)]
+AgeSetting = Annotated[Age, PlainValidator(parse_age), PlainSerializer(Age.as_setting)]
 MaxErrorsSetting = Annotated[
     MaxErrors, PlainValidator(parse_max_errors), PlainSerializer(MaxErrors.as_setting)
 ]
@@ -182,6 +193,14 @@ class RunSettings(_Section):
         description='a whole number of rows, or a percentage up to 100 such as "50%"',
     )
     tag_change_limit: Whole = Field(0, ge=0, description="a whole number of leads, 0 for no limit")
+    skip_unchanged: SkipUnchanged = Field(
+        SkipUnchanged.AUTO, description='"auto", "always" or "never"'
+    )
+    keep_before: Truth = Field(default=False, description="true or false")
+    snapshot_age: AgeSetting = Field(
+        Age(seconds=3600), description='an age such as "1h" or "30min"'
+    )
+    plan_age: AgeSetting = Field(Age(seconds=86400), description='an age such as "24h" or "2d"')
     resume_within_h: Number = Field(24, gt=0, description="hours, more than 0")
 
 

@@ -1,4 +1,4 @@
-"""The values that a setting can hold beside plain numbers and texts: a rate, a limit of errors.
+"""The values that a setting can hold beside plain numbers and texts: a rate, a limit, an age.
 
 Pure: a text or a number in, a value out, or a ValueError. What the message to a person says is
 decided where the setting's name and place are known.
@@ -14,6 +14,8 @@ _NUMBER = r"(?P<number>[0-9]+(?:\.[0-9]+)?)"
 _RATE = re.compile(rf"{_NUMBER}(?:\s*/\s*(?P<unit>{'|'.join(_SECONDS_OF)}))?", re.IGNORECASE)
 _SHARE = re.compile(rf"{_NUMBER}\s*%")
 _COUNT = re.compile(r"[0-9]{1,12}")
+_AGE_UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+_AGE = re.compile(rf"{_NUMBER}\s*(?P<unit>{'|'.join(_AGE_UNITS)})", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,20 @@ class Rate:
 
 
 Rate.AUTO = Rate(per_s=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Age:
+    """How old something may be."""
+
+    seconds: float
+
+    def as_setting(self) -> str:
+        """The value that gives this age again when it is written into a settings file."""
+        units = sorted(_AGE_UNITS.items(), key=lambda unit: -unit[1])
+        whole = ((name, seconds) for name, seconds in units if self.seconds % seconds == 0)
+        name, seconds = next(whole, ("s", 1))
+        return f"{self.seconds / seconds:.12g}{name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +98,16 @@ def parse_max_errors(value: object) -> MaxErrors:
     if found is None or float(found["number"]) > 100:
         raise ValueError("neither a number of rows nor a percentage")
     return MaxErrors(share=float(found["number"]) / 100)
+
+
+def parse_age(value: object) -> Age:
+    """Read an age such as "1h", "90min", "30s" or "2d". Raises ValueError for anything else."""
+    if isinstance(value, Age):
+        return value
+    found = _AGE.fullmatch(_text_of(value))
+    if found is None:
+        raise ValueError("not an age")
+    return Age(seconds=float(found["number"]) * _AGE_UNITS[found["unit"].lower()])
 
 
 def parse_range(text: str) -> tuple[int, int]:

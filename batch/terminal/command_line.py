@@ -11,6 +11,7 @@ import typer
 from batch import __version__
 from batch.terminal import options as opt
 from batch.terminal.live_words import export, verify
+from batch.terminal.plan_words import apply, plan, undo
 from batch.terminal.run_words import runs_app
 from batch.terminal.signals import Interrupts
 
@@ -78,6 +79,8 @@ def run(  # noqa: PLR0913 - each argument is an option of the command
     allow_clears: opt.AllowClears = False,
     expect_changes: opt.ExpectChanges = None,
     max_errors: opt.MaxErrors = None,
+    skip_unchanged: opt.SkipUnchanged = None,
+    keep_before: opt.KeepBefore = False,
     mapping: opt.Map = None,
     sheet: opt.Sheet = None,
     encoding: opt.Encoding = None,
@@ -107,6 +110,8 @@ def run(  # noqa: PLR0913 - each argument is an option of the command
         allow_clears=allow_clears,
         expect_changes=expect_changes,
         max_errors=max_errors,
+        skip_unchanged=skip_unchanged,
+        keep_before=keep_before,
         mapping=tuple(mapping or ()),
         sheet=sheet,
         encoding=encoding,
@@ -236,6 +241,9 @@ def results(
     raise typer.Exit(past.results(given, context.obj, with_retries=with_retries))
 
 
+app.command()(plan)
+app.command()(apply)
+app.command()(undo)
 app.command()(export)
 app.command()(verify)
 app.add_typer(runs_app)

@@ -19,6 +19,7 @@ from batch.terminal.checking import dry_run, load
 from batch.terminal.console import Terminal, guarded, somebody_is_there
 from batch.terminal.given import Given
 from batch.terminal.going_on import resume_run
+from batch.terminal.looking import look
 from batch.terminal.sending import ask_server, asks_before_sending, confirm, execute, tell
 from batch.terminal.signals import Interrupts
 
@@ -70,7 +71,8 @@ def _run(
             preflight = ask_server(terminal, opened)
             earlier = _to_go_on_with(terminal, given, opened, preflight)
             if earlier is None:
-                ready = opened.judge(preflight, can_ask=asks)
+                judged = opened.judge(preflight)
+                ready = judged.ready(look(terminal, judged, quiet=given.quiet), can_ask=asks)
                 confirm(terminal, ready, asks=asks)
                 # To the end: whoever interrupts from now on gets the run's results, not less.
                 sent.enter_context(terminal.interrupts.caught())

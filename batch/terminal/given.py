@@ -37,6 +37,9 @@ class Given:
     allow_clears: bool = False
     expect_changes: str | None = None
     max_errors: str | None = None
+    skip_unchanged: str | None = None
+    keep_before: bool = False
+    force: bool = False
     mapping: tuple[str, ...] = ()
     sheet: str | None = None
     encoding: str | None = None
@@ -59,7 +62,11 @@ class Given:
             "columns": _mapped(self.mapping),
             "input": {"on_conflict": self.on_conflict},
             "pace": {"rate": self.rate, "concurrency": self.concurrency},
-            "run": {"max_errors": self.max_errors},
+            "run": {
+                "max_errors": self.max_errors,
+                "skip_unchanged": self.skip_unchanged,
+                "keep_before": self.keep_before or None,
+            },
         }
         loaded = load_settings(self.config, overrides, environ, cwd, config_dir)
         if not self.sandbox:
@@ -93,7 +100,7 @@ class Given:
             strict=self.strict,
             allow_invalid=self.allow_invalid,
             allow_clears=self.allow_clears,
-            expect_changes=_expected(self.expect_changes),
+            expect_changes=expected_changes(self.expect_changes),
             tag_check=not self.no_tag_check,
             sandbox=self.sandbox,
             api_key=credentials.api_key if credentials else None,
@@ -140,14 +147,16 @@ class Given:
                     "--concurrency": self.concurrency,
                     "--on-conflict": self.on_conflict,
                     "--max-errors": self.max_errors,
+                    "--skip-unchanged": self.skip_unchanged,
                 }
             ),
+            *(["--keep-before"] if self.keep_before else []),
             *(["--no-tag-check"] if self.no_tag_check else []),
             *(["--sandbox"] if self.sandbox else []),
         )
 
 
-def _expected(text: str | None) -> Range | None:
+def expected_changes(text: str | None) -> Range | None:
     """How many tags are to change. Raises SettingsError."""
     if text is None:
         return None

@@ -1,20 +1,23 @@
 """`resume` and `retry` in a terminal: everything but the key comes from the earlier run."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from batch.errors import SettingsError
+from batch.jobs.preflight import Preflight
 from batch.jobs.recorded import request_of
-from batch.jobs.request import Request
+from batch.jobs.request import Request, command
 from batch.jobs.resuming import reopen_run
 from batch.jobs.retrying import open_retry
-from batch.recording.runfile import read_record
+from batch.recording.runfile import RunState, read_record
 from batch.recording.state import default_state_dir
 from batch.settings.credentials import read_credentials
 from batch.terminal.console import Terminal, guarded
 from batch.terminal.given import Given
+from batch.terminal.looking import look
 from batch.terminal.naming import named_run
 from batch.terminal.sending import ask_server, asks_before_sending, confirm, execute, tell
 from batch.terminal.signals import Interrupts
@@ -33,13 +36,40 @@ def retry(given: Given, interrupts: Interrupts) -> int:
 
 
 def resume_run(terminal: Terminal, given: Given, folder: Path) -> int:
-    """Go on with the run in a folder. Gives the exit code."""
-    request = replace(_request(terminal, given, folder, os.environ), strict=given.strict)
+    """Go on with the run in a folder. Gives the exit code. Raises UsageError for a mere plan."""
+    record = read_record(folder / "run.json")
+    if record.state is RunState.PLANNED:
+        raise SettingsError(
+            f"{folder}: is a plan, of which nothing was sent yet. To send it: "
+            f"{command('apply', str(folder))}"
+        )
+    request = request_again(terminal, given, folder, os.environ)
+    return go_on(terminal, given, folder, replace(request, strict=given.strict))
+
+
+def go_on(
+    terminal: Terminal,
+    given: Given,
+    folder: Path,
+    request: Request,
+    *,
+    check: Callable[[Preflight], None] = lambda _: None,
+) -> int:
+    """Send what is left of the run in a folder. Gives the exit code.
+
+    request: as `request_again` gives it. check: raises UsageError where nothing may be sent.
+    """
     asks = asks_before_sending(given, practice=request.sandbox)
     with ExitStack() as sent:
         with reopen_run(folder, request) as reopened:
             preflight = ask_server(terminal, reopened.opened)
-            ready = reopened.judge(preflight)
+            check(preflight)
+            judged = reopened.judge(preflight)
+            if reopened.has_begun:
+                ready = reopened.ready(judged)
+            else:
+                seen = look(terminal, judged, quiet=given.quiet)
+                ready = judged.ready(seen, can_ask=asks)
             confirm(terminal, ready, asks=asks)
             # To the end: whoever interrupts from now on gets the run's results, not less.
             sent.enter_context(terminal.interrupts.caught())
@@ -48,18 +78,26 @@ def resume_run(terminal: Terminal, given: Given, folder: Path) -> int:
 
 
 def _retry(terminal: Terminal, given: Given, folder: Path) -> int:
-    request = replace(_request(terminal, given, folder, os.environ), out=given.out)
+    if read_record(folder / "run.json").state is RunState.PLANNED:
+        raise SettingsError(
+            f"{folder}: is a plan, of which nothing was sent yet, so nothing can be tried again. "
+            f"To send it: {command('apply', str(folder))}"
+        )
+    request = replace(request_again(terminal, given, folder, os.environ), out=given.out)
     asks = asks_before_sending(given, practice=request.sandbox)
     with ExitStack() as sent:
         with open_retry(folder, request) as again:
-            ready = again.judge(ask_server(terminal, again.opened))
+            judged = again.judge(ask_server(terminal, again.opened))
+            ready = judged.ready(look(terminal, judged, quiet=given.quiet), can_ask=asks)
             confirm(terminal, ready, asks=asks)
             sent.enter_context(terminal.interrupts.caught())
             report = execute(terminal, given, ready)
         return tell(terminal, report, quiet=given.quiet)
 
 
-def _request(terminal: Terminal, given: Given, folder: Path, environ: Mapping[str, str]) -> Request:
+def request_again(
+    terminal: Terminal, given: Given, folder: Path, environ: Mapping[str, str]
+) -> Request:
     """What was asked of an earlier run, with the options that may change it, and the key."""
     record = read_record(folder / "run.json")
     request = request_of(folder, record, state_dir=default_state_dir())

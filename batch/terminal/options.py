@@ -122,6 +122,29 @@ ExpectChanges = Annotated[
         rich_help_panel=SAFETY,
     ),
 ]
+SkipUnchanged = Annotated[
+    str | None,
+    typer.Option(
+        help="Leave out rows that are already so: auto (reads as long as it pays), always, never.",
+        rich_help_panel=SENDING,
+    ),
+]
+KeepBefore = Annotated[
+    bool,
+    typer.Option(
+        "--keep-before",
+        help="Read all leads first, so that every change can be undone.",
+        rich_help_panel=SAFETY,
+    ),
+]
+Force = Annotated[
+    bool,
+    typer.Option(
+        "--force",
+        help="Change leads also where they have changed since the plan was made.",
+        rich_help_panel=SAFETY,
+    ),
+]
 AllowClears = Annotated[
     bool,
     typer.Option(

@@ -2,9 +2,13 @@
 
 import json
 
+import polars as pl
+
 from batch.jobs.check import Checked
 from batch.jobs.ending import Report
+from batch.jobs.planning import Planned
 from batch.model import Result, Tally
+from batch.recording.runfile import RunState
 from batch.terminal.summary import judged_tally, report_files
 
 
@@ -36,6 +40,36 @@ def judged(checked: Checked, *, state: str, exit_code: int, next_command: str) -
     )
 
 
+def planned(plan: Planned) -> str:
+    """A plan as one JSON object of the same keys, and of what it holds beside."""
+    ready, preview = plan.ready, plan.seen.preview
+    effect = preview.effect()
+    return _json(
+        run=str(ready.opened.folder.path),
+        state=RunState.PLANNED,
+        exit_code=plan.exit_code,
+        rows=ready.plan.rows,
+        tally=plan.tally,
+        files={"plan": str(plan.sheet)},
+        next_command=plan.next_command,
+        message=ready.question.why,
+        plan={str(verdict): rows for verdict, rows in preview.rows_by_verdict().items()},
+        requests=effect.requests,
+        requests_without_reading=ready.plan.requests,
+        requests_for_reading=plan.seen.requests,
+        tag_changes=effect.tag_changes,
+        forecast_s=round(ready.forecast_s, 1),
+        changes={
+            "status": preview.status_changes().rows(named=True),
+            "aiTag": preview.tag_changes().rows(named=True),
+        },
+        campaigns=preview.by_campaign()
+        .with_columns(pl.col("campaign_id").cast(pl.String))
+        .rename({"campaign_id": "campaignId"})
+        .rows(named=True),
+    )
+
+
 def refused(message: str, *, state: str, exit_code: int) -> str:
     """A command that sent nothing, as one JSON object of the same keys."""
     return _json(
@@ -60,6 +94,7 @@ def _json(
     files: dict[str, str],
     next_command: str | None,
     message: str,
+    **more: object,
 ) -> str:
     return json.dumps(  # ASCII, so that no console's encoding can spoil it
         {
@@ -72,5 +107,6 @@ def _json(
             "files": files,
             "next_command": next_command,
             "message": message,
+            **more,
         }
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import anyio
 
-from batch.errors import DeclinedError
+from batch.errors import DeclinedError, UsageError
 from batch.jobs import execution, job
 from batch.jobs.ending import Report
 from batch.jobs.preflight import Preflight
@@ -51,6 +51,11 @@ def confirm(terminal: Terminal, ready: job.ReadyRun, *, asks: bool) -> None:
 
 def execute(terminal: Terminal, given: Given, ready: job.ReadyRun) -> Report:
     """Send, showing how far it is."""
+    if ready.seen and not ready.seen.is_fresh(ready.opened.request.settings.run.snapshot_age):
+        raise UsageError(
+            "Nothing was sent: the leads were read longer ago than [run] snapshot_age. "
+            "Run it again."
+        )
     terminal.interrupts.check()  # nothing is sent by a run that somebody has ended
     with make_screen(terminal.err, quiet=given.quiet) as screen:
         report = terminal.report = anyio.run(

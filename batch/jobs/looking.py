@@ -1,0 +1,162 @@
+"""Reading what the leads of a plan are now, so that only what is needed is sent.
+
+The pages keep to the same pace as the changes that follow them, and by the same pacer.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+import polars as pl
+
+from batch.errors import UsageError
+from batch.jobs.job import JudgedRun, OpenRun
+from batch.jobs.known_pace import known_pace
+from batch.jobs.paging import ListNotReadError, Paging
+from batch.jobs.seen import Seen
+from batch.jobs.snapshotting import Reading, take_snapshot
+from batch.judging.plan import Plan
+from batch.judging.preview import Preview, no_verdicts
+from batch.judging.verdicts import Known, judge_live
+from batch.judging.worth import Worth
+from batch.model import Reason, SkipUnchanged
+from batch.recording.snapshot import SCHEMA, Snapshot
+
+
+class LeadsNotReadError(UsageError):
+    """What the leads are now could not be read; nothing was sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """How leads are to be looked at.
+
+    pays: a campaign is read only as long as that costs less than sending.
+    absent: a lead that is not there is an error, and not sent to.
+    skip_age_s: what was read longer ago is no ground to leave out what is already so; None for no
+    limit. 0: nothing is left out for that.
+    baseline: what leads are expected to be, as `judge_live` takes it; None to expect nothing.
+    drifted: the reason of those that are something else.
+    """
+
+    pays: bool = False
+    absent: bool = True
+    skip_age_s: float | None = None
+    baseline: pl.DataFrame | None = None
+    drifted: Reason = Reason.DRIFTED
+
+    def oldest_ms(self) -> int:
+        """What was read before then (Unix ms) is no ground to leave a request out."""
+        if self.skip_age_s is None:
+            return 0
+        return int((time.time() - self.skip_age_s) * 1000) + (self.skip_age_s == 0)
+
+
+def look_of(opened: OpenRun) -> Look | None:
+    """How a run looks at its leads; None when it does not.
+
+    Practice makes its leads up, so what they are is no ground to leave a row out. Whether a lead
+    that was not found is there is for the server to say: pages shift while they are read.
+    """
+    request = opened.request
+    if opened.baseline is not None and not request.force:
+        drifted = Reason.CHANGED_SINCE if opened.undo_of else Reason.DRIFTED
+        return Look(baseline=opened.baseline, drifted=drifted)
+    if request.is_planned or opened.undo_of:
+        return Look()
+    run = request.settings.run
+    is_never = run.skip_unchanged is SkipUnchanged.NEVER
+    skip_age_s = 0.0 if is_never else run.snapshot_age.seconds
+    if run.keep_before or run.skip_unchanged is SkipUnchanged.ALWAYS:
+        return Look(absent=False, skip_age_s=skip_age_s)
+    if is_never or request.sandbox:
+        return None
+    return Look(pays=True, absent=False, skip_age_s=skip_age_s)
+
+
+async def look(
+    judged: JudgedRun, how: Look, *, on_reading: Callable[[Reading], None]
+) -> Seen | None:
+    """Read the leads of a judged run; None when there is nothing worth reading.
+
+    on_reading: called after each page. Raises LeadsNotReadError, and RunError when the disk fails.
+    """
+    settings = judged.opened.request.settings
+    worth = None
+    if how.pays:
+        worth = await anyio.to_thread.run_sync(Worth, judged.plan.all_requests())
+    campaign_ids = worth.campaign_ids() if worth else await _campaigns_of(judged.plan)
+    if worth and not campaign_ids:
+        return None
+    async with judged.opened.client(connections=settings.pace.concurrency) as api:
+        paging = Paging(
+            api,
+            settings,
+            good_per_s=known_pace(judged.opened.request, judged.preflight).good_per_s,
+        )
+        if judged.hold:
+            until, why = judged.hold
+            paging.pacer.hold(anyio.current_time(), until - time.monotonic(), why)
+        with tempfile.TemporaryDirectory(prefix="sendkit-batch-") as scratch:
+            snapshot = Snapshot(Path(scratch))
+            try:
+                taken = await take_snapshot(
+                    paging,
+                    campaign_ids,
+                    into=snapshot,
+                    at_once=settings.pace.concurrency,
+                    on_reading=on_reading,
+                    goes_on=worth.goes_on if worth else None,
+                )
+            except ListNotReadError as error:
+                raise LeadsNotReadError(str(error)) from error
+            preview = await anyio.to_thread.run_sync(
+                _preview, judged, how, snapshot, campaign_ids, taken.unknown
+            )
+        attempts = paging.pace().attempts
+    return Seen(preview=preview, pacer=paging.pacer, requests=attempts, at=time.monotonic())
+
+
+# What is compared of a lead; for the rest there is no room with a million of them.
+_COMPARED = ("campaign_id", "campaign_lead_id", "lead_id", "status", "ai_tag", "read_at_ms")
+
+
+async def _campaigns_of(plan: Plan) -> list[str]:
+    """The campaigns that a plan's requests are about, in the order of their coming."""
+
+    def find() -> list[str]:
+        found: dict[str, None] = {}
+        for requests in plan.all_requests():
+            found.update(dict.fromkeys(requests["campaign_id"].unique(maintain_order=True)))
+        return list(found)
+
+    return await anyio.to_thread.run_sync(find)
+
+
+def _preview(
+    judged: JudgedRun,
+    how: Look,
+    snapshot: Snapshot,
+    campaign_ids: Sequence[str],
+    unknown: tuple[str, ...],
+) -> Preview:
+    leads = pl.concat([pl.DataFrame(schema=SCHEMA), *snapshot.leads_of(campaign_ids)])
+    known = Known(
+        leads=leads.select(_COMPARED),
+        unknown=unknown if how.absent else (),
+        whole=how.absent,
+        oldest_ms=how.oldest_ms(),
+    )
+    verdicts = [
+        judge_live(requests, known, baseline=how.baseline)
+        for requests in judged.plan.all_requests()
+    ]
+    return Preview(
+        verdicts=pl.concat([no_verdicts(), *verdicts]),
+        clear_word=judged.opened.request.settings.input.clear_word,
+        drifted=how.drifted,
+    )

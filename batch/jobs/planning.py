@@ -1,0 +1,105 @@
+"""Keeping a plan: a run's folder that says what would be sent, and sends nothing before `apply`."""
+
+import json
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from batch.errors import SettingsError
+from batch.jobs.forecast import duration
+from batch.jobs.job import ReadyRun
+from batch.jobs.preflight import Preflight
+from batch.jobs.request import command
+from batch.jobs.run_record import first_record
+from batch.jobs.seen import Seen
+from batch.model import Reason, Tally
+from batch.recording.history import remember
+from batch.recording.journal import LABELS_NOTE, Journal
+from batch.recording.plan_sheet import write_plan
+from batch.recording.runfile import RunFile, RunRecord, RunState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A plan that is kept. tally: every input row, those that would be sent as not reached."""
+
+    ready: ReadyRun
+    seen: Seen
+    sheet: Path
+    tally: Tally
+    exit_code: int
+
+    @property
+    def next_command(self) -> str | None:
+        """What applies it; None when nothing would be sent."""
+        if not self.ready.work.requests:
+            return None
+        return command("apply", str(self.ready.opened.folder.path))
+
+
+def keep_plan(ready: ReadyRun, seen: Seen) -> Planned:
+    """Write what would be sent, and what the leads were, into the run's folder.
+
+    The folder counts as a run once this is done. Raises RunError when the disk fails.
+    """
+    opened, folder, preview = ready.opened, ready.opened.folder, seen.preview
+    path = folder.path / "journal.sqlite"
+    folder.will_hold(path, folder.path / "plan.csv")
+    folder.write_baseline(_baseline(preview.before(sent_only=False)))
+    with closing(Journal.create(path)) as journal:
+        if ready.labels is not None:
+            journal.keep(LABELS_NOTE, json.dumps(ready.labels))
+        for outcomes in ready.plan.judged():
+            journal.record(outcomes)
+        sheet = write_plan(opened.table, preview.told(), journal, folder.path)
+    tally = Tally(ready.work.before)
+    tally[Reason.NOT_REACHED] += ready.plan.rows - tally.total()
+    exit_code = int(bool(tally.error))
+    now = datetime.now(UTC)
+    record = first_record(ready).model_copy(
+        update={
+            "state": RunState.PLANNED,
+            "planned_at": now,
+            "ended_at": now,
+            "exit_code": exit_code,
+            "requests": seen.requests,
+        }
+    )
+    remember(opened.request.state_dir, folder.path)
+    RunFile(folder.path / "run.json").write(record)
+    folder.keep()
+    return Planned(ready=ready, seen=seen, sheet=sheet, tally=tally, exit_code=exit_code)
+
+
+def check_plan(folder: Path, record: RunRecord, *, plan_age_s: float) -> None:
+    """Raise SettingsError unless a run is a plan that can be applied, or gone on with."""
+    if record.planned_at is None:
+        raise SettingsError(f"{folder}: is no plan. `sendkit-batch plan FILE` makes one.")
+    if record.state is RunState.FINISHED:
+        raise SettingsError(f"{folder}: was applied already. Make a new plan of what is left.")
+    age = datetime.now(UTC) - record.planned_at
+    if record.state is RunState.PLANNED and age > timedelta(seconds=plan_age_s):
+        again = command("plan", record.input.original or record.input.name)
+        raise SettingsError(
+            f"{folder}: the plan was made {duration(age.total_seconds())} ago, longer than "
+            f"{duration(plan_age_s)} ([run] plan_age). Leads change: make a new one: {again}"
+        )
+
+
+def check_same_workspace(record: RunRecord, preflight: Preflight) -> None:
+    """Raise SettingsError unless both the plan's workspace and the key's are known.
+
+    That they are the same is seen to wherever an earlier run is gone on with.
+    """
+    if record.workspace is None or preflight.workspace is None:
+        raise SettingsError(
+            "The key's workspace could not be read, so that nobody can say whether it is the "
+            "plan's. Nothing was sent: try again later."
+        )
+
+
+def _baseline(before: pl.DataFrame) -> pl.DataFrame:
+    return before.select("line", base_status="status", base_tag="ai_tag")

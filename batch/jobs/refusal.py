@@ -1,0 +1,49 @@
+"""What holds a request back: what refuses it, and where somebody must type a number first."""
+
+from batch.jobs.request import Request
+from batch.judging.brakes import (
+    too_many_clears,
+    too_many_invalid,
+    too_many_tag_changes,
+    unexpected_changes,
+)
+from batch.judging.effect import Effect
+from batch.judging.plan import Plan
+
+
+def refusal_of(plan: Plan, request: Request, effect: Effect | None = None) -> str | None:
+    """Why nothing of this plan may be sent; None if it may. effect: of what is left of it to send.
+
+    Without an effect, the plan's own counts.
+    """
+    if request.strict and plan.tally.error:
+        rows = "1 row is" if plan.tally.error == 1 else f"{plan.tally.error:,} rows are"
+        first = plan.first_problems[0].sentence(request.source.name)
+        return f"{rows} invalid, and with --strict nothing is sent then. The first: {first}"
+    if unexpected := unexpected_changes(effect or plan, request.expect_changes):
+        return unexpected
+    return None if request.allow_invalid else too_many_invalid(plan)
+
+
+def brakes_of(effect: Effect, request: Request) -> tuple[str, ...]:
+    """Why somebody should type a number before this is sent."""
+    brakes = (
+        None if request.allow_clears else too_many_clears(effect),
+        None if _is_expected(request) else too_many_tag_changes(effect, limit=_limit_of(request)),
+    )
+    return tuple(filter(None, brakes))
+
+
+def typed_number(effect: Effect, request: Request) -> int:
+    """The number that shows that the brakes were understood: the larger one's, if there are two."""
+    if not _is_expected(request) and too_many_tag_changes(effect, limit=_limit_of(request)):
+        return effect.tag_changes
+    return effect.clears_rows
+
+
+def _is_expected(request: Request) -> bool:
+    return request.expect_changes is not None or request.is_confirmed
+
+
+def _limit_of(request: Request) -> int:
+    return request.settings.run.tag_change_limit

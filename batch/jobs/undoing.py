@@ -1,0 +1,178 @@
+"""Taking a run's changes back: a run of its own, whose input are the reverse changes.
+
+Its leads are expected to be what the run has made them; one that is something else by now is left
+alone. Everything but the key comes from the earlier run's folder.
+"""
+
+import io
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+
+from batch.errors import SettingsError
+from batch.escape import escape
+from batch.jobs.holding import held
+from batch.jobs.job import JudgedRun, OpenRun, input_of, new_folder, plan_of
+from batch.jobs.preflight import Preflight
+from batch.jobs.question import count_of
+from batch.jobs.reaching import access_of
+from batch.jobs.recorded import open_recorded_table, recorded_journal
+from batch.jobs.request import Request, Source
+from batch.jobs.resuming import check_workspace
+from batch.judging.reverse import Reverse, reverse
+from batch.model import Reason
+from batch.reading.table import open_table
+from batch.recording.journal import LABELS_NOTE, Journal
+from batch.recording.runfile import RunRecord, RunUndone
+from batch.settings.model import ColumnSettings
+
+_BLOCK_LINES = 50_000
+# Answers that say that nothing was changed.
+_REFUSED = (
+    Reason.BAD_REQUEST,
+    Reason.FORBIDDEN,
+    Reason.NOT_FOUND,
+    Reason.REJECTED,
+    Reason.REDIRECTED,
+    Reason.NOT_CONNECTED,
+    Reason.NOT_REACHED,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undo:
+    """A run that takes the changes of an earlier one back. record: of that one.
+
+    notes: what can't be taken back, in sentences.
+    """
+
+    opened: OpenRun
+    record: RunRecord
+    notes: tuple[str, ...]
+
+    def judge(self, preflight: Preflight) -> JudgedRun:
+        """Judge its rows. Raises SettingsError when the key is of another workspace."""
+        check_workspace(self.record, preflight)
+        return self.opened.judge(preflight)
+
+
+@contextmanager
+def open_undo(folder: Path, record: RunRecord, request: Request) -> Iterator[Undo]:
+    """Make the folder of a run that takes an earlier run's changes back.
+
+    request: as `recorded.request_of` gives it, with the key, and with what is to go otherwise.
+    Raises SettingsError for a run that can't be undone, InputError when its copy of the input is
+    damaged, and LockedError while another process is at work on it.
+    """
+    if record.sandbox:
+        raise SettingsError(f"{folder}: was practice, and its sandbox is gone. Nothing to undo.")
+    started_at = datetime.now(UTC)
+    found, moved = _reverse_of(folder, record, request)
+    source = io.BytesIO(_as_csv(found.rows))
+    name = f"undo-{folder.resolve().name}.csv"
+    request = replace(
+        request,
+        source=Source(name=name, stream=source),
+        settings=request.settings.model_copy(update={"columns": ColumnSettings()}),
+        sheet=None,
+        encoding=None,
+        delimiter=None,
+        is_planned=False,
+        allow_invalid=True,
+        allow_clears=True,
+    )
+    made = new_folder(request, now=started_at)
+    with ExitStack() as resources:
+        resources.callback(made.discard_unless_kept)
+        copy = made.copy_input(source, name=name)
+        made.write_baseline(found.baseline)
+        warnings = resources.enter_context(held(request, sha256=copy.sha256, run=made.path))
+        table = resources.enter_context(open_table(copy.path, request.table_options, name=name))
+        opened = OpenRun(
+            request=request,
+            folder=made,
+            input=input_of(request, copy),
+            table=table,
+            access=resources.enter_context(access_of(request, table)),
+            started_at=started_at,
+            notes=(*table.notes, *warnings),
+            undo_of=RunUndone(id=record.id, folder=str(folder.resolve())),
+            baseline=found.baseline,
+        )
+        yield Undo(opened=opened, record=record, notes=tuple(_notes(folder, found, moved)))
+
+
+def _reverse_of(folder: Path, record: RunRecord, request: Request) -> tuple[Reverse, int]:
+    """What takes the run's changes back, and how many of its leads a subsequence took in or out."""
+    with (
+        recorded_journal(folder, record) as journal,
+        open_recorded_table(folder, record, request) as table,
+    ):
+        kept = journal.kept(LABELS_NOTE)
+        labels = tuple(json.loads(kept)) if kept else None
+        plan = plan_of(request, table, request.rules(labels=labels))
+        lines, moved = _sent_lines(journal)
+        requests = list(plan.requests_of(lines))
+        before = journal.before()
+    whole = pl.concat(requests) if requests else next(plan.requests_of(lines), None)
+    if whole is None:
+        whole = _no_requests()
+    return reverse(whole, before, clear_word=request.settings.input.clear_word), moved
+
+
+def _no_requests() -> pl.DataFrame:
+    return pl.DataFrame(
+        schema={
+            "line": pl.UInt32,
+            "lines": pl.List(pl.UInt32),
+            "campaign_id": pl.String,
+            "campaign_lead_id": pl.String,
+            "status": pl.String,
+            "ai_tag": pl.String,
+            "clear_tag": pl.Boolean,
+        }
+    )
+
+
+def _sent_lines(journal: Journal) -> tuple[pl.Series, int]:
+    """The lines that may have been applied, rising, and how many of them moved a lead."""
+    refused = [reason.value for reason in _REFUSED]
+    parts, moved = [pl.Series("line", [], dtype=pl.UInt32)], 0
+    for part in journal.lines().sort().to_frame().iter_slices(_BLOCK_LINES):
+        rows = journal.rows(part["line"][0], part["line"][-1])
+        was_sent = (pl.col("attempts") > 0) | (pl.col("reason") == Reason.IN_FLIGHT.value)
+        sent = rows.filter(was_sent & ~pl.col("reason").is_in(refused))
+        parts.append(sent["line"])
+        moved += sent["subsequence"].count()
+    return pl.concat(parts), moved
+
+
+def _as_csv(rows: pl.DataFrame) -> bytes:
+    names = pl.DataFrame({name: [name] for name in rows.columns})
+    texts = rows.with_columns(pl.all().cast(pl.String)).with_columns(escape(pl.all()))
+    return pl.concat([names, texts]).write_csv(include_header=False).encode()
+
+
+def _notes(folder: Path, found: Reverse, moved: int) -> Iterator[str]:
+    if found.unknown:
+        yield (
+            f"{count_of(found.unknown, 'lead')} of {folder} can't be set back: what "
+            f"{'it was' if found.unknown == 1 else 'they were'} before was not read. "
+            "--keep-before has a run read all of them."
+        )
+    if found.unsettable:
+        yield (
+            f"{count_of(found.unsettable, 'lead')} had a status that can't be set; "
+            f"{'its row says' if found.unsettable == 1 else 'their rows say'} so."
+        )
+    if moved:
+        yield (
+            f"{count_of(moved, 'lead')} moved in a subsequence by the run: setting a tag back may "
+            "move them once more."
+        )
+    yield "E-mails that went out in the meantime can't be taken back."

@@ -1,0 +1,210 @@
+"""What sending a plan would do to leads as they are now: the requests that are needed, and counts.
+
+Pure. Values only: `verdicts.py` decides.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from batch.judging.effect import Effect
+from batch.judging.explain_live import Seen, live_sentence
+from batch.judging.live import ASKS_TAG, STATUS_HOLDS, TAG_HOLDS
+from batch.judging.totals import numbers
+from batch.judging.verdicts import REASON_OF, VERDICTS, Verdict, is_sent
+from batch.model import Outcome, Reason, Tally
+
+_OBJECTS = 5_000  # rows that become Python objects, or texts, at once
+_TEXTS_AT_ONCE = 100_000
+_ROWS = pl.col("lines").list.len().fill_null(1)  # input rows of a request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """The verdicts about all requests of a plan.
+
+    verdicts: as VERDICTS, in line order. clear_word: what a tag reads that is none.
+    drifted: the reason of a request that is left out because its lead is not what was expected.
+    pages: requests that reading took. read_at_ms: when the first lead was read (Unix ms).
+    """
+
+    verdicts: pl.DataFrame
+    clear_word: str
+    drifted: Reason = Reason.DRIFTED
+    pages: int = 0
+
+    @property
+    def lines(self) -> pl.Series:
+        """The lines of the rows that carry a request that is sent (UInt32, rising)."""
+        return self.verdicts.filter(is_sent())["line"]
+
+    @property
+    def tally(self) -> Tally:
+        """The input rows whose request is not sent, by reason."""
+        tally = Tally()
+        for verdict, rows in self.rows_by_verdict().items():
+            if not verdict.is_sent:
+                tally[self._reason(verdict)] += rows
+        return tally
+
+    def rows_by_verdict(self) -> dict[Verdict, int]:
+        """The input rows of each verdict that occurs, in the order of their definition."""
+        counted = self.verdicts.group_by("verdict").agg(rows=_ROWS.sum()).sort("verdict")
+        return {Verdict(verdict): rows for verdict, rows in counted.iter_rows()}
+
+    def effect(self) -> Effect:
+        """What those that are sent would do, beside what is so already."""
+        sent = self.verdicts.filter(is_sent())
+        counts = numbers(sent.clear())
+        for part in _in_texts(sent):
+            is_unread = pl.col("verdict") == Verdict.UNREAD.value
+            changes_tag = is_unread | ~TAG_HOLDS
+            counts += numbers(
+                part.select(
+                    status=pl.when(is_unread | ~STATUS_HOLDS).then("status"),
+                    ai_tag=pl.when(changes_tag).then("ai_tag"),
+                    clear_tag=pl.col("clear_tag") & changes_tag,
+                )
+            )
+        clears = sent.filter("clear_tag")
+        return Effect(
+            requests=sent.height,
+            to_active=counts["to_active"],
+            to_paused=counts["to_paused"],
+            tags_set=counts["tags_set"],
+            tags_cleared=counts["tags_cleared"],
+            sendable_rows=sent.select(_ROWS.sum()).item(),
+            clears_rows=clears.select(_ROWS.sum()).item(),
+        )
+
+    def status_changes(self) -> pl.DataFrame:
+        """How many leads' statuses change: before, after, leads; the most first."""
+        changes = ~STATUS_HOLDS
+        return self._changes(changes, pl.col("live_status"), pl.col("status"))
+
+    def tag_changes(self) -> pl.DataFrame:
+        """How many leads' tags change: before, after, leads; the most first."""
+        after = pl.when("clear_tag").then(pl.lit(self.clear_word)).otherwise("ai_tag")
+        changes = ASKS_TAG & ~TAG_HOLDS
+        return self._changes(changes, pl.col("live_tag").fill_null(self.clear_word), after)
+
+    def by_campaign(self) -> pl.DataFrame:
+        """For each campaign, in the order of coming: leads that will change, are already so, other.
+
+        Columns campaign_id, will_change, already_so, other.
+        """
+        is_so = pl.col("verdict") == Verdict.ALREADY_SO.value
+        return self.verdicts.group_by("campaign_id", maintain_order=True).agg(
+            will_change=is_sent().sum(),
+            already_so=is_so.sum(),
+            other=(~is_sent() & ~is_so).sum(),
+        )
+
+    def left_out(self) -> Iterator[list[Outcome]]:
+        """The outcomes of the rows whose request is not sent, some thousand at once."""
+        for part in self.verdicts.filter(~is_sent()).iter_slices(_OBJECTS):
+            seen = part.select("line", "lines", *Seen._fields).iter_rows()
+            yield [self._outcome(line, lines, *rest) for line, lines, *rest in seen]
+
+    def before(self, *, sent_only: bool) -> pl.DataFrame:
+        """What leads were as they were read: line, status, ai_tag ("" for none), read_at_ms.
+
+        sent_only: of those alone whose request is sent.
+        """
+        read = self.verdicts.filter(pl.col("read_at_ms").is_not_null())
+        rows = read.filter(is_sent()) if sent_only else read
+        return rows.select(
+            "line",
+            status=pl.col("live_status").cast(pl.String),
+            ai_tag=pl.col("live_tag").cast(pl.String).fill_null(""),
+            read_at_ms="read_at_ms",
+        )
+
+    def told(self) -> pl.DataFrame:
+        """What is planned for each input row, in line order, as plan.csv has it.
+
+        Columns: line, plan, before_status, after_status, before_ai_tag, after_ai_tag, message.
+        """
+        parts = [self._told(part) for part in self.verdicts.iter_slices(_TEXTS_AT_ONCE)]
+        return pl.concat([pl.DataFrame(schema=_TOLD), *parts]).sort("line")
+
+    def _told(self, part: pl.DataFrame) -> pl.DataFrame:
+        messages = [self.message(*seen) for seen in part.select(Seen._fields).iter_rows()]
+        texts = part.with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String))
+        is_read = pl.col("read_at_ms").is_not_null()
+        before_tag = pl.when(is_read).then(pl.col("live_tag").fill_null(self.clear_word))
+        asked_tag = pl.when("clear_tag").then(pl.lit(self.clear_word)).otherwise("ai_tag")
+        is_sent_now = is_sent()
+        return (
+            texts.with_columns(
+                message=pl.Series(messages, dtype=pl.String),
+                lines=pl.coalesce("lines", pl.concat_list("line")),
+            )
+            .select(
+                "lines",
+                plan="verdict",
+                before_status="live_status",
+                after_status=pl.when(is_sent_now & ~STATUS_HOLDS)
+                .then("status")
+                .otherwise("live_status"),
+                before_ai_tag=before_tag,
+                after_ai_tag=pl.when(is_sent_now & ASKS_TAG).then(asked_tag).otherwise(before_tag),
+                message="message",
+            )
+            .explode("lines")
+            .rename({"lines": "line"})
+        )
+
+    def message(self, *seen: object) -> str:
+        """What is to be said of a request; "" for nothing. seen: the values of a `Seen`."""
+        verdict, *rest = seen
+        row = Seen(Verdict(str(verdict)), *rest)  # type: ignore[arg-type]  # a row of VERDICTS
+        return live_sentence(row, drifted=self.drifted, clear_word=self.clear_word)
+
+    def _outcome(self, line: int, lines: list[int] | None, *seen: object) -> Outcome:
+        return Outcome(
+            lines=(line,) if lines is None else tuple(lines),
+            reason=self._reason(Verdict(str(seen[0]))),
+            message=self.message(*seen),
+        )
+
+    def _reason(self, verdict: Verdict) -> Reason:
+        return self.drifted if verdict is Verdict.DRIFTED else REASON_OF[verdict]
+
+    def _changes(self, changes: pl.Expr, before: pl.Expr, after: pl.Expr) -> pl.DataFrame:
+        sent = self.verdicts.filter(is_sent() & (pl.col("verdict") != Verdict.UNREAD.value))
+        parts = [
+            part.filter(changes).select(before=before, after=after) for part in _in_texts(sent)
+        ]
+        counted = (
+            pl.concat([pl.DataFrame(schema=_CHANGES), *parts])
+            .group_by("before", "after")
+            .len("leads")
+        )
+        return counted.sort("leads", "before", "after", descending=[True, False, False])
+
+
+_TOLD = pl.Schema(
+    {
+        "line": pl.UInt32,
+        "plan": pl.String,
+        "before_status": pl.String,
+        "after_status": pl.String,
+        "before_ai_tag": pl.String,
+        "after_ai_tag": pl.String,
+        "message": pl.String,
+    }
+)
+_CHANGES = pl.Schema({"before": pl.String, "after": pl.String})
+
+
+def _in_texts(verdicts: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """The rows with texts instead of categories, some at once."""
+    for part in verdicts.iter_slices(_TEXTS_AT_ONCE):
+        yield part.with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String))
+
+
+def no_verdicts() -> pl.DataFrame:
+    """Of a plan without requests."""
+    return pl.DataFrame(schema=VERDICTS)

@@ -1,0 +1,149 @@
+"""`plan` in a terminal: what it asks the server, and what it shows of a plan."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+
+import polars as pl
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from batch.jobs import job
+from batch.jobs.forecast import duration
+from batch.jobs.looking import Look
+from batch.jobs.planning import Planned, keep_plan
+from batch.jobs.question import count_of
+from batch.judging.verdicts import Verdict
+from batch.model import Reason, Result
+from batch.terminal import report_json, summary
+from batch.terminal.checking import load
+from batch.terminal.console import Terminal, guarded
+from batch.terminal.given import Given
+from batch.terminal.looking import look_whole
+from batch.terminal.prose import print_sentences, print_whole, visible
+from batch.terminal.sending import ask_server
+from batch.terminal.signals import Interrupts
+
+FIRST = 20  # campaigns and changes that are shown
+_WORDS = {
+    Verdict.WILL_CHANGE: "will change",
+    Verdict.FINAL_STATE: "will change, in a state in which that may mean nothing",
+    Verdict.ALREADY_SO: "already so",
+    Verdict.UNKNOWN_LEAD: "no lead of the campaign has this id",
+    Verdict.OWN_ID: "the lead's own id, not its campaign lead's; plan.csv names the right one",
+    Verdict.UNKNOWN_CAMPAIGN: "no campaign of the workspace has this id",
+    Verdict.BAD_STATUS: "a status that can't be set, and is not the lead's",
+}
+
+
+def plan(given: Given, interrupts: Interrupts) -> int:
+    """`plan`: what a spreadsheet would change, held against what is. Gives the exit code."""
+    terminal = Terminal(interrupts, quiet=given.quiet, as_json=given.as_json)
+    return guarded(terminal, lambda: _plan(terminal, given))
+
+
+def _plan(terminal: Terminal, given: Given) -> int:
+    loaded = load(terminal, given)
+    credentials = given.credentials(loaded, os.environ)
+    if credentials:
+        terminal.key = credentials.api_key
+        for note in credentials.notes:
+            terminal.note(note)
+    request = replace(given.request(loaded, credentials), is_planned=True)
+    with job.open_run(request) as opened:
+        preflight = ask_server(terminal, opened)
+        judged = opened.judge(preflight)
+        seen = look_whole(terminal, judged, Look(), quiet=given.quiet)
+        ready = judged.ready(seen, can_ask=True)
+        for warning in opened.table.warnings:
+            terminal.note(warning)
+        terminal.interrupts.check()
+        planned = keep_plan(ready, seen)
+    if not (given.as_json or given.quiet):
+        print_plan(terminal.out, planned)
+    line = summary.last_line(
+        "planned", planned.tally, results=planned.sheet, next_command=planned.next_command
+    )
+    terminal.end(line, answer=report_json.planned(planned))
+    return planned.exit_code
+
+
+def print_plan(console: Console, planned: Planned) -> None:
+    """What would be sent and what not, and what it would change."""
+    ready, preview = planned.ready, planned.seen.preview
+    effect = preview.effect()
+    where = ready.workspace.name if ready.workspace else "an unknown workspace"
+    name = ready.opened.input.name
+    rows = count_of(ready.plan.rows, "row")
+    console.print(Text.assemble((visible(name), "bold"), f": {rows}, workspace {visible(where)}"))
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(justify="right")
+    table.add_column(overflow="fold")
+    for verdict, count in preview.rows_by_verdict().items():
+        table.add_row(f"{count:,}", Text(_WORDS[verdict], style="" if verdict.is_sent else "dim"))
+    for reason in Reason:
+        if count := ready.plan.tally[reason]:
+            style = "red" if reason.result is Result.ERROR else "dim"
+            table.add_row(f"{count:,}", Text(f"{reason.result} {reason}", style=style))
+    console.print(table)
+    _print_changes(console, "Status", preview.status_changes())
+    _print_changes(console, "aiTag", preview.tag_changes())
+    _print_campaigns(console, preview.by_campaign())
+    console.print()
+    for sentence in _sentences(planned):
+        print_sentences(console, sentence)
+    if effect.tag_changes:
+        leads = (
+            "1 lead's tag changes"
+            if effect.tag_changes == 1
+            else f"{effect.tag_changes:,} leads' tags change"
+        )
+        print_sentences(console, f"{leads}: that can start or stop e-mails.", style="yellow")
+    if ready.question.why:
+        print_sentences(console, ready.question.why, style="yellow")
+    print_whole(console, f"every row: {planned.sheet}")
+
+
+def _sentences(planned: Planned) -> Iterator[str]:
+    ready, effect = planned.ready, planned.seen.preview.effect()
+    pages = count_of(planned.seen.requests, "request")
+    without = ready.plan.requests
+    yield (
+        f"{count_of(effect.requests, 'request')} to send instead of {without:,}; "
+        f"reading took {pages}."
+    )
+    if effect.requests:
+        yield f"Sending takes about {duration(ready.forecast_s)} at the present pace."
+
+
+def _print_changes(console: Console, title: str, changes: pl.DataFrame) -> None:
+    if changes.is_empty():
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("Leads", justify="right")
+    table.add_column(title, overflow="fold")
+    for before, after, leads in changes.head(FIRST).iter_rows():
+        table.add_row(f"{leads:,}", Text(visible(f"{before} → {after}")))
+    console.print()
+    console.print(table)
+    _print_rest(console, len(changes), "changes")
+
+
+def _print_campaigns(console: Console, campaigns: pl.DataFrame) -> None:
+    if campaigns.is_empty():
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("Campaign", overflow="fold")
+    for name in ("Will change", "Already so", "Other"):
+        table.add_column(name, justify="right")
+    for campaign_id, *counts in campaigns.head(FIRST).iter_rows():
+        table.add_row(Text(visible(campaign_id)), *(f"{count:,}" for count in counts))
+    console.print()
+    console.print(table)
+    _print_rest(console, len(campaigns), "campaigns")
+
+
+def _print_rest(console: Console, total: int, what: str) -> None:
+    if total > FIRST:
+        print_sentences(console, f"… and {total - FIRST:,} more {what}; --json has all of them.")

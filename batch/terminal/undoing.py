@@ -1,0 +1,45 @@
+"""`undo` in a terminal: what would be taken back, the question, and the run that does it."""
+
+import os
+from contextlib import ExitStack
+from dataclasses import replace
+
+from batch.errors import SettingsError
+from batch.jobs.undoing import open_undo
+from batch.recording.runfile import RunState, read_record
+from batch.terminal.console import Terminal, guarded
+from batch.terminal.given import Given, expected_changes
+from batch.terminal.going_on import request_again
+from batch.terminal.looking import look
+from batch.terminal.naming import named_run
+from batch.terminal.sending import ask_server, asks_before_sending, confirm, execute, tell
+from batch.terminal.signals import Interrupts
+
+
+def undo(given: Given, interrupts: Interrupts) -> int:
+    """`undo`: set the leads of an earlier run back. Gives the exit code."""
+    terminal = Terminal(interrupts, quiet=given.quiet, as_json=given.as_json)
+    return guarded(terminal, lambda: _undo(terminal, given))
+
+
+def _undo(terminal: Terminal, given: Given) -> int:
+    folder = named_run(given.file)
+    record = read_record(folder / "run.json")
+    if record.state is RunState.PLANNED:
+        raise SettingsError(f"{folder}: is a plan, of which nothing was sent. Nothing to undo.")
+    request = replace(
+        request_again(terminal, given, folder, os.environ),
+        out=given.out,
+        expect_changes=expected_changes(given.expect_changes),
+    )
+    asks = asks_before_sending(given, practice=request.sandbox)
+    with ExitStack() as sent:
+        with open_undo(folder, record, request) as undone:
+            judged = undone.judge(ask_server(terminal, undone.opened))
+            ready = judged.ready(look(terminal, judged, quiet=given.quiet), can_ask=asks)
+            for note in undone.notes:
+                terminal.note(note)
+            confirm(terminal, ready, asks=asks)
+            sent.enter_context(terminal.interrupts.caught())
+            report = execute(terminal, given, ready)
+        return tell(terminal, report, quiet=given.quiet)

@@ -1,0 +1,386 @@
+"""`plan` and `apply` by the real command; judged by the sandbox's log and by what its leads are."""
+
+import json
+import random
+import signal
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.live_world import (
+    CAMPAIGNS,
+    HEADER,
+    OTHER,
+    ask,
+    change,
+    changes,
+    planned,
+    random_changes,
+    random_leads,
+    served,
+    told,
+)
+from tests.program import (
+    CAMPAIGN,
+    access,
+    ended,
+    lead_id,
+    read_rows,
+    received,
+    sendkit_batch,
+    started,
+    state,
+    wait_for,
+    write_rows,
+)
+
+LEADS = [(CAMPAIGN, lead_id(n), "active", "Cold") for n in range(1, 7)] + [
+    (CAMPAIGN, lead_id(7), "completed", ""),
+    (OTHER, lead_id(8), "replied", "Hot"),
+]
+ROWS = (
+    (CAMPAIGN, lead_id(1), "paused", "Cold"),  # line 2
+    (CAMPAIGN, lead_id(2), "", "Hot"),
+    (CAMPAIGN, lead_id(3), "active", "null"),
+    (CAMPAIGN, lead_id(4), "active", "Cold"),  # line 5: already so
+    (CAMPAIGN, lead_id(7), "completed", ""),  # already so, though it could not be set
+    (OTHER, lead_id(8), "", "Warm"),  # line 7: of a lead that replied
+    (CAMPAIGN, lead_id(99), "paused", ""),  # not in the campaign
+    ("f" * 24, lead_id(1), "paused", ""),  # line 9: no such campaign
+    (CAMPAIGN, lead_id(5), "completed", ""),  # a status that can't be set
+    (CAMPAIGN, "bad", "paused", ""),  # line 11
+    (CAMPAIGN, lead_id(6), "active", "Lost"),  # no label
+    (CAMPAIGN, lead_id(1), "paused", ""),  # line 13: a duplicate
+)
+
+
+@pytest.fixture
+def leads(tmp_path: Path) -> Path:
+    return write_rows(tmp_path / "leads.csv", HEADER, ROWS)
+
+
+def test_a_plan_tells_what_would_become_of_every_row_and_sends_nothing(
+    tmp_path: Path, leads: Path
+) -> None:
+    with served(tmp_path, LEADS) as sandbox:
+        ran = ask(sandbox, tmp_path, "plan", leads, "--json")
+        assert received(sandbox) == []
+    assert ran.exit_code == 1, ran.err
+    answer = planned(ran)
+    assert answer["plan"] == {
+        "will_change": 3,
+        "final_state": 1,
+        "already_so": 2,
+        "unknown_lead": 1,
+        "unknown_campaign": 1,
+        "bad_status": 1,
+    }
+    assert answer["reasons"] == {
+        "duplicate": 1,
+        "already_so": 2,
+        "bad_id": 1,
+        "bad_status": 1,
+        "unknown_tag": 1,
+        "unknown_lead": 1,
+        "unknown_campaign": 1,
+        "not_reached": 4,
+    }
+    assert (answer["requests"], answer["requests_without_reading"]) == (4, 9)
+    assert (answer["requests_for_reading"], answer["tag_changes"]) == (3, 3)
+    assert told(answer["changes"]["status"]) == {("active", "paused"): 1}
+    assert told(answer["changes"]["aiTag"]) == {
+        ("Cold", "Hot"): 1,
+        ("Cold", "null"): 1,
+        ("Hot", "Warm"): 1,
+    }
+    assert answer["campaigns"] == [
+        {"campaignId": CAMPAIGN, "will_change": 3, "already_so": 2, "other": 2},
+        {"campaignId": OTHER, "will_change": 1, "already_so": 0, "other": 0},
+        {"campaignId": "f" * 24, "will_change": 0, "already_so": 0, "other": 1},
+    ]
+    assert answer["next_command"] == f"sendkit-batch apply {answer['run']}"
+    rows = read_rows(ran.folder / "plan.csv")
+    assert [row["line"] for row in rows] == [str(line) for line in range(2, 14)]
+    assert [row["plan"] for row in rows] == [
+        "will_change", "will_change", "will_change", "already_so", "already_so", "final_state",
+        "unknown_lead", "unknown_campaign", "bad_status", "bad_id", "unknown_tag", "duplicate",
+    ]  # fmt: skip
+    assert rows[0] == {
+        "campaignId": CAMPAIGN,
+        "campaignLeadId": lead_id(1),
+        "status": "paused",
+        "aiTag": "Cold",
+        "line": "2",
+        "plan": "will_change",
+        "before_status": "active",
+        "after_status": "paused",
+        "before_ai_tag": "Cold",
+        "after_ai_tag": "Cold",
+        "message": "",
+    }
+    assert rows[8]["message"] == (
+        'found "completed", which can\'t be set; expected active or paused, or active as the lead '
+        "reads now."
+    )
+
+
+def test_what_a_plan_shows(tmp_path: Path, leads: Path) -> None:
+    with served(tmp_path, LEADS) as sandbox:
+        ran = ask(sandbox, tmp_path, "plan", leads)
+    folder = ran.folder.relative_to(tmp_path)
+    assert [line.rstrip() for line in ran.out.splitlines()] == [
+        "leads.csv: 12 rows, workspace Sandbox",
+        "3  will change",
+        "1  will change, in a state in which that may mean nothing",
+        "2  already so",
+        "1  no lead of the campaign has this id",
+        "1  no campaign of the workspace has this id",
+        "1  a status that can't be set, and is not the lead's",
+        "1  skipped duplicate",
+        "1  error bad_id",
+        "1  error unknown_tag",
+        "",
+        "Leads  Status",
+        "    1  active → paused",
+        "",
+        "Leads  aiTag",
+        "    1  Cold → Hot",
+        "    1  Cold → null",
+        "    1  Hot → Warm",
+        "",
+        "Campaign                  Will change  Already so  Other",
+        f"{CAMPAIGN}            3           2      2",
+        f"{OTHER}            1           0      0",
+        f"{'f' * 24}            0           0      1",
+        "",
+        "4 requests to send instead of 9; reading took 3 requests.",
+        "Sending takes about 1 s at the present pace.",
+        "3 leads' tags change: that can start or stop e-mails.",
+        f"every row: {folder}/plan.csv",
+    ]
+    assert ran.last_line == (
+        f"planned: 0 success, 5 error, 3 skipped, 4 unsent; {folder}/plan.csv; "
+        f"next: sendkit-batch apply {folder}"
+    )
+
+
+def test_apply_sends_what_was_planned_and_nothing_else(tmp_path: Path, leads: Path) -> None:
+    with served(tmp_path, LEADS) as sandbox:
+        plan = ask(sandbox, tmp_path, "plan", leads)
+        ran = ask(sandbox, tmp_path, "apply", plan.folder)
+        sent = received(sandbox)
+    assert ran.exit_code == 1, ran.err
+    assert sorted((each["campaignLeadId"], json.dumps(each["body"])) for each in sent) == [
+        (lead_id(1), '{"status": "paused", "aiTag": "Cold"}'),
+        (lead_id(2), '{"aiTag": "Hot"}'),
+        (lead_id(3), '{"status": "active", "aiTag": null}'),
+        (lead_id(8), '{"aiTag": "Warm"}'),
+    ]
+    assert [row["reason"] for row in ran.results] == [
+        "applied", "applied", "applied", "already_so", "already_so", "applied",
+        "unknown_lead", "unknown_campaign", "bad_status", "bad_id", "unknown_tag", "duplicate",
+    ]  # fmt: skip
+    assert ran.record["state"] == "finished"
+    assert (ran.record["resumed"], ran.record["is_planned"]) == (0, True)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_numbers_of_a_plan_are_those_of_the_run_that_follows(tmp_path: Path, seed: int) -> None:
+    draw = random.Random(seed)  # noqa: S311 - any will do
+    known = random_leads(draw, 60)
+    path = write_rows(tmp_path / "leads.csv", HEADER, random_changes(draw, known, 70))
+    with served(tmp_path, known, max_page=draw.choice((7, 100))) as sandbox:
+        plan = ask(sandbox, tmp_path, "plan", path, "--json", "--allow-invalid")
+        answer, before = planned(plan), state(sandbox)
+        pages = [each for each in received(sandbox, operation=None) if each["operation"] == "leads"]
+        ran = ask(sandbox, tmp_path, "apply", plan.folder)
+        sent, after = received(sandbox), state(sandbox)
+    assert (
+        answer["requests"]
+        == len(sent)
+        == answer["reasons"].get("not_reached", 0) - (answer["unsent"] - answer["requests"])
+    )
+    assert answer["requests_for_reading"] == len(pages)
+    assert told(answer["changes"]["status"]) == changes(before, after, "status")
+    assert told(answer["changes"]["aiTag"]) == changes(before, after, "aiTag")
+    assert answer["tag_changes"] == sum(changes(before, after, "aiTag").values())
+    results = read_rows(plan.folder / "results.csv")
+    assert sum(row["result"] == "success" for row in results) == answer["unsent"]
+    for result in ("error", "skipped"):
+        assert sum(row["result"] == result for row in results) == answer[result]
+    sent_leads = {(each["campaignId"], each["campaignLeadId"]) for each in sent}
+    for campaign in CAMPAIGNS:
+        told_of = {each["campaignId"]: each for each in answer["campaigns"]}[campaign]
+        assert told_of["will_change"] == sum(each == campaign for each, _ in sent_leads)
+    assert ran.exit_code == plan.exit_code
+
+
+def test_leads_that_drifted_are_judged_again_and_left_out(tmp_path: Path, leads: Path) -> None:
+    with served(tmp_path, LEADS) as sandbox:
+        plan = ask(sandbox, tmp_path, "plan", leads)
+        change(sandbox, lead_id(1), status="paused")  # by now it is as it was to become
+        change(sandbox, lead_id(2), aiTag="Warm")
+        change(sandbox, lead_id(4), status="paused")  # it was already so, and is not any more
+        before = len(received(sandbox))
+        ran = ask(sandbox, tmp_path, "apply", plan.folder)
+        sent = received(sandbox)[before:]
+    assert sorted(each["campaignLeadId"] for each in sent) == [lead_id(3), lead_id(8)]
+    rows = {row["line"]: row for row in ran.results}
+    assert [rows[line]["reason"] for line in "2345"] == [
+        "already_so", "drifted", "applied", "drifted",
+    ]  # fmt: skip
+    assert rows["3"]["message"] == (
+        "left as it is: it read status active, aiTag Cold when the plan was made, and reads "
+        "status active, aiTag Warm now."
+    )
+    assert (
+        "2 rows are already so. 1 row is left out: bad_status. 1 row is left out: unknown_lead. "
+        in ran.err
+    )
+    assert "2 rows have changed since the plan was made and are left out." in ran.err
+
+
+def test_with_force_drifted_leads_are_changed_too(tmp_path: Path, leads: Path) -> None:
+    with served(tmp_path, LEADS) as sandbox:
+        plan = ask(sandbox, tmp_path, "plan", leads)
+        change(sandbox, lead_id(2), aiTag="Warm")
+        change(sandbox, lead_id(4), status="paused")
+        before = len(received(sandbox))
+        ask(sandbox, tmp_path, "apply", plan.folder, "--force")
+        sent = received(sandbox)[before:]
+        assert state(sandbox)[CAMPAIGN, lead_id(2)]["aiTag"] == "Hot"
+    assert sorted(each["campaignLeadId"] for each in sent) == [
+        lead_id(1), lead_id(2), lead_id(3), lead_id(4), lead_id(8),
+    ]  # fmt: skip
+
+
+def test_run_does_not_go_on_with_a_plan_and_resume_names_apply(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "leads.csv", HEADER, ROWS[:2])
+    with served(tmp_path, LEADS) as sandbox:
+        plan = ask(sandbox, tmp_path, "plan", path)
+        ran = ask(sandbox, tmp_path, "run", path, "--out", tmp_path / "another")
+        assert len(received(sandbox)) == 2
+        assert json.loads((plan.folder / "run.json").read_text())["state"] == "planned"
+        env, _ = access(sandbox)
+        for word, instead in (("resume", ""), ("retry", ", so nothing can be tried again")):
+            refused = sendkit_batch(word, plan.folder, "--yes", cwd=tmp_path, env=env)
+            assert refused.exit_code == 2
+            assert refused.err.splitlines()[0] == (
+                f"{plan.folder}: is a plan, of which nothing was sent yet{instead}. To send it: "
+                f"sendkit-batch apply {plan.folder}"
+            )
+        into = ask(sandbox, tmp_path, "run", path, "--out", plan.folder)
+    assert ran.exit_code == 0, ran.err
+    assert into.exit_code == 2
+    assert into.err.splitlines()[0] == (
+        f"{plan.folder}: holds a plan. Name another --out, or apply it: "
+        f"sendkit-batch apply {plan.folder}"
+    )
+
+
+def altered(folder: Path, **fields: object) -> None:
+    path = folder / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+
+
+def test_a_plan_is_bound_to_its_age_its_input_and_its_workspace(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "leads.csv", HEADER, ROWS[:2])
+    with served(tmp_path, LEADS) as sandbox:
+        plan = ask(sandbox, tmp_path, "plan", path)
+        record = json.loads((plan.folder / "run.json").read_text())
+        old = datetime.fromisoformat(record["planned_at"]) - timedelta(hours=25)
+        altered(plan.folder, planned_at=old.isoformat())
+        late = ask(sandbox, tmp_path, "apply", plan.folder)
+        altered(plan.folder, planned_at=record["planned_at"], workspace=None)
+        unknown = ask(sandbox, tmp_path, "apply", plan.folder)
+        altered(plan.folder, workspace={"id": "b" * 24, "name": "Acme"})
+        another = ask(sandbox, tmp_path, "apply", plan.folder)
+        altered(plan.folder, workspace=record["workspace"])
+        (plan.folder / "input.csv").write_text("campaignId,campaignLeadId,status\n")
+        spoilt = ask(sandbox, tmp_path, "apply", plan.folder)
+        assert received(sandbox) == []
+    assert [ran.exit_code for ran in (late, unknown, another, spoilt)] == [2, 2, 2, 2]
+    assert late.err.splitlines()[0] == (
+        f"{plan.folder}: the plan was made 1 d 2 h ago, longer than 1 d ([run] plan_age). "
+        f"Leads change: make a new one: sendkit-batch plan {path}"
+    )
+    assert "The key's workspace could not be read" in unknown.err
+    assert "The run belongs to the workspace Acme" in another.err
+    assert "the run's own copy of the input was changed since it began" in spoilt.err
+
+
+def test_what_is_no_plan_or_was_applied_is_not_applied(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "leads.csv", HEADER, ROWS[:2])
+    with served(tmp_path, LEADS) as sandbox:
+        plan = ask(sandbox, tmp_path, "plan", path)
+        ask(sandbox, tmp_path, "apply", plan.folder)
+        again = ask(sandbox, tmp_path, "apply", plan.folder)
+        ran = ask(sandbox, tmp_path, "run", path, "--out", tmp_path / "run")
+        no_plan = ask(sandbox, tmp_path, "apply", tmp_path / "run")
+        assert len(received(sandbox)) == 4  # of the first apply, and of the run
+    assert ran.exit_code == 0, ran.err
+    assert (again.exit_code, no_plan.exit_code) == (2, 2)
+    assert again.err.splitlines()[0] == (
+        f"{plan.folder}: was applied already. Make a new plan of what is left."
+    )
+    assert no_plan.err.splitlines()[0] == (
+        f"{tmp_path}/run: is no plan. `sendkit-batch plan FILE` makes one."
+    )
+
+
+def test_a_brake_stands_before_apply_and_not_before_plan(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "leads.csv", HEADER, ROWS[:3])
+    (tmp_path / "sendkit-batch.toml").write_text("[run]\ntag_change_limit = 1\n")
+    with served(tmp_path, LEADS) as sandbox:
+        plan = ask(sandbox, tmp_path, "plan", path)
+        braked = ask(sandbox, tmp_path, "apply", plan.folder)
+        other = ask(sandbox, tmp_path, "apply", plan.folder, "--expect-changes", "3")
+        assert received(sandbox) == []
+        right = ask(sandbox, tmp_path, "apply", plan.folder, "--expect-changes", "2")
+        assert len(received(sandbox)) == 3
+    assert [ran.exit_code for ran in (plan, braked, other, right)] == [0, 2, 2, 0]
+    brake = "2 leads' tags would change, more than the 1 of tag_change_limit"
+    assert brake in plan.out
+    assert brake in braked.err
+    assert "--expect-changes: 2 leads' tags would change; expected 3." in other.err
+
+
+@pytest.mark.parametrize("again", ["apply", "resume"])
+def test_an_apply_that_was_killed_is_gone_on_with(tmp_path: Path, again: str) -> None:
+    known = [(CAMPAIGN, lead_id(n), "active", "Cold") for n in range(1, 201)]
+    rows = [(CAMPAIGN, lead_id(n), "paused", "Hot" if n % 2 else "Cold") for n in range(1, 201)]
+    rows[10:60] = known[10:60]  # 50 that are already so
+    path = write_rows(tmp_path / "leads.csv", HEADER, rows)
+    with served(tmp_path, known, faults=("slow=0.05,on=patch",)) as sandbox:
+        plan = ask(sandbox, tmp_path, "plan", path)
+        env, _ = access(sandbox)
+        words = ("--yes", "--rate", "200", "--concurrency", "4")
+        with started("apply", plan.folder, *words, cwd=tmp_path, env=env) as process:
+            wait_for(sandbox, 40)
+            process.send_signal(signal.SIGKILL)
+            ended(process, cwd=tmp_path)
+        # A lead that was not reached yet is changed by somebody else: resume does not look again.
+        ran = sendkit_batch(again, plan.folder, *words, cwd=tmp_path, env=env)
+        sent = received(sandbox)
+        leads = state(sandbox)
+    assert ran.exit_code == 0, ran.err
+    assert len({each["campaignLeadId"] for each in sent}) == 150
+    assert len(sent) <= 150 + 2 * 4  # what was on its way when it was killed is sent once more
+    for campaign, lead, status, tag in rows:
+        now = leads[campaign, lead]
+        assert (now["status"], now["aiTag"]) == (status, tag)
+    reasons = [row["reason"] for row in ran.results]
+    assert (reasons.count("applied"), reasons.count("already_so")) == (150, 50)
+
+
+def test_plans_are_listed_and_pruned(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "leads.csv", HEADER, ROWS[:2])
+    with served(tmp_path, LEADS) as sandbox:
+        ask(sandbox, tmp_path, "plan", path)
+    listed = sendkit_batch("runs", "--json", cwd=tmp_path)
+    (run,) = json.loads(listed.out)["runs"]
+    assert (run["state"], run["unsent"], run["error"]) == ("planned", 2, 0)
+    pruned = sendkit_batch("runs", "prune", "--older-than", "0h", "--yes", cwd=tmp_path)
+    assert pruned.exit_code == 0, pruned.err
+    assert list((tmp_path / "runs").iterdir()) == []
