@@ -122,6 +122,14 @@ def test_wrong_data_leaves_an_error_as_it_is(client: httpx.Client) -> None:
     assert codes(client, "0" * 24) == [404]
 
 
+@pytest.mark.parametrize(("spec", "applied"), [("bare", False), ("bare,applied=yes", True)])
+def test_bare_says_success_and_nothing_else(
+    client: httpx.Client, spec: str, *, applied: bool
+) -> None:
+    assert pause(client, spec).json() == {"success": True}
+    assert is_paused(client) is applied
+
+
 def test_unchanged_shows_the_record_as_it_was(client: httpx.Client) -> None:
     answer = pause(client, "unchanged").json()
     assert (answer["success"], answer["data"]["status"]) == (True, "active")

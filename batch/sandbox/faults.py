@@ -9,6 +9,7 @@ A spelling is a kind, then words with commas between them: `status=429,every=10`
   time. `cut`: half of the right answer, then the connection is closed.
 - `garbage`, `empty`, `oversized=1000000` (bytes), `success-false`: a 200 with such a body.
 - `wrong-data=_id` (or campaignId, status, aiTag): a 200 in which this field is another's.
+- `bare`: a 200 that says success and shows no record; nothing was applied unless told.
 - `unchanged`: a 200 that shows the record as it was; nothing was applied.
 - `redirect=307`: to another path of this server.
 
@@ -62,6 +63,7 @@ class Kind(StrEnum):
     OVERSIZED = "oversized"
     SUCCESS_FALSE = "success-false"
     WRONG_DATA = "wrong-data"
+    BARE = "bare"
     UNCHANGED = "unchanged"
     REDIRECT = "redirect"
 

@@ -76,6 +76,7 @@ _SPOILT: Mapping[Kind, Callable[[Response, str], Response]] = {
     Kind.EMPTY: lambda *_: Response(b"", media_type="application/json"),
     Kind.OVERSIZED: _with_padding,
     Kind.SUCCESS_FALSE: lambda *_: JSONResponse({"success": False, "error": "Sandbox fault"}),
+    Kind.BARE: lambda *_: JSONResponse({"success": True}),
     Kind.WRONG_DATA: _with_wrong_data,
     Kind.UNCHANGED: lambda right, _: right,
     Kind.REDIRECT: lambda _, status: Response(b"", int(status), headers={"Location": "/elsewhere"}),
