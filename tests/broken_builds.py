@@ -346,6 +346,20 @@ BUILDS = (
         caught_by="test_execution.py::"
         "test_an_unexpected_error_leaves_its_traceback_without_the_key",
     ),
+    Broken(
+        guarantee="nothing follows a canary before it was read back",
+        file="jobs/canary.py",
+        line="        await self._gate.wait(self._holds.wait)",
+        instead="        self._holds.set()",
+        caught_by="test_canary.py::test_an_update_that_does_not_stick_stops_the_run",
+    ),
+    Broken(
+        guarantee="a canary that is no success stops the run",
+        file="jobs/canary.py",
+        line="if outcome.reason is not Reason.APPLIED:",
+        instead="if outcome.reason is Reason.NO_ANSWER:",
+        caught_by="test_canary.py::test_a_change_that_fails_stops_the_run_without_a_look_back",
+    ),
     # --- Pace ---
     Broken(
         guarantee="a share of the server's budget is left to others",

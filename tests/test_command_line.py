@@ -83,7 +83,7 @@ def test_the_options_of_a_run_are_those_of_the_contract() -> None:
         "--config", "--base-url", "--rate", "--concurrency", "--out", "--new", "--yes", "--dry-run",
         "--strict", "--on-conflict", "--allow-invalid", "--allow-clears", "--max-errors", "--map",
         "--sheet", "--encoding", "--delimiter", "--no-tag-check", "--json", "--quiet", "--sandbox",
-        "--expect-changes", "--skip-unchanged", "--keep-before",
+        "--expect-changes", "--skip-unchanged", "--keep-before", "--canary",
     }  # fmt: skip
 
 
@@ -93,7 +93,7 @@ RUN_WORDS = (
     "last-wins", "--allow-invalid", "--allow-clears", "--max-errors", "9", "--map", "status=S",
     "--map", "aiTag=T", "--sheet", "One", "--encoding", "cp1252", "--delimiter", "tab",
     "--no-tag-check", "--json", "--quiet", "--sandbox", "--expect-changes", "3",
-    "--skip-unchanged", "always", "--keep-before",
+    "--skip-unchanged", "always", "--keep-before", "--canary", "20",
 )  # fmt: skip
 CHECK_WORDS = (
     "check", "leads.csv", "--config", "c.toml", "--rate", "5", "--strict", "--on-conflict",
@@ -126,6 +126,7 @@ def test_every_option_reaches_the_command(
         "new",
         "yes",
         "dry_run",
+        "canary",
         "expect_changes",
         "max_errors",
         "no_tag_check",

@@ -155,6 +155,18 @@ def test_a_concurrency_that_is_no_number_is_told_as_any_other_setting(tmp_path: 
     )
 
 
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "20%", "", "x", "1e9", "\u0663"])
+def test_a_canary_that_is_no_number_of_changes_is_refused(text: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        request(Given(file="x.csv", canary=text), tmp_path)
+    assert str(caught.value) == f"--canary: found {text!r}; expected a whole number of 1 or more."
+
+
+@pytest.mark.parametrize(("text", "size"), [(None, 0), ("1", 1), (" 20 ", 20), ("007", 7)])
+def test_a_canary_is_so_many_changes(text: str | None, size: int, tmp_path: Path) -> None:
+    assert request(Given(file="x.csv", canary=text), tmp_path).canary == size
+
+
 def test_a_header_may_have_an_equals_sign(tmp_path: Path) -> None:
     columns = load(Given(file="x.csv", mapping=("status=a=b",)), tmp_path).settings.columns
     assert columns.names() == {Field.STATUS: "a=b"}

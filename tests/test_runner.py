@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from batch.model import Answer, Change, Outcome, Reason, Result
 from batch.sending.breaker import Breaker
+from batch.sending.gate import Gate
 from batch.sending.pacer import Pacer
 from batch.sending.retry import RetryPolicy
 from batch.sending.runner import Limits, Runner
@@ -83,8 +84,10 @@ class Job:
             self.take,
             send=self.server.send,
             record=self.record,
-            breaker=Breaker(max_probe_s=30.0, max_outage_s=900.0),
-            pacer=Pacer(self.rate_per_s, backoff_base_s=0.5, backoff_max_s=30.0, draw=lambda: 0.5),
+            gate=Gate(
+                Pacer(self.rate_per_s, backoff_base_s=0.5, backoff_max_s=30.0, draw=lambda: 0.5),
+                Breaker(max_probe_s=30.0, max_outage_s=900.0),
+            ),
             rules=StopRules(self.stop_limits),
             limits=Limits(workers=self.workers, retry_budget=self.retry_budget, policy=self.policy),
             draw=lambda: 0.5,

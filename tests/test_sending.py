@@ -11,6 +11,7 @@ import pytest
 from batch.errors import RunError
 from batch.jobs.check import check
 from batch.jobs.dispatch import Moment, Sending
+from batch.jobs.known_pace import make_pacer
 from batch.judging.plan import Plan
 from batch.model import Answer, Budget, Change, Reason, Tally
 from batch.recording.journal import Journal
@@ -302,8 +303,14 @@ async def test_a_rate_that_went_well_before_is_begun_with(
 ) -> None:
     plan = plan_for(pausing(1))
     work, server = whole_work(plan), Server()
+    settings = Settings()
     sending = Sending(
-        plan, work=work, journal=journal, settings=Settings(), send=server.send, good_per_s=70.0
+        plan,
+        work=work,
+        journal=journal,
+        settings=settings,
+        send=server.send,
+        pacer=make_pacer(settings, 70.0),
     )
     learnt = sending.moment().learnt
     assert (learnt.source, learnt.rate_per_s, learnt.good_per_s) == (Source.SEARCH, 70.0, 70.0)

@@ -82,6 +82,11 @@ def is_success(reply: Reply) -> bool:
     return HTTPStatus.OK <= reply.http_status < HTTPStatus.MULTIPLE_CHOICES
 
 
+def was_moved(subsequence: str | None) -> bool:
+    """Whether what an answer told of a subsequence says that the lead was moved by the change."""
+    return (subsequence or "").partition(":")[0] in _MOVES
+
+
 def read_refusal(reply: Reply, *, redactor: Redactor) -> tuple[Reason, str]:
     """The reason and the message of a response that is no 2xx, to whatever request."""
     status = reply.http_status

@@ -6,23 +6,27 @@ Owns how the pieces meet, and the view of them that people are shown. It decides
 import random
 import signal
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import anyio
 import anyio.to_thread
 
+from batch.jobs.canary import Canary
 from batch.jobs.known_pace import make_pacer
+from batch.jobs.limits import limits_of, stop_limits_of
+from batch.jobs.paging import Paging
 from batch.judging.plan import Plan
 from batch.model import Answer, Change, Claim, Entry, Outcome, Tally
 from batch.recording.group_commit import GroupCommit
 from batch.recording.journal import Journal
 from batch.sending.breaker import Breaker
 from batch.sending.claims import Claims
+from batch.sending.gate import Gate
 from batch.sending.pacer import Hold, Learnt, Pacer
-from batch.sending.retry import RetryPolicy, retry_budget
-from batch.sending.runner import Limits, Runner
-from batch.sending.stops import Stop, StopCause, StopLimits, StopRules
+from batch.sending.runner import Runner
+from batch.sending.stops import Stop, StopCause, StopRules
 from batch.sending.work import Work
 from batch.settings.model import Settings
 
@@ -65,12 +69,14 @@ class Sending:
         journal: Journal,
         settings: Settings,
         send: Callable[[Change], Awaitable[Answer]],
-        good_per_s: float | None = None,
         pacer: Pacer | None = None,
+        canary: int = 0,
+        paging_by: Callable[[Gate], Paging] | None = None,
     ) -> None:
-        """good_per_s: a rate that went well with this server before; None if none is known.
+        """pacer: what may be known of the pace; None for one that knows nothing.
 
-        pacer: one that was kept to before; None for a new one.
+        canary: changes that go alone and are read back before the others follow.
+        paging_by: what reads them, by the gate that all requests of the job leave by.
         """
         pace, retry = settings.pace, settings.retry
         self._rows = plan.rows
@@ -78,23 +84,29 @@ class Sending:
         self._journal = journal
         self._partly = dict(plan.partly_sent())
         self._commits = GroupCommit[Entry](self._record, on_durable=self._durable)
-        self._claims = Claims(
-            work.changes(),
-            block=CLAIMED_PER_WORKER * pace.concurrency,
-            put=self._commits.put,
-        )
         self._undurable_rows = 0
         self._interrupts = 0
         self._hold = (float("-inf"), "")
-        self._pacer = pacer or make_pacer(settings, good_per_s)
+        self._pacer = pacer or make_pacer(settings, None)
+        gate = Gate(
+            self._pacer,
+            Breaker(max_probe_s=retry.backoff_max_s, max_outage_s=retry.max_outage_s),
+        )
+        changes = work.changes()
+        self._block = CLAIMED_PER_WORKER * pace.concurrency
+        self._canary = (
+            self._canary_of(changes, min(canary, work.requests), gate, paging_by(gate), settings)
+            if canary and work.requests and paging_by
+            else None
+        )
+        self._claims = self._canary or self._claims_of(changes)
         self._runner = Runner(
             self._claims.take,
             send=send,
             record=self._hand_over,
-            pacer=self._pacer,
-            breaker=Breaker(max_probe_s=retry.backoff_max_s, max_outage_s=retry.max_outage_s),
-            rules=StopRules(_stop_limits(settings)),
-            limits=_limits(settings, requests=work.requests),
+            gate=gate,
+            rules=StopRules(stop_limits_of(settings)),
+            limits=limits_of(settings, requests=work.requests),
             draw=random.random,
         )
 
@@ -112,6 +124,8 @@ class Sending:
             self._pacer.hold(anyio.current_time(), left_s, self._hold[1])
         async with anyio.create_task_group() as beside:
             beside.start_soon(self._tell, on_moment)
+            if self._canary:
+                beside.start_soon(self._canary.run)
             async with anyio.create_task_group() as recording:
                 recording.start_soon(self._commits.run)
                 try:
@@ -198,6 +212,25 @@ class Sending:
             sent_at_ms=outcome.sent_at_ms if sent_at_ms is None else sent_at_ms,
         )
 
+    def _canary_of(
+        self, changes: Iterator[Change], size: int, gate: Gate, paging: Paging, settings: Settings
+    ) -> Canary:
+        return Canary(
+            self._claims_of(islice(changes, size)),
+            self._claims_of(changes),
+            size=size,
+            gate=gate,
+            stop=self._stop,
+            paging=paging,
+            clear_word=settings.input.clear_word,
+        )
+
+    def _claims_of(self, changes: Iterator[Change]) -> Claims:
+        return Claims(changes, block=self._block, put=self._commits.put)
+
+    def _stop(self, stop: Stop) -> None:
+        self._runner.stop(stop)
+
     def _hand_over(self, outcome: Outcome) -> None:
         self._undurable_rows += len(outcome.lines)
         self._commits.put(outcome)
@@ -208,26 +241,5 @@ class Sending:
             return
         self._undurable_rows -= len(entry.lines)
         self._runner.durable(entry)
-
-
-def _stop_limits(settings: Settings) -> StopLimits:
-    max_errors = settings.run.max_errors
-    return StopLimits(
-        max_error_rows=max_errors.count,
-        max_error_share=max_errors.share,
-        max_wait_s=settings.pace.max_wait_s,
-    )
-
-
-def _limits(settings: Settings, *, requests: int) -> Limits:
-    retry = settings.retry
-    return Limits(
-        workers=settings.pace.concurrency,
-        retry_budget=retry_budget(requests, share=retry.budget_share, floor=retry.budget_floor),
-        policy=RetryPolicy(
-            max_attempts=retry.max_attempts,
-            max_elapsed_s=retry.max_elapsed_s,
-            backoff_base_s=retry.backoff_base_s,
-            backoff_max_s=retry.backoff_max_s,
-        ),
-    )
+        if self._canary:
+            self._canary.came_to(entry)

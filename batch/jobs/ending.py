@@ -102,10 +102,14 @@ def report_of(run: ReadyRun, ended: Ended, left: Left) -> Report:
 
 
 def _state_of(ended: Ended, tally: Tally) -> tuple[RunState, int]:
-    """The state and the exit code. A stop that left no row behind came too late to matter."""
+    """The state and the exit code.
+
+    A stop that left no row behind came too late to matter, unless what was sent does not hold.
+    """
     if ended.failure is not None:
         return RunState.FAILED, 3
-    if ended.stop is None or not tally.unsent:
+    is_canary = ended.stop is not None and ended.stop.cause is StopCause.CANARY
+    if ended.stop is None or not (tally.unsent or is_canary):
         return RunState.FINISHED, 1 if tally.error else 0
     if ended.stop.cause in _INTERRUPTED:
         return RunState.INTERRUPTED, _INTERRUPTED[ended.stop.cause]

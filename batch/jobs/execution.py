@@ -17,7 +17,8 @@ from batch.jobs.dispatch import Moment, Sending
 from batch.jobs.ending import Ended, Left, Report, report_of
 from batch.jobs.failure import told
 from batch.jobs.job import OpenRun, ReadyRun
-from batch.jobs.known_pace import keep_learnt
+from batch.jobs.known_pace import keep_learnt, make_pacer
+from batch.jobs.paging import Paging
 from batch.jobs.request import command
 from batch.jobs.run_record import first_record, last_record, record_at
 from batch.model import Tally
@@ -95,8 +96,9 @@ async def _send_and_tell(
         journal=journal,
         settings=settings,
         send=api.send_change,
-        good_per_s=run.pace.good_per_s,
-        pacer=run.seen.pacer if run.seen else None,
+        pacer=run.seen.pacer if run.seen else make_pacer(settings, run.pace.good_per_s),
+        canary=opened.request.canary,
+        paging_by=lambda gate: Paging(api, settings, gate=gate),
     )
     if run.hold is not None:
         sending.hold_until(*run.hold)

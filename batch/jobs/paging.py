@@ -14,7 +14,6 @@ from batch.jobs.known_pace import make_pacer
 from batch.model import Answer, Campaign, CampaignLead
 from batch.sending.breaker import Breaker
 from batch.sending.gate import Gate, Pace
-from batch.sending.pacer import Pacer
 from batch.sending.reader import NotReadError, Reader
 from batch.sending.retry import RetryPolicy
 from batch.settings.model import Settings
@@ -40,16 +39,16 @@ class Paging:
         settings: Settings,
         *,
         good_per_s: float | None = None,
-        pacer: Pacer | None = None,
+        gate: Gate | None = None,
     ) -> None:
         """good_per_s: a rate that went well with this server before; None if none is known.
 
-        pacer: one that is kept to by others, too; None for one of its own.
+        gate: what others leave by, too; None for one of its own.
         """
         pace, retry = settings.pace, settings.retry
         self._api = api
-        self.pacer = pacer or make_pacer(settings, good_per_s)
-        self._gate = Gate(
+        self.pacer = make_pacer(settings, good_per_s)
+        self._gate = gate or Gate(
             self.pacer,
             Breaker(max_probe_s=retry.backoff_max_s, max_outage_s=retry.max_outage_s),
         )

@@ -48,6 +48,7 @@ class Request:
     is_planned: whether it was planned first: every lead is read then, and a status that can't be
         set may stand where the lead has it already.
     force: whether leads are changed also where they are not what they are expected to be.
+    canary: how many changes go alone first, and are read back; 0 for none.
     tag_check: whether the workspace's labels are asked for.
     reading_options: options that a next command on the same file needs again.
     repeated_options: options that any next command needs again.
@@ -67,6 +68,7 @@ class Request:
     is_confirmed: bool = False
     is_planned: bool = False
     force: bool = False
+    canary: int = 0
     tag_check: bool = True
     sandbox: bool = False
     api_key: SecretStr | None = None

@@ -14,9 +14,7 @@ import anyio
 
 from batch.model import Answer, Change, Outcome, Reason, Result, Tally
 from batch.sending.attempts import Attempts, Carried
-from batch.sending.breaker import Breaker
 from batch.sending.gate import Gate, Pace
-from batch.sending.pacer import Pacer
 from batch.sending.retry import RetryPolicy
 from batch.sending.stops import FORBIDDEN_STREAK, Stop, StopCause, StopRules
 
@@ -58,8 +56,7 @@ class Runner:
         *,
         send: Callable[[Change], Awaitable[Answer]],
         record: Callable[[Outcome], None],
-        pacer: Pacer,
-        breaker: Breaker,
+        gate: Gate,
         rules: StopRules,
         limits: Limits,
         draw: Callable[[], float],
@@ -68,7 +65,7 @@ class Runner:
         self._record = record
         self._rules = rules
         self._limits = limits
-        self._gate = Gate(pacer, breaker)
+        self._gate = gate
         self._attempts = Attempts(
             self._gate,
             send=send,

@@ -20,6 +20,7 @@ class StopCause(StrEnum):
     MAX_ERRORS = "max_errors"  # too many rows ended in error
     HELD_BACK = "held_back"  # the server holds back for longer than is waited for
     OUTAGE = "outage"  # the server is away for longer than is waited for
+    CANARY = "canary"  # the first changes, sent alone, do not hold
     RETRY_BUDGET = "retry_budget"  # no retry left for rows that need one
     INTERRUPTED = "interrupted"  # Ctrl-C
     TERMINATED = "terminated"  # SIGTERM
@@ -77,13 +78,13 @@ class StopRules:
             return Stop(
                 cause=StopCause.FORBIDDEN,
                 message="The server refuses the key for this (403) before any row succeeded: "
-                f"{_sentence(answer.message)} Check which workspace the key belongs to.",
+                f"{sentence(answer.message)} Check which workspace the key belongs to.",
             )
         if self._forbidden_in_a_row >= FORBIDDEN_STREAK:
             return Stop(
                 cause=StopCause.FORBIDDEN,
                 message=f"The server refused {FORBIDDEN_STREAK} rows in a row (403): "
-                f"{_sentence(answer.message)} Check the rights of the key.",
+                f"{sentence(answer.message)} Check the rights of the key.",
             )
         return None
 
@@ -136,6 +137,6 @@ class StopRules:
         )
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
     """The server's words with a stop at their end, whichever they end in."""
     return text if text.endswith((".", "?", "!")) else f"{text}."

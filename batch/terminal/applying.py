@@ -28,6 +28,7 @@ def _apply(terminal: Terminal, given: Given) -> int:
     request = replace(
         request,
         force=given.force,
+        canary=given.canary_size,
         allow_clears=given.allow_clears,
         expect_changes=expected_changes(given.expect_changes),
     )

@@ -1,5 +1,6 @@
 """What was given on the command line, turned into settings and a request."""
 
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -40,6 +41,7 @@ class Given:
     skip_unchanged: str | None = None
     keep_before: bool = False
     force: bool = False
+    canary: str | None = None
     mapping: tuple[str, ...] = ()
     sheet: str | None = None
     encoding: str | None = None
@@ -101,6 +103,7 @@ class Given:
             allow_invalid=self.allow_invalid,
             allow_clears=self.allow_clears,
             expect_changes=expected_changes(self.expect_changes),
+            canary=self.canary_size,
             tag_check=not self.no_tag_check,
             sandbox=self.sandbox,
             api_key=credentials.api_key if credentials else None,
@@ -114,6 +117,17 @@ class Given:
         if self.sandbox or self.dry_run:
             return None
         return read_credentials(loaded.settings, environ)
+
+    @property
+    def canary_size(self) -> int:
+        """How many changes go alone first; 0 for none. Raises SettingsError."""
+        if self.canary is None:
+            return 0
+        if not re.fullmatch(r"0*[1-9][0-9]{0,8}", self.canary.strip()):
+            raise SettingsError(
+                f"--canary: found {self.canary!r}; expected a whole number of 1 or more."
+            )
+        return int(self.canary)
 
     @property
     def path(self) -> Path | None:
@@ -148,6 +162,7 @@ class Given:
                     "--on-conflict": self.on_conflict,
                     "--max-errors": self.max_errors,
                     "--skip-unchanged": self.skip_unchanged,
+                    "--canary": self.canary,
                 }
             ),
             *(["--keep-before"] if self.keep_before else []),

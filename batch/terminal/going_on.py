@@ -44,7 +44,8 @@ def resume_run(terminal: Terminal, given: Given, folder: Path) -> int:
             f"{command('apply', str(folder))}"
         )
     request = request_again(terminal, given, folder, os.environ)
-    return go_on(terminal, given, folder, replace(request, strict=given.strict))
+    request = replace(request, strict=given.strict, canary=given.canary_size)
+    return go_on(terminal, given, folder, request)
 
 
 def go_on(

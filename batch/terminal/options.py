@@ -145,6 +145,14 @@ Force = Annotated[
         rich_help_panel=SAFETY,
     ),
 ]
+Canary = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N",
+        help="Send the first N changes alone, and the others only if those read back as set.",
+        rich_help_panel=SAFETY,
+    ),
+]
 AllowClears = Annotated[
     bool,
     typer.Option(

@@ -1,0 +1,170 @@
+"""The first changes of a job sent alone, and read back before the others follow.
+
+One runner sends both, and its workers wait in between: so the tally, the budget of retries, what
+was learnt of the pace, a hold-back and a stop are those of one job, with nothing to carry over from
+one sending to the next.
+"""
+
+from collections.abc import Callable, Iterable
+from contextlib import aclosing
+
+import anyio
+import polars as pl
+
+from batch.api.answer import was_moved
+from batch.jobs.paging import ListNotReadError, Paging
+from batch.judging.live import MISSING, different
+from batch.model import Change, Outcome, Reason
+from batch.recording.snapshot import SCHEMA, LeadRows
+from batch.sending.claims import Claims
+from batch.sending.gate import Gate
+from batch.sending.stops import Stop, StopCause, sentence
+
+_REQUESTS = pl.Schema(
+    {
+        "line": pl.UInt32(),
+        "lines": pl.List(pl.UInt32()),
+        "campaign_id": pl.String(),
+        "campaign_lead_id": pl.String(),
+        "status": pl.String(),
+        "ai_tag": pl.String(),
+        "clear_tag": pl.Boolean(),
+    }
+)
+_GO_ON = (
+    "Nothing else was sent. Look at these leads before you go on: resume sends the rest without "
+    "another look back."
+)
+
+
+class Canary:
+    """The changes of a job, one after another: the first ones, then nothing until they hold.
+
+    first: those that go alone. others: what follows them. size: how many go alone.
+    gate: what the job's attempts leave by. stop: stops the job. paging: reads back, by that gate.
+    clear_word: what a tag reads that is none.
+    """
+
+    def __init__(
+        self,
+        first: Claims,
+        others: Claims,
+        *,
+        size: int,
+        gate: Gate,
+        stop: Callable[[Stop], None],
+        paging: Paging,
+        clear_word: str,
+    ) -> None:
+        self._claims, self._others = first, others
+        self._size = size
+        self._gate = gate
+        self._stop = stop
+        self._paging = paging
+        self._clear_word = clear_word
+        self._sent: dict[int, Change] = {}
+        self._outcomes: list[Outcome] = []
+        self._all_sent, self._holds = anyio.Event(), anyio.Event()
+
+    async def take(self) -> Change | None:
+        """The next change, as `Claims.take`; None also when the job stops while this waits."""
+        change = await self._claims.take()
+        if self._claims is self._others:
+            return change
+        if change is not None:
+            self._sent[change.lines[0]] = change
+            return change
+        await self._gate.wait(self._holds.wait)
+        if not self._holds.is_set():
+            return None
+        self._claims = self._others
+        return await self._claims.take()
+
+    def durable(self) -> None:
+        """The claim that was handed over is on disk, as `Claims.durable`."""
+        self._claims.durable()
+
+    def came_to(self, outcome: Outcome) -> None:
+        """Look at an outcome that is on disk: the first ones must all be a success."""
+        if self._holds.is_set():
+            return
+        if outcome.reason is not Reason.APPLIED:
+            why = f": {outcome.message}" if outcome.message else ""
+            self._fail(f"line {outcome.lines[0]} ended {outcome.reason}{why}")
+            return
+        self._outcomes.append(outcome)
+        if len(self._outcomes) == self._size:
+            self._all_sent.set()
+
+    async def run(self) -> None:
+        """Read back what was sent, once all of it has an outcome; to be run beside the workers."""
+        await self._gate.wait(self._look_back)
+
+    async def _look_back(self) -> None:
+        await self._all_sent.wait()
+        try:
+            leads = await self._leads()
+        except ListNotReadError as error:
+            self._fail(f"it could not be read back: {error}")
+            return
+        found = different(self._requests(), leads, clear_word=self._clear_word)
+        if len(found):
+            self._fail(_told(found))
+            return
+        self._holds.set()
+
+    async def _leads(self) -> pl.DataFrame:
+        """What the leads that were sent are now."""
+        sent: dict[str, set[str]] = {}
+        for change in self._sent.values():
+            sent.setdefault(change.campaign_id, set()).add(change.campaign_lead_id)
+        parts = [await self._leads_of(campaign, leads) for campaign, leads in sent.items()]
+        return pl.concat([pl.DataFrame(schema=SCHEMA), *parts])
+
+    async def _leads_of(self, campaign_id: str, lead_ids: Iterable[str]) -> pl.DataFrame:
+        """These leads of a campaign, read until all of them were seen."""
+        rows, left = LeadRows(campaign_id), set(lead_ids)
+        async with aclosing(self._paging.leads(campaign_id)) as pages:
+            async for page in pages:
+                seen = [lead for lead in page.records if lead.campaign_lead_id in left]
+                rows.add(seen, read_at_ms=0)
+                left.difference_update(lead.campaign_lead_id for lead in seen)
+                if not left:
+                    break
+        return rows.frame()
+
+    def _requests(self) -> pl.DataFrame:
+        """What must be there now; a lead that the change itself moved may have another status."""
+        rows = [
+            _row(self._sent[outcome.lines[0]], is_moved=was_moved(outcome.subsequence))
+            for outcome in self._outcomes
+        ]
+        return pl.DataFrame(rows, schema=_REQUESTS, orient="row")
+
+    def _fail(self, found: str) -> None:
+        message = f"The canary does not hold: {sentence(found)} {_GO_ON}"
+        self._stop(Stop(cause=StopCause.CANARY, message=message))
+
+
+def _row(change: Change, *, is_moved: bool) -> tuple[object, ...]:
+    """A change as one of `_REQUESTS`."""
+    return (
+        change.lines[0],
+        list(change.lines),
+        change.campaign_id,
+        change.campaign_lead_id,
+        None if is_moved else change.status,
+        change.ai_tag,
+        change.clear_tag,
+    )
+
+
+def _told(found: pl.DataFrame) -> str:
+    """The first value that is not there, and how many more there are."""
+    first = found.row(0, named=True)
+    text = f"{first['column']} was set to {first['wanted']} and reads {first['found']}"
+    if first["found"] == MISSING:
+        text = "the lead was changed and is not among its campaign's leads"
+    more = len(found) - 1
+    others = f", and {more:,} more {'value is' if more == 1 else 'values are'} not there"
+    return f"line {first['line']}: {text}{others if more else ''}"
