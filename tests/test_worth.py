@@ -148,6 +148,16 @@ def test_a_cleared_tag_is_already_so_where_there_is_none() -> None:
     assert not Worth([clears]).goes_on("c1", shown(range(30), tag="Hot"))
 
 
+def test_what_is_remembered_of_values_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("batch.judging.worth._MOST_REMEMBERED", 1)
+    worth = Worth([asking(range(90), tag="Hot")])
+    for start in (0, 30):
+        leads = range(start, start + 30)
+        tags = ["Hot"] * 28 + ["Cold", "Warm"]  # three combinations on each page
+        page = shown(leads).with_columns(ai_tag=pl.Series(tags, dtype=pl.String))
+        assert worth.goes_on("c1", page)
+
+
 def test_no_requests_are_no_campaigns() -> None:
     assert Worth([]).campaign_ids() == []
     assert Worth([asking([])]).campaign_ids() == []

@@ -5,6 +5,7 @@ How many pages a campaign has is not known: how many of the leads that are looke
 pages so far tells what is still to come.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -26,13 +27,25 @@ _ASKED = pl.Schema(
         "clear_tag": pl.Boolean(),
     }
 )
+_SEED, _OTHER_SEED = 1, 2
 # Two leads that share a key would only make an estimate a little worse.
-_KEY = (pl.col(LEAD[0]).hash(1) ^ pl.col(LEAD[1]).hash(2)).alias("key")
+_KEY = (pl.col(LEAD[0]).hash(_SEED) ^ pl.col(LEAD[1]).hash(_OTHER_SEED)).alias("key")
 # Behind all others, so that looking for a key always finds a place.
 _END = (2**64 - 1, None, None, False)
 _COUNTS = pl.Schema({LEAD[0]: pl.String(), "asked": pl.UInt64()})
-_TEXTS = {"status": pl.String(), "ai_tag": pl.String()}
-_HOLDING = (STATUS_HOLDS & TAG_HOLDS).sum()
+# What is asked for of a lead, beside what it is.
+_BESIDE = pl.Schema(
+    {
+        "status": pl.String(),
+        "ai_tag": pl.String(),
+        "clear_tag": pl.Boolean(),
+        "live_status": pl.String(),
+        "live_tag": pl.String(),
+    }
+)
+_MOST_REMEMBERED = 20_000  # combinations of these; there are few unless labels are not checked
+
+_Beside = tuple[str | None, str | None, bool, str, str | None]
 
 
 class Worth:
@@ -51,7 +64,10 @@ class Worth:
             of_campaign = frame.group_by(LEAD[0], maintain_order=True)
             counts.append(of_campaign.agg(asked=pl.len().cast(pl.UInt64)))
         self._asked = pl.concat(asked).sort("key")
-        self._is_found = bytearray(len(self._asked))
+        self._keys = self._asked["key"]
+        self._asked = self._asked.drop("key")
+        self._is_found = bytearray(len(self._keys))
+        self._holding: dict[_Beside, bool] = {}
         of_campaign = pl.concat(counts).group_by(LEAD[0], maintain_order=True)
         large = of_campaign.agg(pl.col("asked").sum()).filter(pl.col("asked") >= FEWEST_REQUESTS)
         self._campaigns = {name: _Campaign(asked=asked) for name, asked in large.iter_rows()}
@@ -65,23 +81,41 @@ class Worth:
 
         campaign_id: one of `campaign_ids`. page: its next leads, as a Snapshot has them.
         """
-        found = self._found_now(page)
+        found = self._found_now(campaign_id, page)
+        self._judge(found)
+        holding = sum(count for beside, count in found.items() if self._holding[beside])
         campaign = self._campaigns[campaign_id]
-        campaign.add(found=len(found), holding=found.select(_HOLDING).item())
+        campaign.add(found=found.total(), holding=holding)
         return campaign.pays()
 
-    def _found_now(self, page: pl.DataFrame) -> pl.DataFrame:
-        """What is asked for of the page's leads, beside what they are; those of no page before."""
-        asked, keys = self._asked, page.select(_KEY).to_series()
-        at = asked["key"].search_sorted(keys)  # the last key is behind all others
-        is_new = pl.Series([not self._is_found[n] for n in at], dtype=pl.Boolean)
-        is_asked = (asked["key"][at] == keys) & is_new
+    def _found_now(self, campaign_id: str, page: pl.DataFrame) -> Counter[_Beside]:
+        """What is asked for of the page's leads, beside what they are; those of no page before.
+
+        Columns as Python lists, since each expression over a page takes 100 us and more.
+        """
+        of_campaign = pl.Series([campaign_id]).hash(_SEED)
+        keys = page[LEAD[1]].hash(_OTHER_SEED) ^ of_campaign  # as _KEY has it
+        at = self._keys.search_sorted(keys)  # the last key is behind all others
+        is_new = pl.Series([not self._is_found[n] for n in at.to_list()], dtype=pl.Boolean)
+        is_asked = (self._keys[at] == keys) & is_new
         at = at.filter(is_asked)
-        for n in at:
+        for n in at.to_list():
             self._is_found[n] = True
-        live = {"live_status": page["status"], "live_tag": page["ai_tag"]}
-        live = {name: values.filter(is_asked) for name, values in live.items()}
-        return pl.DataFrame({**live, **asked[at].to_dict()}, schema_overrides=_TEXTS)
+        beside = [
+            *self._asked[at].get_columns(),
+            *(page[name].filter(is_asked) for name in ("status", "ai_tag")),
+        ]
+        return Counter(zip(*(values.to_list() for values in beside), strict=True))
+
+    def _judge(self, found: Counter[_Beside]) -> None:
+        """Remember whether what is asked for is there, for each of these combinations."""
+        if len(self._holding) > _MOST_REMEMBERED:
+            self._holding.clear()
+        rows = list(found.keys() - self._holding.keys())
+        if not rows:
+            return
+        holds = pl.DataFrame(rows, schema=_BESIDE, orient="row").select(STATUS_HOLDS & TAG_HOLDS)
+        self._holding.update(zip(rows, holds.to_series(), strict=True))
 
 
 @dataclass(slots=True, kw_only=True)
