@@ -10,6 +10,7 @@ from batch.judging.plan import make_plan
 from batch.judging.rules import Rules
 from batch.model import OnConflict, Reason
 from batch.reading.table import TableOptions, open_table
+from tests.bench import snapshot
 from tests.bench.answers import ANSWERS, CHANGED
 from tests.bench.contenders import sent_at
 from tests.bench.measure import Cost, Sample
@@ -108,3 +109,19 @@ def test_a_check_is_measured_only_if_it_finds_what_is_in_the_rows(tmp_path: Path
         "1 error, 0 skipped, 99 unsent; no results; next: mend the problems, then "
         f"sendkit-batch run {rows.path}"
     )
+
+
+def test_reading_and_comparing_leads_finds_what_is_to_change(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # It ends with an error unless it finds as many differences as it put there.
+    monkeypatch.setattr(sys, "argv", ["snapshot", "--campaigns", "2", "--leads", "100"])
+    snapshot.main()
+    assert [line[:24].rstrip() for line in capsys.readouterr().out.splitlines()[1:]] == [
+        "",
+        "to know what is asked",
+        "to read all leads",
+        "as long as it pays",
+        "to open the snapshot",
+        "to compare",
+    ]

@@ -4,8 +4,9 @@ Owns the files' shape. What is in them comes from the API and goes out as Polars
 join with an input of any length needs no Python object a lead.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
+from operator import attrgetter
 from pathlib import Path
 
 import polars as pl
@@ -15,6 +16,7 @@ from batch.recording.draft import Draft, disk_errors
 
 CAMPAIGN_ID = "campaign_id"
 LEAD_COLUMNS = tuple(field.name for field in fields(CampaignLead))
+_VALUES = attrgetter(*LEAD_COLUMNS)
 # read_at_ms: when the lead's page arrived, Unix time in milliseconds, UTC.
 SCHEMA = pl.Schema(
     {**dict.fromkeys((CAMPAIGN_ID, *LEAD_COLUMNS), pl.String()), "read_at_ms": pl.Int64()}
@@ -57,17 +59,26 @@ class LeadRows:
         self._campaign_id = campaign_id
         self._parts: list[pl.DataFrame] = []
 
-    def add(self, leads: Iterable[CampaignLead], *, read_at_ms: int) -> pl.DataFrame:
+    def add(self, leads: Sequence[CampaignLead], *, read_at_ms: int) -> pl.DataFrame:
         """Take one page, and give it back as rows; read_at_ms: when it arrived, Unix ms, UTC."""
-        rows = [
-            (self._campaign_id, *(getattr(lead, name) for name in LEAD_COLUMNS), read_at_ms)
-            for lead in leads
-        ]
-        page = pl.DataFrame(rows, schema=SCHEMA, orient="row")
+        if not leads:
+            return pl.DataFrame(schema=SCHEMA)
+        # Column by column, which takes half the time of row by row.
+        of_leads = zip(*map(_VALUES, leads), strict=True)
+        count = len(leads)
+        columns = ([self._campaign_id] * count, *map(list, of_leads), [read_at_ms] * count)
+        page = pl.DataFrame(
+            [
+                pl.Series(name, values, dtype=dtype)
+                for (name, dtype), values in zip(SCHEMA.items(), columns, strict=True)
+            ]
+        )
         self._parts.append(page)
         return page
 
     def frame(self) -> pl.DataFrame:
         """All of them, in the order of their coming."""
         rows = pl.concat([pl.DataFrame(schema=SCHEMA), *self._parts])
+        if rows["campaign_lead_id"].n_unique() == len(rows):
+            return rows  # as nearly always: without another copy
         return rows.unique("campaign_lead_id", keep="last", maintain_order=True)
