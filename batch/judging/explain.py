@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from batch.judging.rules import DEFAULT_ID_PATTERN, FORMULA, LINE_BREAK, SHEET_ERROR, Rules
+from batch.judging.rules import DEFAULT_ID_PATTERN, Rules
+from batch.judging.texts import FORMULA, LINE_BREAK, SHEET_ERROR
 from batch.model import Field, Reason, Status
 
 # Characters of a cell that a message shows: enough to recognise it, short enough for a table.

@@ -11,35 +11,10 @@ import polars as pl
 from polars.exceptions import ComputeError
 
 from batch.errors import SettingsError
+from batch.judging.texts import folded, is_safe_id, is_spoiled, trimmed
 from batch.model import Field, Reason, Status
 
 DEFAULT_ID_PATTERN = "[0-9a-fA-F]{24}"
-
-# Whatever the pattern, so that no id can change the path of a request.
-_SAFE_ID = r"\A[A-Za-z0-9_-]+\z"
-
-# What is trimmed: Unicode white space, no-break spaces included, and what nobody sees at the ends
-# of a pasted cell: zero-width characters, direction marks and the byte-order mark.
-_EDGES = (
-    "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007"
-    "\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
-    "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069"
-    "\ufeff"
-)
-
-# The patterns below are searched for by Polars here and by `re` in explain.py.
-LINE_BREAK = "[\n\v\f\r\x85\u2028\u2029]"
-FORMULA = "^="
-
-# What Excel, Google Sheets and LibreOffice show instead of a value, in English and in the larger
-# European languages; a row of # is a number too wide for its column.
-SHEET_ERROR = (
-    r"(?i:^(?:#N/A|#N/A!|#REF!|#VALUE!|#DIV/0!|#NAME\?|#NULL!|#NUM!|#SPILL!|#CALC!|#FIELD!"
-    r"|#BLOCKED!|#CONNECT!|#BUSY!|#UNKNOWN!|#EXTERNAL!|#PYTHON!|#GETTING_DATA|#ERROR!"
-    r"|#NV|#BEZUG!|#WERT!|#ZAHL!|#ÜBERLAUF!|#VALEUR!|#NOM\?|#NOMBRE!|#NUL!|#N/D|#N/D!"
-    r"|#¡REF!|#¡VALOR!|#¿NOMBRE\?|#¡NUM!|#¡DIV/0!|#¡NULO!|#VALOR!|#NOME\?|#RIF!|#VALORE!"
-    r"|#N/B|#VERW!|#WAARDE!|#NAAM\?|#GETAL!|#ADR!|#ARG!|#NAZWA\?|#LICZBA!|#+|Err:\d{3})$)"
-)
 
 # How other programs write "no value". As a tag it is a slip, unless a label is called so.
 _NO_VALUE = r"(?i)^(?:none|nan|\\n|n/a)$"
@@ -103,7 +78,7 @@ def judge(cells: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     the label's spelling or null), clear_tag, which hold for valid rows; reason and column of the
     first problem (null when valid); found, the trimmed text of that column.
     """
-    texts = cells.select("line", "blank_row", *(_trimmed(pl.col(field)) for field in Field))
+    texts = cells.select("line", "blank_row", *(trimmed(pl.col(field)) for field in Field))
     checks = _checks(rules)
     # Tags repeat: what costs most is done once for each distinct one.
     tags = _read_tags(texts.get_column(Field.AI_TAG).unique(), rules)
@@ -128,7 +103,7 @@ def judge(cells: pl.DataFrame, rules: Rules) -> pl.DataFrame:
 
 def tag_key(tag: pl.Expr) -> pl.Expr:
     """What two tags are compared by: regardless of case, and of how accents are encoded."""
-    return tag.str.strip_chars(_EDGES).str.normalize("NFC").str.to_lowercase()
+    return folded(tag)
 
 
 def _checks(rules: Rules) -> list[_Check]:
@@ -142,13 +117,13 @@ def _checks(rules: Rules) -> list[_Check]:
         cell = pl.col(field)
         checks += [
             _Check(Reason.MISSING_ID, field, cell.is_null()),
-            _Check(Reason.BAD_CELL, field, _is_spoiled(cell)),
+            _Check(Reason.BAD_CELL, field, is_spoiled(cell)),
             _Check(Reason.BAD_ID, field, ~_is_id(cell, rules)),
         ]
     checks += [
-        _Check(Reason.BAD_CELL, Field.STATUS, _is_spoiled(status)),
+        _Check(Reason.BAD_CELL, Field.STATUS, is_spoiled(status)),
         _Check(Reason.BAD_STATUS, Field.STATUS, ~_is_status(status, rules)),
-        _Check(Reason.BAD_CELL, Field.AI_TAG, _is_spoiled(tag)),
+        _Check(Reason.BAD_CELL, Field.AI_TAG, is_spoiled(tag)),
     ]
     unknown = tag.is_not_null() & pl.col("label").is_null() & ~pl.col("clear_tag")
     no_value = tag.str.contains(_NO_VALUE) & ~pl.col("clear_tag")
@@ -201,15 +176,10 @@ def _any_fails(checks: list[_Check], field: Field) -> pl.Expr:
     return pl.any_horizontal(check.fails for check in checks if check.column is field)
 
 
-def _trimmed(cell: pl.Expr) -> pl.Expr:
-    """The text without what is trimmed; null when nothing is left."""
-    return cell.str.strip_chars(_EDGES).replace("", None)
-
-
 def _is_id(cell: pl.Expr, rules: Rules) -> pl.Expr:
     fits = cell.str.contains(_whole(rules.id_pattern))
     is_safe_itself = rules.id_pattern == DEFAULT_ID_PATTERN
-    return fits if is_safe_itself else fits & cell.str.contains(_SAFE_ID)
+    return fits if is_safe_itself else fits & is_safe_id(cell)
 
 
 def _is_status(cell: pl.Expr, rules: Rules) -> pl.Expr:
@@ -218,11 +188,6 @@ def _is_status(cell: pl.Expr, rules: Rules) -> pl.Expr:
 
 def _whole(pattern: str) -> str:
     return rf"\A(?:{pattern})\z"
-
-
-def _is_spoiled(cell: pl.Expr) -> pl.Expr:
-    """Whether the cell holds what the reader or a spreadsheet program made of it, not a value."""
-    return cell.str.contains(f"{LINE_BREAK}|{FORMULA}|{SHEET_ERROR}")
 
 
 def _read_tags(tags: pl.Series, rules: Rules) -> pl.DataFrame:

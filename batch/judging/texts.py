@@ -1,0 +1,49 @@
+"""What the text of a cell is, whatever its column: trimmed, spoiled, or an address to compare."""
+
+import polars as pl
+
+# What is trimmed: Unicode white space, no-break spaces included, and what nobody sees at the ends
+# of a pasted cell: zero-width characters, direction marks and the byte-order mark.
+EDGES = (
+    "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007"
+    "\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+    "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069"
+    "\ufeff"
+)
+
+# Whatever the pattern, so that no id can change the path of a request.
+_SAFE_ID = r"\A[A-Za-z0-9_-]+\z"
+
+# The patterns below are searched for by Polars here and by `re` in explain.py.
+LINE_BREAK = "[\n\v\f\r\x85\u2028\u2029]"
+FORMULA = "^="
+
+# What Excel, Google Sheets and LibreOffice show instead of a value, in English and in the larger
+# European languages; a row of # is a number too wide for its column.
+SHEET_ERROR = (
+    r"(?i:^(?:#N/A|#N/A!|#REF!|#VALUE!|#DIV/0!|#NAME\?|#NULL!|#NUM!|#SPILL!|#CALC!|#FIELD!"
+    r"|#BLOCKED!|#CONNECT!|#BUSY!|#UNKNOWN!|#EXTERNAL!|#PYTHON!|#GETTING_DATA|#ERROR!"
+    r"|#NV|#BEZUG!|#WERT!|#ZAHL!|#ÜBERLAUF!|#VALEUR!|#NOM\?|#NOMBRE!|#NUL!|#N/D|#N/D!"
+    r"|#¡REF!|#¡VALOR!|#¿NOMBRE\?|#¡NUM!|#¡DIV/0!|#¡NULO!|#VALOR!|#NOME\?|#RIF!|#VALORE!"
+    r"|#N/B|#VERW!|#WAARDE!|#NAAM\?|#GETAL!|#ADR!|#ARG!|#NAZWA\?|#LICZBA!|#+|Err:\d{3})$)"
+)
+
+
+def trimmed(cell: pl.Expr) -> pl.Expr:
+    """The text without what is trimmed; null when nothing is left."""
+    return cell.str.strip_chars(EDGES).replace("", None)
+
+
+def is_spoiled(cell: pl.Expr) -> pl.Expr:
+    """Whether the cell holds what the reader or a spreadsheet program made of it, not a value."""
+    return cell.str.contains(f"{LINE_BREAK}|{FORMULA}|{SHEET_ERROR}")
+
+
+def folded(text: pl.Expr) -> pl.Expr:
+    """What two texts are compared by: regardless of case, and of how accents are encoded."""
+    return text.str.strip_chars(EDGES).str.normalize("NFC").str.to_lowercase()
+
+
+def is_safe_id(cell: pl.Expr) -> pl.Expr:
+    """Whether no request's path can be changed by this id, whatever pattern is set."""
+    return cell.str.contains(_SAFE_ID)
