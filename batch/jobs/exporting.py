@@ -1,7 +1,5 @@
 """The use case `export`: campaigns' leads as a spreadsheet, to be edited and run back."""
 
-import difflib
-import re
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,9 +9,10 @@ import anyio.to_thread
 
 from batch.api.sendkit import SendKit
 from batch.errors import SettingsError
+from batch.jobs.campaign_names import campaign_ids
 from batch.jobs.paging import Paging
 from batch.jobs.snapshotting import Reading, take_snapshot
-from batch.model import Campaign
+from batch.judging.lead_words import unknown_campaign
 from batch.recording.lead_sheet import write_leads
 from batch.recording.snapshot import Snapshot
 from batch.settings.model import Settings
@@ -77,9 +76,7 @@ async def export(
             on_reading=on_reading,
         )
         if taken.unknown:
-            raise SettingsError(
-                f'export: found "{taken.unknown[0]}"; the workspace has no campaign of this id.'
-            )
+            raise SettingsError(f"export: {unknown_campaign(taken.unknown[0])}")
         leads = await anyio.to_thread.run_sync(
             write_leads, snapshot.leads_of(campaign_ids), wanted.out, wanted.tag
         )
@@ -93,25 +90,8 @@ async def export(
 
 async def _resolved(named: Sequence[str], settings: Settings, paging: Paging) -> tuple[str, ...]:
     """The campaigns' ids, each once, in the order of asking; names are looked up."""
-    is_id = re.compile(settings.api.id_pattern).fullmatch
-    if all(map(is_id, named)):
-        return tuple(dict.fromkeys(each.lower() for each in named))
-    known = [campaign async for page in paging.campaigns() for campaign in page]
-    return tuple(dict.fromkeys(_id_of(each, known) for each in named))
-
-
-def _id_of(named: str, known: Sequence[Campaign]) -> str:
-    folded = named.casefold()
-    found = [each for each in known if folded in {each.id.casefold(), each.name.casefold()}]
-    if len(found) == 1:
-        return found[0].id
-    if found:
-        ids = ", ".join(each.id for each in found)
-        raise SettingsError(
-            f'export: "{named}" is the name of {len(found)} campaigns ({ids}). Name it by its id.'
-        )
-    near = difflib.get_close_matches(named, [each.name for each in known], n=1)
-    hint = f' Did you mean "{near[0]}"?' if near else ""
-    raise SettingsError(
-        f'export: found "{named}"; no campaign of the workspace has this id or name.{hint}'
-    )
+    found = await campaign_ids(named, settings, paging)
+    why = next((why for campaign_id, why in found.values() if campaign_id is None), None)
+    if why is not None:
+        raise SettingsError(f"export: {why}")
+    return tuple(dict.fromkeys(each for each, _ in found.values() if each is not None))
