@@ -51,6 +51,15 @@ def test_every_column_that_it_knows_is_read_and_others_are_left(tmp_path: Path) 
     ]
 
 
+def test_a_campaign_has_the_name_that_its_first_lead_gives_it_or_a_made_up_one(
+    tmp_path: Path,
+) -> None:
+    rows = [f"{A},{B},Spring sale", f"{A},{C},Other", f"{C},{B},"]
+    text = "campaignId,campaignLeadId,campaignName\n" + "\n".join(rows)
+    campaigns = make_world(seeded(tmp_path, text)).first.campaigns
+    assert [campaign.name for campaign in campaigns.values()] == ["Spring sale", "Campaign 2"]
+
+
 def test_the_tags_of_leads_are_labels_too_once_each_whatever_their_case(tmp_path: Path) -> None:
     rows = [f"{A},{B},Cold", f"{A},{C},interested", f"{B},{C},null"]
     text = "campaignId,campaignLeadId,aiTag\n" + "\n".join(rows)

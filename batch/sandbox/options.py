@@ -43,7 +43,7 @@ class Options:
         Path | None,
         Shown(
             "leads to know: campaignId, campaignLeadId, and optionally status, aiTag, email, "
-            "firstName, lastName, companyName, currentSequenceStep, fault",
+            "firstName, lastName, companyName, campaignName, currentSequenceStep, fault",
             "FILE",
         ),
     ] = None

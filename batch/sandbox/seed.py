@@ -59,6 +59,7 @@ def _read_lead(row: dict[str, str], *, where: str, id_pattern: Pattern[str]) -> 
         company_name=row.get("companyName", ""),
         step=_read_step(row.get("currentSequenceStep", ""), where=where),
         fault=parse_fault(fault) if fault else None,
+        campaign_name=row.get("campaignName", ""),
     )
 
 
@@ -96,7 +97,8 @@ def group_by_campaign(leads: Iterable[Lead]) -> dict[str, Campaign]:
     for lead in leads:
         campaign = campaigns.get(lead.campaign_id)
         if campaign is None:
-            campaign = Campaign(id=lead.campaign_id, name=f"Campaign {len(campaigns) + 1}")
+            name = lead.campaign_name or f"Campaign {len(campaigns) + 1}"
+            campaign = Campaign(id=lead.campaign_id, name=name)
             campaigns[lead.campaign_id] = campaign
         lead.campaign_id = campaign.id  # one string for all of them
         campaign.leads[lead.id] = lead

@@ -30,7 +30,8 @@ _ADDED_AT = "2026-01-05T09:00:00.000Z"
 class Lead:
     """A campaign lead. `id` is the campaign-lead record's, never the lead's own.
 
-    fault: what every PATCH of this lead meets; None if nothing.
+    fault: what every PATCH of this lead meets; None if nothing. campaign_name: what its campaign
+    is called if this is its first lead; empty for a made-up name.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Lead:
     step: int = 1
     subsequence: str | None = None
     fault: Fault | None = None
+    campaign_name: str = ""
 
     def record(self) -> dict[str, object]:
         """The lead as the API shows it."""
