@@ -1,9 +1,23 @@
-"""The columns that results add to a user's own: their names and their order.
+"""The columns by name: those that name a lead as people do, and those that results add.
 
-The one place that knows the names: reading drops these columns, and the results write them.
+The one place that knows the added names: reading drops these columns, and the results write them.
 """
 
 from collections.abc import Sequence
+from enum import StrEnum
+
+from batch.model import Field
+
+
+class Naming(StrEnum):
+    """The two columns that stand for the ids of a lead where people don't know them."""
+
+    EMAIL = "email"  # its address; the campaign is campaignId, or
+    CAMPAIGN = "campaign"  # the campaign's name
+
+
+Column = Field | Naming
+COLUMNS: tuple[Column, ...] = (*Field, *Naming)
 
 ADDED_COLUMNS = (
     "line",
@@ -18,6 +32,11 @@ ADDED_COLUMNS = (
     "server_ai_tag",
     "subsequence",
 )
+
+
+def column_of(name: str) -> Column:
+    """The column that is called exactly so; raises ValueError when there is none."""
+    return Naming(name) if name in set(Naming) else Field(name)
 
 
 def result_header(header: Sequence[str], added: tuple[str, ...] = ADDED_COLUMNS) -> tuple[str, ...]:

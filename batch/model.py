@@ -71,10 +71,13 @@ class Reason(StrEnum):
     SUPERSEDED = "superseded"  # a later row of the lead sets other values (last-wins)
     ALREADY_SO = "already_so"  # the lead was read, and holds all that is asked for
 
-    MISSING_ID = "missing_id"  # campaignId or campaignLeadId is blank
+    MISSING_ID = "missing_id"  # an id, or the e-mail address in place of it, is blank
     BAD_ID = "bad_id"  # an id that does not match the pattern
     BAD_STATUS = "bad_status"  # neither active nor paused
     BAD_CELL = "bad_cell"  # a spreadsheet error, a formula without a value, a line break
+    UNKNOWN_CAMPAIGN = "unknown_campaign"  # no campaign, or several, of this id or name
+    UNKNOWN_LEAD = "unknown_lead"  # no lead of this e-mail address in the campaign
+    AMBIGUOUS_LEAD = "ambiguous_lead"  # several leads of this e-mail address in the campaign
     UNKNOWN_TAG = "unknown_tag"  # not a label of the workspace
     CONFLICT = "conflict"  # rows of one lead ask for different values of one field
 

@@ -1,5 +1,6 @@
 import pytest
 
+from batch.columns import Column, Naming
 from batch.judging.explain import Explainer, shown
 from batch.judging.rules import Rules
 from batch.model import Field, Reason
@@ -65,6 +66,19 @@ def test_a_suggestion_once_made_is_made_again() -> None:
 )
 def test_a_shown_text_is_one_short_visible_line(text: str, expected: str) -> None:
     assert shown(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        (Field.CAMPAIGN_ID, "campaignId is blank; expected an id."),
+        (Naming.EMAIL, "email is blank; expected an e-mail address."),
+        (Naming.CAMPAIGN, "campaign is blank; expected a campaign's name."),
+    ],
+)
+def test_what_is_blank_is_told_with_what_belongs_there(column: Column, expected: str) -> None:
+    explainer = Explainer(Rules(name="leads.csv"))
+    assert explainer.sentence(Reason.MISSING_ID, column, "") == expected
 
 
 def test_a_reason_that_no_row_has_alone_is_a_mistake_of_the_caller() -> None:

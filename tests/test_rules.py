@@ -207,6 +207,7 @@ def test_a_valid_row_comes_out_as_it_is_sent() -> None:
         "reason": None,
         "column": None,
         "found": "",
+        "message": None,
     }
 
 

@@ -5,10 +5,11 @@ rows of one lead.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
+from batch.columns import Column, Naming
 from batch.judging.rules import DEFAULT_ID_PATTERN, Rules
 from batch.judging.texts import FORMULA, LINE_BREAK, SHEET_ERROR
 from batch.model import Field, Reason, Status
@@ -38,16 +39,21 @@ _SKIPPED = {
     Reason.NOTHING_TO_CHANGE: "neither status nor aiTag is given.",
 }
 
+_WANTED: Mapping[Column, str] = {
+    Naming.EMAIL: "an e-mail address",
+    Naming.CAMPAIGN: "a campaign's name",
+}
+
 
 class Asked(NamedTuple):
     """What one row of a lead asks for: its line, the column, and the value in it."""
 
     line: int
-    column: Field
+    column: Column
     value: str
 
 
-def located(message: str, *, name: str, line: int, column: Field | None) -> str:
+def located(message: str, *, name: str, line: int, column: Column | None) -> str:
     """The whole sentence, as "leads.csv line 41, column status: found …"."""
     where = f"{name} line {line}" if column is None else f"{name} line {line}, column {column}"
     return f"{where}: {message}"
@@ -93,7 +99,7 @@ class Explainer:
         self._labels = {label.lower(): label for label in rules.labels or ()}
         self._nearest: dict[str, str | None] = {}
 
-    def sentence(self, reason: Reason, column: Field | None, found: str) -> str:
+    def sentence(self, reason: Reason, column: Column | None, found: str) -> str:
         """What is wrong and what to do, without where it is.
 
         reason: one that `rules.judge` gives, with its column and the text that it found there.
@@ -102,7 +108,8 @@ class Explainer:
             case Reason.BLANK_ROW | Reason.NOTHING_TO_CHANGE:
                 return _SKIPPED[reason]
             case Reason.MISSING_ID:
-                return f"{column} is blank; expected an id."
+                wanted = _WANTED.get(column, "an id") if column else "an id"
+                return f"{column} is blank; expected {wanted}."
             case Reason.BAD_ID:
                 return self._bad_id(found)
             case Reason.BAD_STATUS:

@@ -9,7 +9,8 @@ from itertools import chain
 
 import polars as pl
 
-from batch.model import Field, Reason
+from batch.columns import COLUMNS
+from batch.model import Reason
 
 LEAD = ("campaign_id", "campaign_lead_id")
 
@@ -18,7 +19,7 @@ EXPLAINED = pl.Schema(
     {
         "line": pl.UInt32(),
         "reason": pl.Enum([reason.value for reason in Reason]),
-        "column": pl.Enum([field.value for field in Field]),
+        "column": pl.Enum([column.value for column in COLUMNS]),
         "found": pl.Categorical(),
         "line_a": pl.UInt32(),
         "value_a": pl.Categorical(),

@@ -6,10 +6,12 @@ Pure: it reads cells from wherever they come, as often as it needs, and sends no
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from heapq import merge
+from itertools import starmap
 from typing import NamedTuple
 
 import polars as pl
 
+from batch.columns import Column, column_of
 from batch.judging.effect import Effect
 from batch.judging.explain import (
     Asked,
@@ -20,9 +22,9 @@ from batch.judging.explain import (
     partly_superseded,
     superseded,
 )
-from batch.judging.leads import EXPLAINED, Leads, between
+from batch.judging.leads import Leads, between
 from batch.judging.rules import Rules
-from batch.judging.survey import FIRST_PROBLEMS, Cells, Survey, errors, judged, valid
+from batch.judging.survey import ERROR, FIRST_PROBLEMS, Cells, Survey, errors, judged, valid
 from batch.lines import frames_with
 from batch.model import Change, Field, OnConflict, Outcome, Reason, Status, Tally
 
@@ -40,7 +42,7 @@ class Problem:
     """A row that is wrong, where, and what to do; column is None when it is not one cell."""
 
     line: int
-    column: Field | None
+    column: Column | None
     reason: Reason
     found: str
     message: str
@@ -159,7 +161,10 @@ def make_plan(cells: Cells, rules: Rules, *, on_conflict: OnConflict) -> Plan:
 
 
 class _Row(NamedTuple):
-    """A row that is not sent, as `leads.EXPLAINED` has it."""
+    """A row that is not sent, as `leads.EXPLAINED` has it.
+
+    message: the whole sentence, where looking up its ids has made it.
+    """
 
     line: int
     reason: str
@@ -169,11 +174,12 @@ class _Row(NamedTuple):
     value_a: str | None
     line_b: int | None
     value_b: str | None
+    message: str | None = None
 
     @property
     def asked(self) -> list[Asked]:
         """What the rows that it is judged against ask for, in line order."""
-        in_conflict = None if self.column is None else Field(self.column)
+        in_conflict = _column(self)
         pairs = (
             (self.line_a, in_conflict or Field.STATUS, self.value_a),
             (self.line_b, in_conflict or Field.AI_TAG, self.value_b),
@@ -182,19 +188,25 @@ class _Row(NamedTuple):
         return sorted(asked, key=lambda one: one.line)
 
 
+def _column(row: _Row) -> Column | None:
+    return None if row.column is None else column_of(row.column)
+
+
 def _in_line_order(rows: pl.DataFrame, of_leads: pl.DataFrame) -> pl.DataFrame:
     """Rows judged by themselves and rows judged with others of their lead, as in EXPLAINED."""
-    alone = rows.filter(pl.col("reason").is_not_null()).select("line", "reason", "column", "found")
+    alone = rows.filter(pl.col("reason").is_not_null()).select(ERROR.names())
     texts = of_leads.with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String))
-    both = pl.concat([alone, texts], how="diagonal").select(EXPLAINED.names()).sort("line")
+    both = pl.concat([alone, texts], how="diagonal").select(_Row._fields).sort("line")
     return both.with_columns(pl.col("found").fill_null(""))
 
 
 def _rows(frame: pl.DataFrame) -> Iterator[_Row]:
-    return map(_Row._make, frame.iter_rows())
+    return starmap(_Row, frame.iter_rows())
 
 
 def _message(row: _Row, explainer: Explainer) -> str:
+    if row.message is not None:
+        return row.message
     match Reason(row.reason):
         case Reason.CONFLICT:
             return conflict(row.asked)
@@ -203,14 +215,13 @@ def _message(row: _Row, explainer: Explainer) -> str:
         case Reason.SUPERSEDED:
             return superseded(row.asked)
         case reason:
-            column = None if row.column is None else Field(row.column)
-            return explainer.sentence(reason, column, row.found)
+            return explainer.sentence(reason, _column(row), row.found)
 
 
 def _problem(row: _Row, explainer: Explainer) -> Problem:
     return Problem(
         line=row.line,
-        column=None if row.column is None else Field(row.column),
+        column=_column(row),
         reason=Reason(row.reason),
         found=row.found,
         message=_message(row, explainer),

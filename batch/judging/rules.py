@@ -16,6 +16,8 @@ from batch.model import Field, Reason, Status
 
 DEFAULT_ID_PATTERN = "[0-9a-fA-F]{24}"
 
+_IDS = (Field.CAMPAIGN_ID, Field.CAMPAIGN_LEAD_ID)
+
 # How other programs write "no value". As a tag it is a slip, unless a label is called so.
 _NO_VALUE = r"(?i)^(?:none|nan|\\n|n/a)$"
 
@@ -38,10 +40,18 @@ class Rules:
     statuses: tuple[str, ...] = tuple(Status)
 
 
-class _Check(NamedTuple):
-    """One thing that can be wrong with a row: where it is, and how it is seen."""
+# What looking up a row's ids by e-mail address says of it, beside the ids themselves: why it has
+# none, where and at what text that was seen, and the whole sentence. Nulls where it has them.
+LOOKED_UP = ("id_reason", "id_column", "id_found", "id_message")
 
-    reason: Reason
+
+class _Check(NamedTuple):
+    """One thing that can be wrong with a row: where it is, and how it is seen.
+
+    reason: None where looking up its ids has said it, and where it is.
+    """
+
+    reason: Reason | None
     column: Field | None
     fails: pl.Expr
 
@@ -73,13 +83,22 @@ def check_rules(rules: Rules) -> None:
 def judge(cells: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     """Every row judged by itself, in the same order.
 
-    cells: line, blank_row, and the four fields as raw text or null.
+    cells: line, blank_row, and the four fields as raw text or null; where ids were looked up by
+        e-mail address, these and LOOKED_UP.
     Gives line; campaign_id, campaign_lead_id (lower case), status (lower case or null), ai_tag (in
     the label's spelling or null), clear_tag, which hold for valid rows; reason and column of the
-    first problem (null when valid); found, the trimmed text of that column.
+    first problem (null when valid); found, the trimmed text of that column; message, the sentence
+    about it where looking up ids has made one.
     """
-    texts = cells.select("line", "blank_row", *(trimmed(pl.col(field)) for field in Field))
-    checks = _checks(rules)
+    is_looked_up = LOOKED_UP[0] in cells.columns
+    said = [pl.col(name) if is_looked_up else pl.lit(None, pl.String) for name in LOOKED_UP]
+    texts = cells.select(
+        "line",
+        "blank_row",
+        *(trimmed(pl.col(field)) for field in Field),
+        *(one.alias(name) for one, name in zip(said, LOOKED_UP, strict=True)),
+    )
+    checks = _checks(rules, is_looked_up=is_looked_up)
     # Tags repeat: what costs most is done once for each distinct one.
     tags = _read_tags(texts.get_column(Field.AI_TAG).unique(), rules)
     tags = tags.with_columns(tag_fails=_any_fails(checks, Field.AI_TAG))
@@ -87,7 +106,8 @@ def judge(cells: pl.DataFrame, rules: Rules) -> pl.DataFrame:
         pl.col("clear_tag").fill_null(value=False)
     )
     # Most rows are plain: what costs most of the rest is done for the others alone.
-    problems = _problems(texts.filter(~_is_plain(rules)), checks)
+    is_plain = _is_plain(rules, is_looked_up=is_looked_up)
+    problems = _problems(texts.filter(~is_plain), checks)
     return texts.join(problems, on="line", how="left", maintain_order="left").select(
         "line",
         campaign_id=pl.col(Field.CAMPAIGN_ID).str.to_lowercase(),
@@ -98,6 +118,7 @@ def judge(cells: pl.DataFrame, rules: Rules) -> pl.DataFrame:
         reason="reason",
         column="column",
         found=pl.col("found").fill_null(""),
+        message="message",
     )
 
 
@@ -106,20 +127,23 @@ def tag_key(tag: pl.Expr) -> pl.Expr:
     return folded(tag)
 
 
-def _checks(rules: Rules) -> list[_Check]:
+def _checks(rules: Rules, *, is_looked_up: bool) -> list[_Check]:
     """All checks in the contract's order of judgement: the first that fails names the row."""
     status, tag = pl.col(Field.STATUS), pl.col(Field.AI_TAG)
     checks = [
         _Check(Reason.BLANK_ROW, None, pl.col("blank_row")),
         _Check(Reason.NOTHING_TO_CHANGE, None, status.is_null() & tag.is_null()),
     ]
-    for field in (Field.CAMPAIGN_ID, Field.CAMPAIGN_LEAD_ID):
+    if is_looked_up:
+        checks.append(_Check(None, None, pl.col("id_reason").is_not_null()))
+    for field in _IDS:
         cell = pl.col(field)
-        checks += [
-            _Check(Reason.MISSING_ID, field, cell.is_null()),
-            _Check(Reason.BAD_CELL, field, is_spoiled(cell)),
-            _Check(Reason.BAD_ID, field, ~_is_id(cell, rules)),
-        ]
+        checks.append(_Check(Reason.MISSING_ID, field, cell.is_null()))
+        if not is_looked_up:  # then its text is the server's, and was judged before
+            checks += [
+                _Check(Reason.BAD_CELL, field, is_spoiled(cell)),
+                _Check(Reason.BAD_ID, field, ~is_id(cell, rules)),
+            ]
     checks += [
         _Check(Reason.BAD_CELL, Field.STATUS, is_spoiled(status)),
         _Check(Reason.BAD_STATUS, Field.STATUS, ~_is_status(status, rules)),
@@ -136,17 +160,22 @@ def _checks(rules: Rules) -> list[_Check]:
     ]
 
 
-def _is_plain(rules: Rules) -> pl.Expr:
+def _is_plain(rules: Rules, *, is_looked_up: bool) -> pl.Expr:
     """Whether a row can fail no check, seen from less than all of them; tag_fails is the tag's.
 
     What is an id or a status is nothing that a spreadsheet program writes for a spoiled cell.
     """
     status, tag = pl.col(Field.STATUS), pl.col(Field.AI_TAG)
+    has_ids = [
+        pl.col(field).is_not_null()
+        if is_looked_up
+        else is_id(pl.col(field), rules).fill_null(value=False)
+        for field in _IDS
+    ]
     return (
         ~pl.col("blank_row")
         & (status.is_not_null() | tag.is_not_null())
-        & _is_id(pl.col(Field.CAMPAIGN_ID), rules).fill_null(value=False)
-        & _is_id(pl.col(Field.CAMPAIGN_LEAD_ID), rules).fill_null(value=False)
+        & pl.all_horizontal(pl.col("id_reason").is_null(), *has_ids)
         & _is_status(status, rules).fill_null(value=True)
         & ~pl.col("tag_fails").fill_null(value=False)
     )
@@ -159,16 +188,21 @@ def _problems(texts: pl.DataFrame, checks: list[_Check]) -> pl.DataFrame:
         pl.when(check.fails).then(pl.lit(n, pl.UInt8))
         for n, check in zip(numbers, checks, strict=True)
     )
+    said = pl.when(pl.col("failed").is_in([n for n in numbers if checks[n].reason is None]))
+    found = pl.coalesce(
+        pl.when(pl.col("failed").is_in([n for n in numbers if checks[n].column is field])).then(
+            pl.col(field)
+        )
+        for field in Field
+    )
+    reason = _word_of(numbers, [check.reason for check in checks])
+    column = _word_of(numbers, [check.column for check in checks])
     return texts.with_columns(failed=failed).select(
         "line",
-        reason=_looked_up(numbers, [check.reason for check in checks]),
-        column=_looked_up(numbers, [check.column for check in checks]),
-        found=pl.coalesce(
-            pl.when(pl.col("failed").is_in([n for n in numbers if checks[n].column is field])).then(
-                pl.col(field)
-            )
-            for field in Field
-        ),
+        reason=said.then("id_reason").otherwise(reason),
+        column=said.then("id_column").otherwise(column),
+        found=said.then("id_found").otherwise(found),
+        message=said.then("id_message"),
     )
 
 
@@ -176,7 +210,8 @@ def _any_fails(checks: list[_Check], field: Field) -> pl.Expr:
     return pl.any_horizontal(check.fails for check in checks if check.column is field)
 
 
-def _is_id(cell: pl.Expr, rules: Rules) -> pl.Expr:
+def is_id(cell: pl.Expr, rules: Rules) -> pl.Expr:
+    """Whether a trimmed cell is what the rules take for an id; null when it is."""
     fits = cell.str.contains(_whole(rules.id_pattern))
     is_safe_itself = rules.id_pattern == DEFAULT_ID_PATTERN
     return fits if is_safe_itself else fits & is_safe_id(cell)
@@ -206,7 +241,7 @@ def _read_tags(tags: pl.Series, rules: Rules) -> pl.DataFrame:
     return read.select(Field.AI_TAG, label=pl.when(~clears).then("label"), clear_tag=clears)
 
 
-def _looked_up(numbers: range, words: list[Reason] | list[Field | None]) -> pl.Expr:
+def _word_of(numbers: range, words: list[Reason | None] | list[Field | None]) -> pl.Expr:
     """The word at the number of the check that failed; null when none did."""
     return pl.col("failed").replace_strict(
         pl.Series(numbers, dtype=pl.UInt8),

@@ -20,8 +20,14 @@ Cells = Callable[[], Iterator[pl.DataFrame]]
 # Problems that are kept to be shown at once.
 FIRST_PROBLEMS = 20
 
-_ERROR = pl.Schema(
-    {"line": pl.UInt32(), "reason": pl.String(), "column": pl.String(), "found": pl.String()}
+ERROR = pl.Schema(
+    {
+        "line": pl.UInt32(),
+        "reason": pl.String(),
+        "column": pl.String(),
+        "found": pl.String(),
+        "message": pl.String(),
+    }
 )
 
 # Rows of leads that are compared at once: each takes some 300 bytes while that lasts.
@@ -55,7 +61,7 @@ class Survey:
         self.sendable: Counter[str] = Counter()
         self.tags = Distinct("ai_tag")
         self.campaigns = Distinct("campaign_id")
-        self.first_errors = pl.DataFrame(schema=_ERROR)
+        self.first_errors = pl.DataFrame(schema=ERROR)
         named_again = _named_again([self._add(rows) for rows in judged(cells, rules)], cells, rules)
         parts = _by_lead(*named_again) if named_again else ()
         self.leads = together(
@@ -72,7 +78,7 @@ class Survey:
         self.tags.add(requests)
         self.campaigns.add(requests)
         if self.first_errors.height < FIRST_PROBLEMS:
-            found = errors(rows).head(FIRST_PROBLEMS).select(_ERROR.names())
+            found = errors(rows).head(FIRST_PROBLEMS).select(ERROR.names())
             self.first_errors = pl.concat([self.first_errors, _in_own_memory(found)])
         return requests.select("line", hash=_HASH)
 

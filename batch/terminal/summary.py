@@ -21,6 +21,9 @@ JUDGED_ERRORS = (
     Reason.BAD_ID,
     Reason.BAD_STATUS,
     Reason.BAD_CELL,
+    Reason.UNKNOWN_CAMPAIGN,
+    Reason.UNKNOWN_LEAD,
+    Reason.AMBIGUOUS_LEAD,
     Reason.UNKNOWN_TAG,
     Reason.CONFLICT,
 )

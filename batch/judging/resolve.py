@@ -1,0 +1,215 @@
+"""E-mail addresses to ids: which leads the rows of a spreadsheet mean. Pure: frames in, frames out.
+
+What is wrong with a row's names by itself is told by rule, as for ids; what is wrong with them
+beside the campaign's leads is told by a sentence that goes with the ids.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from batch.columns import Column, Naming, column_of
+from batch.judging.lead_words import ambiguous_lead, gone_lead, other_lead, unknown_lead
+from batch.judging.nearest import Nearest
+from batch.judging.rules import LOOKED_UP, Rules, is_id
+from batch.judging.texts import folded, is_safe_id, is_spoiled, trimmed
+from batch.model import Field, Reason
+
+RESOLVED = pl.Schema(
+    {
+        "line": pl.UInt32(),
+        Field.CAMPAIGN_ID.value: pl.String(),
+        Field.CAMPAIGN_LEAD_ID.value: pl.String(),
+        **dict.fromkeys(LOOKED_UP, pl.String()),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """How rows name their campaigns.
+
+    campaign: of all rows that name none, by name or id; None if there is none for all.
+    column: the column that a row without a campaign should have filled.
+    name_first: whether a campaign's name outranks its id, which an earlier run found by it.
+    """
+
+    campaign: str | None = None
+    column: Column = Field.CAMPAIGN_ID
+    name_first: bool = False
+
+
+def read_names(cells: pl.DataFrame, rules: Rules, named: Named) -> pl.DataFrame:
+    """What each row says of its lead, in the same order.
+
+    cells: as `Table.cells` gives them where leads are named by e-mail address.
+    Gives line; campaign and campaign_column, by which the campaign is named (nulls if it is not);
+    email; key, by which addresses are compared; given, the campaignLeadId that stands there, in
+    lower case; and the first three of LOOKED_UP, where something is wrong with the row by itself.
+    """
+    columns = (Field.CAMPAIGN_ID, Field.CAMPAIGN_LEAD_ID, *Naming)
+    texts = cells.select("line", *(trimmed(pl.col(column)) for column in columns))
+    ordered: list[Column] = [Field.CAMPAIGN_ID, Naming.CAMPAIGN]
+    if named.name_first:
+        ordered.reverse()
+    named_by = pl.coalesce(
+        pl.when(pl.col(column).is_not_null()).then(pl.lit(column.value)) for column in ordered
+    )
+    campaign = pl.coalesce(*ordered, pl.lit(named.campaign, pl.String))
+    rows = texts.with_columns(campaign_column=named_by, campaign=campaign)
+    return rows.select(
+        "line",
+        "campaign",
+        "campaign_column",
+        "email",
+        *_own_problem(rules, named.column),
+        key=folded(pl.col("email")),
+        given=pl.col(Field.CAMPAIGN_LEAD_ID).str.to_lowercase(),
+    )
+
+
+def _own_problem(rules: Rules, wanted: Column) -> list[pl.Expr]:
+    """Reason, column and text of the first thing that is wrong with a row's own names."""
+    campaign, email, given = pl.col("campaign"), pl.col("email"), pl.col(Field.CAMPAIGN_LEAD_ID)
+    by_id = pl.col("campaign_column") == Field.CAMPAIGN_ID
+    by_cell = pl.col("campaign_column").is_not_null()
+    in_campaign, in_email = pl.col("campaign_column"), pl.lit(Naming.EMAIL.value)
+    in_given = pl.lit(Field.CAMPAIGN_LEAD_ID.value)
+    checks = (
+        (Reason.MISSING_ID, pl.lit(wanted.value), pl.lit(""), campaign.is_null()),
+        (Reason.BAD_CELL, in_campaign, campaign, by_cell & is_spoiled(campaign)),
+        (Reason.BAD_ID, in_campaign, campaign, by_id & ~is_id(campaign, rules)),
+        (Reason.MISSING_ID, in_email, pl.lit(""), email.is_null()),
+        (Reason.BAD_CELL, in_email, email, is_spoiled(email)),
+        (Reason.BAD_CELL, in_given, given, is_spoiled(given)),
+        (Reason.BAD_ID, in_given, given, ~is_id(given, rules)),
+    )
+    parts = zip(*((pl.lit(c[0].value), c[1], c[2]) for c in checks), strict=True)
+    fails = [c[3].fill_null(value=False) for c in checks]
+    return [
+        pl.coalesce(pl.when(f).then(v) for f, v in zip(fails, values, strict=True)).alias(name)
+        for values, name in zip(parts, LOOKED_UP, strict=False)
+    ]
+
+
+def provisional(names: pl.DataFrame) -> pl.DataFrame:
+    """Rows as RESOLVED without looking anything up: names stand in the ids' place.
+
+    So that what is wrong without a server is found, and rows of one lead are compared.
+    """
+    rows = names.with_columns(
+        folded(pl.col("campaign")).alias(Field.CAMPAIGN_ID),
+        pl.col("key").alias(Field.CAMPAIGN_LEAD_ID),
+        pl.lit(None, pl.String).alias(LOOKED_UP[-1]),
+    )
+    return rows.select(RESOLVED.names())
+
+
+class Directory:
+    """The leads of some campaigns, as they are looked up."""
+
+    def __init__(
+        self, campaigns: Mapping[str, tuple[str | None, str]], leads: Iterable[pl.DataFrame]
+    ) -> None:
+        """campaigns: the id of each campaign by how it is named; None, and why there is none.
+
+        leads: of these campaigns, as a Snapshot has them, a frame for each campaign.
+        """
+        self._campaigns = pl.DataFrame(
+            [(named, found, why) for named, (found, why) in campaigns.items()],
+            schema=dict.fromkeys(("campaign", "campaign_id", "why"), pl.String),
+            orient="row",
+        )
+        usable = pl.concat([pl.DataFrame(schema=_LEADS), *map(_usable, leads)])
+        self._by_email = _by_email(usable)
+        self._by_id = usable.rename({"campaign_lead_id": "given", "email": "own", "key": "own_key"})
+        self._nearest = Nearest(usable)
+
+    def resolve(self, names: pl.DataFrame) -> pl.DataFrame:
+        """The leads that rows name, as RESOLVED, in the same order; names: of `read_names`."""
+        rows = (
+            names.join(self._campaigns, on="campaign", how="left", maintain_order="left")
+            .join(self._by_email, on=["campaign_id", "key"], how="left", maintain_order="left")
+            .join(self._by_id, on=["campaign_id", "given"], how="left", maintain_order="left")
+            .with_columns(verdict=_verdict())
+        )
+        said = pl.DataFrame(
+            list(map(self._said, rows.filter(_IS_WRONG).iter_rows(named=True))),
+            schema={"line": pl.UInt32, **{f"{name}_said": pl.String for name in LOOKED_UP}},
+            orient="row",
+        )
+        from_row = pl.when(pl.col("campaign_column") == Field.CAMPAIGN_ID).then("campaign")
+        return rows.join(said, on="line", how="left", maintain_order="left").select(
+            "line",
+            pl.coalesce("campaign_id", from_row).alias(Field.CAMPAIGN_ID),
+            pl.coalesce("given", "campaign_lead_id").alias(Field.CAMPAIGN_LEAD_ID),
+            *(pl.coalesce(name, f"{name}_said").alias(name) for name in LOOKED_UP[:-1]),
+            pl.col(f"{LOOKED_UP[-1]}_said").alias(LOOKED_UP[-1]),
+        )
+
+    def _said(self, row: Mapping[str, Any]) -> tuple[int, Reason, Column, str, str]:
+        """Why a row has no lead: its line, and what LOOKED_UP says of it."""
+        line, email, given = row["line"], row["email"], row["given"]
+        match row["verdict"]:
+            case "no campaign":
+                column = column_of(row["campaign_column"] or Naming.CAMPAIGN)
+                return line, Reason.UNKNOWN_CAMPAIGN, column, row["campaign"], row["why"]
+            case "gone":
+                message = gone_lead(email)
+                return line, Reason.UNKNOWN_LEAD, Field.CAMPAIGN_LEAD_ID, given, message
+            case "other":
+                message = other_lead(email, row["own"])
+                return line, Reason.UNKNOWN_LEAD, Field.CAMPAIGN_LEAD_ID, given, message
+            case "several":
+                message = ambiguous_lead(email, row["ids"])
+                return line, Reason.AMBIGUOUS_LEAD, Naming.EMAIL, email, message
+        message = unknown_lead(email, self._nearest.to(row["key"], row["campaign_id"]))
+        return line, Reason.UNKNOWN_LEAD, Naming.EMAIL, email, message
+
+
+_LEADS = pl.Schema(dict.fromkeys(("campaign_id", "campaign_lead_id", "email", "key"), pl.String))
+
+# Rows that were looked up, since nothing is wrong with them by themselves, in vain.
+_IS_WRONG = pl.col("id_reason").is_null() & pl.col("verdict").is_not_null()
+
+
+def _usable(leads: pl.DataFrame) -> pl.DataFrame:
+    """The leads of a campaign that can be addressed, with what their addresses are compared by."""
+    return leads.filter(is_safe_id(pl.col("campaign_lead_id"))).select(
+        "campaign_id",
+        pl.col("campaign_lead_id").str.to_lowercase(),
+        "email",
+        key=folded(pl.col("email")),
+    )
+
+
+def _by_email(leads: pl.DataFrame) -> pl.DataFrame:
+    """One row for each address of each campaign: its lead's id; null where ids has several."""
+    several = pl.struct("campaign_id", "key").is_duplicated()
+    ids = (
+        leads.filter(several)
+        .group_by("campaign_id", "key", maintain_order=True)
+        .agg(ids="campaign_lead_id")
+    )
+    alone = leads.filter(~several).select("campaign_id", "key", "campaign_lead_id")
+    return pl.concat([alone, ids], how="diagonal")
+
+
+def _verdict() -> pl.Expr:
+    """What is wrong with a row that was looked up; null when it has its lead."""
+    is_given = pl.col("given").is_not_null()
+    has_lead = pl.col("campaign_lead_id").is_not_null()
+    return (
+        pl.when(pl.col("campaign_id").is_null())
+        .then(pl.lit("no campaign"))
+        .when(is_given & pl.col("own_key").is_null())
+        .then(pl.lit("gone"))
+        .when(is_given & (pl.col("own_key") != pl.col("key")))
+        .then(pl.lit("other"))
+        .when(~is_given & pl.col("ids").is_not_null())
+        .then(pl.lit("several"))
+        .when(~is_given & ~has_lead)
+        .then(pl.lit("none"))
+    )
