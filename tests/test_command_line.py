@@ -83,7 +83,7 @@ def test_the_options_of_a_run_are_those_of_the_contract() -> None:
         "--config", "--base-url", "--rate", "--concurrency", "--out", "--new", "--yes", "--dry-run",
         "--strict", "--on-conflict", "--allow-invalid", "--allow-clears", "--max-errors", "--map",
         "--sheet", "--encoding", "--delimiter", "--no-tag-check", "--json", "--quiet", "--sandbox",
-        "--expect-changes", "--skip-unchanged", "--keep-before", "--canary",
+        "--expect-changes", "--skip-unchanged", "--keep-before", "--canary", "--campaign",
     }  # fmt: skip
 
 
@@ -94,11 +94,13 @@ RUN_WORDS = (
     "--map", "aiTag=T", "--sheet", "One", "--encoding", "cp1252", "--delimiter", "tab",
     "--no-tag-check", "--json", "--quiet", "--sandbox", "--expect-changes", "3",
     "--skip-unchanged", "always", "--keep-before", "--canary", "20",
+    "--campaign", "Spring",
 )  # fmt: skip
 CHECK_WORDS = (
     "check", "leads.csv", "--config", "c.toml", "--rate", "5", "--strict", "--on-conflict",
     "last-wins", "--allow-invalid", "--allow-clears", "--map", "status=S", "--sheet", "One",
     "--encoding", "cp1252", "--delimiter", "tab", "--problems", "p.csv", "--json", "--quiet",
+    "--campaign", "Spring",
 )  # fmt: skip
 
 

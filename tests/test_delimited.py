@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from batch.columns import Column
 from batch.errors import InputError
 from batch.model import Field
 from batch.reading import delimited
@@ -66,7 +67,10 @@ def test_the_delimiter_is_the_one_that_gives_the_columns_not_the_most_frequent(
 def test_header_names_of_the_user_help_to_find_the_delimiter(folder: Path) -> None:
     path = folder / "leads.csv"
     path.write_text("Campaign;Lead;Tag,a,b,c,d\n1;2;x\n")
-    columns = {Field.CAMPAIGN_ID: "Campaign", Field.CAMPAIGN_LEAD_ID: "Lead"}
+    columns: dict[Column, str] = {
+        Field.CAMPAIGN_ID: "Campaign",
+        Field.CAMPAIGN_LEAD_ID: "Lead",
+    }
     grid = open_delimited(path, delimiter=None, columns=columns, notes=(), name="leads.csv")
     assert grid.delimiter == ";"
 

@@ -30,6 +30,7 @@ FULL = Given(
     sheet="Leads",
     encoding="cp1252",
     delimiter=";",
+    campaign=" Spring sale ",
     no_tag_check=True,
 )
 
@@ -73,6 +74,8 @@ def test_a_request_carries_what_was_given(tmp_path: Path) -> None:
     assert asked.table_options.sheet == "Leads"
     assert asked.table_options.encoding == "cp1252"
     assert asked.table_options.delimiter == ";"
+    assert asked.table_options.has_campaign
+    assert asked.campaign == "Spring sale"
     assert asked.strict
     assert asked.allow_invalid
     assert asked.allow_clears
@@ -88,7 +91,7 @@ def test_the_next_command_repeats_what_means_the_same_for_it(tmp_path: Path) -> 
         "--map", "campaignId=Campaign", "--map", 'AITAG = "My tag"',
     )  # fmt: skip
     assert asked.repeated_options == (
-        "--config", "my settings.toml", "--base-url", "http://127.0.0.1:8080",
+        "--campaign", " Spring sale ", "--config", "my settings.toml", "--base-url", "http://127.0.0.1:8080",
         "--rate", "60/min", "--concurrency", "8", "--on-conflict", "last-wins",
         "--max-errors", "5", "--no-tag-check",
     )  # fmt: skip
@@ -126,15 +129,23 @@ def test_a_run_reads_the_key(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "mapping", ["campaignId", "campaignId=", 'campaignId=""', "campaign=x", "=x", ""]
+    "mapping", ["campaignId", "campaignId=", 'campaignId=""', "campain=x", "=x", ""]
 )
 def test_a_map_that_maps_nothing_is_refused(mapping: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         load(Given(file="x.csv", mapping=(mapping,)), tmp_path)
     assert str(caught.value) == (
         f"--map: found {mapping!r}; expected a column's name, = and a header, "
-        'as campaignId="Campaign". The names are campaignId, campaignLeadId, status, aiTag.'
+        'as campaignId="Campaign". '
+        "The names are campaignId, campaignLeadId, status, aiTag, "
+        "email, campaign."
     )
+
+
+def test_a_blank_campaign_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        request(Given(file="x.csv", campaign=" "), tmp_path)
+    assert str(caught.value) == "--campaign: found nothing; expected a campaign's name or id."
 
 
 def test_two_headers_for_one_column_are_refused(tmp_path: Path) -> None:

@@ -1,15 +1,15 @@
 import pytest
 
-from batch.columns import ADDED_COLUMNS
+from batch.columns import ADDED_COLUMNS, Column, column_of
 from batch.errors import InputError
 from batch.model import Field
-from batch.reading.header import find_columns, own_width, recognised_fields
+from batch.reading.header import find_columns, looked_up_before, own_width, recognised_fields
 
 IDS = ("campaignId", "campaignLeadId")
 
 
 def found(*header: str, **columns: str) -> dict[str, int]:
-    given = {Field(field): name for field, name in columns.items()}
+    given = {column_of(field): name for field, name in columns.items()}
     return {str(k): v for k, v in find_columns(header, given, name="leads.csv").items()}
 
 
@@ -86,14 +86,15 @@ def test_status_and_ai_tag_may_not_both_be_missing() -> None:
 
 def test_a_missing_column_is_named_with_what_was_found_and_the_nearest_name() -> None:
     assert refusal("campaignId", "lead", "aiTag") == (
-        'leads.csv: column campaignLeadId is missing; found "campaignId", "lead", "aiTag". '
+        "leads.csv: column campaignLeadId (or email in its place) is missing; "
+        'found "campaignId", "lead", "aiTag". '
         'Nearest is "lead"; name it with --map campaignLeadId="lead".'
     )
 
 
 def test_two_missing_columns_are_named_together() -> None:
     assert refusal("Campaign", "xyz", "aiTag") == (
-        "leads.csv: columns campaignId and campaignLeadId are missing; "
+        "leads.csv: columns campaignId and campaignLeadId (or email in its place) are missing; "
         'found "Campaign", "xyz", "aiTag". '
         'Nearest to campaignId is "Campaign"; name it with --map campaignId="Campaign". '
         'Nearest to campaignLeadId is "Campaign"; name it with --map campaignLeadId="Campaign".'
@@ -102,7 +103,8 @@ def test_two_missing_columns_are_named_together() -> None:
 
 def test_a_missing_column_without_a_near_name_says_how_to_name_one() -> None:
     assert refusal("campaignId", "", "xyz", "aiTag") == (
-        'leads.csv: column campaignLeadId is missing; found "campaignId", "xyz", "aiTag". '
+        "leads.csv: column campaignLeadId (or email in its place) is missing; "
+        'found "campaignId", "xyz", "aiTag". '
         'Name it with --map campaignLeadId="…".'
     )
 
@@ -173,7 +175,8 @@ def test_a_header_of_ours_may_have_white_space_round_names_and_nameless_columns_
 
 def test_a_header_of_the_added_columns_alone_has_none_of_the_users() -> None:
     assert refusal() == (
-        "leads.csv: columns campaignId and campaignLeadId are missing; found none. "
+        "leads.csv: columns campaignId and campaignLeadId (or email in its place) are missing; "
+        "found none. "
         "The first row that is not blank must be the header, the names of the columns; "
         "no title may stand above it."
     )
@@ -188,13 +191,14 @@ def test_a_better_delimiter_is_named_instead_of_near_columns(better: str, word: 
         find_columns((names,), {}, name="leads.csv", better_delimiter=better)
     shown = names.replace("\t", " ")
     assert str(caught.value) == (
-        f'leads.csv: columns campaignId and campaignLeadId are missing; found "{shown}". '
+        f"leads.csv: columns campaignId and campaignLeadId (or email in its place) are missing; "
+        f'found "{shown}". '
         f"The delimiter seems to be {word}: name it with --delimiter {word}."
     )
 
 
 def test_a_better_delimiter_is_named_where_a_mapping_finds_no_column() -> None:
-    columns = {Field.CAMPAIGN_ID: "Campaign"}
+    columns: dict[Column, str] = {Field.CAMPAIGN_ID: "Campaign"}
     with pytest.raises(InputError) as caught:
         find_columns(("Campaign|Lead",), columns, name="leads.csv", better_delimiter="|")
     assert str(caught.value) == (
@@ -260,3 +264,74 @@ def test_of_two_columns_for_one_field_the_plainest_name_is_proposed() -> None:
         'leads.csv: columns "sta tus" and "status" both read as status. '
         'Rename one, or name the right one with --map status="status".'
     )
+
+
+def naming(*header: str, **columns: str) -> dict[str, int]:
+    given = {column_of(field): name for field, name in columns.items()}
+    found = find_columns(header, given, name="leads.csv", has_campaign="Nothing" in header)
+    return {str(column): place for column, place in found.items()}
+
+
+@pytest.mark.parametrize(
+    "title", ["email", "E-Mail", "EMAIL", "e-mail address", "Email_Address", " e mail "]
+)
+def test_an_address_stands_for_the_leads_id(title: str) -> None:
+    assert naming(title, "campaign_id", "aiTag") == {"campaignId": 1, "aiTag": 2, "email": 0}
+    assert naming(title, "Campaign", "status") == {"status": 2, "email": 0, "campaign": 1}
+    assert naming(title, "Nothing", "status") == {"status": 2, "email": 0}
+
+
+def test_an_address_beside_the_leads_id_means_nothing() -> None:
+    assert naming(*IDS, "email", "campaign", "status") == {
+        "campaignId": 0,
+        "campaignLeadId": 1,
+        "status": 4,
+    }
+
+
+def test_a_mapped_address_that_is_not_needed_is_not_looked_for() -> None:
+    assert "email" not in naming(*IDS, "status", email="Mail")
+    assert naming("Mail", "In", "status", email="Mail", campaign="In") == {
+        "status": 2,
+        "email": 0,
+        "campaign": 1,
+    }
+
+
+def test_addresses_without_a_campaign_are_refused() -> None:
+    assert refusal("email", "status", "campain") == (
+        "leads.csv: there is no column campaignId or campaign beside the e-mail addresses; "
+        'found "email", "status", "campain". Name one campaign for all rows with --campaign. '
+        'Nearest is "campain"; name it with --map campaign="campain".'
+    )
+
+
+def test_two_columns_of_addresses_are_both_named() -> None:
+    assert refusal("email", "Email address", "campaign", "status") == (
+        'leads.csv: columns "email" and "Email address" both read as email. '
+        'Rename one, or name the right one with --map email="email".'
+    )
+
+
+@pytest.mark.parametrize(
+    ("header", "appended"),
+    [
+        (("email", "campaign", "status", "campaignId", "campaignLeadId"), 2),
+        (("E-Mail", "campaign id", "status", "campaignLeadId"), 1),
+        (("email", "campaignId", "campaignLeadId", "status"), 0),
+        (("email", "campaignLeadId", "campaignId"), 0),
+        (("email", "status", "campaign Lead Id"), 0),
+        (("name", "status", "campaignId", "campaignLeadId"), 0),
+        ((), 0),
+    ],
+)
+def test_ids_that_an_earlier_run_found_are_the_last_columns_behind_addresses(
+    header: tuple[str, ...], appended: int
+) -> None:
+    assert looked_up_before(header, {}) == appended
+
+
+def test_ids_that_are_mapped_are_the_users_own() -> None:
+    header = ("email", "status", "campaignId", "campaignLeadId")
+    assert looked_up_before(header, {Field.CAMPAIGN_LEAD_ID: "campaignLeadId"}) == 0
+    assert looked_up_before(header, {Field.CAMPAIGN_ID: "campaignId"}) == 1

@@ -275,7 +275,7 @@ class TestNamesThatDoNotExist:
 
     def test_in_an_option(self, tmp_path: Path) -> None:
         assert problems(tmp_path, options={"columns": {"campain": "C"}}) == (
-            "--map campain: no such setting. Did you mean campaignId?"
+            "--map campain: no such setting. Did you mean campaign?"
         )
 
     def test_all_problems_are_told_at_once_each_by_its_own_place(self, tmp_path: Path) -> None:

@@ -26,7 +26,14 @@ class TestTheModel:
                 "workspace_id": "",
                 "id_pattern": "[0-9a-fA-F]{24}",
             },
-            "columns": {"campaignId": "", "campaignLeadId": "", "status": "", "aiTag": ""},
+            "columns": {
+                "campaignId": "",
+                "campaignLeadId": "",
+                "status": "",
+                "aiTag": "",
+                "email": "",
+                "campaign": "",
+            },
             "input": {"clear_word": "null", "on_conflict": "error"},
             "pace": {"rate": "auto", "concurrency": 32, "headroom": 0.05, "max_wait_s": 900},
             "retry": {

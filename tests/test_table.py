@@ -279,7 +279,7 @@ def test_two_fields_can_not_share_a_column(tmp_path: Path) -> None:
 
 def test_a_delimiter_that_must_be_named_is_told(tmp_path: Path) -> None:
     assert refusal(written(tmp_path, TEXT.replace(",", "|"))) == (
-        "leads.csv: columns campaignId and campaignLeadId are missing; "
+        "leads.csv: columns campaignId and campaignLeadId (or email in its place) are missing; "
         'found "Company|Campaign ID|campaign_lead_id|AI tag". '
         'The delimiter seems to be "|": name it with --delimiter "|".'
     )

@@ -94,7 +94,13 @@ def test_a_run_that_did_something_else_is_none(
 
 @pytest.mark.parametrize(
     "changes",
-    [{"sha256": "ab" * 32}, {"sheet": "Two"}, {"encoding": "cp1252"}, {"delimiter": ";"}],
+    [
+        {"sha256": "ab" * 32},
+        {"sheet": "Two"},
+        {"encoding": "cp1252"},
+        {"delimiter": ";"},
+        {"campaign": "Spring"},
+    ],
     ids=",".join,
 )
 def test_a_run_of_other_rows_is_none(

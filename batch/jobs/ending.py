@@ -152,4 +152,6 @@ def _column_options(request: Request, table: Table) -> Iterator[str]:
     """How the mapped columns are called in the failed rows: an added name is `input_…` there."""
     names = result_header(table.header)
     for field in request.settings.columns.names():
+        if field not in table.fields:  # an e-mail address where ids stand beside it
+            continue
         yield from ("--map", f"{field}={names[table.fields[field]]}")

@@ -236,6 +236,7 @@ def input_of(request: Request, copy: InputCopy) -> RunInput:
         sheet=request.sheet,
         encoding=request.encoding,
         delimiter=request.delimiter,
+        campaign=request.campaign,
     )
 
 

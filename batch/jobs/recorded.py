@@ -4,7 +4,7 @@ Everything but the key comes from there, never from a settings file or the envir
 """
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from batch.errors import InputError, RunError
@@ -14,6 +14,7 @@ from batch.reading.table import Table, open_table
 from batch.recording.folder import sha256_of
 from batch.recording.journal import Journal, JournalBusyError
 from batch.recording.locks import LockedError
+from batch.recording.resolved import RESOLVED_NAME, Resolved
 from batch.recording.runfile import RunInput, RunRecord
 from batch.recording.scope import read_scope
 from batch.settings.load import restore_settings
@@ -28,6 +29,7 @@ def request_of(folder: Path, record: RunRecord, *, state_dir: Path) -> Request:
         sheet=record.input.sheet,
         encoding=record.input.encoding,
         delimiter=record.input.delimiter,
+        campaign=record.input.campaign,
         tag_check=record.tag_check,
         sandbox=record.sandbox,
         is_planned=record.is_planned,
@@ -58,13 +60,19 @@ def is_at_work(folder: Path) -> bool:
 def open_recorded_table(folder: Path, record: RunRecord, request: Request) -> Table:
     """The rows that an earlier run is about, from its own copy of the input; to be closed.
 
-    Raises InputError when the copy, or what says which of its lines are meant, is damaged.
+    Raises InputError when the copy, or what says which of its lines or leads are meant, is damaged.
     """
     path = folder / record.input.copy_name
     check_copy(path, sha256_of(path), record.input)
     link = record.retry_of
     lines = read_scope(folder, sha256=link.lines_sha256) if link else None
-    return open_table(path, request.table_options, name=record.input.name, lines=lines)
+    table = open_table(path, request.table_options, name=record.input.name, lines=lines)
+    with ExitStack() as if_it_fails:
+        if_it_fails.callback(table.close)
+        if table.is_by_email:
+            table.ids = Resolved(folder / RESOLVED_NAME)
+        if_it_fails.pop_all()
+    return table
 
 
 def check_copy(path: Path, sha256: str, recorded: RunInput) -> None:
@@ -99,6 +107,7 @@ def _repeated_options(record: RunRecord) -> tuple[str, ...]:
     on_conflict = restore_settings(record.settings, where="run.json").input.on_conflict
     return (
         *target,
+        *(["--campaign", record.input.campaign] if record.input.campaign else []),
         *(["--on-conflict", on_conflict] if on_conflict is not OnConflict.ERROR else []),
         *([] if record.tag_check else ["--no-tag-check"]),
     )

@@ -43,6 +43,7 @@ class Request:
 
     state_dir: the user's state folder, where locks and the list of runs are.
     api_key, workspace_id: None for the practice sandbox, which never sees the real ones.
+    campaign: of all rows that name none, by its name or id; None if each row says.
     expect_changes: how many tags are to change; None if nobody said.
     is_confirmed: whether an earlier run was confirmed of which these are rows.
     is_planned: whether it was planned first: every lead is read then, and a status that can't be
@@ -61,6 +62,7 @@ class Request:
     sheet: str | None = None
     encoding: str | None = None
     delimiter: str | None = None
+    campaign: str | None = None
     strict: bool = False
     allow_invalid: bool = False
     allow_clears: bool = False
@@ -84,6 +86,7 @@ class Request:
             encoding=self.encoding,
             delimiter=self.delimiter,
             columns=self.settings.columns.names(),
+            has_campaign=self.campaign is not None,
         )
 
     def rules(self, *, labels: tuple[str, ...] | None = None) -> Rules:

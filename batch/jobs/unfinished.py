@@ -117,4 +117,5 @@ def _asks_the_same(record: RunRecord, request: Request, sha256: str) -> bool:
         and record.tag_check == request.tag_check
         and (record.input.sheet, record.input.encoding, record.input.delimiter)
         == (request.sheet, request.encoding, request.delimiter)
+        and record.input.campaign == request.campaign
     )

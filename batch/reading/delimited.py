@@ -15,8 +15,8 @@ from typing import BinaryIO
 
 import polars as pl
 
+from batch.columns import Column
 from batch.errors import InputError
-from batch.model import Field
 from batch.reading.grid import Cells, Grid, column_names, frames_of, until_last_row, with_lines
 from batch.reading.head import Head, read_head
 from batch.reading.records import records
@@ -29,7 +29,7 @@ def open_delimited(
     path: Path,
     *,
     delimiter: str | None,
-    columns: Mapping[Field, str],
+    columns: Mapping[Column, str],
     notes: tuple[str, ...],
     name: str,
 ) -> Grid:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from batch.columns import Column
 from batch.errors import InputError
 from batch.model import Field
 from batch.reading.header import recognised_fields
@@ -47,7 +48,7 @@ def _one_character(delimiter: str, *, name: str) -> str:
     return one
 
 
-def read_head(path: Path, given: str | None, columns: Mapping[Field, str], *, name: str) -> Head:
+def read_head(path: Path, given: str | None, columns: Mapping[Column, str], *, name: str) -> Head:
     """The head of a UTF-8 text file. given: its delimiter, or None to find it.
 
     columns: header names that the user gave, which help to find the delimiter.

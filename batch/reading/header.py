@@ -1,20 +1,20 @@
-"""Which column is which: header names matched to the four fields, and files of ours recognised.
+"""Which column is which: header names matched to what is read, and files of ours recognised.
 
 Pure: names in, column positions or one clear sentence out.
 """
 
-import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
-from batch.columns import ADDED_COLUMNS
+from batch.columns import ADDED_COLUMNS, COLUMNS, Column, Naming
 from batch.errors import InputError
 from batch.model import Field
-from batch.reading.grid import shown
+from batch.reading.header_words import hint, nearest, places, plain, quoted, titles
 
 _REQUIRED = (Field.CAMPAIGN_ID, Field.CAMPAIGN_LEAD_ID)
 _OPTIONAL = (Field.STATUS, Field.AI_TAG)
-_SHOWN_NAMES = 12  # of a wide header, or the sentence is no longer one
+_SPELLINGS: Mapping[Column, tuple[str, ...]] = {Naming.EMAIL: ("email", "emailaddress")}
 _ID = re.compile(r"\s*[0-9a-fA-F]{24}\s*")
 _WORDS = {"\t": "tab", ";": "semicolon", ",": "comma"}  # what a shell takes as it is
 
@@ -32,49 +32,94 @@ def own_width(header: Sequence[str]) -> int | None:
     return len(names) - len(ADDED_COLUMNS) if is_ours else None
 
 
+def looked_up_before(header: Sequence[str], columns: Mapping[Column, str]) -> int:
+    """How many of the last own columns of a file of ours are ids that an earlier run looked up.
+
+    header: its own columns. columns: as `find_columns` has them. They stand there exactly as
+    results have them, behind a column of e-mail addresses.
+    """
+    appended = 0
+    for field in reversed(_REQUIRED):
+        rest = header[: len(header) - appended]
+        if field in columns or not rest or rest[-1].strip() != field:
+            break
+        appended += 1
+    users = header[: len(header) - appended]
+    return appended if any(_reads_as(cell, Naming.EMAIL, columns) for cell in users) else 0
+
+
 def find_columns(
     header: Sequence[str],
-    columns: Mapping[Field, str],
+    columns: Mapping[Column, str],
     *,
     name: str,
     better_delimiter: str | None = None,
-) -> dict[Field, int]:
-    """The position of each field's column in the header.
+    was_looked_up: bool = False,
+    has_campaign: bool = False,
+) -> dict[Column, int]:
+    """The position of each column that is read in the header.
 
     header: the names as read.
-    columns: names that the user gave for fields; they outrank what a header name looks like.
+    columns: names that the user gave for columns; they outrank what a header name looks like.
     name: what messages call the file.
     better_delimiter: one that would give more of the columns than the one that is used.
-    `status` or `aiTag` may be absent, not both. Raises InputError for a missing column, for two
-    columns that match one field, and for a given name that no or several columns have.
+    was_looked_up: whether its ids were looked up by e-mail address in an earlier run.
+    has_campaign: whether one campaign was named for all rows.
+    `status` or `aiTag` may be absent, not both. E-mail addresses are in it where they stand for
+    `campaignLeadId`, with the campaign's name if there is such a column; nowhere else do these two
+    mean anything. Raises InputError for a missing column, for two columns that match one, and for
+    a given name that no or several columns have.
     """
     cause = _cause(header, columns, better_delimiter)
-    found = {
-        field: _named(header, field, given, name=name, cause=cause)
-        for field, given in columns.items()
-    }
-    _refuse_shared(header, found, name=name)
-    for field in Field:
-        if field not in found:
-            position = _recognised(header, field, taken=set(found.values()), name=name)
-            if position is not None:
-                found[field] = position
-    _refuse_missing(header, found, name=name, cause=cause)
+    found = _find(header, columns, Field, name=name, cause=cause)
+    if was_looked_up or Field.CAMPAIGN_LEAD_ID not in found:
+        naming = _find(header, columns, Naming, name=name, cause=cause, taken=found)
+        if Naming.EMAIL in naming:
+            found |= naming
+    _refuse_missing(header, found, name=name, cause=cause, has_campaign=has_campaign)
     return found
 
 
-def recognised_fields(header: Sequence[str], columns: Mapping[Field, str]) -> int:
-    """How many of the four fields these names give: the measure of a right delimiter."""
-    plain = {_plain(cell) for cell in header}
-    return sum(_plain(columns.get(field, field)) in plain for field in Field)
+def recognised_fields(header: Sequence[str], columns: Mapping[Column, str]) -> int:
+    """How many of the columns that are read these names give: the measure of a right delimiter."""
+    return sum(any(_reads_as(cell, column, columns) for cell in header) for column in COLUMNS)
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[\s_\u200b\ufeff-]+", "", name).casefold()
+def _find(
+    header: Sequence[str],
+    columns: Mapping[Column, str],
+    wanted: Iterable[Column],
+    *,
+    name: str,
+    cause: str,
+    taken: Mapping[Column, int] = MappingProxyType({}),
+) -> dict[Column, int]:
+    """Those of the wanted columns that are there. taken: those that were found already."""
+    wanted = list(wanted)
+    found = {
+        column: _named(header, column, columns[column], name=name, cause=cause)
+        for column in wanted
+        if column in columns
+    }
+    _refuse_shared(header, {**taken, **found}, name=name)
+    for column in wanted:
+        if column not in found:
+            used = {*taken.values(), *found.values()}
+            position = _recognised(header, column, taken=used, name=name)
+            if position is not None:
+                found[column] = position
+    return found
+
+
+def _reads_as(cell: str, column: Column, columns: Mapping[Column, str]) -> bool:
+    """Whether a header name stands for a column, by the name that was given for it or its own."""
+    if column in columns:
+        return plain(cell) == plain(columns[column])
+    return plain(cell) in _SPELLINGS.get(column, (plain(column),))
 
 
 def _cause(
-    header: Sequence[str], columns: Mapping[Field, str], better_delimiter: str | None
+    header: Sequence[str], columns: Mapping[Column, str], better_delimiter: str | None
 ) -> str:
     """Why columns are missing, if it is the header as a whole that is wrong; else empty."""
     if better_delimiter:
@@ -90,100 +135,92 @@ def _cause(
     )
 
 
-def _named(header: Sequence[str], field: Field, given: str, *, name: str, cause: str) -> int:
+def _named(header: Sequence[str], field: Column, given: str, *, name: str, cause: str) -> int:
     """The position of the column that the user named, exactly or else loosely."""
     positions = [i for i, cell in enumerate(header) if cell.strip() == given.strip()]
     if not positions:
-        positions = [i for i, cell in enumerate(header) if _plain(cell) == _plain(given)]
+        positions = [i for i, cell in enumerate(header) if plain(cell) == plain(given)]
     if len(positions) == 1:
         return positions[0]
     if positions:
         raise InputError(
-            f"{name}: {field} is mapped to {_quoted(given)}, but columns {_places(positions)} are "
+            f"{name}: {field} is mapped to {quoted(given)}, but columns {places(positions)} are "
             "called so. Rename all but one of them."
         )
-    near = _nearest(header, given, taken=set())
-    hint = cause or (f"Nearest is {_quoted(near)}." if near else "")
+    near = nearest(header, given, taken=set())
+    advice = cause or (f"Nearest is {quoted(near)}." if near else "")
     raise InputError(
-        f"{name}: {field} is mapped to {_quoted(given)}, which is no column; "
-        f"found {_names(header)}. {hint}".rstrip()
+        f"{name}: {field} is mapped to {quoted(given)}, which is no column; "
+        f"found {titles(header)}. {advice}".rstrip()
     )
 
 
-def _refuse_shared(header: Sequence[str], found: Mapping[Field, int], *, name: str) -> None:
-    owners: dict[int, Field] = {}
+def _refuse_shared(header: Sequence[str], found: Mapping[Column, int], *, name: str) -> None:
+    owners: dict[int, Column] = {}
     for field, position in found.items():
         if position in owners:
             raise InputError(
                 f"{name}: {owners[position]} and {field} are both mapped to "
-                f"{_quoted(header[position])}. Map each to a column of its own."
+                f"{quoted(header[position])}. Map each to a column of its own."
             )
         owners[position] = field
 
 
-def _recognised(header: Sequence[str], field: Field, *, taken: set[int], name: str) -> int | None:
+def _recognised(header: Sequence[str], field: Column, *, taken: set[int], name: str) -> int | None:
     """The position of the one column whose name is the field's, or None."""
     positions = [
-        i for i, cell in enumerate(header) if i not in taken and _plain(cell) == _plain(field)
+        i for i, cell in enumerate(header) if i not in taken and _reads_as(cell, field, {})
     ]
     if len(positions) < 2:
         return positions[0] if positions else None
     found = [header[i].strip() for i in positions]
     if len(set(found)) < len(found):
         raise InputError(
-            f"{name}: columns {_places(positions)} are all called {_quoted(found[0])}. "
+            f"{name}: columns {places(positions)} are all called {quoted(found[0])}. "
             "Rename all but one of them."
         )
     plainest = min(found, key=len)
     raise InputError(
-        f"{name}: columns {' and '.join(map(_quoted, found))} both read as {field}. "
-        f"Rename one, or name the right one with --map {field}={_quoted(plainest)}."
+        f"{name}: columns {' and '.join(map(quoted, found))} both read as {field}. "
+        f"Rename one, or name the right one with --map {field}={quoted(plainest)}."
     )
 
 
 def _refuse_missing(
-    header: Sequence[str], found: Mapping[Field, int], *, name: str, cause: str
+    header: Sequence[str],
+    found: Mapping[Column, int],
+    *,
+    name: str,
+    cause: str,
+    has_campaign: bool,
 ) -> None:
-    missing = [field for field in _REQUIRED if field not in found]
+    if Naming.EMAIL in found:
+        _refuse_no_campaign(header, found, name=name, has_campaign=has_campaign)
+    missing = [] if Naming.EMAIL in found else [each for each in _REQUIRED if each not in found]
     if missing:
         is_missing = "column {} is missing" if len(missing) == 1 else "columns {} are missing"
         listed = " and ".join(missing)
+        if Field.CAMPAIGN_LEAD_ID in missing:
+            listed += f" (or {Naming.EMAIL} in its place)"
     elif not any(field in found for field in _OPTIONAL):
         missing, is_missing, listed = list(_OPTIONAL), "there is no column {}", "status or aiTag"
     else:
         return
     taken = set(found.values())
-    hints = [_hint(header, field, taken, alone=len(missing) == 1) for field in missing]
+    hints = [hint(header, field, taken, alone=len(missing) == 1) for field in missing]
     raise InputError(
-        f"{name}: {is_missing.format(listed)}; found {_names(header)}. {cause or ' '.join(hints)}"
+        f"{name}: {is_missing.format(listed)}; found {titles(header)}. {cause or ' '.join(hints)}"
     )
 
 
-def _hint(header: Sequence[str], field: Field, taken: set[int], *, alone: bool) -> str:
-    near = _nearest(header, field, taken=taken)
-    if not near:
-        return f'Name it with --map {field}="…".'
-    to_what = "" if alone else f" to {field}"
-    return f"Nearest{to_what} is {_quoted(near)}; name it with --map {field}={_quoted(near)}."
-
-
-def _nearest(header: Sequence[str], wanted: str, *, taken: set[int]) -> str | None:
-    free = {_plain(c): c.strip() for i, c in enumerate(header) if i not in taken and c.strip()}
-    # 0.4 lets "lead" stand for "campaignLeadId" and keeps "Company" from it.
-    near = difflib.get_close_matches(_plain(wanted), list(free), n=1, cutoff=0.4)
-    return free[near[0]] if near else None
-
-
-def _names(header: Sequence[str]) -> str:
-    names = [_quoted(cell) for cell in header if cell.strip()]
-    more = len(names) - _SHOWN_NAMES
-    listed = ", ".join(names[:_SHOWN_NAMES]) or "none"
-    return f"{listed} and {more} more" if more > 0 else listed
-
-
-def _quoted(name: str) -> str:
-    return f'"{shown(name)}"'
-
-
-def _places(positions: Sequence[int]) -> str:
-    return " and ".join(str(i + 1) for i in positions)
+def _refuse_no_campaign(
+    header: Sequence[str], found: Mapping[Column, int], *, name: str, has_campaign: bool
+) -> None:
+    """An address says nothing without its campaign: a lead may be in several."""
+    if has_campaign or Field.CAMPAIGN_ID in found or Naming.CAMPAIGN in found:
+        return
+    advice = hint(header, Naming.CAMPAIGN, set(found.values()), alone=True)
+    raise InputError(
+        f"{name}: there is no column campaignId or campaign beside the e-mail addresses; "
+        f"found {titles(header)}. Name one campaign for all rows with --campaign. {advice}"
+    )

@@ -1,4 +1,4 @@
-"""Any spreadsheet as text cells with their line numbers: the four columns, and the user's own.
+"""Any spreadsheet as text cells with their line numbers: what is read, and the user's own.
 
 The one door to reading. It changes no cell (a file of ours gets its apostrophes taken off) and
 judges none.
@@ -14,16 +14,17 @@ from typing import Self
 
 import polars as pl
 
-from batch.columns import ADDED_COLUMNS
+from batch.columns import ADDED_COLUMNS, COLUMNS, Column
 from batch.errors import InputError
-from batch.escape import unescape, unescape_text
+from batch.escape import unescape
 from batch.lines import only_lines
 from batch.model import Field
 from batch.reading.content import Format, format_of, unpacked
 from batch.reading.delimited import open_delimited
 from batch.reading.encoding import utf8_file
+from batch.reading.found_ids import Ids, with_ids
 from batch.reading.grid import Grid, column_names, extra_cell, holding_rows, is_blank_text, shown
-from batch.reading.header import find_columns, own_width
+from batch.reading.layout import layout_of
 from batch.reading.parquet import open_parquet
 
 
@@ -34,21 +35,25 @@ class TableOptions:
     sheet: a workbook's sheet, by name.
     encoding: of a text file, by Python's name for it.
     delimiter: of a text file: one ASCII character, or tab, comma, semicolon.
-    columns: header names of fields that are called otherwise.
+    columns: header names of columns that are called otherwise.
+    has_campaign: whether one campaign was named for all rows.
     """
 
     sheet: str | None = None
     encoding: str | None = None
     delimiter: str | None = None
-    columns: Mapping[Field, str] = field(default_factory=dict)
+    columns: Mapping[Column, str] = field(default_factory=dict)
+    has_campaign: bool = False
 
 
 class Table:
     """A spreadsheet opened for reading; close it, or use it in a `with`, to remove its copies.
 
     name: what messages call the file.
-    header: the names of the user's own columns as read; the eleven of a file of ours are left out.
-    fields: each field's index in header; status or aiTag may be absent, not both.
+    fields: the position of each column that is read; status or aiTag may be absent, not both.
+    is_by_email: whether e-mail addresses stand for the leads' ids.
+    campaign_was_found: whether its campaigns' ids were found by an earlier run.
+    ids: those that were looked up by e-mail address; None until they are.
     delimiter: of a text file, else a comma.
     is_sheet: whether it comes from a workbook.
     notes: sentences that the user should see.
@@ -58,7 +63,7 @@ class Table:
     def __init__(
         self,
         grid: Grid,
-        columns: Mapping[Field, str],
+        options: TableOptions,
         *,
         scratch: Path,
         name: str,
@@ -68,29 +73,41 @@ class Table:
         self._grid = grid
         self._lines = lines
         self._scratch = scratch
-        own = own_width(grid.header)
-        self._is_ours = own is not None
-        self.name = name
-        self.header = grid.header if own is None else tuple(map(unescape_text, grid.header[:own]))
-        self.fields: Mapping[Field, int] = find_columns(
-            self.header, columns, name=name, better_delimiter=grid.better_delimiter
+        self._layout = layout_of(
+            grid, options.columns, has_campaign=options.has_campaign, name=name
         )
+        self.name = name
+        self.fields = self._layout.fields
+        self.is_by_email = self._layout.is_by_email
+        self.campaign_was_found = self._layout.campaign_was_found
+        self.ids: Ids | None = None
         self.delimiter = grid.delimiter or ","
         self.is_sheet = grid.is_sheet
         self.notes = grid.notes
         self.warnings: tuple[str, ...] = ()
         self._watches_quotes = True  # until one is told, or all are read
 
+    @property
+    def header(self) -> tuple[str, ...]:
+        """The names of the user's own columns as read, then of the ids that were looked up.
+
+        What a file of ours has behind the user's own columns is left out.
+        """
+        users = self._layout.names[: self._layout.users]
+        return users if self.ids is None else users + self._layout.lacking
+
     def cells(self) -> Iterator[pl.DataFrame]:
-        """The four columns of every row, in batches; can be asked for again.
+        """What is read of every row, in batches; can be asked for again.
 
         Columns: line (UInt32); blank_row (Boolean: every cell of the whole row is blank);
-        campaignId, campaignLeadId, status, aiTag (String, as read and untrimmed; null or "" when
-        blank). A column that the file has not is all null.
+        campaignId, campaignLeadId, status, aiTag, and where leads are named by e-mail address
+        email and campaign (String, as read and untrimmed; null or "" when blank). A column that
+        the file has not is all null.
         Raises InputError for what only reading shows, such as a cell beyond the header's width.
         """
         texts = self._texts()
-        fields = [self._field(each, texts).alias(each) for each in Field]
+        columns = COLUMNS if self.is_by_email else tuple(Field)
+        fields = [self._field(each, texts).alias(each) for each in columns]
         has_no_campaign = is_blank_text(self._field(Field.CAMPAIGN_ID, texts))
         is_blank = pl.all_horizontal(map(is_blank_text, texts))
         for frame in self._frames():
@@ -100,12 +117,13 @@ class Table:
             yield frame.select("line", blank_row.alias("blank_row"), *fields)
 
     def rows(self) -> Iterator[pl.DataFrame]:
-        """The user's own columns of every row, in batches; the same lines as cells gives.
+        """The columns of the header of every row, in batches; the same lines as cells gives.
 
         Columns: line (UInt32); "0", "1", … (String), the text as read of each header column.
         """
-        wanted = [pl.col("line"), *self._texts()]
-        return (frame.select(wanted) for frame in self._frames())
+        wanted = [pl.col("line"), *self._texts()[: self._layout.users]]
+        frames = (frame.select(wanted) for frame in self._frames())
+        return frames if self.ids is None else with_ids(frames, self.ids, self._layout)
 
     def close(self) -> None:
         """Remove the copies that reading needed; the table can't be read afterwards."""
@@ -136,9 +154,9 @@ class Table:
 
     def _refuse_unnamed(self, frame: pl.DataFrame) -> None:
         """Columns without a name behind those of a file of ours are dropped, so must be blank."""
-        if not self._is_ours:
+        if not self._layout.is_ours:
             return
-        width = len(self.header) + len(ADDED_COLUMNS)
+        width = len(self._layout.names) + len(ADDED_COLUMNS)
         for column in range(width, len(self._grid.header)):
             cell = pl.col(str(column))
             filled = frame.select("line", cell).filter(~is_blank_text(cell))
@@ -149,14 +167,14 @@ class Table:
     def _swallowed(self, frame: pl.DataFrame) -> str | None:
         """A warning of the first of the user's cells that seems to hold rows, if there is one.
 
-        In one of the four columns its line breaks are an error anyway.
+        In one of the columns that are read its line breaks are an error anyway.
         """
-        users = [i for i in range(len(self.header)) if i not in self.fields.values()]
+        users = [i for i in range(len(self._layout.names)) if i not in self.fields.values()]
         found = holding_rows(frame, users, grid=self._grid)
         if found is None:
             return None
         column, line, breaks = found
-        title = shown(self.header[column]) or column + 1
+        title = shown(self._layout.names[column]) or column + 1
         many = "1 line break" if breaks == 1 else f"{breaks:,} line breaks"
         return (
             f'{self.name} line {line}, column "{title}": the cell has {many} '
@@ -164,10 +182,10 @@ class Table:
         )
 
     def _texts(self) -> list[pl.Expr]:
-        texts = [pl.col(key) for key in column_names(len(self.header))]
-        return [unescape(text) for text in texts] if self._is_ours else texts
+        texts = [pl.col(key) for key in column_names(len(self._layout.names))]
+        return [unescape(text) for text in texts] if self._layout.is_ours else texts
 
-    def _field(self, wanted: Field, texts: list[pl.Expr]) -> pl.Expr:
+    def _field(self, wanted: Column, texts: list[pl.Expr]) -> pl.Expr:
         position = self.fields.get(wanted)
         return pl.lit(None, dtype=pl.String) if position is None else texts[position]
 
@@ -189,7 +207,7 @@ def open_table(
     scratch = Path(tempfile.mkdtemp(prefix="sendkit-batch-"))
     try:
         grid = _open_grid(path, options, scratch=scratch, name=name)
-        return Table(grid, options.columns, scratch=scratch, name=name, lines=lines)
+        return Table(grid, options, scratch=scratch, name=name, lines=lines)
     except OSError as error:
         shutil.rmtree(scratch, ignore_errors=True)
         raise InputError(f"{name}: can't be read: {error.strerror or error}.") from error

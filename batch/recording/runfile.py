@@ -53,7 +53,7 @@ class RunInput(_Record):
     """The input as it was copied into the run's folder, and how it is read.
 
     copy_name: the copy's name in the run's folder. original: where it was copied from, as an
-    absolute path; None for standard input.
+    absolute path; None for standard input. campaign: of all rows that name none.
     """
 
     name: FileName
@@ -64,6 +64,7 @@ class RunInput(_Record):
     sheet: str | None = None
     encoding: str | None = None
     delimiter: str | None = None
+    campaign: str | None = None
 
 
 class RunLink(_Record):

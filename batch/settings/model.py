@@ -22,8 +22,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from batch.api.address import check_base_url
+from batch.columns import Column, column_of
 from batch.errors import SettingsError
-from batch.model import Field as Column
 from batch.model import OnConflict, SkipUnchanged, TransportKind
 from batch.settings.values import Age, MaxErrors, Rate, parse_age, parse_max_errors, parse_rate
 
@@ -117,14 +117,16 @@ class ApiSettings(_Section):
 
 
 class ColumnSettings(_Section):
-    """Headers that stand for the four columns; empty where the column is found by its own name."""
+    """Headers of the columns that are read; empty where the column is found by its own name."""
 
     campaign_id: Text = Field("", alias="campaignId", description="the header of a column")
     campaign_lead_id: Text = Field("", alias="campaignLeadId", description="the header of a column")
     status: Text = Field("", description="the header of a column")
     ai_tag: Text = Field("", alias="aiTag", description="the header of a column")
+    email: Text = Field("", description="the header of a column")
+    campaign: Text = Field("", description="the header of a column")
 
-    @field_validator("campaign_lead_id", "status", "ai_tag")
+    @field_validator("campaign_lead_id", "status", "ai_tag", "email", "campaign")
     @classmethod
     def _of_its_own(cls, header: str, info: ValidationInfo) -> str:
         for name, other in info.data.items():  # the fields above this one
@@ -136,7 +138,7 @@ class ColumnSettings(_Section):
     def names(self) -> Mapping[Column, str]:
         """The columns that have another header, and that header."""
         headers = self.model_dump(by_alias=True).items()
-        return {Column(name): header for name, header in headers if header}
+        return {column_of(name): header for name, header in headers if header}
 
 
 class InputSettings(_Section):

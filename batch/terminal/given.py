@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from batch.columns import COLUMNS
 from batch.errors import InputError, SettingsError
 from batch.jobs.request import Request, Source
 from batch.judging.brakes import Range
-from batch.model import Field
 from batch.recording.state import default_state_dir
 from batch.settings.credentials import Credentials, read_credentials
 from batch.settings.load import LoadedSettings, load_settings, restore_settings
@@ -46,6 +46,7 @@ class Given:
     sheet: str | None = None
     encoding: str | None = None
     delimiter: str | None = None
+    campaign: str | None = None
     no_tag_check: bool = False
     as_json: bool = False
     quiet: bool = False
@@ -99,6 +100,7 @@ class Given:
             sheet=self.sheet,
             encoding=self.encoding,
             delimiter=self.delimiter,
+            campaign=_named_campaign(self.campaign),
             strict=self.strict,
             allow_invalid=self.allow_invalid,
             allow_clears=self.allow_clears,
@@ -155,6 +157,7 @@ class Given:
         return (
             *_spelled(
                 {
+                    "--campaign": self.campaign,
                     "--config": self.config,
                     "--base-url": self.base_url,
                     "--rate": self.rate,
@@ -169,6 +172,13 @@ class Given:
             *(["--no-tag-check"] if self.no_tag_check else []),
             *(["--sandbox"] if self.sandbox else []),
         )
+
+
+def _named_campaign(text: str | None) -> str | None:
+    """One campaign for all rows, by name or id. Raises SettingsError for a blank one."""
+    if text is None or text.strip():
+        return None if text is None else text.strip()
+    raise SettingsError("--campaign: found nothing; expected a campaign's name or id.")
 
 
 def expected_changes(text: str | None) -> Range | None:
@@ -196,13 +206,13 @@ def _mapped(mapping: tuple[str, ...]) -> dict[str, object]:
     columns: dict[str, object] = {}
     for each in mapping:
         name, equals, header = each.partition("=")
-        known = {field.lower(): field.value for field in Field}
+        known = {column.lower(): column.value for column in COLUMNS}
         field = known.get(name.strip().lower())
         header = header.strip().strip("\"'")
         if field is None or not equals or not header:
             raise SettingsError(
                 f"--map: found {each!r}; expected a column's name, = and a header, "
-                f'as campaignId="Campaign". The names are {", ".join(Field)}.'
+                f'as campaignId="Campaign". The names are {", ".join(COLUMNS)}.'
             )
         if columns.get(field, header) != header:
             raise SettingsError(

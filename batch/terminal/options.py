@@ -178,6 +178,13 @@ Encoding = Annotated[
 Delimiter = Annotated[
     str | None, typer.Option(help="What separates the columns.", rich_help_panel=INPUT)
 ]
+Campaign = Annotated[
+    str | None,
+    typer.Option(
+        help="The campaign of rows with an e-mail address that name none: its name or id.",
+        rich_help_panel=INPUT,
+    ),
+]
 NoTagCheck = Annotated[
     bool,
     typer.Option(
