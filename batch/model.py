@@ -76,13 +76,11 @@ class Reason(StrEnum):
     BAD_STATUS = "bad_status"  # neither active nor paused
     BAD_CELL = "bad_cell"  # a spreadsheet error, a formula without a value, a line break
     UNKNOWN_CAMPAIGN = "unknown_campaign"  # no campaign, or several, of this id or name
-    UNKNOWN_LEAD = "unknown_lead"  # no lead of this e-mail address in the campaign
+    UNKNOWN_LEAD = "unknown_lead"  # no lead of this id, or e-mail address, in the campaign
     AMBIGUOUS_LEAD = "ambiguous_lead"  # several leads of this e-mail address in the campaign
     UNKNOWN_TAG = "unknown_tag"  # not a label of the workspace
     CONFLICT = "conflict"  # rows of one lead ask for different values of one field
 
-    UNKNOWN_LEAD = "unknown_lead"  # not in that campaign, which was read
-    UNKNOWN_CAMPAIGN = "unknown_campaign"  # not in the workspace
     DRIFTED = "drifted"  # the lead has changed since the plan was made
     CHANGED_SINCE = "changed_since"  # the lead is not what the run made it any more, so not undone
 

@@ -141,11 +141,13 @@ def next_command(
         return None
     if any(tally[reason] for reason in MAY_PASS_AGAIN):
         return command("retry", str(folder))
+    # Leads that are not what they were taken for are to be looked at before anything is sent.
+    word = "plan" if tally[Reason.DRIFTED] or tally[Reason.CHANGED_SINCE] else "run"
     options = (*_column_options(request, table), *request.repeated_options)
     if files.failed_sheet:
-        return command("run", str(files.failed_sheet), *options)
+        return command(word, str(files.failed_sheet), *options)
     told = () if table.delimiter in FOUND_DELIMITERS else ("--delimiter", table.delimiter)
-    return command("run", str(files.failed), *told, *options)
+    return command(word, str(files.failed), *told, *options)
 
 
 def _column_options(request: Request, table: Table) -> Iterator[str]:

@@ -21,6 +21,7 @@ from batch.errors import InputError, UsageError
 from batch.jobs.forecast import duration, forecast_s
 from batch.jobs.holding import held
 from batch.jobs.known_pace import KnownPace, known_pace
+from batch.jobs.named_cells import cells_of, named_of
 from batch.jobs.preflight import Preflight, ask_server
 from batch.jobs.question import Question, ask_about
 from batch.jobs.reaching import access_of, make_client
@@ -205,7 +206,8 @@ def new_folder(request: Request, *, now: datetime) -> RunFolder:
 def plan_of(request: Request, table: Table, rules: Rules) -> Plan:
     """The table judged by rules that are checked first."""
     check_rules(rules)
-    return make_plan(table.cells, rules, on_conflict=request.settings.input.on_conflict)
+    cells = cells_of(table, rules, named_of(request, table))
+    return make_plan(cells, rules, on_conflict=request.settings.input.on_conflict)
 
 
 def hold_of(preflight: Preflight, settings: Settings) -> tuple[float, str] | None:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from batch.api.sendkit import Access, SendKit, Timeouts
 from batch.api.transport import make_transport
+from batch.jobs.named_cells import named_of
 from batch.jobs.request import Request
 from batch.judging.rules import check_rules
 from batch.reading.table import Table
@@ -42,7 +43,7 @@ def access_of(request: Request, table: Table) -> Iterator[Access]:
         from batch.jobs.practice import practice_access  # noqa: PLC0415 - 8 ms to load
 
         check_rules(request.rules())
-        with practice_access(table, request.rules()) as access:
+        with practice_access(table, request.rules(), named_of(request, table)) as access:
             yield access
         return
     if request.api_key is None:

@@ -16,6 +16,7 @@ from batch.model import Tally
 from batch.recording.history import EarlierRun
 from batch.recording.journal import Journal
 from batch.recording.linked import LinkedOutcomes
+from batch.recording.resolved import RESOLVED_NAME, Resolved
 from batch.recording.results import write_results
 from batch.recording.runfile import RunFile, RunRecord, RunState, read_record
 
@@ -83,6 +84,8 @@ def _report(
     folder, record = runs[0].folder, runs[0].record
     request = request_of(folder, record, state_dir=state_dir)
     with open_recorded_table(folder, record, request) as table:
+        if table.is_by_email:  # a retry may have found what was not there before
+            table.ids = Resolved(*(run.folder / RESOLVED_NAME for run in runs))
         files = write_results(table, outcomes, folder, suffix=suffix)
         state, exit_code = _state_of(record, files.tally)
         reason = "" if state is RunState.FINISHED else record.stop_reason

@@ -19,6 +19,7 @@ import polars as pl
 from batch.errors import InputError, RunError, SettingsError
 from batch.recording.baseline import BASELINE_NAME, write_baseline
 from batch.recording.draft import clear_drafts, disk_advice, private, sync_folder
+from batch.recording.resolved import RESOLVED_NAME, write_resolved
 from batch.recording.scope import SCOPE_NAME, write_scope
 
 BLOCK_BYTES = 1 << 20
@@ -143,6 +144,13 @@ class RunFolder:
         """Write down what the leads are expected to be, as `baseline.write_baseline` takes it."""
         self._files.append(self.path / BASELINE_NAME)
         write_baseline(self.path, baseline)
+
+    def write_resolved(self, frames: Iterable[pl.DataFrame]) -> Path:
+        """Write down the ids that were looked up for the rows. Gives the file's path."""
+        path = self.path / RESOLVED_NAME
+        self._files.append(path)
+        write_resolved(path, frames)
+        return path
 
     def keep(self) -> None:
         """From here on the folder is a run's record, whatever happens."""

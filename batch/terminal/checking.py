@@ -60,6 +60,8 @@ def _show(terminal: Terminal, given: Given, checked: Checked, *, all_problems: s
     terminal.interrupts.check()
     for note in (*checked.table.notes, *checked.table.warnings):
         terminal.note(note)
+    if checked.table.is_by_email:
+        terminal.note("Leads are named by e-mail address: their ids are looked up in a run.")
     if not checked.plan.rows:
         terminal.note(header_only(checked.request.source.name))
     if not (given.as_json or given.quiet):

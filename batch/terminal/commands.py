@@ -20,6 +20,7 @@ from batch.terminal.console import Terminal, guarded, somebody_is_there
 from batch.terminal.given import Given
 from batch.terminal.going_on import resume_run
 from batch.terminal.looking import look
+from batch.terminal.looking_up import look_up_leads
 from batch.terminal.sending import ask_server, asks_before_sending, confirm, execute, tell
 from batch.terminal.signals import Interrupts
 
@@ -71,6 +72,7 @@ def _run(
             preflight = ask_server(terminal, opened)
             earlier = _to_go_on_with(terminal, given, opened, preflight)
             if earlier is None:
+                look_up_leads(terminal, given, opened, preflight)
                 judged = opened.judge(preflight)
                 ready = judged.ready(look(terminal, judged, quiet=given.quiet), can_ask=asks)
                 confirm(terminal, ready, asks=asks)

@@ -10,7 +10,7 @@ from batch.errors import SettingsError
 from batch.jobs.preflight import Preflight
 from batch.jobs.recorded import request_of
 from batch.jobs.request import Request, command
-from batch.jobs.resuming import reopen_run
+from batch.jobs.resuming import check_workspace, reopen_run
 from batch.jobs.retrying import open_retry
 from batch.recording.runfile import RunState, read_record
 from batch.recording.state import default_state_dir
@@ -18,6 +18,7 @@ from batch.settings.credentials import read_credentials
 from batch.terminal.console import Terminal, guarded
 from batch.terminal.given import Given
 from batch.terminal.looking import look
+from batch.terminal.looking_up import look_up_leads
 from batch.terminal.naming import named_run
 from batch.terminal.sending import ask_server, asks_before_sending, confirm, execute, tell
 from batch.terminal.signals import Interrupts
@@ -88,7 +89,10 @@ def _retry(terminal: Terminal, given: Given, folder: Path) -> int:
     asks = asks_before_sending(given, practice=request.sandbox)
     with ExitStack() as sent:
         with open_retry(folder, request) as again:
-            judged = again.judge(ask_server(terminal, again.opened))
+            preflight = ask_server(terminal, again.opened)
+            check_workspace(again.record, preflight)
+            look_up_leads(terminal, given, again.opened, preflight)
+            judged = again.judge(preflight)
             ready = judged.ready(look(terminal, judged, quiet=given.quiet), can_ask=asks)
             confirm(terminal, ready, asks=asks)
             sent.enter_context(terminal.interrupts.caught())

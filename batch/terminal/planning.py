@@ -21,6 +21,7 @@ from batch.terminal.checking import load
 from batch.terminal.console import Terminal, guarded
 from batch.terminal.given import Given
 from batch.terminal.looking import look_whole
+from batch.terminal.looking_up import look_up_leads
 from batch.terminal.prose import print_sentences, print_whole, visible
 from batch.terminal.sending import ask_server
 from batch.terminal.signals import Interrupts
@@ -53,6 +54,7 @@ def _plan(terminal: Terminal, given: Given) -> int:
     request = replace(given.request(loaded, credentials), is_planned=True)
     with job.open_run(request) as opened:
         preflight = ask_server(terminal, opened)
+        look_up_leads(terminal, given, opened, preflight)
         judged = opened.judge(preflight)
         seen = look_whole(terminal, judged, Look(), quiet=given.quiet)
         ready = judged.ready(seen, can_ask=True)

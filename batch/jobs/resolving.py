@@ -1,0 +1,91 @@
+"""Looking up the leads that a spreadsheet names by their e-mail addresses, before it is judged."""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+import polars as pl
+
+from batch.errors import SettingsError
+from batch.jobs.campaign_names import campaign_ids
+from batch.jobs.job import OpenRun, hold_of
+from batch.jobs.known_pace import known_pace
+from batch.jobs.named_cells import named_of
+from batch.jobs.paging import Paging
+from batch.jobs.preflight import Preflight
+from batch.jobs.snapshotting import Reading, take_snapshot
+from batch.judging.lead_words import unknown_campaign
+from batch.judging.resolve import RESOLVED, Directory, read_names
+from batch.recording.resolved import Resolved
+from batch.recording.snapshot import Snapshot
+
+
+def is_needed(opened: OpenRun) -> bool:
+    """Whether the run's leads are named by e-mail address, and not looked up yet."""
+    return opened.table.is_by_email and opened.table.ids is None
+
+
+async def resolve(
+    opened: OpenRun, preflight: Preflight, *, on_reading: Callable[[Reading], None]
+) -> None:
+    """Read the campaigns that the rows name, and keep the ids of their leads in the run's folder.
+
+    on_reading: called after each page. From then on the run's table has the ids.
+    Raises SettingsError when the one campaign for all rows is unknown or ambiguous,
+    ListNotReadError when the server does not answer, and RunError when the disk fails.
+    """
+    request, settings = opened.request, opened.request.settings
+    hold = hold_of(preflight, settings)
+    if hold is not None:
+        await anyio.sleep(max(0.0, hold[0] - time.monotonic()))
+    named = await anyio.to_thread.run_sync(_campaigns_named, opened)
+    concurrency = settings.pace.concurrency
+    good_per_s = known_pace(request, preflight).good_per_s
+    with tempfile.TemporaryDirectory(prefix="sendkit-batch-") as scratch:
+        snapshot = Snapshot(Path(scratch))
+        async with opened.client(connections=concurrency) as api:
+            paging = Paging(api, settings, good_per_s=good_per_s)
+            campaigns = await campaign_ids(named, settings, paging)
+            _refuse_unknown(request.campaign, campaigns)
+            found = list(dict.fromkeys(each for each, _ in campaigns.values() if each))
+            taken = await take_snapshot(
+                paging, found, into=snapshot, at_once=concurrency, on_reading=on_reading
+            )
+        for name, (campaign_id, _) in campaigns.items():
+            if campaign_id in taken.unknown:
+                campaigns[name] = None, unknown_campaign(name)
+        _refuse_unknown(request.campaign, campaigns)
+        directory = Directory(campaigns, snapshot.leads_of(found))
+        path = await anyio.to_thread.run_sync(
+            opened.folder.write_resolved, _resolved(opened, directory)
+        )
+    opened.table.ids = Resolved(path)
+
+
+def _names(opened: OpenRun) -> Iterator[pl.DataFrame]:
+    rules, named = opened.request.rules(), named_of(opened.request, opened.table)
+    return (read_names(cells, rules, named) for cells in opened.table.cells())
+
+
+def _campaigns_named(opened: OpenRun) -> list[str]:
+    """The ways in which rows name their campaigns, each once, in the order of their coming."""
+    found: dict[str, None] = {}
+    for names in _names(opened):
+        usable = names.filter(pl.col("id_reason").is_null())["campaign"]
+        found.update(dict.fromkeys(usable.unique(maintain_order=True)))
+    return list(found)
+
+
+def _resolved(opened: OpenRun, directory: Directory) -> Iterator[pl.DataFrame]:
+    yield pl.DataFrame(schema=RESOLVED)
+    for names in _names(opened):
+        yield directory.resolve(names).cast(RESOLVED)
+
+
+def _refuse_unknown(campaign: str | None, campaigns: dict[str, tuple[str | None, str]]) -> None:
+    campaign_id, why = campaigns.get(campaign or "", ("", ""))
+    if campaign_id is None:
+        raise SettingsError(f"--campaign: {why}")
