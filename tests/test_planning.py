@@ -374,6 +374,50 @@ def test_an_apply_that_was_killed_is_gone_on_with(tmp_path: Path, again: str) ->
     assert (reasons.count("applied"), reasons.count("already_so")) == (150, 50)
 
 
+@pytest.mark.parametrize(
+    ("where", "shift"),
+    # Where no page names a cursor, one that shows the last lead again is no end but a circle.
+    [("pagination", 1), ("pagination", -1), ("pagination", -3), ("none", 1)],
+)
+def test_pages_that_shift_while_they_are_read_hide_no_lead(
+    tmp_path: Path, where: str, shift: int
+) -> None:
+    known = [(CAMPAIGN, lead_id(n), "active", "Cold") for n in range(1, 31)]
+    rows = [(CAMPAIGN, lead_id(n), "paused", "Cold") for n in range(1, 31)]
+    path = write_rows(tmp_path / "leads.csv", HEADER, rows)
+    with served(tmp_path, known, max_page=7, page_shift=shift, next_cursor=where) as sandbox:
+        plan = ask(sandbox, tmp_path, "plan", path, "--json")
+        ran = ask(sandbox, tmp_path, "apply", plan.folder)
+        assert len(received(sandbox)) == 30
+    assert planned(plan)["plan"] == {"will_change": 30}
+    assert (plan.exit_code, ran.exit_code) == (0, 0)
+
+
+def test_what_was_exported_and_edited_in_two_cells_is_planned_as_two_changes(
+    tmp_path: Path,
+) -> None:
+    draw = random.Random(1)  # noqa: S311 - any will do
+    known = random_leads(draw, 40)
+    with served(tmp_path, known, max_page=7) as sandbox:
+        env, given = access(sandbox)
+        words = ("export", *CAMPAIGNS, "--rate", "1000", *given[:2], "--out")
+        for name in ("leads.csv", "leads.xlsx"):
+            assert sendkit_batch(*words, name, cwd=tmp_path, env=env).exit_code == 0
+        rows = read_rows(tmp_path / "leads.csv")
+        active = [row for row in rows if row["status"] == "active"]
+        active[0]["status"] = "paused"
+        active[1]["aiTag"] = "Warm"
+        edited = write_rows(
+            tmp_path / "edited.csv", list(rows[0]), [list(row.values()) for row in rows]
+        )
+        plan = ask(sandbox, tmp_path, "plan", edited, "--json")
+        same = ask(sandbox, tmp_path, "plan", "leads.xlsx", "--json")
+    assert planned(plan)["plan"] == {"will_change": 2, "already_so": 38}
+    assert planned(same)["plan"] == {"already_so": 40}
+    assert planned(same)["next_command"] is None
+    assert (plan.exit_code, same.exit_code) == (0, 0)
+
+
 def test_plans_are_listed_and_pruned(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "leads.csv", HEADER, ROWS[:2])
     with served(tmp_path, LEADS) as sandbox:

@@ -111,6 +111,19 @@ def test_the_first_differences_are_shown(sandbox: Sandbox, folder: Path) -> None
     ]
 
 
+def test_rows_that_were_already_so_are_attested_too(sandbox: Sandbox, tmp_path: Path) -> None:
+    leads = [(CAMPAIGN, lead_id(n), "active", "") for n in (1, 2, 3, 5, 6, 7)]
+    path = write_rows(tmp_path / "so.csv", HEADER, leads)
+    env, given = access(sandbox)
+    words = ("--skip-unchanged", "always", "--rate", "1000", "--out", "so")
+    ran = sendkit_batch("run", path, *given, *words, cwd=tmp_path, env=env)
+    assert (ran.exit_code, len(received(sandbox))) == (0, 0), ran.err
+    change(sandbox, CAMPAIGN, lead_id(3), status="paused")
+    verified = sendkit_batch("verify", "so", cwd=tmp_path, env=env)
+    assert verified.exit_code == 1
+    assert "verified: 5 of 6 rows hold what was set" in verified.last_line
+
+
 def test_a_key_of_another_workspace_attests_nothing(sandbox: Sandbox, folder: Path) -> None:
     record = json.loads((folder / "run.json").read_text())
     record["workspace"]["id"] = "b" * 24

@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -19,9 +20,10 @@ from batch.jobs.known_pace import known_pace
 from batch.jobs.paging import ListNotReadError, Paging
 from batch.jobs.seen import Seen
 from batch.jobs.snapshotting import Reading, take_snapshot
+from batch.judging.leads import LEAD
 from batch.judging.plan import Plan
 from batch.judging.preview import Preview, no_verdicts
-from batch.judging.verdicts import Known, judge_live
+from batch.judging.verdicts import Known, Verdict, judge_live
 from batch.judging.worth import Worth
 from batch.model import Reason, SkipUnchanged
 from batch.recording.snapshot import SCHEMA, Snapshot
@@ -103,20 +105,23 @@ async def look(
             paging.pacer.hold(anyio.current_time(), until - time.monotonic(), why)
         with tempfile.TemporaryDirectory(prefix="sendkit-batch-") as scratch:
             snapshot = Snapshot(Path(scratch))
+            take = partial(
+                take_snapshot, paging, at_once=settings.pace.concurrency, on_reading=on_reading
+            )
             try:
-                taken = await take_snapshot(
-                    paging,
-                    campaign_ids,
-                    into=snapshot,
-                    at_once=settings.pace.concurrency,
-                    on_reading=on_reading,
-                    goes_on=worth.goes_on if worth else None,
+                taken = await take(
+                    campaign_ids, into=snapshot, goes_on=worth.goes_on if worth else None
                 )
+                leads = await anyio.to_thread.run_sync(_leads, snapshot, campaign_ids)
+                preview = await _compare(judged, how, leads, taken.unknown)
+                if again := _to_read_again(preview, leads):
+                    second = Snapshot(Path(scratch) / "again")
+                    await take(again, into=second)
+                    late = await anyio.to_thread.run_sync(_leads, second, again)
+                    leads = pl.concat([leads, late]).unique(LEAD, keep="last")
+                    preview = await _compare(judged, how, leads, taken.unknown)
             except ListNotReadError as error:
                 raise LeadsNotReadError(str(error)) from error
-            preview = await anyio.to_thread.run_sync(
-                _preview, judged, how, snapshot, campaign_ids, taken.unknown
-            )
         attempts = paging.pace().attempts
     return Seen(preview=preview, pacer=paging.pacer, requests=attempts, at=time.monotonic())
 
@@ -137,16 +142,36 @@ async def _campaigns_of(plan: Plan) -> list[str]:
     return await anyio.to_thread.run_sync(find)
 
 
-def _preview(
-    judged: JudgedRun,
-    how: Look,
-    snapshot: Snapshot,
-    campaign_ids: Sequence[str],
-    unknown: tuple[str, ...],
+def _leads(snapshot: Snapshot, campaign_ids: Sequence[str]) -> pl.DataFrame:
+    """What is compared of the leads of these campaigns."""
+    none = pl.DataFrame(schema=SCHEMA).select(_COMPARED)
+    leads = (frame.select(_COMPARED) for frame in snapshot.leads_of(campaign_ids))
+    return pl.concat([none, *leads])
+
+
+def _to_read_again(preview: Preview, leads: pl.DataFrame) -> list[str]:
+    """Campaigns that seem to lack a lead, and had more than one page.
+
+    Pages shift while others change a list, so that a lead may only have been passed over.
+    """
+    missing = preview.verdicts.filter(pl.col("verdict") == Verdict.UNKNOWN_LEAD.value)
+    ids = missing["campaign_id"].cast(pl.String).unique(maintain_order=True)
+    pages = leads.group_by("campaign_id").agg(pages=pl.col("read_at_ms").n_unique())
+    several = pages.filter(pl.col("pages") > 1)["campaign_id"]
+    return ids.filter(ids.is_in(several.implode())).to_list()
+
+
+async def _compare(
+    judged: JudgedRun, how: Look, leads: pl.DataFrame, unknown: tuple[str, ...]
 ) -> Preview:
-    leads = pl.concat([pl.DataFrame(schema=SCHEMA), *snapshot.leads_of(campaign_ids)])
+    return await anyio.to_thread.run_sync(_preview, judged, how, leads, unknown)
+
+
+def _preview(
+    judged: JudgedRun, how: Look, leads: pl.DataFrame, unknown: tuple[str, ...]
+) -> Preview:
     known = Known(
-        leads=leads.select(_COMPARED),
+        leads=leads,
         unknown=unknown if how.absent else (),
         whole=how.absent,
         oldest_ms=how.oldest_ms(),

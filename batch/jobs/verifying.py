@@ -35,6 +35,7 @@ from batch.recording.snapshot import SCHEMA, Snapshot
 VERIFY_NAME = "verify.csv"
 HEADER = ("line", "campaignId", "campaignLeadId", "column", "wanted", "found")
 _BLOCK_LINES = 50_000
+_HELD = (Reason.APPLIED.value, Reason.ALREADY_SO.value)
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -42,8 +43,9 @@ _BOM = b"\xef\xbb\xbf"
 class Verified:
     """What came of a verification.
 
-    rows: of the run that ended success and so were looked at. different: a row for each value that
-    is not there, as `live.DIFFERENT`. requests: what it took to read. path: the list of them.
+    rows: of the run that ended success, or were already so, and were looked at.
+    different: a row for each value that is not there, as `live.DIFFERENT`; path: the list of them.
+    requests: what it took to read.
     """
 
     rows: int
@@ -59,7 +61,7 @@ class Verified:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """A run's rows that the server confirmed. lines: of those that carry a request of their own."""
+    """A run's rows that the server confirmed, or that were already so. lines: theirs, rising."""
 
     folder: Path
     record: RunRecord
@@ -99,7 +101,7 @@ def open_applied(folder: Path, record: RunRecord, request: Request) -> Iterator[
         kept = journal.kept(LABELS_NOTE)
         labels = tuple(json.loads(kept)) if kept else None
         plan = plan_of(request, table, request.rules(labels=labels))
-        lines = _applied_lines(journal)
+        lines = _held_lines(journal)
         yield Applied(
             folder=folder,
             record=record,
@@ -154,13 +156,13 @@ def _compare(applied: Applied, snapshot: Snapshot, campaign_ids: list[str]) -> p
     return pl.concat([pl.DataFrame(schema=DIFFERENT), *parts])
 
 
-def _applied_lines(journal: Journal) -> pl.Series:
-    """The lines that the server confirmed, rising."""
+def _held_lines(journal: Journal) -> pl.Series:
+    """The lines that the server confirmed, or that were already so, rising."""
     lines = journal.lines().sort()
     parts = [pl.Series("line", [], dtype=pl.UInt32)]
     for part in lines.to_frame().iter_slices(_BLOCK_LINES):
         rows = journal.rows(part["line"][0], part["line"][-1])
-        parts.append(rows.filter(pl.col("reason") == Reason.APPLIED.value)["line"])
+        parts.append(rows.filter(pl.col("reason").is_in(_HELD))["line"])
     return pl.concat(parts)
 
 

@@ -53,6 +53,7 @@ class Unknowns:
     enrollment: Enrollment
     next_cursor: NextCursor
     max_page: int
+    page_shift: int
     max_action: int
 
 
@@ -62,6 +63,7 @@ def make_unknowns(options: Options) -> Unknowns:
         enrollment=choose("--enrollment", options.enrollment, Enrollment),
         next_cursor=choose("--next-cursor", options.next_cursor, NextCursor),
         max_page=options.max_page,
+        page_shift=options.page_shift,
         max_action=options.max_action,
     )
 

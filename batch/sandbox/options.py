@@ -96,6 +96,13 @@ class Options:
         Shown("where a page names the next: pagination, top, meta, has-more or none", "WHERE"),
     ] = "pagination"
     max_page: Annotated[int, Shown("largest limit of a page", "N")] = 100
+    page_shift: Annotated[
+        int,
+        Shown(
+            "leads that a page passes over, or shows again if negative, the first time it is read",
+            "N",
+        ),
+    ] = 0
     max_action: Annotated[int, Shown("longest list of leads in a bulk action", "N")] = 1000
     id_pattern: Annotated[str, Shown("what an id looks like", "REGEX")] = "[0-9a-f]{24}"
     log: Annotated[Path | None, Shown("append a JSON line for each request here", "FILE")] = None

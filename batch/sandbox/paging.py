@@ -1,5 +1,6 @@
 """Lists that come a page at a time, and where a page says how to go on."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 
 from batch.sandbox.call import ApiError, Call, NextCursor, check_query
@@ -30,7 +31,7 @@ def read_page(
     where = call.unknowns.next_cursor
     found, cursor = take_page(
         ids,
-        after=_read_cursor(call),
+        after=_shifted(call, ids, _read_cursor(call)),
         limit=_read_limit(call),
         wanted=wanted,
         # A client that goes by records alone would take an empty page for the end.
@@ -44,6 +45,16 @@ def _read_cursor(call: Call) -> str:
     if cursor and not call.world.id_pattern.fullmatch(cursor):
         raise ApiError(400, "cursor is not valid")
     return cursor
+
+
+def _shifted(call: Call, ids: Sequence[str], cursor: str) -> str:
+    """Where the page begins: elsewhere, once, as where others change the list meanwhile."""
+    shift = call.unknowns.page_shift
+    if not (shift and cursor) or cursor in call.world.shifted:
+        return cursor
+    call.world.shifted.add(cursor)
+    at = bisect_right(ids, cursor) - 1 + shift
+    return ids[min(at, len(ids) - 1)] if at >= 0 else ""
 
 
 def _read_limit(call: Call) -> int:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from batch.sandbox.options import Options, SandboxError
@@ -20,6 +20,7 @@ class World:
     workspaces: Mapping[str, Workspace]
     rules: SubsequenceRules
     id_pattern: re.Pattern[str]
+    shifted: set[str] = field(default_factory=set)  # cursors whose pages have shifted once
 
     @property
     def first(self) -> Workspace:
