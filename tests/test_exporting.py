@@ -64,7 +64,7 @@ def test_all_leads_are_exported_wherever_a_page_names_the_next(tmp_path: Path, w
     }
     assert ran.last_line == (
         "exported: 130 leads of 2 campaigns; file: leads.csv; "
-        "next: edit it, then sendkit-batch check leads.csv"
+        "next: edit it, then sendkit-batch plan leads.csv"
     )
 
 

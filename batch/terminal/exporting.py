@@ -92,7 +92,7 @@ def _tell(terminal: Terminal, exported: Exported) -> int:
         "campaigns": exported.campaigns,
         "requests": exported.requests,
     }
-    next_command = command("check", str(exported.path))
+    next_command = command("plan", str(exported.path))
     terminal.end(
         f"exported: {what}; file: {exported.path}; next: edit it, then {next_command}",
         answer=json.dumps(answer),
