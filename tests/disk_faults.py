@@ -138,7 +138,8 @@ class Case:
         """The lead and the answer's status of every change that the sandbox received."""
         lines = self.sandbox.log_path.read_text("utf-8").splitlines()
         requests = [json.loads(line) for line in lines if self.campaign in line]
-        return [(each["campaignLeadId"], each["status"]) for each in requests]
+        changes = [each for each in requests if each["operation"] == "patch"]
+        return [(each["campaignLeadId"], each["status"]) for each in changes]
 
     def durable(self) -> set[str]:
         """The leads that are applied in a copy of the journal."""

@@ -416,7 +416,7 @@ def test_ids_that_were_found_are_used_as_long_as_the_address_agrees(
     assert second.exit_code == 1, second.err
     results = read_rows(tmp_path / "second" / "results.csv")
     assert ids(results) == [
-        (SPRING, lead_id(1), "applied"),
+        (SPRING, lead_id(1), "already_so"),
         (SPRING, lead_id(2), "unknown_lead"),
         (SPRING, lead_id(5), "unknown_lead"),
     ]

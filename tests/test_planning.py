@@ -235,9 +235,9 @@ def test_leads_that_drifted_are_judged_again_and_left_out(tmp_path: Path, leads:
         "status active, aiTag Warm now."
     )
     assert (
-        "2 rows are already so. 1 row is left out: bad_status. 1 row is left out: unknown_lead. "
-        in ran.err
-    )
+        "2 rows are already so. 1 row is left out: bad_status. 1 row is left out: "
+        "unknown_campaign. 1 row is left out: unknown_lead. "
+    ) in ran.err
     assert "2 rows have changed since the plan was made and are left out." in ran.err
 
 

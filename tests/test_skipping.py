@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from batch.recording.journal import Journal
-from batch.sandbox.process import Sandbox
+from batch.sandbox.options import Options
+from batch.sandbox.process import Sandbox, start_sandbox
 from tests.live_world import HEADER, OTHER, Row, ask, served
 from tests.program import (
     CAMPAIGN,
@@ -189,3 +190,19 @@ def test_a_run_that_was_killed_does_not_read_again_and_sends_only_what_is_left(
         "applied": 30,
         "already_so": 10,
     }
+
+
+def test_leads_that_were_looked_up_by_their_addresses_are_not_read_again(tmp_path: Path) -> None:
+    header = ("campaignId", "campaignLeadId", "status", "aiTag", "email")
+    known = [(*lead, f"p{n}@example.com") for n, lead in enumerate(LEADS)]
+    seed = write_rows(tmp_path / "seed.csv", header, known)
+    rows = [(CAMPAIGN, email, "Hot" if n == 3 else "Cold") for n, (*_, email) in enumerate(known)]
+    path = write_rows(tmp_path / "leads.csv", ("campaignId", "email", "aiTag"), rows)
+    with start_sandbox(Options(seed_csv=seed, labels=("Hot",))) as sandbox:
+        ran = ask(sandbox, tmp_path, "run", path)
+        assert (len(received(sandbox)), pages(sandbox)) == (1, 1)
+        plan = ask(sandbox, tmp_path, "plan", path, "--out", tmp_path / "plan")
+        assert pages(sandbox) == 2
+    assert ran.exit_code == plan.exit_code == 0, ran.err + plan.err
+    assert [row["reason"] for row in ran.results].count("already_so") == 39
+    assert not list((tmp_path / "plan").glob(".*"))

@@ -3,12 +3,10 @@
 The pages keep to the same pace as the changes that follow them, and by the same pacer.
 """
 
-import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import anyio
 import anyio.to_thread
@@ -26,7 +24,7 @@ from batch.judging.preview import Preview, no_verdicts
 from batch.judging.verdicts import Known, Verdict, judge_live
 from batch.judging.worth import Worth
 from batch.model import Reason, SkipUnchanged
-from batch.recording.snapshot import SCHEMA, Snapshot
+from batch.recording.snapshot import LEADS_NOW, SCHEMA, Snapshot
 
 
 class LeadsNotReadError(UsageError):
@@ -85,14 +83,18 @@ async def look(
 ) -> Seen | None:
     """Read the leads of a judged run; None when there is nothing worth reading.
 
+    What was read of them before, to look them up by their addresses, is not read again.
     on_reading: called after each page. Raises LeadsNotReadError, and RunError when the disk fails.
     """
     settings = judged.opened.request.settings
     worth = None
     if how.pays:
         worth = await anyio.to_thread.run_sync(Worth, judged.plan.all_requests())
-    campaign_ids = worth.campaign_ids() if worth else await _campaigns_of(judged.plan)
-    if worth and not campaign_ids:
+    snapshot = Snapshot(judged.opened.folder.path / LEADS_NOW)
+    read = snapshot.campaign_ids()  # where leads were looked up by their addresses
+    wanted = worth.campaign_ids() if worth else await _campaigns_of(judged.plan)
+    to_read = [campaign_id for campaign_id in wanted if campaign_id not in read]
+    if worth and not (to_read or read):
         return None
     async with judged.opened.client(connections=settings.pace.concurrency) as api:
         paging = Paging(
@@ -103,25 +105,20 @@ async def look(
         if judged.hold:
             until, why = judged.hold
             paging.pacer.hold(anyio.current_time(), until - time.monotonic(), why)
-        with tempfile.TemporaryDirectory(prefix="sendkit-batch-") as scratch:
-            snapshot = Snapshot(Path(scratch))
-            take = partial(
-                take_snapshot, paging, at_once=settings.pace.concurrency, on_reading=on_reading
-            )
-            try:
-                taken = await take(
-                    campaign_ids, into=snapshot, goes_on=worth.goes_on if worth else None
-                )
-                leads = await anyio.to_thread.run_sync(_leads, snapshot, campaign_ids)
+        take = partial(
+            take_snapshot, paging, at_once=settings.pace.concurrency, on_reading=on_reading
+        )
+        try:
+            taken = await take(to_read, into=snapshot, goes_on=worth.goes_on if worth else None)
+            leads = await anyio.to_thread.run_sync(_leads, snapshot)
+            preview = await _compare(judged, how, leads, taken.unknown)
+            if again := _to_read_again(preview, leads):
+                await take(again, into=snapshot)
+                late = await anyio.to_thread.run_sync(_leads, snapshot)
+                leads = pl.concat([leads, late]).unique(LEAD, keep="last")
                 preview = await _compare(judged, how, leads, taken.unknown)
-                if again := _to_read_again(preview, leads):
-                    second = Snapshot(Path(scratch) / "again")
-                    await take(again, into=second)
-                    late = await anyio.to_thread.run_sync(_leads, second, again)
-                    leads = pl.concat([leads, late]).unique(LEAD, keep="last")
-                    preview = await _compare(judged, how, leads, taken.unknown)
-            except ListNotReadError as error:
-                raise LeadsNotReadError(str(error)) from error
+        except ListNotReadError as error:
+            raise LeadsNotReadError(str(error)) from error
         attempts = paging.pace().attempts
     return Seen(preview=preview, pacer=paging.pacer, requests=attempts, at=time.monotonic())
 
@@ -142,11 +139,11 @@ async def _campaigns_of(plan: Plan) -> list[str]:
     return await anyio.to_thread.run_sync(find)
 
 
-def _leads(snapshot: Snapshot, campaign_ids: Sequence[str]) -> pl.DataFrame:
-    """What is compared of the leads of these campaigns."""
+def _leads(snapshot: Snapshot) -> pl.DataFrame:
+    """What is compared of the leads that were read."""
     none = pl.DataFrame(schema=SCHEMA).select(_COMPARED)
-    leads = (frame.select(_COMPARED) for frame in snapshot.leads_of(campaign_ids))
-    return pl.concat([none, *leads])
+    leads = snapshot.leads_of(snapshot.campaign_ids())
+    return pl.concat([none, *(frame.select(_COMPARED) for frame in leads)])
 
 
 def _to_read_again(preview: Preview, leads: pl.DataFrame) -> list[str]:

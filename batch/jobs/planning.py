@@ -16,6 +16,7 @@ from batch.jobs.request import command
 from batch.jobs.run_record import first_record
 from batch.jobs.seen import Seen
 from batch.model import Reason, Tally
+from batch.recording.draft import clear_drafts
 from batch.recording.history import remember
 from batch.recording.journal import LABELS_NOTE, Journal
 from batch.recording.plan_sheet import write_plan
@@ -68,6 +69,7 @@ def keep_plan(ready: ReadyRun, seen: Seen) -> Planned:
             "requests": seen.requests,
         }
     )
+    clear_drafts(folder.path)
     remember(opened.request.state_dir, folder.path)
     RunFile(folder.path / "run.json").write(record)
     folder.keep()

@@ -1,9 +1,7 @@
 """Looking up the leads that a spreadsheet names by their e-mail addresses, before it is judged."""
 
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import anyio
 import anyio.to_thread
@@ -20,7 +18,7 @@ from batch.jobs.snapshotting import Reading, take_snapshot
 from batch.judging.lead_words import unknown_campaign
 from batch.judging.resolve import RESOLVED, Directory, read_names
 from batch.recording.resolved import Resolved
-from batch.recording.snapshot import Snapshot
+from batch.recording.snapshot import LEADS_NOW, Snapshot
 
 
 def is_needed(opened: OpenRun) -> bool:
@@ -33,7 +31,8 @@ async def resolve(
 ) -> None:
     """Read the campaigns that the rows name, and keep the ids of their leads in the run's folder.
 
-    on_reading: called after each page. From then on the run's table has the ids.
+    on_reading: called after each page. From then on the run's table has the ids, and what was read
+    of the leads is there to be looked at.
     Raises SettingsError when the one campaign for all rows is unknown or ambiguous,
     ListNotReadError when the server does not answer, and RunError when the disk fails.
     """
@@ -44,24 +43,23 @@ async def resolve(
     named = await anyio.to_thread.run_sync(_campaigns_named, opened)
     concurrency = settings.pace.concurrency
     good_per_s = known_pace(request, preflight).good_per_s
-    with tempfile.TemporaryDirectory(prefix="sendkit-batch-") as scratch:
-        snapshot = Snapshot(Path(scratch))
-        async with opened.client(connections=concurrency) as api:
-            paging = Paging(api, settings, good_per_s=good_per_s)
-            campaigns = await campaign_ids(named, settings, paging)
-            _refuse_unknown(request.campaign, campaigns)
-            found = list(dict.fromkeys(each for each, _ in campaigns.values() if each))
-            taken = await take_snapshot(
-                paging, found, into=snapshot, at_once=concurrency, on_reading=on_reading
-            )
-        for name, (campaign_id, _) in campaigns.items():
-            if campaign_id in taken.unknown:
-                campaigns[name] = None, unknown_campaign(name)
+    snapshot = Snapshot(opened.folder.path / LEADS_NOW)
+    async with opened.client(connections=concurrency) as api:
+        paging = Paging(api, settings, good_per_s=good_per_s)
+        campaigns = await campaign_ids(named, settings, paging)
         _refuse_unknown(request.campaign, campaigns)
-        directory = Directory(campaigns, snapshot.leads_of(found))
-        path = await anyio.to_thread.run_sync(
-            opened.folder.write_resolved, _resolved(opened, directory)
+        found = list(dict.fromkeys(each for each, _ in campaigns.values() if each))
+        taken = await take_snapshot(
+            paging, found, into=snapshot, at_once=concurrency, on_reading=on_reading
         )
+    for name, (campaign_id, _) in campaigns.items():
+        if campaign_id in taken.unknown:
+            campaigns[name] = None, unknown_campaign(name)
+    _refuse_unknown(request.campaign, campaigns)
+    directory = Directory(campaigns, snapshot.leads_of(found))
+    path = await anyio.to_thread.run_sync(
+        opened.folder.write_resolved, _resolved(opened, directory)
+    )
     opened.table.ids = Resolved(path)
 
 

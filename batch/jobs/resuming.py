@@ -24,6 +24,7 @@ from batch.jobs.reaching import access_of
 from batch.jobs.recorded import open_recorded_table, recorded_journal
 from batch.jobs.request import Request
 from batch.recording.baseline import read_baseline
+from batch.recording.draft import clear_drafts
 from batch.recording.folder import RunFolder, sha256_of
 from batch.recording.journal import JUDGED_NOTE, LABELS_NOTE, Journal
 from batch.recording.runfile import RunRecord, RunState, read_record
@@ -103,6 +104,7 @@ def reopen_run(folder: Path, request: Request) -> Iterator[Reopened]:
         record = read_record(folder / "run.json")
         table = resources.enter_context(open_recorded_table(folder, record, request))
         journal = resources.enter_context(recorded_journal(folder, record))
+        clear_drafts(folder)  # what a killed process had read of the leads is out of date
         begun = journal.kept(JUDGED_NOTE) is not None
         # Nothing was sent before the judged rows were recorded: then they are judged anew.
         request = replace(request, tag_check=request.tag_check and not begun)

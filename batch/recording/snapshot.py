@@ -18,6 +18,8 @@ CAMPAIGN_ID = "campaign_id"
 LEAD_COLUMNS = tuple(field.name for field in fields(CampaignLead))
 _VALUES = attrgetter(*LEAD_COLUMNS)
 # read_at_ms: when the lead's page arrived, Unix time in milliseconds, UTC.
+# Of a run's folder: what its leads are as they are read, thrown away once the run begins.
+LEADS_NOW = ".leads-now.part"
 SCHEMA = pl.Schema(
     {**dict.fromkeys((CAMPAIGN_ID, *LEAD_COLUMNS), pl.String()), "read_at_ms": pl.Int64()}
 )
@@ -37,6 +39,10 @@ class Snapshot:
             with Draft(path) as draft:
                 leads.write_parquet(draft.file)
                 draft.publish()
+
+    def campaign_ids(self) -> list[str]:
+        """The campaigns of which something was kept."""
+        return sorted(path.stem for path in self._folder.glob("*.parquet"))
 
     def leads_of(self, campaign_ids: Sequence[str]) -> Iterator[pl.DataFrame]:
         """The leads of each of these campaigns that was kept, a campaign at a time."""
