@@ -7,7 +7,6 @@ and `execution.execute`. A new run that is not executed leaves no
 trace. Shows nothing.
 """
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -17,12 +16,12 @@ from pathlib import Path
 import polars as pl
 
 from batch.api.sendkit import Access, SendKit
-from batch.errors import InputError, UsageError
-from batch.jobs.forecast import duration, forecast_s
+from batch.errors import InputError
+from batch.jobs.forecast import forecast_s
 from batch.jobs.holding import held
 from batch.jobs.known_pace import KnownPace, known_pace
 from batch.jobs.named_cells import cells_of, named_of
-from batch.jobs.preflight import Preflight, ask_server
+from batch.jobs.preflight import Preflight, ask_server, hold_of
 from batch.jobs.question import Question, ask_about
 from batch.jobs.reaching import access_of, make_client
 from batch.jobs.refusal import brakes_of, refusal_of, typed_number
@@ -37,7 +36,6 @@ from batch.recording.folder import InputCopy, RunFolder, input_stem
 from batch.recording.journal import Journal
 from batch.recording.runfile import RunInput, RunLink, RunRecord, RunUndone, RunWorkspace
 from batch.sending.work import Work, needed_work, whole_work
-from batch.settings.model import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +112,8 @@ class JudgedRun:
         if brakes and not can_ask:
             raise InputError(" ".join(brakes))
         pace = known_pace(request, preflight)
-        takes_s = forecast_s(effect.requests, rate_per_s=pace.expected_per_s(request.settings))
+        rate_per_s = seen.learnt.rate_per_s if seen else pace.expected_per_s(request.settings)
+        takes_s = forecast_s(effect.requests, rate_per_s=rate_per_s)
         question = ask_about(
             effect,
             workspace=preflight.workspace.name if preflight.workspace else None,
@@ -208,23 +207,6 @@ def plan_of(request: Request, table: Table, rules: Rules) -> Plan:
     check_rules(rules)
     cells = cells_of(table, rules, named_of(request, table))
     return make_plan(cells, rules, on_conflict=request.settings.input.on_conflict)
-
-
-def hold_of(preflight: Preflight, settings: Settings) -> tuple[float, str] | None:
-    """What the server asked to wait before anything is sent.
-
-    Raises UsageError when that is longer than is waited for.
-    """
-    if preflight.held_until is None:
-        return None
-    left_s = preflight.held_until - time.monotonic()
-    if left_s > settings.pace.max_wait_s:
-        raise UsageError(
-            f"Nothing was sent: the server asks to wait {duration(left_s)} "
-            f"({preflight.hold_why}), and at most {duration(settings.pace.max_wait_s)} are waited "
-            "for ([pace] max_wait_s). Run it again later."
-        )
-    return preflight.held_until, preflight.hold_why
 
 
 def input_of(request: Request, copy: InputCopy) -> RunInput:

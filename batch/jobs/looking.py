@@ -119,8 +119,14 @@ async def look(
                 preview = await _compare(judged, how, leads, taken.unknown)
         except ListNotReadError as error:
             raise LeadsNotReadError(str(error)) from error
-        attempts = paging.pace().attempts
-    return Seen(preview=preview, pacer=paging.pacer, requests=attempts, at=time.monotonic())
+        pace = paging.pace()
+    return Seen(
+        preview=preview,
+        pacer=paging.pacer,
+        learnt=pace.learnt,
+        requests=pace.attempts,
+        at=time.monotonic(),
+    )
 
 
 # What is compared of a lead; for the rest there is no room with a million of them.

@@ -11,6 +11,7 @@ import polars as pl
 from batch.errors import SettingsError
 from batch.jobs.forecast import duration
 from batch.jobs.job import ReadyRun
+from batch.jobs.known_pace import keep_learnt
 from batch.jobs.preflight import Preflight
 from batch.jobs.request import command
 from batch.jobs.run_record import first_record
@@ -69,6 +70,7 @@ def keep_plan(ready: ReadyRun, seen: Seen) -> Planned:
             "requests": seen.requests,
         }
     )
+    keep_learnt(opened.request, ready.workspace.id if ready.workspace else None, seen.learnt)
     clear_drafts(folder.path)
     remember(opened.request.state_dir, folder.path)
     RunFile(folder.path / "run.json").write(record)

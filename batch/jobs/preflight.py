@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 import anyio
 
 from batch.api.sendkit import MAX_READ_WAIT_S, ReadFailedError, SendKit, Workspace
-from batch.errors import SettingsError
+from batch.errors import SettingsError, UsageError
+from batch.jobs.forecast import duration
 from batch.model import Budget
+from batch.settings.model import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,3 +116,20 @@ def _own_workspace(workspaces: tuple[Workspace, ...], workspace_id: str | None) 
         f"The key does not see the workspace {workspace_id}; it sees {seen}. "
         "Correct SENDKIT_WORKSPACE_ID, or workspace_id under [api]."
     )
+
+
+def hold_of(preflight: Preflight, settings: Settings) -> tuple[float, str] | None:
+    """What the server asked to wait before anything is sent.
+
+    Raises UsageError when that is longer than is waited for.
+    """
+    if preflight.held_until is None:
+        return None
+    left_s = preflight.held_until - time.monotonic()
+    if left_s > settings.pace.max_wait_s:
+        raise UsageError(
+            f"Nothing was sent: the server asks to wait {duration(left_s)} "
+            f"({preflight.hold_why}), and at most {duration(settings.pace.max_wait_s)} are waited "
+            "for ([pace] max_wait_s). Run it again later."
+        )
+    return preflight.held_until, preflight.hold_why

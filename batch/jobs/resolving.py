@@ -9,11 +9,11 @@ import polars as pl
 
 from batch.errors import SettingsError
 from batch.jobs.campaign_names import campaign_ids
-from batch.jobs.job import OpenRun, hold_of
+from batch.jobs.job import OpenRun
 from batch.jobs.known_pace import known_pace
 from batch.jobs.named_cells import named_of
 from batch.jobs.paging import Paging
-from batch.jobs.preflight import Preflight
+from batch.jobs.preflight import Preflight, hold_of
 from batch.jobs.snapshotting import Reading, take_snapshot
 from batch.judging.lead_words import unknown_campaign
 from batch.judging.resolve import RESOLVED, Directory, read_names

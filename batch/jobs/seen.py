@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 
 from batch.judging.preview import Preview
-from batch.sending.pacer import Pacer
+from batch.sending.pacer import Learnt, Pacer
 from batch.settings.values import Age
 
 
@@ -13,11 +13,13 @@ class Seen:
     """What was read, and what that took.
 
     pacer: the one that reading kept to, which knows what reading has used up of the budget.
-    requests: pages that were read. at: when that was done, seconds of time.monotonic().
+    learnt: what is known of the pace by now. requests: pages that were read.
+    at: when that was done, seconds of time.monotonic().
     """
 
     preview: Preview
     pacer: Pacer
+    learnt: Learnt
     requests: int
     at: float
 
