@@ -91,6 +91,7 @@ def test_with_headers_a_run_keeps_within_3_percent_of_what_it_may(
 
 
 @pytest.mark.measured
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("headers", ["none", "retry-after"])
 @pytest.mark.parametrize("kind", ["fixed", "sliding", "bucket"])
 @pytest.mark.parametrize(("per_s", "rows"), [(5, 1200), (50, 12_000), (500, 120_000)])

@@ -159,6 +159,7 @@ def _as_csv(rows: pl.DataFrame) -> bytes:
 
 
 def _notes(folder: Path, found: Reverse, moved: int) -> Iterator[str]:
+    yield f"This sets leads that {folder} has changed back to what they were."
     if found.unknown:
         yield (
             f"{count_of(found.unknown, 'lead')} of {folder} can't be set back: what "
