@@ -2,19 +2,9 @@
 
 import polars as pl
 
+from batch.judging.leads import REQUESTS
 from batch.recording.snapshot import SCHEMA
 
-REQUEST = pl.Schema(
-    {
-        "line": pl.UInt32(),
-        "lines": pl.List(pl.UInt32()),
-        "campaign_id": pl.String(),
-        "campaign_lead_id": pl.String(),
-        "status": pl.String(),
-        "ai_tag": pl.String(),
-        "clear_tag": pl.Boolean(),
-    }
-)
 BASELINE = pl.Schema({"line": pl.UInt32(), "base_status": pl.String(), "base_tag": pl.String()})
 READ_MS = 1_000
 
@@ -28,7 +18,7 @@ def requests(*asked: Asked, campaign: str = "c", first_line: int = 2) -> pl.Data
         (line, None, campaign, lead, status, tag or None, tag == "")
         for line, (lead, status, tag) in enumerate(asked, start=first_line)
     ]
-    return pl.DataFrame(rows, schema=REQUEST, orient="row")
+    return pl.DataFrame(rows, schema=REQUESTS, orient="row")
 
 
 def leads(*now: Lead, campaign: str = "c") -> pl.DataFrame:

@@ -1,20 +1,9 @@
 import polars as pl
 import pytest
 
+from batch.judging.leads import REQUESTS
 from batch.judging.live import DIFFERENT, MISSING, different
 from batch.recording.snapshot import SCHEMA
-
-REQUEST = pl.Schema(
-    {
-        "line": pl.UInt32(),
-        "lines": pl.List(pl.UInt32()),
-        "campaign_id": pl.String(),
-        "campaign_lead_id": pl.String(),
-        "status": pl.String(),
-        "ai_tag": pl.String(),
-        "clear_tag": pl.Boolean(),
-    }
-)
 
 
 def compared(
@@ -31,7 +20,7 @@ def compared(
     if live:
         leads.append(("c1", "b1", "", "", "", "", "", *live, 0))  # type: ignore[arg-type] # a null tag
     found = different(
-        pl.DataFrame(asked, schema=REQUEST, orient="row"),
+        pl.DataFrame(asked, schema=REQUESTS, orient="row"),
         pl.DataFrame(leads, schema=SCHEMA, orient="row"),
         clear_word="null",
     )

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from batch.judging.leads import REQUESTS
 from batch.judging.worth import FEWEST_REQUESTS, MOST_SHARE, Worth
 from batch.recording.snapshot import SCHEMA
-from tests.test_live import REQUEST
 
 PAGE = 100
 HELD, OTHER = "paused", "active"
@@ -19,7 +19,7 @@ def asking(leads: Iterable[int], *, campaign: str = "c1", tag: str | None = None
     """Requests that pause these leads, or set their tag."""
     status = None if tag else HELD
     rows = [(n, None, campaign, f"b{n}", status, tag, False) for n in leads]
-    return pl.DataFrame(rows, schema=REQUEST, orient="row")
+    return pl.DataFrame(rows, schema=REQUESTS, orient="row")
 
 
 def shown(
@@ -55,7 +55,7 @@ def test_campaigns_with_nine_requests_are_never_read(
     named = [f"c{n}" for n, size in enumerate(sizes) for _ in range(size)]
     rng.shuffle(named)
     requests = pl.concat(
-        [pl.DataFrame(schema=REQUEST), *(asking([n], campaign=c) for n, c in enumerate(named))]
+        [pl.DataFrame(schema=REQUESTS), *(asking([n], campaign=c) for n, c in enumerate(named))]
     )
     worth = Worth(requests.iter_slices(height))
     expected = [c for c in dict.fromkeys(named) if named.count(c) >= FEWEST_REQUESTS]

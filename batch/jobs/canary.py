@@ -13,6 +13,7 @@ import polars as pl
 
 from batch.api.answer import was_moved
 from batch.jobs.paging import ListNotReadError, Paging
+from batch.judging.leads import REQUESTS
 from batch.judging.live import MISSING, different
 from batch.model import Change, Outcome, Reason
 from batch.recording.snapshot import SCHEMA, LeadRows
@@ -20,17 +21,6 @@ from batch.sending.claims import Claims
 from batch.sending.gate import Gate
 from batch.sending.stops import Stop, StopCause, sentence
 
-_REQUESTS = pl.Schema(
-    {
-        "line": pl.UInt32(),
-        "lines": pl.List(pl.UInt32()),
-        "campaign_id": pl.String(),
-        "campaign_lead_id": pl.String(),
-        "status": pl.String(),
-        "ai_tag": pl.String(),
-        "clear_tag": pl.Boolean(),
-    }
-)
 _GO_ON = (
     "Nothing else was sent. Look at these leads before you go on: resume sends the rest without "
     "another look back."
@@ -139,7 +129,7 @@ class Canary:
             _row(self._sent[outcome.lines[0]], is_moved=was_moved(outcome.subsequence))
             for outcome in self._outcomes
         ]
-        return pl.DataFrame(rows, schema=_REQUESTS, orient="row")
+        return pl.DataFrame(rows, schema=REQUESTS, orient="row")
 
     def _fail(self, found: str) -> None:
         message = f"The canary does not hold: {sentence(found)} {_GO_ON}"
@@ -147,7 +137,7 @@ class Canary:
 
 
 def _row(change: Change, *, is_moved: bool) -> tuple[object, ...]:
-    """A change as one of `_REQUESTS`."""
+    """A change as one of `REQUESTS`."""
     return (
         change.lines[0],
         list(change.lines),

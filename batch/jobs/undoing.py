@@ -5,7 +5,6 @@ alone. Everything but the key comes from the earlier run's folder.
 """
 
 import io
-import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -17,17 +16,18 @@ import polars as pl
 from batch.errors import SettingsError
 from batch.escape import escape
 from batch.jobs.holding import held
-from batch.jobs.job import JudgedRun, OpenRun, input_of, new_folder, plan_of
+from batch.jobs.job import JudgedRun, OpenRun, input_of, new_folder
+from batch.jobs.judged_again import judged_again
 from batch.jobs.preflight import Preflight
 from batch.jobs.question import count_of
 from batch.jobs.reaching import access_of
-from batch.jobs.recorded import open_recorded_table, recorded_journal
 from batch.jobs.request import Request, Source
 from batch.jobs.resuming import check_workspace
+from batch.judging.leads import REQUESTS
 from batch.judging.reverse import Reverse, reverse
 from batch.model import Reason
 from batch.reading.table import open_table
-from batch.recording.journal import LABELS_NOTE, Journal
+from batch.recording.journal import Journal
 from batch.recording.runfile import RunRecord, RunUndone
 from batch.settings.model import ColumnSettings
 
@@ -109,34 +109,11 @@ def open_undo(folder: Path, record: RunRecord, request: Request) -> Iterator[Und
 
 def _reverse_of(folder: Path, record: RunRecord, request: Request) -> tuple[Reverse, int]:
     """What takes the run's changes back, and how many of its leads a subsequence took in or out."""
-    with (
-        recorded_journal(folder, record) as journal,
-        open_recorded_table(folder, record, request) as table,
-    ):
-        kept = journal.kept(LABELS_NOTE)
-        labels = tuple(json.loads(kept)) if kept else None
-        plan = plan_of(request, table, request.rules(labels=labels))
+    with judged_again(folder, record, request) as (plan, journal):
         lines, moved = _sent_lines(journal)
-        requests = list(plan.requests_of(lines))
+        requests = pl.concat([pl.DataFrame(schema=REQUESTS), *plan.requests_of(lines)])
         before = journal.before()
-    whole = pl.concat(requests) if requests else next(plan.requests_of(lines), None)
-    if whole is None:
-        whole = _no_requests()
-    return reverse(whole, before, clear_word=request.settings.input.clear_word), moved
-
-
-def _no_requests() -> pl.DataFrame:
-    return pl.DataFrame(
-        schema={
-            "line": pl.UInt32,
-            "lines": pl.List(pl.UInt32),
-            "campaign_id": pl.String,
-            "campaign_lead_id": pl.String,
-            "status": pl.String,
-            "ai_tag": pl.String,
-            "clear_tag": pl.Boolean,
-        }
-    )
+    return reverse(requests, before, clear_word=request.settings.input.clear_word), moved
 
 
 def _sent_lines(journal: Journal) -> tuple[pl.Series, int]:

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,12 +14,11 @@ import polars as pl
 from batch.api.sendkit import Access, SendKit
 from batch.errors import SettingsError
 from batch.escape import escape_text
-from batch.jobs.job import plan_of
+from batch.jobs.judged_again import judged_again
 from batch.jobs.known_pace import known_pace
 from batch.jobs.paging import Paging
 from batch.jobs.preflight import ask_server
 from batch.jobs.reaching import make_client
-from batch.jobs.recorded import open_recorded_table, recorded_journal
 from batch.jobs.request import Request
 from batch.jobs.resuming import check_workspace
 from batch.jobs.snapshotting import Reading, take_snapshot
@@ -28,7 +26,7 @@ from batch.judging.live import DIFFERENT, different
 from batch.judging.plan import Plan
 from batch.model import Reason
 from batch.recording.draft import Draft
-from batch.recording.journal import LABELS_NOTE, Journal
+from batch.recording.journal import Journal
 from batch.recording.runfile import RunRecord
 from batch.recording.snapshot import SCHEMA, Snapshot
 
@@ -94,13 +92,7 @@ def open_applied(folder: Path, record: RunRecord, request: Request) -> Iterator[
             f"{folder}: was practice, and its sandbox is gone. Only runs against a server that is "
             "still there can be verified."
         )
-    with (
-        recorded_journal(folder, record) as journal,
-        open_recorded_table(folder, record, request) as table,
-    ):
-        kept = journal.kept(LABELS_NOTE)
-        labels = tuple(json.loads(kept)) if kept else None
-        plan = plan_of(request, table, request.rules(labels=labels))
+    with judged_again(folder, record, request) as (plan, journal):
         lines = _held_lines(journal)
         yield Applied(
             folder=folder,

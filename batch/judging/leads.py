@@ -36,6 +36,17 @@ MERGED = pl.Schema(
         "clear_tag": pl.Boolean(),
     }
 )
+REQUESTS = pl.Schema(  # of `Leads.requests`; lines is null where a row stands for itself
+    {
+        "line": pl.UInt32(),
+        "lines": pl.List(pl.UInt32()),
+        "campaign_id": pl.String(),
+        "campaign_lead_id": pl.String(),
+        "status": pl.String(),
+        "ai_tag": pl.String(),
+        "clear_tag": pl.Boolean(),
+    }
+)
 _ASKED = (("status", pl.String()), ("ai_tag", pl.String()), ("clear_tag", pl.Boolean()))
 
 

@@ -30,6 +30,7 @@ def _undo(terminal: Terminal, given: Given) -> int:
     request = replace(
         request_again(terminal, given, folder, os.environ),
         out=given.out,
+        canary=given.canary_size,
         expect_changes=expected_changes(given.expect_changes),
     )
     asks = asks_before_sending(given, practice=request.sandbox)
