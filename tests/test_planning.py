@@ -360,7 +360,8 @@ def test_an_apply_that_was_killed_is_gone_on_with(tmp_path: Path, again: str) ->
             wait_for(sandbox, 40)
             process.send_signal(signal.SIGKILL)
             ended(process, cwd=tmp_path)
-        # A lead that was not reached yet is changed by somebody else: resume does not look again.
+        anew = ask(sandbox, tmp_path, "run", path, "--expect-changes", "999")
+        assert "expected 999. Nothing was sent." in anew.err  # `run` does not go on with a plan
         ran = sendkit_batch(again, plan.folder, *words, cwd=tmp_path, env=env)
         sent = received(sandbox)
         leads = state(sandbox)

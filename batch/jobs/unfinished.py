@@ -44,18 +44,17 @@ class Unfinished:
 def find_unfinished(opened: OpenRun, preflight: Preflight) -> Unfinished | None:
     """The run that `run` should go on with instead of starting anew; None if there is none.
 
-    It has the same content, base address, workspace and judging settings, and is no retry. All
-    runs that are known are looked at, and the latest of those counts: had it been finished, one
-    before it would be out of date. So is one whose rows a retry has finished. Practice that is at
-    work just now is none: each has a server of its own.
+    It has the same content, base address, workspace and judging settings. It is no retry, and was
+    not planned: what somebody has looked at before it is sent is gone on with by `apply`. All runs
+    that are known are looked at, and the latest of those counts: had it been finished, one before
+    it would be out of date. So is one whose rows a retry has finished. Practice that is at work
+    just now is none: each has a server of its own.
     """
     workspace_id = preflight.workspace.id if preflight.workspace else None
     request = opened.request
     runs = earlier_runs(request.state_dir, Path(request.settings.run.runs_dir))
     for run in runs:
         record = run.record
-        if record.state is RunState.PLANNED:  # somebody is to look at it before it is applied
-            continue
         before = record.workspace.id if record.workspace else None
         # Where either is not known, nobody can say that they are the same.
         if (
@@ -101,7 +100,8 @@ def _unfinished(run: EarlierRun) -> Unfinished:
 
 def _asks_the_same(record: RunRecord, request: Request, sha256: str) -> bool:
     """Whether a run was about the same rows at the same address, judged by the same settings."""
-    if record.retry_of is not None or record.input.sha256 != sha256:
+    is_own_kind = record.retry_of is None and record.undo_of is None and not record.is_planned
+    if not is_own_kind or record.input.sha256 != sha256:
         return False
     settings = request.settings
     try:
