@@ -422,10 +422,14 @@ def test_what_was_exported_and_edited_in_two_cells_is_planned_as_two_changes(
 def test_plans_are_listed_and_pruned(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "leads.csv", HEADER, ROWS[:2])
     with served(tmp_path, LEADS) as sandbox:
-        ask(sandbox, tmp_path, "plan", path)
+        plan = ask(sandbox, tmp_path, "plan", path)
     listed = sendkit_batch("runs", "--json", cwd=tmp_path)
     (run,) = json.loads(listed.out)["runs"]
     assert (run["state"], run["unsent"], run["error"]) == ("planned", 2, 0)
+    shown = sendkit_batch("runs", plan.folder.name, cwd=tmp_path)
+    assert shown.last_line == (
+        f"planned: runs/{plan.folder.name}; next: sendkit-batch apply runs/{plan.folder.name}"
+    )
     pruned = sendkit_batch("runs", "prune", "--older-than", "0h", "--yes", cwd=tmp_path)
     assert pruned.exit_code == 0, pruned.err
     assert list((tmp_path / "runs").iterdir()) == []

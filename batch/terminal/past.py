@@ -119,6 +119,7 @@ def _as_json(run: ListedRun) -> dict[str, object]:
         "workspace": record.workspace.name if record.workspace else None,
         "sandbox": record.sandbox,
         "retry_of": record.retry_of.folder if record.retry_of else None,
+        "undo_of": record.undo_of.folder if record.undo_of else None,
         "started_at": record.started_at.isoformat(),
         "ended_at": record.ended_at.isoformat() if record.ended_at else None,
         "rows": record.rows,

@@ -67,6 +67,9 @@ def next_of(run: ListedRun) -> str | None:
     """What to run next; None when nothing is left to do, or it is at work."""
     if run.state == RunState.RUNNING:
         return None
+    if run.state == RunState.PLANNED:
+        to_send = run.counts[Result.UNSENT]
+        return command("apply", shown_folder(run.folder)) if to_send else None
     if run.state != RunState.FINISHED:
         return command("resume", shown_folder(run.folder))
     if any(run.record.reasons.get(reason) for reason in MAY_PASS_AGAIN):
@@ -107,6 +110,7 @@ def _details(run: ListedRun) -> Iterator[tuple[str, str]]:
         f"{record.workspace.name} ({record.workspace.id})" if record.workspace else "",
     )
     yield "Retry of", record.retry_of.folder if record.retry_of else ""
+    yield "Undo of", record.undo_of.folder if record.undo_of else ""
     yield "Started", _shown(record.started_at, "%Y-%m-%d %H:%M:%S UTC")
     yield "Ended", _shown(record.ended_at, "%Y-%m-%d %H:%M:%S UTC") if record.ended_at else ""
     yield "Resumed", {0: "", 1: "once"}.get(record.resumed, f"{record.resumed} times")
@@ -125,6 +129,8 @@ def _details(run: ListedRun) -> Iterator[tuple[str, str]]:
 def _remarks(run: ListedRun) -> Iterator[str]:
     if run.record.sandbox:
         yield "(practice)"
+    if run.record.undo_of:
+        yield f"(undo of {Path(run.record.undo_of.folder).name})"
     if run.record.retry_of:
         yield f"(retry of {Path(run.record.retry_of.folder).name})"
 
