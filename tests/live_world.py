@@ -33,9 +33,9 @@ def served(folder: Path, leads: Sequence[Sequence[str]], **options: object) -> I
 def ask(sandbox: Sandbox, folder: Path, *words: str | Path, rate: str = "1000") -> Ran:
     """A command that asks the sandbox; the address and the yes are added where they are needed."""
     env, given = access(sandbox)
-    more = {"run": given, "plan": given[:2], "apply": ["--yes"], "undo": ["--yes"]}
+    more = {"run": given, "plan": given[:2]}
     return sendkit_batch(
-        *words, *more.get(str(words[0]), []), "--rate", rate, cwd=folder, env=env
+        *words, *more.get(str(words[0]), ["--yes"]), "--rate", rate, cwd=folder, env=env
     )  # fmt: skip
 
 

@@ -255,6 +255,26 @@ def test_with_force_drifted_leads_are_changed_too(tmp_path: Path, leads: Path) -
     ]  # fmt: skip
 
 
+def test_a_retry_of_a_plan_leaves_drifted_leads_out_too(tmp_path: Path) -> None:
+    rows = [(CAMPAIGN, lead_id(n), "", "Hot") for n in (1, 2, 3)]
+    rows.append((CAMPAIGN, lead_id(4), "", "New"))  # no label yet
+    path = write_rows(tmp_path / "leads.csv", HEADER, rows)
+    faults = (f"status=500,leads={lead_id(1)};{lead_id(2)},times=5",)
+    (tmp_path / "sendkit-batch.toml").write_text("[retry]\nbackoff_base_s = 0.01\n")
+    with served(tmp_path, LEADS, faults=faults) as sandbox:
+        plan = ask(sandbox, tmp_path, "plan", path, "--out", tmp_path / "plan")
+        change(sandbox, lead_id(3), aiTag="Warm")  # before it is applied
+        first = ask(sandbox, tmp_path, "apply", tmp_path / "plan")
+        change(sandbox, lead_id(2), aiTag="Warm")  # and after that
+        before = len(received(sandbox))
+        ran = ask(sandbox, tmp_path, "retry", tmp_path / "plan", "--out", tmp_path / "again")
+        sent = received(sandbox)[before:]
+    assert plan.exit_code == first.exit_code == ran.exit_code == 1, ran.err
+    assert [each["campaignLeadId"] for each in sent] == [lead_id(1)]
+    results = read_rows(tmp_path / "again" / "results.csv")
+    assert [row["reason"] for row in results] == ["applied", "drifted", "drifted", "unknown_tag"]
+
+
 def test_run_does_not_go_on_with_a_plan_and_resume_names_apply(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "leads.csv", HEADER, ROWS[:2])
     with served(tmp_path, LEADS) as sandbox:

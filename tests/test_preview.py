@@ -105,8 +105,8 @@ def test_rows_left_out_have_an_outcome_with_a_sentence() -> None:
             (9, "paused", "Hot"),
             Reason.DRIFTED,
             (
-                "left as it is: it was not in the campaign when the plan was made, and reads "
-                "status active, aiTag null now."
+                "left as it is: nothing was planned for it, and it reads status active, aiTag null "
+                "now."
             ),
         ),
         (

@@ -10,8 +10,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import polars as pl
-
 from batch.errors import SettingsError
 from batch.jobs.forecast import forecast_s
 from batch.jobs.holding import held
@@ -123,14 +121,9 @@ def reopen_run(folder: Path, request: Request) -> Iterator[Reopened]:
             ),
             retry_of=record.retry_of,
             undo_of=record.undo_of,
-            baseline=_baseline(folder, record),
+            baseline=read_baseline(folder) if record.has_baseline else None,
         )
         yield Reopened(opened=opened, record=record, journal=journal)
-
-
-def _baseline(folder: Path, record: RunRecord) -> pl.DataFrame | None:
-    is_expected = record.planned_at is not None or record.undo_of is not None
-    return read_baseline(folder) if is_expected else None
 
 
 def check_workspace(record: RunRecord, preflight: Preflight) -> None:

@@ -2,7 +2,7 @@
 
 Its folder holds the same copy of the input, and lines.csv says which of its lines are meant. Its
 settings, base address and workspace are those of the earlier run; its rows are judged anew, by the
-labels that the workspace has now.
+labels that the workspace has now. What a plan or an undo expects of its leads, a retry of it does.
 """
 
 from collections.abc import Iterator
@@ -22,6 +22,7 @@ from batch.jobs.recorded import check_copy, open_recorded_table, recorded_journa
 from batch.jobs.request import Request
 from batch.jobs.resuming import check_workspace
 from batch.reading.table import Table, open_table
+from batch.recording.baseline import read_baseline
 from batch.recording.runfile import RunLink, RunRecord, read_record
 
 
@@ -58,6 +59,9 @@ def open_retry(folder: Path, request: Request) -> Iterator[Retry]:
         copy = made.copy_input(source, name=record.input.copy_name)
         check_copy(source, copy.sha256, record.input)
         lines = _lines_to_retry(folder, record, request)
+        baseline = read_baseline(folder) if record.has_baseline else None
+        if baseline is not None:
+            made.write_baseline(baseline)
         link = RunLink(
             id=record.id,
             folder=str(folder.resolve()),
@@ -80,6 +84,8 @@ def open_retry(folder: Path, request: Request) -> Iterator[Retry]:
                 *warnings,
             ),
             retry_of=link,
+            undo_of=record.undo_of,
+            baseline=baseline,
         )
         yield Retry(opened=opened, record=record)
 

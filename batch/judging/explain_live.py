@@ -57,8 +57,9 @@ def _drifted(seen: Seen, reason: Reason, clear_word: str) -> str:
     now = _reads(seen.live_status, seen.live_tag or "", clear_word)
     if reason is Reason.CHANGED_SINCE:
         return f"left as it is: the run made it {expected}, and it reads {now} now."
-    when = f"it read {expected}" if expected else "it was not in the campaign"
-    return f"left as it is: {when} when the plan was made, and reads {now} now."
+    if not expected:
+        return f"left as it is: nothing was planned for it, and it reads {now} now."
+    return f"left as it is: it read {expected} when the plan was made, and reads {now} now."
 
 
 def _reads(status: str | None, tag: str | None, clear_word: str) -> str:

@@ -118,9 +118,9 @@ class RunRecord(_Record):
     sandbox: whether it sends to a practice sandbox. tag_check: whether tags are checked.
     pid, working_since: of the process that is, or last was, at work on it.
     resumed: how often it was gone on with. retry_of: the run whose rows it tries once more.
-    is_planned: whether its rows are held against leads that were all read. planned_at: when a plan
-    that is to be applied was made.
-    undo_of: the run whose changes it takes back.
+    is_planned: whether its rows are held against leads that were all read, as those of a plan and
+    of its retries are. planned_at: when a plan that is to be applied was made.
+    undo_of: the run whose changes it takes back, also of a retry of that.
     """
 
     format: Literal[1] = 1
@@ -150,6 +150,11 @@ class RunRecord(_Record):
     is_planned: bool = False
     planned_at: AwareDatetime | None = None
     undo_of: RunUndone | None = None
+
+    @property
+    def has_baseline(self) -> bool:
+        """Whether its folder says what its leads are expected to be."""
+        return self.is_planned or self.undo_of is not None
 
 
 def read_record(path: Path) -> RunRecord:
