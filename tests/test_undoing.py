@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from batch.sandbox.process import Sandbox
+from batch.sandbox.options import Options
+from batch.sandbox.process import Sandbox, start_sandbox
 from tests.live_world import (
     HEADER,
     OTHER,
@@ -128,6 +129,47 @@ def test_what_was_changed_since_is_left_as_it_is(tmp_path: Path) -> None:
     ]
     assert "1 row has changed since the run and is not undone." in ran.err
     assert ran.exit_code == 1
+
+
+def test_a_retry_of_an_undo_leaves_what_was_changed_since_too(tmp_path: Path) -> None:
+    (tmp_path / "sendkit-batch.toml").write_text("[retry]\nbackoff_base_s = 0.01\n")
+    rows = [(CAMPAIGN, lead_id(1), "", "Hot"), (OTHER, lead_id(4), "", "Hot")]
+    path = write_rows(tmp_path / "leads.csv", HEADER, rows)
+    fault = f"status=500,leads={lead_id(4)},after=1,total=5"  # the undo meets it
+    with served(tmp_path, LEADS, faults=(fault,)) as sandbox:
+        ask(sandbox, tmp_path, "run", path, "--keep-before", "--out", tmp_path / "first")
+        change(sandbox, lead_id(1), aiTag="Warm")
+        undone(sandbox, tmp_path, tmp_path / "first")
+        before = len(received(sandbox))
+        ran = ask(sandbox, tmp_path, "retry", tmp_path / "undone", "--out", tmp_path / "again")
+        sent = received(sandbox)[before:]
+    assert [reason for _, reason, _ in rows_of(tmp_path / "undone")] == [
+        "changed_since", "server_error",
+    ]  # fmt: skip
+    assert [each["campaignLeadId"] for each in sent] == [lead_id(4)]
+    assert [reason for _, reason, _ in rows_of(tmp_path / "again")] == ["changed_since", "applied"]
+    assert ran.exit_code == 1, ran.err
+
+
+def test_a_run_that_named_its_campaign_for_all_rows_is_undone(tmp_path: Path) -> None:
+    rows = [("lead-00000001@example.com", "Hot")]
+    path = write_rows(tmp_path / "leads.csv", ("email", "aiTag"), rows)
+    with served(tmp_path, LEADS) as sandbox:
+        run = ("run", path, "--campaign", CAMPAIGN, "--keep-before", "--out", tmp_path / "first")
+        assert ask(sandbox, tmp_path, *run).exit_code == 0
+        ran = undone(sandbox, tmp_path, tmp_path / "first")
+        assert values(state(sandbox))[lead_id(1)] == ("active", "Cold")
+    assert ran.exit_code == 0, ran.err
+
+
+def test_a_label_that_looks_like_a_formula_is_set_back(tmp_path: Path) -> None:
+    seed = write_rows(tmp_path / "seed.csv", HEADER, [(CAMPAIGN, lead_id(1), "active", "@Cold")])
+    path = write_rows(tmp_path / "leads.csv", HEADER, [(CAMPAIGN, lead_id(1), "", "Hot")])
+    with start_sandbox(Options(seed_csv=seed, labels=("@Cold", "Hot"))) as sandbox:
+        ask(sandbox, tmp_path, "run", path, "--keep-before", "--out", tmp_path / "first")
+        ran = undone(sandbox, tmp_path, tmp_path / "first")
+        assert values(state(sandbox))[lead_id(1)] == ("active", "@Cold")
+    assert ran.exit_code == 0, ran.err
 
 
 def test_an_undo_can_be_undone(tmp_path: Path) -> None:

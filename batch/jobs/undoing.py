@@ -14,7 +14,6 @@ from pathlib import Path
 import polars as pl
 
 from batch.errors import SettingsError
-from batch.escape import escape
 from batch.jobs.holding import held
 from batch.jobs.job import JudgedRun, OpenRun, input_of, new_folder
 from batch.jobs.judged_again import judged_again
@@ -82,6 +81,7 @@ def open_undo(folder: Path, record: RunRecord, request: Request) -> Iterator[Und
         sheet=None,
         encoding=None,
         delimiter=None,
+        campaign=None,
         is_planned=False,
         allow_invalid=True,
         allow_clears=True,
@@ -130,9 +130,8 @@ def _sent_lines(journal: Journal) -> tuple[pl.Series, int]:
 
 
 def _as_csv(rows: pl.DataFrame) -> bytes:
-    names = pl.DataFrame({name: [name] for name in rows.columns})
-    texts = rows.with_columns(pl.all().cast(pl.String)).with_columns(escape(pl.all()))
-    return pl.concat([names, texts]).write_csv(include_header=False).encode()
+    """The rows, with no cell escaped: what is no results.csv of ours is read as it stands."""
+    return rows.write_csv().encode()
 
 
 def _notes(folder: Path, found: Reverse, moved: int) -> Iterator[str]:
