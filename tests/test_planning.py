@@ -241,6 +241,18 @@ def test_leads_that_drifted_are_judged_again_and_left_out(tmp_path: Path, leads:
     assert "2 rows have changed since the plan was made and are left out." in ran.err
 
 
+def test_what_an_apply_read_that_was_not_confirmed_is_read_anew(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "leads.csv", HEADER, ROWS[:3])
+    with served(tmp_path, LEADS) as sandbox:
+        plan = ask(sandbox, tmp_path, "plan", path)
+        refused = ask(sandbox, tmp_path, "apply", plan.folder, "--expect-changes", "9")
+        assert refused.exit_code == 2
+        change(sandbox, lead_id(2), aiTag="Warm")
+        ran = ask(sandbox, tmp_path, "apply", plan.folder)
+        assert state(sandbox)[CAMPAIGN, lead_id(2)]["aiTag"] == "Warm"
+    assert [row["reason"] for row in ran.results] == ["applied", "drifted", "applied"]
+
+
 def test_with_force_drifted_leads_are_changed_too(tmp_path: Path, leads: Path) -> None:
     with served(tmp_path, LEADS) as sandbox:
         plan = ask(sandbox, tmp_path, "plan", leads)
@@ -283,8 +295,13 @@ def test_run_does_not_go_on_with_a_plan_and_resume_names_apply(tmp_path: Path) -
         assert len(received(sandbox)) == 2
         assert json.loads((plan.folder / "run.json").read_text())["state"] == "planned"
         env, _ = access(sandbox)
-        for word, instead in (("resume", ""), ("retry", ", so nothing can be tried again")):
-            refused = sendkit_batch(word, plan.folder, "--yes", cwd=tmp_path, env=env)
+        for words, instead in (
+            (("resume", "--yes"), ""),
+            (("retry", "--yes"), ", so nothing can be tried again"),
+            (("results",), ", so there are no results"),
+            (("verify",), ", so nothing can be verified"),
+        ):
+            refused = sendkit_batch(*words, plan.folder, cwd=tmp_path, env=env)
             assert refused.exit_code == 2
             assert refused.err.splitlines()[0] == (
                 f"{plan.folder}: is a plan, of which nothing was sent yet{instead}. To send it: "
@@ -453,3 +470,33 @@ def test_plans_are_listed_and_pruned(tmp_path: Path) -> None:
     pruned = sendkit_batch("runs", "prune", "--older-than", "0h", "--yes", cwd=tmp_path)
     assert pruned.exit_code == 0, pruned.err
     assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_a_plan_of_wrong_rows_alone_is_to_be_mended(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "leads.csv", HEADER, [(CAMPAIGN, lead_id(99), "paused", "")])
+    with served(tmp_path, LEADS) as sandbox:
+        ran = ask(sandbox, tmp_path, "plan", path)
+    assert ran.last_line == (
+        f"planned: 0 success, 1 error, 0 skipped, 0 unsent; {ran.folder.relative_to(tmp_path)}/"
+        f"plan.csv; next: mend the problems, then sendkit-batch plan {path} "
+        f"--base-url {sandbox.base_url} --rate 1000"
+    )
+
+
+def test_a_plan_of_a_header_alone_says_so(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "leads.csv", HEADER, [])
+    with served(tmp_path, LEADS) as sandbox:
+        ran = ask(sandbox, tmp_path, "plan", path)
+        assert received(sandbox) == []
+    assert "leads.csv has a header and no rows." in ran.err.splitlines()
+    assert ran.exit_code == 0
+
+
+def test_an_old_plan_of_standard_input_names_it_by_a_dash(tmp_path: Path) -> None:
+    rows = write_rows(tmp_path / "leads.csv", HEADER, ROWS[:1]).read_bytes()
+    with served(tmp_path, LEADS) as sandbox:
+        env, given = access(sandbox)
+        sendkit_batch("plan", "-", *given[:2], "--out", "plan", cwd=tmp_path, env=env, stdin=rows)
+        altered(tmp_path / "plan", planned_at="2026-01-01T00:00:00Z")
+        ran = sendkit_batch("apply", "plan", "--yes", cwd=tmp_path, env=env)
+    assert ran.err.splitlines()[0].endswith("Leads change: make a new one: sendkit-batch plan -")

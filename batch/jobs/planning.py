@@ -36,10 +36,12 @@ class Planned:
 
     @property
     def next_command(self) -> str | None:
-        """What applies it; None when nothing would be sent."""
-        if not self.ready.work.requests:
-            return None
-        return command("apply", str(self.ready.opened.folder.path))
+        """What applies it, or plans it again once its rows are mended; None for neither."""
+        if self.ready.work.requests:
+            return command("apply", str(self.ready.opened.folder.path))
+        request = self.ready.opened.request
+        words = (*request.reading_options, *request.repeated_options)
+        return command("plan", request.source.argument, *words) if self.tally.error else None
 
 
 def keep_plan(ready: ReadyRun, seen: Seen) -> Planned:
@@ -78,6 +80,15 @@ def keep_plan(ready: ReadyRun, seen: Seen) -> Planned:
     return Planned(ready=ready, seen=seen, sheet=sheet, tally=tally, exit_code=exit_code)
 
 
+def check_no_plan(folder: Path, record: RunRecord, *, so: str = "") -> None:
+    """Raise SettingsError for a mere plan. so: what follows from its having sent nothing."""
+    if record.state is RunState.PLANNED:
+        raise SettingsError(
+            f"{folder}: is a plan, of which nothing was sent yet{so and f', so {so}'}. To send it: "
+            f"{command('apply', str(folder))}"
+        )
+
+
 def check_plan(folder: Path, record: RunRecord, *, plan_age_s: float) -> None:
     """Raise SettingsError unless a run is a plan that can be applied, or gone on with."""
     if record.planned_at is None:
@@ -86,7 +97,7 @@ def check_plan(folder: Path, record: RunRecord, *, plan_age_s: float) -> None:
         raise SettingsError(f"{folder}: was applied already. Make a new plan of what is left.")
     age = datetime.now(UTC) - record.planned_at
     if record.state is RunState.PLANNED and age > timedelta(seconds=plan_age_s):
-        again = command("plan", record.input.original or record.input.name)
+        again = command("plan", record.input.original or "-")
         raise SettingsError(
             f"{folder}: the plan was made {duration(age.total_seconds())} ago, longer than "
             f"{duration(plan_age_s)} ([run] plan_age). Leads change: make a new one: {again}"

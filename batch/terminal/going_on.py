@@ -6,13 +6,13 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from batch.errors import SettingsError
+from batch.jobs.planning import check_no_plan
 from batch.jobs.preflight import Preflight
 from batch.jobs.recorded import request_of
-from batch.jobs.request import Request, command
+from batch.jobs.request import Request
 from batch.jobs.resuming import check_workspace, reopen_run
 from batch.jobs.retrying import open_retry
-from batch.recording.runfile import RunState, read_record
+from batch.recording.runfile import read_record
 from batch.recording.state import default_state_dir
 from batch.settings.credentials import read_credentials
 from batch.terminal.console import Terminal, guarded
@@ -39,11 +39,7 @@ def retry(given: Given, interrupts: Interrupts) -> int:
 def resume_run(terminal: Terminal, given: Given, folder: Path) -> int:
     """Go on with the run in a folder. Gives the exit code. Raises UsageError for a mere plan."""
     record = read_record(folder / "run.json")
-    if record.state is RunState.PLANNED:
-        raise SettingsError(
-            f"{folder}: is a plan, of which nothing was sent yet. To send it: "
-            f"{command('apply', str(folder))}"
-        )
+    check_no_plan(folder, record)
     request = request_again(terminal, given, folder, os.environ)
     request = replace(request, strict=given.strict, canary=given.canary_size)
     return go_on(terminal, given, folder, request)
@@ -80,11 +76,7 @@ def go_on(
 
 
 def _retry(terminal: Terminal, given: Given, folder: Path) -> int:
-    if read_record(folder / "run.json").state is RunState.PLANNED:
-        raise SettingsError(
-            f"{folder}: is a plan, of which nothing was sent yet, so nothing can be tried again. "
-            f"To send it: {command('apply', str(folder))}"
-        )
+    check_no_plan(folder, read_record(folder / "run.json"), so="nothing can be tried again")
     request = replace(request_again(terminal, given, folder, os.environ), out=given.out)
     asks = asks_before_sending(given, practice=request.sandbox)
     with ExitStack() as sent:

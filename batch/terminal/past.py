@@ -11,6 +11,7 @@ from batch.jobs.listing import (
     prunable,
     remove_run,
 )
+from batch.jobs.planning import check_no_plan
 from batch.jobs.question import Question, count_of
 from batch.jobs.remaking import remake_results, remake_with_retries
 from batch.recording.runfile import read_record
@@ -29,7 +30,9 @@ def results(given: Given, interrupts: Interrupts, *, with_retries: bool) -> int:
     remake = remake_with_retries if with_retries else remake_results
 
     def remake_them() -> int:
-        remade = remake(named_run(given.file), state_dir=default_state_dir())
+        folder = named_run(given.file)
+        check_no_plan(folder, read_record(folder / "run.json"), so="there are no results")
+        remade = remake(folder, state_dir=default_state_dir())
         for note in remade.notes:
             terminal.note(note)
         return tell(terminal, remade.report, quiet=given.quiet)

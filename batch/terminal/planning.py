@@ -17,7 +17,7 @@ from batch.jobs.question import count_of
 from batch.judging.verdicts import Verdict
 from batch.model import Reason, Result
 from batch.terminal import report_json, summary
-from batch.terminal.checking import load
+from batch.terminal.checking import header_only, load
 from batch.terminal.console import Terminal, guarded
 from batch.terminal.given import Given
 from batch.terminal.looking import look_whole
@@ -60,12 +60,19 @@ def _plan(terminal: Terminal, given: Given) -> int:
         ready = judged.ready(seen, can_ask=True)
         for warning in opened.table.warnings:
             terminal.note(warning)
+        if not judged.plan.rows:
+            terminal.note(header_only(request.source.name))
         terminal.interrupts.check()
         planned = keep_plan(ready, seen)
     if not (given.as_json or given.quiet):
         print_plan(terminal.out, planned)
+    is_to_mend = planned.tally.error and not ready.work.requests
+    mend = "mend the problems, then " if is_to_mend else ""
     line = summary.last_line(
-        "planned", planned.tally, results=planned.sheet, next_command=planned.next_command
+        "planned",
+        planned.tally,
+        results=planned.sheet,
+        next_command=planned.next_command and f"{mend}{planned.next_command}",
     )
     terminal.end(line, answer=report_json.planned(planned))
     return planned.exit_code

@@ -39,7 +39,7 @@ def ask_server(terminal: Terminal, opened: job.OpenRun) -> Preflight:
 def confirm(terminal: Terminal, ready: job.ReadyRun, *, asks: bool) -> None:
     """Put the question, or only tell it. Raises DeclinedError unless the answer is yes."""
     _note_all(terminal, ready.opened.table.warnings)
-    if not ready.plan.rows and ready.opened.retry_of is None:
+    if not (ready.plan.rows or ready.opened.retry_of or ready.opened.undo_of):
         terminal.note(header_only(ready.opened.request.source.name))
     terminal.interrupts.check()
     if not asks or not ready.work.requests:

@@ -8,6 +8,7 @@ import anyio
 from rich.table import Table
 
 from batch.api.sendkit import Access
+from batch.jobs.planning import check_no_plan
 from batch.jobs.question import count_of
 from batch.jobs.recorded import request_of
 from batch.jobs.verifying import Verified, open_applied, verify
@@ -31,6 +32,7 @@ def verify_run(given: Given, interrupts: Interrupts) -> int:
     def do() -> int:
         folder = named_run(given.file)
         record = read_record(folder / "run.json")
+        check_no_plan(folder, record, so="nothing can be verified")
         request = request_of(folder, record, state_dir=default_state_dir())
         settings = given.replaced(request.settings)
         with open_applied(folder, record, replace(request, settings=settings)) as applied:
