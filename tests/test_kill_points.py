@@ -105,7 +105,9 @@ class Scene:
         self.cwd = cwd
         self.sandbox = sandbox
         self.env, options = access(sandbox)
-        self.new_run = ("run", "leads.csv", *options, *FAST, "--out", "run")
+        # What an earlier scene has changed is sent again, not left out.
+        unread = ("--skip-unchanged", "never")
+        self.new_run = ("run", "leads.csv", *options, *FAST, *unread, "--out", "run")
         self.resume = ("resume", "run", "--yes")
         self.legs: list[list[dict[str, Any]]] = []
         self.durable: list[set[str]] = []

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from batch.errors import InputError
-from batch.recording.draft import Draft
+from batch.recording.frame_file import write_frame
 
 BASELINE_NAME = "baseline.parquet"
 SCHEMA = pl.Schema({"line": pl.UInt32, "base_status": pl.String, "base_tag": pl.String})
@@ -21,11 +21,8 @@ def write_baseline(folder: Path, baseline: pl.DataFrame) -> None:
     A null expects nothing; a lead without a row is expected not to be there.
     Raises RunError when that can't be written.
     """
-    with Draft(folder / BASELINE_NAME) as draft:
-        baseline.select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items()).write_parquet(
-            draft.file
-        )
-        draft.publish()
+    columns = (pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())
+    write_frame(folder / BASELINE_NAME, baseline.select(columns))
 
 
 def read_baseline(folder: Path) -> pl.DataFrame:

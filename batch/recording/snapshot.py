@@ -12,7 +12,8 @@ from pathlib import Path
 import polars as pl
 
 from batch.model import CampaignLead
-from batch.recording.draft import Draft, disk_errors
+from batch.recording.draft import disk_errors
+from batch.recording.frame_file import write_frame
 
 CAMPAIGN_ID = "campaign_id"
 LEAD_COLUMNS = tuple(field.name for field in fields(CampaignLead))
@@ -36,9 +37,7 @@ class Snapshot:
         path = self._path(campaign_id)
         with disk_errors(path):
             self._folder.mkdir(mode=0o700, exist_ok=True)
-            with Draft(path) as draft:
-                leads.write_parquet(draft.file)
-                draft.publish()
+            write_frame(path, leads)
 
     def campaign_ids(self) -> list[str]:
         """The campaigns of which something was kept."""
