@@ -30,7 +30,7 @@ LAYERS = (
     | {"sending.breaker", "sending.pacer", "sending.quota", "sending.quotas", "sending.refill"}
     | {"sending.retry", "sending.search", "sending.seen", "sending.stops"},
     # 2: the edge: files, sockets, settings
-    {"api", "reading", "recording", "settings"}
+    {"api", "reading", "recording", "reporting", "settings"}
     | {"jobs.descriptors", "terminal.problem_list", "terminal.signals"},
     # 3: workers
     {"sending"},
@@ -45,6 +45,8 @@ DOORS = {
     "http_sf": {"api.budgets"},
     "httptools": {"api.answer_parser"},
     "httpx": {"api"},
+    "jinja2": {"reporting.page"},
+    "pygal": {"reporting.charts"},
     "sqlite3": {"recording.journal"},
     "starlette": {"sandbox"},
     "uvicorn": {"sandbox"},

@@ -41,7 +41,8 @@ class Moment:
     """How far a run is, for people to look at.
 
     tally: every row that has a durable outcome, judged ones too. rows: all of the input.
-    requests: attempts made. rate_per_s: attempts a second of late. left_s: the forecast.
+    requests: attempts made. refused: those of them that were answered 429.
+    rate_per_s: attempts a second of late. left_s: the forecast.
     learnt: what is known of the pace that the server allows.
     outage_s: how long the server has been away; 0 if it is there.
     """
@@ -56,6 +57,7 @@ class Moment:
     stop: Stop | None
     learnt: Learnt
     outage_s: float = 0.0
+    refused: int = 0
 
 
 class Sending:
@@ -179,6 +181,7 @@ class Sending:
             hold=pace.hold,
             hold_left_s=pace.hold_left_s,
             outage_s=pace.outage_s,
+            refused=pace.refused,
             stop=progress.stop,
         )
 

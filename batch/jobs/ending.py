@@ -36,6 +36,7 @@ class Report:
     requests: attempts that were made. learnt: of the pace; None when nothing was sent at all.
     files: None when no results could be written.
     next_command: what to run next; None when nothing is left to do.
+    page: the report for people, report.html; None when there is none. page_note: why.
     """
 
     folder: Path
@@ -49,6 +50,8 @@ class Report:
     next_command: str | None
     requests: int
     learnt: Learnt | None = None
+    page: Path | None = None
+    page_note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

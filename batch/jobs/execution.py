@@ -5,6 +5,7 @@ and an unexpected error leaves its traceback in the folder, without the key.
 """
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
@@ -19,6 +20,7 @@ from batch.jobs.failure import told
 from batch.jobs.job import OpenRun, ReadyRun
 from batch.jobs.known_pace import keep_learnt, make_pacer
 from batch.jobs.paging import Paging
+from batch.jobs.reporting import REPORT_NAME, write_report
 from batch.jobs.request import command
 from batch.jobs.run_record import first_record, last_record, record_at
 from batch.model import Tally
@@ -26,7 +28,8 @@ from batch.recording.draft import clear_drafts
 from batch.recording.history import remember
 from batch.recording.journal import JUDGED_NOTE, LABELS_NOTE, Journal
 from batch.recording.results import write_results
-from batch.recording.runfile import RunFile, RunState
+from batch.recording.runfile import RunFile, RunRecord, RunState
+from batch.recording.timeline import Timeline
 from batch.terminal.signals import Interrupts
 
 
@@ -51,12 +54,21 @@ async def execute(
     folder.keep()
     clear_drafts(folder.path)  # of an earlier time, which was killed or had no disk left
 
-    def tell(moment: Moment) -> None:
-        on_moment(moment)
-        run_file.update(record_at(record, moment))
-
     # Held until run.json tells how it ended: whoever gets the journal next goes by that.
     with ExitStack() as held:
+        timeline = held.enter_context(Timeline(folder.path, clock=time.time))
+
+        def tell(moment: Moment) -> None:
+            on_moment(moment)
+            run_file.update(record_at(record, moment))
+            timeline.seen(
+                requests=moment.requests,
+                refused=moment.refused,
+                is_held=moment.hold is not None,
+                is_away=moment.outage_s > 0,
+            )
+
+        journal = None
         try:
             journal = held.enter_context(_journal_of(run))
             report = await _send_and_tell(run, journal, tell, interrupts)
@@ -64,11 +76,25 @@ async def execute(
             failure = told(error, folder.path, run.opened.access.api_key)
             left = Left(tally=run.work.before, examples={})
             report = report_of(run, Ended(failure=failure), left)
+        timeline.end()
+        last = last_record(record, report)
         try:
-            run_file.write(last_record(record, report))
+            run_file.write(last)
         except RunError as error:
             report = _with_stale_record(report, error)
+        if journal is not None:
+            report = await anyio.to_thread.run_sync(_with_page, run, report, last, journal)
     return report
+
+
+def _with_page(run: ReadyRun, report: Report, record: RunRecord, journal: Journal) -> Report:
+    """The report with its page; one that can't be written is a note, and spoils nothing."""
+    opened = run.opened
+    try:
+        return replace(report, page=write_report(report.folder, record, run.plan, journal))
+    except Exception as error:  # noqa: BLE001 - told, and kept in the folder
+        why = told(error, report.folder, opened.access.api_key)
+        return replace(report, page_note=f"{REPORT_NAME} was not written. {why}")
 
 
 def _with_stale_record(report: Report, error: RunError) -> Report:

@@ -18,7 +18,7 @@ BROKE_OFF = "broke off"  # the word for a run whose process died without a word
 _SILENT_AFTER = timedelta(minutes=1)  # a run that is at work writes its record every second
 _OURS = (  # what a run's folder holds of ours beside its copy of the input and run.json
     "lines.csv", "baseline.parquet", "resolved.parquet", "plan.csv", "verify.csv",
-    "report.html", "error.txt", ".*-*.part",
+    "report.html", "timeline.jsonl", "error.txt", ".*-*.part",
     "journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm", "journal.sqlite-journal",
     *(
         f"{name}{of}{again}.{kind}"

@@ -134,6 +134,12 @@ class Journal:
             rows = self._db.execute(sql.ROWS, (first_line, last_line)).fetchall()
         return pl.DataFrame(rows, schema=sql.ROW_SCHEMA, orient="row").sort("line")
 
+    def first(self, reason: Reason, limit: int) -> pl.DataFrame:
+        """The first outcomes of a reason, in line order, as `rows` gives them."""
+        with self._disk_errors():
+            rows = self._db.execute(sql.FIRST, (reason.value, limit)).fetchall()
+        return pl.DataFrame(rows, schema=sql.ROW_SCHEMA, orient="row")
+
     def final_lines(self, first_line: int, last_line: int) -> pl.Series:
         """The lines (UInt32) from first to last whose outcome is final: all but the unsent ones."""
         return self._line_series(sql.FINAL, (first_line, last_line))
@@ -161,10 +167,10 @@ class Journal:
         with self._disk_errors(), self._db:
             self._db.executemany(sql.KEEP_BEFORE, rows)
 
-    def before(self) -> pl.DataFrame:
+    def before(self, first_line: int = 0, last_line: int = sql.LAST_LINE) -> pl.DataFrame:
         """What leads were before their requests, as it was kept, in line order."""
         with self._disk_errors():
-            rows = self._db.execute(sql.BEFORE).fetchall()
+            rows = self._db.execute(sql.BEFORE, (first_line, last_line)).fetchall()
         return pl.DataFrame(rows, schema=sql.BEFORE_SCHEMA, orient="row")
 
     def keep(self, name: str, value: str) -> None:

@@ -4,6 +4,7 @@ import polars as pl
 
 from batch.model import Reason, Result
 
+LAST_LINE = 0xFFFF_FFFF  # no line is beyond it: they are UInt32
 SCHEMA_VERSION = 2  # raised with every change of the tables or of what their values may be
 
 CREATE = """
@@ -56,7 +57,7 @@ BEFORE_SCHEMA = {
 
 RECORD = "INSERT OR REPLACE INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 KEEP_BEFORE = "INSERT OR REPLACE INTO before VALUES (?, ?, ?, ?)"
-BEFORE = "SELECT * FROM before ORDER BY line"
+BEFORE = "SELECT * FROM before WHERE line BETWEEN ? AND ? ORDER BY line"
 CLAIM = "INSERT OR IGNORE INTO claim VALUES (?)"
 UNCLAIM = "DELETE FROM claim WHERE line = ?"
 UNCLAIM_ALL = "DELETE FROM claim"
@@ -90,5 +91,6 @@ ROWS = "SELECT * FROM told WHERE line BETWEEN ? AND ?"  # Polars sorts what was 
 LINES = "SELECT line FROM told ORDER BY line"
 DONE_LINES = f"SELECT line FROM told WHERE reason IN ({_DONE}) ORDER BY line"  # noqa: S608 - made of the words above
 TALLY = "SELECT reason, count(*) FROM told GROUP BY reason"
+FIRST = "SELECT * FROM told WHERE reason = ? ORDER BY line LIMIT ?"
 # SQLite takes the bare column from the row that min() found.
 EXAMPLES = "SELECT reason, min(line), message FROM told GROUP BY reason"

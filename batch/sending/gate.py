@@ -26,7 +26,8 @@ RATE_WINDOW_S = 10.0  # the rate that is shown is measured over this time
 class Pace:
     """How fast attempts leave, and what keeps them.
 
-    attempts: all that left. rate_per_s: attempts a second of late, measured over measured_s.
+    attempts: all that left. refused: those of them that were answered 429.
+    rate_per_s: attempts a second of late, measured over measured_s.
     hold_left_s, outage_s: seconds that a hold-back still lasts, that an outage has lasted.
     learnt: what is known of the pace that the server allows.
     """
@@ -39,6 +40,7 @@ class Pace:
     outage: Outage | None
     outage_s: float
     learnt: Learnt
+    refused: int = 0
 
 
 class Gate:
@@ -60,6 +62,7 @@ class Gate:
         self._workers: set[anyio.CancelScope] = set()
         self._departures: deque[float] = deque()
         self._attempts = 0
+        self._refused = 0
 
     def shut(self, *, grace_s: float) -> None:
         """Let nobody out any more, and cut off what is still under way after `grace_s` seconds."""
@@ -119,6 +122,7 @@ class Gate:
         """Hold everybody back, as the server asks, whatever the status that it asked with."""
         now = self.now()
         is_refused = answer.http_status == HTTPStatus.TOO_MANY_REQUESTS
+        self._refused += is_refused
         sent_at = now - answer.elapsed_ms / 1000 if is_refused else None
         return self._pacer.hold(now, answer.retry_after_s, why, sent_at=sent_at)
 
@@ -170,6 +174,7 @@ class Gate:
         hold, outage = self._pacer.current_hold(now), self._breaker.outage
         return Pace(
             attempts=self._attempts,
+            refused=self._refused,
             rate_per_s=len(self._departures) / span_s,
             measured_s=span_s,
             hold=hold,

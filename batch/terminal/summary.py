@@ -39,6 +39,7 @@ _FILE_WORDS = {
     "results": "results",
     "failed": "failed rows",
     "failed_sheet": "failed rows as a workbook",
+    "report": "report",
 }
 
 
@@ -57,22 +58,23 @@ def print_report(console: Console, report: Report) -> None:
     print_sentences(console, f"Sum: {sum_line(report.tally, report.rows)}", style="dim")
     if report.reason:
         print_sentences(console, report.reason, style="yellow")
-    if report.files and report.files.note:
-        print_sentences(console, report.files.note)
+    for note in (report.files.note if report.files else "", report.page_note):
+        if note:
+            print_sentences(console, note)
     has_failed_rows = report.tally.error or report.tally.unsent
     for name, path in report_files(report).items():
-        if name == "results" or has_failed_rows:
+        if name in {"results", "report"} or has_failed_rows:
             print_whole(console, f"{_FILE_WORDS[name]}: {path}")
 
 
 def report_files(report: Report) -> dict[str, str]:
     """The files of a run by what they are, as in `--json`."""
-    if report.files is None:
-        return {}
+    files = report.files
     paths = {
-        "results": report.files.results,
-        "failed": report.files.failed,
-        "failed_sheet": report.files.failed_sheet,
+        "results": files.results if files else None,
+        "failed": files.failed if files else None,
+        "failed_sheet": files.failed_sheet if files else None,
+        "report": report.page,
     }
     return {name: str(path) for name, path in paths.items() if path}
 

@@ -1,0 +1,131 @@
+"""The use case `report`: a page about a run, from what its folder holds. Asks no server."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from batch.jobs.job import plan_of
+from batch.jobs.recorded import open_recorded_table, recorded_journal, request_of
+from batch.judging.plan import Plan
+from batch.model import Reason, Result, Tally
+from batch.recording.baseline import read_baseline
+from batch.recording.draft import Draft
+from batch.recording.journal import LABELS_NOTE, Journal
+from batch.recording.runfile import RunRecord, RunState, read_record
+from batch.recording.timeline import read_timeline
+from batch.reporting.digest import Digest
+from batch.reporting.findings import EXAMPLES, FAILED_ROWS, Findings
+from batch.reporting.overtime import over_time
+
+REPORT_NAME = "report.html"
+_BLOCK_ROWS = 50_000  # of the journal at once: some tens of MB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remade:
+    """A report that was made again. rows: of the run."""
+
+    path: Path
+    rows: int
+
+
+def remake_report(folder: Path, *, state_dir: Path) -> Remade:
+    """Write report.html of an earlier run, or of a plan, again.
+
+    Raises InputError when the folder is no run or its copy is damaged, LockedError while a process
+    is at work on it, and RunError when the disk fails.
+    """
+    with recorded_journal(folder, read_record(folder / "run.json")) as journal:
+        # Read once the journal is ours: until then, another process may have ended the run.
+        record = read_record(folder / "run.json")
+        request = request_of(folder, record, state_dir=state_dir)
+        with open_recorded_table(folder, record, request) as table:
+            kept = journal.kept(LABELS_NOTE)
+            labels = tuple(json.loads(kept)) if kept else None
+            plan = plan_of(request, table, request.rules(labels=labels))
+            path = write_report(folder, record, plan, journal)
+    return Remade(path=path, rows=plan.rows)
+
+
+def write_report(folder: Path, record: RunRecord, plan: Plan, journal: Journal) -> Path:
+    """Write report.html into a run's folder, by what its journal holds. Gives its path.
+
+    record: as the run stands. Raises RunError when the disk fails; one from before is gone then,
+    so that nobody takes it for the present one.
+    """
+    # What draws and writes pages takes 80 ms to load.
+    from batch.reporting.page import render  # noqa: PLC0415
+
+    path = folder / REPORT_NAME
+    try:
+        page = render(find(folder, record, plan, journal))
+        with Draft(path) as draft:
+            draft.write(page.encode("utf-8", "replace"))  # a file's name may hold lone surrogates
+            return draft.publish()
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def find(folder: Path, record: RunRecord, plan: Plan, journal: Journal) -> Findings:
+    """What a report tells, counted in bounded memory."""
+    is_planned = record.state is RunState.PLANNED
+    tally = journal.tally()
+    tally[Reason.NOT_REACHED] += plan.rows - tally.total()
+    failed = _failed_rows(journal, tally)
+    digest = Digest(is_planned=is_planned, named=failed["line"])
+    baseline = read_baseline(folder) if is_planned else None
+    for block in _blocks(plan):
+        digest.add(_with_outcomes(block, journal, baseline))
+    return Findings(
+        record=record,
+        effect=plan,
+        rows=plan.rows,
+        tally=Tally({reason: rows for reason, rows in tally.items() if rows}),
+        examples={reason: _examples(journal, reason) for reason in tally},
+        failed=failed,
+        digest=digest,
+        overtime=over_time(digest.seconds.rising(), read_timeline(folder)),
+        is_planned=is_planned,
+    )
+
+
+def _failed_rows(journal: Journal, tally: Tally) -> pl.DataFrame:
+    """The first rows that ended in error, in line order."""
+    reasons = [reason for reason in tally if tally[reason] and reason.result is Result.ERROR]
+    parts = [journal.first(reason, FAILED_ROWS) for reason in reasons]
+    none = journal.first(Reason.APPLIED, 0)
+    return pl.concat([none, *parts]).sort("line").head(FAILED_ROWS)
+
+
+def _examples(journal: Journal, reason: Reason) -> list[tuple[int, str]]:
+    return journal.first(reason, EXAMPLES).select("line", "message").rows()
+
+
+def _blocks(plan: Plan) -> Iterator[pl.DataFrame]:
+    for requests in plan.all_requests():
+        yield from (part for part in requests.iter_slices(_BLOCK_ROWS) if part.height)
+
+
+def _with_outcomes(
+    requests: pl.DataFrame, journal: Journal, baseline: pl.DataFrame | None
+) -> pl.DataFrame:
+    """Requests with their outcomes, and with what their leads were before, beside them."""
+    first, last = requests["line"][0], requests["line"][-1]
+    before = journal.before(first, last) if baseline is None else _between(baseline, first, last)
+    return requests.join(
+        journal.rows(first, last), on="line", how="left", maintain_order="left"
+    ).join(
+        before.select("line", before_status="status", before_tag="ai_tag"),
+        on="line",
+        how="left",
+        maintain_order="left",
+    )
+
+
+def _between(baseline: pl.DataFrame, first: int, last: int) -> pl.DataFrame:
+    rows = baseline.filter(pl.col("line").is_between(first, last))
+    return rows.select("line", status="base_status", ai_tag="base_tag")

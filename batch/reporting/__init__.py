@@ -1,0 +1,1 @@
+"""What came of a run, for people to read and pass on: one self-contained page."""

@@ -1,0 +1,159 @@
+"""What a report says of a run's requests, in numbers: counted a block at a time.
+
+Pure: frames in, numbers out. What it keeps grows with the campaigns, labels and seconds of a run,
+not with its rows.
+"""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from batch.judging.live import ASKS_TAG
+from batch.judging.rules import tag_key
+from batch.model import Reason, Result, Status
+
+SLOWEST = 20  # requests that are named
+
+WILL_CHANGE, ALREADY_SO, OTHER = "will_change", "already_so", "other"
+RUN_STATES = tuple(result.value for result in Result)
+PLAN_STATES = (WILL_CHANGE, ALREADY_SO, OTHER)
+
+_RESULT_OF = {reason.value: reason.result.value for reason in Reason}
+_CHANGE = ("before", "after")
+
+
+class Counts:
+    """How often each value, or combination of values, of some columns occurred."""
+
+    def __init__(self, *columns: str) -> None:
+        self._columns = columns
+        self._counted: pl.DataFrame | None = None
+
+    def add(self, rows: pl.DataFrame) -> None:
+        """Count the rows of a frame that has these columns."""
+        part = rows.group_by(self._columns).agg(n=pl.len().cast(pl.Int64))
+        if self._counted is None:
+            self._counted = part
+            return
+        both = pl.concat([self._counted, part])
+        self._counted = both.group_by(self._columns).agg(pl.col("n").sum())
+
+    def most(self) -> pl.DataFrame:
+        """The columns and `n`, the most frequent first."""
+        falling = [True, *(False for _ in self._columns)]
+        return self._frame().sort("n", *self._columns, descending=falling)
+
+    def rising(self) -> pl.DataFrame:
+        """The columns and `n`, by the columns."""
+        return self._frame().sort(self._columns)
+
+    def _frame(self) -> pl.DataFrame:
+        if self._counted is None:
+            return pl.DataFrame(schema={**dict.fromkeys(self._columns, pl.String), "n": pl.Int64})
+        return self._counted
+
+
+class Digest:
+    """Counts requests that are handed to it in blocks, in line order.
+
+    is_planned: whether nothing was sent yet, so that what would be done is counted.
+    named: lines (UInt32) whose ids are wanted.
+    """
+
+    def __init__(self, *, is_planned: bool, named: pl.Series) -> None:
+        self.campaigns = Counts("campaign_id", "state")
+        self.statuses = Counts(*_CHANGE)
+        self.tags = Counts(*_CHANGE)
+        self.moves = Counts("subsequence")
+        self.elapsed = Counts("elapsed_ms")
+        self.attempts = Counts("attempts")
+        self.seconds = Counts("second")
+        self.slowest = pl.DataFrame()
+        self.ids: dict[int, tuple[str, str]] = {}
+        self._is_planned = is_planned
+        self._named = named
+
+    def add(self, requests: pl.DataFrame) -> None:
+        """Count some requests.
+
+        requests: as `Leads.requests`, each with its outcome's columns beside it (null without one)
+        and before_status and before_tag, which are null where they are not known.
+        """
+        state = _planned_state() if self._is_planned else _state()
+        rows = requests.with_columns(state=state)
+        self.campaigns.add(rows)
+        done = rows.filter(pl.col("state") == (WILL_CHANGE if self._is_planned else "success"))
+        asks_status = done.filter(pl.col("status").is_not_null())
+        self.statuses.add(asks_status.select(before="before_status", after="status").filter(_differs()))
+        after = pl.when("clear_tag").then(pl.lit("")).otherwise("ai_tag")
+        asks_tag = done.filter(ASKS_TAG).select(before="before_tag", after=after)
+        self.tags.add(asks_tag.filter(_differs()))
+        self.moves.add(done.filter(pl.col("subsequence").is_not_null()))
+        sent = rows.filter(pl.col("attempts") > 0)
+        self.attempts.add(sent)
+        self.elapsed.add(sent.filter(pl.col("elapsed_ms").is_not_null()))
+        self.seconds.add(
+            sent.filter(pl.col("sent_at_ms").is_not_null()).select(second=pl.col("sent_at_ms") // 1000)
+        )
+        self._keep_slowest(sent)
+        wanted = rows.filter(pl.col("line").is_in(self._named.implode()))
+        for line, *ids in wanted.select("line", "campaign_id", "campaign_lead_id").iter_rows():
+            self.ids[line] = (ids[0], ids[1])
+
+    def by_campaign(self) -> pl.DataFrame:
+        """A row for each campaign: its id, requests in each state, and `all`; the most first."""
+        states: Sequence[str] = PLAN_STATES if self._is_planned else RUN_STATES
+        return (
+            self.campaigns.most()
+            .group_by("campaign_id")
+            .agg(
+                *(pl.col("n").filter(pl.col("state") == state).sum().alias(state) for state in states),
+                all=pl.col("n").sum(),
+            )
+            .sort("all", "campaign_id", descending=[True, False])
+        )
+
+    def _keep_slowest(self, sent: pl.DataFrame) -> None:
+        names = ("line", "campaign_id", "campaign_lead_id", "elapsed_ms", "attempts", "http_status", "reason")
+        part = sent.filter(pl.col("elapsed_ms").is_not_null()).select(names)
+        both = pl.concat([self.slowest, part]) if self.slowest.height else part
+        self.slowest = both.sort("elapsed_ms", "line", descending=[True, False]).head(SLOWEST)
+
+
+def percentile(counted: pl.DataFrame, share: float) -> int:
+    """The value that so large a share of all is not above. counted: `Counts.rising` of one column.
+
+    Not empty.
+    """
+    value, n = counted.to_series(0), counted["n"]
+    at = n.cum_sum().search_sorted(share * n.sum(), side="left")
+    return int(value[min(int(at), len(value) - 1)])
+
+
+def _state() -> pl.Expr:
+    reason = pl.col("reason").fill_null(Reason.NOT_REACHED.value)
+    return reason.replace_strict(_RESULT_OF, return_dtype=pl.String)
+
+
+def _planned_state() -> pl.Expr:
+    """What a plan would do; a lead that was not found has no status."""
+    asked, was = pl.col("status"), pl.col("before_status")
+    status_holds = asked.is_null() | (asked == was)
+    tag_holds = ~ASKS_TAG | _same_tag(pl.col("ai_tag"), pl.col("before_tag"))
+    can_be_set = status_holds | asked.is_in([status.value for status in Status])
+    return (
+        pl.when(was.is_null() | ~can_be_set)
+        .then(pl.lit(OTHER))
+        .when(status_holds & tag_holds)
+        .then(pl.lit(ALREADY_SO))
+        .otherwise(pl.lit(WILL_CHANGE))
+    )
+
+
+def _same_tag(one: pl.Expr, other: pl.Expr) -> pl.Expr:
+    return tag_key(one.fill_null("")) == tag_key(other.fill_null(""))
+
+
+def _differs() -> pl.Expr:
+    """A value that was not read may have been any."""
+    return pl.col("before").is_null() | ~_same_tag(pl.col("before"), pl.col("after"))

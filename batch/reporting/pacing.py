@@ -1,0 +1,155 @@
+"""How fast a run went and what kept it, told in sentences, charts and numbers. Pure."""
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+from markupsafe import Markup
+
+from batch.jobs.forecast import duration
+from batch.jobs.question import count_of
+from batch.reporting.charts import NARROW, WIDE, clock, latency_chart, pace_chart
+from batch.reporting.digest import percentile
+from batch.reporting.overtime import Overtime
+
+FEWEST_BARS = 3  # less is no course of time
+_FINE, _COARSE = (1, 2, 3, 5, 7), (1, 2, 5)  # ends of the bins of a decade of milliseconds
+_MOST_BINS = 12
+_MOST_TRIES = 5  # attempts that are counted by themselves
+
+
+def pace_of(overtime: Overtime | None) -> Mapping[str, object] | None:
+    """The pace over time; None where nothing was sent."""
+    if overtime is None:
+        return None
+    fastest_per_s = max(bar.leads_per_s for bar in overtime.bars)
+    scale, unit = (60, "minute") if fastest_per_s < 1 else (1, "second")
+    text = _pace_text(overtime, scale=scale, unit=unit)
+    return {
+        "text": text,
+        "unit": f"Leads a {unit}",
+        "unit_short": f"A {unit}",
+        "refused": overtime.refused,
+        "held": bool(overtime.holds),
+        "chart": None
+        if len(overtime.bars) < FEWEST_BARS
+        else {
+            "label": f"Pace over time. {text}",
+            "wide": Markup(pace_chart(overtime, size=WIDE, scale=scale)),  # noqa: S704 - our own drawing of numbers
+            "narrow": Markup(pace_chart(overtime, size=NARROW, scale=scale)),  # noqa: S704 - the same
+        },
+        "rows": [
+            {
+                "start": clock(bar.start_s),
+                "leads": bar.leads,
+                "rate": f"{bar.leads_per_s * scale:,.1f}",
+                "refused": bar.refused,
+                "held": f"{bar.held_s:.1f} s" if bar.held_s else "–",
+            }
+            for bar in overtime.bars
+        ],
+    }
+
+
+def latency_of(elapsed: pl.DataFrame) -> Mapping[str, object] | None:
+    """How long attempts took. elapsed: `elapsed_ms` and `n`, rising; None where none was made."""
+    if elapsed.is_empty():
+        return None
+    half, most, nearly_all = (percentile(elapsed, share) for share in (0.5, 0.95, 0.99))
+    longest = int(elapsed["elapsed_ms"][-1])
+    text = (
+        f"Half of the answers came within {ms(half)}, 95\u00a0% within {ms(most)}, 99\u00a0% within "
+        f"{ms(nearly_all)}; the slowest took {ms(longest)}. What counts is each lead's last attempt."
+    )
+    bins = _bins(elapsed)
+    total = sum(n for _, n in bins)
+    return {
+        "text": text,
+        "chart": {
+            "label": f"How long answers took. {text}",
+            "wide": Markup(latency_chart(bins, size=WIDE)),  # noqa: S704 - our own drawing of numbers
+            "narrow": Markup(latency_chart(bins, size=NARROW)),  # noqa: S704 - the same
+        },
+        "rows": [
+            {"label": label, "leads": n, "share": share_of(n, total)} for label, n in bins
+        ],
+    }
+
+
+def retries_of(
+    attempts: pl.DataFrame, overtime: Overtime | None
+) -> Mapping[str, object] | None:
+    """How often leads were tried. attempts: `attempts` and `n`; None where none was."""
+    if attempts.is_empty():
+        return None
+    counted = dict(attempts.iter_rows())
+    leads = sum(counted.values())
+    made = sum(tries * n for tries, n in counted.items())
+    if made == leads:
+        return {"text": f"None: {count_of(leads, 'lead')}, one request each.", "rows": []}
+    refused = overtime.refused if overtime else 0
+    text = f"{count_of(made, 'request')} for {count_of(leads, 'lead')}: {count_of(made - leads, 'request')} more than one each."
+    if refused:
+        text += f" {count_of(refused, 'answer')} of 429 asked for a slower pace, which costs a lead none of its tries."
+    rows = {str(tries): counted.get(tries, 0) for tries in range(1, _MOST_TRIES + 1)}
+    rows["more"] = sum(n for tries, n in counted.items() if tries > _MOST_TRIES)
+    return {
+        "text": text,
+        "rows": [
+            {"label": label, "leads": n, "share": share_of(n, leads)}
+            for label, n in rows.items()
+            if n
+        ],
+    }
+
+
+def share_of(count: int, total: int, what: str = "") -> str:
+    """As "12.5 %": never 0 % of something, nor 100 % of all but one."""
+    if not total:
+        return ""
+    share = 100 * count / total
+    if count and share < 0.1:
+        told = "< 0.1\u00a0%"
+    elif count < total and share > 99.9:
+        told = "> 99.9\u00a0%"
+    else:
+        told = f"{share:.1f}".removesuffix(".0") + "\u00a0%"
+    return f"{told} {what}".strip()
+
+
+def ms(value: int) -> str:
+    """As "90 ms" or "1.5 s"."""
+    return f"{value:,}\u00a0ms" if value < 1000 else f"{value / 1000:,.3g}\u00a0s"
+
+
+def _pace_text(overtime: Overtime, *, scale: int, unit: str) -> str:
+    leads = sum(bar.leads for bar in overtime.bars)
+    rate = leads / overtime.length_s * scale
+    parts = [
+        f"{count_of(leads, 'lead')} in {duration(overtime.length_s)}: {rate:,.3g} a {unit} on the whole."
+    ]
+    if overtime.refused:
+        parts.append(f"The server refused {count_of(overtime.refused, 'request')} for the pace (429).")
+    if overtime.held_s >= 0.5:
+        parts.append(f"Everybody was held back for {duration(overtime.held_s)}.")
+    if overtime.away_s >= 0.5:
+        parts.append(f"The server was away for {duration(overtime.away_s)}.")
+    if overtime.pauses_s:
+        pauses = count_of(len(overtime.pauses_s), "pause")
+        parts.append(f"{pauses} of {duration(sum(overtime.pauses_s))} in all, in which nobody was at work, left out.")
+    return " ".join(parts)
+
+
+def _bins(elapsed: pl.DataFrame) -> Sequence[tuple[str, int]]:
+    """Answers by how long they took, from the first bin with any to the last."""
+    bins = _binned(elapsed, _FINE)
+    return bins if len(bins) <= _MOST_BINS else _binned(elapsed, _COARSE)
+
+
+def _binned(elapsed: pl.DataFrame, ends: Sequence[int]) -> Sequence[tuple[str, int]]:
+    edges = [end * 10**power for power in range(8) for end in ends]
+    at = [0] * len(edges)
+    for value, n in elapsed.iter_rows():
+        at[next((i for i, edge in enumerate(edges) if value <= edge), len(edges) - 1)] += n
+    used = [i for i, n in enumerate(at) if n]
+    first, last = max(0, used[0] - 1), min(len(edges) - 1, used[-1] + 1)
+    return [(ms(edges[i]), at[i]) for i in range(first, last + 1)]
