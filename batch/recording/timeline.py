@@ -60,7 +60,7 @@ class Timeline:
 
     def __enter__(self) -> Self:
         with suppress(OSError):
-            self._out = open(self._path, "a", encoding="utf-8", opener=private)  # noqa: SIM115 - closed by __exit__
+            self._out = open(self._path, "a", encoding="utf-8", opener=private)
         self._began_ms = self._seen_ms = self._now_ms()
         return self
 

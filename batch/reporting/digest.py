@@ -4,8 +4,6 @@ Pure: frames in, numbers out. What it keeps grows with the campaigns, labels and
 not with its rows.
 """
 
-from collections.abc import Sequence
-
 import polars as pl
 
 from batch.judging.live import ASKS_TAG
@@ -71,6 +69,7 @@ class Digest:
         self.slowest = pl.DataFrame()
         self.ids: dict[int, tuple[str, str]] = {}
         self._is_planned = is_planned
+        self._states = PLAN_STATES if is_planned else RUN_STATES
         self._named = named
 
     def add(self, requests: pl.DataFrame) -> None:
@@ -84,7 +83,9 @@ class Digest:
         self.campaigns.add(rows)
         done = rows.filter(pl.col("state") == (WILL_CHANGE if self._is_planned else "success"))
         asks_status = done.filter(pl.col("status").is_not_null())
-        self.statuses.add(asks_status.select(before="before_status", after="status").filter(_differs()))
+        self.statuses.add(
+            asks_status.select(before="before_status", after="status").filter(_differs())
+        )
         after = pl.when("clear_tag").then(pl.lit("")).otherwise("ai_tag")
         asks_tag = done.filter(ASKS_TAG).select(before="before_tag", after=after)
         self.tags.add(asks_tag.filter(_differs()))
@@ -93,7 +94,9 @@ class Digest:
         self.attempts.add(sent)
         self.elapsed.add(sent.filter(pl.col("elapsed_ms").is_not_null()))
         self.seconds.add(
-            sent.filter(pl.col("sent_at_ms").is_not_null()).select(second=pl.col("sent_at_ms") // 1000)
+            sent.filter(pl.col("sent_at_ms").is_not_null()).select(
+                second=pl.col("sent_at_ms") // 1000
+            )
         )
         self._keep_slowest(sent)
         wanted = rows.filter(pl.col("line").is_in(self._named.implode()))
@@ -102,19 +105,34 @@ class Digest:
 
     def by_campaign(self) -> pl.DataFrame:
         """A row for each campaign: its id, requests in each state, and `all`; the most first."""
-        states: Sequence[str] = PLAN_STATES if self._is_planned else RUN_STATES
         return (
             self.campaigns.most()
             .group_by("campaign_id")
             .agg(
-                *(pl.col("n").filter(pl.col("state") == state).sum().alias(state) for state in states),
+                *(
+                    pl.col("n").filter(pl.col("state") == state).sum().alias(state)
+                    for state in self._states
+                ),
                 all=pl.col("n").sum(),
             )
             .sort("all", "campaign_id", descending=[True, False])
         )
 
+    def states(self) -> dict[str, int]:
+        """Requests in each state, none left out."""
+        by_campaign = self.by_campaign()
+        return {state: int(by_campaign[state].sum()) for state in self._states}
+
     def _keep_slowest(self, sent: pl.DataFrame) -> None:
-        names = ("line", "campaign_id", "campaign_lead_id", "elapsed_ms", "attempts", "http_status", "reason")
+        names = (
+            "line",
+            "campaign_id",
+            "campaign_lead_id",
+            "elapsed_ms",
+            "attempts",
+            "http_status",
+            "reason",
+        )
         part = sent.filter(pl.col("elapsed_ms").is_not_null()).select(names)
         both = pl.concat([self.slowest, part]) if self.slowest.height else part
         self.slowest = both.sort("elapsed_ms", "line", descending=[True, False]).head(SLOWEST)
@@ -126,7 +144,7 @@ def percentile(counted: pl.DataFrame, share: float) -> int:
     Not empty.
     """
     value, n = counted.to_series(0), counted["n"]
-    at = n.cum_sum().search_sorted(share * n.sum(), side="left")
+    at = n.cum_sum().search_sorted(share * int(n.sum()), side="left")
     return int(value[min(int(at), len(value) - 1)])
 
 

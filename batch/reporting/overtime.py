@@ -61,9 +61,9 @@ def over_time(seconds: pl.DataFrame, spans: pl.DataFrame) -> Overtime | None:
         holds=_holds(events.filter(pl.col("held_ms") > 0), least_s=length_s / 200),
         pauses_s=pauses_s,
         length_s=length_s,
-        refused=events["refused"].sum(),
-        held_s=events["held_ms"].sum() / 1000,
-        away_s=events["away_ms"].sum() / 1000,
+        refused=int(events["refused"].sum()),
+        held_s=int(events["held_ms"].sum()) / 1000,
+        away_s=int(events["away_ms"].sum()) / 1000,
     )
 
 
@@ -86,7 +86,7 @@ def _bars(events: pl.DataFrame, step_s: float, length_s: float) -> tuple[Bar, ..
         .agg(pl.col("leads", "refused", "held_ms").sum())
     )
     by_bar = {bar: counts for bar, *counts in counted.iter_rows()}
-    bars = []
+    bars: list[Bar] = []
     while (start_s := len(bars) * step_s) < length_s:
         leads, refused, held_ms = by_bar.get(len(bars), (0, 0, 0))
         end_s = min(start_s + step_s, max(length_s, start_s + 1))

@@ -67,8 +67,8 @@ def run_sentence(record: RunRecord, effect: Effect, tally: Tally, rows: int) -> 
         return f"{name} has no rows: nothing was asked of {where}, and nothing was sent."
     if not effect.requests:
         return f"{name} asked for no change that could be sent to {where}; of its {_came(tally)}."
-    asked = count_of(effect.requests, "lead")
-    return f"{name} asked to change {asked} in {where} ({what_changes(effect)}); of its {_came(tally)}."
+    asked = f"asked to change {count_of(effect.requests, 'lead')} in {where}"
+    return f"{name} {asked} ({what_changes(effect)}); of its {_came(tally)}."
 
 
 def plan_sentence(record: RunRecord, effect: Effect, states: Mapping[str, int], rows: int) -> str:

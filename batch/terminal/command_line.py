@@ -90,6 +90,7 @@ def run(  # noqa: PLR0913 - each argument is an option of the command
     no_tag_check: opt.NoTagCheck = False,
     as_json: opt.Json = False,
     quiet: opt.Quiet = False,
+    open_: opt.Open = False,
     sandbox: opt.Sandbox = False,
 ) -> None:
     """Send the changes of a spreadsheet, and record what came of every row."""
@@ -123,6 +124,7 @@ def run(  # noqa: PLR0913 - each argument is an option of the command
         no_tag_check=no_tag_check,
         as_json=as_json,
         quiet=quiet,
+        opens=open_,
         sandbox=sandbox,
     )
     raise typer.Exit(commands.run(given, context.obj))
@@ -173,7 +175,7 @@ def check(  # noqa: PLR0913 - each argument is an option of the command
 
 
 @app.command()
-def resume(
+def resume(  # noqa: PLR0913 - each argument is an option of the command
     context: typer.Context,
     run: opt.Run,
     *,
@@ -183,6 +185,7 @@ def resume(
     yes: opt.Yes = False,
     as_json: opt.Json = False,
     quiet: opt.Quiet = False,
+    open_: opt.Open = False,
 ) -> None:
     """Go on with a run that broke off: send what has no final outcome yet."""
     from batch.terminal import going_on  # noqa: PLC0415
@@ -196,6 +199,7 @@ def resume(
         yes=yes,
         as_json=as_json,
         quiet=quiet,
+        opens=open_,
     )
     raise typer.Exit(going_on.resume(given, context.obj))
 
@@ -212,6 +216,7 @@ def retry(  # noqa: PLR0913 - each argument is an option of the command
     yes: opt.Yes = False,
     as_json: opt.Json = False,
     quiet: opt.Quiet = False,
+    open_: opt.Open = False,
 ) -> None:
     """Try once more, as a new run, the rows of an earlier one that are error or unsent."""
     from batch.terminal import going_on  # noqa: PLC0415
@@ -226,6 +231,7 @@ def retry(  # noqa: PLR0913 - each argument is an option of the command
         yes=yes,
         as_json=as_json,
         quiet=quiet,
+        opens=open_,
     )
     raise typer.Exit(going_on.retry(given, context.obj))
 
@@ -245,6 +251,23 @@ def results(
 
     given = Given(file=run, as_json=as_json, quiet=quiet)
     raise typer.Exit(past.results(given, context.obj, with_retries=with_retries))
+
+
+@app.command()
+def report(
+    context: typer.Context,
+    run: opt.Run,
+    *,
+    open_: opt.Open = False,
+    as_json: opt.Json = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Make the report of an earlier run, or of a plan, again: one page to read and pass on."""
+    from batch.terminal import reporting  # noqa: PLC0415
+    from batch.terminal.given import Given  # noqa: PLC0415
+
+    given = Given(file=run, as_json=as_json, quiet=quiet, opens=open_)
+    raise typer.Exit(reporting.report(given, context.obj))
 
 
 app.command()(plan)

@@ -80,7 +80,7 @@ def _run(
                 sent.enter_context(terminal.interrupts.caught())
                 report = execute(terminal, given, ready)
         if earlier is None:
-            return tell(terminal, report, quiet=given.quiet)
+            return tell(terminal, report, given)
     return resume_run(terminal, given, earlier)  # the new folder is gone again
 
 

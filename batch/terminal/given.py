@@ -50,6 +50,7 @@ class Given:
     no_tag_check: bool = False
     as_json: bool = False
     quiet: bool = False
+    opens: bool = False
     sandbox: bool = False
     problems: Path | None = None
 

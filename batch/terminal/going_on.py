@@ -72,7 +72,7 @@ def go_on(
             # To the end: whoever interrupts from now on gets the run's results, not less.
             sent.enter_context(terminal.interrupts.caught())
             report = execute(terminal, given, ready)
-        return tell(terminal, report, quiet=given.quiet)
+        return tell(terminal, report, given)
 
 
 def _retry(terminal: Terminal, given: Given, folder: Path) -> int:
@@ -89,7 +89,7 @@ def _retry(terminal: Terminal, given: Given, folder: Path) -> int:
             confirm(terminal, ready, asks=asks)
             sent.enter_context(terminal.interrupts.caught())
             report = execute(terminal, given, ready)
-        return tell(terminal, report, quiet=given.quiet)
+        return tell(terminal, report, given)
 
 
 def request_again(

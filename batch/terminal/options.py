@@ -201,6 +201,10 @@ Quiet = Annotated[
     bool,
     typer.Option("--quiet", "-q", help="Only errors and the last line.", rich_help_panel=OUTPUT),
 ]
+Open = Annotated[
+    bool,
+    typer.Option("--open", help="Open the report in the browser.", rich_help_panel=OUTPUT),
+]
 Sandbox = Annotated[
     bool,
     typer.Option(

@@ -35,7 +35,7 @@ def results(given: Given, interrupts: Interrupts, *, with_retries: bool) -> int:
         remade = remake(folder, state_dir=default_state_dir())
         for note in remade.notes:
             terminal.note(note)
-        return tell(terminal, remade.report, quiet=given.quiet)
+        return tell(terminal, remade.report, given)
 
     return guarded(terminal, remake_them)
 

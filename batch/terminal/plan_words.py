@@ -69,6 +69,7 @@ def apply(  # noqa: PLR0913 - each argument is an option of the command
     yes: opt.Yes = False,
     as_json: opt.Json = False,
     quiet: opt.Quiet = False,
+    open_: opt.Open = False,
 ) -> None:
     """Send a plan that you have looked at. Leads that have changed since are left out."""
     from batch.terminal import applying  # noqa: PLC0415
@@ -86,6 +87,7 @@ def apply(  # noqa: PLR0913 - each argument is an option of the command
         yes=yes,
         as_json=as_json,
         quiet=quiet,
+        opens=open_,
     )
     raise typer.Exit(applying.apply(given, context.obj))
 
@@ -103,6 +105,7 @@ def undo(  # noqa: PLR0913 - each argument is an option of the command
     yes: opt.Yes = False,
     as_json: opt.Json = False,
     quiet: opt.Quiet = False,
+    open_: opt.Open = False,
 ) -> None:
     """Set the leads of a run back to what they were, where they still are what it made them."""
     from batch.terminal import undoing  # noqa: PLC0415
@@ -119,5 +122,6 @@ def undo(  # noqa: PLR0913 - each argument is an option of the command
         yes=yes,
         as_json=as_json,
         quiet=quiet,
+        opens=open_,
     )
     raise typer.Exit(undoing.undo(given, context.obj))

@@ -9,6 +9,7 @@ from batch.jobs import execution, job
 from batch.jobs.ending import Report
 from batch.jobs.preflight import Preflight
 from batch.terminal import summary
+from batch.terminal.browser import open_page
 from batch.terminal.checking import header_only
 from batch.terminal.console import Terminal, end_of_run, somebody_is_there
 from batch.terminal.given import Given
@@ -64,10 +65,12 @@ def execute(terminal: Terminal, given: Given, ready: job.ReadyRun) -> Report:
     return report
 
 
-def tell(terminal: Terminal, report: Report, *, quiet: bool) -> int:
+def tell(terminal: Terminal, report: Report, given: Given) -> int:
     """Tell how the run ended. Gives the exit code."""
-    if not quiet:
+    if not given.quiet:
         summary.print_report(terminal.err, report)
+    if given.opens and report.page:
+        open_page(terminal, report.page)
     return end_of_run(terminal, report)
 
 

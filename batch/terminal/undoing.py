@@ -43,4 +43,4 @@ def _undo(terminal: Terminal, given: Given) -> int:
             confirm(terminal, ready, asks=asks)
             sent.enter_context(terminal.interrupts.caught())
             report = execute(terminal, given, ready)
-        return tell(terminal, report, quiet=given.quiet)
+        return tell(terminal, report, given)

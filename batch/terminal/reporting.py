@@ -1,0 +1,36 @@
+"""`report` in a terminal: a run's page made again."""
+
+import json
+
+from batch.jobs.question import count_of
+from batch.jobs.reporting import remake_report
+from batch.recording.state import default_state_dir
+from batch.terminal.browser import open_page
+from batch.terminal.console import Terminal, guarded
+from batch.terminal.given import Given
+from batch.terminal.naming import named_run
+from batch.terminal.signals import Interrupts
+
+
+def report(given: Given, interrupts: Interrupts) -> int:
+    """`report`: write the report of a run, or of a plan, again. Gives the exit code."""
+    terminal = Terminal(interrupts, quiet=given.quiet, as_json=given.as_json)
+
+    def write_it() -> int:
+        folder = named_run(given.file)
+        remade = remake_report(folder, state_dir=default_state_dir())
+        if given.opens:
+            open_page(terminal, remade.path)
+        answer = {
+            "state": "reported",
+            "exit_code": 0,
+            "run": str(folder),
+            "rows": remade.rows,
+            "files": {"report": str(remade.path)},
+        }
+        rows = count_of(remade.rows, "row")
+        line = f"reported: {rows}; report: {remade.path}; next: nothing to do"
+        terminal.end(line, answer=json.dumps(answer))
+        return 0
+
+    return guarded(terminal, write_it)
