@@ -12,7 +12,7 @@ from batch.terminal import checking, command_line, commands
 from batch.terminal.given import Given
 from batch.terminal.signals import Interrupts
 
-COMMANDS = ("run", "check", "resume", "retry", "results", "runs", "demo", "sandbox")
+COMMANDS = ("run", "check", "resume", "retry", "results", "report", "runs", "demo", "sandbox")
 HEAVY = (
     "asyncio",
     "polars",
@@ -83,7 +83,7 @@ def test_the_options_of_a_run_are_those_of_the_contract() -> None:
         "--config", "--base-url", "--rate", "--concurrency", "--out", "--new", "--yes", "--dry-run",
         "--strict", "--on-conflict", "--allow-invalid", "--allow-clears", "--max-errors", "--map",
         "--sheet", "--encoding", "--delimiter", "--no-tag-check", "--json", "--quiet", "--sandbox",
-        "--expect-changes", "--skip-unchanged", "--keep-before", "--canary", "--campaign",
+        "--expect-changes", "--skip-unchanged", "--keep-before", "--canary", "--campaign", "--open",
     }  # fmt: skip
 
 
@@ -94,7 +94,7 @@ RUN_WORDS = (
     "--map", "aiTag=T", "--sheet", "One", "--encoding", "cp1252", "--delimiter", "tab",
     "--no-tag-check", "--json", "--quiet", "--sandbox", "--expect-changes", "3",
     "--skip-unchanged", "always", "--keep-before", "--canary", "20",
-    "--campaign", "Spring",
+    "--campaign", "Spring", "--open",
 )  # fmt: skip
 CHECK_WORDS = (
     "check", "leads.csv", "--config", "c.toml", "--rate", "5", "--strict", "--on-conflict",
@@ -134,7 +134,7 @@ def test_every_option_reaches_the_command(
         "no_tag_check",
     }
     of_others = {"file", "force"}  # taken by every one, and by `apply` alone
-    of_run = {"sandbox", "skip_unchanged", "keep_before"}
+    of_run = {"sandbox", "skip_unchanged", "keep_before", "opens"}
     assert left_alone - of_others == ({"problems"} if words[0] == "run" else others | of_run)
 
 

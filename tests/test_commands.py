@@ -26,7 +26,10 @@ def test_a_run_that_is_confirmed_in_advance_tells_what_it_does(shell: Shell) -> 
     assert "results: out/results.csv" in shell.err
     assert shell.out == ""
     names = {path.name for path in Path("out").iterdir()}
-    assert names == {"run.json", "input.csv", "journal.sqlite", "results.csv", "failed.csv"}
+    assert names == {
+        "run.json", "input.csv", "journal.sqlite", "timeline.jsonl", "results.csv", "failed.csv",
+        "report.html",
+    }  # fmt: skip
 
 
 def test_json_is_the_report(shell: Shell) -> None:

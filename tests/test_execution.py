@@ -154,7 +154,10 @@ def test_a_run_sends_all_and_says_how_it_ended(run: Run) -> None:
     assert report.files.results == run.folder / "results.csv"
     assert run.reasons == ["applied"] * 3
     names = {path.name for path in run.folder.iterdir()}
-    assert names == {"run.json", "input.csv", "journal.sqlite", "results.csv", "failed.csv"}
+    assert names == {
+        "run.json", "input.csv", "journal.sqlite", "timeline.jsonl", "results.csv", "failed.csv",
+        "report.html",
+    }  # fmt: skip
 
 
 def test_run_json_says_what_ran_and_how_it_ended_without_the_key(run: Run) -> None:

@@ -86,7 +86,10 @@ def test_a_run_applies_every_row_and_says_so(tmp_path: Path, leads: Path, sandbo
 def test_the_run_folder_holds_what_the_contract_names(tmp_path: Path, leads: Path) -> None:
     ran = sendkit_batch("run", leads, "--sandbox", *FAST, cwd=tmp_path)
     names = {path.name for path in ran.folder.iterdir()}
-    assert names == {"run.json", "input.csv", "journal.sqlite", "results.csv", "failed.csv"}
+    assert names == {
+        "run.json", "input.csv", "journal.sqlite", "timeline.jsonl", "results.csv", "failed.csv",
+        "report.html",
+    }  # fmt: skip
     assert ran.folder.stat().st_mode & 0o777 == 0o700
     assert (ran.folder / "input.csv").read_bytes() == leads.read_bytes()
     header = (ran.folder / "results.csv").read_text("utf-8-sig").splitlines()[0].split(",")
@@ -113,7 +116,11 @@ def test_json_is_one_object_and_nothing_else_on_standard_output(
         "skipped": 0,
         "unsent": 0,
         "reasons": {"applied": 3},
-        "files": {"results": f"{folder}/results.csv", "failed": f"{folder}/failed.csv"},
+        "files": {
+            "results": f"{folder}/results.csv",
+            "failed": f"{folder}/failed.csv",
+            "report": f"{folder}/report.html",
+        },
         "next_command": None,
         "message": "",
     }

@@ -7,6 +7,7 @@ to have no script, and each chart has its numbers as text beside it.
 """
 
 import re
+import sys
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, tostring
 
@@ -15,6 +16,12 @@ from markupsafe import Markup
 from pygal.style import Style
 
 from batch.reporting.overtime import Overtime
+
+# pygal puts a finder for plug-ins of its own among Python's, in a form that Python warns of at
+# every import after it.
+sys.meta_path[:] = [
+    finder for finder in sys.meta_path if not isinstance(finder, pygal.PluginImportFixer)
+]
 
 WIDE, NARROW = (760, 250), (360, 230)  # the page's column on a screen or on paper, and on a phone
 _PARTS_LEFT_OUT = ("defs", "title", "desc")

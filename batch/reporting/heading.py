@@ -14,7 +14,7 @@ from batch.recording.runfile import RunState
 from batch.reporting.findings import Findings
 from batch.reporting.sentence import plan_sentence, run_sentence
 
-_EMAIL = re.compile(r"[^\s\"'<>(),;:|]+@[^\s\"'<>(),;:|]+")
+_EMAIL = re.compile(r"[^\s\"<>(),;:|]+@[^\s\"<>(),;:|]+")
 _GOOD_STATES = (RunState.FINISHED, RunState.PLANNED)
 
 

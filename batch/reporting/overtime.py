@@ -48,11 +48,11 @@ def over_time(seconds: pl.DataFrame, spans: pl.DataFrame) -> Overtime | None:
     seconds: `second` (Unix time) and `n`, the leads whose first attempt began in it.
     spans: as `timeline.SCHEMA`.
     """
+    if seconds.is_empty():
+        return None
     sent = seconds.select(at_ms=pl.col("second") * 1000, ms=pl.lit(1000, pl.Int64), leads="n")
     told = spans.select("at_ms", "ms", "refused", "held_ms", "away_ms")
     events = pl.concat([sent, told], how="diagonal").sort("at_ms")
-    if seconds.is_empty():
-        return None
     events, pauses_s = _without_pauses(events.fill_null(0))
     length_s = max(1.0, events.select((pl.col("at_s") + pl.col("ms") / 1000).max()).item())
     step_s = next((s for s in _STEPS_S if length_s / s <= MOST_BARS), length_s / MOST_BARS)
