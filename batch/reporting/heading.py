@@ -69,7 +69,8 @@ def sum_line(found: Findings) -> str:
     """The counts, and the rows that they add up to."""
     if found.is_planned:
         leads = count_of(found.effect.requests, "lead")
-        return f"{count_of(found.rows, 'row')}, which name {leads} to change."
+        rows = count_of(found.rows, "row")
+        return f"{rows}, which name {leads} to change; plan.csv says what would become of each row."
     parts = " + ".join(f"{found.tally.of(result):,} {result}" for result in Result)
     return f"{parts} = {found.tally.total():,} of {count_of(found.rows, 'row')}"
 

@@ -104,18 +104,16 @@ def retries_of(attempts: pl.DataFrame, overtime: Overtime | None) -> Mapping[str
     }
 
 
-def share_of(count: int, total: int, what: str = "") -> str:
+def share_of(count: int, total: int) -> str:
     """As "12.5 %": never 0 % of something, nor 100 % of all but one."""
     if not total:
         return ""
     share = 100 * count / total
     if count and share < 0.1:
-        told = "< 0.1\u00a0%"
-    elif count < total and share > 99.9:
-        told = "> 99.9\u00a0%"
-    else:
-        told = f"{share:.1f}".removesuffix(".0") + "\u00a0%"
-    return f"{told} {what}".strip()
+        return "< 0.1\u00a0%"
+    if count < total and share > 99.9:
+        return "> 99.9\u00a0%"
+    return f"{share:.1f}".removesuffix(".0") + "\u00a0%"
 
 
 def ms(value: int) -> str:

@@ -14,18 +14,18 @@ from batch.reporting.sentence import MEANINGS, RESULT_WORDS
 
 FIRST_ROWS = 10  # of campaigns, and of kinds of change, that are seen at once
 FOLDED_ROWS = 200  # more of them that can be unfolded
-_TO_APPLY = "To be sent, or left out, once the plan is applied."
 _PLAN_NAMES = {WILL_CHANGE: "Would change", ALREADY_SO: "Already so", OTHER: "Can't change"}
 _PLAN_KINDS = {WILL_CHANGE: "success", ALREADY_SO: "skipped", OTHER: "unsent"}
 
 
 class Tile(TypedDict):
-    """A number at the top. kind: what it is coloured by."""
+    """A number at the top. kind: what it is coloured by. of: what is counted."""
 
     kind: str
     name: str
     count: int
     share: str
+    of: str
 
 
 class Top(TypedDict):
@@ -48,7 +48,8 @@ def _run_tiles(tally: Tally) -> list[Tile]:
             kind=result.value,
             name=RESULT_WORDS[result],
             count=tally.of(result),
-            share=share_of(tally.of(result), total, "of the rows"),
+            share=share_of(tally.of(result), total),
+            of="rows",
         )
         for result in Result
     ]
@@ -62,7 +63,8 @@ def _plan_tiles(found: Findings) -> list[Tile]:
             kind=_PLAN_KINDS[state],
             name=name,
             count=states[state],
-            share=share_of(states[state], total, "of the leads"),
+            share=share_of(states[state], total),
+            of="leads",
         )
         for state, name in _PLAN_NAMES.items()
     ]
@@ -73,15 +75,19 @@ def _plan_tiles(found: Findings) -> list[Tile]:
             kind="error",
             name="Rows that are wrong",
             count=wrong,
-            share=share_of(wrong, found.rows, "of the rows"),
+            share=share_of(wrong, found.rows),
+            of="rows",
         ),
     ]
 
 
 def bar_of(tiles: list[Tile]) -> list[Mapping[str, object]]:
-    """The tiles' shares as parts of a bar that is 1,000 wide; none is too thin to be seen."""
-    total = sum(tile["count"] for tile in tiles)
-    seen = [tile for tile in tiles if tile["count"]]
+    """The tiles' shares as parts of a bar that is 1,000 wide; none is too thin to be seen.
+
+    Those that count something else than the first are left out.
+    """
+    seen = [tile for tile in tiles if tile["count"] and tile["of"] == tiles[0]["of"]]
+    total = sum(tile["count"] for tile in seen)
     widths = [max(6.0, 1000 * tile["count"] / total) for tile in seen]
     parts: list[Mapping[str, object]] = []
     x = 0.0
@@ -95,14 +101,15 @@ def bar_of(tiles: list[Tile]) -> list[Mapping[str, object]]:
 def reasons(found: Findings) -> Iterator[Mapping[str, object]]:
     """The reasons that occur, with what they mean and their first lines."""
     for reason in Reason:
+        if found.is_planned and reason is Reason.NOT_REACHED:
+            continue  # what is to be sent is told by lead
         if count := found.tally[reason]:
-            is_to_apply = found.is_planned and reason is Reason.NOT_REACHED
             yield {
                 "count": count,
                 "result": reason.result.value,
                 "kind": reason.result.value,
                 "reason": reason.value,
-                "meaning": _TO_APPLY if is_to_apply else MEANINGS[reason],
+                "meaning": MEANINGS[reason],
                 "examples": _by_message(found.examples.get(reason, ())),
             }
 
