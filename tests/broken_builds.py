@@ -625,6 +625,29 @@ BUILDS = (
         instead="        if False:",
         caught_by="test_transport.py::test_a_server_that_takes_nothing_in_is_no_answer",
     ),
+    # --- The report ---
+    Broken(
+        guarantee="what a spreadsheet or a server says shows as text in the report",
+        file="reporting/page.py",
+        line="        autoescape=True,",
+        instead="        autoescape=False,",
+        caught_by="test_page.py::test_what_a_spreadsheet_or_a_server_says_shows_as_text",
+    ),
+    Broken(
+        guarantee="no e-mail address is passed on with a report",
+        file="reporting/tables.py",
+        line="lines.setdefault(masked(message), [])",
+        instead="lines.setdefault(message, [])",
+        caught_by="test_page.py::test_no_email_address_and_no_path_is_passed_on",
+    ),
+    Broken(
+        guarantee="a report that can't be written spoils no run",
+        file="jobs/execution.py",
+        line="        return replace(report, page_note=",
+        instead="        report = replace(report, exit_code=3)\n"
+        "        return replace(report, page_note=",
+        caught_by="test_reporting.py::test_a_report_that_cannot_be_written_spoils_no_run",
+    ),
 )
 
 

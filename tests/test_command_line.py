@@ -21,6 +21,8 @@ HEAVY = (
     "anyio",
     "starlette",
     "uvicorn",
+    "jinja2",
+    "pygal",
     "batch.jobs.job",
 )
 

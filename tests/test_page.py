@@ -108,7 +108,9 @@ def test_nothing_comes_from_elsewhere() -> None:
 
 
 def test_no_email_address_and_no_path_is_passed_on() -> None:
-    page = a_page(settings={"api": {"api_key_file": "/home/ann/key"}})
+    page = a_page(
+        settings={"api": {"api_key_file": "/home/ann/key"}, "run": {"runs_dir": "/home/ann"}}
+    )
     assert "ann@example.com" not in page
     assert "/home/ann" not in page
     assert "ask (an e-mail address) " in Outline(page).text

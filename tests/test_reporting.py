@@ -48,7 +48,7 @@ def test_a_run_leaves_its_report_and_says_where(shell: Shell) -> None:
         "applied and 1 failed."
     ) in text
     assert "3 success + 1 error + 0 skipped + 0 unsent = 4 of 4 rows" in text
-    assert 'line 5: found "bad"; expected 24 hexadecimal digits.' in text
+    assert 'line 5: found "bad", 3 hexadecimal digits; expected 24.' in text
     assert (Path("out") / "report.html").stat().st_mode & 0o777 == 0o600
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,7 +67,8 @@ def write_report(folder: Path, record: RunRecord, plan: Plan, journal: Journal) 
             draft.write(page.encode("utf-8", "replace"))  # a file's name may hold lone surrogates
             return draft.publish()
     except BaseException:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # the disk fails altogether: what went wrong first is told
+            path.unlink(missing_ok=True)
         raise
 
 

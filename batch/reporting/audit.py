@@ -12,6 +12,8 @@ from batch.jobs.question import count_of
 from batch.recording.runfile import RunRecord, RunState
 from batch.reporting.heading import at
 
+_PATHS = ("api_key_file", "runs_dir")
+
 
 def details(record: RunRecord) -> Iterator[tuple[str, str]]:
     """What it takes to audit a run. No path: it says more of a machine than of the run."""
@@ -41,13 +43,13 @@ def details(record: RunRecord) -> Iterator[tuple[str, str]]:
 
 
 def settings(record: RunRecord) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """Each section's keys that have a value. Where a key is kept is nobody's business."""
+    """Each section's keys that have a value."""
     for section, values in record.settings.items():
         found = values.items() if isinstance(values, dict) else ()
         told = [
             (name, _value(value))
             for name, value in found
-            if value not in (None, "") and name != "api_key_file"
+            if value not in (None, "") and name not in _PATHS
         ]
         if told:
             yield section, told
