@@ -291,9 +291,10 @@ def test_run_does_not_go_on_with_a_plan_and_resume_names_apply(tmp_path: Path) -
     path = write_rows(tmp_path / "leads.csv", HEADER, ROWS[:2])
     with served(tmp_path, LEADS) as sandbox:
         plan = ask(sandbox, tmp_path, "plan", path)
-        ran = ask(sandbox, tmp_path, "run", path, "--out", tmp_path / "another")
+        folder = plan.folder
+        ran = ask(sandbox, tmp_path, "run", path)  # it would find an unfinished run of the file
         assert len(received(sandbox)) == 2
-        assert json.loads((plan.folder / "run.json").read_text())["state"] == "planned"
+        assert json.loads((folder / "run.json").read_text())["state"] == "planned"
         env, _ = access(sandbox)
         for words, instead in (
             (("resume", "--yes"), ""),
@@ -301,18 +302,17 @@ def test_run_does_not_go_on_with_a_plan_and_resume_names_apply(tmp_path: Path) -
             (("results",), ", so there are no results"),
             (("verify",), ", so nothing can be verified"),
         ):
-            refused = sendkit_batch(*words, plan.folder, cwd=tmp_path, env=env)
+            refused = sendkit_batch(*words, folder, cwd=tmp_path, env=env)
             assert refused.exit_code == 2
             assert refused.err.splitlines()[0] == (
-                f"{plan.folder}: is a plan, of which nothing was sent yet{instead}. To send it: "
-                f"sendkit-batch apply {plan.folder}"
+                f"{folder}: is a plan, of which nothing was sent yet{instead}. To send it: "
+                f"sendkit-batch apply {folder}"
             )
-        into = ask(sandbox, tmp_path, "run", path, "--out", plan.folder)
+        into = ask(sandbox, tmp_path, "run", path, "--out", folder)
     assert ran.exit_code == 0, ran.err
     assert into.exit_code == 2
     assert into.err.splitlines()[0] == (
-        f"{plan.folder}: holds a plan. Name another --out, or apply it: "
-        f"sendkit-batch apply {plan.folder}"
+        f"{folder}: holds a plan. Name another --out, or apply it: sendkit-batch apply {folder}"
     )
 
 

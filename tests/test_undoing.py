@@ -249,6 +249,24 @@ def test_any_applied_plan_is_taken_back_but_for_what_cant_be_set(tmp_path: Path,
         assert now[lead][0] == status or status not in STATUSES[:2]
 
 
+def test_what_a_killed_run_has_changed_is_taken_back(tmp_path: Path) -> None:
+    known = [(CAMPAIGN, lead_id(n), "active", "Cold") for n in range(1, 41)]
+    rows = [(CAMPAIGN, lead_id(n), "paused", "Hot") for n in range(1, 41)]
+    path = write_rows(tmp_path / "leads.csv", HEADER, rows)
+    with served(tmp_path, known, faults=("slow=0.05,on=patch",)) as sandbox:
+        was = values(state(sandbox))
+        env, given = access(sandbox)
+        words = (*given, "--keep-before", "--concurrency", "2", "--out", tmp_path / "first")
+        with started("run", path, *words, cwd=tmp_path, env=env) as process:
+            wait_for(sandbox, 10)
+            process.send_signal(signal.SIGKILL)
+            ended(process, cwd=tmp_path)
+        assert values(state(sandbox)) != was
+        ran = undone(sandbox, tmp_path, tmp_path / "first")
+        assert values(state(sandbox)) == was
+    assert ran.exit_code == 0, ran.err
+
+
 def test_an_undo_that_was_killed_is_gone_on_with(tmp_path: Path) -> None:
     known = [(CAMPAIGN, lead_id(n), "active", "Cold") for n in range(1, 101)]
     rows = [(CAMPAIGN, lead_id(n), "paused", "Hot") for n in range(1, 101)]
