@@ -500,3 +500,16 @@ def test_an_old_plan_of_standard_input_names_it_by_a_dash(tmp_path: Path) -> Non
         altered(tmp_path / "plan", planned_at="2026-01-01T00:00:00Z")
         ran = sendkit_batch("apply", "plan", "--yes", cwd=tmp_path, env=env)
     assert ran.err.splitlines()[0].endswith("Leads change: make a new one: sendkit-batch plan -")
+
+
+def test_a_row_that_loses_one_of_its_values_says_so_in_the_plan(tmp_path: Path) -> None:
+    rows = [(CAMPAIGN, lead_id(7), "paused", "Hot"), (CAMPAIGN, lead_id(7), "", "Warm")]
+    path = write_rows(tmp_path / "leads.csv", HEADER, rows)
+    with served(tmp_path, LEADS) as sandbox:
+        plan = ask(sandbox, tmp_path, "plan", path, "--on-conflict", "last-wins")
+    is_final = "the lead is completed: a change may mean nothing."
+    lost = 'sent without its aiTag: line 3 asks for "Warm", and the last value wins.'
+    assert [
+        (row["after_status"], row["after_ai_tag"], row["message"])
+        for row in read_rows(plan.folder / "plan.csv")
+    ] == [("paused", "Warm", f"{is_final} {lost}"), ("paused", "Warm", is_final)]

@@ -16,6 +16,7 @@ from batch.jobs.preflight import Preflight
 from batch.jobs.request import command
 from batch.jobs.run_record import first_record
 from batch.jobs.seen import Seen
+from batch.judging.preview import with_partly_sent
 from batch.model import Reason, Tally
 from batch.recording.draft import clear_drafts
 from batch.recording.history import remember
@@ -58,7 +59,8 @@ def keep_plan(ready: ReadyRun, seen: Seen) -> Planned:
             journal.keep(LABELS_NOTE, json.dumps(ready.labels))
         for outcomes in ready.plan.judged():
             journal.record(outcomes)
-        sheet = write_plan(opened.table, preview.told(), journal, folder.path)
+        told = with_partly_sent(preview.told(), ready.plan.partly_sent())
+        sheet = write_plan(opened.table, told, journal, folder.path)
     tally = Tally(ready.work.before)
     tally[Reason.NOT_REACHED] += ready.plan.rows - tally.total()
     exit_code = int(bool(tally.error))

@@ -3,7 +3,7 @@
 Pure. Values only: `verdicts.py` decides.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import polars as pl
@@ -183,6 +183,19 @@ class Preview:
             .len("leads")
         )
         return counted.sort("leads", "before", "after", descending=[True, False, False])
+
+
+def with_partly_sent(told: pl.DataFrame, partly: Iterable[tuple[int, str]]) -> pl.DataFrame:
+    """What is planned, as `Preview.told`, with what is said of rows that lose one of their values.
+
+    partly: lines and sentences, as `Plan.partly_sent` gives them.
+    """
+    lost = pl.DataFrame(list(partly), schema={"line": pl.UInt32, "lost": pl.String}, orient="row")
+    texts = pl.concat_str(
+        pl.when(pl.col("message") != "").then("message"), "lost", separator=" ", ignore_nulls=True
+    )
+    rows = told.join(lost, on="line", how="left", maintain_order="left")
+    return rows.with_columns(message=texts).drop("lost")
 
 
 _TOLD = pl.Schema(
