@@ -256,8 +256,8 @@ def test_what_a_killed_run_has_changed_is_taken_back(tmp_path: Path) -> None:
     with served(tmp_path, known, faults=("slow=0.05,on=patch",)) as sandbox:
         was = values(state(sandbox))
         env, given = access(sandbox)
-        words = (*given, "--keep-before", "--concurrency", "2", "--out", tmp_path / "first")
-        with started("run", path, *words, cwd=tmp_path, env=env) as process:
+        words = ("--keep-before", "--concurrency", "2", "--out", tmp_path / "first")
+        with started("run", path, *given, *words, cwd=tmp_path, env=env) as process:
             wait_for(sandbox, 10)
             process.send_signal(signal.SIGKILL)
             ended(process, cwd=tmp_path)
@@ -282,6 +282,10 @@ def test_an_undo_that_was_killed_is_gone_on_with(tmp_path: Path) -> None:
             process.send_signal(signal.SIGKILL)
             ended(process, cwd=tmp_path)
         ran = sendkit_batch("resume", tmp_path / "undone", *words, cwd=tmp_path, env=env)
+        assert (
+            "Its leads were looked at before it broke off, and are not looked at again: what "
+            "others have changed since then is changed all the same."
+        ) in ran.err.splitlines()
         assert values(state(sandbox)) == was
         assert len(received(sandbox)) <= 200 + 2 * 4
     assert ran.exit_code == 0, ran.err
