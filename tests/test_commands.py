@@ -87,6 +87,8 @@ def test_more_tag_changes_than_the_limit_need_their_number_typed(
     assert shell.run(shell.leads(tagging(3))) == exit_code
     assert "3 leads' tags would change, more than the 2 of tag_change_limit" in shell.err
     assert "\nType 3 to go on: " in shell.err
+    declined = "Nothing was sent: the question was not answered with 3."
+    assert (declined in shell.err) is (exit_code == 2)
     assert len(shell.api.changes) == (3 if exit_code == 0 else 0)
 
 

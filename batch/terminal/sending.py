@@ -47,7 +47,8 @@ def confirm(terminal: Terminal, ready: job.ReadyRun, *, asks: bool) -> None:
         terminal.note(ready.question.text)
         return
     if not terminal.ask(ready.question):
-        raise DeclinedError("Nothing was sent: the question was not answered with yes.")
+        wanted = ready.question.typed_number or "yes"
+        raise DeclinedError(f"Nothing was sent: the question was not answered with {wanted}.")
 
 
 def execute(terminal: Terminal, given: Given, ready: job.ReadyRun) -> Report:
