@@ -91,6 +91,23 @@ def compiled(folder: Path) -> Path:
     return library
 
 
+def environment_of(
+    fault: Fault, folder: Path, log: Path, library: Path | None = None
+) -> dict[str, str]:
+    """What has a command's writes below a folder fail so, and be told of in a log.
+
+    library: to be loaded for it; None where the command's process has it already.
+    """
+    return {
+        "DISK_FAULT_FOLDER": str(folder),
+        "DISK_FAULT_LOG": str(log),
+        "DISK_FAULT_FIRST": str(fault.first),
+        "DISK_FAULT_LAST": str(fault.last),
+        "DISK_FAULT_ERRNO": str(fault.code),
+        **({"LD_PRELOAD": str(library)} if library else {}),
+    }
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """One run of its own, in a folder and a campaign of its own."""
@@ -124,15 +141,9 @@ class Case:
         env, _ = access(self.sandbox)
         log = self.cwd / "calls.txt"
         log.unlink(missing_ok=True)
-        env |= {
-            "DISK_FAULT_FOLDER": str(self.cwd / "runs"),
-            "DISK_FAULT_LOG": str(log),
-            "DISK_FAULT_FIRST": str(fault.first),
-            "DISK_FAULT_LAST": str(fault.last),
-            "DISK_FAULT_ERRNO": str(fault.code),
-        }
+        env |= environment_of(fault, self.cwd / "runs", log)
         ran = self.sendkit_batch(*args, cwd=self.cwd, env=env)
-        return ran, _calls(log)
+        return ran, calls_of(log)
 
     def sent(self) -> list[tuple[str, int]]:
         """The lead and the answer's status of every change that the sandbox received."""
@@ -230,7 +241,7 @@ def wrong_after_resume(
     return wrong
 
 
-def _calls(log: Path) -> list[Call]:
+def calls_of(log: Path) -> list[Call]:
     lines = log.read_text().splitlines() if log.exists() else []
     words = [line.split(" ") for line in lines]
     return [Call(name=name, path=Path(path), failed=bool(mark)) for _, name, path, *mark in words]

@@ -1,5 +1,6 @@
 """`plan` and `apply` by the real command; judged by the sandbox's log and by what its leads are."""
 
+import errno
 import json
 import random
 import signal
@@ -8,6 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.disk_faults import (
+    NO_FAULT,
+    WHY_NOT,
+    Call,
+    Fault,
+    calls_of,
+    compiled,
+    environment_of,
+    lasting,
+)
 from tests.live_world import (
     CAMPAIGNS,
     HEADER,
@@ -23,6 +34,7 @@ from tests.live_world import (
 )
 from tests.program import (
     CAMPAIGN,
+    Ran,
     access,
     ended,
     lead_id,
@@ -513,3 +525,24 @@ def test_a_row_that_loses_one_of_its_values_says_so_in_the_plan(tmp_path: Path) 
         (row["after_status"], row["after_ai_tag"], row["message"])
         for row in read_rows(plan.folder / "plan.csv")
     ] == [("paused", "Warm", f"{is_final} {lost}"), ("paused", "Warm", is_final)]
+
+
+@pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
+def test_a_plan_that_meets_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "leads.csv", HEADER, ROWS)
+    library = compiled(tmp_path)
+    with served(tmp_path, LEADS) as sandbox:
+        env, given = access(sandbox)
+
+        def plan(out: str, fault: Fault) -> tuple[Ran, list[Call]]:
+            log = tmp_path / f"{out}.txt"
+            faults = environment_of(fault, tmp_path / out, log, library)
+            words = (*given[:2], "--rate", "1000", "--out", out)
+            ran = sendkit_batch("plan", path, *words, cwd=tmp_path, env=env | faults)
+            return ran, calls_of(log)
+
+        whole, calls = plan("whole", NO_FAULT)
+        sheet = [call.path.name.startswith(".plan.csv") for call in calls].index(True)
+        ran, _ = plan("full", lasting(sheet + 1, errno.ENOSPC))  # the journal is open by then
+    assert (whole.exit_code, ran.exit_code) == (1, 3), ran.err
+    assert not (tmp_path / "full").exists()

@@ -21,8 +21,11 @@ from batch.model import Reason, Tally
 from batch.recording.draft import clear_drafts
 from batch.recording.history import remember
 from batch.recording.journal import LABELS_NOTE, Journal
-from batch.recording.plan_sheet import write_plan
+from batch.recording.plan_sheet import PLAN_NAME, write_plan
 from batch.recording.runfile import RunFile, RunRecord, RunState
+
+# Endings of the journal's files: SQLite leaves those beside it behind where the disk is full.
+_OF_JOURNAL = ("", "-wal", "-shm", "-journal")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +55,8 @@ def keep_plan(ready: ReadyRun, seen: Seen) -> Planned:
     """
     opened, folder, preview = ready.opened, ready.opened.folder, seen.preview
     path = folder.path / "journal.sqlite"
-    folder.will_hold(path, folder.path / "plan.csv")
+    folder.will_hold(*(path.with_name(path.name + more) for more in _OF_JOURNAL))
+    folder.will_hold(folder.path / PLAN_NAME)
     folder.write_baseline(_baseline(preview.before(sent_only=False)))
     with closing(Journal.create(path)) as journal:
         if ready.labels is not None:
