@@ -143,3 +143,18 @@ def test_practice_cant_be_verified(tmp_path: Path) -> None:
         f"{practice.folder}: was practice, and its sandbox is gone. Only runs against a server "
         "that is still there can be verified."
     ) in ran.err
+
+
+@pytest.mark.parametrize("where", ["pagination", "none"])
+def test_leads_that_shifting_pages_pass_over_are_read_again(tmp_path: Path, where: str) -> None:
+    rows = [(CAMPAIGN, lead_id(n), "active", "Cold") for n in range(1, 31)]
+    seed = write_rows(tmp_path / "seed.csv", HEADER, rows)
+    path = write_rows(tmp_path / "so.csv", HEADER, [(*row[:2], "paused", "") for row in rows])
+    pages = Options(seed_csv=seed, max_page=7, page_shift=1, next_cursor=where)
+    with start_sandbox(pages) as sandbox:
+        env, given = access(sandbox)
+        words = ("--skip-unchanged", "never", "--rate", "1000", "--out", "so")
+        sendkit_batch("run", path, *given, *words, cwd=tmp_path, env=env)
+        verified = sendkit_batch("verify", "so", cwd=tmp_path, env=env)
+    assert "verified: 30 of 30 rows hold what was set" in verified.last_line
+    assert verified.exit_code == 0

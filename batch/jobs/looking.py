@@ -17,7 +17,7 @@ from batch.jobs.job import JudgedRun, OpenRun
 from batch.jobs.known_pace import known_pace
 from batch.jobs.paging import ListNotReadError, Paging
 from batch.jobs.seen import Seen
-from batch.jobs.snapshotting import Reading, take_snapshot
+from batch.jobs.snapshotting import Reading, take_snapshot, to_read_again
 from batch.judging.leads import LEAD
 from batch.judging.plan import Plan
 from batch.judging.preview import Preview, no_verdicts
@@ -153,15 +153,8 @@ def _leads(snapshot: Snapshot) -> pl.DataFrame:
 
 
 def _to_read_again(preview: Preview, leads: pl.DataFrame) -> list[str]:
-    """Campaigns that seem to lack a lead, and had more than one page.
-
-    Pages shift while others change a list, so that a lead may only have been passed over.
-    """
     missing = preview.verdicts.filter(pl.col("verdict") == Verdict.UNKNOWN_LEAD.value)
-    ids = missing["campaign_id"].cast(pl.String).unique(maintain_order=True)
-    pages = leads.group_by("campaign_id").agg(pages=pl.col("read_at_ms").n_unique())
-    several = pages.filter(pl.col("pages") > 1)["campaign_id"]
-    return ids.filter(ids.is_in(several.implode())).to_list()
+    return to_read_again(missing["campaign_id"].cast(pl.String), leads)
 
 
 async def _compare(

@@ -36,6 +36,18 @@ class Taken:
     partly: frozenset[str]
 
 
+def to_read_again(lacking: pl.Series, leads: pl.DataFrame) -> list[str]:
+    """Those of the campaigns that seem to lack a lead that had more than one page.
+
+    Pages shift while others change a list, so that a lead may only have been passed over.
+    lacking: ids of campaigns. leads: what was read, as a Snapshot has them.
+    """
+    ids = lacking.unique(maintain_order=True)
+    pages = leads.group_by("campaign_id").agg(pages=pl.col("read_at_ms").n_unique())
+    several = pages.filter(pl.col("pages") > 1)["campaign_id"]
+    return ids.filter(ids.is_in(several.implode())).to_list()
+
+
 async def take_snapshot(
     paging: Paging,
     campaign_ids: Sequence[str],

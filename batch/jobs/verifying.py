@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import anyio.to_thread
@@ -21,7 +22,8 @@ from batch.jobs.preflight import ask_server
 from batch.jobs.reaching import make_client
 from batch.jobs.request import Request
 from batch.jobs.resuming import check_workspace
-from batch.jobs.snapshotting import Reading, take_snapshot
+from batch.jobs.snapshotting import Reading, take_snapshot, to_read_again
+from batch.judging.leads import LEAD
 from batch.judging.live import DIFFERENT, different
 from batch.judging.plan import Plan
 from batch.model import Reason
@@ -128,21 +130,32 @@ async def _verify(
     campaign_ids = await anyio.to_thread.run_sync(applied.campaign_ids)
     with tempfile.TemporaryDirectory(prefix="sendkit-batch-") as scratch:
         snapshot = Snapshot(Path(scratch))
-        await take_snapshot(
+        take = partial(
+            take_snapshot,
             paging,
-            campaign_ids,
             into=snapshot,
             at_once=settings.pace.concurrency,
             on_reading=on_reading,
         )
-        found = await anyio.to_thread.run_sync(_compare, applied, snapshot, campaign_ids)
+        await take(campaign_ids)
+        leads = await anyio.to_thread.run_sync(_leads, snapshot, campaign_ids)
+        found = await anyio.to_thread.run_sync(_compare, applied, leads)
+        lacking = found.filter(pl.col("column") == "")["campaign_id"]
+        if again := to_read_again(lacking, leads):
+            await take(again)
+            late = await anyio.to_thread.run_sync(_leads, snapshot, again)
+            leads = pl.concat([leads, late]).unique(LEAD, keep="last")
+            found = await anyio.to_thread.run_sync(_compare, applied, leads)
     path = applied.folder / VERIFY_NAME
     await anyio.to_thread.run_sync(_write, found, path)
     return Verified(rows=applied.rows, different=found, requests=paging.pace().attempts, path=path)
 
 
-def _compare(applied: Applied, snapshot: Snapshot, campaign_ids: list[str]) -> pl.DataFrame:
-    leads = pl.concat([pl.DataFrame(schema=SCHEMA), *snapshot.leads_of(campaign_ids)])
+def _leads(snapshot: Snapshot, campaign_ids: list[str]) -> pl.DataFrame:
+    return pl.concat([pl.DataFrame(schema=SCHEMA), *snapshot.leads_of(campaign_ids)])
+
+
+def _compare(applied: Applied, leads: pl.DataFrame) -> pl.DataFrame:
     clear_word = applied.request.settings.input.clear_word
     parts = [different(frame, leads, clear_word=clear_word) for frame in applied.requests()]
     return pl.concat([pl.DataFrame(schema=DIFFERENT), *parts])
