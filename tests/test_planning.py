@@ -468,6 +468,27 @@ def test_what_was_exported_and_edited_in_two_cells_is_planned_as_two_changes(
     assert (plan.exit_code, same.exit_code) == (0, 0)
 
 
+def test_a_lead_that_drifted_while_an_apply_was_broken_off_is_left_out(tmp_path: Path) -> None:
+    known = [(CAMPAIGN, lead_id(n), "active", "Cold") for n in range(1, 61)]
+    rows = [(CAMPAIGN, lead_id(n), "paused", "Hot") for n in range(1, 61)]
+    path = write_rows(tmp_path / "leads.csv", HEADER, rows)
+    with served(tmp_path, known, faults=("slow=0.05,on=patch",)) as sandbox:
+        plan = ask(sandbox, tmp_path, "plan", path)
+        env, _ = access(sandbox)
+        words = ("--yes", "--rate", "100", "--concurrency", "2")
+        with started("apply", plan.folder, *words, cwd=tmp_path, env=env) as process:
+            wait_for(sandbox, 10)
+            process.send_signal(signal.SIGKILL)
+            ended(process, cwd=tmp_path)
+        change(sandbox, lead_id(60), aiTag="Warm")
+        ran = sendkit_batch("resume", plan.folder, *words, cwd=tmp_path, env=env)
+        assert state(sandbox)[CAMPAIGN, lead_id(60)]["aiTag"] == "Warm"
+    assert [row["reason"] for row in ran.results] == [*["applied"] * 59, "drifted"]
+    assert "1 row has changed since the plan was made and is left out." in ran.err
+    assert ran.exit_code == 1
+    assert ran.record["counts"] == {"success": 59, "error": 1, "skipped": 0, "unsent": 0}
+
+
 def test_plans_are_listed_and_pruned(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "leads.csv", HEADER, ROWS[:2])
     with served(tmp_path, LEADS) as sandbox:

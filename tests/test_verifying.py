@@ -106,7 +106,7 @@ def test_the_first_differences_are_shown(sandbox: Sandbox, folder: Path) -> None
         "   2  status  paused          active",
         (
             f"verified: 4 of 5 rows hold what was set; file: {folder}/verify.csv; "
-            f"next: see which are not, in {folder}/verify.csv"
+            f"next: see which do not, in {folder}/verify.csv"
         ),
     ]
 

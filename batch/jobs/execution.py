@@ -180,15 +180,19 @@ def _journal_of(run: ReadyRun) -> Iterator[Journal]:
 
 
 def _record_judged(run: ReadyRun, journal: Journal) -> None:
+    left_out = run.work.left_out.left_out() if run.work.left_out else ()
     if journal.kept(JUDGED_NOTE) is not None:
+        for outcomes in left_out:
+            journal.record(outcomes)
         return
+    journal.begin_anew()
     if run.labels is not None:
         journal.keep(LABELS_NOTE, json.dumps(run.labels))
     for outcomes in run.plan.judged():
         journal.record(outcomes)
+    for outcomes in left_out:
+        journal.record(outcomes)
     if run.seen is not None:
-        for outcomes in run.seen.preview.left_out():
-            journal.record(outcomes)
         journal.keep_before(run.seen.preview.before(sent_only=True))
     journal.keep(JUDGED_NOTE, "all")
 

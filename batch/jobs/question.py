@@ -90,15 +90,21 @@ def ask_to_go_on(
     workspace: str | None,
     base_url: str,
     forecast_s: float,
+    left_out: Tally,
 ) -> Question:
-    """The question about an earlier run. left: requests of the plan that are still to be sent."""
+    """The question about an earlier run. left: requests of the plan that are still to be sent.
+
+    left_out: rows that are not sent any more because of what their leads are now, by reason.
+    """
     host = urlsplit(base_url).netloc
     where = f"workspace {workspace} ({host})" if workspace else f"an unknown workspace ({host})"
+    others = [_left_out(reason, left_out[reason]) for reason in Reason if left_out[reason]]
     if not left:
-        return Question(text=f"Nothing is left to change in {where}.")
+        return Question(text=" ".join([f"Nothing is left to change in {where}.", *others]))
     leads = count_of(plan.requests, "lead")
     sentences = [
         f"Go on with {run}: {left:,} of {leads} are left to change in {where}.",
+        *others,
         f"The whole run: {what_changes(plan)}.",
         *(["Tag changes can start or stop e-mails."] if plan.tags_set or plan.tags_cleared else []),
         f"About {duration(forecast_s)}.",

@@ -21,6 +21,8 @@ from batch.jobs.question import ask_to_go_on
 from batch.jobs.reaching import access_of
 from batch.jobs.recorded import open_recorded_table, recorded_journal
 from batch.jobs.request import Request
+from batch.jobs.seen import Seen
+from batch.model import Tally
 from batch.recording.baseline import read_baseline
 from batch.recording.draft import clear_drafts
 from batch.recording.folder import RunFolder, sha256_of
@@ -58,10 +60,10 @@ class Reopened:
         judged = replace(self.opened, request=request).judge(replace(preflight, labels=labels))
         return replace(judged, record=self.record, journal=self.journal)
 
-    def ready(self, judged: JudgedRun) -> ReadyRun:
-        """See what is left to send."""
+    def ready(self, judged: JudgedRun, seen: Seen | None = None) -> ReadyRun:
+        """See what is left to send. seen: what its leads are by now, if it was looked."""
         plan, opened = judged.plan, self.opened
-        work = remaining_work(plan, self.journal)
+        work = remaining_work(plan, self.journal, seen.preview if seen else None)
         pace = known_pace(opened.request, judged.preflight)
         takes_s = forecast_s(work.requests, rate_per_s=pace.expected_per_s(opened.request.settings))
         question = ask_to_go_on(
@@ -71,6 +73,7 @@ class Reopened:
             workspace=self.record.workspace.name if self.record.workspace else None,
             base_url=opened.access.base_url,
             forecast_s=takes_s,
+            left_out=work.left_out.tally if work.left_out else Tally(),
         )
         return ReadyRun(
             opened=opened,
@@ -81,6 +84,7 @@ class Reopened:
             question=question,
             pace=pace,
             forecast_s=takes_s,
+            seen=seen,
             hold=judged.hold,
             record=self.record,
             journal=self.journal,

@@ -17,6 +17,7 @@ from batch.errors import SettingsError
 from batch.jobs.holding import held
 from batch.jobs.job import JudgedRun, OpenRun, input_of, new_folder
 from batch.jobs.judged_again import judged_again
+from batch.jobs.linking import retries_of
 from batch.jobs.preflight import Preflight
 from batch.jobs.question import count_of
 from batch.jobs.reaching import access_of
@@ -26,6 +27,7 @@ from batch.judging.leads import REQUESTS
 from batch.judging.reverse import Reverse, reverse
 from batch.model import Reason
 from batch.reading.table import open_table
+from batch.recording.history import earlier_runs
 from batch.recording.journal import Journal
 from batch.recording.runfile import RunRecord, RunUndone
 from batch.settings.model import ColumnSettings
@@ -47,12 +49,14 @@ _REFUSED = (
 class Undo:
     """A run that takes the changes of an earlier one back. record: of that one.
 
-    notes: what can't be taken back, in sentences.
+    notes: what can't be taken back, in sentences. unknown: that of some leads nobody knows what
+        they were; "" if all are known.
     """
 
     opened: OpenRun
     record: RunRecord
     notes: tuple[str, ...]
+    unknown: str
 
     def judge(self, preflight: Preflight) -> JudgedRun:
         """Judge its rows. Raises SettingsError when the key is of another workspace."""
@@ -104,7 +108,12 @@ def open_undo(folder: Path, record: RunRecord, request: Request) -> Iterator[Und
             undo_of=RunUndone(id=record.id, folder=str(folder.resolve())),
             baseline=found.baseline,
         )
-        yield Undo(opened=opened, record=record, notes=tuple(_notes(folder, found, moved)))
+        yield Undo(
+            opened=opened,
+            record=record,
+            notes=(*_notes(folder, found, moved), *_retries(folder, record, request)),
+            unknown=_unknown(folder, found),
+        )
 
 
 def _reverse_of(folder: Path, record: RunRecord, request: Request) -> tuple[Reverse, int]:
@@ -134,14 +143,24 @@ def _as_csv(rows: pl.DataFrame) -> bytes:
     return rows.write_csv().encode()
 
 
+def _unknown(folder: Path, found: Reverse) -> str:
+    if not found.unknown:
+        return ""
+    return (
+        f"{count_of(found.unknown, 'lead')} of {folder} can't be set back: what "
+        f"{'it was' if found.unknown == 1 else 'they were'} before was not read. "
+        "--keep-before has a run read all of them."
+    )
+
+
+def _retries(folder: Path, record: RunRecord, request: Request) -> Iterator[str]:
+    """What retries of the run have changed is theirs to undo."""
+    for retry in retries_of(record, earlier_runs(request.state_dir, folder.resolve().parent)):
+        yield f"{folder} was tried again by {retry.folder}, whose changes are not undone by this."
+
+
 def _notes(folder: Path, found: Reverse, moved: int) -> Iterator[str]:
     yield f"This sets leads that {folder} has changed back to what they were."
-    if found.unknown:
-        yield (
-            f"{count_of(found.unknown, 'lead')} of {folder} can't be set back: what "
-            f"{'it was' if found.unknown == 1 else 'they were'} before was not read. "
-            "--keep-before has a run read all of them."
-        )
     if found.unsettable:
         yield (
             f"{count_of(found.unsettable, 'lead')} had a status that can't be set; "

@@ -4,7 +4,7 @@ Pure. Values only: `verdicts.py` decides.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -47,6 +47,12 @@ class Preview:
             if not verdict.is_sent:
                 tally[self._reason(verdict)] += rows
         return tally
+
+    def drifted_of(self, lines: pl.Series) -> "Preview":
+        """Those requests of these lines (UInt32) alone whose lead is not what was expected."""
+        is_drifted = pl.col("verdict") == Verdict.DRIFTED.value
+        found = self.verdicts.filter(is_drifted & pl.col("line").is_in(lines.implode()))
+        return replace(self, verdicts=found)
 
     def rows_by_verdict(self) -> dict[Verdict, int]:
         """The input rows of each verdict that occurs, in the order of their definition."""

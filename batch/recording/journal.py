@@ -113,6 +113,11 @@ class Journal:
             )
             self._db.executemany(sql.UNCLAIM, sent)
 
+    def begin_anew(self) -> None:
+        """Forget outcomes of a time that broke off before anything was sent."""
+        with self._disk_errors(), self._db:
+            self._db.execute(sql.FORGET_OUTCOMES)
+
     def drop_claims(self) -> None:
         """Nothing is on its way any more, and what went out has its outcome."""
         with self._disk_errors(), self._db:

@@ -18,12 +18,15 @@ class Work:
     changes: gives them from the first, each time it is called. requests: how many they are.
     before: the rows that have a final outcome already, by reason, judged ones too.
     tried: attempts of earlier times by line, and when the first began (Unix ms).
+    left_out: the requests that are not sent because of what their leads are now; None if nobody
+        looked.
     """
 
     changes: Callable[[], Iterator[Change]]
     requests: int
     before: Tally
     tried: Mapping[int, tuple[int, int | None]] = field(default_factory=dict)
+    left_out: Preview | None = None
 
 
 def whole_work(plan: Plan) -> Work:
@@ -38,12 +41,15 @@ def needed_work(plan: Plan, preview: Preview) -> Work:
         changes=lambda: plan.changes(only=lines),
         requests=len(lines),
         before=Tally(plan.tally + preview.tally),
+        left_out=preview,
     )
 
 
-def remaining_work(plan: Plan, journal: Journal) -> Work:
+def remaining_work(plan: Plan, journal: Journal, preview: Preview | None = None) -> Work:
     """What of a plan has no final outcome in its journal.
 
+    preview: of what the leads are by now, if it was looked; those that drifted are left out. What
+    is so already is sent: it may be so by a request whose answer nobody knows.
     Reads the whole plan once, so that sending, later, passes over what is done without asking.
     """
     none = pl.Series("line", [], dtype=pl.UInt32)
@@ -55,11 +61,16 @@ def remaining_work(plan: Plan, journal: Journal) -> Work:
             if reason.result is not Result.UNSENT
         }
     )
+    left_out = preview.drifted_of(lines) if preview else None
+    if left_out:
+        lines = lines.filter(~lines.is_in(left_out.verdicts["line"].implode()))
+        before.update(left_out.tally)
     return Work(
         changes=lambda: plan.changes(only=lines),
         requests=len(lines),
         before=before,
         tried=journal.tried(),
+        left_out=left_out,
     )
 
 

@@ -10,7 +10,7 @@ from batch.jobs.planning import check_no_plan
 from batch.jobs.preflight import Preflight
 from batch.jobs.recorded import request_of
 from batch.jobs.request import Request
-from batch.jobs.resuming import Reopened, check_workspace, reopen_run
+from batch.jobs.resuming import check_workspace, reopen_run
 from batch.jobs.retrying import open_retry
 from batch.recording.runfile import read_record
 from batch.recording.state import default_state_dir
@@ -64,8 +64,9 @@ def go_on(
             check(preflight)
             judged = reopened.judge(preflight)
             if reopened.has_begun:
-                _tell_not_looked_at(terminal, reopened)
-                ready = reopened.ready(judged)
+                expects = reopened.opened.baseline is not None
+                seen = look(terminal, judged, quiet=given.quiet) if expects else None
+                ready = reopened.ready(judged, seen)
             else:
                 seen = look(terminal, judged, quiet=given.quiet)
                 ready = judged.ready(seen, can_ask=asks)
@@ -74,15 +75,6 @@ def go_on(
             sent.enter_context(terminal.interrupts.caught())
             report = execute(terminal, given, ready)
         return tell(terminal, report, given)
-
-
-def _tell_not_looked_at(terminal: Terminal, reopened: Reopened) -> None:
-    """Say that leads which are expected to be something were looked at once only."""
-    if reopened.opened.baseline is not None:
-        terminal.note(
-            "Its leads were looked at before it broke off, and are not looked at again: what "
-            "others have changed since then is changed all the same."
-        )
 
 
 def _retry(terminal: Terminal, given: Given, folder: Path) -> int:

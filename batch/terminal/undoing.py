@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from batch.errors import SettingsError
+from batch.jobs.ending import Report
 from batch.jobs.undoing import open_undo
 from batch.recording.runfile import RunState, read_record
 from batch.terminal.console import Terminal, guarded
@@ -38,9 +39,16 @@ def _undo(terminal: Terminal, given: Given) -> int:
         with open_undo(folder, record, request) as undone:
             judged = undone.judge(ask_server(terminal, undone.opened))
             ready = judged.ready(look(terminal, judged, quiet=given.quiet), can_ask=asks)
-            for note in undone.notes:
+            for note in filter(None, (*undone.notes, undone.unknown)):
                 terminal.note(note)
             confirm(terminal, ready, asks=asks)
             sent.enter_context(terminal.interrupts.caught())
-            report = execute(terminal, given, ready)
+            report = _with_unknown(execute(terminal, given, ready), undone.unknown)
         return tell(terminal, report, given)
+
+
+def _with_unknown(report: Report, unknown: str) -> Report:
+    """Whoever reads no notes, as a script, must not take an undo for whole that can't be."""
+    if not unknown or report.exit_code:
+        return report
+    return replace(report, exit_code=1, reason=unknown)

@@ -57,7 +57,7 @@ def _tell(terminal: Terminal, verified: Verified, *, run: str, quiet: bool) -> i
     if exit_code and not quiet:
         _print_first(terminal, verified)
     holding = f"{verified.holding:,} of {count_of(verified.rows, 'row')} hold what was set"
-    next_step = f"see which are not, in {verified.path}" if exit_code else "nothing to do"
+    next_step = f"see which do not, in {verified.path}" if exit_code else "nothing to do"
     answer = {
         "state": "verified",
         "exit_code": exit_code,
