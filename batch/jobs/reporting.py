@@ -1,6 +1,5 @@
 """The use case `report`: a page about a run, from what its folder holds. Asks no server."""
 
-import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -8,13 +7,13 @@ from pathlib import Path
 
 import polars as pl
 
-from batch.jobs.job import plan_of
-from batch.jobs.recorded import open_recorded_table, recorded_journal, request_of
+from batch.jobs.judged_again import judged_again
+from batch.jobs.recorded import request_of
 from batch.judging.plan import Plan
 from batch.model import Reason, Result, Tally
 from batch.recording.baseline import read_baseline
 from batch.recording.draft import Draft
-from batch.recording.journal import LABELS_NOTE, Journal
+from batch.recording.journal import Journal
 from batch.recording.runfile import RunRecord, RunState, read_record
 from batch.recording.timeline import read_timeline
 from batch.reporting.digest import Digest
@@ -39,15 +38,12 @@ def remake_report(folder: Path, *, state_dir: Path) -> Remade:
     Raises InputError when the folder is no run or its copy is damaged, LockedError while a process
     is at work on it, and RunError when the disk fails.
     """
-    with recorded_journal(folder, read_record(folder / "run.json")) as journal:
+    record = read_record(folder / "run.json")
+    request = request_of(folder, record, state_dir=state_dir)
+    with judged_again(folder, record, request) as (plan, journal):
         # Read once the journal is ours: until then, another process may have ended the run.
         record = read_record(folder / "run.json")
-        request = request_of(folder, record, state_dir=state_dir)
-        with open_recorded_table(folder, record, request) as table:
-            kept = journal.kept(LABELS_NOTE)
-            labels = tuple(json.loads(kept)) if kept else None
-            plan = plan_of(request, table, request.rules(labels=labels))
-            path = write_report(folder, record, plan, journal)
+        path = write_report(folder, record, plan, journal)
     return Remade(path=path, rows=plan.rows)
 
 
