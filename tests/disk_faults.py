@@ -235,7 +235,10 @@ def wrong_after_resume(
     if read_record(case.folder / "run.json").state != "finished":
         wrong.append("run.json does not say that it finished")
     left = {path.name for path in case.folder.iterdir()}
-    whole = {"failed.csv", "failed.xlsx", "input.xlsx", "journal.sqlite", "results.csv", "run.json"}
+    whole = {
+        "failed.csv", "failed.xlsx", "input.xlsx", "journal.sqlite", "report.html", "results.csv",
+        "run.json", "timeline.jsonl",
+    }  # fmt: skip
     if left != whole:
         wrong.append(f"other files are in the folder: {left ^ whole}")
     return wrong
