@@ -41,7 +41,10 @@ def test_a_sample_without_mistakes_is_sent_or_skipped_row_by_row(
     assert problems == []
 
 
-@pytest.mark.parametrize("path", sorted(SAMPLES.iterdir()), ids=lambda path: path.name)
+TABLES = [path for path in sorted(SAMPLES.iterdir()) if path.suffix != ".png"]  # a picture
+
+
+@pytest.mark.parametrize("path", TABLES, ids=lambda path: path.name)
 def test_no_sample_needs_a_brake_taken_off(path: Path) -> None:
     plan, _ = plan_of(path.name)
     assert (too_many_clears(plan), too_many_invalid(plan)) == (None, None)
