@@ -31,6 +31,7 @@ from batch.recording.journal import JUDGED_NOTE, Journal
 from batch.recording.results import write_results
 from batch.sending.work import remaining_work, whole_work
 from batch.settings.model import Settings
+from batch.terminal.signals import stop_by
 from tests.program import read_rows
 from tests.virtual_time import VIRTUAL_TIME
 from tests.wired import CAMPAIGN, lead_id, request_of, write_leads
@@ -171,7 +172,7 @@ class Process:
             self._world.confirmed.update(change.lines)
         await anyio.sleep(0.05)
         for _ in range(self._comes(End.INTERRUPT) + 2 * self._comes(End.SECOND_INTERRUPT)):
-            self.sending.interrupt(signal.SIGINT)
+            self.sending.interrupt(stop_by(signal.SIGINT))
         await anyio.lowlevel.checkpoint()
         self._pass(End.KILL_AFTER_SEND)
         return answer

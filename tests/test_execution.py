@@ -86,7 +86,7 @@ class Run:
         interrupts = Interrupts()
         with served_by(self.api), interrupts.caught():
             before()
-            return anyio.run(lambda: execute(ready, on_moment=on_moment, interrupts=interrupts))
+            return anyio.run(lambda: execute(ready, on_moment=on_moment, orders=interrupts))
 
     def on_change(self, number: int, happens: Callable[[], None]) -> None:
         """Let something happen while the server has its n-th change, which it then confirms."""

@@ -31,7 +31,7 @@ LAYERS = (
     | {"sending.retry", "sending.search", "sending.seen", "sending.stops"},
     # 2: the edge: files, sockets, settings
     {"api", "reading", "recording", "reporting", "settings"}
-    | {"jobs.descriptors", "terminal.problem_list", "terminal.signals"},
+    | {"jobs.descriptors", "terminal.problem_list"},
     # 3: workers
     {"sending"},
     # 4: use cases, and the server that some of them start

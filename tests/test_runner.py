@@ -80,14 +80,15 @@ class Job:
 
     async def run(self, during: During | None = None) -> Stop | None:
         self.left = iter(self.rows)
+        self.gate = Gate(
+            Pacer(self.rate_per_s, backoff_base_s=0.5, backoff_max_s=30.0, draw=lambda: 0.5),
+            Breaker(max_probe_s=30.0, max_outage_s=900.0),
+        )
         self.runner = Runner(
             self.take,
             send=self.server.send,
             record=self.record,
-            gate=Gate(
-                Pacer(self.rate_per_s, backoff_base_s=0.5, backoff_max_s=30.0, draw=lambda: 0.5),
-                Breaker(max_probe_s=30.0, max_outage_s=900.0),
-            ),
+            gate=self.gate,
             rules=StopRules(self.stop_limits),
             limits=Limits(workers=self.workers, retry_budget=self.retry_budget, policy=self.policy),
             draw=lambda: 0.5,
@@ -395,6 +396,38 @@ async def test_a_stop_ends_back_offs_and_waits_for_the_pacer() -> None:
     assert anyio.current_time() - began < 6
     assert job.reasons() == {Reason.STOPPED: 1}
     assert job.outcomes[2].message == "the run stopped: Ctrl-C"
+
+
+async def test_nothing_leaves_while_the_job_rests_and_then_it_goes_on_in_pace() -> None:
+    job = Job(Server(lambda *_: OK), changes(100), 10.0)
+
+    async def rest(_runner: Runner) -> None:
+        await anyio.sleep(2.05)
+        job.gate.is_resting = True
+        await anyio.sleep(3600)
+        job.gate.is_resting = False
+
+    assert await job.run(rest) is None
+    times = [time for time, _ in job.server.came]
+    assert sum(time < 2.1 for time in times) == 21  # the first at once, then 10 a second
+    later = [time for time in times if time >= 2.1]
+    assert 3602.05 <= later[0] <= 3602.05 + 0.5
+    assert min(b - a for a, b in pairwise(later)) > 0.09
+    assert job.reasons() == {Reason.APPLIED: 100}
+
+
+async def test_a_stop_ends_a_rest() -> None:
+    job = Job(Server(lambda *_: OK), changes(100), 10.0)
+
+    async def rest_and_stop(runner: Runner) -> None:
+        job.gate.is_resting = True
+        await anyio.sleep(60)
+        runner.stop(Stop(cause=StopCause.INTERRUPTED, message="Ctrl-C"))
+
+    began = anyio.current_time()
+    await job.run(rest_and_stop)
+    assert anyio.current_time() - began == pytest.approx(60, abs=0.1)
+    assert len(job.server.came) <= 1
 
 
 async def test_at_most_twice_as_many_rows_as_workers_are_sent_and_not_yet_durable() -> None:

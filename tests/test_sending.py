@@ -12,6 +12,7 @@ from batch.errors import RunError
 from batch.jobs.check import check
 from batch.jobs.dispatch import Moment, Sending
 from batch.jobs.known_pace import make_pacer
+from batch.jobs.orders import Rest
 from batch.judging.plan import Plan
 from batch.model import Answer, Budget, Change, Reason, Tally
 from batch.recording.journal import Journal
@@ -19,6 +20,7 @@ from batch.sending.pacer import Learnt, Source
 from batch.sending.stops import Stop, StopCause
 from batch.sending.work import whole_work
 from batch.settings.model import Settings
+from batch.terminal.signals import stop_by
 from tests.wired import CAMPAIGN, lead_id, pausing, request_of, write_leads
 
 pytestmark = pytest.mark.anyio
@@ -123,7 +125,7 @@ async def test_a_hold_back_is_in_the_moment_and_in_the_forecast(
     def look(moment: Moment) -> None:
         if moment.hold and moment.stop is None:
             seen.append(moment)
-            sending.interrupt(signal.SIGINT)
+            sending.interrupt(stop_by(signal.SIGINT))
 
     await sending.run(look)
     (moment,) = seen
@@ -149,7 +151,7 @@ async def test_an_interrupt_stops_and_what_was_sent_is_recorded(
 ) -> None:
     server = Server()
     sending = sending_of(plan_for(pausing(30)), journal, server, SLOW)
-    server.on_change = lambda: sending.interrupt(number) if len(server.came) == 2 else None
+    server.on_change = lambda: sending.interrupt(stop_by(number)) if len(server.came) == 2 else None
     assert await sending.run(ignore) == stop
     assert len(server.came) == 2
     assert journal.tally() == {Reason.APPLIED: 2}
@@ -160,10 +162,29 @@ async def test_an_interrupt_before_the_first_request_sends_nothing(
 ) -> None:
     server = Server()
     sending = sending_of(plan_for(pausing(30)), journal, server)
-    sending.interrupt(signal.SIGTERM)
+    sending.interrupt(stop_by(signal.SIGTERM))
     stop = await sending.run(ignore)
     assert stop is not None
     assert server.came == []
+
+
+async def test_a_run_that_rests_says_so_and_goes_on(
+    journal: Journal, plan_for: Callable[..., Plan]
+) -> None:
+    server = Server()
+    sending = sending_of(plan_for(pausing(5)), journal, server)
+    sending.obey(Rest(on=True))
+    rested: list[int] = []
+
+    def watch(moment: Moment) -> None:
+        if moment.is_resting:
+            rested.append(len(server.came))
+            if len(rested) == 2:  # a quarter of a second later
+                sending.obey(Rest(on=False))
+
+    assert await sending.run(watch) is None
+    assert rested == [0, 0]
+    assert journal.tally() == {Reason.APPLIED: 5}
 
 
 async def test_a_second_interrupt_does_not_wait_for_answers(
@@ -178,7 +199,7 @@ async def test_a_second_interrupt_does_not_wait_for_answers(
 
     def twice(moment: Moment) -> None:
         if moment.requests == 3:
-            sending.interrupt(signal.SIGINT)
+            sending.interrupt(stop_by(signal.SIGINT))
 
     with anyio.fail_after(5):  # the first alone waits for 10 s
         await sending.run(twice)
@@ -269,7 +290,7 @@ async def test_a_hold_back_adds_its_seconds_to_the_forecast_and_does_not_stretch
     def watch(moment: Moment) -> None:
         if moment.hold is not None and moment.hold_left_s > 1:
             forecasts.append(moment.left_s)
-            sending.interrupt(signal.SIGINT)
+            sending.interrupt(stop_by(signal.SIGINT))
 
     await sending.run(watch)
     # 101 changes at 10 a second, and up to 2 s of the hold-back
@@ -288,7 +309,7 @@ async def test_what_headers_tell_is_in_the_moment_and_in_the_forecast(
     def watch(moment: Moment) -> None:
         if moment.requests == 1:
             seen.append(moment)
-            sending.interrupt(signal.SIGINT)
+            sending.interrupt(stop_by(signal.SIGINT))
 
     await sending.run(watch)
     learnt = seen[0].learnt

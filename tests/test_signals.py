@@ -11,14 +11,19 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from batch.sending.stops import Stop, StopCause
 from batch.terminal.signals import INTERRUPTS, InterruptedProgramError, Interrupts
 
 both = pytest.mark.parametrize("number", INTERRUPTS)
+STOP_OF = {
+    signal.SIGINT: Stop(cause=StopCause.INTERRUPTED, message="Interrupted by Ctrl-C."),
+    signal.SIGTERM: Stop(cause=StopCause.TERMINATED, message="Interrupted by SIGTERM."),
+}
 
 
-async def listen(interrupts: Interrupts, during: Callable[[], None]) -> list[signal.Signals]:
-    """The signals that were told, once each in turn of the event loop."""
-    told: list[signal.Signals] = []
+async def listen(interrupts: Interrupts, during: Callable[[], None]) -> list[Stop]:
+    """The stops that were told, once each in turn of the event loop."""
+    told: list[Stop] = []
     with interrupts.told_to(told.append):
         at_once = len(told)
         during()
@@ -33,7 +38,7 @@ def test_a_signal_is_a_call_on_the_event_loop(number: signal.Signals) -> None:
     interrupts = Interrupts()
     with interrupts.caught():
         told = anyio.run(listen, interrupts, lambda: signal.raise_signal(number))
-    assert told == [number]
+    assert told == [STOP_OF[number]]
 
 
 def test_each_signal_is_told_in_order() -> None:
@@ -44,7 +49,7 @@ def test_each_signal_is_told_in_order() -> None:
     interrupts = Interrupts()
     with interrupts.caught():
         told = anyio.run(listen, interrupts, during)
-    assert told == [signal.SIGTERM, signal.SIGINT, signal.SIGINT]
+    assert told == [STOP_OF[number] for number in (signal.SIGTERM, signal.SIGINT, signal.SIGINT)]
 
 
 @both
@@ -53,7 +58,7 @@ def test_a_signal_before_somebody_listens_is_not_lost(number: signal.Signals) ->
     with interrupts.caught():
         signal.raise_signal(number)
         told = anyio.run(listen, interrupts, lambda: None)
-    assert told == [number]
+    assert told == [STOP_OF[number]]
 
 
 @both
@@ -68,7 +73,7 @@ def test_a_signal_after_the_loop_does_nothing(number: signal.Signals) -> None:
 async def idle_until_told(interrupts: Interrupts) -> float:
     """Seconds until a signal from outside is told while the loop has nothing to do for long."""
     came = anyio.Event()
-    with interrupts.told_to(lambda _number: came.set()), anyio.move_on_after(10):
+    with interrupts.told_to(lambda _stop: came.set()), anyio.move_on_after(10):
         began = anyio.current_time()
         timer = threading.Timer(0.05, os.kill, [os.getpid(), signal.SIGTERM])
         timer.start()

@@ -4,7 +4,6 @@ Owns how the pieces meet, and the view of them that people are shown. It decides
 """
 
 import random
-import signal
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ import anyio.to_thread
 from batch.jobs.canary import Canary
 from batch.jobs.known_pace import make_pacer
 from batch.jobs.limits import limits_of, stop_limits_of
+from batch.jobs.orders import Order, Rest
 from batch.jobs.paging import Paging
 from batch.judging.plan import Plan
 from batch.model import Answer, Change, Claim, Entry, Outcome, Tally
@@ -26,7 +26,7 @@ from batch.sending.claims import Claims
 from batch.sending.gate import Gate
 from batch.sending.pacer import Hold, Learnt, Pacer
 from batch.sending.runner import Runner
-from batch.sending.stops import Stop, StopCause, StopRules
+from batch.sending.stops import Stop, StopRules
 from batch.sending.work import Work
 from batch.settings.model import Settings
 
@@ -45,6 +45,7 @@ class Moment:
     rate_per_s: attempts a second of late. left_s: the forecast.
     learnt: what is known of the pace that the server allows.
     outage_s: how long the server has been away; 0 if it is there.
+    is_resting: whether nothing leaves because a person said so.
     """
 
     rows: int
@@ -58,6 +59,7 @@ class Moment:
     learnt: Learnt
     outage_s: float = 0.0
     refused: int = 0
+    is_resting: bool = False
 
 
 class Sending:
@@ -90,7 +92,7 @@ class Sending:
         self._interrupts = 0
         self._hold = (float("-inf"), "")
         self._pacer = pacer or make_pacer(settings, None)
-        gate = Gate(
+        gate = self._gate = Gate(
             self._pacer,
             Breaker(max_probe_s=retry.backoff_max_s, max_outage_s=retry.max_outage_s),
         )
@@ -139,11 +141,15 @@ class Sending:
         on_moment(self.moment())
         return stop
 
-    def interrupt(self, number: signal.Signals) -> None:
-        """Stop for Ctrl-C or SIGTERM: the first waits for answers, the second does not."""
-        cause = StopCause.TERMINATED if number == signal.SIGTERM else StopCause.INTERRUPTED
-        what = "SIGTERM" if number == signal.SIGTERM else "Ctrl-C"
-        stop = Stop(cause=cause, message=f"Interrupted by {what}.")
+    def obey(self, order: Order) -> None:
+        """Do what a person says."""
+        if isinstance(order, Rest):
+            self._gate.is_resting = order.on
+        else:
+            self.interrupt(order)
+
+    def interrupt(self, stop: Stop) -> None:
+        """Stop because a person says so: the first waits for answers, the second does not."""
         if self._interrupts == 0:
             self._runner.stop(stop)
         else:
@@ -183,6 +189,7 @@ class Sending:
             outage_s=pace.outage_s,
             refused=pace.refused,
             stop=progress.stop,
+            is_resting=self._gate.is_resting,
         )
 
     async def _tell(self, on_moment: Callable[[Moment], None]) -> None:

@@ -19,6 +19,7 @@ from batch.jobs.ending import Ended, Left, Report, report_of
 from batch.jobs.failure import told
 from batch.jobs.job import OpenRun, ReadyRun
 from batch.jobs.known_pace import keep_learnt, make_pacer
+from batch.jobs.orders import Orders
 from batch.jobs.paging import Paging
 from batch.jobs.reporting import REPORT_NAME, write_report
 from batch.jobs.request import command
@@ -30,16 +31,13 @@ from batch.recording.journal import JUDGED_NOTE, LABELS_NOTE, Journal
 from batch.recording.results import write_results
 from batch.recording.runfile import RunFile, RunRecord, RunState
 from batch.recording.timeline import Timeline
-from batch.terminal.signals import Interrupts
 
 
-async def execute(
-    run: ReadyRun, *, on_moment: Callable[[Moment], None], interrupts: Interrupts
-) -> Report:
+async def execute(run: ReadyRun, *, on_moment: Callable[[Moment], None], orders: Orders) -> Report:
     """Send what is left of the run and report; what a run can meet does not raise.
 
     on_moment: called a few times a second, on the event loop.
-    interrupts: the first stops the run, the second does so at once; results are complete in
+    orders: the first stop ends the run, the second does so at once; results are complete in
         either case.
     Raises SettingsError and RunError, before anything is sent and with a new run's folder not
     kept, when so many connections can't be opened, or run.json or the list of runs can't be
@@ -71,7 +69,7 @@ async def execute(
         journal = None
         try:
             journal = held.enter_context(_journal_of(run))
-            report = await _send_and_tell(run, journal, tell, interrupts)
+            report = await _send_and_tell(run, journal, tell, orders)
         except Exception as error:  # noqa: BLE001 - told, kept in the folder, and exit 3
             failure = told(error, folder.path, run.opened.access.api_key)
             left = Left(tally=run.work.before, examples={})
@@ -111,7 +109,7 @@ def _with_stale_record(report: Report, error: RunError) -> Report:
 
 
 async def _send_and_tell(
-    run: ReadyRun, journal: Journal, tell: Callable[[Moment], None], interrupts: Interrupts
+    run: ReadyRun, journal: Journal, tell: Callable[[Moment], None], orders: Orders
 ) -> Report:
     """Send, and write the results of what the journal holds, however the sending ended."""
     opened, settings = run.opened, run.opened.request.settings
@@ -129,7 +127,7 @@ async def _send_and_tell(
     if run.hold is not None:
         sending.hold_until(*run.hold)
     key = opened.access.api_key
-    with interrupts.told_to(sending.interrupt):
+    with orders.told_to(sending.obey):
         try:
             await anyio.to_thread.run_sync(_record_judged, run, journal)
             async with api:

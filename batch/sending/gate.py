@@ -46,11 +46,12 @@ class Pace:
 class Gate:
     """One for the whole job, made on the event loop that it is used on.
 
-    now: the loop's clock, in seconds.
+    now: the loop's clock, in seconds. is_resting: set it, and nothing leaves until it is unset.
     """
 
     def __init__(self, pacer: Pacer, breaker: Breaker) -> None:
         self.is_shut = False
+        self.is_resting = False
         self.now = asyncio.get_running_loop().time  # anyio takes 1.2 us to find it, each time
         self._pacer = pacer
         self._breaker = breaker
@@ -189,7 +190,7 @@ class Gate:
 
         Spares a cancel scope and a lock, 12 us a row.
         """
-        if self.is_shut or self.is_away or self._turns.locked():
+        if self.is_shut or self.is_resting or self.is_away or self._turns.locked():
             return False
         now = self.now()
         if self._pacer.wait_s(now) > 0:
@@ -215,11 +216,14 @@ class Gate:
                 await self._leave_in_pace(unless_away=True)
 
     async def _leave_in_pace(self, *, unless_away: bool = False) -> None:
-        # A hold-back may begin while this sleeps, or end early: then it is asked again.
-        while (wait_s := self._pacer.wait_s(self.now())) > 0:  # noqa: ASYNC110 - it waits for a time, not for an event
+        # A hold-back, or a rest, may begin while this sleeps, or end early: then it is asked again.
+        while (wait_s := self._wait_s()) > 0:  # noqa: ASYNC110 - it waits for a time, not for an event
             await anyio.sleep(min(wait_s, LONGEST_SLEEP_S))
         if not (unless_away and self.is_away):
             self._pacer.leave(self.now())
+
+    def _wait_s(self) -> float:
+        return LONGEST_SLEEP_S if self.is_resting else self._pacer.wait_s(self.now())
 
     def _tell(self) -> None:
         self._news.set()

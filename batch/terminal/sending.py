@@ -61,7 +61,7 @@ def execute(terminal: Terminal, given: Given, ready: job.ReadyRun) -> Report:
     terminal.interrupts.check()  # nothing is sent by a run that somebody has ended
     with make_screen(terminal.err, quiet=given.quiet) as screen:
         report = terminal.report = anyio.run(
-            lambda: execution.execute(ready, on_moment=screen.show, interrupts=terminal.interrupts)
+            lambda: execution.execute(ready, on_moment=screen.show, orders=terminal.interrupts)
         )
     return report
 

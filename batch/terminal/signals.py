@@ -10,6 +10,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from batch.sending.stops import Stop
 
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 
@@ -73,7 +77,7 @@ class Interrupts:
             yield
 
     @contextmanager
-    def told_to(self, listener: Callable[[signal.Signals], None]) -> Iterator[None]:
+    def told_to(self, listener: Callable[["Stop"], None]) -> Iterator[None]:
         """Within it and within `caught`, each is a call of the listener on the running loop."""
         import asyncio  # noqa: PLC0415 - a loop is running, so it is loaded; the start is quick
 
@@ -81,7 +85,7 @@ class Interrupts:
 
         def deliver() -> None:
             while self._came:
-                listener(self._came.popleft())
+                listener(stop_by(self._came.popleft()))
 
         self._deliver_soon = lambda: loop.call_soon_threadsafe(deliver)
         deliver()
@@ -119,6 +123,15 @@ class Interrupts:
             for number, handler_before in before.items():
                 if not self._over:
                     signal.signal(number, handler_before)
+
+
+def stop_by(number: signal.Signals) -> "Stop":
+    """What a signal tells a run that is sending."""
+    from batch.sending.stops import Stop, StopCause  # noqa: PLC0415 - the start is quick
+
+    if number == signal.SIGTERM:
+        return Stop(cause=StopCause.TERMINATED, message="Interrupted by SIGTERM.")
+    return Stop(cause=StopCause.INTERRUPTED, message="Interrupted by Ctrl-C.")
 
 
 def _is_main_thread() -> bool:
