@@ -37,7 +37,7 @@ LAYERS = (
     # 4: use cases, and the server that some of them start
     {"jobs", "sandbox", "terminal.demo"},
     # 5: what shows them
-    {"__main__", "cli", "terminal"},
+    {"__main__", "cli", "terminal", "web"},
 )
 
 # The few doors of a dependency: the modules that may import it.
@@ -48,8 +48,9 @@ DOORS = {
     "jinja2": {"reporting.page"},
     "pygal": {"reporting.charts"},
     "sqlite3": {"recording.journal"},
-    "starlette": {"sandbox"},
-    "uvicorn": {"sandbox"},
+    "jinja2": {"web.render"},
+    "starlette": {"sandbox", "web"},
+    "uvicorn": {"sandbox", "web"},
 }
 
 # Imports nothing of ours but itself, so that client and fake can't share a misunderstanding.
@@ -238,8 +239,8 @@ def test_the_sandbox_may_import_nothing_but_itself(statement: str) -> None:
             "imports httpx, which only api may",
         ),
         ("import sqlite3.dbapi2", "imports sqlite3, which only recording.journal may"),
-        ("from starlette import routing", "imports starlette, which only sandbox may"),
-        ("__import__('uvicorn')", "imports uvicorn, which only sandbox may"),
+        ("from starlette import routing", "imports starlette, which only sandbox, web may"),
+        ("__import__('uvicorn')", "imports uvicorn, which only sandbox, web may"),
     ],
 )
 def test_a_dependency_is_imported_by_its_doors_only(statement: str, text: str) -> None:

@@ -100,6 +100,28 @@ def unpacked(path: Path, *, scratch: Path, name: str) -> Path:
     return copy
 
 
+def expands_beyond(path: Path, limit: int) -> bool:
+    """Whether a file that is packed holds more bytes than this: gzip, Zstandard, or a workbook.
+
+    limit: bytes. False for what is not packed, and for what is damaged: reading tells of that.
+    """
+    with path.open("rb") as file:
+        start = file.read(4)
+    try:
+        if start.startswith(_ZIP):
+            with zipfile.ZipFile(path) as archive:  # it gives no more than it says here
+                return sum(part.file_size for part in archive.infolist()) > limit
+        size = 0
+        if start.startswith((_GZIP, _ZSTD)):
+            for chunk in _expanded(path, gzipped=start.startswith(_GZIP)):
+                size += len(chunk)
+                if size > limit:
+                    return True
+    except (OSError, EOFError, zlib.error, zstandard.ZstdError, zipfile.BadZipFile):
+        return False
+    return False
+
+
 def _expanded(path: Path, *, gzipped: bool) -> Iterator[bytes]:
     with path.open("rb") as packed:
         if not gzipped:

@@ -206,7 +206,7 @@ def open_table(
     name = name or path.name
     scratch = Path(tempfile.mkdtemp(prefix="sendkit-batch-"))
     try:
-        grid = _open_grid(path, options, scratch=scratch, name=name)
+        grid = open_grid(path, options, scratch=scratch, name=name)
         return Table(grid, options, scratch=scratch, name=name, lines=lines)
     except OSError as error:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -216,7 +216,11 @@ def open_table(
         raise
 
 
-def _open_grid(path: Path, options: TableOptions, *, scratch: Path, name: str) -> Grid:
+def open_grid(path: Path, options: TableOptions, *, scratch: Path, name: str) -> Grid:
+    """The spreadsheet before anybody asks what its columns mean. scratch: where copies may go.
+
+    Raises InputError when it can't be read.
+    """
     if not path.stat().st_size:
         raise InputError(f"{name}: is empty (0 bytes).")
     plain = unpacked(path, scratch=scratch, name=name)

@@ -14,6 +14,7 @@ from batch.terminal.live_words import export, verify
 from batch.terminal.plan_words import apply, plan, undo
 from batch.terminal.run_words import runs_app
 from batch.terminal.signals import Interrupts
+from batch.terminal.web_words import web
 
 app = typer.Typer(
     name="sendkit-batch",
@@ -275,6 +276,7 @@ app.command()(apply)
 app.command()(undo)
 app.command()(export)
 app.command()(verify)
+app.command()(web)
 app.add_typer(runs_app)
 
 

@@ -1,0 +1,51 @@
+"""The page as one application, with its guard before it. The one door to this room."""
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from batch.errors import BatchError
+from batch.web import file_routes, run_routes, settings_routes, work_routes
+from batch.web.desk import Desk
+from batch.web.guard import Access, Guard
+from batch.web.render import FOLDER, desk_of, page
+from batch.web.worker import BusyError
+
+
+def make_app(desk: Desk, access: Access) -> ASGIApp:
+    """The application; nothing reaches it but through the guard."""
+    app = Starlette(
+        routes=[
+            *file_routes.ROUTES,
+            *work_routes.ROUTES,
+            *run_routes.ROUTES,
+            *settings_routes.ROUTES,
+            Mount("/static", StaticFiles(directory=FOLDER / "static")),
+            Route("/favicon.ico", lambda _: Response(status_code=204)),
+        ],
+        exception_handlers={BatchError: _told, 404: _not_found, 500: _failed},
+    )
+    app.state.desk = desk
+    return Guard(app, access=access)
+
+
+def _told(request: Request, error: Exception) -> Response:
+    """What can't be done, and why."""
+    status = 409 if isinstance(error, BusyError) else 400
+    told = desk_of(request).hide(str(error))
+    return page(request, "message.html", {"told": told}, status=status)
+
+
+def _failed(request: Request, _error: Exception) -> Response:
+    """The traceback goes to the terminal."""
+    told = "Unexpected error. Please report what the terminal shows."
+    return page(request, "message.html", {"told": told}, status=500)
+
+
+def _not_found(request: Request, _error: Exception) -> Response:
+    if request.method != "GET":
+        return PlainTextResponse("There is no such page.\n", status_code=404)
+    return page(request, "message.html", {"told": "There is no such page."}, status=404)

@@ -1,0 +1,85 @@
+"""What a job at work shows: written by the job's thread, read by the page's event loop."""
+
+import threading
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from batch.jobs.dispatch import Moment
+from batch.jobs.question import Question
+from batch.jobs.snapshotting import Reading
+
+
+class Stage(StrEnum):
+    """How far a job is. Nothing is sent before SENDING."""
+
+    PREPARING = "preparing"  # reading and judging the file, asking the server whose key it is
+    READING = "reading"  # what the leads are now
+    QUESTION = "question"  # waiting for a yes or a no
+    SENDING = "sending"
+    ENDED = "ended"
+
+
+class Kind(StrEnum):
+    """What a job does."""
+
+    PLAN = "plan"
+    RUN = "run"
+    APPLY = "apply"
+    RESUME = "resume"
+    RETRY = "retry"
+    UNDO = "undo"
+    VERIFY = "verify"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """One moment of a job.
+
+    name: of the file or the run that it is about. where: workspace and address, once known.
+    number: of the job, counted from 1. run_id: of the run that it ended with; "" for none.
+    told: how it ended, in a sentence. is_wrong: whether something has to be mended.
+    """
+
+    number: int
+    kind: Kind
+    name: str
+    is_practice: bool = False
+    stage: Stage = Stage.PREPARING
+    where: str = ""
+    notes: tuple[str, ...] = ()
+    reading: Reading | None = None
+    question: Question | None = None
+    moment: Moment | None = None
+    is_stopping: bool = False
+    run_id: str = ""
+    told: str = ""
+    is_wrong: bool = False
+
+
+class Board:
+    """The view of the latest job. version: rises with every change."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._view: View | None = None
+        self._version = 0
+
+    def look(self) -> tuple[int, View | None]:
+        """The version, and the view that it is of; None before the first job."""
+        with self._lock:
+            return self._version, self._view
+
+    def begin(self, kind: Kind, name: str, *, is_practice: bool) -> None:
+        """Show a new job."""
+        with self._lock:
+            number = self._view.number + 1 if self._view else 1
+            self._view = View(number=number, kind=kind, name=name, is_practice=is_practice)
+            self._version += 1
+
+    def show(self, **changes: object) -> None:
+        """Show what is different now."""
+        with self._lock:
+            if self._view is None:
+                raise ValueError("no job has begun")
+            self._view = replace(self._view, **changes)  # type: ignore[arg-type]  # fields of a View
+            self._version += 1

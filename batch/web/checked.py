@@ -1,0 +1,145 @@
+"""A file that was judged for the page: its counts, and its rows and problems on disk.
+
+Holds no logic of its own: `jobs.check` judges.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import polars as pl
+
+from batch.errors import InputError
+from batch.jobs.check import Checked, check
+from batch.jobs.forecast import duration
+from batch.jobs.question import what_changes
+from batch.jobs.request import Request
+from batch.model import Field, Reason, Result, Tally
+from batch.reading.table import open_table
+from batch.terminal.problem_list import write_problems
+from batch.web.row_pages import Query, RowPage, page_of
+
+_BATCH_ROWS = 50_000
+PROBLEMS_NAME = "problems.csv"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedFile:
+    """What `check` says of a file.
+
+    header: the user's columns. fields: the position of each of the four in it.
+    rows, sendable, requests: counts. changes: what they change, in words. tally: what is not sent.
+    forecast: how long sending takes, in words. refusal: why it can't be sent so; "" if it can.
+    folder: where its rows and problems are.
+    """
+
+    name: str
+    header: tuple[str, ...]
+    fields: dict[Field, int]
+    notes: tuple[str, ...]
+    rows: int
+    sendable: int
+    requests: int
+    changes: str
+    tally: Tally
+    forecast: str
+    refusal: str
+    folder: Path
+
+    @property
+    def problems(self) -> Path:
+        """All problems as a CSV file."""
+        return self.folder / PROBLEMS_NAME
+
+    def page(self, query: Query) -> RowPage:
+        """Rows with what was found wrong about them: "0", "1", …, line, reason, column, message."""
+        rows = pl.scan_parquet(self.folder / "rows-*.parquet")
+        marks = pl.scan_parquet(self.folder / "marks.parquet")
+        both = rows.join(marks, on="line", how="left", maintain_order="left")
+        searched = [*map(str, range(len(self.header))), "message"]
+        return page_of(both.with_columns(pl.col("result").fill_null("")), query, searched=searched)
+
+
+def check_file(request: Request, folder: Path, *, most_rows: int) -> CheckedFile:
+    """Judge a file, and put its rows and problems where pages of them can be had.
+
+    Raises InputError when it can't be read, or has more rows than the page takes.
+    """
+    for left in folder.glob("*.parquet"):
+        left.unlink()
+    _write_rows(request, folder, most_rows=most_rows)
+    with check(replace(request, allow_clears=True)) as checked:
+        plan, table = checked.plan, checked.table
+        write_problems(plan.problems(), folder / PROBLEMS_NAME, read_from=request.source.path)
+        _write_marks(checked, folder)
+        return CheckedFile(
+            name=request.source.name,
+            header=table.header,
+            fields=dict(table.fields),
+            notes=(*table.notes, *table.warnings),
+            rows=plan.rows,
+            sendable=plan.sendable_rows,
+            requests=plan.requests,
+            changes=what_changes(plan),
+            tally=Tally(plan.tally),
+            forecast=duration(checked.forecast_s),
+            refusal=checked.refusal or "",
+            folder=folder,
+        )
+
+
+def _write_rows(request: Request, folder: Path, *, most_rows: int) -> None:
+    path, name = request.source.path, request.source.name
+    if path is None:
+        raise ValueError("the page reads files")
+    rows = part = 0
+    with open_table(path, request.table_options, name=name) as table:
+        for frame in table.rows():
+            for piece in frame.iter_slices(_BATCH_ROWS):
+                rows += piece.height
+                if rows > most_rows:
+                    raise InputError(
+                        f"{name}: has more than {most_rows:,} rows. Split it, or use the command "
+                        "line, which takes any number."
+                    )
+                piece.write_parquet(folder / f"rows-{part:06}.parquet", compression="lz4")
+                part += 1
+        if not part:
+            empty = pl.DataFrame(schema={"line": pl.UInt32, **_texts(len(table.header))})
+            empty.write_parquet(folder / "rows-000000.parquet")
+
+
+def _texts(count: int) -> dict[str, type[pl.String]]:
+    return dict.fromkeys(map(str, range(count)), pl.String)
+
+
+_MARKS = pl.Schema(
+    {
+        "line": pl.UInt32(),
+        "result": pl.String(),
+        "reason": pl.String(),
+        "column": pl.String(),
+        "message": pl.String(),
+    }
+)
+
+
+def _write_marks(checked: Checked, folder: Path) -> None:
+    """What is to be said of rows that are not sent."""
+    problems = (
+        (each.line, Result.ERROR.value, each.reason.value, str(each.column or ""), each.message)
+        for each in checked.plan.problems()
+    )
+    skipped = (
+        (line, each.reason.result.value, each.reason.value, "", each.message)
+        for outcomes in checked.plan.judged()
+        for each in outcomes
+        for line in each.lines
+        if each.reason.result is Result.SKIPPED
+    )
+    marks = pl.DataFrame([*problems, *skipped], schema=_MARKS, orient="row")
+    marks.write_parquet(folder / "marks.parquet", compression="lz4")
+
+
+def skipped_reasons(tally: Tally) -> list[tuple[Reason, int]]:
+    """The reasons of rows that are not sent, in the order of their definition."""
+    return [(reason, count) for reason in Reason if (count := tally[reason])]

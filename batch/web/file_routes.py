@@ -1,0 +1,107 @@
+"""The first two steps: a file comes in, and what `check` says of it."""
+
+from collections.abc import Mapping
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from batch.errors import BatchError, InputError
+from batch.model import Field
+from batch.web.checked import CheckedFile, skipped_reasons
+from batch.web.desk import FileAtHand
+from batch.web.forms import posting, query_of
+from batch.web.pager import Pager
+from batch.web.render import desk_of, page
+from batch.web.shown_rows import MOST_COLUMNS, checked_rows
+from batch.web.uploads import receive
+from batch.web.words import on_the_page
+
+_RECENT = 5
+_FILTERS = {"result": "result", "reason": "reason"}
+
+
+def show_file(request: Request) -> Response:
+    """Step 1."""
+    desk = desk_of(request)
+    values = {"runs": desk.runs()[:_RECENT], "limits": desk.limits}
+    return page(request, "file.html", values, step=1)
+
+
+async def take_file(request: Request) -> Response:
+    """The bytes of a file; answers with where to go on, or with what is wrong with it."""
+    desk = desk_of(request)
+    name = request.query_params.get("name", "")
+    try:
+        length = request.headers.get("content-length", "")
+        if length.isdigit() and int(length) > desk.limits.size_bytes:
+            raise InputError(f"The file is larger than {desk.limits.size_bytes >> 20:,} MB.")
+        upload = await receive(
+            request.stream(), name=name, into=desk.place.folder, limits=desk.limits
+        )
+        await run_in_threadpool(desk.take_file, upload)
+    except BatchError as error:
+        return JSONResponse({"error": on_the_page(str(error))}, status_code=400)
+    return JSONResponse({"go": "/check"})
+
+
+def show_check(request: Request) -> Response:
+    """Step 2."""
+    desk = desk_of(request)
+    file = desk.file
+    if file is None:
+        return RedirectResponse("/", status_code=303)
+    checked = file.checked
+    values = {
+        "file": file,
+        "checked": checked,
+        "columns": _columns(file),
+        "plans_first": desk.plans_first,
+        **(_rows(request, checked) if checked else {"rows": [], "pager": None, "reasons": []}),
+    }
+    return page(request, "check.html", values, step=2)
+
+
+@posting
+def choose_columns(request: Request, form: Mapping[str, str]) -> Response:
+    """Other columns for the four fields."""
+    columns = {field: form[field.value] for field in Field if form.get(field.value)}
+    desk_of(request).choose(columns, sheet=form.get("sheet", "").strip())
+    return RedirectResponse("/check", status_code=303)
+
+
+def download_problems(request: Request) -> Response:
+    """All problems as a CSV file."""
+    file = desk_of(request).file
+    if file is None or file.checked is None:
+        return RedirectResponse("/", status_code=303)
+    return FileResponse(file.checked.problems, filename="problems.csv", media_type="text/csv")
+
+
+ROUTES = [
+    Route("/", show_file),
+    Route("/files", take_file, methods=["PUT"]),
+    Route("/check", show_check),
+    Route("/check/columns", choose_columns, methods=["POST"]),
+    Route("/check/problems.csv", download_problems),
+]
+
+
+def _rows(request: Request, checked: CheckedFile) -> dict[str, object]:
+    query = query_of(request, filters=_FILTERS)
+    found = checked.page(query)
+    return {
+        "header": checked.header[:MOST_COLUMNS],
+        "rows": checked_rows(found, checked.header, checked.fields),
+        "pager": Pager(request, found, names=(*_FILTERS, "search")),
+        "reasons": skipped_reasons(checked.tally),
+    }
+
+
+def _columns(file: FileAtHand) -> list[tuple[Field, str]]:
+    """Each field, and the header that stands for it; "" if none does."""
+    if file.checked is None:
+        return [(field, file.columns.get(field, "")) for field in Field]
+    header, fields = file.checked.header, file.checked.fields
+    return [(field, header[fields[field]] if field in fields else "") for field in Field]

@@ -1,0 +1,69 @@
+"""Pages made of templates. Every text that comes from outside is escaped, by Jinja and always."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+import jinja2
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from batch.web.board import Stage
+from batch.web.desk import Desk
+from batch.web.words import STATES, on_the_page, reason_words
+
+FOLDER = Path(__file__).parent
+STEPS = ("File", "Check", "Send", "Results")
+
+_templates = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(FOLDER / "templates"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_templates.filters |= {
+    "page": on_the_page,
+    "reason": reason_words,
+    "state": lambda name: STATES.get(name, name),
+    "count": lambda number: f"{number:,}",
+    "times": lambda time: f"{time.astimezone():%Y-%m-%d %H:%M}",
+}
+
+
+def desk_of(request: Request) -> Desk:
+    """What this start of the page works with."""
+    desk: Desk = request.app.state.desk
+    return desk
+
+
+def page(
+    request: Request,
+    template: str,
+    values: Mapping[str, object],
+    *,
+    step: int = 0,
+    status: int = 200,
+) -> HTMLResponse:
+    """A page of this template. step: 1 to 4, where it is one of the way's."""
+    desk = desk_of(request)
+    _, view = desk.worker.board.look()
+    busy = view if view and desk.worker.is_busy and view.stage is not Stage.ENDED else None
+    text = _templates.get_template(template).render(
+        {
+            "step": step,
+            "steps": STEPS,
+            "busy": busy,
+            "path": request.url.path,
+            "address": urlsplit(desk.settings.api.base_url).netloc,
+            "key_place": desk.key_place(),
+            **values,
+        }
+    )
+    return HTMLResponse(text, status_code=status)
+
+
+def with_query(path: str, **changes: object) -> str:
+    """An address with these values in its query; those that are "" or 0 are left out."""
+    kept = {name: value for name, value in changes.items() if value not in {"", 0, None}}
+    return f"{path}?{urlencode(kept)}" if kept else path

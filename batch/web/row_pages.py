@@ -1,0 +1,109 @@
+"""A page of a table's rows: filtered, searched and cut out on the server, in bounded memory."""
+
+import csv
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from batch.columns import ADDED_COLUMNS
+from batch.errors import InputError
+from batch.escape import unescape, unescape_text
+from batch.recording.plan_sheet import PLAN_COLUMNS
+
+PAGE_ROWS = 50
+MOST_PAGE_ROWS = 200
+_LONGEST_CELL = 500  # characters that are shown; the files have all
+_HEAD_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """Which rows are wanted. where: columns and the values they may have. search: any cell."""
+
+    offset: int = 0
+    limit: int = PAGE_ROWS
+    where: tuple[tuple[str, frozenset[str]], ...] = ()
+    search: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowPage:
+    """Some rows of those that were asked for. rows: cells by column. total: all of those."""
+
+    rows: list[dict[str, str]]
+    total: int
+    offset: int
+    limit: int
+
+    @property
+    def last(self) -> int:
+        """The number of the last row on it, from 1."""
+        return self.offset + len(self.rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """A file of ours with the user's columns and those that were added.
+
+    header: the user's names. added: the names of those behind them, which the frame is asked by;
+    the user's are "0", "1", ….
+    """
+
+    header: tuple[str, ...]
+    added: tuple[str, ...]
+    frame: pl.LazyFrame
+
+
+def open_sheet(path: Path, added: tuple[str, ...]) -> Sheet:
+    """A results.csv, failed.csv or plan.csv. Raises InputError when it is none."""
+    header, delimiter = _head(path, added)
+    own = len(header) - len(added)
+    names = [*map(str, range(own)), *added]
+    frame = pl.scan_csv(
+        path,
+        separator=delimiter,
+        infer_schema=False,
+        new_columns=names,
+        empty_string_is_null=False,
+    )
+    return Sheet(header=tuple(map(unescape_text, header[:own])), added=added, frame=frame)
+
+
+def results_sheet(path: Path) -> Sheet:
+    """A results.csv or failed.csv."""
+    return open_sheet(path, ADDED_COLUMNS)
+
+
+def plan_sheet(path: Path) -> Sheet:
+    """A plan.csv."""
+    return open_sheet(path, PLAN_COLUMNS)
+
+
+def page_of(frame: pl.LazyFrame, query: Query, *, searched: list[str]) -> RowPage:
+    """The rows that a query asks for. searched: the columns that are looked through."""
+    for column, values in query.where:
+        frame = frame.filter(pl.col(column).is_in(list(values)))
+    if query.search:
+        wanted = query.search.lower()
+        cells = pl.col(searched).str.to_lowercase().str.contains(wanted, literal=True)
+        frame = frame.filter(pl.any_horizontal(cells.fill_null(value=False)))
+    limit = max(1, min(query.limit, MOST_PAGE_ROWS))
+    offset = max(0, query.offset)
+    found, counted = pl.collect_all([frame.slice(offset, limit), frame.select(pl.len())])
+    texts = found.with_columns(pl.all().cast(pl.String).fill_null(""))
+    shown = texts.with_columns(unescape(pl.all()).str.slice(0, _LONGEST_CELL))
+    return RowPage(rows=shown.to_dicts(), total=counted.item(), offset=offset, limit=limit)
+
+
+def _head(path: Path, added: tuple[str, ...]) -> tuple[list[str], str]:
+    """The names of all columns, and the delimiter, which stands between the added ones."""
+    with path.open("rb") as file:
+        text = file.read(_HEAD_BYTES).decode("utf-8-sig", errors="replace")
+    between = re.search(re.escape(added[0]) + r"(.)" + r"\1".join(map(re.escape, added[1:])), text)
+    if between:
+        header = next(csv.reader(text.splitlines(keepends=True), delimiter=between[1]))
+        if tuple(header[-len(added) :]) == added:
+            return header, between[1]
+    raise InputError(f"{path.name}: is no file of this program any more. Make it again.")

@@ -1,0 +1,146 @@
+"""Earlier runs and plans: what came of them, their files, and what can be done with them."""
+
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+
+from batch.errors import UsageError
+from batch.jobs.listing import ListedRun
+from batch.judging.verdicts import SENT
+from batch.model import Reason, Result
+from batch.recording.plan_sheet import PLAN_NAME
+from batch.recording.runfile import RunState
+from batch.web.board import Kind, Stage
+from batch.web.forms import query_of
+from batch.web.pager import Pager
+from batch.web.render import desk_of, page
+from batch.web.row_pages import Sheet, page_of, plan_sheet, results_sheet
+from batch.web.shown_rows import MOST_COLUMNS, plan_changes, plan_counts, plan_rows, result_rows
+
+REPORT_NAME = "report.html"
+# What may be fetched of a run's folder, and its type.
+_FILES = {
+    "results.csv": "text/csv",
+    "results-2.csv": "text/csv",
+    "failed.csv": "text/csv",
+    "failed-2.csv": "text/csv",
+    "failed.xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    PLAN_NAME: "text/csv",
+    "verify.csv": "text/csv",
+}
+# A report brings its own look along, and is kept from all else: it gets no origin and no script.
+_REPORT_POLICY = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_MOST_CHANGES = 12
+_SENT = {verdict.value for verdict in SENT}
+
+
+def show_runs(request: Request) -> Response:
+    """All earlier runs."""
+    return page(request, "runs.html", {"runs": desk_of(request).runs()})
+
+
+def show_run(request: Request) -> Response:
+    """One of them: a plan to be sent, or the results."""
+    run = desk_of(request).run_of(request.path_params["run_id"])
+    values = {
+        "run": run,
+        "record": run.record,
+        "files": [name for name in _FILES if (run.folder / name).is_file()],
+        "has_report": (run.folder / REPORT_NAME).is_file(),
+        "told": _told(request, run),
+    }
+    if run.record.state is RunState.PLANNED:
+        return page(request, "plan.html", {**values, **_plan(request, run)}, step=2)
+    return page(request, "run.html", {**values, **_results(request, run)}, step=4)
+
+
+def download(request: Request) -> Response:
+    """One of a run's files."""
+    run = desk_of(request).run_of(request.path_params["run_id"])
+    name = request.path_params["name"]
+    path = run.folder / name
+    if name not in _FILES or not path.is_file():
+        raise UsageError("This run has no such file.")
+    return FileResponse(path, filename=f"{run.folder.name}-{name}", media_type=_FILES[name])
+
+
+def show_report(request: Request) -> Response:
+    """A run's report."""
+    run = desk_of(request).run_of(request.path_params["run_id"])
+    path = run.folder / REPORT_NAME
+    if not path.is_file():
+        raise UsageError("This run has no report.")
+    headers = {"Content-Security-Policy": _REPORT_POLICY}
+    return FileResponse(path, media_type="text/html", headers=headers)
+
+
+ROUTES = [
+    Route("/runs", show_runs),
+    Route("/runs/{run_id}", show_run),
+    Route("/runs/{run_id}/report", show_report),
+    Route("/runs/{run_id}/files/{name}", download),
+]
+
+
+def _told(request: Request, run: ListedRun) -> tuple[str, ...]:
+    """What the latest job said, if it ended with this run."""
+    _, view = desk_of(request).worker.board.look()
+    is_its = view and view.stage is Stage.ENDED and view.run_id == run.record.id
+    if not view or not is_its:
+        return ()
+    return tuple(filter(None, (view.told if view.kind is not Kind.PLAN else "", *view.notes)))
+
+
+def _results(request: Request, run: ListedRun) -> dict[str, object]:
+    reasons = [(each, run.record.reasons.get(each, 0)) for each in Reason]
+    values: dict[str, object] = {
+        "counts": [(result, run.counts[result]) for result in Result],
+        "reasons": [(reason, count) for reason, count in reasons if count],
+        "is_open": run.record.state is not RunState.FINISHED,
+    }
+    path = _newest(run.folder, "results.csv", "results-2.csv")
+    if path is None:
+        return {**values, "header": (), "rows": [], "pager": None}
+    sheet = results_sheet(path)
+    query = query_of(request, filters={"result": "result", "reason": "reason"})
+    found = page_of(sheet.frame, query, searched=_searched(sheet))
+    return {
+        **values,
+        "header": sheet.header[:MOST_COLUMNS],
+        "rows": result_rows(found, sheet.header),
+        "pager": Pager(request, found, names=("result", "reason", "search")),
+    }
+
+
+def _plan(request: Request, run: ListedRun) -> dict[str, object]:
+    sheet = plan_sheet(run.folder / PLAN_NAME)
+    query = query_of(request, filters={"plan": "plan"})
+    found = page_of(sheet.frame, query, searched=_searched(sheet))
+    changes = plan_changes(sheet)
+    _, view = desk_of(request).worker.board.look()
+    is_fresh = view and view.kind is Kind.PLAN and view.run_id == run.record.id
+    return {
+        "header": sheet.header[:MOST_COLUMNS],
+        "rows": plan_rows(found, sheet.header),
+        "pager": Pager(request, found, names=("plan", "search")),
+        "counts": plan_counts(sheet),
+        "changes": changes[:_MOST_CHANGES],
+        "more_changes": max(0, len(changes) - _MOST_CHANGES),
+        "forecast": view.told if view and is_fresh else "",
+        "has_work": any(name in _SENT for name, _ in plan_counts(sheet)),
+    }
+
+
+def _searched(sheet: Sheet) -> list[str]:
+    return [*map(str, range(len(sheet.header))), "message"]
+
+
+def _newest(folder: Path, *names: str) -> Path | None:
+    """The one of these files that was written last."""
+    there = [path for name in names if (path := folder / name).is_file()]
+    return max(there, key=lambda path: path.stat().st_mtime_ns, default=None)

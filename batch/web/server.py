@@ -1,0 +1,132 @@
+"""The page served on this machine alone, in the foreground, until Ctrl-C."""
+
+import os
+import socket
+import sys
+import tempfile
+import webbrowser
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+import uvicorn
+
+from batch.errors import SettingsError
+from batch.recording.state import default_state_dir
+from batch.settings.load import default_config_dir
+from batch.terminal.signals import Interrupts
+from batch.web.app import make_app
+from batch.web.board import Stage
+from batch.web.desk import Desk, Place
+from batch.web.guard import Access
+
+HOST = "127.0.0.1"  # loopback: nobody else's machine can even connect
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to the program, and says when it listens."""
+
+    def __init__(self, config: uvicorn.Config, *, on_listening: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_listening = on_listening
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self._on_listening()
+
+
+def serve_page(
+    *,
+    config: Path | None,
+    base_url: str | None,
+    rate: str | None,
+    port: int,
+    opens: bool,
+    interrupts: Interrupts,
+) -> int:
+    """Serve until Ctrl-C or SIGTERM. Gives the exit code: 130 or 143 where a run was broken off.
+
+    port: 0 for a free one. opens: whether the browser is opened. Raises SettingsError.
+    """
+    with tempfile.TemporaryDirectory(prefix="sendkit-batch-", ignore_cleanup_errors=True) as folder:
+        place = Place(
+            environ=os.environ,
+            cwd=Path.cwd(),
+            config_dir=default_config_dir(),
+            state_dir=default_state_dir(),
+            folder=Path(folder),
+            config=config,
+        )
+        desk = Desk(place, {"api": {"base_url": base_url}, "pace": {"rate": rate}})
+        listener = listen(port)
+        access = Access.make(listener.getsockname()[1])
+        server = _server(desk, access, opens=opens)
+        with interrupts.caught():
+            return anyio.run(_serve, server, listener, desk, interrupts)
+
+
+def listen(port: int) -> socket.socket:
+    """A socket of this machine alone. Raises SettingsError when there is none to be had."""
+    try:
+        return socket.create_server((HOST, port))
+    except OSError as error:
+        raise SettingsError(
+            f"--port: {HOST}:{port} can't be listened on ({os.strerror(error.errno or 0)}); "
+            "give another port, or leave it out for a free one."
+        ) from error
+
+
+def _server(desk: Desk, access: Access, *, opens: bool) -> _Server:
+    config = uvicorn.Config(
+        make_app(desk, access),
+        loop="asyncio",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )
+    return _Server(config, on_listening=lambda: _announce(access, opens=opens))
+
+
+async def _serve(
+    server: _Server, listener: socket.socket, desk: Desk, interrupts: Interrupts
+) -> int:
+    """Serve; the first signal ends what is at work, then the page. The second does so at once."""
+    ended = 0
+
+    async def end() -> None:
+        view = await anyio.to_thread.run_sync(desk.worker.wait)
+        if view and view.told:
+            sys.stderr.write(f"{view.told}\n")
+        server.should_exit = True
+
+    async with anyio.create_task_group() as ending:
+
+        def stop(stop: object) -> None:
+            nonlocal ended
+            is_sending = (view := desk.worker.board.look()[1]) and view.stage is Stage.SENDING
+            if desk.worker.is_busy and is_sending:
+                ended = 130 if "Ctrl-C" in str(stop) else 143
+            desk.worker.stop()
+            ending.start_soon(end)
+
+        with interrupts.told_to(stop):
+            await server.serve(sockets=[listener])
+        ending.cancel_scope.cancel()
+    return ended
+
+
+def _announce(access: Access, *, opens: bool) -> None:
+    sys.stdout.write(f"The page: {access.start_url}\nCtrl-C ends it.\n")
+    sys.stdout.flush()
+    if opens:
+        webbrowser.open(access.start_url)

@@ -1,0 +1,82 @@
+"""The settings of this session, and the key, which is taken in and never given back."""
+
+from collections.abc import Mapping
+
+from pydantic import SecretStr
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from batch.errors import SettingsError
+from batch.model import Field
+from batch.web.forms import posting
+from batch.web.render import desk_of, page
+
+_BACK = {"/check", "/settings"}
+
+
+def show_settings(request: Request) -> Response:
+    """The settings in force."""
+    return _page(request)
+
+
+@posting
+def take_settings(request: Request, form: Mapping[str, str]) -> Response:
+    """Other settings, for this session."""
+    overrides: dict[str, Mapping[str, object]] = {
+        "api": {
+            "base_url": form.get("base_url", "").strip() or None,
+            "workspace_id": form.get("workspace_id", "").strip(),
+        },
+        "pace": {"rate": form.get("rate", "").strip() or None},
+        "columns": {field.value: form.get(field.value, "").strip() for field in Field},
+    }
+    try:
+        desk_of(request).change(overrides, plans_first=form.get("plans_first") == "yes")
+    except SettingsError as error:
+        return _page(request, problem=str(error), typed=form)
+    return RedirectResponse("/settings?saved=yes", status_code=303)
+
+
+@posting
+def take_key(request: Request, form: Mapping[str, str]) -> Response:
+    """A key for this session, or none any more."""
+    desk, back = desk_of(request), form.get("back", "")
+    key = form.get("key", "").strip()
+    try:
+        desk.take_key(SecretStr(key) if key else None)
+    except SettingsError as error:
+        return _page(request, problem=desk.hide(str(error)))
+    return RedirectResponse(back if back in _BACK else "/settings", status_code=303)
+
+
+ROUTES = [
+    Route("/settings", show_settings),
+    Route("/settings", take_settings, methods=["POST"]),
+    Route("/settings/key", take_key, methods=["POST"]),
+]
+
+
+def _page(
+    request: Request, *, problem: str = "", typed: Mapping[str, str] | None = None
+) -> Response:
+    desk = desk_of(request)
+    settings = desk.settings
+    rate = settings.pace.rate.as_setting()
+    shown = {
+        "base_url": settings.api.base_url,
+        "workspace_id": settings.api.workspace_id,
+        "rate": f"{rate:g}" if isinstance(rate, float) else rate,
+        **{field.value: settings.columns.names().get(field, "") for field in Field},
+        **(typed or {}),
+    }
+    values = {
+        "shown": shown,
+        "problem": problem,
+        "saved": request.query_params.get("saved") == "yes",
+        "plans_first": desk.plans_first,
+        "source": desk.source,
+        "runs_dir": desk.place.cwd / desk.runs_dir,
+        "fields": list(Field),
+    }
+    return page(request, "settings.html", values, status=400 if problem else 200)

@@ -1,0 +1,113 @@
+// What the page does beyond links and forms: takes a dropped file, submits filters, and shows a
+// job's progress. It decides nothing; every text comes from the server and is set as text.
+"use strict";
+
+const byId = (id) => document.getElementById(id);
+
+function takeFiles() {
+  const drop = byId("drop");
+  if (!drop) return;
+  const input = byId("file");
+  const problem = byId("dropped");
+  const send = async (file) => {
+    if (!file) return;
+    problem.hidden = true;
+    drop.classList.add("busy");
+    drop.setAttribute("aria-busy", "true");
+    try {
+      const answer = await fetch(`/files?name=${encodeURIComponent(file.name)}`, {
+        method: "PUT",
+        body: file,
+      });
+      const told = await answer.json();
+      if (told.go) {
+        location.assign(told.go);
+        return;
+      }
+      problem.textContent = told.error;
+    } catch {
+      problem.textContent = "The file could not be taken. Is the program still running, and is the file not too large?";
+    }
+    problem.hidden = false;
+    drop.classList.remove("busy");
+    drop.removeAttribute("aria-busy");
+    input.value = "";
+  };
+  input.addEventListener("change", () => send(input.files[0]));
+  drop.addEventListener("submit", (event) => event.preventDefault());
+  // Anywhere on the page, or a file that misses the field would be opened instead.
+  window.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    drop.classList.add("over");
+  });
+  window.addEventListener("dragleave", () => drop.classList.remove("over"));
+  window.addEventListener("drop", (event) => {
+    event.preventDefault();
+    drop.classList.remove("over");
+    send(event.dataTransfer.files[0]);
+  });
+}
+
+function submitFilters() {
+  for (const field of document.querySelectorAll("[data-submits]")) {
+    field.addEventListener("change", () => field.form.requestSubmit());
+  }
+}
+
+function showProgress() {
+  const work = byId("work");
+  if (!work || work.dataset.stage === "ended") return;
+  const events = new EventSource("/work/events");
+  let spoken = -1;
+  events.addEventListener("message", (event) => {
+    const told = JSON.parse(event.data);
+    if (told.stage !== work.dataset.stage || String(told.number) !== work.dataset.number) {
+      events.close();
+      location.reload();
+      return;
+    }
+    for (const place of work.querySelectorAll("[data-live]")) {
+      place.textContent = told.texts[place.dataset.live] ?? "";
+    }
+    show("notice", told.texts.notice);
+    show("pause", !told.resting && !told.stopping);
+    show("go-on", told.resting && !told.stopping);
+    showBar(told);
+    showCauses(told.causes);
+    if (told.stopping && told.stage === "sending") byId("stop").textContent = "Stop now, without waiting";
+    const tenth = Math.floor(told.percent / 10);
+    if (tenth > spoken && told.texts.rows) {
+      spoken = tenth;
+      byId("spoken").textContent = told.texts.rows;
+    }
+  });
+}
+
+function show(id, isShown) {
+  const place = byId(id);
+  if (place) place.hidden = !isShown;
+}
+
+function showBar(told) {
+  const bar = byId("bar");
+  if (bar && (told.percent || told.stage === "sending")) bar.value = told.percent;
+}
+
+function showCauses(causes) {
+  const section = byId("causes");
+  if (!section) return;
+  section.hidden = !causes.length;
+  section.querySelector("ul").replaceChildren(
+    ...causes.map(([words, count]) => {
+      const item = document.createElement("li");
+      const number = document.createElement("b");
+      number.textContent = count;
+      item.append(number, ` ${words}`);
+      return item;
+    }),
+  );
+}
+
+takeFiles();
+submitFilters();
+showProgress();

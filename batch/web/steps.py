@@ -1,0 +1,236 @@
+"""What each job does, in a thread of its own: the same use cases as the commands, in their order.
+
+Each gives the id of the run that it ended with, and a sentence. It holds no logic of its own.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import anyio
+
+from batch.api.sendkit import Access
+from batch.errors import DeclinedError, SettingsError, UsageError
+from batch.jobs import execution, looking
+from batch.jobs.ending import Report
+from batch.jobs.job import JudgedRun, OpenRun, ReadyRun, open_run
+from batch.jobs.looking import LeadsNotReadError, Look
+from batch.jobs.planning import check_plan, check_same_workspace, keep_plan
+from batch.jobs.preflight import Preflight
+from batch.jobs.question import count_of
+from batch.jobs.recorded import request_of
+from batch.jobs.request import Request, Source
+from batch.jobs.resuming import reopen_run
+from batch.jobs.retrying import open_retry
+from batch.jobs.seen import Seen
+from batch.jobs.undoing import open_undo
+from batch.jobs.unfinished import find_unfinished
+from batch.jobs.verifying import open_applied, verify
+from batch.recording.runfile import RunState, read_record
+from batch.settings.credentials import Credentials
+from batch.settings.model import Settings
+from batch.web.board import Stage
+from batch.web.talk import Talk
+
+WithKey = Callable[[Settings], Credentials]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """How a job ended. run_id: of the run that it is about. is_wrong: whether to look at it."""
+
+    run_id: str
+    told: str = ""
+    is_wrong: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """An earlier run that a job goes back to. with_key: gives the key for its settings."""
+
+    folder: Path
+    state_dir: Path
+    with_key: WithKey
+
+    def request(self) -> tuple[Request, Credentials | None]:
+        """What was asked of it, with the key."""
+        record = read_record(self.folder / "run.json")
+        request = request_of(self.folder, record, state_dir=self.state_dir)
+        if request.sandbox:
+            return request, None
+        found = self.with_key(request.settings)
+        asked = replace(request, api_key=found.api_key, workspace_id=found.workspace_id)
+        return asked, found
+
+
+def plan(talk: Talk, request: Request) -> Done:
+    """Hold a file against what the leads are now; nothing is sent."""
+    with _opened(replace(request, is_planned=True)) as opened:
+        judged = opened.judge(_ask_server(talk, opened))
+        seen = _look_whole(talk, judged, Look())
+        ready = judged.ready(seen, can_ask=True)
+        talk.note(*opened.table.warnings)
+        talk.check()
+        planned = keep_plan(ready, seen)
+        return Done(run_id=_id_of(opened.folder.path), told=planned.ready.question.text)
+
+
+def run(talk: Talk, request: Request) -> Done:
+    """Send a file without a plan, or practise it."""
+    with _opened(request) as opened:
+        preflight = _ask_server(talk, opened)
+        if found := find_unfinished(opened, preflight):
+            talk.note(
+                f"There is {found}. This is a new run; to go on with that one, say no here and "
+                "choose it among the earlier runs."
+            )
+        judged = opened.judge(preflight)
+        return _send(talk, judged.ready(_look(talk, judged), can_ask=True))
+
+
+def apply(talk: Talk, again: Again) -> Done:
+    """Send a plan."""
+    record = read_record(again.folder / "run.json")
+    request, _ = again.request()
+    check_plan(again.folder, record, plan_age_s=request.settings.run.plan_age.seconds)
+    return _go_on(
+        talk, again, request, check=lambda preflight: check_same_workspace(record, preflight)
+    )
+
+
+def resume(talk: Talk, again: Again) -> Done:
+    """Send what is left of a run that broke off."""
+    request, _ = again.request()
+    return _go_on(talk, again, request)
+
+
+def retry(talk: Talk, again: Again) -> Done:
+    """Try once more what was error or unsent, as a new run."""
+    request, _ = again.request()
+    with open_retry(again.folder, request) as retried:
+        judged = retried.judge(_ask_server(talk, retried.opened))
+        return _send(talk, judged.ready(_look(talk, judged), can_ask=True))
+
+
+def undo(talk: Talk, again: Again) -> Done:
+    """Set the leads of a run back to what they were, as a new run."""
+    record = read_record(again.folder / "run.json")
+    if record.state is RunState.PLANNED:
+        raise SettingsError("This is a plan, of which nothing was sent. Nothing to undo.")
+    request, _ = again.request()
+    with open_undo(again.folder, record, request) as undone:
+        judged = undone.judge(_ask_server(talk, undone.opened))
+        ready = judged.ready(_look(talk, judged), can_ask=True)
+        talk.note(*undone.notes)
+        return _send(talk, ready)
+
+
+def verify_run(talk: Talk, again: Again) -> Done:
+    """Read a run's leads again, and see whether they hold what it set."""
+    record = read_record(again.folder / "run.json")
+    request, found = again.request()
+    with open_applied(again.folder, record, request) as applied:
+        if found is None:
+            raise ValueError("practice can't be verified")
+        access = Access(
+            base_url=record.base_url, api_key=found.api_key, workspace_id=found.workspace_id
+        )
+        talk.note(*found.notes)
+        talk.board.show(
+            where=_where(record.workspace.name if record.workspace else None, record.base_url)
+        )
+        verified = talk.run(lambda: verify(applied, access, on_reading=talk.show_reading))
+    holding = f"{verified.holding:,} of {count_of(verified.rows, 'row')} hold what was set."
+    is_wrong = verified.holding < verified.rows
+    more = " The list of the others is in verify.csv." if is_wrong else ""
+    return Done(run_id=record.id, told=holding + more, is_wrong=is_wrong)
+
+
+@contextmanager
+def _opened(request: Request) -> Iterator[OpenRun]:
+    """A new run of an upload, which is no file of the user's that could be named later."""
+    source = request.source
+    with ExitStack() as resources:
+        stream = resources.enter_context(source.path.open("rb")) if source.path else source.stream
+        request = replace(request, source=Source(name=source.name, stream=stream))
+        yield resources.enter_context(open_run(request))
+
+
+def _go_on(
+    talk: Talk,
+    again: Again,
+    request: Request,
+    *,
+    check: Callable[[Preflight], None] = lambda _: None,
+) -> Done:
+    with reopen_run(again.folder, request) as reopened:
+        preflight = _ask_server(talk, reopened.opened)
+        check(preflight)
+        judged = reopened.judge(preflight)
+        if reopened.has_begun:
+            ready = reopened.ready(judged)
+        else:
+            ready = judged.ready(_look(talk, judged), can_ask=True)
+        return _send(talk, ready)
+
+
+def _ask_server(talk: Talk, opened: OpenRun) -> Preflight:
+    """Ask the server, showing what should be known before anything is sent."""
+    talk.note(*opened.notes)
+    preflight = talk.run(opened.ask)
+    name = preflight.workspace.name if preflight.workspace else None
+    talk.board.show(where=_where(name, opened.access.base_url))
+    talk.note(*preflight.notes)
+    return preflight
+
+
+def _look(talk: Talk, judged: JudgedRun) -> Seen | None:
+    how = looking.look_of(judged.opened)
+    if how is None or not judged.plan.requests:
+        return None
+    if not how.pays:
+        return _look_whole(talk, judged, how)
+    try:
+        return talk.run(lambda: looking.look(judged, how, on_reading=talk.show_reading))
+    except LeadsNotReadError as error:  # reading was to spare requests; it is no condition
+        talk.note(f"{error} So no row is left out for being so already.")
+        return None
+
+
+def _look_whole(talk: Talk, judged: JudgedRun, how: Look) -> Seen:
+    seen = talk.run(lambda: looking.look(judged, how, on_reading=talk.show_reading))
+    if seen is None:
+        raise ValueError("leads that must be read were not")
+    return seen
+
+
+def _send(talk: Talk, ready: ReadyRun) -> Done:
+    """Put the question, send, and say how it ended."""
+    talk.note(*ready.opened.table.warnings)
+    if ready.work.requests and not talk.ask(ready.question):
+        raise DeclinedError("Nothing was sent: you said no.")
+    talk.check()
+    if ready.seen and not ready.seen.is_fresh(ready.opened.request.settings.run.snapshot_age):
+        raise UsageError(
+            "Nothing was sent: the leads were read longer ago than [run] snapshot_age. Start again."
+        )
+    talk.board.show(stage=Stage.PREPARING, question=None)  # the first moment is about to come
+    report = anyio.run(lambda: execution.execute(ready, on_moment=talk.show_moment, orders=talk))
+    return Done(
+        run_id=_id_of(report.folder), told=_told(report), is_wrong=report.exit_code not in {0, 1}
+    )
+
+
+def _told(report: Report) -> str:
+    note = report.files.note if report.files else ""
+    return " ".join(filter(None, (report.reason, note)))
+
+
+def _id_of(folder: Path) -> str:
+    return read_record(folder / "run.json").id
+
+
+def _where(workspace: str | None, base_url: str) -> str:
+    return f"{workspace or 'an unknown workspace'} ({urlsplit(base_url).netloc})"

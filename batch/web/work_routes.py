@@ -1,0 +1,144 @@
+"""The job at work: its progress as it goes, the question, and the buttons that steer it."""
+
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
+
+import anyio
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from batch.web.board import Kind, Stage, View
+from batch.web.desk import Desk
+from batch.web.forms import posting
+from batch.web.live import as_json, live_of
+from batch.web.render import desk_of, page
+from batch.web.steps import Done, apply, plan, resume, retry, run, undo, verify_run
+from batch.web.talk import Talk
+from batch.web.words import KINDS
+
+_TELL_EVERY_S = 0.25
+_BACK_TO = {"apply": apply, "resume": resume, "retry": retry, "undo": undo, "verify": verify_run}
+_ORDERS: Mapping[str, Callable[[Talk], None]] = {
+    "stop": Talk.stop,
+    "pause": lambda talk: talk.rest(on=True),
+    "go-on": lambda talk: talk.rest(on=False),
+}
+_WRONG_NUMBER = "That was not the number. Nothing was sent. Type it again, or say no."
+
+
+@posting
+def start_plan(request: Request, _form: Mapping[str, str]) -> Response:
+    """Hold the file at hand against what the leads are now."""
+    desk = desk_of(request)
+    return _start_on_file(desk, Kind.PLAN, plan, practice=False)
+
+
+@posting
+def start_run(request: Request, form: Mapping[str, str]) -> Response:
+    """Send the file at hand without a plan, or practise it."""
+    desk = desk_of(request)
+    return _start_on_file(desk, Kind.RUN, run, practice=bool(form.get("practice")))
+
+
+@posting
+def start_again(request: Request, _form: Mapping[str, str]) -> Response:
+    """Go back to an earlier run."""
+    desk = desk_of(request)
+    run_id, what = request.path_params["run_id"], _last_word(request)
+    listed = desk.run_of(run_id)
+    desk.worker.start(
+        Kind(what),
+        listed.record.input.name,
+        partial(_again, _BACK_TO[what], desk, run_id),
+        is_practice=listed.record.sandbox,
+    )
+    return _to_work()
+
+
+def show_work(request: Request) -> Response:
+    """Steps 2 and 3, as the job at work stands."""
+    desk = desk_of(request)
+    _, view = desk.worker.board.look()
+    if view is None:
+        return RedirectResponse("/", status_code=303)
+    if view.stage is Stage.ENDED and view.run_id:
+        return RedirectResponse(f"/runs/{view.run_id}", status_code=303)
+    return _work_page(request, view)
+
+
+async def tell(request: Request) -> Response:
+    """The job's moments as server-sent events, until it has ended."""
+    desk = desk_of(request)
+    return StreamingResponse(_events(desk, request), media_type="text/event-stream")
+
+
+@posting
+def answer(request: Request, form: Mapping[str, str]) -> Response:
+    """A yes or a no to the question."""
+    talk = desk_of(request).worker.talk
+    is_yes = form.get("answer") == "yes"
+    if talk and not talk.answer(yes=is_yes, number=form.get("number", "")):
+        _, view = talk.board.look()
+        if view and view.stage is Stage.QUESTION:
+            return _work_page(request, view, problem=_WRONG_NUMBER if is_yes else "")
+    return _to_work()
+
+
+@posting
+def steer(request: Request, _form: Mapping[str, str]) -> Response:
+    """Stop, pause or go on."""
+    talk = desk_of(request).worker.talk
+    if talk:
+        _ORDERS[_last_word(request)](talk)
+    return _to_work()
+
+
+ROUTES = [
+    Route("/plan", start_plan, methods=["POST"]),
+    Route("/run", start_run, methods=["POST"]),
+    Route("/work", show_work),
+    Route("/work/events", tell),
+    Route("/work/answer", answer, methods=["POST"]),
+    *(Route(f"/work/{order}", steer, methods=["POST"]) for order in _ORDERS),
+    *(Route(f"/runs/{{run_id}}/{what}", start_again, methods=["POST"]) for what in _BACK_TO),
+]
+
+
+def _start_on_file(
+    desk: Desk, kind: Kind, work: Callable[..., Done], *, practice: bool
+) -> Response:
+    asked = desk.request(practice=practice)
+    desk.worker.start(kind, asked.source.name, lambda talk: work(talk, asked), is_practice=practice)
+    return _to_work()
+
+
+def _again(work: Callable[..., Done], desk: Desk, run_id: str, talk: Talk) -> Done:
+    return work(talk, desk.again(run_id))
+
+
+def _last_word(request: Request) -> str:
+    return request.url.path.rpartition("/")[2]
+
+
+def _to_work() -> Response:
+    return RedirectResponse("/work", status_code=303)
+
+
+def _work_page(request: Request, view: View, *, problem: str = "") -> Response:
+    values = {"view": view, "live": live_of(view), "doing": KINDS[view.kind], "problem": problem}
+    step = 2 if view.kind is Kind.PLAN else 3
+    return page(request, "work.html", values, step=step, status=400 if problem else 200)
+
+
+async def _events(desk: Desk, request: Request) -> AsyncIterator[str]:
+    told = -1
+    while not await request.is_disconnected():
+        version, view = desk.worker.board.look()
+        if view and version != told:
+            told = version
+            yield f"data: {json.dumps(as_json(view))}\n\n"
+            if view.stage is Stage.ENDED:
+                return
+        await anyio.sleep(_TELL_EVERY_S)

@@ -1,0 +1,82 @@
+"""The one job at work, in a thread of its own, so that no page that is closed ends it."""
+
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+
+from batch.errors import BatchError, DeclinedError, UsageError
+from batch.web.board import Board, Kind, Stage, View
+from batch.web.steps import Done
+from batch.web.talk import Talk
+
+
+class BusyError(UsageError):
+    """Another job is at work."""
+
+
+class Worker:
+    """Does one job after another. hide: takes out of a text what must not be shown."""
+
+    def __init__(self, *, hide: Callable[[str], str]) -> None:
+        self.board = Board()
+        self._hide = hide
+        self._lock = threading.Lock()
+        self._talk: Talk | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def talk(self) -> Talk | None:
+        """With the job at work; None if there is none."""
+        return self._talk if self.is_busy else None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a job is at work."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(
+        self, kind: Kind, name: str, work: Callable[[Talk], Done], *, is_practice: bool = False
+    ) -> None:
+        """Begin a job. Raises BusyError while another one is at work."""
+        with self._lock:
+            if self.is_busy:
+                raise BusyError(
+                    "Another job is under way. Wait until it has ended, or stop it first."
+                )
+            self.board.begin(kind, name, is_practice=is_practice)
+            self._talk = Talk(self.board)
+            # No daemon: whatever ends the page, a run that is sending gets its results.
+            self._thread = threading.Thread(target=self._do, args=(work, self._talk), name=kind)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Stop the job at work, if there is one; twice does not wait for answers."""
+        if talk := self.talk:
+            talk.stop()
+
+    def wait(self) -> View | None:
+        """Wait until no job is at work. Gives the last view."""
+        if self._thread:
+            self._thread.join()
+        return self.board.look()[1]
+
+    def _do(self, work: Callable[[Talk], Done], talk: Talk) -> None:
+        try:
+            done = work(talk)
+        except DeclinedError as error:
+            done = Done(run_id="", told=str(error))
+        except BatchError as error:
+            done = Done(run_id="", told=str(error), is_wrong=True)
+        except Exception as error:  # noqa: BLE001 - told, with its traceback in the terminal
+            text = "".join(traceback.format_exception(error))
+            sys.stderr.write(self._hide(text))
+            told = "Unexpected error. Please report what the terminal shows."
+            done = Done(run_id="", told=told, is_wrong=True)
+        self.board.show(
+            stage=Stage.ENDED,
+            run_id=done.run_id,
+            told=self._hide(done.told),
+            is_wrong=done.is_wrong,
+            question=None,
+        )
