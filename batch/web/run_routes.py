@@ -7,6 +7,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from batch.errors import UsageError
+from batch.jobs.ending import MAY_PASS_AGAIN
 from batch.jobs.listing import ListedRun
 from batch.judging.verdicts import SENT
 from batch.model import Reason, Result
@@ -102,6 +103,7 @@ def _results(request: Request, run: ListedRun) -> dict[str, object]:
         "counts": [(result, run.counts[result]) for result in Result],
         "reasons": [(reason, count) for reason, count in reasons if count],
         "is_open": run.record.state is not RunState.FINISHED,
+        "may_pass_again": any(run.record.reasons.get(each) for each in MAY_PASS_AGAIN),
     }
     path = _newest(run.folder, "results.csv", "results-2.csv")
     if path is None:

@@ -42,7 +42,7 @@ class Upload:
 def shown_name(name: str) -> str:
     """What a file is called, fit to be shown and for a folder's name: no path, one line."""
     last = re.split(r"[/\\]", name)[-1]
-    seen = _NO_NAME.sub("_", " ".join(last.split())).strip(". ")
+    seen = _NO_NAME.sub("_", " ".join(last.split())).rstrip(". ")
     suffix = next((each for each in _endings() if seen.lower().endswith(each)), "")
     stem = seen[: len(seen) - len(suffix)]
     return f"{stem[:_LONGEST_NAME].strip('. ') or 'file'}{seen[len(seen) - len(suffix) :]}"

@@ -9,7 +9,7 @@ from batch.recording.runfile import RunState
 from batch.web.board import Kind
 
 REASONS: Mapping[Reason, str] = {
-    Reason.APPLIED: "Changed, and confirmed by SendKit",
+    Reason.APPLIED: "Changed",
     Reason.BLANK_ROW: "Blank row",
     Reason.NOTHING_TO_CHANGE: "Neither a status nor a tag is given",
     Reason.DUPLICATE: "Another row asks for the same",
@@ -45,7 +45,7 @@ REASONS: Mapping[Reason, str] = {
 }
 VERDICTS: Mapping[Verdict, str] = {
     Verdict.WILL_CHANGE: "Will change",
-    Verdict.FINAL_STATE: "Will change, though the lead is done and that may mean nothing",
+    Verdict.FINAL_STATE: "Will change, in a state where that may mean nothing",
     Verdict.UNREAD: "Will be sent; what the lead is now was not read",
     Verdict.ALREADY_SO: "Already so",
     Verdict.UNKNOWN_LEAD: "No such lead in that campaign",
@@ -96,7 +96,12 @@ def on_the_page(text: str) -> str:
     """A message of the program, without the command line's options where the page has its own."""
     for pattern, words in _ON_THE_PAGE:
         text = re.sub(pattern, words, text)
-    return text
+    return re.sub(r"left out: (\w+)\.", _left_out, text)
+
+
+def _left_out(found: re.Match[str]) -> str:
+    words = reason_words(found[1])
+    return f"left out: {words[:1].lower()}{words[1:]}."
 
 
 def reason_words(name: str) -> str:

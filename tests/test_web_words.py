@@ -1,0 +1,49 @@
+import pytest
+
+from batch.judging.verdicts import Verdict
+from batch.model import Reason
+from batch.recording.runfile import RunState
+from batch.web.board import Kind
+from batch.web.words import KINDS, REASONS, STATES, VERDICTS, on_the_page, reason_words
+
+
+def test_everything_that_is_counted_has_words() -> None:
+    assert set(REASONS) == set(Reason)
+    assert set(VERDICTS) == set(Verdict)
+    assert set(KINDS) == set(Kind)
+    assert set(RunState) < set(STATES)
+    for words in (*REASONS.values(), *VERDICTS.values()):
+        assert words[0].isupper()
+        assert "_" not in words
+    assert reason_words("something_new") == "something_new"
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        (
+            'a.xlsx: has 2 sheets: "a", "b". Choose with --sheet.',
+            'a.xlsx: has 2 sheets: "a", "b". Write the name of one under Columns.',
+        ),
+        (
+            'Nearest is "Camp"; name it with --map campaignId="Camp".',
+            'Nearest is "Camp": choose it under Columns.',
+        ),
+        (
+            "no row of this lead is sent. Keep one value, or use --on-conflict last-wins.",
+            "no row of this lead is sent. Keep one value.",
+        ),
+        (
+            "or name its columns with --map; to send the valid rows all the same, use --allow-invalid.",
+            "or choose other columns.",
+        ),
+        (
+            "5 rows are left out: unknown_lead.",
+            "5 rows are left out: no such lead in that campaign.",
+        ),
+        ('--rate: found "x"', 'Pace: found "x"'),
+        ("Nothing to say.", "Nothing to say."),
+    ],
+)
+def test_a_message_names_no_option_where_the_page_has_its_own_way(told: str, shown: str) -> None:
+    assert on_the_page(told) == shown
