@@ -224,6 +224,109 @@ BUILDS = (
         instead="            pass",
         caught_by="test_runner.py::test_a_stop_ends_back_offs_and_waits_for_the_pacer",
     ),
+    # --- The page ---
+    Broken(
+        guarantee="the page listens on this machine alone",
+        file="web/server.py",
+        line='HOST = "127.0.0.1"',
+        instead='HOST = "0.0.0.0"',
+        caught_by="test_web_guard.py::test_it_listens_on_this_machine_alone",
+    ),
+    Broken(
+        guarantee="the page answers to its own names alone",
+        file="web/guard.py",
+        line="or host.lower() not in access.hosts:",
+        instead="or not host:",
+        caught_by="test_web_guard.py::"
+        "test_a_name_that_somebody_elses_dns_may_point_here_is_refused[evil.example]",
+    ),
+    Broken(
+        guarantee="without the cookie the page shows nothing",
+        file="web/guard.py",
+        line="    return secrets.compare_digest(given.encode(), wanted.encode())",
+        instead="    return bool(given)",
+        caught_by="test_web_guard.py::"
+        "test_without_the_cookie_nothing_is_shown_and_nothing_is_done[sendkit-batch-8123=wrong]",
+    ),
+    Broken(
+        guarantee="changes are taken from the page itself alone",
+        file="web/guard.py",
+        line='if headers.get("origin") != f"http://{host}":',
+        instead='if headers.get("origin") == "http://evil.example":',
+        caught_by="test_web_guard.py::test_changes_are_taken_from_the_page_alone[null-POST]",
+    ),
+    Broken(
+        guarantee="scripts never get the page's cookie",
+        file="web/guard.py",
+        line="httponly=True",
+        instead="httponly=False",
+        caught_by="test_web_guard.py::"
+        "test_the_start_address_gives_a_cookie_that_scripts_and_other_sites_never_get",
+    ),
+    Broken(
+        guarantee="the page shows every text as text",
+        file="web/render.py",
+        line="autoescape=True,",
+        instead="autoescape=False,",
+        caught_by="test_web_way.py::test_whatever_a_cell_holds_is_shown_as_text",
+    ),
+    Broken(
+        guarantee="the page sends nothing before the yes",
+        file="web/steps.py",
+        line="if ready.work.requests and not talk.ask(ready.question):",
+        instead="if not ready.work.requests and not talk.ask(ready.question):",
+        caught_by="test_web_way.py::test_nothing_is_sent_before_the_yes",
+    ),
+    Broken(
+        guarantee="the page wants the very number typed",
+        file="web/talk.py",
+        line="typed != str(asked.typed_number)",
+        instead="not typed",
+        caught_by="test_web_way.py::test_a_number_must_be_typed_where_a_slip_would_be_costly",
+    ),
+    Broken(
+        guarantee="an upload is no larger than is allowed",
+        file="web/uploads.py",
+        line="if size > limits.size_bytes:",
+        instead="if size < 0:",
+        caught_by="test_web_uploads.py::test_a_file_that_is_too_large_is_refused_as_it_comes",
+    ),
+    Broken(
+        guarantee="an upload expands to no more than is allowed",
+        file="web/uploads.py",
+        line="if expands_beyond(path, limits.unpacked_bytes):",
+        instead="if path.stat().st_size > limits.unpacked_bytes:",
+        caught_by="test_web_uploads.py::test_a_file_that_expands_to_too_much_is_refused[zst]",
+    ),
+    Broken(
+        guarantee="an upload has no more rows than are allowed",
+        file="web/checked.py",
+        line="if rows > most_rows:",
+        instead="if rows < 0:",
+        caught_by="test_web_uploads.py::test_a_file_with_too_many_rows_is_refused_on_the_page",
+    ),
+    Broken(
+        guarantee="of a run's folder only results are given out",
+        file="web/run_routes.py",
+        line="if name not in _FILES or not path.is_file():",
+        instead="if not path.is_file():",
+        caught_by="test_web_way.py::test_only_files_of_a_run_are_given_out",
+    ),
+    Broken(
+        guarantee="no key gets out of the page with an unexpected error",
+        file="web/worker.py",
+        line="sys.stderr.write(self._hide(text))",
+        instead="sys.stderr.write(text)",
+        caught_by="test_web_way.py::test_an_unexpected_error_shows_no_key",
+    ),
+    Broken(
+        guarantee="nothing leaves while a run rests",
+        file="sending/gate.py",
+        line="return LONGEST_SLEEP_S if self.is_resting else self._pacer",
+        instead="return self._pacer",
+        caught_by="test_runner.py::"
+        "test_nothing_leaves_while_the_job_rests_and_then_it_goes_on_in_pace",
+    ),
     # --- Results ---
     Broken(
         guarantee="each row has the outcome of its own line, not of its place",

@@ -4,6 +4,7 @@ import os
 import socket
 import sys
 import tempfile
+import threading
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -128,5 +129,5 @@ async def _serve(
 def _announce(access: Access, *, opens: bool) -> None:
     sys.stdout.write(f"The page: {access.start_url}\nCtrl-C ends it.\n")
     sys.stdout.flush()
-    if opens:
-        webbrowser.open(access.start_url)
+    if opens:  # beside, for some systems wait until the browser is closed
+        threading.Thread(target=webbrowser.open, args=(access.start_url,), daemon=True).start()

@@ -45,7 +45,7 @@ REASONS: Mapping[Reason, str] = {
 }
 VERDICTS: Mapping[Verdict, str] = {
     Verdict.WILL_CHANGE: "Will change",
-    Verdict.FINAL_STATE: "Will change, in a state where that may mean nothing",
+    Verdict.FINAL_STATE: "Will change, though that may mean nothing",
     Verdict.UNREAD: "Will be sent; what the lead is now was not read",
     Verdict.ALREADY_SO: "Already so",
     Verdict.UNKNOWN_LEAD: "No such lead in that campaign",
