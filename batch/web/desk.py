@@ -3,6 +3,7 @@
 The key stays in this process's memory; no page and no file ever gets it.
 """
 
+import shutil
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ from batch.web.uploads import Upload, UploadLimits
 from batch.web.worker import Worker
 
 _FIRST_ROWS = 5
+_SHORTEST_KEY = 8  # characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +71,10 @@ class FileAtHand:
 
 
 class Desk:
-    """One for each start of the page. All of it may be called from several threads."""
+    """One for each start of the page. All of it may be called from several threads.
+
+    is_closing: set it when the page is about to end, and nobody is told of progress any more.
+    """
 
     def __init__(
         self,
@@ -80,12 +85,12 @@ class Desk:
         """overrides: of options. Raises SettingsError."""
         self.place = place
         self.limits = limits or UploadLimits()
+        self.is_closing = False
         self.worker = Worker(hide=self.hide)
         self._lock = threading.Lock()
         self._typed = Typed(overrides=overrides)
         self._loaded = self._load(overrides)
         self._file: FileAtHand | None = None
-        self._folders: dict[str, Path] = {}
         self._secrets: set[str] = set()
 
     @property
@@ -150,12 +155,16 @@ class Desk:
     def hide(self, text: str) -> str:
         """The text without any key that was ever at hand."""
         for secret in self._secrets:
-            text = text.replace(secret, "***") if secret else text
+            # A shorter one is no key but a slip, and stands in many a word.
+            text = text.replace(secret, "***") if len(secret) >= _SHORTEST_KEY else text
         return text
 
     def take_file(self, upload: Upload) -> None:
         """Judge a file that was uploaded; what is wrong with it is kept with it."""
+        before = self._file
         self._judge(FileAtHand(upload=upload, columns=self.settings.columns.names()))
+        if before and not self.worker.is_busy:  # a job that has just begun still copies it
+            shutil.rmtree(before.upload.folder, ignore_errors=True)
 
     def choose(self, columns: Mapping[Field, str], *, sheet: str) -> None:
         """Judge the file at hand by other columns."""

@@ -123,18 +123,18 @@ def _plan(request: Request, run: ListedRun) -> dict[str, object]:
     sheet = plan_sheet(run.folder / PLAN_NAME)
     query = query_of(request, filters={"plan": "plan"})
     found = page_of(sheet.frame, query, searched=_searched(sheet))
-    changes = plan_changes(sheet)
+    counts, changes = plan_counts(sheet), plan_changes(sheet)
     _, view = desk_of(request).worker.board.look()
     is_fresh = view and view.kind is Kind.PLAN and view.run_id == run.record.id
     return {
         "header": sheet.header[:MOST_COLUMNS],
         "rows": plan_rows(found, sheet.header),
         "pager": Pager(request, found, names=("plan", "search")),
-        "counts": plan_counts(sheet),
+        "counts": counts,
         "changes": changes[:_MOST_CHANGES],
         "more_changes": max(0, len(changes) - _MOST_CHANGES),
         "forecast": view.told if view and is_fresh else "",
-        "has_work": any(name in _SENT for name, _ in plan_counts(sheet)),
+        "has_work": any(name in _SENT for name, _ in counts),
     }
 
 

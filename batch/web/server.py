@@ -16,6 +16,7 @@ import uvicorn
 
 from batch.errors import SettingsError
 from batch.recording.state import default_state_dir
+from batch.sending.stops import Stop, StopCause
 from batch.settings.load import default_config_dir
 from batch.terminal.signals import Interrupts
 from batch.web.app import make_app
@@ -108,16 +109,16 @@ async def _serve(
         view = await anyio.to_thread.run_sync(desk.worker.wait)
         if view and view.told:
             sys.stderr.write(f"{view.told}\n")
-        server.should_exit = True
+        desk.is_closing = server.should_exit = True
 
     async with anyio.create_task_group() as ending:
 
-        def stop(stop: object) -> None:
+        def stop(stop: Stop) -> None:
             nonlocal ended
-            is_sending = (view := desk.worker.board.look()[1]) and view.stage is Stage.SENDING
-            if desk.worker.is_busy and is_sending:
-                ended = 130 if "Ctrl-C" in str(stop) else 143
-            desk.worker.stop()
+            _, view = desk.worker.board.look()
+            if desk.worker.is_busy and view and view.stage is Stage.SENDING:
+                ended = 143 if stop.cause is StopCause.TERMINATED else 130
+            desk.worker.stop(stop)
             ending.start_soon(end)
 
         with interrupts.told_to(stop):

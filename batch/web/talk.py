@@ -109,13 +109,13 @@ class Talk:
 
     # The page's half
 
-    def stop(self) -> None:
+    def stop(self, stop: Stop = STOPPED) -> None:
         """Stop: before anything is sent at once; then as the first and the second Ctrl-C do."""
         with self._changed:
             self._is_stopped = True
             self._changed.notify_all()
         self.board.show(is_stopping=True)
-        self._order(STOPPED)
+        self._order(stop)
 
     def rest(self, *, on: bool) -> None:
         """Let nothing out any more, or go on."""

@@ -21,7 +21,7 @@ from batch.web.words import KINDS
 _TELL_EVERY_S = 0.25
 _BACK_TO = {"apply": apply, "resume": resume, "retry": retry, "undo": undo, "verify": verify_run}
 _ORDERS: Mapping[str, Callable[[Talk], None]] = {
-    "stop": Talk.stop,
+    "stop": lambda talk: talk.stop(),
     "pause": lambda talk: talk.rest(on=True),
     "go-on": lambda talk: talk.rest(on=False),
 }
@@ -134,7 +134,7 @@ def _work_page(request: Request, view: View, *, problem: str = "") -> Response:
 
 async def _events(desk: Desk, request: Request) -> AsyncIterator[str]:
     told = -1
-    while not await request.is_disconnected():
+    while not (desk.is_closing or await request.is_disconnected()):
         version, view = desk.worker.board.look()
         if view and version != told:
             told = version

@@ -6,9 +6,10 @@ import traceback
 from collections.abc import Callable
 
 from batch.errors import BatchError, DeclinedError, UsageError
+from batch.sending.stops import Stop
 from batch.web.board import Board, Kind, Stage, View
 from batch.web.steps import Done
-from batch.web.talk import Talk
+from batch.web.talk import STOPPED, Talk
 
 
 class BusyError(UsageError):
@@ -50,10 +51,10 @@ class Worker:
             self._thread = threading.Thread(target=self._do, args=(work, self._talk), name=kind)
             self._thread.start()
 
-    def stop(self) -> None:
+    def stop(self, stop: Stop = STOPPED) -> None:
         """Stop the job at work, if there is one; twice does not wait for answers."""
         if talk := self.talk:
-            talk.stop()
+            talk.stop(stop)
 
     def wait(self) -> View | None:
         """Wait until no job is at work. Gives the last view."""
