@@ -8,7 +8,7 @@ import zstandard
 
 from batch.errors import InputError
 from batch.reading import content
-from batch.reading.content import Format, format_of, unpacked
+from batch.reading.content import Format, expands_beyond, format_of, unpacked
 
 TEXT = b"campaignId,campaignLeadId,aiTag\n1,2,x\n"
 
@@ -256,3 +256,30 @@ def test_what_is_packed_twice_is_refused(tmp_path: Path, pack: type[bytes]) -> N
     assert str(caught.value) == (
         "leads.csv.gz: is packed twice. Unpack it once and give what comes out."
     )
+
+
+@pytest.mark.parametrize("packing", ["gz", "zst", "zip", "none"])
+def test_what_a_file_expands_to_is_known_before_it_is_unpacked(
+    tmp_path: Path, packing: str
+) -> None:
+    zeros, path = bytes(5000), tmp_path / "file"
+    match packing:
+        case "gz":
+            path.write_bytes(gzip.compress(zeros))
+        case "zst":
+            path.write_bytes(zstandard.ZstdCompressor().compress(zeros))
+        case "zip":
+            with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+                archive.writestr("a", zeros[:3000])
+                archive.writestr("b", zeros[3000:])
+        case _:
+            path.write_bytes(zeros)
+    assert expands_beyond(path, 4999) is (packing != "none")
+    assert not expands_beyond(path, 5000)
+
+
+@pytest.mark.parametrize("start", [b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b""])
+def test_reading_tells_of_what_is_damaged(tmp_path: Path, start: bytes) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(start + b"nonsense" * bool(start))
+    assert not expands_beyond(path, 0)

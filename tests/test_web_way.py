@@ -256,6 +256,24 @@ def test_plan_apply_verify_and_undo_against_a_server(tmp_path: Path) -> None:
             assert {now["aiTag"] for now in state(sandbox).values()} == {"Hot"}
 
 
+def test_the_first_changes_can_go_alone_and_be_read_back(tmp_path: Path) -> None:
+    leads = [(CAMPAIGN, lead_id(n), "active", "Hot") for n in range(1, 31)]
+    path = write_leads(tmp_path / "leads.csv", pausing(30))
+    with served(tmp_path, leads, faults=("bare",)) as sandbox:  # it says yes, and does nothing
+        environ = {"SENDKIT_API_KEY": sandbox.api_key}
+        api = {"api": {"base_url": sandbox.base_url}}
+        with site(tmp_path, environ=environ, overrides=api) as page:
+            page.drop(path)
+            page.post("/plan")
+            run = f"/runs/{page.end().run_id}"
+            page.post(f"{run}/apply", canary="yes")
+            page.until(Stage.QUESTION)
+            page.post("/work/answer", answer="yes")
+            assert page.end().is_wrong
+            assert len(received(sandbox)) == 20
+            assert "Stopped early" in page.get(run)
+
+
 @pytest.mark.parametrize("text", [HOSTILE, FORMULA, '"><img src=x onerror=alert(1)>', "{{ 7*7 }}"])
 def test_whatever_a_cell_holds_is_shown_as_text(tmp_path: Path, text: str) -> None:
     path = tmp_path / "leads.csv"

@@ -48,11 +48,15 @@ class Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Again:
-    """An earlier run that a job goes back to. with_key: gives the key for its settings."""
+    """An earlier run that a job goes back to. with_key: gives the key for its settings.
+
+    canary: how many changes of a plan go alone first, and are read back; 0 for none.
+    """
 
     folder: Path
     state_dir: Path
     with_key: WithKey
+    canary: int = 0
 
     def request(self) -> tuple[Request, Credentials | None]:
         """What was asked of it, with the key."""
@@ -95,6 +99,7 @@ def apply(talk: Talk, again: Again) -> Done:
     record = read_record(again.folder / "run.json")
     request, _ = again.request()
     check_plan(again.folder, record, plan_age_s=request.settings.run.plan_age.seconds)
+    request = replace(request, canary=again.canary)
     return _go_on(
         talk, again, request, check=lambda preflight: check_same_workspace(record, preflight)
     )

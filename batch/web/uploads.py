@@ -25,7 +25,7 @@ class UploadLimits:
     """What a file may be: its bytes, those that it expands to, and its rows."""
 
     size_bytes: int = 200 * _MB
-    unpacked_bytes: int = 2048 * _MB
+    unpacked_bytes: int = 1024 * _MB  # a workbook of a million rows has about half of that
     rows: int = 1_000_000  # about as many as a sheet of Excel has
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
 import anyio
@@ -19,6 +20,7 @@ from batch.web.talk import Talk
 from batch.web.words import KINDS
 
 _TELL_EVERY_S = 0.25
+_CANARY = 20  # changes that go alone first, if that is wished
 _BACK_TO = {"apply": apply, "resume": resume, "retry": retry, "undo": undo, "verify": verify_run}
 _ORDERS: Mapping[str, Callable[[Talk], None]] = {
     "stop": lambda talk: talk.stop(),
@@ -43,7 +45,7 @@ def start_run(request: Request, form: Mapping[str, str]) -> Response:
 
 
 @posting
-def start_again(request: Request, _form: Mapping[str, str]) -> Response:
+def start_again(request: Request, form: Mapping[str, str]) -> Response:
     """Go back to an earlier run."""
     desk = desk_of(request)
     run_id, what = request.path_params["run_id"], _last_word(request)
@@ -51,7 +53,7 @@ def start_again(request: Request, _form: Mapping[str, str]) -> Response:
     desk.worker.start(
         Kind(what),
         listed.record.input.name,
-        partial(_again, _BACK_TO[what], desk, run_id),
+        partial(_again, _BACK_TO[what], desk, run_id, _CANARY if form.get("canary") else 0),
         is_practice=listed.record.sandbox,
     )
     return _to_work()
@@ -114,8 +116,8 @@ def _start_on_file(
     return _to_work()
 
 
-def _again(work: Callable[..., Done], desk: Desk, run_id: str, talk: Talk) -> Done:
-    return work(talk, desk.again(run_id))
+def _again(work: Callable[..., Done], desk: Desk, run_id: str, canary: int, talk: Talk) -> Done:
+    return work(talk, replace(desk.again(run_id), canary=canary))
 
 
 def _last_word(request: Request) -> str:
