@@ -148,6 +148,66 @@ def test_errors_come_by_cause_while_it_goes_on(page: Page, tmp_path: Path) -> No
         assert figures(page)["Error"] == "50"
 
 
+def fits(page: Page) -> bool:
+    """Whether nothing has to be moved sideways on a telephone."""
+    page.set_viewport_size({"width": 390, "height": 800})
+    width = page.evaluate("document.documentElement.scrollWidth")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    return bool(width <= 390)
+
+
+def press_until(page: Page, text: str) -> None:
+    """Press Tab until what reads so has the focus, then Enter."""
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent.trim()") == text:
+            assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+            page.keyboard.press("Enter")
+            return
+    raise AssertionError(f"{text} is never reached")
+
+
+def test_the_whole_way_by_keyboard_and_on_a_telephone(page: Page, tmp_path: Path) -> None:
+    rows = [*pausing(30), (CAMPAIGN, "bad", "sleeping", "x" * 300)]
+    path = write_rows(tmp_path / f"{'long-' * 12}name.csv", HEADER, rows)
+    with served(tmp_path, leads(30)) as sandbox, serving(tmp_path, sandbox, "--rate", "20") as web:
+        opened(page, web)
+        assert fits(page)
+        drop(page, path)
+        assert fits(page)
+        press_until(page, "See what would change")
+        page.wait_for_url("**/runs/*")
+        assert fits(page)
+        press_until(page, "Get ready to send this")
+        page.wait_for_selector(".question")
+        assert fits(page)
+        press_until(page, "Yes, send now")
+        page.wait_for_selector("#pause")
+        assert fits(page)
+        page.wait_for_url("**/runs/*")
+        assert fits(page)
+        press_until(page, "Settings")
+        page.wait_for_url("**/settings")
+        assert fits(page)
+
+
+def test_every_field_has_a_name_and_every_page_one_heading(page: Page, tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "leads.csv", HEADER, pausing(3))
+    with serving(tmp_path) as web:
+        opened(page, web)
+        drop(page, path)
+        for address in ("/", "/check", "/settings", "/runs"):
+            page.goto(f"{web.origin}{address}")
+            assert page.locator("h1").count() == 1, address
+            assert page.locator("main").count() == 1
+            assert page.locator("html").get_attribute("lang") == "en"
+            nameless = page.evaluate(
+                """() => [...document.querySelectorAll("input:not([type=hidden]), select")]
+                .filter(field => !field.labels.length).map(field => field.outerHTML)"""
+            )
+            assert nameless == [], address
+
+
 def test_practice_needs_no_key(page: Page, tmp_path: Path) -> None:
     path = write_rows(tmp_path / "leads.csv", HEADER, pausing(5))
     with serving(tmp_path) as web:
