@@ -256,6 +256,25 @@ def test_plan_apply_verify_and_undo_against_a_server(tmp_path: Path) -> None:
             assert {now["aiTag"] for now in state(sandbox).values()} == {"Hot"}
 
 
+@pytest.mark.parametrize("what", ["resume", "retry", "undo"])
+def test_a_plan_is_sent_as_a_plan_or_not_at_all(tmp_path: Path, what: str) -> None:
+    with served(tmp_path, [(CAMPAIGN, lead_id(1), "active", "")]) as sandbox:
+        environ = {"SENDKIT_API_KEY": sandbox.api_key, "SENDKIT_WORKSPACE_ID": "w1"}
+        api = {"api": {"base_url": sandbox.base_url}}
+        with site(tmp_path, environ=environ, overrides=api) as page:
+            page.drop(write_leads(tmp_path / "leads.csv", pausing(1)))
+            page.post("/plan")
+            view = page.end()
+            (note,) = view.notes
+            assert note == (
+                "SENDKIT_WORKSPACE_ID is ignored: a workspace key already belongs to one workspace."
+            )
+            page.post(f"/runs/{view.run_id}/{what}")
+            told = "This is a plan, of which nothing was sent yet. Send it first."
+            assert page.end().told == told
+            assert received(sandbox) == []
+
+
 def test_the_first_changes_can_go_alone_and_be_read_back(tmp_path: Path) -> None:
     leads = [(CAMPAIGN, lead_id(n), "active", "Hot") for n in range(1, 31)]
     path = write_leads(tmp_path / "leads.csv", pausing(30))

@@ -171,8 +171,8 @@ class Desk:
         if self._file:
             self._judge(replace(self._file, columns=columns, sheet=sheet, problem=""))
 
-    def request(self, *, practice: bool) -> Request:
-        """What is asked about the file at hand, with the key unless it is practice.
+    def request(self, *, practice: bool) -> tuple[Request, tuple[str, ...]]:
+        """What is asked about the file at hand, with the key unless it is practice, and notes.
 
         Raises SettingsError when there is no usable key, and InputError without a file.
         """
@@ -180,9 +180,10 @@ class Desk:
             raise InputError("There is no file. Choose one first.")
         request = self._request_of(self._file, practice=practice)
         if practice:
-            return request
+            return request, ()
         found = self.credentials(request.settings)
-        return replace(request, api_key=found.api_key, workspace_id=found.workspace_id)
+        asked = replace(request, api_key=found.api_key, workspace_id=found.workspace_id)
+        return asked, found.notes
 
     def runs(self) -> list[ListedRun]:
         """All earlier runs, the newest first."""

@@ -58,15 +58,20 @@ class Again:
     with_key: WithKey
     canary: int = 0
 
-    def request(self) -> tuple[Request, Credentials | None]:
-        """What was asked of it, with the key."""
+    def request(self, talk: Talk) -> Request:
+        """What was asked of it, with the key. Raises SettingsError when there is none."""
         record = read_record(self.folder / "run.json")
         request = request_of(self.folder, record, state_dir=self.state_dir)
         if request.sandbox:
-            return request, None
+            return request
         found = self.with_key(request.settings)
-        asked = replace(request, api_key=found.api_key, workspace_id=found.workspace_id)
-        return asked, found
+        talk.note(*found.notes)
+        return replace(request, api_key=found.api_key, workspace_id=found.workspace_id)
+
+    def check_begun(self) -> None:
+        """Raise SettingsError for a plan, of which nothing was sent."""
+        if read_record(self.folder / "run.json").state is RunState.PLANNED:
+            raise SettingsError("This is a plan, of which nothing was sent yet. Send it first.")
 
 
 def plan(talk: Talk, request: Request) -> Done:
@@ -97,7 +102,7 @@ def run(talk: Talk, request: Request) -> Done:
 def apply(talk: Talk, again: Again) -> Done:
     """Send a plan."""
     record = read_record(again.folder / "run.json")
-    request, _ = again.request()
+    request = again.request(talk)
     check_plan(again.folder, record, plan_age_s=request.settings.run.plan_age.seconds)
     request = replace(request, canary=again.canary)
     return _go_on(
@@ -107,13 +112,15 @@ def apply(talk: Talk, again: Again) -> Done:
 
 def resume(talk: Talk, again: Again) -> Done:
     """Send what is left of a run that broke off."""
-    request, _ = again.request()
+    again.check_begun()
+    request = again.request(talk)
     return _go_on(talk, again, request)
 
 
 def retry(talk: Talk, again: Again) -> Done:
     """Try once more what was error or unsent, as a new run."""
-    request, _ = again.request()
+    again.check_begun()
+    request = again.request(talk)
     with open_retry(again.folder, request) as retried:
         judged = retried.judge(_ask_server(talk, retried.opened))
         return _send(talk, judged.ready(_look(talk, judged), can_ask=True))
@@ -121,10 +128,9 @@ def retry(talk: Talk, again: Again) -> Done:
 
 def undo(talk: Talk, again: Again) -> Done:
     """Set the leads of a run back to what they were, as a new run."""
+    again.check_begun()
     record = read_record(again.folder / "run.json")
-    if record.state is RunState.PLANNED:
-        raise SettingsError("This is a plan, of which nothing was sent. Nothing to undo.")
-    request, _ = again.request()
+    request = again.request(talk)
     with open_undo(again.folder, record, request) as undone:
         judged = undone.judge(_ask_server(talk, undone.opened))
         ready = judged.ready(_look(talk, judged), can_ask=True)
@@ -135,14 +141,15 @@ def undo(talk: Talk, again: Again) -> Done:
 def verify_run(talk: Talk, again: Again) -> Done:
     """Read a run's leads again, and see whether they hold what it set."""
     record = read_record(again.folder / "run.json")
-    request, found = again.request()
+    request = again.request(talk)
     with open_applied(again.folder, record, request) as applied:
-        if found is None:
+        if request.api_key is None:
             raise ValueError("practice can't be verified")
         access = Access(
-            base_url=record.base_url, api_key=found.api_key, workspace_id=found.workspace_id
+            base_url=record.base_url,
+            api_key=request.api_key,
+            workspace_id=request.workspace_id,
         )
-        talk.note(*found.notes)
         talk.board.show(
             where=_where(record.workspace.name if record.workspace else None, record.base_url)
         )

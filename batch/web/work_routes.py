@@ -111,8 +111,13 @@ ROUTES = [
 def _start_on_file(
     desk: Desk, kind: Kind, work: Callable[..., Done], *, practice: bool
 ) -> Response:
-    asked = desk.request(practice=practice)
-    desk.worker.start(kind, asked.source.name, lambda talk: work(talk, asked), is_practice=practice)
+    asked, notes = desk.request(practice=practice)
+
+    def do(talk: Talk) -> Done:
+        talk.note(*notes)
+        return work(talk, asked)
+
+    desk.worker.start(kind, asked.source.name, do, is_practice=practice)
     return _to_work()
 
 
