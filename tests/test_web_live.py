@@ -1,0 +1,142 @@
+from dataclasses import replace
+
+import anyio
+import pytest
+
+from batch.jobs.dispatch import Moment
+from batch.jobs.orders import Order
+from batch.jobs.question import Question
+from batch.model import Reason, Tally
+from batch.sending.pacer import Hold, Learnt, Source
+from batch.sending.stops import Stop, StopCause
+from batch.web.board import Board, Kind, Stage, View
+from batch.web.live import as_json, live_of
+from batch.web.talk import STOPPED, StoppedError, Talk
+
+MOMENT = Moment(
+    rows=200,
+    tally=Tally({Reason.APPLIED: 40, Reason.NOT_FOUND: 6, Reason.BAD_ID: 3, Reason.BLANK_ROW: 1}),
+    requests=46,
+    rate_per_s=9.5,
+    left_s=90.0,
+    hold=None,
+    hold_left_s=0.0,
+    stop=None,
+    learnt=Learnt(source=Source.HEADERS, rate_per_s=9.5, limit=100, window_s=10.0),
+)
+VIEW = View(number=1, kind=Kind.RUN, name="leads.csv", stage=Stage.SENDING, moment=MOMENT)
+OUTAGE = "The server has been away for 30 s. A single request now and then sees whether it is back."
+HELD = Hold(since=0.0, until=60.0, why="HTTP 429")
+
+
+def test_a_moment_is_told_in_words() -> None:
+    assert as_json(VIEW) == {
+        "number": 1,
+        "stage": "sending",
+        "texts": {
+            "rows": "50 of 200 rows",
+            "success": "40",
+            "error": "9",
+            "skipped": "1",
+            "unsent": "0",
+            "pace": "9.5 a second",
+            "budget": "the server allows 100 in 10 s",
+            "left": "about 90 s",
+            "notice": "",
+        },
+        "causes": [
+            ("SendKit knows no such lead in that campaign", "6"),
+            ("An id that can't be right", "3"),
+        ],
+        "percent": 25.0,
+        "resting": False,
+        "stopping": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("moment", "notice"),
+    [
+        (replace(MOMENT, is_resting=True), "Paused. Nothing is sent until you go on."),
+        (
+            replace(MOMENT, outage_s=30.0),
+            OUTAGE,
+        ),
+        (
+            replace(MOMENT, hold=HELD, hold_left_s=60.0),
+            "The server asks to wait (HTTP 429): going on in 60 s.",
+        ),
+        (
+            replace(MOMENT, learnt=replace(MOMENT.learnt, wait_s=8.0)),
+            "The server's requests of now are used up: going on in 8 s.",
+        ),
+        (
+            replace(MOMENT, stop=Stop(cause=StopCause.MAX_ERRORS, message="Too many errors.")),
+            "Stopping. Too many errors. Waiting up to 10 s for answers that are on their way.",
+        ),
+    ],
+)
+def test_what_keeps_a_run_is_told(moment: Moment, notice: str) -> None:
+    assert live_of(replace(VIEW, moment=moment)).texts["notice"] == notice
+
+
+def test_before_sending_a_stop_says_that_nothing_was_sent() -> None:
+    view = replace(VIEW, stage=Stage.READING, moment=None, is_stopping=True)
+    assert live_of(view).texts["notice"] == "Stopping. Nothing was sent."
+
+
+def test_an_empty_run_is_whole() -> None:
+    assert live_of(replace(VIEW, moment=replace(MOMENT, rows=0, tally=Tally()))).percent == 100
+
+
+def talk() -> Talk:
+    board = Board()
+    board.begin(Kind.RUN, "leads.csv", is_practice=False)
+    return Talk(board)
+
+
+def test_an_answer_that_nobody_asked_for_does_nothing() -> None:
+    assert not talk().answer(yes=True)
+
+
+def test_a_stop_is_no_yes_and_ends_what_comes_after_it() -> None:
+    one = talk()
+    one.stop()
+    with pytest.raises(StoppedError):
+        one.ask(Question(text="Change 3 leads?"))
+
+    async def never() -> None:
+        raise AssertionError
+
+    with pytest.raises(StoppedError):
+        one.run(never)
+
+
+def test_what_a_server_is_asked_raises_as_it_is() -> None:
+    async def fail() -> None:
+        raise LookupError("no")
+
+    with pytest.raises(LookupError, match="no"):
+        talk().run(fail)
+
+
+def test_an_order_before_somebody_listens_is_not_lost() -> None:
+    told: list[Order] = []
+    one = talk()
+
+    async def listen() -> None:
+        with one.told_to(told.append):
+            pass
+
+    one.stop()
+    anyio.run(listen)
+    assert told == [STOPPED]
+
+
+def test_a_note_is_told_once() -> None:
+    one = talk()
+    one.note("a", "b")
+    one.note("a", "c")
+    view = one.board.look()[1]
+    assert view is not None
+    assert view.notes == ("a", "b", "c")
