@@ -45,10 +45,9 @@ DOORS = {
     "http_sf": {"api.budgets"},
     "httptools": {"api.answer_parser"},
     "httpx": {"api"},
-    "jinja2": {"reporting.page"},
+    "jinja2": {"reporting.page", "web.render"},
     "pygal": {"reporting.charts"},
     "sqlite3": {"recording.journal"},
-    "jinja2": {"web.render"},
     "starlette": {"sandbox", "web"},
     "uvicorn": {"sandbox", "web"},
 }

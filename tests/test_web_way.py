@@ -8,6 +8,8 @@ import pytest
 
 from batch.model import Reason
 from batch.recording.runfile import RunState, read_record
+from batch.sandbox.options import Options
+from batch.sandbox.process import start_sandbox
 from batch.web.board import Kind, Stage
 from tests.live_world import served
 from tests.program import received, state
@@ -256,6 +258,33 @@ def test_plan_apply_verify_and_undo_against_a_server(tmp_path: Path) -> None:
             assert {now["aiTag"] for now in state(sandbox).values()} == {"Hot"}
 
 
+def test_rows_that_name_leads_by_address_are_looked_up(tmp_path: Path) -> None:
+    seed = tmp_path / "seed.csv"
+    path = tmp_path / "leads.csv"
+    with start_sandbox(Options(campaigns=1, leads=3)) as sandbox:
+        seed.write_bytes(httpx.get(f"{sandbox.base_url}/sandbox/leads.csv").content)
+        with seed.open(encoding="utf-8", newline="") as file:
+            first = next(csv.DictReader(file))
+        path.write_text(f"email,status\n{first['email']},paused\nno@where.example,paused\n")
+        environ = {"SENDKIT_API_KEY": sandbox.api_key}
+        api = {"api": {"base_url": sandbox.base_url}}
+        with site(tmp_path, environ=environ, overrides=api) as page:
+            page.drop(path)
+            assert "Name one for all rows below." in page.get("/check")
+            page.post("/check/columns", one_campaign=first["campaignId"])
+            page.post("/plan")
+            run = f"/runs/{page.end().run_id}"
+            text = page.get(run)
+            assert "No such lead in that campaign" in text
+            page.post(f"{run}/apply")
+            page.until(Stage.QUESTION)
+            page.post("/work/answer", answer="yes")
+            page.end()
+            (sent,) = received(sandbox)
+            assert sent["campaignLeadId"] == first["campaignLeadId"]
+            assert first["email"] in page.get(f"{run}?result=success")
+
+
 @pytest.mark.parametrize("what", ["resume", "retry", "undo"])
 def test_a_plan_is_sent_as_a_plan_or_not_at_all(tmp_path: Path, what: str) -> None:
     with served(tmp_path, [(CAMPAIGN, lead_id(1), "active", "")]) as sandbox:
@@ -333,7 +362,7 @@ def test_columns_are_chosen_in_place(tmp_path: Path) -> None:
     with site(tmp_path) as page:
         assert page.drop(path) == "/check"
         text = page.get("/check")
-        assert "columns campaignId and campaignLeadId are missing" in text
+        assert "columns campaignId and campaignLeadId (or email in its place) are missing" in text
         assert "--map" not in text
         assert lead_id(1) in text  # the first rows are shown all the same
         text = page.post(

@@ -3,17 +3,19 @@
 Holds no logic of its own: `jobs.check` judges.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
 
+from batch.columns import Column
 from batch.errors import InputError
 from batch.jobs.check import Checked, check
 from batch.jobs.forecast import duration
 from batch.jobs.question import what_changes
 from batch.jobs.request import Request
-from batch.model import Field, Reason, Result, Tally
+from batch.model import Reason, Result, Tally
 from batch.reading.table import open_table
 from batch.terminal.problem_list import write_problems
 from batch.web.row_pages import Query, RowPage, page_of
@@ -26,7 +28,7 @@ PROBLEMS_NAME = "problems.csv"
 class CheckedFile:
     """What `check` says of a file.
 
-    header: the user's columns. fields: the position of each of the four in it.
+    header: the user's columns. fields: the position of each that is read in it.
     rows, sendable, requests: counts. changes: what they change, in words. tally: what is not sent.
     forecast: how long sending takes, in words. refusal: why it can't be sent so; "" if it can.
     folder: where its rows and problems are.
@@ -34,7 +36,7 @@ class CheckedFile:
 
     name: str
     header: tuple[str, ...]
-    fields: dict[Field, int]
+    fields: Mapping[Column, int]
     notes: tuple[str, ...]
     rows: int
     sendable: int

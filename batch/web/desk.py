@@ -11,10 +11,10 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from batch.columns import Column
 from batch.errors import BatchError, InputError, UsageError
 from batch.jobs.listing import ListedRun, describe_run, list_runs
 from batch.jobs.request import Request, Source
-from batch.model import Field
 from batch.reading.glance import Glance, glance
 from batch.recording.history import earlier_runs
 from batch.settings.credentials import (
@@ -59,12 +59,14 @@ class Typed:
 class FileAtHand:
     """The file that was uploaded, and what is known of it.
 
-    columns: headers that were chosen for the fields. problem: why it can't be judged; "" if it was.
+    columns: headers that were chosen. campaign: the one of all rows, if it was named.
+    problem: why it can't be judged; "" if it was.
     """
 
     upload: Upload
-    columns: Mapping[Field, str]
+    columns: Mapping[Column, str]
     sheet: str = ""
+    campaign: str = ""
     first: Glance | None = None
     checked: CheckedFile | None = None
     problem: str = ""
@@ -166,10 +168,11 @@ class Desk:
         if before and not self.worker.is_busy:  # a job that has just begun still copies it
             shutil.rmtree(before.upload.folder, ignore_errors=True)
 
-    def choose(self, columns: Mapping[Field, str], *, sheet: str) -> None:
+    def choose(self, columns: Mapping[Column, str], *, sheet: str, campaign: str) -> None:
         """Judge the file at hand by other columns."""
         if self._file:
-            self._judge(replace(self._file, columns=columns, sheet=sheet, problem=""))
+            chosen = replace(self._file, columns=columns, sheet=sheet, campaign=campaign)
+            self._judge(replace(chosen, problem=""))
 
     def request(self, *, practice: bool) -> tuple[Request, tuple[str, ...]]:
         """What is asked about the file at hand, with the key unless it is practice, and notes.
@@ -242,5 +245,6 @@ class Desk:
             settings=settings,
             state_dir=self.place.state_dir,
             sheet=file.sheet or None,
+            campaign=file.campaign or None,
             sandbox=practice,
         )

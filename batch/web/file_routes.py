@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from batch.columns import COLUMNS, Column
 from batch.errors import BatchError, InputError
-from batch.model import Field
 from batch.web.checked import CheckedFile, skipped_reasons
 from batch.web.desk import FileAtHand
 from batch.web.forms import posting, query_of
@@ -66,8 +66,9 @@ def show_check(request: Request) -> Response:
 @posting
 def choose_columns(request: Request, form: Mapping[str, str]) -> Response:
     """Other columns for the four fields."""
-    columns = {field: form[field.value] for field in Field if form.get(field.value)}
-    desk_of(request).choose(columns, sheet=form.get("sheet", "").strip())
+    columns = {each: form[each.value] for each in COLUMNS if form.get(each.value)}
+    sheet, campaign = form.get("sheet", "").strip(), form.get("one_campaign", "").strip()
+    desk_of(request).choose(columns, sheet=sheet, campaign=campaign)
     return RedirectResponse("/check", status_code=303)
 
 
@@ -99,9 +100,9 @@ def _rows(request: Request, checked: CheckedFile) -> dict[str, object]:
     }
 
 
-def _columns(file: FileAtHand) -> list[tuple[Field, str]]:
-    """Each field, and the header that stands for it; "" if none does."""
+def _columns(file: FileAtHand) -> list[tuple[Column, str]]:
+    """Each column that is read, and the header that stands for it; "" if none does."""
     if file.checked is None:
-        return [(field, file.columns.get(field, "")) for field in Field]
+        return [(each, file.columns.get(each, "")) for each in COLUMNS]
     header, fields = file.checked.header, file.checked.fields
-    return [(field, header[fields[field]] if field in fields else "") for field in Field]
+    return [(each, header[fields[each]] if each in fields else "") for each in COLUMNS]

@@ -9,6 +9,7 @@ from starlette.routing import Route
 from batch.errors import UsageError
 from batch.jobs.ending import MAY_PASS_AGAIN
 from batch.jobs.listing import ListedRun
+from batch.jobs.reporting import REPORT_NAME
 from batch.judging.verdicts import SENT
 from batch.model import Reason, Result
 from batch.recording.plan_sheet import PLAN_NAME
@@ -20,7 +21,6 @@ from batch.web.render import desk_of, page
 from batch.web.row_pages import Sheet, page_of, plan_sheet, results_sheet
 from batch.web.shown_rows import MOST_COLUMNS, plan_changes, plan_counts, plan_rows, result_rows
 
-REPORT_NAME = "report.html"
 # What may be fetched of a run's folder, and its type.
 _FILES = {
     "results.csv": "text/csv",

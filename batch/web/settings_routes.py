@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from batch.columns import COLUMNS
 from batch.errors import SettingsError
-from batch.model import Field
 from batch.web.forms import posting
 from batch.web.render import desk_of, page
 
@@ -29,7 +29,7 @@ def take_settings(request: Request, form: Mapping[str, str]) -> Response:
             "workspace_id": form.get("workspace_id", "").strip(),
         },
         "pace": {"rate": form.get("rate", "").strip() or None},
-        "columns": {field.value: form.get(field.value, "").strip() for field in Field},
+        "columns": {field.value: form.get(field.value, "").strip() for field in COLUMNS},
     }
     try:
         desk_of(request).change(overrides, plans_first=form.get("plans_first") == "yes")
@@ -67,7 +67,7 @@ def _page(
         "base_url": settings.api.base_url,
         "workspace_id": settings.api.workspace_id,
         "rate": f"{rate:g}" if isinstance(rate, float) else rate,
-        **{field.value: settings.columns.names().get(field, "") for field in Field},
+        **{field.value: settings.columns.names().get(field, "") for field in COLUMNS},
         **(typed or {}),
     }
     values = {
@@ -77,6 +77,6 @@ def _page(
         "plans_first": desk.plans_first,
         "source": desk.source,
         "runs_dir": desk.place.cwd / desk.runs_dir,
-        "fields": list(Field),
+        "fields": list(COLUMNS),
     }
     return page(request, "settings.html", values, status=400 if problem else 200)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from batch.columns import Column
 from batch.judging.verdicts import SENT, Verdict
 from batch.model import Field, Reason, Result
 from batch.web.row_pages import RowPage, Sheet
@@ -34,7 +35,7 @@ class ShownRow:
 
 
 def checked_rows(
-    page: RowPage, header: Sequence[str], fields: Mapping[Field, int]
+    page: RowPage, header: Sequence[str], fields: Mapping[Column, int]
 ) -> list[ShownRow]:
     """Rows of a file that was checked."""
     places = {field.value: position for field, position in fields.items()}

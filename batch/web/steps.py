@@ -22,7 +22,8 @@ from batch.jobs.preflight import Preflight
 from batch.jobs.question import count_of
 from batch.jobs.recorded import request_of
 from batch.jobs.request import Request, Source
-from batch.jobs.resuming import reopen_run
+from batch.jobs.resolving import is_needed, resolve
+from batch.jobs.resuming import check_workspace, reopen_run
 from batch.jobs.retrying import open_retry
 from batch.jobs.seen import Seen
 from batch.jobs.undoing import open_undo
@@ -34,6 +35,10 @@ from batch.settings.model import Settings
 from batch.web.board import Stage
 from batch.web.talk import Talk
 
+_NOT_LOOKED_AT = (
+    "Its leads were looked at before it broke off, and are not looked at again: what others have "
+    "changed since then is changed all the same."
+)
 WithKey = Callable[[Settings], Credentials]
 
 
@@ -77,7 +82,9 @@ class Again:
 def plan(talk: Talk, request: Request) -> Done:
     """Hold a file against what the leads are now; nothing is sent."""
     with _opened(replace(request, is_planned=True)) as opened:
-        judged = opened.judge(_ask_server(talk, opened))
+        preflight = _ask_server(talk, opened)
+        _look_up_leads(talk, opened, preflight)
+        judged = opened.judge(preflight)
         seen = _look_whole(talk, judged, Look())
         ready = judged.ready(seen, can_ask=True)
         talk.note(*opened.table.warnings)
@@ -95,6 +102,7 @@ def run(talk: Talk, request: Request) -> Done:
                 f"There is {found}. This is a new run; to go on with that one, say no here and "
                 "choose it among the earlier runs."
             )
+        _look_up_leads(talk, opened, preflight)
         judged = opened.judge(preflight)
         return _send(talk, judged.ready(_look(talk, judged), can_ask=True))
 
@@ -122,7 +130,10 @@ def retry(talk: Talk, again: Again) -> Done:
     again.check_begun()
     request = again.request(talk)
     with open_retry(again.folder, request) as retried:
-        judged = retried.judge(_ask_server(talk, retried.opened))
+        preflight = _ask_server(talk, retried.opened)
+        check_workspace(retried.record, preflight)
+        _look_up_leads(talk, retried.opened, preflight)
+        judged = retried.judge(preflight)
         return _send(talk, judged.ready(_look(talk, judged), can_ask=True))
 
 
@@ -182,6 +193,8 @@ def _go_on(
         check(preflight)
         judged = reopened.judge(preflight)
         if reopened.has_begun:
+            if reopened.opened.baseline is not None:
+                talk.note(_NOT_LOOKED_AT)
             ready = reopened.ready(judged)
         else:
             ready = judged.ready(_look(talk, judged), can_ask=True)
@@ -196,6 +209,12 @@ def _ask_server(talk: Talk, opened: OpenRun) -> Preflight:
     talk.board.show(where=_where(name, opened.access.base_url))
     talk.note(*preflight.notes)
     return preflight
+
+
+def _look_up_leads(talk: Talk, opened: OpenRun, preflight: Preflight) -> None:
+    """Look up the leads of a run that names them by e-mail address; nothing for any other."""
+    if is_needed(opened):
+        talk.run(lambda: resolve(opened, preflight, on_reading=talk.show_reading))
 
 
 def _look(talk: Talk, judged: JudgedRun) -> Seen | None:
