@@ -35,10 +35,6 @@ from batch.settings.model import Settings
 from batch.web.board import Stage
 from batch.web.talk import Talk
 
-_NOT_LOOKED_AT = (
-    "Its leads were looked at before it broke off, and are not looked at again: what others have "
-    "changed since then is changed all the same."
-)
 WithKey = Callable[[Settings], Credentials]
 
 
@@ -145,7 +141,7 @@ def undo(talk: Talk, again: Again) -> Done:
     with open_undo(again.folder, record, request) as undone:
         judged = undone.judge(_ask_server(talk, undone.opened))
         ready = judged.ready(_look(talk, judged), can_ask=True)
-        talk.note(*undone.notes)
+        talk.note(*filter(None, (*undone.notes, undone.unknown)))
         return _send(talk, ready)
 
 
@@ -193,9 +189,8 @@ def _go_on(
         check(preflight)
         judged = reopened.judge(preflight)
         if reopened.has_begun:
-            if reopened.opened.baseline is not None:
-                talk.note(_NOT_LOOKED_AT)
-            ready = reopened.ready(judged)
+            expects = reopened.opened.baseline is not None
+            ready = reopened.ready(judged, _look(talk, judged) if expects else None)
         else:
             ready = judged.ready(_look(talk, judged), can_ask=True)
         return _send(talk, ready)
