@@ -2,10 +2,14 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-import hypothesis  # noqa: F401 - at its import it looks for objects that gc.freeze() would hide
+import hypothesis  # at its import it looks for objects that gc.freeze() would hide
 import pytest
 
 from tests.shell import Shell, shell_in
+
+# A first example loads what it uses, and the machine may be busy: neither is a fault.
+hypothesis.settings.register_profile("ours", deadline=None)
+hypothesis.settings.load_profile("ours")
 
 
 @pytest.fixture

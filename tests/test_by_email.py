@@ -198,6 +198,7 @@ def test_what_cant_be_found_is_an_error_that_says_what_to_do(
     )
 
 
+@pytest.mark.slow
 def test_an_unknown_campaign_for_all_rows_sends_nothing_and_leaves_no_run(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
@@ -269,6 +270,7 @@ def problems(folder: Path) -> list[dict[str, str]]:
     return read_rows(folder / "problems.csv")
 
 
+@pytest.mark.slow
 def test_practice_knows_the_leads_by_their_addresses(tmp_path: Path) -> None:
     rows = [
         ("ann@example.com", "Spring sale", "", "Hot"),
@@ -286,6 +288,7 @@ def test_practice_knows_the_leads_by_their_addresses(tmp_path: Path) -> None:
     assert all(len(row["campaignLeadId"]) == 24 for row in ran.results)
 
 
+@pytest.mark.slow
 def test_practice_that_broke_off_goes_on_with_the_ids_that_it_had(tmp_path: Path) -> None:
     rows = [(f"p{n}@example.com", "Spring sale", "Hot") for n in range(60)]
     path = write_rows(tmp_path / "leads.csv", ("email", "campaign", "aiTag"), rows)
@@ -301,6 +304,7 @@ def test_practice_that_broke_off_goes_on_with_the_ids_that_it_had(tmp_path: Path
     assert {row["reason"] for row in read_rows(tmp_path / "run" / "results.csv")} == {"applied"}
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_goes_on_without_asking_for_leads_again(tmp_path: Path) -> None:
     seed = [(SPRING, lead_id(n), "Spring sale", f"p{n}@example.com", "") for n in range(40)]
     rows = [(f"p{n}@example.com", "Hot") for n in range(40)]
@@ -337,6 +341,7 @@ def test_a_run_that_was_killed_goes_on_without_asking_for_leads_again(tmp_path: 
     )
 
 
+@pytest.mark.slow
 def test_a_retry_looks_its_rows_up_anew_and_both_are_told_as_one(tmp_path: Path) -> None:
     rows = [("ann@example.com", "Spring sale", "Hot"), ("new@example.com", "Spring sale", "Hot")]
     path = write_rows(tmp_path / "leads.csv", ("email", "campaign", "aiTag"), rows)
@@ -398,6 +403,7 @@ def test_failed_rows_are_mended_and_fed_back_in(sandbox: Sandbox, tmp_path: Path
     ]
 
 
+@pytest.mark.slow
 def test_ids_that_were_found_are_used_as_long_as_the_address_agrees(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
@@ -432,6 +438,7 @@ def test_ids_that_were_found_are_used_as_long_as_the_address_agrees(
     ]
 
 
+@pytest.mark.slow
 def test_a_workbook_of_failed_rows_is_mended_and_fed_back_in(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
@@ -467,6 +474,7 @@ def test_a_file_that_has_its_ids_is_used_by_them_whatever_its_addresses(
     )
 
 
+@pytest.mark.slow
 def test_other_names_are_mapped_and_stay_so_for_the_failed_rows(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
@@ -489,6 +497,7 @@ def test_other_names_are_mapped_and_stay_so_for_the_failed_rows(
     assert ids(read_rows(tmp_path / "a" / "results.csv")) == [(SPRING, "", "unknown_lead")], again
 
 
+@pytest.mark.slow
 def test_fifty_thousand_addresses_are_looked_up_within_seconds(tmp_path: Path) -> None:
     count = 50_000
     seed = [(SPRING, lead_id(n), "Spring sale", f"p{n}@example.com", "") for n in range(count)]

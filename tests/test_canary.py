@@ -141,6 +141,7 @@ def test_an_update_that_does_not_stick_stops_the_run(tmp_path: Path) -> None:
     assert [row["attempts"] for row in rows] == ["1"] * 25
 
 
+@pytest.mark.slow
 def test_a_whole_file_that_does_not_hold_is_no_success(tmp_path: Path) -> None:
     with served(tmp_path, faults=("bare",)) as sandbox:
         ran = run(sandbox, tmp_path, rows=[(CAMPAIGN, lead_id(1), "", "Hot")], size=8)
@@ -151,6 +152,7 @@ def test_a_whole_file_that_does_not_hold_is_no_success(tmp_path: Path) -> None:
         assert sent(sandbox) == "pr"
 
 
+@pytest.mark.slow
 def test_what_somebody_changes_meanwhile_stops_the_run(tmp_path: Path) -> None:
     faults = ("status=429,on=leads,total=1,retry_after=2",)
     with served(tmp_path, faults=faults) as sandbox:
@@ -209,6 +211,7 @@ def test_a_canary_that_cant_be_read_back_stops_the_run(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_ctrl_c_during_the_look_back_ends_it_at_once(tmp_path: Path) -> None:
     with served(tmp_path, faults=("stall,on=leads,total=1",)) as sandbox:
         env, _ = access(sandbox)
@@ -224,6 +227,7 @@ def test_ctrl_c_during_the_look_back_ends_it_at_once(tmp_path: Path) -> None:
         assert sent(sandbox) == "ppppr" + "ppppp"
 
 
+@pytest.mark.slow
 def test_going_on_with_a_run_by_its_file_sends_a_canary_of_the_rest(tmp_path: Path) -> None:
     with served(tmp_path, faults=(f"bare,leads={lead_id(1)}",)) as sandbox:
         ran = run(sandbox, tmp_path, rows=ROWS[:9], size=2)

@@ -83,6 +83,7 @@ def test_leads_are_chosen_by_status_and_label_and_campaigns_by_their_name(tmp_pa
     assert all("status=paused" in request["query"] for request in log)
 
 
+@pytest.mark.slow
 def test_an_exported_file_runs_back_as_it_is(tmp_path: Path) -> None:
     with served(tmp_path) as sandbox:
         words = [*CAMPAIGNS, "--status", "active", "--out", "leads.xlsx"]
@@ -124,6 +125,7 @@ def test_what_cant_be_exported_is_said_and_no_file_is_written(
     assert sorted(path.name for path in tmp_path.glob("*.*")) == ["seed.csv"]
 
 
+@pytest.mark.slow
 def test_a_server_that_breaks_off_leaves_no_file(tmp_path: Path) -> None:
     with served(tmp_path, faults=("status=500,on=leads",)) as sandbox:
         (tmp_path / "settings.toml").write_text("[retry]\nbackoff_base_s = 0.01\n")

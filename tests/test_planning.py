@@ -197,6 +197,7 @@ def test_apply_sends_what_was_planned_and_nothing_else(tmp_path: Path, leads: Pa
     assert (ran.record["resumed"], ran.record["is_planned"]) == (0, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_the_numbers_of_a_plan_are_those_of_the_run_that_follows(tmp_path: Path, seed: int) -> None:
     draw = random.Random(seed)  # noqa: S311 - any will do
@@ -253,6 +254,7 @@ def test_leads_that_drifted_are_judged_again_and_left_out(tmp_path: Path, leads:
     assert "2 rows have changed since the plan was made and are left out." in ran.err
 
 
+@pytest.mark.slow
 def test_what_an_apply_read_that_was_not_confirmed_is_read_anew(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "leads.csv", HEADER, ROWS[:3])
     with served(tmp_path, LEADS) as sandbox:
@@ -265,6 +267,7 @@ def test_what_an_apply_read_that_was_not_confirmed_is_read_anew(tmp_path: Path) 
     assert [row["reason"] for row in ran.results] == ["applied", "drifted", "applied"]
 
 
+@pytest.mark.slow
 def test_with_force_drifted_leads_are_changed_too(tmp_path: Path, leads: Path) -> None:
     with served(tmp_path, LEADS) as sandbox:
         plan = ask(sandbox, tmp_path, "plan", leads)
@@ -279,6 +282,7 @@ def test_with_force_drifted_leads_are_changed_too(tmp_path: Path, leads: Path) -
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_retry_of_a_plan_leaves_drifted_leads_out_too(tmp_path: Path) -> None:
     rows = [(CAMPAIGN, lead_id(n), "", "Hot") for n in (1, 2, 3)]
     rows.append((CAMPAIGN, lead_id(4), "", "New"))  # no label yet
@@ -299,6 +303,7 @@ def test_a_retry_of_a_plan_leaves_drifted_leads_out_too(tmp_path: Path) -> None:
     assert [row["reason"] for row in results] == ["applied", "drifted", "drifted", "unknown_tag"]
 
 
+@pytest.mark.slow
 def test_run_does_not_go_on_with_a_plan_and_resume_names_apply(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "leads.csv", HEADER, ROWS[:2])
     with served(tmp_path, LEADS) as sandbox:
@@ -333,6 +338,7 @@ def altered(folder: Path, **fields: object) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | fields))
 
 
+@pytest.mark.slow
 def test_a_plan_is_bound_to_its_age_its_input_and_its_workspace(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "leads.csv", HEADER, ROWS[:2])
     with served(tmp_path, LEADS) as sandbox:
@@ -359,6 +365,7 @@ def test_a_plan_is_bound_to_its_age_its_input_and_its_workspace(tmp_path: Path) 
     assert "the run's own copy of the input was changed since it began" in spoilt.err
 
 
+@pytest.mark.slow
 def test_what_is_no_plan_or_was_applied_is_not_applied(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "leads.csv", HEADER, ROWS[:2])
     with served(tmp_path, LEADS) as sandbox:
@@ -378,6 +385,7 @@ def test_what_is_no_plan_or_was_applied_is_not_applied(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_brake_stands_before_apply_and_not_before_plan(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "leads.csv", HEADER, ROWS[:3])
     (tmp_path / "sendkit-batch.toml").write_text("[run]\ntag_change_limit = 1\n")
@@ -395,6 +403,7 @@ def test_a_brake_stands_before_apply_and_not_before_plan(tmp_path: Path) -> None
     assert "--expect-changes: 2 leads' tags would change; expected 3." in other.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("again", ["apply", "resume"])
 def test_an_apply_that_was_killed_is_gone_on_with(tmp_path: Path, again: str) -> None:
     known = [(CAMPAIGN, lead_id(n), "active", "Cold") for n in range(1, 201)]
@@ -424,6 +433,7 @@ def test_an_apply_that_was_killed_is_gone_on_with(tmp_path: Path, again: str) ->
     assert (reasons.count("applied"), reasons.count("already_so")) == (150, 50)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("where", "shift"),
     # Where no page names a cursor, one that shows the last lead again is no end but a circle.
@@ -443,6 +453,7 @@ def test_pages_that_shift_while_they_are_read_hide_no_lead(
     assert (plan.exit_code, ran.exit_code) == (0, 0)
 
 
+@pytest.mark.slow
 def test_what_was_exported_and_edited_in_two_cells_is_planned_as_two_changes(
     tmp_path: Path,
 ) -> None:
@@ -468,6 +479,7 @@ def test_what_was_exported_and_edited_in_two_cells_is_planned_as_two_changes(
     assert (plan.exit_code, same.exit_code) == (0, 0)
 
 
+@pytest.mark.slow
 def test_a_lead_that_drifted_while_an_apply_was_broken_off_is_left_out(tmp_path: Path) -> None:
     known = [(CAMPAIGN, lead_id(n), "active", "Cold") for n in range(1, 61)]
     rows = [(CAMPAIGN, lead_id(n), "paused", "Hot") for n in range(1, 61)]
@@ -489,6 +501,7 @@ def test_a_lead_that_drifted_while_an_apply_was_broken_off_is_left_out(tmp_path:
     assert ran.record["counts"] == {"success": 59, "error": 1, "skipped": 0, "unsent": 0}
 
 
+@pytest.mark.slow
 def test_plans_are_listed_and_pruned(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "leads.csv", HEADER, ROWS[:2])
     with served(tmp_path, LEADS) as sandbox:
@@ -548,6 +561,7 @@ def test_a_row_that_loses_one_of_its_values_says_so_in_the_plan(tmp_path: Path) 
     ] == [("paused", "Warm", f"{is_final} {lost}"), ("paused", "Warm", is_final)]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
 def test_a_plan_that_meets_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "leads.csv", HEADER, ROWS)

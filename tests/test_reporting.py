@@ -154,6 +154,7 @@ def test_a_run_that_was_killed_has_broken_off(shell: Shell) -> None:
     assert "On its way when the run broke off: it may have been applied." in text
 
 
+@pytest.mark.slow
 def test_an_applied_plan_is_reported_by_what_it_changed(tmp_path: Path) -> None:
     leads = write_rows(tmp_path / "leads.csv", HEADER, ROWS)
     with served(tmp_path, LEADS) as sandbox:

@@ -20,7 +20,9 @@ from batch.sandbox.process import Sandbox, start_sandbox
 from tests.sandbox_client import CAMPAIGN, LEAD, URL
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="signals and sessions of POSIX")
-words = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=10)
+words = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=10).filter(
+    "--".__ne__  # which ends the options of any command line
+)
 
 
 def client_of(sandbox: Sandbox) -> httpx.Client:

@@ -74,6 +74,7 @@ def test_a_campaign_of_nine_rows_is_not_read(tmp_path: Path) -> None:
         assert (len(received(sandbox)), pages(sandbox)) == (9, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "sent", "read"),
     [
@@ -111,6 +112,7 @@ def test_facts_that_are_too_old_leave_nothing_out(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_brakes_count_the_tags_that_really_change(tmp_path: Path) -> None:
     with served(tmp_path, LEADS) as sandbox:
         other = run(sandbox, tmp_path, changing([3, 30]), "--expect-changes", "40")
@@ -119,6 +121,7 @@ def test_brakes_count_the_tags_that_really_change(tmp_path: Path) -> None:
     assert "--expect-changes: 2 leads' tags would change; expected 40." in other.err
 
 
+@pytest.mark.slow
 def test_where_leads_cant_be_read_all_rows_are_sent(tmp_path: Path) -> None:
     fault = ("status=403,on=leads",)
     with served(tmp_path, LEADS, faults=fault) as sandbox:
@@ -148,6 +151,7 @@ def test_practice_leaves_nothing_out(tmp_path: Path) -> None:
     assert {row["reason"] for row in ran.results} == {"applied"}
 
 
+@pytest.mark.slow
 def test_what_leads_were_is_kept_in_the_journal(tmp_path: Path) -> None:
     rows = [*changing([3]), (OTHER, lead_id(50), "paused", "")]
     known = [*LEADS, (OTHER, lead_id(50), "active", "")]
@@ -168,6 +172,7 @@ def test_what_leads_were_is_kept_in_the_journal(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_does_not_read_again_and_sends_only_what_is_left(
     tmp_path: Path,
 ) -> None:
@@ -192,6 +197,7 @@ def test_a_run_that_was_killed_does_not_read_again_and_sends_only_what_is_left(
     }
 
 
+@pytest.mark.slow
 def test_leads_that_were_looked_up_by_their_addresses_are_not_read_again(tmp_path: Path) -> None:
     header = ("campaignId", "campaignLeadId", "status", "aiTag", "email")
     known = [(*lead, f"p{n}@example.com") for n, lead in enumerate(LEADS)]

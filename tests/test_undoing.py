@@ -131,6 +131,7 @@ def test_what_was_changed_since_is_left_as_it_is(tmp_path: Path) -> None:
     assert ran.exit_code == 1
 
 
+@pytest.mark.slow
 def test_a_retry_of_an_undo_leaves_what_was_changed_since_too(tmp_path: Path) -> None:
     (tmp_path / "sendkit-batch.toml").write_text("[retry]\nbackoff_base_s = 0.01\n")
     rows = [(CAMPAIGN, lead_id(1), "", "Hot"), (OTHER, lead_id(4), "", "Hot")]
@@ -151,6 +152,7 @@ def test_a_retry_of_an_undo_leaves_what_was_changed_since_too(tmp_path: Path) ->
     assert ran.exit_code == 1, ran.err
 
 
+@pytest.mark.slow
 def test_a_run_that_named_its_campaign_for_all_rows_is_undone(tmp_path: Path) -> None:
     rows = [("lead-00000001@example.com", "Hot")]
     path = write_rows(tmp_path / "leads.csv", ("email", "aiTag"), rows)
@@ -162,6 +164,7 @@ def test_a_run_that_named_its_campaign_for_all_rows_is_undone(tmp_path: Path) ->
     assert ran.exit_code == 0, ran.err
 
 
+@pytest.mark.slow
 def test_a_label_that_looks_like_a_formula_is_set_back(tmp_path: Path) -> None:
     seed = write_rows(tmp_path / "seed.csv", HEADER, [(CAMPAIGN, lead_id(1), "active", "@Cold")])
     path = write_rows(tmp_path / "leads.csv", HEADER, [(CAMPAIGN, lead_id(1), "", "Hot")])
@@ -172,6 +175,7 @@ def test_a_label_that_looks_like_a_formula_is_set_back(tmp_path: Path) -> None:
     assert ran.exit_code == 0, ran.err
 
 
+@pytest.mark.slow
 def test_an_undo_can_be_undone(tmp_path: Path) -> None:
     with served(tmp_path, LEADS[:2]) as sandbox:
         path = write_rows(tmp_path / "leads.csv", HEADER, ROWS[:2])
@@ -184,6 +188,7 @@ def test_an_undo_can_be_undone(tmp_path: Path) -> None:
     assert again.exit_code == 0, again.err
 
 
+@pytest.mark.slow
 def test_what_nobody_knows_the_former_value_of_is_said(tmp_path: Path) -> None:
     with served(tmp_path, LEADS) as sandbox:
         path = write_rows(tmp_path / "leads.csv", HEADER, ROWS)
@@ -198,6 +203,7 @@ def test_what_nobody_knows_the_former_value_of_is_said(tmp_path: Path) -> None:
     ) in ran.err
 
 
+@pytest.mark.slow
 def test_a_lead_that_was_moved_in_a_subsequence_is_told_of(tmp_path: Path) -> None:
     with served(tmp_path, LEADS, subsequences=("Hot=Follow-up",)) as sandbox:
         run = applied(sandbox, tmp_path)
@@ -205,6 +211,7 @@ def test_a_lead_that_was_moved_in_a_subsequence_is_told_of(tmp_path: Path) -> No
     assert "3 leads moved in a subsequence by the run: setting a tag back may move" in ran.err
 
 
+@pytest.mark.slow
 def test_without_a_yes_nothing_is_undone(tmp_path: Path) -> None:
     with served(tmp_path, LEADS) as sandbox:
         run = applied(sandbox, tmp_path)
@@ -216,6 +223,7 @@ def test_without_a_yes_nothing_is_undone(tmp_path: Path) -> None:
     assert not (tmp_path / "undone").exists()
 
 
+@pytest.mark.slow
 def test_a_plan_and_practice_have_nothing_to_undo(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "leads.csv", HEADER, ROWS[:1])
     with served(tmp_path, LEADS) as sandbox:
@@ -232,6 +240,7 @@ def test_a_plan_and_practice_have_nothing_to_undo(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_any_applied_plan_is_taken_back_but_for_what_cant_be_set(tmp_path: Path, seed: int) -> None:
     draw = random.Random(seed)  # noqa: S311 - any will do
@@ -249,6 +258,7 @@ def test_any_applied_plan_is_taken_back_but_for_what_cant_be_set(tmp_path: Path,
         assert now[lead][0] == status or status not in STATUSES[:2]
 
 
+@pytest.mark.slow
 def test_what_a_killed_run_has_changed_is_taken_back(tmp_path: Path) -> None:
     known = [(CAMPAIGN, lead_id(n), "active", "Cold") for n in range(1, 41)]
     rows = [(CAMPAIGN, lead_id(n), "paused", "Hot") for n in range(1, 41)]
@@ -267,6 +277,7 @@ def test_what_a_killed_run_has_changed_is_taken_back(tmp_path: Path) -> None:
     assert ran.exit_code == 0, ran.err
 
 
+@pytest.mark.slow
 def test_an_undo_that_was_killed_is_gone_on_with(tmp_path: Path) -> None:
     known = [(CAMPAIGN, lead_id(n), "active", "Cold") for n in range(1, 101)]
     rows = [(CAMPAIGN, lead_id(n), "paused", "Hot") for n in range(1, 101)]

@@ -134,6 +134,7 @@ def test_a_key_of_another_workspace_attests_nothing(sandbox: Sandbox, folder: Pa
     assert not (folder / "verify.csv").exists()
 
 
+@pytest.mark.slow
 def test_practice_cant_be_verified(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "leads.csv", HEADER, ROWS[:2])
     practice = sendkit_batch("run", path, "--sandbox", "--rate", "1000", cwd=tmp_path)
@@ -145,6 +146,7 @@ def test_practice_cant_be_verified(tmp_path: Path) -> None:
     ) in ran.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["pagination", "none"])
 def test_leads_that_shifting_pages_pass_over_are_read_again(tmp_path: Path, where: str) -> None:
     rows = [(CAMPAIGN, lead_id(n), "active", "Cold") for n in range(1, 31)]

@@ -30,6 +30,7 @@ class Client(httpx.Client):
             time.sleep(0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "exit_code"), [(CTRL_C, 130), (TERM, 143)])
 def test_a_signal_stops_a_run_that_is_sending_and_then_the_page(
     tmp_path: Path, number: signal.Signals, exit_code: int

@@ -117,6 +117,7 @@ def test_the_second_job_waits_for_the_first(tmp_path: Path) -> None:
         assert page.end().told == "Stopped. Nothing was sent."
 
 
+@pytest.mark.slow
 def test_pause_stop_and_go_on_again(tmp_path: Path) -> None:
     path = write_leads(tmp_path / "leads.csv", pausing(200))
     api = Api()
