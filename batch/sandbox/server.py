@@ -3,11 +3,13 @@
 import gc
 import json
 import os
+import signal
 import socket
 import sys
 import threading
 from asyncio import Transport
 from collections.abc import Callable, Sequence
+from types import FrameType
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -39,6 +41,11 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, *, on_listening: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_listening = on_listening
+        self.is_interrupted = False  # by Ctrl-C
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.is_interrupted |= sig == signal.SIGINT
+        super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
@@ -80,6 +87,8 @@ def serve(options: Options) -> None:
     if options.exit_with_stdin:
         threading.Thread(target=_stop_at_end_of_stdin, args=(server,), daemon=True).start()
     server.run(sockets=[listener])
+    if server.is_interrupted:  # it raises that itself, but for a signal that comes at its very end
+        raise KeyboardInterrupt
 
 
 def main(argv: Sequence[str], *, prog: str = "python -m batch.sandbox") -> int:
