@@ -122,7 +122,7 @@ def test_a_reload_and_a_closed_tab_do_not_disturb_a_run(page: Page, tmp_path: Pa
         page.close()
         later = context.new_page()
         opened(later, web)
-        later.goto(f"{web.origin}/work")
+        later.goto(f"{web.origin}/job")
         later.wait_for_url("**/runs/*")
         assert figures(later)["Success"] == "120"
         assert len(received(sandbox)) == 120
@@ -268,10 +268,10 @@ def test_a_hostile_host_and_origin_are_refused(page: Page, tmp_path: Path) -> No
         assert answer(web, "GET", token, {"Host": f"evil.example:{host.rpartition(':')[2]}"}) == 403
         assert answer(web, "GET", "/", {"Host": host}) == 403
         none = {"Content-Length": "0"}
-        assert answer(web, "POST", "/work/stop", let_in | none) == 403
+        assert answer(web, "POST", "/job/stop", let_in | none) == 403
         evil = {"Origin": "http://evil.example"}
-        assert answer(web, "POST", "/work/stop", let_in | none | evil) == 403
-        assert answer(web, "POST", "/work/stop", let_in | none | {"Origin": web.origin}) == 303
+        assert answer(web, "POST", "/job/stop", let_in | none | evil) == 403
+        assert answer(web, "POST", "/job/stop", let_in | none | {"Origin": web.origin}) == 303
 
 
 @contextmanager

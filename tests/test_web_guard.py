@@ -54,7 +54,7 @@ def test_the_page_answers_to_this_machines_names(host: str) -> None:
 )  # fmt: skip
 def test_a_name_that_somebody_elses_dns_may_point_here_is_refused(host: str | None) -> None:
     assert asked(host=host) == WRONG_HOST
-    assert asked("POST", "/work/stop", host=host) == WRONG_HOST
+    assert asked("POST", "/job/stop", host=host) == WRONG_HOST
     assert asked(path="/start", query="token=the-token", host=host) == WRONG_HOST
 
 
@@ -71,7 +71,7 @@ def test_on_port_80_the_port_goes_unsaid() -> None:
 def test_without_the_cookie_nothing_is_shown_and_nothing_is_done(cookie: str | None) -> None:
     assert asked(cookie=cookie) == LOCKED
     assert asked(path="/static/page.js", cookie=cookie) == LOCKED
-    assert asked("POST", "/work/answer", cookie=cookie) == LOCKED
+    assert asked("POST", "/job/answer", cookie=cookie) == LOCKED
     assert asked("PUT", "/files", cookie=cookie) == LOCKED
 
 
@@ -96,7 +96,7 @@ def test_changes_are_taken_from_the_page_alone(method: str, origin: str | None) 
 @pytest.mark.parametrize("other", ["cross-site", "same-site"])
 def test_what_other_pages_ask_for_is_not_given(other: str) -> None:
     assert asked(sec_fetch_site=other) == FOR_ANOTHER
-    assert asked(path="/work/events", sec_fetch_site=other) == FOR_ANOTHER
+    assert asked(path="/job/events", sec_fetch_site=other) == FOR_ANOTHER
     assert asked(sec_fetch_site="same-origin") is None
     assert asked(sec_fetch_site="none") is None
 

@@ -25,7 +25,7 @@ class Client(httpx.Client):
     def until(self, text: str) -> None:
         """Wait until the job at work shows this."""
         give_up_at = time.monotonic() + 30
-        while text not in self.get("/work").text:
+        while text not in self.get("/job").text:
             assert time.monotonic() < give_up_at, text
             time.sleep(0.05)
 
@@ -43,7 +43,7 @@ def test_a_signal_stops_a_run_that_is_sending_and_then_the_page(
             client.put("/files?name=leads.csv", content=path.read_bytes())
             client.post("/run", data={"practice": "yes"})
             client.until("Yes, send now")
-            client.post("/work/answer", data={"answer": "yes"})
+            client.post("/job/answer", data={"answer": "yes"})
             client.until('data-stage="sending"')
             process.send_signal(number)
             ran = ended(process, cwd=tmp_path)

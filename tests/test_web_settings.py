@@ -8,7 +8,7 @@ from tests.wired import KEY, Api, pausing, served_by, write_leads
 
 TYPED = "sk_typed_0123456789"
 PLATFORM = "sk_user_0123456789"
-PAGES = ("/", "/check", "/settings", "/runs", "/work")
+PAGES = ("/", "/check", "/settings", "/runs", "/job")
 
 
 def whole(**more: str) -> dict[str, str]:
@@ -27,7 +27,7 @@ def test_a_typed_key_is_used_and_never_given_back(tmp_path: Path) -> None:
         page.desk.change({}, plans_first=False)
         page.post("/run")
         page.until(Stage.QUESTION)
-        page.post("/work/answer", answer="yes")
+        page.post("/job/answer", answer="yes")
         run = page.end().run_id
         keys.append(page.desk.credentials(page.desk.settings).api_key.get_secret_value())
         for address in (*PAGES, f"/runs/{run}"):

@@ -47,7 +47,7 @@ def sent(page: Site, path: Path) -> str:
     assert page.drop(path) == "/check"
     page.post("/run")
     page.until(Stage.QUESTION)
-    page.post("/work/answer", answer="yes")
+    page.post("/job/answer", answer="yes")
     return f"/runs/{page.end().run_id}"
 
 
@@ -60,12 +60,12 @@ def test_nothing_is_sent_before_the_yes(tmp_path: Path) -> None:
         view = page.until(Stage.QUESTION)
         assert api.changes == []
         assert view.where == "Acme (api.sendkit.ai)"
-        text = page.get("/work")
+        text = page.get("/job")
         assert "Change 3 leads in workspace Acme (api.sendkit.ai): 3 paused. About 1 s." in text
         assert "Nothing has been sent yet." in text
-        page.post("/work/answer", answer="no")
+        page.post("/job/answer", answer="no")
         assert page.end().told == "Nothing was sent: you said no."
-        assert "Nothing was sent: you said no." in page.get("/work")
+        assert "Nothing was sent: you said no." in page.get("/job")
         assert api.changes == []
     assert list((tmp_path / "runs").glob("*")) == []
 
@@ -75,7 +75,7 @@ def test_a_yes_sends_and_leads_to_the_results(tmp_path: Path) -> None:
     with site(tmp_path) as page, served_by(Api()) as api:
         run = sent(page, path)
         assert sorted(api.changes) == [lead_id(n) for n in (1, 2, 3)]
-        assert page.browser.get("/work").url.path == run
+        assert page.browser.get("/job").url.path == run
         text = page.get(run)
         assert "Finished" in text
         assert "Acme" in text
@@ -96,7 +96,7 @@ def test_a_run_of_the_page_names_no_path_of_the_upload(tmp_path: Path) -> None:
         page.drop(write_leads(tmp_path / "leads.csv", pausing(1)), name="../../x/<b>.csv")
         page.post("/run")
         page.until(Stage.QUESTION)
-        page.post("/work/answer", answer="yes")
+        page.post("/job/answer", answer="yes")
         folder = page.desk.run_of(page.end().run_id).folder
         assert folder.parent == tmp_path / "runs"
         record = read_record(folder / "run.json")
@@ -113,7 +113,7 @@ def test_the_second_job_waits_for_the_first(tmp_path: Path) -> None:
         assert answer.status_code == 409
         assert "Another job is under way." in answer.text
         assert "leads.csv is under way. Show it" in page.get("/")
-        page.post("/work/stop")
+        page.post("/job/stop")
         assert page.end().told == "Stopped. Nothing was sent."
 
 
@@ -126,17 +126,17 @@ def test_pause_stop_and_go_on_again(tmp_path: Path) -> None:
         page.drop(path)
         page.post("/run")
         page.until(Stage.QUESTION)
-        page.post("/work/answer", answer="yes")
+        page.post("/job/answer", answer="yes")
         page.until(Stage.SENDING)
-        page.post("/work/pause")
+        page.post("/job/pause")
         while not (view := page.until(Stage.SENDING)).moment or not view.moment.is_resting:
             pass
-        assert "Paused. Nothing is sent until you go on." in page.get("/work")
+        assert "Paused. Nothing is sent until you go on." in page.get("/job")
         came = len(api.changes)
-        page.post("/work/go-on")
+        page.post("/job/go-on")
         while len(api.changes) <= came:
             page.until(Stage.SENDING)
-        page.post("/work/stop")
+        page.post("/job/stop")
         run = f"/runs/{page.end().run_id}"
         left = 200 - len(api.changes)
         assert left
@@ -145,8 +145,8 @@ def test_pause_stop_and_go_on_again(tmp_path: Path) -> None:
         assert "Stopped on the page." in text
         page.post(f"{run}/resume")
         assert page.until(Stage.QUESTION).kind is Kind.RESUME
-        assert f"{left} of 200 leads are left to change" in page.get("/work")
-        page.post("/work/answer", answer="yes")
+        assert f"{left} of 200 leads are left to change" in page.get("/job")
+        page.post("/job/answer", answer="yes")
         assert f"/runs/{page.end().run_id}" == run
         assert sorted(api.changes) == [lead_id(n) for n in range(1, 201)]
         assert "Finished" in page.get(run)
@@ -170,17 +170,17 @@ def test_a_number_must_be_typed_where_a_slip_would_be_costly(tmp_path: Path) -> 
         page.drop(write_leads(tmp_path / "leads.csv", clears))
         page.post("/run")
         page.until(Stage.QUESTION)
-        text = page.get("/work")
+        text = page.get("/job")
         assert "30 of the 30 rows to send clear the tag, more than half." in text
         assert "--allow-clears" not in text
         for wrong in ("", "yes", "29", "300"):
             answer = page.browser.ask(
-                "POST", "/work/answer", data={"answer": "yes", "number": wrong}
+                "POST", "/job/answer", data={"answer": "yes", "number": wrong}
             )
             assert answer.status_code == 400
             assert "That was not the number. Nothing was sent." in answer.text
         assert api.changes == []
-        page.post("/work/answer", answer="yes", number=" 30 ")
+        page.post("/job/answer", answer="yes", number=" 30 ")
         page.end()
         assert len(api.changes) == 30
 
@@ -195,7 +195,7 @@ def test_failed_rows_are_tried_again_as_a_run_of_their_own(tmp_path: Path) -> No
         api.answer = confirmed
         page.post(f"{run}/retry")
         page.until(Stage.QUESTION)
-        page.post("/work/answer", answer="yes")
+        page.post("/job/answer", answer="yes")
         again = page.desk.run_of(page.end().run_id).record
         assert again.reasons == {Reason.APPLIED: 1}
         assert f"/runs/{again.id}" != run
@@ -210,7 +210,7 @@ def test_practice_needs_no_key_and_goes_nowhere(tmp_path: Path) -> None:
         page.post("/run", practice="yes")
         view = page.until(Stage.QUESTION)
         assert view.is_practice
-        page.post("/work/answer", answer="yes")
+        page.post("/job/answer", answer="yes")
         record = page.desk.run_of(page.end().run_id).record
         assert record.sandbox
         assert record.reasons == {Reason.APPLIED: 3}
@@ -243,7 +243,7 @@ def test_plan_apply_verify_and_undo_against_a_server(tmp_path: Path) -> None:
             page.post(f"{run}/apply")
             page.until(Stage.QUESTION)
             assert received(sandbox) == []
-            page.post("/work/answer", answer="yes")
+            page.post("/job/answer", answer="yes")
             page.end()
             assert {now["status"] for now in state(sandbox).values()} == {"paused"}
             assert page.desk.run_of(view.run_id).record.state is RunState.FINISHED
@@ -252,8 +252,8 @@ def test_plan_apply_verify_and_undo_against_a_server(tmp_path: Path) -> None:
             assert "5 of 5 rows hold what was set." in page.get(run)
             page.post(f"{run}/undo")
             page.until(Stage.QUESTION)
-            assert "E-mails that went out in the meantime" in page.get("/work")
-            page.post("/work/answer", answer="yes")
+            assert "E-mails that went out in the meantime" in page.get("/job")
+            page.post("/job/answer", answer="yes")
             page.end()
             assert {now["status"] for now in state(sandbox).values()} == {"active"}
             assert {now["aiTag"] for now in state(sandbox).values()} == {"Hot"}
@@ -279,7 +279,7 @@ def test_rows_that_name_leads_by_address_are_looked_up(tmp_path: Path) -> None:
             assert "No such lead in that campaign" in text
             page.post(f"{run}/apply")
             page.until(Stage.QUESTION)
-            page.post("/work/answer", answer="yes")
+            page.post("/job/answer", answer="yes")
             page.end()
             (sent,) = received(sandbox)
             assert sent["campaignLeadId"] == first["campaignLeadId"]
@@ -317,7 +317,7 @@ def test_the_first_changes_can_go_alone_and_be_read_back(tmp_path: Path) -> None
             run = f"/runs/{page.end().run_id}"
             page.post(f"{run}/apply", canary="yes")
             page.until(Stage.QUESTION)
-            page.post("/work/answer", answer="yes")
+            page.post("/job/answer", answer="yes")
             assert page.end().is_wrong
             assert len(received(sandbox)) == 20
             assert "Stopped early" in page.get(run)
@@ -408,7 +408,7 @@ def test_a_report_is_shown_without_script_and_without_an_origin(tmp_path: Path) 
 def test_events_tell_how_far_it_is_until_it_has_ended(tmp_path: Path) -> None:
     with site(tmp_path) as page, served_by(Api()):
         sent(page, write_leads(tmp_path / "leads.csv", pausing(2)))
-        answer = page.browser.get("/work/events")
+        answer = page.browser.get("/job/events")
         assert answer.headers["content-type"].startswith("text/event-stream")
         (event,) = [line for line in answer.text.splitlines() if line]
         assert '"stage": "ended"' in event

@@ -100,10 +100,10 @@ def steer(request: Request, _form: Mapping[str, str]) -> Response:
 ROUTES = [
     Route("/plan", start_plan, methods=["POST"]),
     Route("/run", start_run, methods=["POST"]),
-    Route("/work", show_work),
-    Route("/work/events", tell),
-    Route("/work/answer", answer, methods=["POST"]),
-    *(Route(f"/work/{order}", steer, methods=["POST"]) for order in _ORDERS),
+    Route("/job", show_work),
+    Route("/job/events", tell),
+    Route("/job/answer", answer, methods=["POST"]),
+    *(Route(f"/job/{order}", steer, methods=["POST"]) for order in _ORDERS),
     *(Route(f"/runs/{{run_id}}/{what}", start_again, methods=["POST"]) for what in _BACK_TO),
 ]
 
@@ -130,7 +130,7 @@ def _last_word(request: Request) -> str:
 
 
 def _to_work() -> Response:
-    return RedirectResponse("/work", status_code=303)
+    return RedirectResponse("/job", status_code=303)
 
 
 def _work_page(request: Request, view: View, *, problem: str = "") -> Response:

@@ -57,7 +57,7 @@ function submitFilters() {
 function showProgress() {
   const work = byId("work");
   if (!work || work.dataset.stage === "ended") return;
-  const events = new EventSource("/work/events");
+  const events = new EventSource("/job/events");
   let spoken = -1;
   events.addEventListener("message", (event) => {
     const told = JSON.parse(event.data);
