@@ -806,6 +806,22 @@ BUILDS = (
         instead="        if False:",
         caught_by="test_transport.py::test_a_server_that_takes_nothing_in_is_no_answer",
     ),
+    # --- What is asked before sending ---
+    Broken(
+        guarantee="the question counts the rows that are wrong",
+        file="jobs/job.py",
+        line="(*about_wrong_rows(self.plan), *self.missing, *tags)",
+        instead="(*about_wrong_rows(self.plan)[:0], *self.missing, *tags)",
+        caught_by="test_job.py::test_the_question_counts_the_rows_that_are_wrong",
+    ),
+    Broken(
+        guarantee="a column that looks like a missing one by its cells is named",
+        file="jobs/missing_columns.py",
+        line=">= _SHARE * len(cells)",
+        instead="> len(cells)",
+        caught_by="test_missing_columns.py::"
+        "test_a_missing_column_is_told_with_the_one_that_looks_like_it",
+    ),
     # --- The report ---
     Broken(
         guarantee="what a spreadsheet or a server says shows as text in the report",

@@ -58,4 +58,5 @@ def checked(plan: Plan, *, refusal: str | None = None, forecast_s: float = 0.0) 
         is_auto=True,
         forecast_s=forecast_s,
         refusal=refusal,
+        missing=(),
     )

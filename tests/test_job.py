@@ -170,6 +170,26 @@ def test_labels_that_could_not_be_read_are_a_warning_in_the_question(tmp_path: P
     )
 
 
+def test_practice_says_that_its_tags_were_not_checked(tmp_path: Path) -> None:
+    path = leads(tmp_path, [(CAMPAIGN, lead_id(1), "", "Anything")])
+    preflight = Preflight(workspace=None, labels=("Anything",))
+    with open_run(request_of(path, sandbox=True, api_key=None)) as opened:
+        question = opened.judge(preflight).ready(can_ask=True).question
+    assert question.text.endswith(
+        "About 1 s. This is practice: tags were not checked against your workspace's labels."
+    )
+
+
+def test_the_question_counts_the_rows_that_are_wrong(tmp_path: Path) -> None:
+    path = leads(tmp_path, [*pausing(3), BAD, BAD])
+    with open_run(request_of(path)) as opened:
+        question = opened.judge(PREFLIGHT).ready(can_ask=True).question
+    assert question.text == (
+        "Change 3 leads in workspace Acme (api.sendkit.ai): 3 paused. About 1 s. "
+        "2 of 5 rows are wrong and will not be sent."
+    )
+
+
 def test_labels_matter_only_where_tags_are_set(tmp_path: Path) -> None:
     preflight = Preflight(workspace=None, labels=None, labels_failed=True)
     with open_run(request_of(leads(tmp_path, pausing(1)))) as opened:

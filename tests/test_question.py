@@ -1,6 +1,13 @@
 import pytest
 
-from batch.jobs.question import ask_about, count_of, what_changes
+from batch.jobs.question import (
+    about_wrong_rows,
+    ask_about,
+    ask_to_go_on,
+    count_of,
+    what_changes,
+)
+from batch.model import Reason, Tally
 from tests.wired import plan_of
 
 BASE = "https://api.sendkit.ai"
@@ -56,9 +63,49 @@ def test_a_workspace_that_could_not_be_read_is_unknown_and_warnings_stand_at_the
     assert question.typed_number == 41
 
 
+@pytest.mark.parametrize(
+    ("tally", "rows", "told"),
+    [
+        ({Reason.DUPLICATE: 3, Reason.BLANK_ROW: 1}, 300, ()),
+        (
+            {Reason.BAD_ID: 6, Reason.UNKNOWN_TAG: 4, Reason.DUPLICATE: 3},
+            300,
+            ("10 of 300 rows are wrong and will not be sent.",),
+        ),
+        ({Reason.CONFLICT: 1}, 2, ("1 of 2 rows is wrong and will not be sent.",)),
+    ],
+)
+def test_rows_that_are_wrong_are_counted(
+    tally: dict[Reason, int], rows: int, told: tuple[str, ...]
+) -> None:
+    assert about_wrong_rows(plan_of(rows=rows, tally=Tally(tally))) == told
+
+
+def test_a_run_that_is_gone_on_with_is_told_what_will_not_be_sent() -> None:
+    question = ask_to_go_on(
+        plan_of(rows=8, requests=6, to_paused=6),
+        left=2,
+        run="runs/x",
+        workspace="Acme",
+        base_url=BASE,
+        forecast_s=0.4,
+        left_out=Tally({Reason.DRIFTED: 1}),
+        warnings=("First.", "Second."),
+    )
+    assert question.text == (
+        "Go on with runs/x: 2 of 6 leads are left to change in workspace Acme (api.sendkit.ai). "
+        "1 row has changed since the plan was made and is left out. "
+        "The whole run: 6 paused. About 1 s. First. Second."
+    )
+
+
 def test_nothing_to_change_is_said_so() -> None:
     question = ask_about(plan_of(), workspace="Acme", base_url=BASE, forecast_s=0.0)
     assert question.text == "Nothing to change in workspace Acme (api.sendkit.ai)."
+    warned = ask_about(
+        plan_of(), workspace="Acme", base_url=BASE, forecast_s=0.0, warnings=("First.",)
+    )
+    assert warned.text == "Nothing to change in workspace Acme (api.sendkit.ai). First."
 
 
 def test_a_plan_without_changes_changes_nothing() -> None:

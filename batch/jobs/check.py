@@ -9,6 +9,7 @@ from pathlib import Path
 from batch.jobs.forecast import forecast_s
 from batch.jobs.job import plan_of
 from batch.jobs.known_pace import KnownPace
+from batch.jobs.missing_columns import about_missing_columns
 from batch.jobs.refusal import brakes_of, refusal_of
 from batch.jobs.request import Request
 from batch.judging.plan import Plan
@@ -23,6 +24,7 @@ class Checked:
     rate_per_s: requests a second that are counted on; is_auto: where the server decides on it.
     forecast_s: how long sending would take then.
     refusal: why a run would send nothing as it is; None if it would go on.
+    missing: sentences about a column that the spreadsheet has not.
     """
 
     request: Request
@@ -32,6 +34,7 @@ class Checked:
     is_auto: bool
     forecast_s: float
     refusal: str | None
+    missing: tuple[str, ...]
 
 
 @contextmanager
@@ -59,4 +62,5 @@ def check(request: Request) -> Iterator[Checked]:
             is_auto=request.settings.pace.rate.per_s is None,
             forecast_s=forecast_s(plan.requests, rate_per_s=rate_per_s),
             refusal=refusal_of(plan, request) or " ".join(brakes_of(plan, request)) or None,
+            missing=about_missing_columns(table, labels=None),
         )

@@ -20,9 +20,10 @@ from batch.errors import InputError
 from batch.jobs.forecast import forecast_s
 from batch.jobs.holding import held
 from batch.jobs.known_pace import KnownPace, known_pace
+from batch.jobs.missing_columns import about_missing_columns
 from batch.jobs.named_cells import cells_of, named_of
 from batch.jobs.preflight import Preflight, ask_server, hold_of
-from batch.jobs.question import Question, ask_about
+from batch.jobs.question import Question, about_wrong_rows, ask_about
 from batch.jobs.reaching import access_of, make_client
 from batch.jobs.refusal import brakes_of, refusal_of, typed_number
 from batch.jobs.request import Request
@@ -79,7 +80,13 @@ class OpenRun:
         plan = plan_of(request, self.table, request.rules(labels=preflight.labels))
         if refusal := refusal_of(plan, replace(request, expect_changes=None)):
             raise InputError(refusal)
-        return JudgedRun(opened=self, preflight=preflight, plan=plan, hold=hold)
+        return JudgedRun(
+            opened=self,
+            preflight=preflight,
+            plan=plan,
+            hold=hold,
+            missing=about_missing_columns(self.table, labels=preflight.labels),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +94,7 @@ class JudgedRun:
     """A run whose rows are judged; the leads that they name may be looked at, or not.
 
     hold: until when (seconds of time.monotonic()) nothing may be sent, and why; None if it may.
+    missing: sentences about a column that the input has not.
     record, journal: of the earlier run that this goes on with; None for a new one.
     """
 
@@ -94,8 +102,15 @@ class JudgedRun:
     preflight: Preflight
     plan: Plan
     hold: tuple[float, str] | None
+    missing: tuple[str, ...]
     record: RunRecord | None = None
     journal: Journal | None = None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What else a yes means: what won't be sent, and what nobody has checked."""
+        tags = _unchecked_tags(self.plan, self.opened.request, self.preflight)
+        return (*about_wrong_rows(self.plan), *self.missing, *tags)
 
     def ready(self, seen: Seen | None = None, *, can_ask: bool) -> "ReadyRun":
         """Make it ready. Raises UsageError when a brake of the contract holds it back.
@@ -120,7 +135,7 @@ class JudgedRun:
             base_url=self.opened.access.base_url,
             forecast_s=takes_s,
             left_out=preview.tally if preview else Tally(),
-            warnings=_warnings(preflight, plan),
+            warnings=self.warnings,
             brakes=brakes,
             typed_number=typed_number(effect, request) if brakes else None,
         )
@@ -224,8 +239,13 @@ def input_of(request: Request, copy: InputCopy) -> RunInput:
     )
 
 
-def _warnings(preflight: Preflight, plan: Plan) -> tuple[str, ...]:
-    if preflight.labels_failed and plan.tags_set:
+def _unchecked_tags(plan: Plan, request: Request, preflight: Preflight) -> tuple[str, ...]:
+    """That nobody has held the tags against the workspace's labels, where that is so."""
+    if not plan.tags_set:
+        return ()
+    if request.sandbox:  # it takes the tags of the file for its labels
+        return ("This is practice: tags were not checked against your workspace's labels.",)
+    if preflight.labels_failed:
         return ("The labels could not be read: tags are not checked.",)
     return ()
 

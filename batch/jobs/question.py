@@ -15,11 +15,13 @@ class Question:
 
     text: what is going to happen. typed_number: the number that must be typed instead of a yes,
     where a slip would be costly; None for a plain yes or no. why: what makes it costly.
+    warnings: those sentences of the text that hold of a plan too, which asks nothing.
     """
 
     text: str
     typed_number: int | None = None
     why: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def ask_about(
@@ -36,14 +38,15 @@ def ask_about(
     """The question about what would be sent. workspace: its name, None if it could not be read.
 
     left_out: rows that are not sent because of what their leads are now, by reason.
-    brakes: why a number must be typed.
+    warnings: what else a yes means, in sentences. brakes: why a number must be typed.
     """
     host = urlsplit(base_url).netloc
     where = f"workspace {workspace} ({host})" if workspace else f"an unknown workspace ({host})"
     tally = left_out or Tally()
     left = [_left_out(reason, tally[reason]) for reason in Reason if tally[reason]]
     if not effect.requests:
-        return Question(text=" ".join([f"Nothing to change in {where}.", *left]))
+        sentences = [f"Nothing to change in {where}.", *left, *warnings]
+        return Question(text=" ".join(sentences), warnings=warnings)
     sentences = [
         f"Change {count_of(effect.requests, 'lead')} in {where}: {what_changes(effect)}.",
         *left,
@@ -51,7 +54,20 @@ def ask_about(
         f"About {duration(forecast_s)}.",
         *warnings,
     ]
-    return Question(text=" ".join(sentences), typed_number=typed_number, why="\n".join(brakes))
+    return Question(
+        text=" ".join(sentences),
+        typed_number=typed_number,
+        why="\n".join(brakes),
+        warnings=warnings,
+    )
+
+
+def about_wrong_rows(plan: Plan) -> tuple[str, ...]:
+    """As "10 of 300 rows are wrong and will not be sent."; nothing where none is."""
+    wrong = plan.tally.error
+    are = "is" if wrong == 1 else "are"
+    told = f"{wrong:,} of {count_of(plan.rows, 'row')} {are} wrong and will not be sent."
+    return (told,) if wrong else ()
 
 
 def _left_out(reason: Reason, rows: int) -> str:
@@ -91,16 +107,19 @@ def ask_to_go_on(
     base_url: str,
     forecast_s: float,
     left_out: Tally,
+    warnings: tuple[str, ...] = (),
 ) -> Question:
     """The question about an earlier run. left: requests of the plan that are still to be sent.
 
     left_out: rows that are not sent any more because of what their leads are now, by reason.
+    warnings: more sentences.
     """
     host = urlsplit(base_url).netloc
     where = f"workspace {workspace} ({host})" if workspace else f"an unknown workspace ({host})"
     others = [_left_out(reason, left_out[reason]) for reason in Reason if left_out[reason]]
     if not left:
-        return Question(text=" ".join([f"Nothing is left to change in {where}.", *others]))
+        sentences = [f"Nothing is left to change in {where}.", *others, *warnings]
+        return Question(text=" ".join(sentences))
     leads = count_of(plan.requests, "lead")
     sentences = [
         f"Go on with {run}: {left:,} of {leads} are left to change in {where}.",
@@ -108,5 +127,6 @@ def ask_to_go_on(
         f"The whole run: {what_changes(plan)}.",
         *(["Tag changes can start or stop e-mails."] if plan.tags_set or plan.tags_cleared else []),
         f"About {duration(forecast_s)}.",
+        *warnings,
     ]
     return Question(text=" ".join(sentences))

@@ -74,6 +74,7 @@ class Reopened:
             base_url=opened.access.base_url,
             forecast_s=takes_s,
             left_out=work.left_out.tally if work.left_out else Tally(),
+            warnings=judged.warnings,
         )
         return ReadyRun(
             opened=opened,

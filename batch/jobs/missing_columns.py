@@ -1,0 +1,77 @@
+"""What is said of a `status` or `aiTag` column that a spreadsheet has not.
+
+Either may be left out. But a column that is called "Tag", or whose cells are the workspace's
+labels, was hardly meant to be kept from the server: so people hear of it before they say yes.
+"""
+
+import difflib
+from collections.abc import Collection, Iterator, Mapping
+
+import polars as pl
+
+from batch.judging.texts import folded, trimmed
+from batch.model import LEAD_STATUSES, Field
+from batch.reading.header_words import plain, quoted
+from batch.reading.table import Table
+
+# How a name ends that stands for the column. ("stage" has "tag" in it, and is none.)
+_ENDINGS: Mapping[Field, tuple[str, ...]] = {
+    Field.STATUS: ("status",),
+    Field.AI_TAG: ("tag", "tags", "label", "labels"),
+}
+_KEPT = {Field.STATUS: "no status", Field.AI_TAG: "no tag"}
+_MEANT = {Field.STATUS: "statuses of leads", Field.AI_TAG: "labels of the workspace"}
+_NEAR_ENOUGH = 0.65  # "state" for "status"; "stage" and "date" stay below for both
+_SHARE = 0.8  # of a column's cells that are values of the field: a few may be misspelt
+_ROWS = 1_000  # at the beginning, whose cells are looked at
+_COLUMNS = 1_000  # unused ones that are looked at
+
+
+def about_missing_columns(table: Table, *, labels: Collection[str] | None) -> tuple[str, ...]:
+    """A sentence for `status` or `aiTag`, whichever the table has not.
+
+    labels: the workspace's; None if they aren't known: cells are then held against none.
+    """
+    missing = [field for field in _ENDINGS if field not in table.fields]
+    return tuple(_sentence(field, table, labels) for field in missing)
+
+
+def _sentence(field: Field, table: Table, labels: Collection[str] | None) -> str:
+    told = f"There is no column {field}, so {_KEPT[field]} is changed."
+    unused = {
+        position: name
+        for position, name in enumerate(table.header)
+        if position not in table.fields.values() and name.strip()
+    }
+    unused = dict(list(unused.items())[:_COLUMNS])
+    if name := _near(field, unused):
+        named = quoted(name)
+        return f"{told} Column {named} looks like it; name it with --map {field}={named}."
+    values = LEAD_STATUSES if field is Field.STATUS else labels
+    if values and (name := next(_holding(values, table, unused), None)):
+        named = quoted(name)
+        return (
+            f"{told} The cells of column {named} are {_MEANT[field]}; "
+            f"if they are meant, name it with --map {field}={named}."
+        )
+    return told
+
+
+def _near(field: Field, unused: Mapping[int, str]) -> str | None:
+    """The unused name that ends like the field, or else is spelt much like it."""
+    names = {plain(name): name.strip() for name in unused.values()}
+    ending = [name for name in names if name.endswith(_ENDINGS[field])]
+    near = ending or difflib.get_close_matches(plain(field), names, n=1, cutoff=_NEAR_ENOUGH)
+    return names[near[0]] if near else None
+
+
+def _holding(values: Collection[str], table: Table, unused: Mapping[int, str]) -> Iterator[str]:
+    """The names of the unused columns most of whose cells are among these values."""
+    labels = pl.DataFrame({"label": values}, schema={"label": pl.String})
+    known = labels.select(folded(pl.col("label"))).to_series()
+    first = next(table.rows(), pl.DataFrame()).head(_ROWS)
+    for position, name in unused.items():
+        if str(position) in first.columns:
+            cells = first.select(folded(trimmed(pl.col(str(position))))).to_series().drop_nulls()
+            if len(cells) and cells.is_in(known.implode()).sum() >= _SHARE * len(cells):
+                yield name.strip()
