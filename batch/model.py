@@ -193,7 +193,8 @@ class Answer:
     message: one short line without control characters, fit for a cell.
     elapsed_ms: from the attempt's start to its answer or fault.
     sent_at_ms: the attempt's start, Unix time in milliseconds, UTC.
-    retry_after_s: seconds that the server asked to wait; None if it did not say.
+    retry_after_s: seconds that the server asked all to wait; None if it did not, or if the answer
+        is final: `Retry-After` is no order there.
     budgets: what its headers say of the server's budgets.
     server_ai_tag: the tag that the answer names, "null" for JSON null, None if it does not say.
     subsequence: as "enrolled: Name"; None if the answer names none.

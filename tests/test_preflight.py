@@ -146,12 +146,20 @@ async def test_a_workspace_without_labels_is_known_to_have_none() -> None:
     assert not preflight.labels_failed
 
 
-@pytest.mark.parametrize("status", [302, 403, 404, 429, 503])
+@pytest.mark.parametrize("status", [408, 429, 503, 522])
 async def test_a_wait_asked_for_with_the_labels_is_kept_for_what_is_sent(status: int) -> None:
     preflight, _ = await ask(tags=waiting(40, status=status))
     assert preflight.held_until == 1040.0
     assert preflight.hold_why == f"HTTP {status}, Retry-After 40 s"
     assert preflight.labels_failed
+
+
+@pytest.mark.parametrize("status", [302, 403, 404, 501])
+async def test_a_wait_with_a_final_refusal_is_no_order(status: int) -> None:
+    clock = Clock()
+    preflight, asked = await ask(workspaces=waiting(40, status=status), clock=clock)
+    assert (asked, clock.slept_s) == (["/v1/workspaces", "/v1/tags"], [])
+    assert preflight.held_until is None
 
 
 async def test_the_last_of_three_waits_counts_from_the_last_answer_on() -> None:
@@ -164,9 +172,9 @@ async def test_the_last_of_three_waits_counts_from_the_last_answer_on() -> None:
 
 async def test_a_wait_asked_for_with_the_workspace_holds_the_labels_back() -> None:
     clock = Clock()
-    preflight, asked = await ask(workspaces=waiting(30, status=404), clock=clock)
-    assert clock.slept_s == [30.0]
-    assert asked == ["/v1/workspaces", "/v1/tags"]
+    preflight, asked = await ask(workspaces=waiting(30, status=503), clock=clock)
+    assert clock.slept_s == [30.0, 30.0, 30.0]
+    assert asked == ["/v1/workspaces"] * 3 + ["/v1/tags"]
     assert preflight.labels == ("Interested", "Not now")
     assert (preflight.held_until, preflight.hold_why) == (None, "")
 
@@ -194,9 +202,11 @@ async def test_labels_are_not_asked_for_where_the_workspace_asks_to_wait_too_lon
 async def test_of_two_waits_the_later_end_counts() -> None:
     clock = Clock()
     preflight, _ = await ask(
-        workspaces=waiting(25, status=404), tags=waiting(1, status=403), clock=clock
+        workspaces=waiting(25, status=503), tags=waiting(1, status=429), clock=clock
     )
-    assert (preflight.held_until, preflight.hold_why) == (1026.0, "HTTP 403, Retry-After 1 s")
+    # three times 25 s for the workspaces, and three times 1 s for the labels, the last still open
+    assert clock.slept_s == [25.0, 25.0, 25.0, 1.0, 1.0]
+    assert (preflight.held_until, preflight.hold_why) == (1078.0, "HTTP 429, Retry-After 1 s")
     preflight, _ = await ask(workspaces=waiting(600), tag_check=False)
     assert (preflight.held_until, preflight.hold_why) == (1600.0, "HTTP 429, Retry-After 600 s")
 

@@ -65,7 +65,7 @@ def test_a_final_answer_is_the_outcome_at_once(status: int, reason: Reason) -> N
     assert decision == Decision(step=Step.DONE, reason=reason, message="said so")
 
 
-@pytest.mark.parametrize("status", [408, 425, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 425, 500, 502, 503, 504, 507, 522])
 def test_a_passing_server_error_is_tried_again(status: int) -> None:
     assert after(answer(status, Reason.SERVER_ERROR)).step is Step.RETRY
 
@@ -129,6 +129,8 @@ def test_while_the_server_is_away_no_row_is_given_up_and_the_breaker_waits() -> 
         (answer(429, Reason.RATE_LIMITED, retry_after_s=0.0), True),
         (UNAVAILABLE_UNTIL, True),
         (UNAVAILABLE, False),
+        (answer(522, Reason.SERVER_ERROR, retry_after_s=5.0), True),
+        (answer(501, Reason.SERVER_ERROR, retry_after_s=5.0), False),
         (answer(403, Reason.FORBIDDEN, retry_after_s=5.0), False),
         (answer(200, Reason.APPLIED, retry_after_s=5.0), False),
     ],

@@ -21,6 +21,7 @@ from pydantic import SecretStr
 from batch.api.sendkit import Access, SendKit, Timeouts
 from batch.api.transport import make_transport
 from batch.model import Answer, Change, Reason, Result
+from batch.sandbox.limits import make_limiter
 from batch.sending.retry import RetryPolicy
 from batch.sending.stops import StopCause
 from tests.answering import Answering
@@ -78,9 +79,18 @@ ANSWERS = [
     (503, LONG, Reason.SERVER_ERROR, TRIED_AGAIN, "longer than 64 KiB"),
     (504, ERROR, Reason.SERVER_ERROR, TRIED_AGAIN, SAYS),
     (505, ERROR, Reason.SERVER_ERROR, FINAL, SAYS),
-    (507, ERROR, Reason.SERVER_ERROR, FINAL, SAYS),
-    (599, b"", Reason.SERVER_ERROR, FINAL, "HTTP 599"),
+    (506, ERROR, Reason.SERVER_ERROR, FINAL, SAYS),
+    (507, ERROR, Reason.SERVER_ERROR, TRIED_AGAIN, SAYS),
+    (508, ERROR, Reason.SERVER_ERROR, FINAL, SAYS),
+    (510, ERROR, Reason.SERVER_ERROR, FINAL, SAYS),
+    (511, b"<h1>Log in</h1>", Reason.SERVER_ERROR, FINAL, "Log in"),
+    (522, b"<h1>Connection timed out</h1>", Reason.SERVER_ERROR, TRIED_AGAIN, "timed out"),
+    (599, b"", Reason.SERVER_ERROR, TRIED_AGAIN, "HTTP 599"),
+    (600, b"", Reason.SERVER_ERROR, FINAL, "HTTP 600"),
 ]  # fmt: skip
+# Those of no standard, as gateways answer when what is behind them is away.
+GATEWAYS = (*range(520, 528), 529, 530, 598)
+ANSWERS += [(status, ERROR, Reason.SERVER_ERROR, TRIED_AGAIN, SAYS) for status in GATEWAYS]
 
 # the fault as the transport tells it, whether a request may have left, and what the message tells
 FAULTS = [
@@ -288,10 +298,37 @@ def test_each_answer_makes_of_its_row_what_the_contract_says(
         assert tells in ended.message
     costs = again and not is_hold
     assert ended.retries == (0 if not costs else 1 if is_once else MAX_ATTEMPTS - 1)
-    if has_wait:
+    if has_wait and again:
         assert WAIT_S <= ended.longest_pause_s < WAIT_S + 0.2
+    elif not again:  # on a final answer it is no order
+        assert ended.longest_pause_s < 0.2
     assert ended.stop is None
     ended.check_the_others()
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_a_retry_after_on_every_answer_leaves_the_pace_alone(status: int) -> None:
+    limiter = make_limiter("fixed:10/1s")
+    took_s = 60
+
+    async def handle(_: httpx.Request) -> httpx.Response:
+        budget = limiter.take(anyio.current_time())
+        headers = {"Retry-After": "20" if budget.admitted else "1"}
+        if not budget.admitted:
+            return httpx.Response(429, headers=headers)
+        return httpx.Response(status, content=CONFIRMED, headers=headers)
+
+    async def run() -> list[float]:
+        access = Access(base_url="https://api.test", api_key=SecretStr("sk_0123456789"))
+        async with SendKit(access, timeouts=TIMEOUTS, transport=Answering(handle)) as api:
+            job = Job(Client(api), changes(10_000), None)
+            with anyio.move_on_after(2 * took_s):
+                await job.run()
+        return [at for at, _ in job.server.came]
+
+    came = anyio.run(run, backend_options=VIRTUAL_TIME[1])
+    late = [at for at in came if took_s <= at - came[0] < 2 * took_s]
+    assert len(late) >= 0.85 * 10 * took_s
 
 
 @for_ever

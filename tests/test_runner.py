@@ -70,7 +70,7 @@ class Job:
 
     server: Server
     rows: Iterable[Change]
-    rate_per_s: float = 1000.0
+    rate_per_s: float | None = 1000.0
     workers: int = 8
     retry_budget: int = 1000
     stop_limits: StopLimits = field(default_factory=StopLimits)
@@ -172,11 +172,14 @@ async def test_a_retry_after_of_nothing_keeps_the_pace() -> None:
     assert len(job.server.came) <= (anyio.current_time() - began) * 5 + 1
 
 
-async def test_a_retry_after_holds_back_whatever_the_status_it_comes_with() -> None:
-    asked = replace(NOT_FOUND, retry_after_s=20.0)
-    job = Job(Server(lambda line, _: asked if line == 5 else OK), changes(50), 10.0)
+@pytest.mark.parametrize("status", [408, 425, 500, 503, 522])
+async def test_a_retry_after_holds_back_with_each_status_that_is_retried(status: int) -> None:
+    asked = Answer(reason=Reason.SERVER_ERROR, http_status=status, retry_after_s=20.0)
+    job = Job(
+        Server(lambda line, before: asked if line == 5 and not before else OK), changes(50), 10.0
+    )
     assert await job.run() is None
-    assert job.outcomes[5].reason is Reason.NOT_FOUND
+    assert job.outcomes[5].reason is Reason.APPLIED
     refused_at = next(at for at, line in job.server.came if line == 5) + 0.05
     assert [at for at, _ in job.server.came if refused_at < at < refused_at + 20.0] == []
 
@@ -467,6 +470,15 @@ async def test_a_server_that_is_away_for_minutes_costs_no_row_its_outcome() -> N
     # 8 workers before it opens, then 1, 2, 4, 8, 16 and 30 s apart: 31 + 12 x 30 > 400
     assert len(failed) <= 8 + 5 + 13
     assert job.runner.progress().retries == len(failed)
+
+
+@pytest.mark.parametrize("status", [520, 521, 522, 523, 524, 525, 526, 527, 529, 530, 598])
+async def test_an_outage_that_a_gateway_tells_costs_no_row_its_outcome(status: int) -> None:
+    told = Answer(reason=Reason.SERVER_ERROR, http_status=status, message="origin is down")
+    job = Job(Server(lambda *_: OK if anyio.current_time() > 400 else told), changes(50))
+    assert await job.run() is None
+    assert job.reasons() == {Reason.APPLIED: 50}
+    assert len([at for at, _ in job.server.came if at <= 400]) <= 8 + 5 + 13
 
 
 async def test_many_waiting_workers_do_not_keep_a_probe_from_leaving() -> None:

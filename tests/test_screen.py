@@ -194,6 +194,18 @@ def test_a_budget_that_is_used_up_is_told_with_the_time_until_there_is_more() ->
     assert drawn(replace(UNDER_WAY, learnt=allowed(wait_s=1.0)))[3:] == []
 
 
+def test_a_wait_that_only_headers_ask_for_is_told_as_such() -> None:
+    served = replace(UNDER_WAY, learnt=allowed(wait_s=59.1), is_always_served=True)
+    line = (
+        "The server's requests of now are used up: going on in 60 s. "
+        "Its headers alone say so: it has served every request."
+    )
+    assert " ".join(drawn(served)[3:]) == line
+    log = Log()
+    assert line in log.show(served)
+    assert log.show(served) == []
+
+
 @pytest.mark.parametrize(("width", "bar"), [(100, WIDEST_BAR), (40, 25)])
 def test_a_bar_is_as_wide_as_there_is_room(width: int, bar: int) -> None:
     done = replace(UNDER_WAY, rows=21)

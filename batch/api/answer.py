@@ -6,7 +6,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from batch.api.excerpt import MAX_LENGTH, Redactor, read_error, read_object, shown
-from batch.api.headers import retry_after_s
+from batch.api.headers import asked_wait_s
 from batch.api.wire import Fault, Reply
 from batch.model import Answer, Budget, Change, Reason
 
@@ -68,7 +68,7 @@ def read_answer(
         http_status=None if said.reason is Reason.NO_ANSWER else reply.http_status,
         elapsed_ms=elapsed_ms,
         sent_at_ms=sent_at_ms,
-        retry_after_s=retry_after_s(reply.headers, now=now),
+        retry_after_s=asked_wait_s(reply.http_status, reply.headers, now=now),
         budgets=budgets,
         message=said.message and redactor.one_line(said.message),
         server_status=said.server_status and redactor.one_line(said.server_status),

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from batch.statuses import may_pass
+
 LONGEST_WAIT_S = 365 * 24 * 3600.0  # more is as good as never, and no clock overflows on it
 
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")  # RFC 9110 has whole seconds; some servers add a part
@@ -31,6 +33,16 @@ def retry_after_s(headers: Mapping[str, str], *, now: datetime) -> float | None:
         return None
     since = read_http_date(headers.get("date", "")) or now
     return min(max(0.0, (until - since).total_seconds()), LONGEST_WAIT_S)
+
+
+def asked_wait_s(http_status: int, headers: Mapping[str, str], *, now: datetime) -> float | None:
+    """Seconds that an answer orders us to wait; None if it orders nothing.
+
+    Only an answer that is worth another try can: on a served one (2xx, or a final refusal)
+    `Retry-After` is no order, and servers exist that send it with each. Else as `retry_after_s`.
+    Sources: RFC 9110 section 10.2.3, RFC 6585 section 4.
+    """
+    return retry_after_s(headers, now=now) if may_pass(http_status) else None
 
 
 def read_http_date(value: str) -> datetime | None:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 
 from batch.api.answer import is_success, read_refusal
 from batch.api.excerpt import Redactor
-from batch.api.headers import retry_after_s
+from batch.api.headers import asked_wait_s
 from batch.api.listings import read_model
 from batch.api.wire import Fault, Reply
 from batch.model import Answer, Campaign, CampaignLead, Reason
@@ -95,7 +95,7 @@ def read_page(
         reason=reason,
         message=message,
         http_status=None if reason is Reason.NO_ANSWER else reply.http_status,
-        retry_after_s=retry_after_s(reply.headers, now=now),
+        retry_after_s=asked_wait_s(reply.http_status, reply.headers, now=now),
     )
     return answer, page
 

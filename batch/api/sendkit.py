@@ -23,13 +23,14 @@ from batch.api.answer import MAX_BODY_BYTES, is_success, read_answer, read_refus
 from batch.api.budgets import read_budgets
 from batch.api.excerpt import Redactor
 from batch.api.exchange import Exchange, Headers, Timeouts
-from batch.api.headers import retry_after_s
+from batch.api.headers import asked_wait_s
 from batch.api.listings import Workspace, parse_labels, parse_workspaces
 from batch.api.pages import Page, read_page
 from batch.api.server_clock import ServerClock
 from batch.api.wire import Fault, Reply, change_body, lead_path
 from batch.errors import BatchError, SettingsError, UsageError
 from batch.model import Answer, Budget, Change, Reason
+from batch.statuses import may_pass
 
 __all__ = ["Access", "KeyRefusedError", "ReadFailedError", "SendKit", "Timeouts", "Workspace"]
 
@@ -39,7 +40,6 @@ MAX_READ_WAIT_S = 30.0  # a longer Retry-After is not worth waiting for before a
 READ_BACKOFF_S = 0.5  # doubled at each try
 
 _HEADER_VALUE = re.compile(r"[!-~]+")
-_TRY_AGAIN = frozenset({Reason.RATE_LIMITED, Reason.SERVER_ERROR, Reason.NO_ANSWER})
 
 _Listed = TypeVar("_Listed")
 
@@ -52,7 +52,7 @@ class ReadFailedError(BatchError):
     """A list could not be read; the job may go on without it.
 
     http_status: the last answer's; None if there was none.
-    retry_after_s: seconds that the last answer asked to wait, any request; None if it did not.
+    retry_after_s: seconds that the last answer ordered all to wait; None if it ordered nothing.
     """
 
     def __init__(
@@ -233,8 +233,9 @@ class SendKit:
 
 def _failure(message: str, reply: Reply, reason: Reason) -> ReadFailedError:
     """The failure to raise, which says whether it is worth another try."""
-    asked_s = retry_after_s(reply.headers, now=datetime.now(UTC))
-    passes = reason in _TRY_AGAIN and (asked_s or 0.0) <= MAX_READ_WAIT_S
+    asked_s = asked_wait_s(reply.http_status, reply.headers, now=datetime.now(UTC))
+    is_passing = may_pass(reply.http_status) or reason is Reason.NO_ANSWER
+    passes = is_passing and (asked_s or 0.0) <= MAX_READ_WAIT_S
     kind = _TryAgainError if passes else ReadFailedError
     return kind(message, http_status=reply.http_status, retry_after_s=asked_s)
 

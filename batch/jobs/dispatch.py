@@ -45,6 +45,7 @@ class Moment:
     rate_per_s: attempts a second of late. left_s: the forecast.
     learnt: what is known of the pace that the server allows.
     outage_s: how long the server has been away; 0 if it is there.
+    is_always_served: whether the server has served every request so far.
     is_resting: whether nothing leaves because a person said so.
     """
 
@@ -59,6 +60,7 @@ class Moment:
     learnt: Learnt
     outage_s: float = 0.0
     refused: int = 0
+    is_always_served: bool = False
     is_resting: bool = False
 
 
@@ -188,6 +190,7 @@ class Sending:
             hold_left_s=pace.hold_left_s,
             outage_s=pace.outage_s,
             refused=pace.refused,
+            is_always_served=pace.is_always_served,
             stop=progress.stop,
             is_resting=self._gate.is_resting,
         )

@@ -133,6 +133,7 @@ class Attempts:
         stop = self._rules.after_answer(answer)
         if is_hold(answer):
             self._gate.neutral()
+            stop = stop or self._held(answer)
         elif is_failure(answer):
             sent_at = self._gate.now() - answer.elapsed_ms / 1000
             self._gate.failed(sent_at=sent_at, row=change.lines[0], probe=probe)
@@ -142,13 +143,11 @@ class Attempts:
         else:
             self.served += 1
             self._gate.served()
-        if is_hold(answer) or answer.retry_after_s is not None:
-            stop = stop or self._held(answer)
         if stop is not None:
             self._stop(stop)
 
     def _held(self, answer: Answer) -> Stop | None:
-        """Hold everybody back, whatever the status that the server asked with."""
+        """Hold everybody back, as a refused or failing server asks."""
         asked = answer.retry_after_s
         status = None if answer.http_status is None else f"HTTP {answer.http_status}"
         retry_after = None if asked is None else f"Retry-After {asked:.0f} s"

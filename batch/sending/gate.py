@@ -30,6 +30,7 @@ class Pace:
     rate_per_s: attempts a second of late, measured over measured_s.
     hold_left_s, outage_s: seconds that a hold-back still lasts, that an outage has lasted.
     learnt: what is known of the pace that the server allows.
+    is_always_served: whether every answer so far was a final one.
     """
 
     attempts: int
@@ -41,6 +42,7 @@ class Pace:
     outage_s: float
     learnt: Learnt
     refused: int = 0
+    is_always_served: bool = False
 
 
 class Gate:
@@ -64,6 +66,8 @@ class Gate:
         self._departures: deque[float] = deque()
         self._attempts = 0
         self._refused = 0
+        self._served = 0
+        self._is_always_served = True
 
     def shut(self, *, grace_s: float) -> None:
         """Let nobody out any more, and cut off what is still under way after `grace_s` seconds."""
@@ -116,11 +120,13 @@ class Gate:
 
     def failed(self, *, sent_at: float, row: int, probe: bool) -> None:
         """Tell the breaker of a failed attempt."""
+        self._is_always_served = False
         self._breaker.failed(self.now(), sent_at=sent_at, row=row, probe=probe)
         self._tell()
 
     def held(self, answer: Answer, why: str) -> Hold:
-        """Hold everybody back, as the server asks, whatever the status that it asked with."""
+        """Hold everybody back, as the server asks. answer: one that `retry.is_hold` is true of."""
+        self._is_always_served = False
         now = self.now()
         is_refused = answer.http_status == HTTPStatus.TOO_MANY_REQUESTS
         self._refused += is_refused
@@ -134,6 +140,7 @@ class Gate:
 
     def served(self) -> None:
         """Tell both that the server is there."""
+        self._served += 1
         self._pacer.served(self.now())
         was_away = self.is_away
         self._breaker.served()
@@ -176,6 +183,7 @@ class Gate:
         return Pace(
             attempts=self._attempts,
             refused=self._refused,
+            is_always_served=self._is_always_served and self._served > 0,
             rate_per_s=len(self._departures) / span_s,
             measured_s=span_s,
             hold=hold,

@@ -101,6 +101,7 @@ class Reader:
         """Let the pace and the breaker know. Raises NotReadError for a server that is away long."""
         if is_hold(answer):
             self._gate.neutral()
+            self._hold(answer)
         elif is_failure(answer):
             sent_at = anyio.current_time() - answer.elapsed_ms / 1000
             self._gate.failed(sent_at=sent_at, row=number, probe=probe)
@@ -109,8 +110,6 @@ class Reader:
                 raise NotReadError(message, answer=answer)
         else:
             self._gate.served()
-        if is_hold(answer) or answer.retry_after_s is not None:
-            self._hold(answer)
 
     def _hold(self, answer: Answer) -> None:
         hold = self._gate.held(answer, f"HTTP {answer.http_status}")

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from batch.model import Answer, Change, Outcome, Reason
+from batch.statuses import may_pass
 
-RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 FAULTS = frozenset({Reason.NOT_CONNECTED, Reason.NO_ANSWER})
 
 
@@ -133,14 +133,14 @@ def is_hold(answer: Answer) -> bool:
     """Whether the answer is the server's word about pace, rather than about this row."""
     if answer.http_status == 429:
         return True
-    return answer.http_status in RETRIED_STATUSES and answer.retry_after_s is not None
+    return may_pass(answer.http_status) and answer.retry_after_s is not None
 
 
 def is_failure(answer: Answer) -> bool:
     """Whether the attempt failed for a cause that may pass: a fault, or a passing server error."""
     if is_hold(answer):
         return False
-    return answer.reason in FAULTS or answer.http_status in RETRIED_STATUSES
+    return answer.reason in FAULTS or may_pass(answer.http_status)
 
 
 def decide(

@@ -95,6 +95,8 @@ class LiveView(_Context):
 class LogLines(_Context):
     """A line at the start, one a minute, and one for each long hold-back and for a stop.
 
+    One, too, for the first long wait that only headers ask for, of a server that serves everything.
+
     write: takes a line. clock: seconds that only rise.
     """
 
@@ -106,6 +108,7 @@ class LogLines(_Context):
         self._next_at = float("-inf")
         self._held_until = float("-inf")
         self._stopping = False
+        self._headers_told = False
         self._away = False
 
     def show(self, moment: Moment) -> None:
@@ -118,6 +121,11 @@ class LogLines(_Context):
         if hold and told_long_ago and moment.hold_left_s >= TOLD_HOLD_S:
             self._held_until = hold.until
             self._say(hold_line(hold, moment.hold_left_s))
+        is_long = moment.learnt.wait_s >= TOLD_HOLD_S
+        if is_long and moment.is_always_served and not self._headers_told:
+            self._headers_told = bool(line := used_up_line(moment))
+            if line:
+                self._say(line)
         if not self._stopping and (line := stop_line(moment.stop)):
             self._stopping = True
             self._say(line)
@@ -164,15 +172,18 @@ def notice_line(moment: Moment) -> str:
         return outage_line(moment.outage_s)
     if moment.hold and moment.hold_left_s >= 1:
         return hold_line(moment.hold, moment.hold_left_s)
-    if is_used_up(moment.learnt):
-        wait = duration(moment.learnt.wait_s)
-        return f"The server's requests of now are used up: going on in {wait}."
-    return ""
+    return used_up_line(moment)
 
 
-def is_used_up(learnt: Learnt) -> bool:
-    """Whether nothing may leave for longer than the pace alone would have it."""
-    return learnt.limit is not None and learnt.wait_s > USED_UP_S + 2 / learnt.rate_per_s
+def used_up_line(moment: Moment) -> str:
+    """That the budget which the server's headers tell of is used up; "" while it isn't."""
+    learnt = moment.learnt
+    if learnt.limit is None or learnt.wait_s <= USED_UP_S + 2 / learnt.rate_per_s:
+        return ""
+    line = f"The server's requests of now are used up: going on in {duration(learnt.wait_s)}."
+    if moment.is_always_served:
+        line += " Its headers alone say so: it has served every request."
+    return line
 
 
 def hold_line(hold: Hold, left_s: float) -> str:

@@ -7,7 +7,7 @@ from batch.jobs.forecast import duration
 from batch.model import Reason, Result
 from batch.sending.runner import GRACE_S
 from batch.terminal.reading_screen import reading_line
-from batch.terminal.screen import budget_line, hold_line, is_used_up, outage_line
+from batch.terminal.screen import budget_line, hold_line, outage_line, used_up_line
 from batch.web.board import Stage, View
 from batch.web.words import REASONS
 
@@ -101,7 +101,4 @@ def _notice(moment: Moment) -> str:
         return outage_line(moment.outage_s)
     if moment.hold and moment.hold_left_s >= 1:
         return hold_line(moment.hold, moment.hold_left_s)
-    if is_used_up(moment.learnt):
-        wait = duration(moment.learnt.wait_s)
-        return f"The server's requests of now are used up: going on in {wait}."
-    return ""
+    return used_up_line(moment)
