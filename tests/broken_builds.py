@@ -202,6 +202,60 @@ BUILDS = (
         instead=".sort(_AT, maintain_order=True)",
         caught_by="test_linked.py::test_a_retry_that_never_reached_a_line_says_nothing_of_it",
     ),
+    # --- Whose runs they are ---
+    Broken(
+        guarantee="a run whose record says another target than the user's list is none",
+        file="recording/run_list.py",
+        line="(entry.base_url, entry.workspace_id) != (said.base_url, said.workspace_id)",
+        instead="entry.workspace_id != said.workspace_id",
+        caught_by="test_run_list.py::"
+        "test_a_record_that_says_another_target_than_the_list_is_none[in its place-address]",
+    ),
+    Broken(
+        guarantee="a moved run is still held to the list's address",
+        file="recording/run_list.py",
+        line="    if entry is None and said.id and is_own(said.folder):\n        entry = next(",
+        instead="    if entry is None and said.id and is_own(said.folder):\n        return next(",
+        caught_by="test_run_list.py::"
+        "test_a_record_that_says_another_target_than_the_list_is_none[moved-address]",
+    ),
+    Broken(
+        guarantee="a copy of a run that is still in its place is not the user's run",
+        file="recording/run_list.py",
+        line="(each for each in same if not _is_in_its_place(each))",
+        instead="iter(same)",
+        caught_by="test_run_list.py::test_a_copy_of_a_run_that_is_in_its_place_is_not_listed",
+    ),
+    Broken(
+        guarantee="a list of runs that others may write does not count",
+        file="recording/run_list.py",
+        line='(read_own(state_dir / LIST_NAME) or b"")',
+        instead='b"".join(each.read_bytes() for each in state_dir.glob(LIST_NAME))',
+        caught_by="test_run_list.py::"
+        "test_a_list_that_others_may_write_does_not_count_and_is_not_added_to",
+    ),
+    Broken(
+        guarantee="a line of the older list is not completed by what others may have written",
+        file="recording/run_list.py",
+        line='is_own(folder) and is_own(folder / "run.json")',
+        instead="folder.exists()",
+        caught_by="test_run_list.py::"
+        "test_lines_of_before_are_not_completed_by_what_others_may_have_written",
+    ),
+    Broken(
+        guarantee="the state folder's secret counts only where nobody else may have written it",
+        file="recording/state.py",
+        line="            check_own(path)\n",
+        instead="",
+        caught_by="test_state.py::test_a_secret_that_others_may_write_is_refused[0o620]",
+    ),
+    Broken(
+        guarantee="the name of a lock tells nothing of its key without the state folder's secret",
+        file="recording/locks.py",
+        line="keyed_hash(state_dir, key.get_secret_value())[:32]",
+        instead="hashlib.sha256(key.get_secret_value().encode()).hexdigest()[:32]",
+        caught_by="test_locks.py::test_the_name_of_a_keys_lock_is_another_in_each_state_folder",
+    ),
     # --- Interrupts ---
     Broken(
         guarantee="an interrupt stops the run",

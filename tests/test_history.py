@@ -1,3 +1,4 @@
+import hashlib
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -5,15 +6,23 @@ from pathlib import Path
 import pytest
 
 from batch.errors import RunError
-from batch.recording.history import LIST_NAME, earlier_runs, forget, remember
-from batch.recording.runfile import RunFile, RunRecord, RunState
+from batch.recording.history import earlier_runs
+from batch.recording.run_list import LIST_NAME, forget
+from batch.recording.run_list import remember as remember_as
+from batch.recording.runfile import RunFile, RunRecord, RunState, read_record
 from tests.test_runfile import RECORD
 
 
 def recorded(folder: Path, **changes: object) -> Path:
-    folder.mkdir(parents=True)
-    RunFile(folder / "run.json").write(RECORD.model_copy(update=changes))
+    """A run's folder with its record, which has an id of its own; not in anybody's list."""
+    folder.mkdir(parents=True, mode=0o700)
+    own = {"id": hashlib.sha256(bytes(folder)).hexdigest()[:16]}
+    RunFile(folder / "run.json").write(RECORD.model_copy(update={**own, **changes}))
     return folder
+
+
+def remember(state: Path, folder: Path) -> None:
+    remember_as(state, folder, read_record(folder / "run.json"))
 
 
 def started(hour: int) -> dict[str, object]:
@@ -36,7 +45,8 @@ def test_runs_in_the_list_and_in_the_folder_of_runs_are_found_the_newest_first(
 
 def test_what_is_gone_or_no_run_is_left_out(tmp_path: Path) -> None:
     state, runs = tmp_path / "state", tmp_path / "runs"
-    remember(state, tmp_path / "gone")
+    remember(state, recorded(tmp_path / "gone"))
+    (tmp_path / "gone").rename(tmp_path / "moved")
     (runs / "empty").mkdir(parents=True)
     (runs / "other").mkdir()
     (runs / "other" / "run.json").write_text("{}")
@@ -70,8 +80,8 @@ def test_a_run_that_is_forgotten_is_off_the_list(tmp_path: Path) -> None:
 
 def test_a_list_that_cant_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "state").touch()
-    with pytest.raises(RunError, match=rf"state/{LIST_NAME}: can't be written: "):
-        remember(tmp_path / "state", tmp_path)
+    with pytest.raises(RunError, match=r"state: can't be written: "):
+        remember_as(tmp_path / "state", tmp_path, RECORD)
 
 
 def test_a_run_stopped_when_it_ended_or_when_its_record_was_last_written(tmp_path: Path) -> None:

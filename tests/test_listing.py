@@ -16,10 +16,9 @@ from batch.jobs.listing import (
     remove_run,
 )
 from batch.model import Result
-from batch.recording.history import remember
 from batch.recording.locks import lock_input
 from batch.recording.runfile import RunState
-from tests.test_history import recorded
+from tests.test_history import recorded, remember
 from tests.test_runfile import RECORD
 
 NOW = datetime.now(UTC)

@@ -157,3 +157,11 @@ def test_the_run_that_holds_a_lock_is_named_by_its_whole_path(tmp_path: Path) ->
         holder = holder_of(tmp_path, **INPUT)
     assert holder is not None
     assert holder.run == str((tmp_path / "b").resolve())
+
+
+def test_the_name_of_a_keys_lock_is_another_in_each_state_folder(tmp_path: Path) -> None:
+    names: list[str] = []
+    for state in (tmp_path / "a", tmp_path / "b"):
+        with share_key(state, key=KEY, run=Path("a")):
+            names += [path.name for path in (state / "keys").glob("*-0.lock")]
+    assert len(set(names)) == 2

@@ -13,10 +13,10 @@ from batch.jobs.job import OpenRun, open_run
 from batch.jobs.preflight import Preflight
 from batch.jobs.unfinished import find_unfinished, unfinished_in
 from batch.model import Result
-from batch.recording.history import remember
 from batch.recording.journal import Journal
 from batch.recording.runfile import RunFile, RunLink, RunState, RunWorkspace, read_record
 from batch.settings.model import Settings
+from tests.test_history import remember
 from tests.test_runfile import RECORD
 from tests.wired import pausing, request_of, write_leads
 

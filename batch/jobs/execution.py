@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import anyio.to_thread
 
-from batch.errors import RunError
+from batch.errors import RunError, SettingsError
 from batch.jobs.descriptors import OTHER_FILES, raise_open_files
 from batch.jobs.dispatch import Moment, Sending
 from batch.jobs.ending import Ended, Left, Report, report_of
@@ -26,9 +26,9 @@ from batch.jobs.request import command
 from batch.jobs.run_record import first_record, last_record, record_at
 from batch.model import Tally
 from batch.recording.draft import clear_drafts
-from batch.recording.history import remember
 from batch.recording.journal import JUDGED_NOTE, LABELS_NOTE, Journal
 from batch.recording.results import write_results
+from batch.recording.run_list import remember
 from batch.recording.runfile import RunFile, RunRecord, RunState
 from batch.recording.timeline import Timeline
 
@@ -47,7 +47,7 @@ async def execute(run: ReadyRun, *, on_moment: Callable[[Moment], None], orders:
     raise_open_files(run.opened.request.settings.pace.concurrency + OTHER_FILES)
     run_file = RunFile(folder.path / "run.json")
     record = first_record(run)
-    _remember(run.opened)
+    _remember(run.opened, record)
     run_file.write(record)
     folder.keep()
     clear_drafts(folder.path)  # of an earlier time, which was killed or had no disk left
@@ -158,11 +158,11 @@ async def _send_and_tell(
     return report_of(run, ended, left)
 
 
-def _remember(opened: OpenRun) -> None:
+def _remember(opened: OpenRun, record: RunRecord) -> None:
     """Put the run into the list of runs, so that `run` finds it wherever its folder is."""
     try:
-        remember(opened.request.state_dir, opened.folder.path)
-    except RunError:
+        remember(opened.request.state_dir, opened.folder.path, record)
+    except (RunError, SettingsError):
         if not opened.request.sandbox:  # practice needs nothing but the program
             raise
 

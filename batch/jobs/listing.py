@@ -10,8 +10,9 @@ from pathlib import Path
 from batch.errors import RunError, SettingsError, UsageError
 from batch.jobs.remaking import RETRIES_SUFFIX
 from batch.model import Result
-from batch.recording.history import EarlierRun, earlier_runs, forget
+from batch.recording.history import EarlierRun, earlier_runs
 from batch.recording.locks import holder_of
+from batch.recording.run_list import forget
 from batch.recording.runfile import RunRecord, RunState
 
 BROKE_OFF = "broke off"  # the word for a run whose process died without a word

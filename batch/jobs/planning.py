@@ -19,9 +19,9 @@ from batch.jobs.seen import Seen
 from batch.judging.preview import with_partly_sent
 from batch.model import Reason, Tally
 from batch.recording.draft import clear_drafts
-from batch.recording.history import remember
 from batch.recording.journal import LABELS_NOTE, Journal
 from batch.recording.plan_sheet import PLAN_NAME, write_plan
+from batch.recording.run_list import remember
 from batch.recording.runfile import RunFile, RunRecord, RunState
 
 # Endings of the journal's files: SQLite leaves those beside it behind where the disk is full.
@@ -80,7 +80,7 @@ def keep_plan(ready: ReadyRun, seen: Seen) -> Planned:
     )
     keep_learnt(opened.request, ready.workspace.id if ready.workspace else None, seen.learnt)
     clear_drafts(folder.path)
-    remember(opened.request.state_dir, folder.path)
+    remember(opened.request.state_dir, folder.path, record)
     RunFile(folder.path / "run.json").write(record)
     folder.keep()
     return Planned(ready=ready, seen=seen, sheet=sheet, tally=tally, exit_code=exit_code)

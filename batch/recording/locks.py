@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from batch.errors import RunError, SettingsError, UsageError
 from batch.recording.draft import Draft
+from batch.recording.state import keyed_hash
 
 INPUTS, KEYS = "inputs", "keys"  # the folders of the locks
 SHARERS = 16  # runs of one key that are told of each other; nobody runs more side by side
@@ -84,9 +85,8 @@ def share_key(state_dir: Path, *, key: SecretStr, run: Path) -> Iterator[tuple[s
 
     Raises SettingsError when no lock can be made.
     """
-    # A hash of the key, not the key: a key is far too long to be found from it.
-    name = hashlib.sha256(key.get_secret_value().encode()).hexdigest()[:32]
     _make(state_dir / KEYS)
+    name = keyed_hash(state_dir, key.get_secret_value())[:32]  # not to be found out by trying keys
     others: list[Holder | None] = []
     with ExitStack() as held:
         mine: FileLock | None = None

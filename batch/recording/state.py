@@ -1,9 +1,32 @@
-"""The user's state folder: what has to outlive one run, such as locks and the list of runs."""
+"""The user's state folder: what has to outlive one run, such as locks and the list of runs.
 
+Owns the folder's one secret, and the rule for what in the folder counts: only what this user owns
+and nobody else may write. Whoever could write there could name addresses for the key.
+"""
+
+import hashlib
+import hmac
 import os
+import secrets
+import stat
 from pathlib import Path
 
 import platformdirs
+from filelock import FileLock
+
+from batch.errors import RunError, SettingsError
+from batch.recording.draft import Draft, disk_errors
+
+SECRET_NAME = "secret"  # noqa: S105 - a file's name
+_SECRET_BYTES = 32
+# Follows no link, waits for nobody who may write a pipe, and reads bytes as they are on Windows.
+_LOOK = (
+    os.O_RDONLY
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+_OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def default_state_dir() -> Path:
@@ -12,3 +35,95 @@ def default_state_dir() -> Path:
         return platformdirs.user_state_path("sendkit-batch", appauthor=False)
     except RuntimeError:  # a user without a home; only what needs the folder is to fail, and say so
         return Path(os.devnull) / "sendkit-batch"
+
+
+def is_own(path: Path) -> bool:
+    """Whether a file or folder is no link, belongs to this user, and nobody else may write it.
+
+    What is not there, or can't be looked at, isn't. True for anything that is no link on systems
+    without POSIX modes.
+    """
+    try:
+        found = path.lstat()
+    except OSError:
+        return False
+    return is_own_status(found)
+
+
+def is_own_status(found: os.stat_result) -> bool:
+    """The rule of `is_own` for what `lstat` or `fstat` found."""
+    if stat.S_ISLNK(found.st_mode):
+        return False
+    if not hasattr(os, "geteuid"):
+        return True
+    return found.st_uid == os.geteuid() and not found.st_mode & _OTHERS_MAY_WRITE
+
+
+def read_own(path: Path) -> bytes | None:
+    """The content of a file of the state folder; None unless both it and its folder are our own.
+
+    The file that is judged is the file that is read, whatever is put in its place meanwhile.
+    """
+    if not is_own(path.parent):
+        return None
+    try:
+        descriptor = os.open(path, _LOOK)
+    except OSError:
+        return None
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or not is_own_status(found):
+        os.close(descriptor)
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read()
+
+
+def make_state_dir(state_dir: Path) -> None:
+    """Make the folder where it is missing. Raises SettingsError unless it is our own then."""
+    with disk_errors(state_dir):
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    check_own(state_dir)
+
+
+def check_own(path: Path) -> None:
+    """Raise SettingsError, with what to do, where a file or folder is there but not our own."""
+    if os.path.lexists(path) and not is_own(path):
+        raise SettingsError(
+            f"{path}: belongs to another user, is a link, or may be written by others; expected "
+            "what this user owns and nobody else may write, since it says where keys may go. "
+            f"Once you know who wrote there: chmod go-w {path} (or chown), or set XDG_STATE_HOME "
+            "to another folder."
+        )
+
+
+def state_secret(state_dir: Path) -> bytes:
+    """The one random secret of the state folder (mode 0600), made at its first use.
+
+    Raises SettingsError when it can't be read or made, or others could have written it.
+    """
+    path = state_dir / SECRET_NAME
+    if (found := _read_secret(path)) is not None:
+        return found
+    try:
+        make_state_dir(state_dir)
+        with disk_errors(path), FileLock(path.with_suffix(".lock")):
+            check_own(path)
+            if (found := _read_secret(path)) is not None:  # another process has just made it
+                return found
+            made = secrets.token_bytes(_SECRET_BYTES)
+            with Draft(path) as draft:
+                draft.write(made)
+                draft.publish()
+            return made
+    except RunError as error:
+        raise SettingsError(str(error)) from error
+
+
+def keyed_hash(state_dir: Path, text: str) -> str:
+    """HMAC-SHA256 of a text by the state folder's secret, hexadecimal. Raises SettingsError."""
+    return hmac.new(state_secret(state_dir), text.encode(), hashlib.sha256).hexdigest()
+
+
+def _read_secret(path: Path) -> bytes | None:
+    found = read_own(path)
+    return found if found and len(found) == _SECRET_BYTES else None

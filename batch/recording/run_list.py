@@ -1,0 +1,195 @@
+"""The user's own list of runs, in the state folder: which runs count as this user's.
+
+For each run it keeps what must not depend on what lies in the run's folder: its id, where it is,
+and where its requests go. What run.json says of that has to agree. The list counts only where
+nobody else may have written it.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from batch.errors import InputError, RunError, UsageError
+from batch.recording.draft import Draft, disk_errors
+from batch.recording.runfile import RunRecord, read_record
+from batch.recording.state import check_own, is_own, make_state_dir, read_own
+
+LIST_NAME = "runs.jsonl"  # a JSON text a line, since a path may hold a line break
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListEntry:
+    """A run as the list has it.
+
+    id: of the run, kept when its folder is moved; "" of runs before there were ids.
+    folder: absolute, without links. base_url: where its requests go; "" for practice, whose server
+    is another each time. workspace_id: "" where it could not be read.
+    """
+
+    id: str
+    folder: Path
+    base_url: str
+    workspace_id: str
+
+    @classmethod
+    def of(cls, folder: Path, record: RunRecord) -> "ListEntry":
+        """What the list keeps of a run."""
+        return cls(
+            id=record.id,
+            folder=folder.resolve(),
+            base_url="" if record.sandbox else record.base_url,
+            workspace_id=record.workspace.id if record.workspace else "",
+        )
+
+
+def remember(state_dir: Path, folder: Path, record: RunRecord) -> None:
+    """Put a run into the list, in the place of what it has of that folder, or of where it was.
+
+    Raises RunError when that can't be written, SettingsError when others may write the list.
+    """
+    entry = ListEntry.of(folder, record)
+    make_state_dir(state_dir)
+    with _locked(state_dir):
+        known = _complete(_read(state_dir))
+        if entry not in known:
+            _write(state_dir, [*(each for each in known if not _is_replaced(each, entry)), entry])
+
+
+def forget(state_dir: Path, folder: Path) -> None:
+    """Take a run's folder off the list. Raises RunError when that can't be written."""
+    if not (state_dir / LIST_NAME).is_file():
+        return
+    with _locked(state_dir):
+        gone = folder.resolve()
+        known = _complete(_read(state_dir))
+        _write(state_dir, [each for each in known if _folder_of(each) != gone])
+
+
+def list_entries(state_dir: Path) -> list[ListEntry]:
+    """The runs in the list, the last one remembered last; none where others may write the list.
+
+    Lines of a list of before, which have folders alone, are completed by what stands in a folder
+    that nobody else can have written.
+    """
+    known = _read(state_dir)
+    if any(isinstance(each, Path) for each in known):
+        with suppress(RunError, UsageError), _locked(state_dir):
+            known = _read(state_dir)
+            if known != (completed := _complete(known)):
+                _write(state_dir, completed)
+                known = completed
+        known = _complete(known)  # also where the list can't be written
+    return [each for each in known if isinstance(each, ListEntry)]
+
+
+def listed(state_dir: Path, folder: Path, record: RunRecord) -> ListEntry | None:
+    """The list's entry of the run that lies in a folder; None when it isn't in the list.
+
+    record: as it was read from the folder's run.json. A run whose folder was moved is known by its
+    id; a copy of a run that is still in its place is not.
+    Raises InputError when the list has that run with another address or workspace.
+    """
+    return entry_of(list_entries(state_dir), folder, record)
+
+
+def entry_of(entries: Iterable[ListEntry], folder: Path, record: RunRecord) -> ListEntry | None:
+    """As `listed`, for entries that were read before."""
+    said = ListEntry.of(folder, record)
+    same = [each for each in entries if each.id == said.id]
+    entry = next((each for each in same if each.folder == said.folder), None)
+    if entry is None and said.id and is_own(said.folder):
+        entry = next((each for each in same if not _is_in_its_place(each)), None)
+    if entry is None:
+        return None
+    if (entry.base_url, entry.workspace_id) != (said.base_url, said.workspace_id):
+        raise InputError(
+            f"{folder / 'run.json'}: is no record of the run that it names: found "
+            f"{_target_of(said)}; expected {_target_of(entry)}, as this user's list of runs has "
+            "it. Somebody changed the file: bring it back, or start a new run."
+        )
+    return entry
+
+
+def _target_of(entry: ListEntry) -> str:
+    where = entry.base_url or "a practice sandbox"
+    return f"{where}, workspace {entry.workspace_id}" if entry.workspace_id else where
+
+
+def _is_in_its_place(entry: ListEntry) -> bool:
+    try:
+        return read_record(entry.folder / "run.json").id == entry.id
+    except InputError:
+        return False
+
+
+def _is_replaced(known: ListEntry | Path, entry: ListEntry) -> bool:
+    if _folder_of(known) == entry.folder:
+        return True
+    has_id = isinstance(known, ListEntry) and bool(entry.id) and known.id == entry.id
+    return isinstance(known, ListEntry) and has_id and not _is_in_its_place(known)
+
+
+def _folder_of(known: ListEntry | Path) -> Path:
+    return known.folder if isinstance(known, ListEntry) else known
+
+
+@contextmanager
+def _locked(state_dir: Path) -> Iterator[None]:
+    """Change the list, one process at a time; raises SettingsError when others may write it."""
+    path = state_dir / LIST_NAME
+    check_own(state_dir)
+    check_own(path)
+    with disk_errors(path), FileLock(path.with_suffix(".lock")):
+        yield
+
+
+def _read(state_dir: Path) -> list[ListEntry | Path]:
+    """What the list has, a folder alone for a line of before."""
+    try:
+        text = (read_own(state_dir / LIST_NAME) or b"").decode()
+    except ValueError:
+        return []
+    return [known for line in text.splitlines() if (known := _read_line(line)) is not None]
+
+
+def _read_line(line: str) -> ListEntry | Path | None:
+    try:
+        found = json.loads(line)
+    except ValueError:  # a line that was cut off when the disk was full
+        return None
+    if isinstance(found, str):
+        return Path(found)
+    if not isinstance(found, dict):
+        return None
+    fields = [found.get(name) for name in ListEntry.__slots__]
+    if not all(isinstance(each, str) for each in fields):
+        return None
+    run_id, folder, base_url, workspace_id = map(str, fields)
+    return ListEntry(id=run_id, folder=Path(folder), base_url=base_url, workspace_id=workspace_id)
+
+
+def _complete(known: Iterable[ListEntry | Path]) -> list[ListEntry | Path]:
+    return [each if isinstance(each, ListEntry) else _completed(each) for each in known]
+
+
+def _completed(folder: Path) -> ListEntry | Path:
+    if folder.is_absolute() and is_own(folder) and is_own(folder / "run.json"):
+        with suppress(OSError, InputError):
+            return ListEntry.of(folder, read_record(folder / "run.json"))
+    return folder
+
+
+def _write(state_dir: Path, known: Iterable[ListEntry | Path]) -> None:
+    with Draft(state_dir / LIST_NAME) as draft:
+        draft.write(b"".join(map(_line_of, known)))
+        draft.publish()
+
+
+def _line_of(known: ListEntry | Path) -> bytes:
+    if isinstance(known, Path):
+        return json.dumps(str(known)).encode() + b"\n"
+    return json.dumps({**asdict(known), "folder": str(known.folder)}).encode() + b"\n"
