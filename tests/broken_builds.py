@@ -874,6 +874,29 @@ BUILDS = (
         instead="        if False:",
         caught_by="test_transport.py::test_a_server_that_takes_nothing_in_is_no_answer",
     ),
+    # --- The practice sandbox ---
+    Broken(
+        guarantee="the sandbox shows what it holds to its key alone",
+        file="sandbox/inspection.py",
+        line="if not any(secrets",
+        instead="if not given and not any(secrets",
+        caught_by="test_sandbox_api.py::test_what_it_holds_is_shown_to_its_key_alone",
+    ),
+    Broken(
+        guarantee="each start of the sandbox has a key that nobody can guess",
+        file="sandbox/world.py",
+        line="secrets.token_hex(16)",
+        instead="len(secrets.token_hex(16)) * '0'",
+        caught_by="test_sandbox_process.py::"
+        "test_each_start_has_keys_of_its_own_unless_one_is_given",
+    ),
+    Broken(
+        guarantee="the sandbox answers only to names of this machine",
+        file="sandbox/app.py",
+        line='_HOSTS = ["127.0.0.1", "localhost"]',
+        instead='_HOSTS = ["*"]',
+        caught_by="test_sandbox_api.py::test_it_answers_only_to_names_of_this_machine",
+    ),
     # --- What is asked before sending ---
     Broken(
         guarantee="the question counts the rows that are wrong",

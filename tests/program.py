@@ -148,10 +148,19 @@ def received(sandbox: Sandbox, *, operation: str | None = "patch") -> list[dict[
     return [each for each in requests if operation in {None, each["operation"]}]
 
 
+def inspected(sandbox: Sandbox, what: str) -> bytes:
+    """What the sandbox tells of itself: `state`, or `leads.csv`."""
+    request = urllib.request.Request(  # noqa: S310 - the sandbox's own address
+        f"{sandbox.base_url}/sandbox/{what}", headers={"X-Api-Key": sandbox.api_key}
+    )
+    with urllib.request.urlopen(request) as answer:  # noqa: S310 - the same
+        content: bytes = answer.read()
+    return content
+
+
 def state(sandbox: Sandbox) -> dict[tuple[str, str], dict[str, Any]]:
     """What every lead of the sandbox is now."""
-    with urllib.request.urlopen(f"{sandbox.base_url}/sandbox/state") as answer:  # noqa: S310 - the sandbox's own address
-        campaigns = json.load(answer)
+    campaigns = json.loads(inspected(sandbox, "state"))
     return {
         (campaign, lead): now
         for campaign, leads in campaigns.items()

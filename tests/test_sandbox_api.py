@@ -5,7 +5,8 @@ import pytest
 
 from batch.sandbox.options import Options, SandboxError
 from batch.sandbox.state import own_id
-from tests.sandbox_client import CAMPAIGN, KEY, LEAD, PLATFORM, URL, WORKSPACE, client_of
+from batch.sandbox.world import make_world
+from tests.sandbox_client import CAMPAIGN, KEY, LEAD, PLATFORM, SECOND, URL, WORKSPACE, client_of
 
 pytestmark = pytest.mark.anyio
 
@@ -22,6 +23,59 @@ async def patch(client: httpx.AsyncClient, **body: object) -> Any:  # noqa: ANN4
     answer = await client.patch(URL, json=body)
     assert answer.status_code == 200, answer.text
     return answer.json()
+
+
+@pytest.mark.parametrize("key", [None, "", "sk_sandbox_1", f"{KEY}x", KEY[:-1], SECOND, "sk_ä"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/sandbox/state"), ("GET", "/sandbox/leads.csv"), ("POST", "/sandbox/faults")],
+)
+async def test_what_it_holds_is_shown_to_its_key_alone(
+    method: str, path: str, key: str | None
+) -> None:
+    headers = {} if key is None else {b"X-Api-Key": key.encode()}
+    async with client_of(Options(workspaces=("One", "Two")), key=None) as client:
+        answer = await client.request(method, path, content="[]", headers=headers)
+    assert told(answer) == (401, "X-Api-Key is missing or not this sandbox's")
+
+
+@pytest.mark.parametrize("key", [KEY, PLATFORM])
+async def test_what_it_holds_is_shown_to_its_keys(key: str) -> None:
+    async with client_of(key=key) as client:
+        answers = [await client.get("/sandbox/state"), await client.get("/sandbox/leads.csv")]
+        answers.append(await client.post("/sandbox/faults", json=[]))
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1", 200),
+        ("127.0.0.1:8080", 200),
+        ("localhost:8080", 200),
+        ("LOCALHOST", 200),
+        ("", 400),
+        ("attacker.example", 400),
+        ("127.0.0.1.attacker.example", 400),
+        ("www.localhost", 400),
+        ("127.0.0.1@attacker.example", 400),
+        ("169.254.169.254", 400),
+    ],
+)
+async def test_it_answers_only_to_names_of_this_machine(host: str, status: int) -> None:
+    async with client_of() as client:
+        for path in ("/sandbox/state", "/v1/tags"):
+            assert (await client.get(path, headers={"Host": host})).status_code == status
+
+
+@pytest.mark.parametrize("key", ["", "mine", "sk_user_mine", "sk_a b", "sk_", "sk_" + "a" * 201])
+def test_a_fixed_key_looks_like_one_of_a_workspace(key: str) -> None:
+    with pytest.raises(SandboxError) as caught:
+        make_world(Options(key=key))
+    assert str(caught.value) == (
+        "--key: found what is no practice key (not shown); expected sk_ and up to 200 letters, "
+        "digits, hyphens and underscores, not beginning with sk_user_."
+    )
 
 
 async def test_a_patch_answers_with_the_whole_record_as_it_is_now() -> None:
@@ -187,7 +241,7 @@ async def test_a_move_may_change_the_status_that_was_asked_for() -> None:
         ({"X-Api-Key": PLATFORM}, (400, "X-Workspace-Id is required with a platform key")),
         ({"X-Api-Key": PLATFORM, "X-Workspace-Id": WORKSPACE}, (200, None)),
         ({"X-Api-Key": PLATFORM, "X-Workspace-Id": "a" * 24}, (404, "Workspace not found")),
-        ({"X-Api-Key": "sk_sandbox_2"}, (404, "Campaign not found")),
+        ({"X-Api-Key": SECOND}, (404, "Campaign not found")),
     ],
 )
 async def test_each_kind_of_key_is_held_to_its_own_rule(
@@ -207,7 +261,7 @@ async def test_a_workspace_key_sees_its_own_workspace_and_a_platform_key_all() -
             [one["name"] for one in (await client.get("/v1/workspaces", headers=h)).json()["data"]]
             for h in (
                 {"X-Api-Key": KEY},
-                {"X-Api-Key": "sk_sandbox_2"},
+                {"X-Api-Key": SECOND},
                 {"X-Api-Key": PLATFORM},
                 {"X-Api-Key": PLATFORM, "X-Workspace-Id": "a" * 24},
             )

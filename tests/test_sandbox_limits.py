@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from batch.sandbox.headers import parse_spellings, spell
 from batch.sandbox.limits import Budget, make_limiter
 from batch.sandbox.options import Options, SandboxError
-from tests.sandbox_client import URL, Clock, client_of
+from tests.sandbox_client import KEY, PLATFORM, URL, Clock, client_of
 
 pytestmark = pytest.mark.anyio
 
@@ -180,6 +180,6 @@ async def test_each_key_has_a_budget_of_its_own() -> None:
     async with client_of(Options(rate_limit="fixed:1/10s")) as client:
         codes = [
             (await client.get("/v1/workspaces", headers={"X-Api-Key": key})).status_code
-            for key in ("sk_sandbox_1", "sk_user_sandbox", "sk_sandbox_1", "sk_user_sandbox")
+            for key in (KEY, PLATFORM, KEY, PLATFORM)
         ]
     assert codes == [200, 200, 429, 429]

@@ -133,7 +133,9 @@ def test_a_request_that_never_comes_in_whole_is_logged_too() -> None:
     with start_sandbox() as sandbox:
         port = int(sandbox.base_url.rpartition(":")[2])
         with socket.create_connection(("127.0.0.1", port)) as half:
-            half.sendall(f"PATCH {URL} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{{".encode())
+            half.sendall(
+                f"PATCH {URL} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{{".encode()
+            )
         for _ in range(500):
             if lines := sandbox.log_path.read_text().splitlines():
                 break
@@ -154,7 +156,7 @@ def test_it_ends_with_the_block_and_at_once_even_with_a_request_unanswered() -> 
         assert is_listening(sandbox)
         port = int(sandbox.base_url.rpartition(":")[2])
         stalled = socket.create_connection(("127.0.0.1", port))
-        head = f"PATCH {URL} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {sandbox.api_key}\r\n\r\n"
+        head = f"PATCH {URL} HTTP/1.1\r\nHost: localhost\r\nX-Api-Key: {sandbox.api_key}\r\n\r\n"
         stalled.sendall(head.encode())
         while not sandbox.log_path.read_text():
             time.sleep(0.01)
@@ -188,6 +190,41 @@ def test_it_ends_by_itself_when_its_parent_is_killed() -> None:
                 return
         time.sleep(0.01)
     pytest.fail("still there after 5 seconds")
+
+
+def test_each_start_has_keys_of_its_own_unless_one_is_given() -> None:
+    with start_sandbox() as one, start_sandbox() as other:
+        keys = {one.api_key, one.platform_key, other.api_key, other.platform_key}
+        assert len(keys) == 4
+        assert all(len(key) > 40 for key in keys)
+        with client_of(one) as client:
+            assert client.get("/v1/tags").status_code == 200
+            assert client.get("/v1/tags", headers={"X-Api-Key": other.api_key}).status_code == 401
+        command_line = Path(f"/proc/{one.pid}/cmdline")
+        if command_line.exists():
+            assert one.api_key.encode() not in command_line.read_bytes()
+    with start_sandbox(Options(key="sk_practice_1")) as fixed:
+        assert (fixed.api_key, fixed.platform_key) == ("sk_practice_1", "sk_user_practice_1")
+
+
+@posix_only
+def test_what_it_writes_is_for_its_owner_alone(tmp_path: Path) -> None:
+    ready, log = tmp_path / "ready.json", tmp_path / "requests.jsonl"
+    command = [sys.executable, "-m", "batch.sandbox", f"--ready-file={ready}", f"--log={log}"]
+    elsewhere = tmp_path / "elsewhere"
+    (tmp_path / "ready.json.part").symlink_to(elsewhere)
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
+        assert server.stdout
+        server.stdout.readline()
+        for _ in range(500):
+            if ready.exists():
+                break
+            time.sleep(0.01)
+        modes = {path.stat().st_mode & 0o777 for path in (ready, log)}
+        server.terminate()
+    assert modes == {0o600}
+    assert json.loads(ready.read_text())["api_key"].startswith("sk_sandbox_")
+    assert not elsewhere.exists()
 
 
 @posix_only
@@ -227,7 +264,7 @@ def test_a_port_that_is_taken_is_told() -> None:
 
 @posix_only
 def test_on_its_own_it_says_how_to_point_a_run_at_it_until_ctrl_c() -> None:
-    command = [sys.executable, "-m", "batch.sandbox", "--label=A", "--leads=2000"]
+    command = [sys.executable, "-m", "batch.sandbox", "--label=A", "--leads=2000", "--key=sk_mine"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
         said = [server.stdout.readline() for _ in range(4)]
@@ -236,9 +273,12 @@ def test_on_its_own_it_says_how_to_point_a_run_at_it_until_ctrl_c() -> None:
     base_url = said[0].split()[2].rstrip(".")
     assert said == [
         f"Sandbox on {base_url}. Campaigns: 3, leads: 6,000, labels: 1. Nothing here is real.\n",
-        f"A file of its leads:  curl -o leads.csv {base_url}/sandbox/leads.csv\n",
         (
-            "A run against it:     SENDKIT_API_KEY=sk_sandbox_1 sendkit-batch run leads.csv "
+            "A file of its leads:  curl -H 'X-Api-Key: sk_mine' -o leads.csv "
+            f"{base_url}/sandbox/leads.csv\n"
+        ),
+        (
+            "A run against it:     SENDKIT_API_KEY=sk_mine sendkit-batch run leads.csv "
             f"--base-url {base_url}\n"
         ),
         "Ctrl-C ends it.\n",

@@ -12,7 +12,7 @@ from batch.sandbox.options import Options
 from batch.sandbox.process import start_sandbox
 from batch.web.board import Kind, Stage
 from tests.live_world import served
-from tests.program import received, state
+from tests.program import inspected, received, state
 from tests.web_site import Site, site
 from tests.wired import CAMPAIGN, KEY, Api, confirmed, lead_id, pausing, served_by, write_leads
 
@@ -263,7 +263,7 @@ def test_rows_that_name_leads_by_address_are_looked_up(tmp_path: Path) -> None:
     seed = tmp_path / "seed.csv"
     path = tmp_path / "leads.csv"
     with start_sandbox(Options(campaigns=1, leads=3)) as sandbox:
-        seed.write_bytes(httpx.get(f"{sandbox.base_url}/sandbox/leads.csv").content)
+        seed.write_bytes(inspected(sandbox, "leads.csv"))
         with seed.open(encoding="utf-8", newline="") as file:
             first = next(csv.DictReader(file))
         path.write_text(f"email,status\n{first['email']},paused\nno@where.example,paused\n")

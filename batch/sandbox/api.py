@@ -19,7 +19,6 @@ from batch.sandbox.call import (
 from batch.sandbox.faults import Operation
 from batch.sandbox.paging import read_page
 from batch.sandbox.state import STATUSES, set_tag
-from batch.sandbox.world import PLATFORM_KEY
 
 _SETTABLE = ("active", "paused")
 _CAMPAIGN_STATUSES = ("draft", "active", "paused", "completed", "archived")
@@ -125,7 +124,7 @@ def list_workspaces(call: Call) -> dict[str, object]:
 def show_account(call: Call) -> dict[str, object]:
     """The account behind a platform key."""
     check_query(call, allowed=frozenset())
-    if call.api_key != PLATFORM_KEY:
+    if call.api_key != call.world.platform_key:
         raise ApiError(403, "This call needs a platform key")
     return {"success": True, "data": {"_id": "ac" + "0" * 22, "name": "Sandbox account"}}
 

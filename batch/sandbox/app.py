@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -27,6 +29,9 @@ from batch.sandbox.spoil import spoil
 from batch.sandbox.world import World
 
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
+# What a client on this machine calls it. A name that a stranger's page has let point here (DNS
+# rebinding) is none of them: its script would read answers as if they were its own server's.
+_HOSTS = ["127.0.0.1", "localhost"]
 _EFFECTIVE = {Operation.PATCH, Operation.ACTION}
 _UNANSWERED = {Kind.DROP, Kind.CLOSE_BEFORE, Kind.CLOSE_AFTER, Kind.STALL}
 
@@ -175,7 +180,10 @@ def make_app(
                 for operation, method, path, act in CALLS
             ),
             Route("/{path:path}", _endpoint(gate, Operation.UNKNOWN, refuse), methods=_METHODS),
-        ]
+        ],
+        middleware=[
+            Middleware(TrustedHostMiddleware, allowed_hosts=_HOSTS, www_redirect=False),
+        ],
     )
     app.router.redirect_slashes = False
     return app

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from batch.sandbox.options import Options, choose
 from batch.sandbox.state import Campaign, Workspace
-from batch.sandbox.world import PLATFORM_KEY, World
+from batch.sandbox.world import World
 
 
 class ApiError(Exception):
@@ -92,7 +92,7 @@ def key_kind(api_key: str | None, world: World) -> KeyKind:
     """What this key is."""
     if not api_key:
         return KeyKind.MISSING
-    if api_key == PLATFORM_KEY:
+    if api_key == world.platform_key:
         return KeyKind.PLATFORM
     known = any(api_key == workspace.api_key for workspace in world.workspaces.values())
     return KeyKind.WORKSPACE if known else KeyKind.UNKNOWN
@@ -101,7 +101,7 @@ def key_kind(api_key: str | None, world: World) -> KeyKind:
 def workspaces_of(call: Call) -> list[Workspace]:
     """The workspaces that the key may see. A workspace key must not name one."""
     every = list(call.world.workspaces.values())
-    if call.api_key == PLATFORM_KEY:
+    if call.api_key == call.world.platform_key:
         return every
     if call.workspace_id is not None:
         raise ApiError(400, "X-Workspace-Id must not be sent with a workspace key")
@@ -111,7 +111,7 @@ def workspaces_of(call: Call) -> list[Workspace]:
 def workspace_of(call: Call) -> Workspace:
     """The workspace that the call is about: the key's own, or the one a platform key names."""
     visible = workspaces_of(call)
-    if call.api_key != PLATFORM_KEY:
+    if call.api_key != call.world.platform_key:
         return visible[0]
     if call.workspace_id is None:
         raise ApiError(400, "X-Workspace-Id is required with a platform key")

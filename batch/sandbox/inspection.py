@@ -1,5 +1,8 @@
 """A way around the API, for tests and for people who try the sandbox: not logged, not limited.
 
+It shows every lead, and in practice they are those of somebody's file with their real addresses:
+so it answers only to the first workspace's key, or the platform's, as `X-Api-Key`.
+
 `GET /sandbox/state?campaignId=…` shows what every lead is now, `GET /sandbox/leads.csv` lists
 all leads as a file to change and send, `POST /sandbox/faults` changes what goes wrong.
 """
@@ -7,6 +10,8 @@ all leads as a file to change and send, `POST /sandbox/faults` changes what goes
 import csv
 import io
 import json
+import secrets
+from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -16,6 +21,8 @@ from batch.sandbox.faults import Faults
 from batch.sandbox.options import SandboxError
 from batch.sandbox.state import Campaign
 from batch.sandbox.world import World
+
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def inspection_routes(world: World, faults: Faults) -> list[Route]:
@@ -46,10 +53,23 @@ def inspection_routes(world: World, faults: Faults) -> list[Route]:
         return JSONResponse({})
 
     return [
-        Route("/sandbox/state", state),
-        Route("/sandbox/leads.csv", leads_csv),
-        Route("/sandbox/faults", change_faults, methods=["POST"]),
+        Route("/sandbox/state", _with_key(world, state)),
+        Route("/sandbox/leads.csv", _with_key(world, leads_csv)),
+        Route("/sandbox/faults", _with_key(world, change_faults), methods=["POST"]),
     ]
+
+
+def _with_key(world: World, endpoint: Endpoint) -> Endpoint:
+    """The endpoint for those who have the key; 401 for all others."""
+    keys = [key.encode() for key in (world.first.api_key, world.platform_key)]
+
+    async def checked(request: Request) -> Response:
+        given = request.headers.get("x-api-key", "").encode()
+        if not any(secrets.compare_digest(given, key) for key in keys):
+            return JSONResponse({"error": "X-Api-Key is missing or not this sandbox's"}, 401)
+        return await endpoint(request)
+
+    return checked
 
 
 def _show(campaign: Campaign) -> dict[str, dict[str, str | None]]:

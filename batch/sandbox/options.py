@@ -47,6 +47,14 @@ class Options:
             "FILE",
         ),
     ] = None
+    key: Annotated[
+        str | None,
+        Shown(
+            "its key, for scripts that must know it before it starts, as sk_practice_1; else one "
+            "is made at random. It opens this sandbox alone: never give a real one here",
+            "KEY",
+        ),
+    ] = None
     campaigns: Annotated[int, Shown("campaigns to make when no file is given", "N")] = 3
     leads: Annotated[int, Shown("leads to make in each of them", "N")] = 100
     labels: Annotated[
@@ -108,7 +116,9 @@ class Options:
     log: Annotated[Path | None, Shown("append a JSON line for each request here", "FILE")] = None
     ready_file: Annotated[
         Path | None,
-        Shown("written once it listens: address, keys and process id, as JSON", "FILE"),
+        Shown(
+            "written once it listens: address, keys and process id, as JSON, for you alone", "FILE"
+        ),
     ] = None
     exit_with_stdin: Annotated[
         bool, Shown("end when standard input ends, as it does with the parent process")

@@ -17,7 +17,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from batch.sandbox import faults
 from batch.sandbox.app import make_app
 from batch.sandbox.options import Options, SandboxError
-from batch.sandbox.world import PLATFORM_KEY, World, make_world
+from batch.sandbox.world import World, make_world
 
 _HOST = "127.0.0.1"
 # Longer than a paced client lets a connection rest, so that none is closed under its request.
@@ -126,13 +126,20 @@ def _announce(options: Options, world: World, *, port: int) -> None:
         "port": port,
         "base_url": base_url,
         "api_key": world.first.api_key,
-        "platform_key": PLATFORM_KEY,
+        "platform_key": world.platform_key,
         "workspace_id": world.first.id,
         "pid": os.getpid(),
     }
     written = options.ready_file.with_name(options.ready_file.name + ".part")
-    written.write_text(json.dumps(ready), encoding="utf-8")
+    written.unlink(missing_ok=True)
+    # It holds keys: nobody else's to read, and no link that lies in wait is followed.
+    with open(written, "x", encoding="utf-8", opener=_for_us_alone) as out:
+        out.write(json.dumps(ready))
     written.replace(options.ready_file)
+
+
+def _for_us_alone(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _greeting(world: World, base_url: str) -> str:
@@ -141,7 +148,8 @@ def _greeting(world: World, base_url: str) -> str:
     return (
         f"Sandbox on {base_url}. Campaigns: {len(campaigns):,}, leads: {leads:,}, "
         f"labels: {len(world.first.labels):,}. Nothing here is real.\n"
-        f"A file of its leads:  curl -o leads.csv {base_url}/sandbox/leads.csv\n"
+        f"A file of its leads:  curl -H 'X-Api-Key: {world.first.api_key}' -o leads.csv "
+        f"{base_url}/sandbox/leads.csv\n"
         f"A run against it:     SENDKIT_API_KEY={world.first.api_key} "
         f"sendkit-batch run leads.csv --base-url {base_url}\n"
         "Ctrl-C ends it.\n"

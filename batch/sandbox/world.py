@@ -1,6 +1,7 @@
 """The sandbox's whole state, built from its options: workspaces, keys, rules."""
 
 import re
+import secrets
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -10,14 +11,19 @@ from batch.sandbox.options import Options, SandboxError
 from batch.sandbox.seed import group_by_campaign, make_leads, read_leads
 from batch.sandbox.state import STATUSES, Campaign, SubsequenceRules, Workspace
 
-PLATFORM_KEY = "sk_user_sandbox"
+# A workspace key: the client tells a platform key by its beginning.
+_KEY = re.compile(r"sk_(?!user_)[A-Za-z0-9_-]{1,200}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """All that the API is asked about. The first workspace has the campaigns, by their ids."""
+    """All that the API is asked about. The first workspace has the campaigns, by their ids.
+
+    platform_key: sees every workspace.
+    """
 
     workspaces: Mapping[str, Workspace]
+    platform_key: str
     rules: SubsequenceRules
     id_pattern: re.Pattern[str]
     shifted: set[str] = field(default_factory=set)  # cursors whose pages have shifted once
@@ -30,7 +36,7 @@ class World:
     @property
     def api_keys(self) -> list[str]:
         """Every key that is known here."""
-        return [*(workspace.api_key for workspace in self.workspaces.values()), PLATFORM_KEY]
+        return [*(workspace.api_key for workspace in self.workspaces.values()), self.platform_key]
 
 
 def make_world(options: Options) -> World:
@@ -46,11 +52,26 @@ def make_world(options: Options) -> World:
     moving = [rule.rpartition("=")[0] for rule in options.subsequences]
     named = [*options.labels, *_read_lines(options.labels_file), *moving]
     labels = _settle_labels(campaigns.values(), named, rules=rules)
+    key = _key_of(options)
     return World(
-        workspaces=_make_workspaces(options.workspaces, campaigns=campaigns, labels=labels),
+        workspaces=_make_workspaces(
+            options.workspaces, key=key, campaigns=campaigns, labels=labels
+        ),
+        platform_key=f"sk_user_{key.removeprefix('sk_')}",
         rules=rules,
         id_pattern=id_pattern,
     )
+
+
+def _key_of(options: Options) -> str:
+    """The first workspace's key: the one that was given, else one that nobody can guess."""
+    key = options.key
+    if key is not None and not _KEY.fullmatch(key):
+        raise SandboxError(
+            "--key: found what is no practice key (not shown); expected sk_ and up to 200 letters, "
+            "digits, hyphens and underscores, not beginning with sk_user_."
+        )
+    return key or f"sk_sandbox_{secrets.token_hex(16)}"
 
 
 def _compile(pattern: str) -> re.Pattern[str]:
@@ -112,7 +133,7 @@ def _settle_labels(
 
 
 def _make_workspaces(
-    names: Iterable[str], *, campaigns: Mapping[str, Campaign], labels: AbstractSet[str]
+    names: Iterable[str], *, key: str, campaigns: Mapping[str, Campaign], labels: AbstractSet[str]
 ) -> dict[str, Workspace]:
     made: dict[str, Workspace] = {}
     for number, name in enumerate(names, start=1):
@@ -120,7 +141,7 @@ def _make_workspaces(
         made[identity] = Workspace(
             id=identity,
             name=name,
-            api_key=f"sk_sandbox_{number}",
+            api_key=f"{key}_{number}" if made else key,
             labels=set() if made else labels,
             campaigns={} if made else campaigns,
         )
