@@ -303,6 +303,51 @@ BUILDS = (
         "test_without_the_cookie_nothing_is_shown_and_nothing_is_done[sendkit-batch-8123=wrong]",
     ),
     Broken(
+        guarantee="a start address opens the page once",
+        file="web/tokens.py",
+        line="            self._used.add(token)\n",
+        instead="            self._good_until[token] = until\n",
+        caught_by="test_web_guard.py::test_a_token_is_good_once_but_a_browser_that_is_in_is_led_on",
+    ),
+    Broken(
+        guarantee="a start address that the browser was given is good for a minute",
+        file="web/tokens.py",
+        line="self._clock() > until",
+        instead="self._clock() < until",
+        caught_by="test_web_start.py::test_a_token_is_good_for_a_minute[60.1-late]",
+    ),
+    Broken(
+        guarantee="no other user reads the file that opens the page",
+        file="web/doorway.py",
+        line="os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)",
+        instead="os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)",
+        caught_by="test_web_start.py::test_a_browser_that_takes_the_file_up_is_all",
+    ),
+    Broken(
+        guarantee="the page's cookie goes to no other port of this machine",
+        file="web/guard.py",
+        line='samesite="strict", path=access.base',
+        instead='samesite="strict", path="/"',
+        caught_by="test_web_guard.py::"
+        "test_the_start_address_gives_a_cookie_that_scripts_and_other_sites_never_get",
+    ),
+    Broken(
+        guarantee="outside the page's own path there is nothing to be seen",
+        file="web/guard.py",
+        line='if not self._access.has_path(scope["path"]):',
+        instead='if "the-path" not in scope["path"]:',
+        caught_by="test_web_guard.py::"
+        "test_outside_its_own_path_everything_is_the_same_bare_404[/the-path-GET]",
+    ),
+    Broken(
+        guarantee="a browser is started without the key",
+        file="terminal/browser.py",
+        line='if not k.upper().startswith("SENDKIT")',
+        instead='if not k.upper().startswith("SENDKIT_BATCH")',
+        caught_by="test_browser.py::"
+        "test_the_page_is_opened_by_its_address_and_the_browser_gets_no_key",
+    ),
+    Broken(
         guarantee="changes are taken from the page itself alone",
         file="web/guard.py",
         line='if headers.get("origin") != f"http://{host}":',

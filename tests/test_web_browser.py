@@ -92,7 +92,7 @@ def test_a_run_is_paused_stopped_reloaded_and_gone_on_with(page: Page, tmp_path:
         assert 0 < came < 150
         page.click("#go-on button")
         expect(page.locator("#pause")).to_be_visible()
-        page.goto(f"{web.origin}/runs")  # away from it, and the run goes on
+        page.goto(f"{web.base}/runs")  # away from it, and the run goes on
         page.click("text=leads.csv is under way. Show it")
         page.click("#stop")
         page.wait_for_url("**/runs/*")
@@ -122,7 +122,7 @@ def test_a_reload_and_a_closed_tab_do_not_disturb_a_run(page: Page, tmp_path: Pa
         page.close()
         later = context.new_page()
         opened(later, web)
-        later.goto(f"{web.origin}/job")
+        later.goto(f"{web.base}/job")
         later.wait_for_url("**/runs/*")
         assert figures(later)["Success"] == "120"
         assert len(received(sandbox)) == 120
@@ -135,10 +135,10 @@ def test_errors_come_by_cause_while_it_goes_on(page: Page, tmp_path: Path) -> No
     config.write_text('[run]\nskip_unchanged = "never"\n[pace]\nrate = 40\n', encoding="utf-8")
     with served(tmp_path, leads(50)) as sandbox, serving(tmp_path, sandbox) as web:
         opened(page, web)
-        page.goto(f"{web.origin}/settings")
+        page.goto(f"{web.base}/settings")
         page.uncheck("input[name=plans_first]")
         page.click("text=Take over")
-        page.goto(f"{web.origin}/")
+        page.goto(f"{web.base}/")
         drop(page, path)
         page.click("text=Get ready to send")
         page.click("text=Yes, send now")
@@ -197,7 +197,7 @@ def test_every_field_has_a_name_and_every_page_one_heading(page: Page, tmp_path:
         opened(page, web)
         drop(page, path)
         for address in ("/", "/check", "/settings", "/runs"):
-            page.goto(f"{web.origin}{address}")
+            page.goto(f"{web.base}{address}")
             assert page.locator("h1").count() == 1, address
             assert page.locator("main").count() == 1
             assert page.locator("html").get_attribute("lang") == "en"
@@ -263,15 +263,20 @@ def test_a_hostile_host_and_origin_are_refused(page: Page, tmp_path: Path) -> No
         host = urlsplit(web.origin).netloc
         let_in = {"Host": host, "Cookie": f"{cookie['name']}={cookie['value']}"}
         token = web.start.removeprefix(web.origin)
-        assert answer(web, "GET", "/", let_in) == 200
-        assert answer(web, "GET", "/", let_in | {"Host": "evil.example"}) == 403
+        base = web.base.removeprefix(web.origin)
+        assert cookie["path"] == base
+        assert answer(web, "GET", f"{base}/", let_in) == 200
+        assert answer(web, "GET", f"{base}/", let_in | {"Host": "evil.example"}) == 403
         assert answer(web, "GET", token, {"Host": f"evil.example:{host.rpartition(':')[2]}"}) == 403
-        assert answer(web, "GET", "/", {"Host": host}) == 403
+        assert answer(web, "GET", f"{base}/", {"Host": host}) == 403
+        assert answer(web, "GET", token, {"Host": host}) == 403  # it was used
+        assert answer(web, "GET", "/", let_in) == 404
         none = {"Content-Length": "0"}
-        assert answer(web, "POST", "/job/stop", let_in | none) == 403
+        stop = f"{base}/job/stop"
+        assert answer(web, "POST", stop, let_in | none) == 403
         evil = {"Origin": "http://evil.example"}
-        assert answer(web, "POST", "/job/stop", let_in | none | evil) == 403
-        assert answer(web, "POST", "/job/stop", let_in | none | {"Origin": web.origin}) == 303
+        assert answer(web, "POST", stop, let_in | none | evil) == 403
+        assert answer(web, "POST", stop, let_in | none | {"Origin": web.origin}) == 303
 
 
 @contextmanager
@@ -304,16 +309,16 @@ def test_another_page_in_the_same_browser_gets_nothing_and_does_nothing(tmp_path
               try { await fetch(address, {credentials: "include", ...given}); told.push("got"); }
               catch { told.push("refused"); }
             } return told; }""",
-            f"{web.origin}/settings",
+            f"{web.base}/settings",
         )
         assert told == ["refused"] * 4
         page.evaluate(
             """(address) => { const form = document.createElement("form");
             form.method = "post"; form.action = address; document.body.append(form);
             form.submit(); }""",
-            f"{web.origin}/settings",
+            f"{web.base}/settings",
         )
-        page.wait_for_url(f"{web.origin}/settings")
+        page.wait_for_url(f"{web.base}/settings")
         expect(page.locator("body")).to_have_text("Changes are only taken from the page itself.")
 
 
@@ -340,7 +345,7 @@ def test_a_large_file_stays_fluid(page: Page, tmp_path: Path) -> None:
             "/check?search=p99999%40",
         ):
             began = time.monotonic()
-            page.goto(f"{web.origin}{address}")
+            page.goto(f"{web.base}{address}")
             waits[address] = time.monotonic() - began
         expect(page.locator("table.rows")).to_contain_text("p99999@example.com")
         print({name: round(seconds, 2) for name, seconds in waits.items()})  # noqa: T201 - measured

@@ -8,12 +8,15 @@ from starlette.requests import cookie_parser
 from batch.errors import SettingsError
 from batch.web.guard import POLICY, Access, refusal_of
 from batch.web.server import listen
-from tests.web_site import ACCESS, ORIGIN, PORT, site
+from tests.web_site import ACCESS, BASE, ORIGIN, PORT, site
+from tests.wired import pausing, write_leads
 
 HOST = f"127.0.0.1:{PORT}"
 WRONG_HOST = "This page only answers to the address that the terminal shows."
-LOCKED = "This page is locked: open the address that the terminal shows."
-WRONG_START = "This address is not the right one any more: open the one that the terminal shows."
+PRESS_ENTER = "Press Enter in the terminal for a fresh address."
+LOCKED = f"This page is locked. {PRESS_ENTER}"
+USED = f"This address was used before, and is good once only. {PRESS_ENTER}\n"
+WRONG_START = f"This address is not the right one any more. {PRESS_ENTER}\n"
 FROM_ELSEWHERE = "Changes are only taken from the page itself."
 FOR_ANOTHER = "This was asked for by another page, and is only given to this one."
 
@@ -33,7 +36,7 @@ def asked(
         {
             "type": "http",
             "method": method,
-            "path": path,
+            "path": f"{BASE}{path}",
             "query_string": query.encode(),
             "headers": [(k.encode(), v.encode()) for k, v in given.items() if v is not None],
         },
@@ -59,7 +62,7 @@ def test_a_name_that_somebody_elses_dns_may_point_here_is_refused(host: str | No
 
 
 def test_on_port_80_the_port_goes_unsaid() -> None:
-    assert Access(port=80, token="t", secret="s").hosts >= {"127.0.0.1", "localhost:80"}
+    assert Access(port=80, base="/b", secret="s").hosts >= {"127.0.0.1", "localhost:80"}
     assert "127.0.0.1" not in ACCESS.hosts
 
 
@@ -76,10 +79,66 @@ def test_without_the_cookie_nothing_is_shown_and_nothing_is_done(cookie: str | N
 
 
 @pytest.mark.parametrize("query", ["", "token=", "token=wrong", "token=the-secret", "the-token"])
-def test_the_start_address_needs_its_token(query: str) -> None:
-    assert asked(path="/start", query=query) == WRONG_START
-    assert asked(path="/start", query="token=the-token", cookie=None) is None
-    assert asked("POST", "/start", query="token=the-token", cookie=None) == WRONG_START
+def test_the_start_address_needs_its_token(tmp_path: Path, query: str) -> None:
+    with site(tmp_path) as page:
+        page.browser.cookies.clear()
+        token = page.tokens.make()
+        answer = page.browser.get(f"/start?{query}")
+        assert (answer.status_code, answer.text) == (403, WRONG_START)
+        for method in ("HEAD", "POST"):  # neither uses the token up
+            assert page.browser.ask(method, f"/start?token={token}").status_code == 403
+        assert page.browser.get(f"/start?token={token}").status_code == 200
+
+
+def test_a_token_is_good_once_but_a_browser_that_is_in_is_led_on(tmp_path: Path) -> None:
+    with site(tmp_path) as page:
+        address = f"/start?token={page.tokens.make()}"
+        cookies = dict(page.browser.cookies)
+        page.browser.cookies.clear()
+        assert page.browser.get(address).status_code == 200
+        for _ in range(3):
+            answer = page.browser.get(address)
+            assert (answer.status_code, answer.text) == (403, USED)
+            assert "set-cookie" not in answer.headers
+        assert page.second_uses == 1  # told once, not at each attempt
+        page.browser.cookies.update(cookies)
+        assert f'url={BASE}/"' in page.browser.get(address).text
+        assert page.second_uses == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "OPTIONS"])
+@pytest.mark.parametrize(
+    "path",
+    ["/", "", "/check", "/start", "/static/page.js", "/favicon.ico", "/the-pat", "/the-path2/",
+     "/the-path", "//the-path/", "/x/the-path/", "/THE-PATH/", "/%2e/the-path/"],
+)  # fmt: skip
+def test_outside_its_own_path_everything_is_the_same_bare_404(
+    tmp_path: Path, method: str, path: str
+) -> None:
+    def bare(path: str, host: str) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
+        answer = page.browser.ask(method, f"{ORIGIN}{path}", headers={"host": host})
+        return answer.status_code, answer.content, answer.headers.raw
+
+    with site(tmp_path) as page:
+        wanted = bare("/nowhere", HOST)
+        assert wanted[:2] == (404, b"")
+        assert bare(path, HOST) == wanted
+        assert bare(path, "evil.example") == wanted
+        page.browser.cookies.clear()
+        assert bare(path, HOST) == wanted
+
+
+def test_every_address_on_the_page_is_below_its_own_path(tmp_path: Path) -> None:
+    with site(tmp_path) as page:
+        page.drop(write_leads(tmp_path / "leads.csv", pausing(60)))
+        for path in ("/", "/check", "/settings", "/runs", "/nowhere"):
+            links = re.findall(r'(?:href|action|src)="([^"#]+)', page.get(path))
+            assert links
+            assert not [link for link in links if not link.startswith(f"{BASE}/")]
+    folder = Path(__file__).parents[1] / "batch" / "web"
+    for template in folder.glob("templates/*.html"):
+        assert not re.search(r"""(href|action|src)=["']/""", template.read_text("utf-8")), template
+    assert not re.search(r"""[(]["'`]/""", (folder / "static" / "page.js").read_text("utf-8"))
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
@@ -107,19 +166,23 @@ def test_the_start_address_gives_a_cookie_that_scripts_and_other_sites_never_get
     with site(tmp_path) as page:
         page.browser.cookies.clear()
         assert page.browser.get("/").status_code == 403
-        answer = page.browser.get("/start?token=the-token")
+        token = page.tokens.make()
+        answer = page.browser.get(f"/start?token={token}")
         (cookie,) = answer.headers.get_list("set-cookie")
         parts = [part.strip().lower() for part in cookie.split(";")]
-        assert {"httponly", "samesite=strict", "path=/"} <= set(parts)
+        assert {"httponly", "samesite=strict", f"path={BASE}"} <= set(parts)
         assert cookie_parser(cookie)[ACCESS.cookie] == ACCESS.secret
-        assert "the-token" not in answer.text
+        assert token not in answer.text
         page.browser.cookies[ACCESS.cookie] = cookie_parser(cookie)[ACCESS.cookie]
         assert page.browser.get("/").status_code == 200
 
 
 def test_every_answer_has_the_strict_headers_also_a_refusal(tmp_path: Path) -> None:
     with site(tmp_path) as page:
-        paths = ("/", "/static/page.js", "/settings", "/nowhere", "/runs/none", "/start?token=no")
+        paths = (
+            *("/", "/static/page.js", "/settings", "/nowhere", "/runs/none", "/start?token=no"),
+            f"{ORIGIN}/elsewhere",
+        )
         for path in paths:
             headers = page.browser.get(path).headers
             assert headers["content-security-policy"] == POLICY, path
@@ -140,7 +203,7 @@ def test_no_page_has_script_or_style_in_itself() -> None:
         assert "<style" not in text, template
         assert "style=" not in text, template
         assert " on" not in "".join(text.split("<")[1:]) or "onclick" not in text, template
-        assert text.count("<script") == text.count('<script src="/static/'), template
+        assert text.count("<script") == text.count('<script src="{{ base }}/static/'), template
         assert "|safe" not in text, template
         assert "http://" not in text, template
         assert "https://" not in text, template
@@ -170,8 +233,8 @@ def test_it_listens_on_this_machine_alone() -> None:
             assert other.connect_ex(("127.0.0.2", port)) != 0
 
 
-def test_each_start_has_a_token_and_a_secret_of_its_own() -> None:
+def test_each_start_has_a_path_and_a_secret_of_its_own() -> None:
     first, second = Access.make(1), Access.make(1)
-    words = {first.token, first.secret, second.token, second.secret}
-    assert len(words) == 4
-    assert min(map(len, words)) >= 43  # 32 random bytes
+    assert len({first.base, first.secret, second.base, second.secret}) == 4
+    assert min(len(first.secret), len(second.secret)) >= 43  # 32 random bytes
+    assert min(len(first.base), len(second.base)) >= 23  # 16, and the slash

@@ -104,8 +104,8 @@ def test_pages_lead_to_the_pages_beside_them_and_keep_the_filter(tmp_path: Path)
         page.drop(write_leads(tmp_path / "leads.csv", pausing(120)))
         text = page.get("/check?offset=50&search=65a2")
         assert "51 to 100 of 120" in text
-        assert 'href="/check?search=65a2#rows"' in text
-        assert 'href="/check?search=65a2&amp;offset=100#rows"' in text
+        assert 'href="/the-path/check?search=65a2#rows"' in text
+        assert 'href="/the-path/check?search=65a2&amp;offset=100#rows"' in text
         assert "More rows" not in page.get("/check?offset=100")
         for odd in ("-1", "x", "٣", "9" * 30, "1e3"):
             assert "1 to 50 of 120" in page.get(f"/check?offset={odd}")

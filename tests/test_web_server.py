@@ -17,8 +17,9 @@ class Client(httpx.Client):
     """A browser that the start address has let in."""
 
     def __init__(self, start: str) -> None:
-        origin = start.partition(START_PATH)[0]
-        super().__init__(base_url=origin, headers={"Origin": origin}, trust_env=False, timeout=20)
+        base = start.partition(START_PATH)[0]
+        origin = base.rpartition("/")[0]
+        super().__init__(base_url=base, headers={"Origin": origin}, trust_env=False, timeout=20)
         (cookie,) = httpx.get(start, trust_env=False).headers.get_list("set-cookie")
         self.headers["Cookie"] = cookie.partition(";")[0]
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from batch.web.board import Stage
-from tests.web_site import site
+from tests.web_site import BASE, site
 from tests.wired import KEY, Api, pausing, served_by, write_leads
 
 TYPED = "sk_typed_0123456789"
@@ -76,7 +76,7 @@ def test_nobody_is_sent_elsewhere_after_typing_a_key(tmp_path: Path) -> None:
             answer = page.browser.ask(
                 "POST", "/settings/key", data={"key": TYPED, "back": back}, follow=False
             )
-            assert answer.headers["location"] == "/settings"
+            assert answer.headers["location"] == f"{BASE}/settings"
 
 
 def test_settings_are_for_the_session(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import zstandard
 
 from batch.errors import InputError
 from batch.web.uploads import UploadLimits, receive, shown_name
-from tests.web_site import site
+from tests.web_site import BASE, site
 from tests.wired import pausing, write_leads
 
 pytestmark = pytest.mark.anyio
@@ -112,7 +112,7 @@ def test_the_page_says_what_is_wrong_with_a_file_that_it_does_not_take(tmp_path:
         assert page.drop(tmp_path / "empty.csv") == "empty.csv: is empty (0 bytes)."
         assert page.drop(tmp_path / "large.csv") == "The file is larger than 1 MB."
         assert page.desk.file is None
-        assert page.browser.get("/check", follow=False).headers["location"] == "/"
+        assert page.browser.get("/check", follow=False).headers["location"] == f"{BASE}/"
 
 
 def test_a_file_with_too_many_rows_is_refused_on_the_page(tmp_path: Path) -> None:

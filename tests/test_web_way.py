@@ -13,7 +13,7 @@ from batch.sandbox.process import start_sandbox
 from batch.web.board import Kind, Stage
 from tests.live_world import served
 from tests.program import inspected, received, state
-from tests.web_site import Site, site
+from tests.web_site import BASE, Site, site
 from tests.wired import CAMPAIGN, KEY, Api, confirmed, lead_id, pausing, served_by, write_leads
 
 HOSTILE = '<script>alert("1")</script>'
@@ -75,7 +75,7 @@ def test_a_yes_sends_and_leads_to_the_results(tmp_path: Path) -> None:
     with site(tmp_path) as page, served_by(Api()) as api:
         run = sent(page, path)
         assert sorted(api.changes) == [lead_id(n) for n in (1, 2, 3)]
-        assert page.browser.get("/job").url.path == run
+        assert page.browser.get("/job").url.path == f"{BASE}{run}"
         text = page.get(run)
         assert "Finished" in text
         assert "Acme" in text

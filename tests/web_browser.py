@@ -15,7 +15,7 @@ from batch.sandbox.process import Sandbox
 from tests.program import command, environment
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-_START = re.compile(r"http://127\.0\.0\.1:\d+/start\?token=\S+")
+_START = re.compile(r"http://127\.0\.0\.1:\d+/\S+/start\?token=\S+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +26,12 @@ class Served:
     process: subprocess.Popen[bytes]
 
     @property
-    def origin(self) -> str:
+    def base(self) -> str:
         return self.start.partition("/start")[0]
+
+    @property
+    def origin(self) -> str:
+        return self.base.rpartition("/")[0]
 
 
 @contextmanager
@@ -80,7 +84,7 @@ def browser_page(*, quiet: bool = True) -> Iterator[Page]:
 def opened(page: Page, served: Served) -> None:
     """Open the page as the terminal says."""
     page.goto(served.start)
-    page.wait_for_url(f"{served.origin}/")
+    page.wait_for_url(f"{served.base}/")
 
 
 def drop(page: Page, path: Path) -> None:

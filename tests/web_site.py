@@ -15,16 +15,21 @@ from batch.web.app import make_app
 from batch.web.board import Stage, View
 from batch.web.desk import Desk, Place
 from batch.web.guard import Access
+from batch.web.tokens import StartTokens
 from batch.web.uploads import UploadLimits
 from tests.wired import KEY
 
 PORT = 8123
 ORIGIN = f"http://127.0.0.1:{PORT}"
-ACCESS = Access(port=PORT, token="the-token", secret="the-secret")
+BASE = "/the-path"
+ACCESS = Access(port=PORT, base=BASE, secret="the-secret")
 
 
 class Browser:
-    """Asks the page as a browser that was let in; each request has an event loop of its own."""
+    """Asks the page as a browser that was let in; each request has an event loop of its own.
+
+    Paths are those below the page's own; whole addresses are asked as they are.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -34,7 +39,7 @@ class Browser:
         async def asking() -> httpx.Response:
             async with httpx.AsyncClient(
                 transport=httpx.ASGITransport(self.app, raise_app_exceptions=False),
-                base_url=ORIGIN,
+                base_url=f"{ORIGIN}{BASE}",
                 headers={"Origin": ORIGIN},
                 cookies=self.cookies,
                 follow_redirects=follow,
@@ -53,13 +58,20 @@ class Site:
 
     desk: Desk
     browser: Browser
+    tokens: StartTokens
+    warnings: list[str]
+
+    @property
+    def second_uses(self) -> int:
+        """How often the terminal was told that a start address came again."""
+        return len(self.warnings)
 
     def drop(self, path: Path, *, name: str | None = None) -> str:
         """Drop a file on the page; where it leads, or what is wrong with it."""
         named = {"name": name or path.name}
         answer = self.browser.ask("PUT", "/files", params=named, content=path.read_bytes())
         told: dict[str, str] = answer.json()
-        return told.get("go") or told["error"]
+        return told.get("go", "").removeprefix(BASE) or told["error"]
 
     def post(self, path: str, **fields: str) -> str:
         """Send a form; the text of the page that it leads to."""
@@ -111,8 +123,11 @@ def site(
         "run": {"runs_dir": str(folder / "runs")},
     }
     desk = Desk(place, {**given, **(overrides or {})}, limits)
+    warnings: list[str] = []
+    tokens = StartTokens(on_second_use=lambda: warnings.append("used again"))
     try:
-        yield Site(desk=desk, browser=Browser(make_app(desk, ACCESS)))
+        browser = Browser(make_app(desk, ACCESS, tokens))
+        yield Site(desk=desk, browser=browser, tokens=tokens, warnings=warnings)
     finally:
         desk.worker.stop()
         desk.worker.stop()

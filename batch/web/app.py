@@ -12,10 +12,11 @@ from batch.web import file_routes, run_routes, settings_routes, work_routes
 from batch.web.desk import Desk
 from batch.web.guard import Access, Guard
 from batch.web.render import FOLDER, desk_of, page
+from batch.web.tokens import StartTokens
 from batch.web.worker import BusyError
 
 
-def make_app(desk: Desk, access: Access) -> ASGIApp:
+def make_app(desk: Desk, access: Access, tokens: StartTokens) -> ASGIApp:
     """The application; nothing reaches it but through the guard."""
     app = Starlette(
         routes=[
@@ -29,7 +30,7 @@ def make_app(desk: Desk, access: Access) -> ASGIApp:
         exception_handlers={BatchError: _told, 404: _not_found, 500: _failed},
     )
     app.state.desk = desk
-    return Guard(app, access=access)
+    return Guard(app, access=access, tokens=tokens)
 
 
 def _told(request: Request, error: Exception) -> Response:

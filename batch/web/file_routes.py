@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from batch.columns import COLUMNS, Column
@@ -13,7 +13,7 @@ from batch.web.checked import CheckedFile, skipped_reasons
 from batch.web.desk import FileAtHand
 from batch.web.forms import posting, query_of
 from batch.web.pager import Pager
-from batch.web.render import desk_of, page
+from batch.web.render import base_of, desk_of, lead_to, page
 from batch.web.shown_rows import MOST_COLUMNS, checked_rows
 from batch.web.uploads import receive
 from batch.web.words import on_the_page
@@ -43,7 +43,7 @@ async def take_file(request: Request) -> Response:
         await run_in_threadpool(desk.take_file, upload)
     except BatchError as error:
         return JSONResponse({"error": on_the_page(str(error))}, status_code=400)
-    return JSONResponse({"go": "/check"})
+    return JSONResponse({"go": f"{base_of(request)}/check"})
 
 
 def show_check(request: Request) -> Response:
@@ -51,7 +51,7 @@ def show_check(request: Request) -> Response:
     desk = desk_of(request)
     file = desk.file
     if file is None:
-        return RedirectResponse("/", status_code=303)
+        return lead_to(request, "/")
     checked = file.checked
     values = {
         "file": file,
@@ -69,14 +69,14 @@ def choose_columns(request: Request, form: Mapping[str, str]) -> Response:
     columns = {each: form[each.value] for each in COLUMNS if form.get(each.value)}
     sheet, campaign = form.get("sheet", "").strip(), form.get("one_campaign", "").strip()
     desk_of(request).choose(columns, sheet=sheet, campaign=campaign)
-    return RedirectResponse("/check", status_code=303)
+    return lead_to(request, "/check")
 
 
 def download_problems(request: Request) -> Response:
     """All problems as a CSV file."""
     file = desk_of(request).file
     if file is None or file.checked is None:
-        return RedirectResponse("/", status_code=303)
+        return lead_to(request, "/")
     return FileResponse(file.checked.problems, filename="problems.csv", media_type="text/csv")
 
 

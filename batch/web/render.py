@@ -6,7 +6,7 @@ from urllib.parse import urlencode, urlsplit
 
 import jinja2
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from batch.web.board import Stage
 from batch.web.desk import Desk
@@ -37,6 +37,17 @@ def desk_of(request: Request) -> Desk:
     return desk
 
 
+def base_of(request: Request) -> str:
+    """The path that every address of the page begins with."""
+    base: str = request.scope["root_path"]
+    return base
+
+
+def lead_to(request: Request, path: str) -> Response:
+    """Lead the browser on to another page."""
+    return RedirectResponse(f"{base_of(request)}{path}", status_code=303)
+
+
 def page(
     request: Request,
     template: str,
@@ -54,7 +65,8 @@ def page(
             "step": step,
             "steps": STEPS,
             "busy": busy,
-            "path": request.url.path,
+            "base": base_of(request),
+            "path": request.url.path.removeprefix(base_of(request)),
             "address": urlsplit(desk.settings.api.base_url).netloc,
             "key_place": desk.key_place(),
             **values,

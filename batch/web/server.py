@@ -4,8 +4,6 @@ import os
 import socket
 import sys
 import tempfile
-import threading
-import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +11,7 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 import uvicorn
+from starlette.types import ASGIApp
 
 from batch.errors import SettingsError
 from batch.recording.state import default_state_dir
@@ -22,7 +21,9 @@ from batch.terminal.signals import Interrupts
 from batch.web.app import make_app
 from batch.web.board import Stage
 from batch.web.desk import Desk, Place
+from batch.web.doorway import Doorway
 from batch.web.guard import Access
+from batch.web.tokens import StartTokens
 
 HOST = "127.0.0.1"  # loopback: nobody else's machine can even connect
 
@@ -68,7 +69,9 @@ def serve_page(
         desk = Desk(place, {"api": {"base_url": base_url}, "pace": {"rate": rate}})
         listener = listen(port)
         access = Access.make(listener.getsockname()[1])
-        server = _server(desk, access, opens=opens)
+        tokens = StartTokens(on_second_use=_warn_of_second_use)
+        doorway = Doorway(access, tokens, Path(folder), opens=opens)
+        server = _Server(_config(make_app(desk, access, tokens)), on_listening=doorway.begin)
         with interrupts.caught():
             return anyio.run(_serve, server, listener, desk, interrupts)
 
@@ -84,9 +87,9 @@ def listen(port: int) -> socket.socket:
         ) from error
 
 
-def _server(desk: Desk, access: Access, *, opens: bool) -> _Server:
-    config = uvicorn.Config(
-        make_app(desk, access),
+def _config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
         loop="asyncio",
         ws="none",
         lifespan="off",
@@ -96,7 +99,6 @@ def _server(desk: Desk, access: Access, *, opens: bool) -> _Server:
         server_header=False,
         timeout_graceful_shutdown=1,
     )
-    return _Server(config, on_listening=lambda: _announce(access, opens=opens))
 
 
 async def _serve(
@@ -127,8 +129,8 @@ async def _serve(
     return ended
 
 
-def _announce(access: Access, *, opens: bool) -> None:
-    sys.stdout.write(f"The page: {access.start_url}\nCtrl-C ends it.\n")
-    sys.stdout.flush()
-    if opens:  # beside, for some systems wait until the browser is closed
-        threading.Thread(target=webbrowser.open, args=(access.start_url,), daemon=True).start()
+def _warn_of_second_use() -> None:
+    sys.stderr.write(
+        "The page's start address was opened a second time, and refused. If that was not you, "
+        "somebody else has seen it: end the page by Ctrl-C.\n"
+    )

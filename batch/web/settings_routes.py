@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 from pydantic import SecretStr
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from batch.columns import COLUMNS
 from batch.errors import SettingsError
 from batch.web.forms import posting
-from batch.web.render import desk_of, page
+from batch.web.render import desk_of, lead_to, page
 
 _BACK = {"/check", "/settings"}
 
@@ -35,7 +35,7 @@ def take_settings(request: Request, form: Mapping[str, str]) -> Response:
         desk_of(request).change(overrides, plans_first=form.get("plans_first") == "yes")
     except SettingsError as error:
         return _page(request, problem=str(error), typed=form)
-    return RedirectResponse("/settings?saved=yes", status_code=303)
+    return lead_to(request, "/settings?saved=yes")
 
 
 @posting
@@ -47,7 +47,7 @@ def take_key(request: Request, form: Mapping[str, str]) -> Response:
         desk.take_key(SecretStr(key) if key else None)
     except SettingsError as error:
         return _page(request, problem=desk.hide(str(error)))
-    return RedirectResponse(back if back in _BACK else "/settings", status_code=303)
+    return lead_to(request, back if back in _BACK else "/settings")
 
 
 ROUTES = [

@@ -7,14 +7,14 @@ from functools import partial
 
 import anyio
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from batch.web.board import Kind, Stage, View
 from batch.web.desk import Desk
 from batch.web.forms import posting
 from batch.web.live import as_json, live_of
-from batch.web.render import desk_of, page
+from batch.web.render import desk_of, lead_to, page
 from batch.web.steps import Done, apply, plan, resume, retry, run, undo, verify_run
 from batch.web.talk import Talk
 from batch.web.words import KINDS
@@ -33,15 +33,13 @@ _WRONG_NUMBER = "That was not the number. Nothing was sent. Type it again, or sa
 @posting
 def start_plan(request: Request, _form: Mapping[str, str]) -> Response:
     """Hold the file at hand against what the leads are now."""
-    desk = desk_of(request)
-    return _start_on_file(desk, Kind.PLAN, plan, practice=False)
+    return _start_on_file(request, Kind.PLAN, plan, practice=False)
 
 
 @posting
 def start_run(request: Request, form: Mapping[str, str]) -> Response:
     """Send the file at hand without a plan, or practise it."""
-    desk = desk_of(request)
-    return _start_on_file(desk, Kind.RUN, run, practice=bool(form.get("practice")))
+    return _start_on_file(request, Kind.RUN, run, practice=bool(form.get("practice")))
 
 
 @posting
@@ -56,7 +54,7 @@ def start_again(request: Request, form: Mapping[str, str]) -> Response:
         partial(_again, _BACK_TO[what], desk, run_id, _CANARY if form.get("canary") else 0),
         is_practice=listed.record.sandbox,
     )
-    return _to_work()
+    return _to_work(request)
 
 
 def show_work(request: Request) -> Response:
@@ -64,9 +62,9 @@ def show_work(request: Request) -> Response:
     desk = desk_of(request)
     _, view = desk.worker.board.look()
     if view is None:
-        return RedirectResponse("/", status_code=303)
+        return lead_to(request, "/")
     if view.stage is Stage.ENDED and view.run_id:
-        return RedirectResponse(f"/runs/{view.run_id}", status_code=303)
+        return lead_to(request, f"/runs/{view.run_id}")
     return _work_page(request, view)
 
 
@@ -85,7 +83,7 @@ def answer(request: Request, form: Mapping[str, str]) -> Response:
         _, view = talk.board.look()
         if view and view.stage is Stage.QUESTION:
             return _work_page(request, view, problem=_WRONG_NUMBER if is_yes else "")
-    return _to_work()
+    return _to_work(request)
 
 
 @posting
@@ -94,7 +92,7 @@ def steer(request: Request, _form: Mapping[str, str]) -> Response:
     talk = desk_of(request).worker.talk
     if talk:
         _ORDERS[_last_word(request)](talk)
-    return _to_work()
+    return _to_work(request)
 
 
 ROUTES = [
@@ -109,8 +107,9 @@ ROUTES = [
 
 
 def _start_on_file(
-    desk: Desk, kind: Kind, work: Callable[..., Done], *, practice: bool
+    request: Request, kind: Kind, work: Callable[..., Done], *, practice: bool
 ) -> Response:
+    desk = desk_of(request)
     asked, notes = desk.request(practice=practice)
 
     def do(talk: Talk) -> Done:
@@ -118,7 +117,7 @@ def _start_on_file(
         return work(talk, asked)
 
     desk.worker.start(kind, asked.source.name, do, is_practice=practice)
-    return _to_work()
+    return _to_work(request)
 
 
 def _again(work: Callable[..., Done], desk: Desk, run_id: str, canary: int, talk: Talk) -> Done:
@@ -129,8 +128,8 @@ def _last_word(request: Request) -> str:
     return request.url.path.rpartition("/")[2]
 
 
-def _to_work() -> Response:
-    return RedirectResponse("/job", status_code=303)
+def _to_work(request: Request) -> Response:
+    return lead_to(request, "/job")
 
 
 def _work_page(request: Request, view: View, *, problem: str = "") -> Response:

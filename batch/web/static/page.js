@@ -2,6 +2,7 @@
 // job's progress. It decides nothing; every text comes from the server and is set as text.
 "use strict";
 
+const base = document.body.dataset.base;
 const byId = (id) => document.getElementById(id);
 
 function takeFiles() {
@@ -15,7 +16,7 @@ function takeFiles() {
     drop.classList.add("busy");
     drop.setAttribute("aria-busy", "true");
     try {
-      const answer = await fetch(`/files?name=${encodeURIComponent(file.name)}`, {
+      const answer = await fetch(`${base}/files?name=${encodeURIComponent(file.name)}`, {
         method: "PUT",
         body: file,
       });
@@ -57,7 +58,7 @@ function submitFilters() {
 function showProgress() {
   const work = byId("work");
   if (!work || work.dataset.stage === "ended") return;
-  const events = new EventSource("/job/events");
+  const events = new EventSource(`${base}/job/events`);
   let spoken = -1;
   events.addEventListener("message", (event) => {
     const told = JSON.parse(event.data);
