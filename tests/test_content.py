@@ -8,7 +8,7 @@ import zstandard
 
 from batch.errors import InputError
 from batch.reading import content
-from batch.reading.content import Format, expands_beyond, format_of, unpacked
+from batch.reading.content import Format, expands_beyond, format_of, part_key, unpacked
 
 TEXT = b"campaignId,campaignLeadId,aiTag\n1,2,x\n"
 
@@ -184,6 +184,12 @@ def test_other_zipped_files_are_refused(
     with pytest.raises(InputError) as caught:
         format_of(zip_of(tmp_path, *parts), name="leads.zip")
     assert str(caught.value) == f"leads.zip: {message}"
+
+
+def test_names_of_parts_are_compared_as_every_system_does(tmp_path: Path) -> None:
+    assert part_key("xl/_rels/Workbook.xml") == part_key("\\XL\\_RELS/workbook.XML")
+    other_case = zip_of(tmp_path, "[content_types].XML", "xl\\workbook.xml")
+    assert format_of(other_case, name="leads.xlsx") is Format.XLSX
 
 
 def test_a_damaged_zip_is_refused(tmp_path: Path) -> None:

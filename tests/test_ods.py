@@ -150,6 +150,14 @@ def test_sheets_are_told_apart(tmp_path: Path) -> None:
     assert cells(path) == [["x"]]
 
 
+def test_what_a_link_to_another_file_showed_is_no_sheet(tmp_path: Path) -> None:
+    link = f"<table:dde-link><table:table>{row(text('old'))}</table:table></table:dde-link>"
+    path = written(tmp_path, table(row(text("x"))) + link)
+    with zipfile.ZipFile(path) as archive:
+        assert open_ods(archive).visible == ("Leads",)
+    assert cells(path) == [["x"]]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -161,6 +169,11 @@ def test_sheets_are_told_apart(tmp_path: Path) -> None:
             row(cell('table:number-columns-repeated="99999" office:value-type="string"', "x")),
             "row 1 is too wide",
         ),
+        (
+            row(text("x")) + row(f"<table:table-cell>{table('', 'Inner')}</table:table-cell>"),
+            "row 2 has a table in a cell",
+        ),
+        ("</table:table>" + '<table:table table:name="Leads">', "two sheets are called"),
     ],
 )
 def test_a_sheet_that_no_program_would_write_is_refused(

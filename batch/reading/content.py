@@ -100,6 +100,14 @@ def unpacked(path: Path, *, scratch: Path, name: str) -> Path:
     return copy
 
 
+def part_key(name: str) -> str:
+    """What names of parts of a zipped file are compared by: regardless of case and of slashes.
+
+    Some programs write backslashes, or another case than where the name is used.
+    """
+    return name.replace("\\", "/").lstrip("/").casefold()
+
+
 def expands_beyond(path: Path, limit: int) -> bool:
     """Whether a file that is packed holds more bytes than this: gzip, Zstandard, or a workbook.
 
@@ -200,14 +208,14 @@ def _refuse_others(start: bytes, *, name: str) -> None:
 def _zipped_format(path: Path, *, name: str) -> Format:
     try:
         with zipfile.ZipFile(path) as archive:
-            parts = set(archive.namelist())
+            parts = {part_key(part) for part in archive.namelist()}
     except (zipfile.BadZipFile, OSError) as error:
         raise InputError(
             f"{name}: can't be opened, it is damaged or cut short. Save or fetch it again."
         ) from error
     if "xl/workbook.bin" in parts:
         raise InputError(f"{name}: is a binary workbook (.xlsb). Save it as .xlsx.")
-    if "[Content_Types].xml" in parts:
+    if part_key("[Content_Types].xml") in parts:
         return Format.XLSX
     if "content.xml" in parts:
         return Format.ODS

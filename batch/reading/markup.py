@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import IO
 from xml.parsers import expat
 
-from batch.reading.content import FREE_EXPANSION, MAX_EXPANSION
+from batch.reading.content import FREE_EXPANSION, MAX_EXPANSION, part_key
 
 _CHUNK = 1 << 18
 
@@ -87,11 +87,23 @@ def _parser(part: str, listener: Listener) -> expat.XMLParserType:
     return parser
 
 
+def _parts(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """The parts by what their names are compared by.
+
+    Raises MarkupError where one is there twice: which of the two a program reads is chance.
+    """
+    parts: dict[str, zipfile.ZipInfo] = {}
+    for info in archive.infolist():
+        first = parts.setdefault(part_key(info.filename), info)
+        if first is not info and not info.is_dir():
+            raise MarkupError(f"{info.filename} is in it twice")
+    return parts
+
+
 def _opened(archive: zipfile.ZipFile, part: str) -> IO[bytes]:
-    try:
-        info = archive.getinfo(part)
-    except KeyError as error:
-        raise MarkupError(f"{part} is missing") from error
+    info = _parts(archive).get(part_key(part))
+    if info is None:
+        raise MarkupError(f"{part} is missing")
     if info.file_size > FREE_EXPANSION + MAX_EXPANSION * info.compress_size:
         raise MarkupError(f"{part} unpacks to more than {MAX_EXPANSION} times its size")
     return archive.open(info)

@@ -29,6 +29,10 @@ def open_ods(archive: zipfile.ZipFile) -> Workbook:
 
     Raises MarkupError, and zipfile's and zlib's errors, for a damaged file.
     """
+
+    def rows(sheet: str) -> Iterator[SheetRow]:
+        return _rows(archive, sheet)
+
     sheets: dict[str, str] = {}
     hidden_styles: set[str] = set()
     style = ""
@@ -39,11 +43,16 @@ def open_ods(archive: zipfile.ZipFile) -> Workbook:
             if attributes.get(f"{_TABLE}display") == "false":
                 hidden_styles.add(style)
         elif element == "table":
-            sheets[attributes[f"{_TABLE}name"]] = attributes.get(f"{_TABLE}style-name", "")
+            name = attributes.get(f"{_TABLE}name")
+            if name in sheets:
+                raise MarkupError(f'two sheets are called "{name}"')
+            if name is not None:  # else it is what a link to another file showed last
+                sheets[name] = attributes.get(f"{_TABLE}style-name", "")
     return Workbook(
         visible=tuple(sheet for sheet, style in sheets.items() if style not in hidden_styles),
         hidden=tuple(sheet for sheet, style in sheets.items() if style in hidden_styles),
-        rows=lambda sheet: _rows(archive, sheet),
+        rows=rows,
+        sorted_rows=rows,  # places are counted: there is no other order
     )
 
 
@@ -92,6 +101,8 @@ class _SheetListener:
     def start(self, name: str, attributes: Attributes) -> None:
         self._path.append(name)
         if name == "table":
+            if self._is_wanted:
+                raise MarkupError(f"row {self._line + self._empty + 1} has a table in a cell")
             self._is_wanted = attributes.get(f"{_TABLE}name") == self._name
         if not self._is_wanted:
             return

@@ -19,6 +19,10 @@ _LAST_DAY = 2_958_465  # 9999-12-31
 _LITERALS = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!(?:h+|m+|s+)\])[^\]]*\]', re.IGNORECASE)
 
 
+class UnorderedRowsError(Exception):
+    """A row comes after one that stands below it; `Workbook.sorted_rows` gives them in order."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SheetRow:
     """A row of a sheet: all of its cells from column A on, up to the last that is not empty."""
@@ -32,12 +36,15 @@ class Workbook:
     """The sheets of a workbook by name, in order, and a way to read one.
 
     visible: names of the sheets that a person sees; hidden: the others.
-    rows: the rows of a sheet without gaps, the first being spreadsheet line 1.
+    rows: the rows of a sheet without gaps, the first being spreadsheet line 1; it may raise
+    UnorderedRowsError on the way.
+    sorted_rows: the same rows, however they stand in the file, at twice the cost.
     """
 
     visible: tuple[str, ...]
     hidden: tuple[str, ...]
     rows: Callable[[str], Iterator[SheetRow]]
+    sorted_rows: Callable[[str], Iterator[SheetRow]]
 
 
 def number_text(value: float) -> str:

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 import xlrd
@@ -16,7 +17,7 @@ from batch.reading.content import Format
 from batch.reading.grid import Cells, Grid, frames_of, is_blank, shown, until_last_row
 from batch.reading.markup import MarkupError
 from batch.reading.ods import open_ods
-from batch.reading.sheet import SheetRow, Workbook
+from batch.reading.sheet import SheetRow, UnorderedRowsError, Workbook
 from batch.reading.xls import open_xls
 from batch.reading.xlsx import open_xlsx
 
@@ -44,23 +45,39 @@ def open_workbook(path: Path, file_format: Format, *, sheet: str | None, name: s
     """
     with _opened(path, file_format, name=name) as book:
         chosen = _choose_sheet(book, sheet, name=name)
-        rows = enumerate(book.rows(chosen), 1)
-        line, header = _find_header(rows, sheet=chosen, name=name)
-        hidden: list[int] = []
-        frames = tuple(
-            frames_of(
-                until_last_row(_cells(rows, hidden)),
-                width=len(header),
-                first_line=line + 1,
-                name=name,
-            )
-        )
+        try:
+            read = _read(book.rows(chosen), sheet=chosen, name=name)
+        except UnorderedRowsError:
+            read = _read(book.sorted_rows(chosen), sheet=chosen, name=name)
     return Grid(
-        header=header,
-        batches=lambda: _copies(frames),
+        header=read.header,
+        batches=lambda: _copies(read.frames),
         is_sheet=True,
-        notes=tuple(_notes(book, chosen, len(hidden), name=name)),
+        notes=tuple(_notes(book, chosen, read.hidden, name=name)),
     )
+
+
+class _Sheet(NamedTuple):
+    """A sheet as it was read. hidden: how many hidden rows hold something."""
+
+    header: tuple[str, ...]
+    frames: tuple[pl.DataFrame, ...]
+    hidden: int
+
+
+def _read(rows: Iterable[SheetRow], *, sheet: str, name: str) -> _Sheet:
+    numbered = enumerate(rows, 1)
+    line, header = _find_header(numbered, sheet=sheet, name=name)
+    hidden: list[int] = []
+    frames = tuple(
+        frames_of(
+            until_last_row(_cells(numbered, hidden)),
+            width=len(header),
+            first_line=line + 1,
+            name=name,
+        )
+    )
+    return _Sheet(header=header, frames=frames, hidden=len(hidden))
 
 
 @contextmanager

@@ -23,10 +23,12 @@ def open_xls(path: Path) -> Workbook:
     # formatting_info tells hidden rows and date formats; xlrd's remarks go nowhere
     book = xlrd.open_workbook(path, formatting_info=True, logfile=io.StringIO())
     sheets = book.sheets()
+    rows = partial(_rows, book)
     return Workbook(
         visible=tuple(sheet.name for sheet in sheets if not sheet.visibility),
         hidden=tuple(sheet.name for sheet in sheets if sheet.visibility),
-        rows=partial(_rows, book),
+        rows=rows,
+        sorted_rows=rows,  # xlrd puts each cell in its place
     )
 
 

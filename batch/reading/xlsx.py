@@ -8,15 +8,14 @@ looks like an id again).
 import posixpath
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from functools import lru_cache
 from string import digits
 
 from batch.reading.markup import Attributes, Listener, MarkupError, elements, listen
+from batch.reading.places import GatheredCells, OrderedRows, column_number, row_number
 from batch.reading.sheet import (
     MAX_COLUMNS,
-    MAX_ROWS,
     SheetRow,
     Workbook,
     boolean_text,
@@ -33,7 +32,6 @@ _BUILT_IN_DATES = {
     22: "yyyy-mm-dd hh:mm",
     46: "[h]:mm:ss",
 }
-_EMPTY = SheetRow(cells=())
 _ESCAPED_CHARACTER = re.compile(r"_x([0-9A-Fa-f]{4})_")
 
 
@@ -53,17 +51,19 @@ def open_xlsx(archive: zipfile.ZipFile) -> Workbook:
         elif element == "sheet":
             kind, part = relations.get(_relation_id(attributes), ("", ""))
             if kind.endswith("/worksheet"):  # a chart may be a sheet of its own
+                if attributes["name"] in parts:
+                    raise MarkupError(f'two sheets are called "{attributes["name"]}"')
                 parts[attributes["name"]] = part
                 if attributes.get("state", "visible") != "visible":
                     hidden.append(attributes["name"])
     formats = _date_formats(archive, _target(relations, "/styles"))
     strings = _shared_strings(archive, _target(relations, "/sharedStrings"))
+    cells = _Cells(strings=strings, formats=formats, from_1904=from_1904)
     return Workbook(
         visible=tuple(sheet for sheet in parts if sheet not in hidden),
         hidden=tuple(hidden),
-        rows=lambda sheet: _rows(
-            archive, parts[sheet], _Cells(strings=strings, formats=formats, from_1904=from_1904)
-        ),
+        rows=lambda sheet: _rows(archive, parts[sheet], cells),
+        sorted_rows=lambda sheet: _sorted_rows(archive, parts[sheet], cells),
     )
 
 
@@ -72,7 +72,10 @@ def _relations(archive: zipfile.ZipFile, part: str) -> dict[str, tuple[str, str]
     folder, file = posixpath.split(part)
     relations = posixpath.join(folder, "_rels", f"{file}.rels")
     return {
-        a["Id"]: (a["Type"], posixpath.normpath(posixpath.join("/", folder, a["Target"]))[1:])
+        a["Id"]: (
+            a["Type"],
+            posixpath.normpath(posixpath.join("/", folder, a["Target"].replace("\\", "/")))[1:],
+        )
         for _, _, a in elements(archive, relations, {"Relationship"})
     }
 
@@ -168,15 +171,24 @@ class _Cells:
 
 
 class _SheetListener:
-    """Gathers the rows of a sheet's XML as they end."""
+    """Reads a sheet's XML and puts its cells in their places.
 
-    def __init__(self, cells: _Cells) -> None:
-        self.rows: list[SheetRow] = []
+    put: as `OrderedRows.put`. A reference decides, also where its row is another than its row
+    element's: so do LibreOffice and openpyxl. A row without a number follows the one before, a
+    cell without a reference the one to its left; where references contradict that, such a cell
+    could stand in either row, and the sheet is refused.
+    """
+
+    def __init__(self, cells: _Cells, put: Callable[..., None]) -> None:
         self._cells = cells
-        self._line = 0
-        self._row: list[str | None] = []
+        self._put = put
+        self._in_row = False
+        self._line, self._line_text = 0, "0"  # of the row element
+        self._counts = True  # whether rows without a number can be counted from the one before
+        self._is_numbered = self._has_unnamed = self._has_strayed = False
         self._hidden = False
-        self._column = -1
+        self._cell_line, self._column = 0, -1
+        self._is_named = False
         self._kind = self._style = ""
         self._value: list[str] = []
         self._formula: list[str] | None = None
@@ -203,55 +215,74 @@ class _SheetListener:
         if name == "c":
             self._end_cell()
         elif name == "row":
-            while self._row and not self._row[-1]:
-                self._row.pop()
-            self.rows.append(SheetRow(cells=self._row, hidden=self._hidden))
+            self._end_row()
         elif name == "rPh":
             self._is_phonetic = False
         else:
             self._into = None
 
     def _begin_row(self, attributes: Attributes) -> None:
-        line = int(attributes.get("r", self._line + 1))
-        if not self._line < line <= MAX_ROWS:
-            raise MarkupError(f"row {line} follows row {self._line}")
-        self.rows += [_EMPTY] * (line - self._line - 1)
-        self._line = line
-        self._row = []
+        number = attributes.get("r")
+        self._is_numbered = number is not None
+        self._counts |= self._is_numbered
+        self._line = row_number(str(self._line + 1) if number is None else number)
+        self._line_text = str(self._line)
+        self._in_row, self._has_unnamed, self._has_strayed = True, False, False
         self._column = -1
         self._hidden = attributes.get("hidden") in {"1", "true"}
 
+    def _end_row(self) -> None:
+        self._in_row = False
+        if self._has_strayed and not self._is_numbered:
+            self._counts = False
+        if self._has_unnamed and (self._has_strayed or not self._counts):
+            raise MarkupError(f"row {self._line} or another: its cells don't say which")
+
     def _begin_cell(self, attributes: Attributes) -> None:
-        reference = attributes.get("r")
-        self._column = _column(reference.rstrip(digits)) if reference else self._column + 1
-        if self._column >= MAX_COLUMNS:
-            raise MarkupError(f"row {self._line} has a cell {reference}")
+        reference = attributes.get("r", "")
+        self._cell_line = self._line
+        self._is_named = bool(reference)
+        if not reference:
+            self._column += 1
+        else:
+            letters = reference.rstrip(digits)
+            self._column = column_number(letters)
+            line = reference[len(letters) :]
+            if line != self._line_text:
+                self._cell_line = row_number(line)
+                self._has_strayed |= self._cell_line != self._line
         self._kind = attributes.get("t", "n")
         self._style = attributes.get("s", "0")
         self._value = []
         self._formula = None
 
     def _end_cell(self) -> None:
+        if not self._in_row:
+            return
         formula = None if self._formula is None else "".join(self._formula)
         text = self._cells.text(self._kind, self._style, "".join(self._value), formula)
-        if text is None:
-            return
-        self._row += [None] * (self._column - len(self._row))
-        self._row.append(text)
+        if not self._is_named:
+            if self._column >= MAX_COLUMNS:
+                raise MarkupError(f"row {self._line} has more than {MAX_COLUMNS:,} cells")
+            self._has_unnamed |= text is not None
+        self._put(self._cell_line, self._column, text, hidden=self._hidden)
 
 
 def _rows(archive: zipfile.ZipFile, part: str, cells: _Cells) -> Iterator[SheetRow]:
-    sheet = _SheetListener(cells)
-    listener = Listener(start=sheet.start, end=sheet.end, text=sheet.text)
-    for _ in listen(archive, part, listener):
-        yield from sheet.rows
-        sheet.rows.clear()
+    rows = OrderedRows()
+    for _ in _read(archive, part, _SheetListener(cells, rows.put)):
+        yield from rows.complete
+        rows.complete.clear()
+    rows.end()
+    yield from rows.complete
 
 
-@lru_cache(maxsize=1024)
-def _column(letters: str) -> int:
-    """The position of a column from 0, by its letters."""
-    position = 0
-    for letter in letters:
-        position = position * 26 + ord(letter) - ord("A") + 1
-    return position - 1
+def _sorted_rows(archive: zipfile.ZipFile, part: str, cells: _Cells) -> Iterator[SheetRow]:
+    gathered = GatheredCells()
+    for _ in _read(archive, part, _SheetListener(cells, gathered.put)):
+        pass
+    yield from gathered.rows()
+
+
+def _read(archive: zipfile.ZipFile, part: str, sheet: _SheetListener) -> Iterator[None]:
+    return listen(archive, part, Listener(start=sheet.start, end=sheet.end, text=sheet.text))
