@@ -149,7 +149,12 @@ class Process:
 
         async def send() -> None:
             self.sending = Sending(
-                plan, work=work, journal=journal, settings=SETTINGS, send=self._send
+                plan,
+                work=work,
+                journal=journal,
+                settings=SETTINGS,
+                send=self._send,
+                look=self._look,
             )
             await self.sending.run(self.moments.append)
 
@@ -176,6 +181,10 @@ class Process:
         await anyio.lowlevel.checkpoint()
         self._pass(End.KILL_AFTER_SEND)
         return answer
+
+    async def _look(self) -> Answer:
+        await anyio.sleep(0.05)
+        return self._world.answers.pop(0) if self._world.answers else OK
 
     def _watched(self, entries: Iterable[Entry]) -> None:
         """In place of the journal's record."""

@@ -55,6 +55,29 @@ async def test_every_line_of_joined_rows_is_claimed() -> None:
     assert claimed == [Claim(lines=(2, 9, 3))]
 
 
+async def test_what_is_given_back_is_claimed_and_taken_once_more() -> None:
+    claimed: list[Claim] = []
+    taken: list[Change | None] = []
+
+    async def take(times: int) -> None:
+        taken.extend([await claims.take() for _ in range(times)])
+
+    def put(claim: Claim) -> None:
+        claimed.append(claim)
+        tasks.start_soon(become_durable)
+
+    async def become_durable() -> None:
+        claims.durable()
+
+    claims = Claims(iter([change(n) for n in range(2, 5)]), block=2, put=put)
+    async with anyio.create_task_group() as tasks:
+        await take(4)
+        claims.give_back([change(2), change(3)])
+        await take(3)
+    assert taken == [change(2), change(3), change(4), None, change(2), change(3), None]
+    assert [claim.lines for claim in claimed] == [(2, 3), (4,), (2, 3)]
+
+
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 7])
 async def test_every_change_is_taken_once_and_then_there_are_no_more(count: int) -> None:
     claims: Claims

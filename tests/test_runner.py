@@ -1,6 +1,6 @@
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 import anyio
@@ -26,6 +26,8 @@ TOO_MANY = Answer(reason=Reason.RATE_LIMITED, http_status=429)
 UNAVAILABLE = Answer(reason=Reason.SERVER_ERROR, http_status=503, message="busy")
 REFUSED = Answer(reason=Reason.NOT_CONNECTED, message="refused")
 
+LOOK = 0  # the line that scripts are asked about for a harmless question
+
 During = Callable[[Runner], Coroutine[Any, Any, None]]
 
 
@@ -48,6 +50,7 @@ class Server:
     script: Callable[[int, int], Answer]  # (line, how many attempts it had before) -> answer
     latency_s: float = 0.05
     came: list[tuple[float, int]] = field(default_factory=list)
+    looks: list[float] = field(default_factory=list)
     under_way: int = 0
     most_under_way: int = 0
 
@@ -62,6 +65,12 @@ class Server:
         finally:
             self.under_way -= 1
         return self.script(line, before)
+
+    async def look(self) -> Answer:
+        """A harmless question, which an outage leaves unanswered, too."""
+        self.looks.append(anyio.current_time())
+        await anyio.sleep(self.latency_s)
+        return self.script(LOOK, len(self.looks) - 1)
 
 
 @dataclass
@@ -79,14 +88,15 @@ class Job:
     outcomes: dict[int, Outcome] = field(default_factory=dict)
 
     async def run(self, during: During | None = None) -> Stop | None:
-        self.left = iter(self.rows)
+        self.left: Iterator[Change] = iter(self.rows)
         self.gate = Gate(
             Pacer(self.rate_per_s, backoff_base_s=0.5, backoff_max_s=30.0, draw=lambda: 0.5),
             Breaker(max_probe_s=30.0, max_outage_s=900.0),
         )
         self.runner = Runner(
-            self.take,
+            self,
             send=self.server.send,
+            look=self.server.look,
             record=self.record,
             gate=self.gate,
             rules=StopRules(self.stop_limits),
@@ -101,6 +111,9 @@ class Job:
 
     async def take(self) -> Change | None:
         return next(self.left, None)
+
+    def give_back(self, changes: Iterable[Change]) -> None:
+        self.left = chain(changes, self.left)
 
     def record(self, outcome: Outcome) -> None:
         self.outcomes.update(dict.fromkeys(outcome.lines, outcome))
@@ -529,10 +542,82 @@ async def test_a_row_that_always_fails_is_an_error_once_another_row_is_served() 
 
 
 async def test_the_only_row_of_a_job_is_given_up_after_its_attempts() -> None:
-    job = Job(Server(lambda *_: UNAVAILABLE), changes(1))
+    job = Job(Server(lambda line, _: OK if line == LOOK else UNAVAILABLE), changes(1))
     assert await job.run() is None
     assert job.outcomes[2].reason is Reason.SERVER_ERROR
-    assert job.outcomes[2].attempts == 5
+    assert job.outcomes[2].message == "gave up after 5 attempts: busy"
+    assert (job.outcomes[2].attempts, len(job.server.looks)) == (5, 1)
+    assert job.runner.progress().tally == {Reason.SERVER_ERROR: 1, Reason.STOPPED: 0}
+
+
+AWAY = [
+    pytest.param(UNAVAILABLE, id="503"),
+    pytest.param(replace(UNAVAILABLE, http_status=522), id="522"),
+    pytest.param(REFUSED, id="refused"),
+    pytest.param(Answer(reason=Reason.NO_ANSWER, message="reset"), id="reset"),
+]
+
+
+@pytest.mark.parametrize("away", AWAY)
+@pytest.mark.parametrize("lasts_s", [3, 30, 300])
+@pytest.mark.parametrize("began_s", [0.0, 0.62])  # at once, and a few rows before the end
+@pytest.mark.parametrize("rows", [1, 2, 3, 7])
+@pytest.mark.parametrize("workers", [1, 2, 3])
+async def test_with_few_workers_or_rows_an_outage_costs_no_row_its_outcome(
+    workers: int, rows: int, began_s: float, lasts_s: float, away: Answer
+) -> None:
+    start = anyio.current_time()
+
+    def script(_line: int, _before: int) -> Answer:
+        return away if began_s <= anyio.current_time() - start < began_s + lasts_s else OK
+
+    job = Job(Server(script), changes(rows), 10.0, workers=workers)
+    assert await job.run() is None
+    assert job.reasons() == {Reason.APPLIED: rows}
+    assert +job.runner.progress().tally == {Reason.APPLIED: rows}
+    assert job.runner.progress().tally.total() == rows
+    sent = [line for _, line in job.server.came]
+    assert all(o.attempts == sent.count(line) for line, o in job.outcomes.items())
+    # two rows' attempts before a third makes it an outage, then 1, 2, 4, 8, 16, 30, 30 … s apart
+    assert len(sent) <= rows + 10 + workers + 6 + lasts_s / 30
+
+
+async def test_when_the_server_stays_away_the_last_rows_are_unsent() -> None:
+    job = Job(Server(lambda *_: REFUSED), changes(2), workers=1)
+    stop = await job.run()
+    assert stop is not None
+    assert stop.cause is StopCause.OUTAGE
+    assert job.reasons() == {Reason.NOT_REACHED: 2}
+    assert 900 <= anyio.current_time() < 950
+
+
+async def test_a_stop_ends_the_search_for_a_server_that_is_away() -> None:
+    job = Job(Server(lambda *_: REFUSED), changes(1), workers=1)
+
+    async def interrupt(runner: Runner) -> None:
+        await anyio.sleep(60.0)
+        runner.stop(Stop(cause=StopCause.INTERRUPTED, message="Ctrl-C"))
+
+    began = anyio.current_time()
+    stop = await job.run(interrupt)
+    assert stop is not None
+    assert stop.cause is StopCause.INTERRUPTED
+    assert anyio.current_time() - began <= 61
+    assert job.reasons() == {Reason.NOT_REACHED: 1}
+
+
+async def test_a_row_that_fails_by_itself_is_an_error_even_if_an_outage_caught_it() -> None:
+    start = anyio.current_time()
+
+    def script(line: int, _before: int) -> Answer:
+        return UNAVAILABLE if line == 3 or anyio.current_time() - start < 60 else OK
+
+    job = Job(Server(script), changes(20), workers=1)
+    assert await job.run() is None
+    assert job.reasons() == {Reason.APPLIED: 19, Reason.SERVER_ERROR: 1}
+    assert job.outcomes[3].reason is Reason.SERVER_ERROR
+    # five before the outage was found, and five once the server was back
+    assert job.outcomes[3].attempts == 10
 
 
 async def test_back_offs_count_against_the_seconds_of_a_row() -> None:

@@ -65,9 +65,18 @@ class Server:
         return self.answers[min(len(self.came), len(self.answers)) - 1]
 
 
+async def served() -> Answer:
+    return OK
+
+
 def sending_of(plan: Plan, journal: Journal, server: Server, settings: Settings = FAST) -> Sending:
     return Sending(
-        plan, work=whole_work(plan), journal=journal, settings=settings, send=server.send
+        plan,
+        work=whole_work(plan),
+        journal=journal,
+        settings=settings,
+        send=server.send,
+        look=served,
     )
 
 
@@ -195,7 +204,9 @@ async def test_a_second_interrupt_does_not_wait_for_answers(
         raise AssertionError
 
     plan = plan_for(pausing(3))
-    sending = Sending(plan, work=whole_work(plan), journal=journal, settings=FAST, send=never)
+    sending = Sending(
+        plan, work=whole_work(plan), journal=journal, settings=FAST, send=never, look=served
+    )
 
     def twice(moment: Moment) -> None:
         if moment.requests == 3:
@@ -331,6 +342,7 @@ async def test_a_rate_that_went_well_before_is_begun_with(
         journal=journal,
         settings=settings,
         send=server.send,
+        look=served,
         pacer=make_pacer(settings, 70.0),
     )
     learnt = sending.moment().learnt

@@ -174,11 +174,19 @@ class SendKit:
 
         path: with its query, ready for the wire; all but that is as `send_change` has it.
         """
+        return await self._read_page(path, parse, headers=self._scoped_headers)
+
+    async def look(self) -> Answer:
+        """One harmless request: what the server answers to anything at all now."""
+        answer, _ = await self._read_page("/v1/workspaces", _any_page, headers=self._headers)
+        return answer
+
+    async def _read_page(
+        self, path: str, parse: Callable[[bytes, Redactor], Page[_Listed]], *, headers: Headers
+    ) -> tuple[Answer, Page[_Listed] | None]:
         sent_at_ms = time.time_ns() // 1_000_000
         started_s = time.monotonic()
-        reply = await self._exchange.send(
-            "GET", path, headers=self._scoped_headers, max_bytes=MAX_LIST_BYTES
-        )
+        reply = await self._exchange.send("GET", path, headers=headers, max_bytes=MAX_LIST_BYTES)
         elapsed_ms = round((time.monotonic() - started_s) * 1000)
         budgets = () if isinstance(reply, Fault) else self._read_budgets(reply)
         answer, page = read_page(reply, parse, redactor=self._redactor, now=datetime.now(UTC))
@@ -238,6 +246,10 @@ def _failure(message: str, reply: Reply, reason: Reason) -> ReadFailedError:
     passes = is_passing and (asked_s or 0.0) <= MAX_READ_WAIT_S
     kind = _TryAgainError if passes else ReadFailedError
     return kind(message, http_status=reply.http_status, retry_after_s=asked_s)
+
+
+def _any_page(_body: bytes, _redactor: Redactor) -> Page[None]:
+    return Page(records=(), next_cursor=None)
 
 
 def _check_header(name: str, value: str) -> str:

@@ -70,6 +70,10 @@ class Canary:
         self._claims = self._others
         return await self._claims.take()
 
+    def give_back(self, changes: Iterable[Change]) -> None:
+        """Take changes back, as `Claims.give_back`."""
+        self._claims.give_back(changes)
+
     def durable(self) -> None:
         """The claim that was handed over is on disk, as `Claims.durable`."""
         self._claims.durable()

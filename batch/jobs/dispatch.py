@@ -67,7 +67,7 @@ class Moment:
 class Sending:
     """The sending of what is left of one plan; `run` may be called once."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the pieces that it wires together
         self,
         plan: Plan,
         *,
@@ -75,11 +75,14 @@ class Sending:
         journal: Journal,
         settings: Settings,
         send: Callable[[Change], Awaitable[Answer]],
+        look: Callable[[], Awaitable[Answer]],
         pacer: Pacer | None = None,
         canary: int = 0,
         paging_by: Callable[[Gate], Paging] | None = None,
     ) -> None:
-        """pacer: what may be known of the pace; None for one that knows nothing.
+        """send: makes one attempt. look: asks the server something harmless.
+
+        pacer: what may be known of the pace; None for one that knows nothing.
 
         canary: changes that go alone and are read back before the others follow.
         paging_by: what reads them, by the gate that all requests of the job leave by.
@@ -107,8 +110,9 @@ class Sending:
         )
         self._claims = self._canary or self._claims_of(changes)
         self._runner = Runner(
-            self._claims.take,
+            self._claims,
             send=send,
+            look=look,
             record=self._hand_over,
             gate=gate,
             rules=StopRules(stop_limits_of(settings)),

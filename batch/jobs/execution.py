@@ -120,6 +120,7 @@ async def _send_and_tell(
         journal=journal,
         settings=settings,
         send=api.send_change,
+        look=api.look,
         pacer=run.seen.pacer if run.seen else make_pacer(settings, run.pace.good_per_s),
         canary=opened.request.canary,
         paging_by=lambda gate: Paging(api, settings, gate=gate),

@@ -21,10 +21,13 @@ from batch.sending.stops import Stop, StopCause, StopRules
 class Carried:
     """What became of a change.
 
-    outcome: what is known now. if_served: the outcome as soon as the server serves another row,
-    where until then the server may be at fault and not the row; None where there is no doubt.
+    outcome: what is known now. if_served: the outcome as soon as the server serves another row
+    without an outage in between; until then the server may be at fault and not the row. None where
+    there is no doubt. tries: what has happened to the change.
     """
 
+    change: Change
+    tries: Tries
     outcome: Outcome
     if_served: Outcome | None = None
 
@@ -48,7 +51,6 @@ class Attempts:
         stop: Callable[[Stop], None],
         broke_off: Callable[[Outcome], None],
     ) -> None:
-        self.served = 0  # requests that the server gave a final answer to
         self.retries = 0
         self.is_budget_spent = False
         self.stopped: Stop | None = None
@@ -61,9 +63,12 @@ class Attempts:
         self._stop = stop
         self._broke_off = broke_off
 
-    async def carry(self, change: Change) -> Carried | None:
-        """One change to its outcome; None if a stop came before its first attempt."""
-        tries = Tries()
+    async def carry(self, change: Change, tries: Tries | None = None) -> Carried | None:
+        """One change to its outcome; None if a stop came before its first attempt.
+
+        tries: what has happened to a change that an outage caught, and that is carried again.
+        """
+        tries = tries or Tries(outages=self._gate.outages)
         try:
             decision = await self._decision(change, tries)
         except BaseException:
@@ -75,11 +80,32 @@ class Attempts:
         if not tries.attempts:
             return None
         outcome = tries.outcome(change, decision.reason, decision.message)
-        if not decision.given_up or self.served > (tries.served_before or 0):
-            return Carried(outcome=outcome)
-        message = f"{decision.message} (no other row was served meanwhile)"
+        if not decision.given_up:
+            return Carried(change=change, tries=tries, outcome=outcome)
+        message = f"{decision.message} (no other row was served since)"
         unsent = tries.outcome(change, tries.unsent_reason(), message)
-        return Carried(outcome=unsent, if_served=outcome)
+        return Carried(change=change, tries=tries, outcome=unsent, if_served=outcome)
+
+    async def is_there(self, look: Callable[[], Awaitable[Answer]]) -> bool:
+        """Ask the server something harmless until it serves that; whether it did at once.
+
+        That is how a job's last failing rows are judged, which no other row can tell about. False,
+        too, if the job stops meanwhile.
+        """
+        failures = 0
+        while True:
+            probe = await self._gate.turn()
+            if self.stopped is not None:
+                return False
+            answer = await self._gate.fly(look)
+            if is_hold(answer):
+                self._after_hold(answer)
+            elif is_failure(answer):
+                failures += 1
+                self._after_failure(answer, row=-failures, probe=probe)
+            else:
+                self._gate.served()
+                return not failures
 
     async def _decision(self, change: Change, tries: Tries) -> Decision:
         step = partial(self._attempt, change, tries)
@@ -101,8 +127,8 @@ class Attempts:
         answer = await self._fly(change, tries)
         self._heed(answer, change, probe=probe)
         tries.add(answer, counts=not self._gate.is_away)
-        if tries.served_before is None and is_failure(answer):
-            tries.served_before = self.served
+        if self._gate.outages > tries.outages:
+            tries.forgive(outages=self._gate.outages)
         if tries.holds == 1 and is_hold(answer):
             tries.successes_before = self._rules.successes
         if self.stopped is not None and _is_cause(answer, self.stopped):
@@ -130,29 +156,32 @@ class Attempts:
 
     def _heed(self, answer: Answer, change: Change, *, probe: bool) -> None:
         """Let the pace, the breaker and the stop rules know of an answer."""
-        stop = self._rules.after_answer(answer)
-        if is_hold(answer):
-            self._gate.neutral()
-            stop = stop or self._held(answer)
-        elif is_failure(answer):
-            sent_at = self._gate.now() - answer.elapsed_ms / 1000
-            self._gate.failed(sent_at=sent_at, row=change.lines[0], probe=probe)
-            lasted_s = self._gate.outage_is_over_s()
-            if lasted_s is not None:
-                stop = stop or self._rules.after_outage(lasted_s)
-        else:
-            self.served += 1
-            self._gate.served()
-        if stop is not None:
+        if stop := self._rules.after_answer(answer):
             self._stop(stop)
+        if is_hold(answer):
+            self._after_hold(answer)
+        elif is_failure(answer):
+            self._after_failure(answer, row=change.lines[0], probe=probe)
+        else:
+            self._gate.served()
 
-    def _held(self, answer: Answer) -> Stop | None:
-        """Hold everybody back, as a refused or failing server asks."""
+    def _after_failure(self, answer: Answer, *, row: int, probe: bool) -> None:
+        """Let the breaker know, and stop where the server was away for long enough."""
+        sent_at = self._gate.now() - answer.elapsed_ms / 1000
+        self._gate.failed(sent_at=sent_at, row=row, probe=probe)
+        lasted_s = self._gate.outage_is_over_s()
+        if lasted_s is not None:
+            self._stop(self._rules.after_outage(lasted_s))
+
+    def _after_hold(self, answer: Answer) -> None:
+        """Hold everybody back, as the server asks, and stop where that is for too long."""
+        self._gate.neutral()
         asked = answer.retry_after_s
         status = None if answer.http_status is None else f"HTTP {answer.http_status}"
         retry_after = None if asked is None else f"Retry-After {asked:.0f} s"
         why = ", ".join(filter(None, (status, retry_after)))
-        return self._rules.after_hold(self._gate.held(answer, why))
+        if stop := self._rules.after_hold(self._gate.held(answer, why)):
+            self._stop(stop)
 
     def _why_cut_off(self) -> str:
         return "the run broke off" if self.stopped is None else _stopped(self.stopped)

@@ -39,6 +39,7 @@ class Breaker:
         self._since = 0.0
         self._probe_s = 0.0
         self._outage: Outage | None = None
+        self.outages = 0  # how many there were, with the one that is going on
 
     @property
     def outage(self) -> Outage | None:
@@ -61,6 +62,7 @@ class Breaker:
         self._rows.add(row)
         if self._outage is None:
             if self._failures >= FAILURES_IN_A_ROW and len(self._rows) >= ROWS_IN_A_ROW:
+                self.outages += 1
                 self._schedule(now, FIRST_PROBE_S)
         elif probe:
             self._schedule(now, self._probe_s * 2)

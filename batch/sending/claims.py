@@ -5,8 +5,8 @@ worker waits for a commit of its own.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
 
 import anyio
 
@@ -42,6 +42,11 @@ class Claims:
         if len(self._ready) < self._block:
             self._claim_more()
         return change
+
+    def give_back(self, changes: Iterable[Change]) -> None:
+        """Take changes back, to be claimed and taken once more before those that are left."""
+        self._changes = chain(changes, self._changes)
+        self._exhausted = False
 
     def durable(self) -> None:
         """The claim that was handed over is on disk: its changes may leave."""

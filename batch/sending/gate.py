@@ -152,6 +152,11 @@ class Gate:
         """Whether the server seems to be away."""
         return self._breaker.outage is not None
 
+    @property
+    def outages(self) -> int:
+        """How many outages there were, with the one that is going on."""
+        return self._breaker.outages
+
     def outage_is_over_s(self) -> float | None:
         """Seconds of an outage that has lasted as long as is waited for; None otherwise."""
         now = self.now()

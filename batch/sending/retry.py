@@ -42,7 +42,7 @@ class Tries:
     last: the latest attempt; last_out: the latest that may have reached the server.
     lost: the latest whose answer never came.
     successes_before: the job's successes when the change was first held back.
-    served_before: requests that the server had served when the change first failed.
+    outages: those of the job that this change's failures have been judged beside.
     """
 
     attempts: int = 0
@@ -54,7 +54,7 @@ class Tries:
     last_out: Answer | None = None
     lost: Answer | None = None
     successes_before: int = 0
-    served_before: int | None = None
+    outages: int = 0
 
     def add(self, answer: Answer, *, counts: bool = True) -> None:
         """Take one more attempt into account; while the server is away it does not count."""
@@ -73,6 +73,12 @@ class Tries:
             return
         self.counted += 1
         self.spent_s += answer.elapsed_ms / 1000
+
+    def forgive(self, *, outages: int) -> None:
+        """The failures so far were those of an outage that was found by now: they count no more."""
+        self.outages = outages
+        self.counted = 0
+        self.spent_s = 0.0
 
     def outcome(self, change: Change, reason: Reason, message: str) -> Outcome:
         """The change's outcome after these attempts, its facts from the last that went out."""

@@ -1,21 +1,22 @@
 """Workers pull changes, send each behind the gate, and hand its outcome over to be recorded.
 
 Owns the flow of a job: the workers, what may be sent before its forerunners are durable, and an
-early stop. It knows no HTTP and no file: `take` gives the next change, `send` makes one attempt,
-`record` takes an outcome that becomes durable later. A row that a stop leaves behind without any
-attempt is not recorded at all: its absence says so.
+early stop. It knows no HTTP and no file: `send` makes one attempt, `look` asks the server something
+harmless, `record` takes an outcome that becomes durable later. A row that a stop leaves behind
+without any attempt is not recorded at all: its absence says so.
 """
 
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import anyio
 
 from batch.model import Answer, Change, Outcome, Reason, Result, Tally
 from batch.sending.attempts import Attempts, Carried
 from batch.sending.gate import Gate, Pace
-from batch.sending.retry import RetryPolicy
+from batch.sending.retry import RetryPolicy, Tries
 from batch.sending.stops import FORBIDDEN_STREAK, Stop, StopCause, StopRules
 
 GRACE_S = 10.0  # how long a stop waits for the answers that are on their way
@@ -47,21 +48,33 @@ class Progress:
     stop: Stop | None
 
 
+class Changes(Protocol):
+    """What is to be sent."""
+
+    async def take(self) -> Change | None:
+        """The next change; None when there are no more."""
+
+    def give_back(self, changes: Iterable[Change], /) -> None:
+        """Take changes back that an outage caught, to be given out once more."""
+
+
 class Runner:
     """One job's workers. `run` may be called once."""
 
     def __init__(
         self,
-        take: Callable[[], Awaitable[Change | None]],
+        changes: Changes,
         *,
         send: Callable[[Change], Awaitable[Answer]],
+        look: Callable[[], Awaitable[Answer]],
         record: Callable[[Outcome], None],
         gate: Gate,
         rules: StopRules,
         limits: Limits,
         draw: Callable[[], float],
     ) -> None:
-        self._take = take
+        self._changes = changes
+        self._look = look
         self._record = record
         self._rules = rules
         self._limits = limits
@@ -80,6 +93,7 @@ class Runner:
         self._slots = anyio.Semaphore(limits.workers * UNDURABLE_PER_WORKER, fast_acquire=True)
         self._forbidden: deque[Outcome] = deque(maxlen=FORBIDDEN_STREAK - 1)
         self._doubtful: list[Carried] = []
+        self._caught: dict[tuple[int, ...], Tries] = {}  # by lines: rows that an outage caught
         self._revised: dict[int, Reason] = {}  # id of an outcome: the reason that it replaces
         self._tally = Tally()
 
@@ -89,12 +103,10 @@ class Runner:
         The outcomes are then handed over, not yet all durable. Raises what `take`, `send` or
         `record` raise.
         """
-        async with anyio.create_task_group() as workers:
-            for _ in range(self._limits.workers):
-                workers.start_soon(self._work)
+        await self._work_all()
+        while self._doubtful and self._attempts.stopped is None:
+            await self._judge_the_last()
         stop = self._attempts.stopped
-        if stop is None:
-            self._settle_doubtful()
         if stop is None and self._attempts.is_budget_spent:
             return Stop(
                 cause=StopCause.RETRY_BUDGET,
@@ -133,6 +145,21 @@ class Runner:
             stop=self._attempts.stopped,
         )
 
+    async def _work_all(self) -> None:
+        async with anyio.create_task_group() as workers:
+            for _ in range(self._limits.workers):
+                workers.start_soon(self._work)
+
+    async def _judge_the_last(self) -> None:
+        """No row is left to tell whether the last ones failed by themselves: the server must."""
+        is_there = False
+        with self._gate.worker():
+            is_there = await self._attempts.is_there(self._look)
+        if self._attempts.stopped is not None:
+            return
+        self._settle_doubtful(are_caught=not is_there)
+        await self._work_all()
+
     async def _work(self) -> None:
         with self._gate.worker():
             while True:
@@ -140,13 +167,14 @@ class Runner:
                     self._slots.acquire_nowait()  # 4 us less
                 else:
                     await self._slots.acquire()
-                if self._gate.is_shut:
-                    return
-                change = await self._take()
+                change = None if self._gate.is_shut else await self._changes.take()
                 if change is None:
+                    self._slots.release()
                     return
-                carried = await self._attempts.carry(change)
+                tries = self._caught.pop(change.lines, None) if self._caught else None
+                carried = await self._attempts.carry(change, tries)
                 if carried is None:
+                    self._slots.release()
                     return
                 self._finish(carried)
 
@@ -164,13 +192,25 @@ class Runner:
             self._settle_doubtful()
         self._count(outcome)
 
-    def _settle_doubtful(self) -> None:
-        """The server serves other rows, or there are none left: these rows failed by themselves."""
+    def _settle_doubtful(self, *, are_caught: bool = False) -> None:
+        """The server is there: these rows failed by themselves, or an outage caught them.
+
+        Those that were caught are sent once more, with their failures forgiven.
+        are_caught: whether that is known of all; else those were that an outage came after.
+        """
         settled, self._doubtful = self._doubtful, []
+        caught = []
         for carried in settled:
-            if carried.if_served is not None:
+            if are_caught or carried.tries.outages < self._gate.outages:
+                carried.tries.forgive(outages=self._gate.outages)
+                self._caught[carried.change.lines] = carried.tries
+                self._tally[carried.outcome.reason] -= len(carried.outcome.lines)
+                caught.append(carried.change)
+            elif carried.if_served is not None:
                 self._revise(carried.outcome, carried.if_served)
                 self._count(carried.if_served)
+        if caught:
+            self._changes.give_back(caught)
 
     def _take_back_forbidden(self) -> None:
         """The 403s that led to a stop were about the key: their rows are unsent, not wrong."""
