@@ -768,8 +768,9 @@ BUILDS = (
     Broken(
         guarantee="every attempt passes the pacer, retries too",
         file="sending/attempts.py",
-        line="probe = await self._gate.turn()",
-        instead="probe = False if tries.attempts else await self._gate.turn()",
+        line="-> Decision:\n        probe = await self._gate.turn()",
+        instead="-> Decision:\n"
+        "        probe = False if tries.attempts else await self._gate.turn()",
         caught_by="test_runner.py::test_the_rate_holds_for_attempts_not_rows",
     ),
     Broken(
