@@ -799,8 +799,9 @@ BUILDS = (
     Broken(
         guarantee="a 429 holds back every worker",
         file="sending/attempts.py",
-        line="            stop = stop or self._held(answer)",
-        instead="            pass",
+        line="        if is_hold(answer):\n            self._after_hold(answer)\n        elif",
+        instead="        if answer.http_status is None:\n"
+        "            self._after_hold(answer)\n        elif",
         caught_by="test_runner.py::test_retry_after_pauses_every_worker",
     ),
     Broken(
