@@ -426,6 +426,35 @@ BUILDS = (
         caught_by="test_runner.py::"
         "test_nothing_leaves_while_the_job_rests_and_then_it_goes_on_in_pace",
     ),
+    # --- What a spreadsheet may cost is bounded by what comes out of it ---
+    Broken(
+        guarantee="a workbook's cell is no longer than a workbook's cell can be",
+        file="reading/cost.py",
+        line="if max(lengths) > MAX_CELL:",
+        instead="if max(lengths) < 0:",
+        caught_by="test_cost.py::test_a_cell_that_no_workbook_can_hold_is_refused_by_its_place",
+    ),
+    Broken(
+        guarantee="a workbook's cells together are bounded, repeated ones each time",
+        file="reading/cost.py",
+        line="self._filled += len(lengths)",
+        instead="self._filled += len(set(lengths))",
+        caught_by="test_cost.py::test_filled_cells_count_each_time_that_they_are_repeated",
+    ),
+    Broken(
+        guarantee="a workbook's texts together are bounded, repeated ones each time",
+        file="reading/cost.py",
+        line="self._characters += sum(lengths)",
+        instead="self._characters += sum(set(lengths))",
+        caught_by="test_cost.py::test_texts_count_each_time_that_a_repeated_row_or_cell_has_them",
+    ),
+    Broken(
+        guarantee="a workbook's elements lie only so deep within each other",
+        file="reading/markup.py",
+        line="if level > MAX_LEVELS:",
+        instead="if level < 0:",
+        caught_by="test_markup.py::test_elements_that_lie_too_deep_are_refused",
+    ),
     # --- Results ---
     Broken(
         guarantee="each row has the outcome of its own line, not of its place",

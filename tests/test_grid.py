@@ -4,7 +4,7 @@ import pytest
 
 from batch.errors import InputError
 from batch.reading import grid
-from batch.reading.grid import Cells, frames_of, shown, until_last_row
+from batch.reading.grid import Cells, frames_of, shown, until_last_row, widened
 
 
 def test_rows_become_frames_of_the_headers_width_with_lines_across_batches(
@@ -13,11 +13,33 @@ def test_rows_become_frames_of_the_headers_width_with_lines_across_batches(
     monkeypatch.setattr(grid, "ROWS_A_BATCH", 2)
     rows: list[Cells] = [["a", "b"], [], [], [], ["c", None, " ", None]]
     frames = list(frames_of(rows, width=2, first_line=5, name="leads.csv"))
-    assert [frame.rows() for frame in frames] == [
+    assert [widened(frame, 2).rows() for frame in frames] == [
         [(5, "a", "b"), (6, None, None)],
         [(7, None, None), (8, None, None)],
         [(9, "c", None)],
     ]
+
+
+def test_a_batch_ends_where_its_places_or_characters_become_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(grid, "_PLACES_A_BATCH", 5)
+    monkeypatch.setattr(grid, "_CHARACTERS_A_BATCH", 10)
+    rows: list[Cells] = [["a"], [None] * 5 + ["b"], ["x" * 11], ["c"], ["d"]]
+    frames = list(frames_of(rows, width=6, first_line=2, name="leads.ods"))
+    assert [frame["line"].to_list() for frame in frames] == [[2, 3], [4], [5, 6]]
+
+
+def test_long_texts_and_empty_columns_keep_their_places() -> None:
+    long = "x" * 30_000
+    rows: list[Cells] = [[None, long], [None, None, "a"], [None, long + "y", ""]] * 50
+    (frame,) = frames_of(rows, width=4, first_line=2, name="leads.ods")
+    assert frame.columns == ["line", "1", "2"]
+    assert [list(cells) for cells in widened(frame, 4).drop("line").rows()] == [
+        [None, long, None, None],
+        [None, None, "a", None],
+        [None, long + "y", "", None],
+    ] * 50
 
 
 def test_an_extra_cell_is_named_by_its_line_and_shortened(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from batch.reading import markup
+from batch.reading.cost import CostError
 from batch.reading.markup import Listener, MarkupError, elements, listen
 
 BOMB = (
@@ -27,7 +28,7 @@ def archive_of(path: Path, text: str) -> zipfile.ZipFile:
 def test_elements_come_with_their_parents_and_attributes_by_namespace(path: Path) -> None:
     text = '<a xmlns="m" xmlns:r="rel"><b x="1" r:id="2"/><c><b/></c></a>'
     with archive_of(path, text) as archive:
-        assert elements(archive, "a.xml", {"b"}) == [
+        assert list(elements(archive, "a.xml", {"b"})) == [
             ("a", "b", {"x": "1", "rel id": "2"}),
             ("c", "b", {}),
         ]
@@ -36,7 +37,7 @@ def test_elements_come_with_their_parents_and_attributes_by_namespace(path: Path
 @pytest.mark.parametrize("text", BOMB)
 def test_a_document_type_is_refused_before_its_entities_count(path: Path, text: str) -> None:
     with archive_of(path, text) as archive, pytest.raises(MarkupError) as caught:
-        elements(archive, "a.xml", {"a"})
+        list(elements(archive, "a.xml", {"a"}))
     assert str(caught.value) == "a.xml: declares a document type, as no workbook does"
 
 
@@ -46,16 +47,30 @@ def test_a_part_that_unpacks_to_far_more_than_it_takes_is_refused(
     monkeypatch.setattr(markup, "FREE_EXPANSION", 1000)
     text = f"<a>{' ' * 5_000_000}</a>"
     with archive_of(path, text) as archive, pytest.raises(MarkupError) as caught:
-        elements(archive, "a.xml", {"a"})
+        list(elements(archive, "a.xml", {"a"}))
     assert str(caught.value) == "a.xml unpacks to more than 200 times its size"
+
+
+def test_elements_that_lie_too_deep_are_refused(path: Path) -> None:
+    for levels in (100, 101):
+        with archive_of(path, "<a>" * levels + "</a>" * levels) as archive:
+            if levels == 100:
+                assert len(list(elements(archive, "a.xml", {"a"}))) == 100
+                continue
+            with pytest.raises(CostError) as caught:
+                list(elements(archive, "a.xml", {"a"}))
+    assert str(caught.value) == (
+        "a.xml has elements more than 100 levels deep, as no spreadsheet program writes them. "
+        "Open it in one and save it again."
+    )
 
 
 def test_a_damaged_or_missing_part_is_named(path: Path) -> None:
     with archive_of(path, "<a><b></a>") as archive:
         with pytest.raises(MarkupError, match=r"^a\.xml: mismatched tag"):
-            elements(archive, "a.xml", {"a"})
+            list(elements(archive, "a.xml", {"a"}))
         with pytest.raises(MarkupError, match=r"^b\.xml is missing$"):
-            elements(archive, "b.xml", {"a"})
+            list(elements(archive, "b.xml", {"a"}))
 
 
 def test_a_long_part_is_told_chunk_by_chunk(path: Path) -> None:

@@ -17,7 +17,15 @@ import polars as pl
 
 from batch.columns import Column
 from batch.errors import InputError
-from batch.reading.grid import Cells, Grid, column_names, frames_of, until_last_row, with_lines
+from batch.reading.grid import (
+    Cells,
+    Grid,
+    column_names,
+    frames_of,
+    until_last_row,
+    widened,
+    with_lines,
+)
 from batch.reading.head import Head, read_head
 from batch.reading.records import records
 
@@ -97,7 +105,9 @@ def _frames(
     trim: Callable[[Iterable[Cells]], Iterable[Cells]] = iter,
 ) -> Iterator[pl.DataFrame]:
     read = records(lines, head.delimiter, first_line=line, name=name)
-    return frames_of(trim(read), width=len(head.header), first_line=line, name=name)
+    width = len(head.header)
+    for frame in frames_of(trim(read), width=width, first_line=line, name=name):
+        yield widened(frame, width)
 
 
 def _regular_blocks(

@@ -5,13 +5,18 @@ The one shape that every format is brought to before anybody asks what its colum
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, zip_longest
+from itertools import zip_longest
 
 import polars as pl
 
 from batch.errors import InputError
 
-ROWS_A_BATCH = 10_000  # for formats that are read by Python: some 10 MB of cells at a time
+# For formats that are read by Python: rows, their places (8 bytes each, empty ones too), and their
+# characters. Some 10 MB of cells at a time, and never more than 32 MB.
+ROWS_A_BATCH = 10_000
+_PLACES_A_BATCH = 1 << 21
+_CHARACTERS_A_BATCH = 16 << 20
+_MANY_CHARACTERS = 4 << 20  # of a batch, above which it pays to hold equal texts once
 # A text may be a whole line of a file that is no CSV; a name near a field's is never longer.
 _SHOWN_CHARACTERS = 60
 
@@ -45,10 +50,12 @@ def column_names(width: int) -> list[str]:
 
 def with_lines(frame: pl.DataFrame, first_line: int) -> pl.DataFrame:
     """The frame with its rows' line numbers in front, counted up from first_line."""
-    end = first_line + frame.height
-    return frame.insert_column(
-        0, pl.int_range(first_line, end, dtype=pl.UInt32, eager=True).alias("line")
-    )
+    lines = _lines(first_line, first_line + frame.height)
+    return frame.insert_column(0, lines.alias("line"))
+
+
+def _lines(first: int, end: int) -> pl.Series:
+    return pl.int_range(first, end, dtype=pl.UInt32, eager=True)
 
 
 def shown(text: str) -> str:
@@ -118,24 +125,63 @@ def until_last_row(rows: Iterable[Cells]) -> Iterator[Cells]:
 def frames_of(
     rows: Iterable[Cells], *, width: int, first_line: int, name: str
 ) -> Iterator[pl.DataFrame]:
-    """Rows of cells as a grid's frames: short rows filled with nulls, blank extra cells dropped.
+    """Rows of cells as frames for `widened`: blank extra cells dropped, and columns that are empty.
 
     Raises InputError, naming the line, when a cell beyond the header's width is not blank.
     """
-    source = iter(rows)
-    while batch := list(islice(source, ROWS_A_BATCH)):
+    for batch, characters in _batched(rows):
         columns = list(zip_longest(*batch))
         if not all(is_blank(cell) for extra in columns[width:] for cell in extra):
             raise _first_extra_cell(batch, width=width, first_line=first_line, name=name)
-        columns += [(None,) * len(batch)] * (width - len(columns))
-        frame = pl.DataFrame(
-            [
-                pl.Series(key, column, dtype=pl.String)
-                for key, column in zip(column_names(width), columns, strict=False)
-            ]
-        )
-        yield with_lines(frame, first_line)
-        first_line += len(batch)
+        texts = _shared_texts if characters > _MANY_CHARACTERS else _texts
+        filled = {
+            str(position): texts(column)
+            for position, column in enumerate(columns[:width])
+            if column.count(None) < len(column)
+        }
+        end = first_line + len(batch)
+        yield pl.DataFrame({"line": _lines(first_line, end), **filled})
+        first_line = end
+
+
+def widened(frame: pl.DataFrame, width: int) -> pl.DataFrame:
+    """A frame of `frames_of` with all of a grid's columns; the empty ones share their memory."""
+    if frame.width == width + 1:
+        return frame
+    empty = pl.repeat(None, frame.height, dtype=pl.String, eager=True)
+    filled = {column.name: column for column in frame}
+    names = ["line", *column_names(width)]
+    return pl.DataFrame([filled.get(name, empty).alias(name) for name in names])
+
+
+def _batched(rows: Iterable[Cells]) -> Iterator[tuple[list[Cells], int]]:
+    """Rows by the batch, with the characters that each batch has."""
+    batch: list[Cells] = []
+    places = characters = 0
+    for row in rows:
+        batch.append(row)
+        places += len(row)
+        characters += sum([len(cell) for cell in row if cell])
+        if (
+            len(batch) == ROWS_A_BATCH
+            or places > _PLACES_A_BATCH
+            or characters > _CHARACTERS_A_BATCH
+        ):
+            yield batch, characters
+            batch, places, characters = [], 0, 0
+    if batch:
+        yield batch, characters
+
+
+def _texts(column: Cells) -> pl.Series:
+    return pl.Series(values=column, dtype=pl.String)
+
+
+def _shared_texts(column: Cells) -> pl.Series:
+    """The column with equal texts held once: a workbook may have one text in a million cells."""
+    places: dict[str | None, int] = {}
+    order = [places.setdefault(cell, len(places)) for cell in column]
+    return _texts(list(places)).gather(order)
 
 
 def extra_cell(cell: str, *, line: int, column: int, width: int, name: str) -> InputError:

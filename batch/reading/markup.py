@@ -1,7 +1,7 @@
 """The XML parts of a zipped workbook, read as a stream.
 
 No document type is accepted, so no entity can name a file or expand; a part that unpacks to far
-more than it takes in the archive is refused.
+more than it takes in the archive is refused, and one whose elements lie too deep within each other.
 """
 
 import zipfile
@@ -12,6 +12,7 @@ from typing import IO
 from xml.parsers import expat
 
 from batch.reading.content import FREE_EXPANSION, MAX_EXPANSION, part_key
+from batch.reading.cost import MAX_LEVELS, CostError
 
 _CHUNK = 1 << 18
 
@@ -37,7 +38,7 @@ class Listener:
 def listen(archive: zipfile.ZipFile, part: str, listener: Listener) -> Iterator[None]:
     """Tell the listener about a part, chunk by chunk; yields after each.
 
-    Raises MarkupError, and zipfile's and zlib's errors for a damaged archive.
+    Raises MarkupError, CostError, and zipfile's and zlib's errors for a damaged archive.
     """
     parser = _parser(part, listener)
     with _opened(archive, part) as stream:
@@ -53,7 +54,7 @@ def listen(archive: zipfile.ZipFile, part: str, listener: Listener) -> Iterator[
 
 def elements(
     archive: zipfile.ZipFile, part: str, names: Container[str]
-) -> list[tuple[str, str, Attributes]]:
+) -> Iterator[tuple[str, str, Attributes]]:
     """The elements of these names in order: their parent's name, their own, their attributes."""
     found: list[tuple[str, str, Attributes]] = []
     path = [""]
@@ -67,21 +68,36 @@ def elements(
         path.pop()
 
     for _ in listen(archive, part, Listener(start=start, end=end)):
-        pass
-    return found
+        yield from found
+        found.clear()
 
 
 def _parser(part: str, listener: Listener) -> expat.XMLParserType:
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
     local = lru_cache(maxsize=256)(lambda name: name.rpartition(" ")[2])
-    start, end = listener.start, listener.end
+    level = 0
+
+    def start(name: str, attributes: Attributes) -> None:
+        nonlocal level
+        level += 1
+        if level > MAX_LEVELS:
+            raise CostError(
+                f"{part} has elements more than {MAX_LEVELS} levels deep, as no spreadsheet "
+                "program writes them. Open it in one and save it again."
+            )
+        listener.start(local(name), attributes)
+
+    def end(name: str) -> None:
+        nonlocal level
+        level -= 1
+        listener.end(local(name))
 
     def refuse(*_: object) -> None:
         raise MarkupError(f"{part}: declares a document type, as no workbook does")
 
-    parser.StartElementHandler = lambda name, attributes: start(local(name), attributes)
-    parser.EndElementHandler = lambda name: end(local(name))
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
     parser.CharacterDataHandler = listener.text
     parser.StartDoctypeDeclHandler = refuse
     return parser

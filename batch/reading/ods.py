@@ -5,9 +5,9 @@ import zipfile
 from collections.abc import Iterator
 from datetime import datetime
 
+from batch.reading.cost import MAX_CELL, MAX_COLUMNS, long_cell, wide_row
 from batch.reading.markup import Attributes, Listener, MarkupError, elements, listen
 from batch.reading.sheet import (
-    MAX_COLUMNS,
     MAX_ROWS,
     SheetRow,
     Workbook,
@@ -82,6 +82,14 @@ def _cell_text(attributes: Attributes, shown: str) -> str:
     return shown or attributes.get(f"{_OFFICE}string-value", "")
 
 
+def _repeated(attributes: Attributes, what: str) -> int:
+    """How often a row or a cell stands there. what: rows or columns."""
+    times = int(attributes.get(f"{_TABLE}number-{what}-repeated", 1))
+    if times < 1:
+        raise MarkupError(f"repeats {what} {times} times")
+    return times
+
+
 class _SheetListener:
     """Gathers the rows of one table as they end; empty rows only once another follows them."""
 
@@ -119,6 +127,8 @@ class _SheetListener:
     def text(self, piece: str) -> None:
         if self._is_wanted and self._is_cell_text():
             self._paragraphs[-1] += piece
+            if len(self._paragraphs[-1]) > MAX_CELL:  # adding to it costs its length each time
+                raise long_cell(self._next_line, len(self._row) + self._gap + 1)
 
     def end(self, name: str) -> None:
         self._path.pop()
@@ -131,24 +141,28 @@ class _SheetListener:
         elif name == "table-row":
             self._end_row()
 
+    @property
+    def _next_line(self) -> int:
+        return self._line + self._empty + 1
+
     def _is_cell_text(self) -> bool:
         """Whether this is inside a paragraph of a cell, and not of a comment or a drawing on it."""
         path = self._path
         return "table-cell" in path[:-1] and path[path.index("table-cell") + 1] == "p"
 
     def _end_cell(self) -> None:
-        repeated = int(self._cell.get(f"{_TABLE}number-columns-repeated", 1))
+        repeated = _repeated(self._cell, "columns")
         text = _cell_text(self._cell, "\n".join(self._paragraphs))
         if not text:
             self._gap += repeated
             return
         if len(self._row) + self._gap + repeated > MAX_COLUMNS:
-            raise MarkupError(f"row {self._line + self._empty + 1} is too wide")
+            raise wide_row(self._next_line)
         self._row += [None] * self._gap + [text] * repeated
         self._gap = 0
 
     def _end_row(self) -> None:
-        repeated = int(self._row_attributes.get(f"{_TABLE}number-rows-repeated", 1))
+        repeated = _repeated(self._row_attributes, "rows")
         if not self._row:
             self._empty += repeated
             return

@@ -13,8 +13,9 @@ from itertools import groupby
 
 import polars as pl
 
+from batch.reading.cost import MAX_COLUMNS
 from batch.reading.markup import MarkupError
-from batch.reading.sheet import MAX_COLUMNS, MAX_ROWS, SheetRow, UnorderedRowsError
+from batch.reading.sheet import MAX_ROWS, SheetRow, UnorderedRowsError
 
 _EMPTY = SheetRow(cells=())
 _NUMBER = re.compile(r"0*([0-9]{1,7})")

@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 
 from batch.reading.grid import Cells
 
-MAX_ROWS, MAX_COLUMNS = 1 << 20, 1 << 14  # of Excel and LibreOffice; more is damage or a bomb
+MAX_ROWS = 1 << 20  # of Excel and LibreOffice; more is damage or a bomb
 
 _DAY_MS = 86_400_000
 _LAST_DAY = 2_958_465  # 9999-12-31
 # Parts of a number format that are text, a colour, a locale or padding, not a unit of time.
 # Elapsed time, as [h], is kept.
-_LITERALS = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!(?:h+|m+|s+)\])[^\]]*\]', re.IGNORECASE)
+_LITERALS = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!(?:h+|m+|s+)\])[^\[\]]*\]', re.IGNORECASE)
 
 
 class UnorderedRowsError(Exception):

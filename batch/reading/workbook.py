@@ -14,7 +14,8 @@ import xlrd
 from batch.errors import InputError
 from batch.model import Field
 from batch.reading.content import Format
-from batch.reading.grid import Cells, Grid, frames_of, is_blank, shown, until_last_row
+from batch.reading.cost import CostError, Tally
+from batch.reading.grid import Cells, Grid, frames_of, is_blank, shown, until_last_row, widened
 from batch.reading.markup import MarkupError
 from batch.reading.ods import open_ods
 from batch.reading.sheet import SheetRow, UnorderedRowsError, Workbook
@@ -40,8 +41,8 @@ def open_workbook(path: Path, file_format: Format, *, sheet: str | None, name: s
     """The grid of one sheet of a workbook; its cells are held in memory, as text.
 
     sheet: the sheet's name; None when only one can be seen.
-    Raises InputError when the file is damaged, the sheet is not clear or has no header, or a cell
-    stands beyond the header's width.
+    Raises InputError when the file is damaged or holds more than is read, the sheet is not clear
+    or has no header, or a cell stands beyond the header's width.
     """
     with _opened(path, file_format, name=name) as book:
         chosen = _choose_sheet(book, sheet, name=name)
@@ -51,7 +52,7 @@ def open_workbook(path: Path, file_format: Format, *, sheet: str | None, name: s
             read = _read(book.sorted_rows(chosen), sheet=chosen, name=name)
     return Grid(
         header=read.header,
-        batches=lambda: _copies(read.frames),
+        batches=lambda: (widened(frame, len(read.header)) for frame in read.frames),
         is_sheet=True,
         notes=tuple(_notes(book, chosen, read.hidden, name=name)),
     )
@@ -66,7 +67,7 @@ class _Sheet(NamedTuple):
 
 
 def _read(rows: Iterable[SheetRow], *, sheet: str, name: str) -> _Sheet:
-    numbered = enumerate(rows, 1)
+    numbered = _counted(rows)
     line, header = _find_header(numbered, sheet=sheet, name=name)
     hidden: list[int] = []
     frames = tuple(
@@ -86,14 +87,25 @@ def _opened(path: Path, file_format: Format, *, name: str) -> Iterator[Workbook]
         if file_format is Format.XLS:
             yield open_xls(path)
             return
-        with zipfile.ZipFile(path) as archive:
+        # a sheet that is refused half read would keep a file open that the archive had opened
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             yield open_ods(archive) if file_format is Format.ODS else open_xlsx(archive)
+    except CostError as error:
+        raise InputError(error.sentence(name)) from error
     except _DAMAGE as error:
         detail = f" ({shown(str(error))})" if isinstance(error, MarkupError) else ""
         raise InputError(
             f"{name}: can't be read as {file_format}{detail}; it is damaged or protected. "
             "Open it in a spreadsheet program and save it again."
         ) from error
+
+
+def _counted(rows: Iterable[SheetRow]) -> Iterator[tuple[int, SheetRow]]:
+    """The rows with their lines. Raises CostError once they hold more than is read."""
+    tally = Tally()
+    for line, row in enumerate(rows, 1):
+        tally.add(row.cells, line=line)
+        yield line, row
 
 
 def _choose_sheet(book: Workbook, sheet: str | None, *, name: str) -> str:
@@ -130,10 +142,6 @@ def _cells(rows: Iterable[tuple[int, SheetRow]], hidden: list[int]) -> Iterator[
         if row.hidden and not all(map(is_blank, row.cells)):
             hidden.append(line)
         yield row.cells
-
-
-def _copies(frames: tuple[pl.DataFrame, ...]) -> Iterator[pl.DataFrame]:
-    yield from frames
 
 
 def _notes(book: Workbook, sheet: str, hidden: int, *, name: str) -> Iterator[str]:

@@ -12,16 +12,19 @@ from pathlib import Path
 import xlrd
 from xlrd.biffh import XL_CELL_BOOLEAN, XL_CELL_DATE, XL_CELL_ERROR, XL_CELL_NUMBER
 
+from batch.reading.cost import check_format_code
 from batch.reading.sheet import SheetRow, Workbook, boolean_text, date_text, number_text
 
 
 def open_xls(path: Path) -> Workbook:
     """The workbook in a file, which is read at once.
 
-    Raises xlrd.XLRDError for a damaged file, and whatever its parser stumbles over.
+    Raises CostError, xlrd.XLRDError for a damaged file, and whatever its parser stumbles over.
     """
     # formatting_info tells hidden rows and date formats; xlrd's remarks go nowhere
     book = xlrd.open_workbook(path, formatting_info=True, logfile=io.StringIO())
+    for number_format in book.format_list:
+        check_format_code(number_format.format_str)
     sheets = book.sheets()
     rows = partial(_rows, book)
     return Workbook(

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from string import digits
 
+from batch.reading.cost import MAX_COLUMNS, check_format_code
 from batch.reading.markup import Attributes, Listener, MarkupError, elements, listen
 from batch.reading.places import GatheredCells, OrderedRows, column_number, row_number
 from batch.reading.sheet import (
-    MAX_COLUMNS,
     SheetRow,
     Workbook,
     boolean_text,
@@ -96,7 +96,7 @@ def _date_formats(archive: zipfile.ZipFile, part: str) -> dict[int, str]:
     styles: list[int] = []
     for parent, element, attributes in elements(archive, part, {"numFmt", "xf"}):
         if (parent, element) == ("numFmts", "numFmt"):
-            number, code = int(attributes["numFmtId"]), attributes["formatCode"]
+            number, code = int(attributes["numFmtId"]), check_format_code(attributes["formatCode"])
             codes.pop(number, None)
             if has_date(code):
                 codes[number] = code

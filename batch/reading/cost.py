@@ -1,0 +1,96 @@
+"""What a spreadsheet may cost, by what comes out of it and not by its size on disk.
+
+A few hundred bytes can stand for billions of cells: repeated rows, a text that a million cells
+share, pages of one value. So each bound is on what is read, and is held while it is read.
+"""
+
+from collections.abc import Sequence
+
+MAX_LEVELS = 100  # of elements within each other; real workbooks have some twenty
+MAX_FORMAT_CODE = 255  # characters, Excel's own
+MAX_COLUMNS = 1 << 14  # of Excel and LibreOffice, and for every format
+MAX_CELL = 32_767  # characters in a workbook, Excel's own
+MAX_TEXT_CELL = 1_000_000  # bytes in text and Parquet, as UTF-8
+MAX_FILLED = 64 << 20  # cells of a workbook that hold something
+MAX_CHARACTERS = 1 << 30  # of all of them together
+
+_MANY = f"as many as {1 << 20:,} rows × {MAX_FILLED >> 20} cells"  # noqa: RUF001 - times, not x
+_ADVICE = "Split it, or save its data as CSV."
+
+
+class CostError(ValueError):
+    """A workbook holds more than is read."""
+
+    def __init__(self, text: str, *, where: str = "") -> None:
+        """text: what was found and what to do. where: the line, or line and column."""
+        super().__init__(text)
+        self._where = where
+
+    def sentence(self, name: str) -> str:
+        """The whole message. name: what it calls the file."""
+        return f"{name}{self._where and f' {self._where}'}: {self}"
+
+
+class Tally:
+    """Adds up what the rows of a workbook hold. Empty cells count nothing, repeated ones each."""
+
+    def __init__(self) -> None:
+        self._filled = 0
+        self._characters = 0
+        self._row: Sequence[str | None] = ()
+        self._lengths: list[int] = []
+
+    def add(self, cells: Sequence[str | None], *, line: int) -> None:
+        """Count a row. Raises CostError once a cell, or all of them together, is too much."""
+        if cells is not self._row:  # a row that is repeated is one object
+            self._row, self._lengths = cells, [len(cell) for cell in cells if cell]
+        lengths = self._lengths
+        if not lengths:
+            return
+        if max(lengths) > MAX_CELL:
+            raise long_cell(
+                line, next(i for i, c in enumerate(cells, 1) if c and len(c) > MAX_CELL)
+            )
+        self._filled += len(lengths)
+        self._characters += sum(lengths)
+        if self._filled > MAX_FILLED:
+            raise CostError(
+                f"the workbook has more than {MAX_FILLED:,} filled cells up to here ({_MANY}); "
+                f"repeated rows and cells count each time. {_ADVICE}",
+                where=f"line {line}",
+            )
+        if self._characters > MAX_CHARACTERS:
+            raise CostError(
+                f"the workbook has more than {MAX_CHARACTERS:,} characters up to here ({_MANY} "
+                f"of {MAX_CHARACTERS // MAX_FILLED}); repeated and shared texts count each time. "
+                f"{_ADVICE}",
+                where=f"line {line}",
+            )
+
+
+def long_cell(line: int, column: int) -> CostError:
+    """The error that a workbook's cell is longer than one can be. column: its number, from 1."""
+    return CostError(
+        f"the cell has more than {MAX_CELL:,} characters, the most that a workbook's cell holds. "
+        "Shorten it.",
+        where=f"line {line}, column {column}",
+    )
+
+
+def wide_row(line: int) -> CostError:
+    """The error that a workbook's row has more columns than one can have."""
+    return CostError(
+        f"the row has more than {MAX_COLUMNS:,} columns, the most that a sheet holds. "
+        "Take out those that are not needed.",
+        where=f"line {line}",
+    )
+
+
+def check_format_code(code: str) -> str:
+    """The number format itself. Raises CostError when it is longer than one can be."""
+    if len(code) > MAX_FORMAT_CODE:
+        raise CostError(
+            f"a number format has {len(code):,} characters; a workbook's holds at most "
+            f"{MAX_FORMAT_CODE}. Open it in a spreadsheet program and save it again."
+        )
+    return code
