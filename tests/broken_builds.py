@@ -1030,6 +1030,23 @@ BUILDS = (
         instead="        if False:",
         caught_by="test_transport.py::test_a_server_that_takes_nothing_in_is_no_answer",
     ),
+    # --- Other people's texts ---
+    Broken(
+        guarantee="no column of an export can be a formula",
+        file="recording/lead_sheet.py",
+        line="escaped=tuple(_COLUMNS)",
+        instead='escaped=("email", "name", "company")',
+        caught_by="test_lead_sheet.py::"
+        "test_no_column_can_be_a_formula_and_every_tag_comes_back[leads.csv]",
+    ),
+    Broken(
+        guarantee="a label that an export escaped is read as itself",
+        file="judging/rules.py",
+        line=".otherwise(unescape(cell))",
+        instead=".otherwise(cell)",
+        caught_by="test_rules.py::"
+        "test_the_apostrophe_of_an_export_is_taken_off_unless_a_label_has_it",
+    ),
     # --- The practice sandbox ---
     Broken(
         guarantee="the sandbox shows what it holds to its key alone",

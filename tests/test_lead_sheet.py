@@ -5,6 +5,8 @@ import openpyxl
 import polars as pl
 import pytest
 
+from batch.judging.rules import Rules, judge
+from batch.reading.table import TableOptions, open_table
 from batch.recording.lead_sheet import write_leads
 from batch.recording.snapshot import SCHEMA
 
@@ -40,6 +42,30 @@ def test_a_sheet_has_text_cells_as_they_are_and_a_frozen_header(tmp_path: Path) 
     ]
     assert sheet["E2"].data_type == "s"
     assert sheet.freeze_panes == "A2"
+
+
+HOSTILE = ("=1+1", "+Hot", "-Hot", "@Hot", "'=Hot", "''@Hot", "-5", "Not now", "＝Hot")  # noqa: RUF001 - the full-width form is what is tested
+
+
+@pytest.mark.parametrize("name", ["leads.csv", "leads.xlsx"])
+def test_no_column_can_be_a_formula_and_every_tag_comes_back(tmp_path: Path, name: str) -> None:
+    ids = [f"{n:024x}" for n in range(len(HOSTILE))]
+    rows = [
+        ("c" * 24, id_, "a1", tag, tag, tag, tag, "active", tag, 0)
+        for id_, tag in zip(ids, HOSTILE, strict=True)
+    ]
+    odd = ("=c", "=b", "a", "=e", "=f", "=l", "=co", "=s", "=t", 0)
+    out = tmp_path / name
+    write_leads([pl.DataFrame([*rows, odd], schema=SCHEMA, orient="row")], out, None)
+    if name.endswith("csv"):
+        last = out.read_text("utf-8-sig").splitlines()[-1]
+        assert last == "'=c,'=b,'=e,'=f =l,'=co,'=s,'=t"
+    with open_table(out, TableOptions()) as table:
+        cells = pl.concat(table.cells()).head(len(HOSTILE))
+    for labels in (HOSTILE, None):
+        judged = judge(cells, Rules(name=name, labels=labels))
+        assert judged["reason"].to_list() == [None] * len(HOSTILE)
+        assert judged["ai_tag"].to_list() == list(HOSTILE)
 
 
 @pytest.mark.parametrize(

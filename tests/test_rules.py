@@ -252,6 +252,34 @@ def test_a_line_break_or_a_bare_formula_is_refused_in_every_column(field: Field,
     assert judge_one({field: text}, UNCHECKED)["reason"] == "bad_cell"
 
 
+@pytest.mark.parametrize(
+    ("text", "labels", "meant"),
+    [
+        ("'=Hot", ("=Hot",), "=Hot"),
+        ("'=HOT", ("=Hot",), "=Hot"),
+        ("'=Hot", ("=Hot", "'=Hot"), "'=Hot"),  # the text with it is a label
+        ("''=Hot", ("=Hot", "'=Hot"), "'=Hot"),
+        ("'=Hot", None, "=Hot"),
+        ("'Hot", ("Hot",), None),  # no apostrophe of ours
+        ("'Hot", None, "'Hot"),
+        ("'-5", ("-5",), None),
+        ("'-5", None, "'-5"),
+    ],
+)
+def test_the_apostrophe_of_an_export_is_taken_off_unless_a_label_has_it(
+    text: str, labels: tuple[str, ...] | None, meant: str | None
+) -> None:
+    judged = judge_one({"aiTag": text}, Rules(name="leads.csv", labels=labels))
+    assert (judged["ai_tag"], judged["reason"]) == (meant, None if meant else "unknown_tag")
+
+
+def test_what_is_said_of_an_escaped_cell_is_said_of_what_is_meant() -> None:
+    wrong = {field: judge_one({field: "'@x"}) for field in (Field.STATUS, Field.AI_TAG)}
+    assert [row["reason"] for row in wrong.values()] == ["bad_status", "unknown_tag"]
+    assert [row["found"] for row in wrong.values()] == ["@x", "@x"]
+    assert judge_one({"aiTag": "'+none"}, Rules(name="x", clear_word="+none"))["clear_tag"] is True
+
+
 def test_tags_match_labels_however_their_accents_are_encoded() -> None:
     rules = Rules(name="leads.csv", labels=("Caf\xe9",))
     assert judge_one({"aiTag": "CAFE\u0301"}, rules)["ai_tag"] == "Caf\xe9"

@@ -11,6 +11,7 @@ import polars as pl
 from polars.exceptions import ComputeError
 
 from batch.errors import SettingsError
+from batch.escape import unescape
 from batch.judging.texts import folded, is_safe_id, is_spoiled, trimmed
 from batch.model import Field, Reason, Status
 
@@ -191,7 +192,7 @@ def _problems(texts: pl.DataFrame, checks: list[_Check]) -> pl.DataFrame:
     said = pl.when(pl.col("failed").is_in([n for n in numbers if checks[n].reason is None]))
     found = pl.coalesce(
         pl.when(pl.col("failed").is_in([n for n in numbers if checks[n].column is field])).then(
-            pl.col(field)
+            pl.col(field) if field in _IDS else unescape(pl.col(field))
         )
         for field in Field
     )
@@ -228,14 +229,19 @@ def _whole(pattern: str) -> str:
 def _read_tags(tags: pl.Series, rules: Rules) -> pl.DataFrame:
     """What each text in aiTag means: whether it clears, and else its label (null: there is none).
 
-    Without the workspace's labels every text counts as one.
+    Without the workspace's labels every text counts as one. The apostrophe that an export puts
+    before a label such as "=Hot" is taken off, unless the text with it is a label itself.
     """
-    read = tags.alias(Field.AI_TAG).to_frame().with_columns(key=tag_key(pl.col(Field.AI_TAG)))
+    labels = pl.DataFrame({"label": rules.labels or ()}, schema={"label": pl.String})
+    labels = labels.with_columns(key=tag_key(pl.col("label"))).unique("key", keep="first")
+    cell = pl.col(Field.AI_TAG)
+    is_label = tag_key(cell).is_in(labels["key"].implode())
+    read = tags.alias(Field.AI_TAG).to_frame()
+    read = read.with_columns(meant=pl.when(is_label).then(cell).otherwise(unescape(cell)))
+    read = read.with_columns(key=tag_key(pl.col("meant")))
     if rules.labels is None:
-        read = read.with_columns(label=pl.col(Field.AI_TAG))
+        read = read.with_columns(label="meant")
     else:
-        labels = pl.DataFrame({"label": rules.labels}, schema={"label": pl.String})
-        labels = labels.with_columns(key=tag_key(pl.col("label"))).unique("key", keep="first")
         read = read.join(labels, on="key", how="left")
     clears = pl.col("key") == tag_key(pl.lit(rules.clear_word))
     return read.select(Field.AI_TAG, label=pl.when(~clears).then("label"), clear_tag=clears)

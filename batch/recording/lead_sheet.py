@@ -24,7 +24,10 @@ _COLUMNS = {
     Field.STATUS.value: pl.col("status"),
     Field.AI_TAG.value: pl.col("ai_tag"),
 }
-_OF_STRANGERS = ("email", "name", "company")  # may be formulas; the others must come back as are
+# A tag may be called "=Hot", and a server may say anything. Reading takes the apostrophe off from
+# these two again, whatever the file; a sheet has it as well, since its text cell would come back
+# as a formula without a value.
+_READ_BACK = (Field.STATUS.value, Field.AI_TAG.value)
 
 
 def write_leads(leads: Iterable[pl.DataFrame], out: Path, tag: str | None) -> int:
@@ -37,13 +40,13 @@ def write_leads(leads: Iterable[pl.DataFrame], out: Path, tag: str | None) -> in
     wanted = (_with_tag(frame, tag) for frame in leads)
     if out.suffix.lower() != ".xlsx":
         with Draft(out) as draft:
-            count = _write(wanted, draft.file, out, is_escaped=True)
+            count = _write(wanted, draft.file, out, escaped=tuple(_COLUMNS))
             draft.publish()
         return count
     with tempfile.TemporaryDirectory(prefix="sendkit-batch-") as scratch:
         source = Path(scratch) / "leads.csv"
         with source.open("wb") as file:  # a text cell is never run as a formula
-            count = _write(wanted, file, source, is_escaped=False)
+            count = _write(wanted, file, source, escaped=_READ_BACK)
         write_failed_sheet(source, out, delimiter=",", name="leads")
     return count
 
@@ -55,14 +58,16 @@ def _with_tag(leads: pl.DataFrame, tag: str | None) -> pl.DataFrame:
     return leads.filter(own == tag.lower())
 
 
-def _write(leads: Iterable[pl.DataFrame], file: IO[bytes], path: Path, *, is_escaped: bool) -> int:
+def _write(
+    leads: Iterable[pl.DataFrame], file: IO[bytes], path: Path, *, escaped: tuple[str, ...]
+) -> int:
+    """escaped: the columns whose cells get the apostrophe."""
     count = 0
     with disk_errors(path):
         file.write(_BOM + ",".join(_COLUMNS).encode() + b"\n")
         for frame in leads:
             rows = frame.select(expr.alias(name) for name, expr in _COLUMNS.items())
-            if is_escaped:
-                rows = rows.with_columns(escape(pl.col(name)) for name in _OF_STRANGERS)
+            rows = rows.with_columns(escape(pl.col(name)) for name in escaped)
             # Null, since Polars puts quotes round an empty text.
             rows = rows.with_columns(pl.when(pl.all() != "").then(pl.all()))
             file.write(to_csv(rows, ","))
