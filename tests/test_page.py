@@ -52,31 +52,31 @@ class Outline(HTMLParser):
             self.text += data
 
 
-def a_digest() -> Digest:
+def a_digest(evil: str = EVIL) -> Digest:
     return digest_of(
-        request(2, subsequence="enrolled: " + EVIL),
-        request(3, ai_tag=EVIL, elapsed_ms=2_000, attempts=7),
+        request(2, subsequence="enrolled: " + evil),
+        request(3, ai_tag=evil, elapsed_ms=2_000, attempts=7),
         request(4, reason="not_found", http_status=404, elapsed_ms=40),
         named=(4,),
     )
 
 
-def a_page(**record: object) -> str:
+def a_page(evil: str = EVIL, **record: object) -> str:
     failed = {
         "line": 4, "reason": "not_found", "http_status": 404, "attempts": 1, "elapsed_ms": 40,
-        "message": f"ask ann@example.com {EVIL}", "sent_at_ms": 1, "server_status": None,
+        "message": f"ask ann@example.com {evil}", "sent_at_ms": 1, "server_status": None,
         "server_ai_tag": None, "subsequence": None,
     }  # fmt: skip
     found = findings(
         {Reason.APPLIED: 2, Reason.NOT_FOUND: 1},
         examples={
             Reason.APPLIED: [(2, ""), (3, "")],
-            Reason.NOT_FOUND: [(4, f"ask ann@example.com {EVIL}")],
+            Reason.NOT_FOUND: [(4, f"ask ann@example.com {evil}")],
         },
         failed=[failed],
-        digest=a_digest(),
-        input=RunInput(name=EVIL, sha256="ab" * 32, size_bytes=99, original="/home/ann/x.csv"),
-        workspace=RunWorkspace(id="7", name=EVIL),
+        digest=a_digest(evil),
+        input=RunInput(name=evil, sha256="ab" * 32, size_bytes=99, original="/home/ann/x.csv"),
+        workspace=RunWorkspace(id="7", name=evil),
         **record,
     )
     overtime = over_time(seconds({100: 5, 101: 7, 103: 2}), spans((101_000, 1000, 9, 2, 1000, 0)))
@@ -91,6 +91,14 @@ def test_what_a_spreadsheet_or_a_server_says_shows_as_text() -> None:
     assert not [name for name, _ in page.attributes if name.startswith("on")]
     # The name, the workspace, a tag, a subsequence, two messages, the reason, the page's title.
     assert page.text.count(EVIL) >= 8
+
+
+def test_what_would_not_be_seen_is_shown() -> None:
+    evil = "a\u202eb\u2066c\u200bd\x1b[31me\rf\ng\x00h\u00adi\ufeffj"
+    shown = r"a\u202eb\u2066c\u200bd\x1b[31me\rf\ng\x00h\xadi\ufeffj"
+    page = a_page(evil, stop_reason=evil)
+    assert Outline(page).text.count(shown) >= 8
+    assert all(each.isprintable() or each in "\n\u00a0" for each in page)
 
 
 def test_nothing_comes_from_elsewhere() -> None:

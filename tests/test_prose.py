@@ -3,7 +3,8 @@ import io
 import pytest
 from rich.console import Console
 
-from batch.terminal.prose import print_sentences, print_whole, visible
+from batch.terminal.prose import print_sentences, print_whole
+from batch.visible import visible
 
 SENTENCE = "The server asks to wait, so that nothing is sent for a while."
 

@@ -344,6 +344,25 @@ def test_whatever_a_cell_holds_is_shown_as_text(tmp_path: Path, text: str) -> No
             assert "49" not in found.texts
 
 
+def test_what_would_not_be_seen_in_a_cell_is_shown(tmp_path: Path) -> None:
+    odd, shown = "a\u202eb\u200bc\x1b", r"a\u202eb\u200bc\x1b"
+    path = tmp_path / "leads.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["campaignId", "campaignLeadId", "status", odd])
+        rows.writerow([CAMPAIGN, lead_id(1), "paused", odd])
+    with site(tmp_path) as page:
+        page.drop(path)
+        html = page.get("/check")
+        assert f'<option value="{odd}" >{shown}</option>' in html  # a form brings it back
+        assert f"<td>{shown}</td>" in html
+        assert html.count("\u202e") == html.count(f'value="{odd}"')
+        told = page.post("/check/columns", aiTag=odd)
+        assert "expected another one for each" in told
+        told = page.post("/check/columns", aiTag="status", status="status")
+        assert "expected another one for each" in told
+
+
 def test_a_problem_stands_at_its_cell(tmp_path: Path) -> None:
     rows = [*pausing(1), (CAMPAIGN, lead_id(2), "Repleid", "")]
     with site(tmp_path) as page:

@@ -13,6 +13,7 @@ from batch.columns import Column, Naming
 from batch.judging.rules import DEFAULT_ID_PATTERN, Rules
 from batch.judging.texts import FORMULA, LINE_BREAK, SHEET_ERROR
 from batch.model import Field, Reason, Status
+from batch.visible import visible
 
 # Characters of a cell that a message shows: enough to recognise it, short enough for a table.
 _SHOWN_CHARACTERS = 60
@@ -62,8 +63,7 @@ def located(message: str, *, name: str, line: int, column: Column | None) -> str
 def shown(text: str) -> str:
     """The text in quotes on one line: what can't be seen is escaped, what is long is cut."""
     cut = text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"
-    visible = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
-    return f'"{visible}"'
+    return f'"{visible(cut)}"'
 
 
 def duplicate(lines: Sequence[int]) -> str:

@@ -1,6 +1,7 @@
 """The report's page: findings to one HTML file without a script, and nothing from elsewhere.
 
-The only door to Jinja2, which escapes whatever comes from a spreadsheet or a server.
+The only door to Jinja2, which escapes whatever comes from a spreadsheet or a server, and shows
+what of it would not be seen.
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from batch.reporting import audit, heading, tables
 from batch.reporting.findings import Findings
 from batch.reporting.pacing import latency_of, pace_of, retries_of
 from batch.reporting.sentence import STATE_WORDS
+from batch.visible import visible
 
 _HERE = Path(__file__).parent
 
@@ -22,6 +24,7 @@ def render(found: Findings) -> str:
     jinja = Environment(
         loader=FileSystemLoader(_HERE),
         autoescape=True,
+        finalize=_seen,
         undefined=StrictUndefined,
         trim_blocks=True,
     )
@@ -29,6 +32,14 @@ def render(found: Findings) -> str:
     style = (_HERE / "page.css").read_text("utf-8")
     text = jinja.get_template("page.html").render(_context(found), style=Markup(style))  # noqa: S704 - our own file
     return text + "\n"
+
+
+def _seen(value: object) -> object:
+    """What the page has in this value's place: markup is our own, texts are other people's.
+
+    No-break spaces are our own, in numbers with their units.
+    """
+    return "\u00a0".join(map(visible, value.split("\u00a0"))) if type(value) is str else value
 
 
 def _context(found: Findings) -> Mapping[str, object]:

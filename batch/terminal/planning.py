@@ -22,9 +22,10 @@ from batch.terminal.console import Terminal, guarded
 from batch.terminal.given import Given
 from batch.terminal.looking import look_whole
 from batch.terminal.looking_up import look_up_leads
-from batch.terminal.prose import print_sentences, print_whole, visible
+from batch.terminal.prose import print_sentences, print_whole
 from batch.terminal.sending import ask_server
 from batch.terminal.signals import Interrupts
+from batch.visible import visible
 
 FIRST = 20  # campaigns and changes that are shown
 _WORDS = {

@@ -7,17 +7,12 @@ has a meaning.
 from rich.console import Console
 from rich.text import Text
 
-
-def visible(text: str) -> str:
-    """The text in one line: line breaks and all else that can't be seen are escaped."""
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
-    )
+from batch.visible import visible, visible_lines
 
 
 def print_sentences(console: Console, text: str, *, style: str = "") -> None:
     """Print lines for a person to read: a terminal's width breaks them between words."""
-    shown = "\n".join(map(visible, text.split("\n")))
+    shown = visible_lines(text)
     # Not console.is_terminal, which FORCE_COLOR sets for a log file too.
     console.print(Text(shown, style=style), soft_wrap=not console.file.isatty())
 

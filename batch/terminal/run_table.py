@@ -14,7 +14,8 @@ from batch.jobs.listing import BROKE_OFF, ListedRun
 from batch.jobs.request import command
 from batch.model import Result
 from batch.recording.runfile import RunState
-from batch.terminal.prose import print_whole, visible
+from batch.terminal.prose import print_whole
+from batch.visible import visible
 
 _STYLES = {RunState.FINISHED.value: "green", RunState.RUNNING.value: "cyan"}
 

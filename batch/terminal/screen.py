@@ -21,6 +21,8 @@ from batch.model import Tally
 from batch.sending.pacer import Hold, Learnt
 from batch.sending.runner import GRACE_S
 from batch.sending.stops import Stop, StopCause
+from batch.terminal.prose import print_whole
+from batch.visible import visible
 
 HEARTBEAT_S = 60.0
 WIDEST_BAR = 40  # columns
@@ -50,7 +52,7 @@ def make_screen(console: Console, *, quiet: bool) -> Screen:
     # What is redrawn needs a real terminal; colours alone can also be asked for by FORCE_COLOR.
     if console.file.isatty() and not console.is_dumb_terminal:
         return LiveView(console)
-    return LogLines(lambda text: console.print(Text(text), soft_wrap=True))
+    return LogLines(lambda text: print_whole(console, text))
 
 
 class _Context:
@@ -87,7 +89,7 @@ class LiveView(_Context):
             Group(
                 _bar(moment, style="yellow" if notice else "cyan"),
                 *(line for line in lines if line),
-                *([Text(notice, style="yellow")] if notice else []),
+                *([Text(visible(notice), style="yellow")] if notice else []),
             )
         )
 

@@ -14,7 +14,8 @@ from batch.jobs.question import count_of, what_changes
 from batch.judging.plan import Plan, Problem
 from batch.model import Reason, Result, Tally
 from batch.recording.runfile import RunState
-from batch.terminal.prose import print_sentences, print_whole, visible
+from batch.terminal.prose import print_sentences, print_whole
+from batch.visible import visible
 
 JUDGED_ERRORS = (
     Reason.MISSING_ID,

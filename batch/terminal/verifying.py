@@ -18,9 +18,9 @@ from batch.settings.credentials import read_credentials
 from batch.terminal.console import Terminal, guarded
 from batch.terminal.given import Given
 from batch.terminal.naming import named_run
-from batch.terminal.prose import visible
 from batch.terminal.reading_screen import ReadingScreen
 from batch.terminal.signals import Interrupts
+from batch.visible import visible
 
 FIRST = 20  # differences that are shown
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from batch.columns import Column
-from batch.errors import BatchError, InputError, UsageError
+from batch.errors import BatchError, InputError, SettingsError, UsageError
 from batch.jobs.listing import ListedRun, describe_run, list_runs
 from batch.jobs.request import Request, Source
 from batch.reading.glance import Glance, glance
@@ -224,7 +224,7 @@ class Desk:
             checked = check_file(request, file.upload.folder, most_rows=self.limits.rows)
             file = replace(file, checked=checked)
         except BatchError as error:
-            file = replace(file, problem=str(error))
+            file = replace(file, checked=None, problem=str(error))
         with self._lock:
             self._file = file
 
@@ -233,9 +233,15 @@ class Desk:
         return glance(file.upload.path, options, name=file.upload.name, rows=_FIRST_ROWS)
 
     def _request_of(self, file: FileAtHand, *, practice: bool) -> Request:
-        columns = self.settings.columns.model_validate(
-            {field.value: header for field, header in file.columns.items()}
-        )
+        try:
+            columns = self.settings.columns.model_validate(
+                {field.value: header for field, header in file.columns.items()}
+            )
+        except ValidationError as error:
+            raise SettingsError(
+                "These columns can't be chosen: expected another one for each, by a name without "
+                "unseen characters. Rename the column in the file."
+            ) from error
         settings = self.settings.model_copy(update={"columns": columns})
         if practice:  # it never sees the real address or key file
             api = ApiSettings(id_pattern=settings.api.id_pattern)

@@ -1,13 +1,18 @@
-"""Pages made of templates. Every text that comes from outside is escaped, by Jinja and always."""
+"""Pages made of templates. Every text that comes from outside is escaped, by Jinja and always.
+
+What of it can't be seen is shown, but where a form brings it back (`|as_typed`).
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import jinja2
+import markupsafe
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from batch.visible import visible_lines
 from batch.web.board import Stage
 from batch.web.desk import Desk
 from batch.web.words import STATES, on_the_page, reason_words
@@ -15,14 +20,22 @@ from batch.web.words import STATES, on_the_page, reason_words
 FOLDER = Path(__file__).parent
 STEPS = ("File", "Check", "Send", "Results")
 
+
+def _seen(value: object) -> object:
+    """What a page has in this value's place: markup is our own, texts are other people's."""
+    return visible_lines(value) if type(value) is str else value
+
+
 _templates = jinja2.Environment(
     loader=jinja2.FileSystemLoader(FOLDER / "templates"),
     autoescape=True,
+    finalize=_seen,
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
 )
 _templates.filters |= {
+    "as_typed": markupsafe.escape,
     "page": on_the_page,
     "reason": reason_words,
     "state": lambda name: STATES.get(name, name),

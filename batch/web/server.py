@@ -18,6 +18,7 @@ from batch.recording.state import default_state_dir
 from batch.sending.stops import Stop, StopCause
 from batch.settings.load import default_config_dir
 from batch.terminal.signals import Interrupts
+from batch.visible import visible_lines
 from batch.web.app import make_app
 from batch.web.board import Stage
 from batch.web.desk import Desk, Place
@@ -110,7 +111,7 @@ async def _serve(
     async def end() -> None:
         view = await anyio.to_thread.run_sync(desk.worker.wait)
         if view and view.told:
-            sys.stderr.write(f"{view.told}\n")
+            sys.stderr.write(f"{visible_lines(view.told)}\n")
         desk.is_closing = server.should_exit = True
 
     async with anyio.create_task_group() as ending:

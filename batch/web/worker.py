@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from batch.errors import BatchError, DeclinedError, UsageError
 from batch.sending.stops import Stop
+from batch.visible import visible_lines
 from batch.web.board import Board, Kind, Stage, View
 from batch.web.steps import Done
 from batch.web.talk import STOPPED, Talk
@@ -71,7 +72,7 @@ class Worker:
             done = Done(run_id="", told=str(error), is_wrong=True)
         except Exception as error:  # noqa: BLE001 - told, with its traceback in the terminal
             text = "".join(traceback.format_exception(error))
-            sys.stderr.write(self._hide(text))
+            sys.stderr.write(visible_lines(self._hide(text)))
             told = "Unexpected error. Please report what the terminal shows."
             done = Done(run_id="", told=told, is_wrong=True)
         self.board.show(
