@@ -1,4 +1,4 @@
-"""Rows picked by their lines."""
+"""Rows picked by their lines, and lines named to people."""
 
 from collections.abc import Iterable, Iterator
 
@@ -24,3 +24,16 @@ def frames_with(frames: Iterable[pl.DataFrame], lines: pl.Series) -> Iterator[pl
     """
     picked = (only_lines(frame, lines) for frame in frames)
     return (frame for frame in picked if frame.height)
+
+
+def line_list(lines: Iterable[int], *, most: int = 20) -> str:
+    """Rising lines as text, as "2 to 5, 9"; of more than `most` parts, how many lines follow."""
+    parts: list[list[int]] = []
+    for line in lines:
+        if parts and line == parts[-1][1] + 1:
+            parts[-1][1] = line
+        else:
+            parts.append([line, line])
+    told = [str(a) if a == b else f"{a} to {b}" for a, b in parts[:most]]
+    more = sum(b - a + 1 for a, b in parts[most:])
+    return ", ".join(told) + (f" and {more:,} more" if more else "")

@@ -109,6 +109,11 @@ class Reason(StrEnum):
         """The result that this reason belongs to."""
         return _RESULT_OF.get(self, Result.ERROR)
 
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether an attempt that came to this has certainly changed nothing."""
+        return self in _CHANGES_NOTHING
+
 
 _RESULT_OF = {
     Reason.APPLIED: Result.SUCCESS,
@@ -121,6 +126,18 @@ _RESULT_OF = {
     Reason.IN_FLIGHT: Result.UNSENT,
     Reason.STOPPED: Result.UNSENT,
 }
+# The server refused the request, or never got one. A 5xx may come after the change was made.
+_CHANGES_NOTHING = frozenset(
+    {
+        Reason.BAD_REQUEST,
+        Reason.FORBIDDEN,
+        Reason.NOT_FOUND,
+        Reason.REJECTED,
+        Reason.REDIRECTED,
+        Reason.RATE_LIMITED,
+        Reason.NOT_CONNECTED,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +147,7 @@ class Change:
     lines: the input lines that share this request's outcome, the carrying one first.
     status: the status to set, or None to leave it.
     ai_tag: the label to set, or None to leave it; with clear_tag it is None and JSON null is sent.
+    earlier: what earlier processes left of it, where they tried it; its outcome begins from that.
     """
 
     lines: tuple[int, ...]
@@ -138,6 +156,7 @@ class Change:
     status: Status | None = None
     ai_tag: str | None = None
     clear_tag: bool = False
+    earlier: "Outcome | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +235,11 @@ class Answer:
         """Whether a request may have reached the server."""
         return self.reason is not Reason.NOT_CONNECTED
 
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the change may have been made, and the answer (or its absence) can't tell."""
+        return self.reason is not Reason.APPLIED and not self.reason.changes_nothing
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -225,6 +249,7 @@ class Outcome:
     attempts: every attempt made, 429s too.
     elapsed_ms: the last attempt's; None when there was none.
     sent_at_ms: the first attempt's start, Unix time in milliseconds, UTC; None when never sent.
+    in_doubt: whether any attempt left open whether the change was made, whatever came later.
     """
 
     lines: tuple[int, ...]
@@ -237,6 +262,7 @@ class Outcome:
     server_status: str | None = None
     server_ai_tag: str | None = None
     subsequence: str | None = None
+    in_doubt: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -228,7 +228,7 @@ def test_open_refuses_a_journal_of_another_format(path: Path) -> None:
         Journal.open(path)
 
     assert str(caught.value) == (
-        f"{path}: found a journal of format 3; expected format 2. "
+        f"{path}: found a journal of format 4; expected format 3. "
         "Use the version of this program that made it."
     )
 
@@ -313,13 +313,58 @@ def test_a_claim_outlives_the_process_that_made_it(path: Path) -> None:
     second.close()
 
 
-def test_an_earlier_outcome_keeps_its_attempts_when_its_new_claim_is_settled(
-    journal: Journal,
-) -> None:
+def test_a_claim_that_is_settled_counts_as_one_attempt_more(journal: Journal) -> None:
     journal.record([Outcome(lines=(2,), reason=Reason.STOPPED, attempts=3)])
     journal.record([Claim(lines=(2,))])
     journal.settle_claims()
-    assert journal.rows(2, 2).select("reason", "attempts").rows() == [("in_flight", 3)]
+    assert journal.rows(2, 2).select("reason", "attempts").rows() == [("in_flight", 4)]
+
+
+def test_a_line_in_doubt_stays_so_whatever_is_recorded_later(path: Path) -> None:
+    first = Journal.create(path)
+    first.record([Outcome(lines=(2, 3), reason=Reason.IN_FLIGHT, attempts=1, in_doubt=True)])
+    first.record([Claim(lines=(5,))])
+    assert first.in_doubt().to_list() == [2, 3, 5]
+    first.close()
+    second = Journal.open(path)
+    second.settle_claims()
+    second.record([Outcome(lines=(2,), reason=Reason.NOT_FOUND, attempts=2), applied(4, 5)])
+    second.drop_claims()
+    assert second.in_doubt().to_list() == [2, 3, 5]
+    assert second.tried()[3].in_doubt
+    second.close()
+
+
+def test_a_journal_of_an_older_format_has_in_doubt_what_it_can_still_tell(path: Path) -> None:
+    journal = Journal.create(path)
+    outcomes = {
+        Reason.APPLIED: 3,
+        Reason.IN_FLIGHT: 0,
+        Reason.NO_ANSWER: 1,
+        Reason.SERVER_ERROR: 1,
+        Reason.NOT_FOUND: 1,
+        Reason.BAD_REQUEST: 2,  # one may have been lost
+        Reason.NOT_REACHED: 1,  # it stands for a row in flight, which a resume didn't reach
+        Reason.BAD_ID: 0,
+    }
+    lines = dict(enumerate(outcomes.items(), start=2))
+    journal.record(
+        Outcome(lines=(line,), reason=reason, attempts=attempts)
+        for line, (reason, attempts) in lines.items()
+    )
+    journal.close()
+    db = sqlite3.connect(path)
+    db.executescript("DROP TABLE doubt; PRAGMA user_version=2")
+    db.close()
+    again = Journal.open(path)
+    assert [lines[line][0] for line in again.in_doubt()] == [
+        Reason.IN_FLIGHT,
+        Reason.NO_ANSWER,
+        Reason.SERVER_ERROR,
+        Reason.BAD_REQUEST,
+        Reason.NOT_REACHED,
+    ]
+    again.close()
 
 
 def test_claims_are_dropped_when_nothing_is_on_its_way(journal: Journal) -> None:
@@ -341,8 +386,8 @@ def test_a_claim_that_nothing_took_away_is_told_as_in_flight_without_being_writt
     told = journal.rows(1, 10)
     assert told.select("line", "reason", "http_status", "attempts", "message").rows() == [
         (2, "applied", 200, 1, ""),
-        (3, "in_flight", 503, 2, IN_FLIGHT_MESSAGE),
-        (5, "in_flight", None, 0, IN_FLIGHT_MESSAGE),
+        (3, "in_flight", 503, 3, IN_FLIGHT_MESSAGE),
+        (5, "in_flight", None, 1, IN_FLIGHT_MESSAGE),
     ]
     assert journal.tally() == {Reason.APPLIED: 1, Reason.IN_FLIGHT: 2}
     assert journal.examples()[Reason.IN_FLIGHT] == (3, IN_FLIGHT_MESSAGE)

@@ -8,6 +8,7 @@ import pytest
 from batch.model import Outcome, Reason
 from batch.recording.journal import Journal
 from batch.recording.linked import LinkedOutcomes
+from batch.sending.retry import MAY_BE_APPLIED
 
 
 @pytest.fixture
@@ -86,6 +87,22 @@ def test_a_retry_that_never_reached_a_line_says_nothing_of_it(journals: list[Jou
         (4, "in_flight", ""),
     ]
     assert linked.recorded() == 3
+
+
+def test_what_any_run_sent_counts_whatever_its_retries_know(journals: list[Journal]) -> None:
+    first, second, third = journals
+    lost = Outcome(
+        lines=(2, 3), reason=Reason.NO_ANSWER, attempts=5, sent_at_ms=7, in_doubt=True
+    )  # fmt: skip
+    first.record([lost])
+    second.record([outcome(2, Reason.NOT_FOUND, message="HTTP 404", sent_at=at(2))])
+    second.record([outcome(3, Reason.NOT_REACHED, attempts=2)])
+    third.record([outcome(3, Reason.DRIFTED, attempts=0)])
+    rows = linked_of(journals).rows(1, 9).select("reason", "attempts", "sent_at_ms", "message")
+    assert rows.rows() == [
+        ("not_found", 6, 7, f"HTTP 404; {MAY_BE_APPLIED}"),
+        ("drifted", 7, 7, MAY_BE_APPLIED),
+    ]
 
 
 def test_examples_are_of_the_latest_outcomes(journals: list[Journal]) -> None:

@@ -112,7 +112,10 @@ def test_rows_left_out_have_an_outcome_with_a_sentence() -> None:
         (
             (2, None, "Hot"),
             Reason.CHANGED_SINCE,
-            "left as it is: the run made it aiTag Hot, and it reads status active, aiTag null now.",
+            (
+                "left as it is: the run asked for aiTag Hot, "
+                "and it reads status active, aiTag null now."
+            ),
         ),
     ],
 )

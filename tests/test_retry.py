@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from batch.model import Answer, Change, Reason
 from batch.sending.retry import (
+    MAY_BE_APPLIED,
     Decision,
     RetryPolicy,
     Step,
@@ -222,7 +223,7 @@ def test_the_message_tells_of_an_answer_that_was_lost_on_the_way() -> None:
     told = "sent again, since an answer was lost: no answer within 30 s"
     assert outcome_after(lost, answer(200, Reason.APPLIED)) == told
     assert outcome_after(lost, answer(404, Reason.NOT_FOUND, message="no such lead")) == (
-        f"no such lead; {told}"
+        f"no such lead; {told}; {MAY_BE_APPLIED}"
     )
     assert outcome_after(lost, lost) == lost.message
-    assert outcome_after(lost, REFUSED) == f"connection refused; {told}"
+    assert outcome_after(lost, REFUSED) == f"connection refused; {told}; {MAY_BE_APPLIED}"

@@ -249,6 +249,7 @@ async def test_a_row_is_tried_five_times_and_then_given_up() -> None:
         attempts=5,
         elapsed_ms=0,
         sent_at_ms=0,
+        in_doubt=True,
     )
 
 

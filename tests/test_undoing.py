@@ -121,7 +121,7 @@ def test_what_was_changed_since_is_left_as_it_is(tmp_path: Path) -> None:
             "2",
             "changed_since",
             (
-                "left as it is: the run made it status paused, aiTag Hot, and it reads status "
+                "left as it is: the run asked for status paused, aiTag Hot, and it reads status "
                 "paused, aiTag Warm now."
             ),
         ),

@@ -68,4 +68,6 @@ def test_unsent_rows_are_left_with_the_attempts_they_had(plan: Plan, journal: Jo
     work = remaining_work(plan, journal)
     assert work.requests == 5
     assert work.before == {}
-    assert work.tried == {3: (1, 7), 5: (1, 7), 7: (1, 7)}
+    assert work.tried == {
+        line: outcome(line, reason=reason) for line, reason in zip((3, 5, 7), unsent, strict=True)
+    }

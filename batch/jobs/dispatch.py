@@ -205,29 +205,19 @@ class Sending:
             await anyio.sleep(TELL_EVERY_S)
 
     def _record(self, entries: Sequence[Entry]) -> None:
-        """Make entries durable, with what is to be said of single rows of a change."""
+        """Make entries durable, with what is to be said of single rows that lost a value."""
         own = [
-            self._of_row(entry, line)
-            for entry in (entries if self._partly or self._work.tried else ())
+            replace(entry, lines=(line,), message=self._told_of(line, entry.message))
+            for entry in (entries if self._partly else ())
             if isinstance(entry, Outcome)
             for line in entry.lines
-            if line in self._partly or line in self._work.tried
+            if line in self._partly
         ]
         self._journal.record([*entries, *own])
 
-    def _of_row(self, outcome: Outcome, line: int) -> Outcome:
-        """The outcome of one row: a value that it lost, and the attempts of earlier times."""
-        message = outcome.message
-        if line in self._partly:
-            message = f"{message}; {self._partly[line]}" if message else self._partly[line]
-        attempts, sent_at_ms = self._work.tried.get(line, (0, None))
-        return replace(
-            outcome,
-            lines=(line,),
-            message=message,
-            attempts=outcome.attempts + attempts,
-            sent_at_ms=outcome.sent_at_ms if sent_at_ms is None else sent_at_ms,
-        )
+    def _told_of(self, line: int, message: str) -> str:
+        lost = self._partly[line]
+        return f"{message}; {lost}" if message else lost
 
     def _canary_of(
         self, changes: Iterator[Change], size: int, gate: Gate, paging: Paging, settings: Settings

@@ -179,7 +179,7 @@ def _journal_of(run: ReadyRun) -> Iterator[Journal]:
 
 
 def _record_judged(run: ReadyRun, journal: Journal) -> None:
-    left_out = run.work.left_out.left_out() if run.work.left_out else ()
+    left_out = run.work.left_out_outcomes()
     if journal.kept(JUDGED_NOTE) is not None:
         for outcomes in left_out:
             journal.record(outcomes)

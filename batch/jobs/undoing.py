@@ -25,6 +25,7 @@ from batch.jobs.request import Request, Source
 from batch.jobs.resuming import check_workspace
 from batch.judging.leads import REQUESTS
 from batch.judging.reverse import Reverse, reverse
+from batch.lines import line_list
 from batch.model import Reason
 from batch.reading.table import open_table
 from batch.recording.history import earlier_runs
@@ -33,16 +34,6 @@ from batch.recording.runfile import RunRecord, RunUndone
 from batch.settings.model import ColumnSettings
 
 _BLOCK_LINES = 50_000
-# Answers that say that nothing was changed.
-_REFUSED = (
-    Reason.BAD_REQUEST,
-    Reason.FORBIDDEN,
-    Reason.NOT_FOUND,
-    Reason.REJECTED,
-    Reason.REDIRECTED,
-    Reason.NOT_CONNECTED,
-    Reason.NOT_REACHED,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +55,19 @@ class Undo:
         return self.opened.judge(preflight)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What takes a run's changes back.
+
+    moved: rows whose lead a subsequence took in or out. in_doubt: leads that may have been changed
+    though no answer says so.
+    """
+
+    reverse: Reverse
+    moved: int
+    in_doubt: int
+
+
 @contextmanager
 def open_undo(folder: Path, record: RunRecord, request: Request) -> Iterator[Undo]:
     """Make the folder of a run that takes an earlier run's changes back.
@@ -75,8 +79,8 @@ def open_undo(folder: Path, record: RunRecord, request: Request) -> Iterator[Und
     if record.sandbox:
         raise SettingsError(f"{folder}: was practice, and its sandbox is gone. Nothing to undo.")
     started_at = datetime.now(UTC)
-    found, moved = _reverse_of(folder, record, request)
-    source = io.BytesIO(_as_csv(found.rows))
+    found = _find_reverse(folder, record, request)
+    source = io.BytesIO(_as_csv(found.reverse.rows))
     name = f"undo-{folder.resolve().name}.csv"
     request = replace(
         request,
@@ -94,7 +98,7 @@ def open_undo(folder: Path, record: RunRecord, request: Request) -> Iterator[Und
     with ExitStack() as resources:
         resources.callback(made.discard_unless_kept)
         copy = made.copy_input(source, name=name)
-        made.write_baseline(found.baseline)
+        made.write_baseline(found.reverse.baseline)
         warnings = resources.enter_context(held(request, sha256=copy.sha256, run=made.path))
         table = resources.enter_context(open_table(copy.path, request.table_options, name=name))
         opened = OpenRun(
@@ -106,35 +110,39 @@ def open_undo(folder: Path, record: RunRecord, request: Request) -> Iterator[Und
             started_at=started_at,
             notes=(*table.notes, *warnings),
             undo_of=RunUndone(id=record.id, folder=str(folder.resolve())),
-            baseline=found.baseline,
+            baseline=found.reverse.baseline,
         )
         yield Undo(
             opened=opened,
             record=record,
-            notes=(*_notes(folder, found, moved), *_retries(folder, record, request)),
-            unknown=_unknown(folder, found),
+            notes=(*_notes(folder, found), *_retries(folder, record, request)),
+            unknown=_unknown(folder, found.reverse.unknown),
         )
 
 
-def _reverse_of(folder: Path, record: RunRecord, request: Request) -> tuple[Reverse, int]:
-    """What takes the run's changes back, and how many of its leads a subsequence took in or out."""
+def _find_reverse(folder: Path, record: RunRecord, request: Request) -> _Found:
     with judged_again(folder, record, request) as (plan, journal):
-        lines, moved = _sent_lines(journal)
+        applied, moved = _applied_lines(journal)
+        in_doubt = journal.in_doubt()
+        in_doubt = in_doubt.filter(~in_doubt.is_in(applied.implode()))
+        lines = pl.concat([applied, in_doubt]).sort()
         requests = pl.concat([pl.DataFrame(schema=REQUESTS), *plan.requests_of(lines)])
         before = journal.before()
-    return reverse(requests, before, clear_word=request.settings.input.clear_word), moved
+    return _Found(
+        reverse=reverse(requests, before, clear_word=request.settings.input.clear_word),
+        moved=moved,
+        in_doubt=requests.filter(pl.col("line").is_in(in_doubt.implode())).height,
+    )
 
 
-def _sent_lines(journal: Journal) -> tuple[pl.Series, int]:
-    """The lines that may have been applied, rising, and how many of them moved a lead."""
-    refused = [reason.value for reason in _REFUSED]
+def _applied_lines(journal: Journal) -> tuple[pl.Series, int]:
+    """The lines that the server confirmed, rising, and how many of them moved a lead."""
     parts, moved = [pl.Series("line", [], dtype=pl.UInt32)], 0
     for part in journal.lines().sort().to_frame().iter_slices(_BLOCK_LINES):
         rows = journal.rows(part["line"][0], part["line"][-1])
-        was_sent = (pl.col("attempts") > 0) | (pl.col("reason") == Reason.IN_FLIGHT.value)
-        sent = rows.filter(was_sent & ~pl.col("reason").is_in(refused))
-        parts.append(sent["line"])
-        moved += sent["subsequence"].count()
+        applied = rows.filter(pl.col("reason") == Reason.APPLIED.value)
+        parts.append(applied["line"])
+        moved += applied["subsequence"].count()
     return pl.concat(parts), moved
 
 
@@ -143,13 +151,13 @@ def _as_csv(rows: pl.DataFrame) -> bytes:
     return rows.write_csv().encode()
 
 
-def _unknown(folder: Path, found: Reverse) -> str:
-    if not found.unknown:
+def _unknown(folder: Path, lines: pl.Series) -> str:
+    if not len(lines):
         return ""
+    it, its = ("it was", "line") if len(lines) == 1 else ("they were", "lines")
     return (
-        f"{count_of(found.unknown, 'lead')} of {folder} can't be set back: what "
-        f"{'it was' if found.unknown == 1 else 'they were'} before was not read. "
-        "--keep-before has a run read all of them."
+        f"{count_of(len(lines), 'lead')} of {folder} can't be set back: what {it} before was not "
+        f"read ({its} {line_list(lines)}). --keep-before has a run read all of them."
     )
 
 
@@ -159,16 +167,23 @@ def _retries(folder: Path, record: RunRecord, request: Request) -> Iterator[str]
         yield f"{folder} was tried again by {retry.folder}, whose changes are not undone by this."
 
 
-def _notes(folder: Path, found: Reverse, moved: int) -> Iterator[str]:
+def _notes(folder: Path, found: _Found) -> Iterator[str]:
     yield f"This sets leads that {folder} has changed back to what they were."
-    if found.unsettable:
+    if found.in_doubt:
+        what = "it is" if found.in_doubt == 1 else "each is"
         yield (
-            f"{count_of(found.unsettable, 'lead')} had a status that can't be set; "
-            f"{'its row says' if found.unsettable == 1 else 'their rows say'} so."
+            f"{count_of(found.in_doubt, 'lead')} may have been changed by requests without a clear "
+            f"answer: {what} set back if it holds what the run asked for."
         )
-    if moved:
+    unsettable = found.reverse.unsettable
+    if unsettable:
         yield (
-            f"{count_of(moved, 'lead')} moved in a subsequence by the run: setting a tag back may "
-            "move them once more."
+            f"{count_of(unsettable, 'lead')} had a status that can't be set; "
+            f"{'its row says' if unsettable == 1 else 'their rows say'} so."
+        )
+    if found.moved:
+        yield (
+            f"{count_of(found.moved, 'lead')} moved in a subsequence by the run: setting a tag "
+            "back may move them once more."
         )
     yield "E-mails that went out in the meantime can't be taken back."

@@ -56,7 +56,7 @@ def _drifted(seen: Seen, reason: Reason, clear_word: str) -> str:
     expected = _reads(seen.base_status, seen.base_tag, clear_word)
     now = _reads(seen.live_status, seen.live_tag or "", clear_word)
     if reason is Reason.CHANGED_SINCE:
-        return f"left as it is: the run made it {expected}, and it reads {now} now."
+        return f"left as it is: the run asked for {expected}, and it reads {now} now."
     if not expected:
         return f"left as it is: nothing was planned for it, and it reads {now} now."
     return f"left as it is: it read {expected} when the plan was made, and reads {now} now."

@@ -18,13 +18,13 @@ class Reverse:
 
     rows: COLUMNS, a row for each lead to send, and one for each status that can't be set again.
     baseline: what the run has made of the leads, as `judge_live` takes it, by the rows' lines.
-    unknown: requests of which nobody kept what the lead was before.
+    unknown: lines (UInt32, rising) of requests of which nobody kept what the lead was before.
     unsettable: leads whose former status can't be set.
     """
 
     rows: pl.DataFrame
     baseline: pl.DataFrame
-    unknown: int
+    unknown: pl.Series
     unsettable: int
 
 
@@ -74,6 +74,6 @@ def reverse(requests: pl.DataFrame, before: pl.DataFrame, *, clear_word: str) ->
             base_status=pl.when(pl.col("back_status").is_not_null()).then("status"),
             base_tag=pl.when(pl.col("back_tag").is_not_null()).then("set_tag"),
         ),
-        unknown=joined.height - known.height,
+        unknown=joined.filter(~is_known)["line"],
         unsettable=unsettable.height,
     )

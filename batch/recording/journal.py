@@ -14,7 +14,7 @@ from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import polars as pl
 
@@ -89,14 +89,22 @@ class Journal:
 
     def _lay_out(self) -> None:
         with self._disk_errors(), self._db:
-            for statement in (sql.CREATE, sql.CREATE_CLAIM, sql.CREATE_NOTE, sql.CREATE_BEFORE):
+            for statement in (
+                sql.CREATE,
+                sql.CREATE_CLAIM,
+                sql.CREATE_NOTE,
+                sql.CREATE_BEFORE,
+                sql.CREATE_DOUBT,
+                sql.DERIVE_DOUBT,
+            ):
                 self._db.execute(statement)
             self._db.execute(f"PRAGMA user_version={sql.SCHEMA_VERSION}")
 
     def record(self, entries: Iterable[Entry]) -> None:
         """Make entries durable, all or none; a later outcome for a line replaces the earlier one.
 
-        An outcome takes its lines' claims away; one of a row that was only judged has none.
+        An outcome takes its lines' claims away; one of a row that was only judged has none. That a
+        line is in doubt stays, whatever is recorded for it later.
         """
         claims: list[tuple[int]] = []
         outcomes: list[Outcome] = []
@@ -106,11 +114,13 @@ class Journal:
             else:
                 outcomes.append(entry)
         sent = [(line,) for outcome in outcomes if outcome.attempts for line in outcome.lines]
+        doubts = [(line,) for outcome in outcomes if outcome.in_doubt for line in outcome.lines]
         with self._disk_errors(), self._db:
             self._db.executemany(sql.CLAIM, claims)
             self._db.executemany(
                 sql.RECORD, (row for outcome in outcomes for row in _rows_of(outcome))
             )
+            self._db.executemany(sql.DOUBT, doubts)
             self._db.executemany(sql.UNCLAIM, sent)
 
     def begin_anew(self) -> None:
@@ -124,8 +134,9 @@ class Journal:
             self._db.execute(sql.UNCLAIM_ALL)
 
     def settle_claims(self) -> None:
-        """The process that claimed these lines is gone: they are unsent, in flight."""
+        """The process that claimed these lines is gone: they are unsent, in flight, in doubt."""
         with self._disk_errors(), self._db:
+            self._db.execute(sql.DOUBT_CLAIMED)
             self._db.execute(sql.CLAIMED_IN_FLIGHT, (Reason.IN_FLIGHT.value, sql.IN_FLIGHT_MESSAGE))
             self._db.execute(sql.UNCLAIM_ALL)
 
@@ -157,10 +168,14 @@ class Journal:
         """The lines that are success or skipped (UInt32, rising)."""
         return self._line_series(sql.DONE_LINES)
 
-    def tried(self) -> dict[int, tuple[int, int | None]]:
-        """The unsent lines that were tried: their attempts, and when the first began (Unix ms)."""
+    def in_doubt(self) -> pl.Series:
+        """The lines whose leads may have been changed though no answer says so (UInt32, rising)."""
+        return self._line_series(sql.IN_DOUBT)
+
+    def tried(self) -> dict[int, Outcome]:
+        """The outcomes of the unsent lines that were tried, each for its line alone."""
         with self._disk_errors():
-            return {line: (attempts, sent) for line, attempts, sent in self._db.execute(sql.TRIED)}
+            return {row[0]: _outcome_of(*row) for row in self._db.execute(sql.TRIED)}
 
     def keep_before(self, leads: pl.DataFrame) -> None:
         """Keep what leads were before their requests; what was kept of the same line is replaced.
@@ -269,6 +284,13 @@ def _rows_of(outcome: Outcome) -> Iterator[tuple[object, ...]]:
         _storable(outcome.subsequence),
     )
     return ((line, *values) for line in outcome.lines)
+
+
+def _outcome_of(line: int, reason: str, *values: Any) -> Outcome:  # noqa: ANN401 - as the table has them
+    """The outcome of a line. values: the other columns of the table, then if it is in doubt."""
+    *rest, in_doubt = values
+    named = dict(zip(tuple(sql.ROW_SCHEMA)[2:], rest, strict=True))
+    return Outcome(lines=(line,), reason=Reason(reason), in_doubt=bool(in_doubt), **named)
 
 
 def _storable(text: str | None) -> str | None:

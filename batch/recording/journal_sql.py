@@ -5,7 +5,7 @@ import polars as pl
 from batch.model import Reason, Result
 
 LAST_LINE = 0xFFFF_FFFF  # no line is beyond it: they are UInt32
-SCHEMA_VERSION = 2  # raised with every change of the tables or of what their values may be
+SCHEMA_VERSION = 3  # raised with every change of the tables or of what their values may be
 
 CREATE = """
 CREATE TABLE IF NOT EXISTS outcome (
@@ -24,6 +24,9 @@ CREATE TABLE IF NOT EXISTS outcome (
 
 CREATE_NOTE = "CREATE TABLE IF NOT EXISTS note (name TEXT PRIMARY KEY, value TEXT NOT NULL)"
 CREATE_CLAIM = "CREATE TABLE IF NOT EXISTS claim (line INTEGER PRIMARY KEY)"
+# Lines a request of which may have changed the lead, though no answer says so. Only ever added to:
+# what a process knew of a line, no later outcome of the line takes away.
+CREATE_DOUBT = "CREATE TABLE IF NOT EXISTS doubt (line INTEGER PRIMARY KEY)"
 # What a lead was before its request, by the line that carries the request. NULL is unknown, and a
 # tag of '' is none. read_at_ms: when it was read, Unix time.
 CREATE_BEFORE = """
@@ -62,18 +65,33 @@ CLAIM = "INSERT OR IGNORE INTO claim VALUES (?)"
 FORGET_OUTCOMES = "DELETE FROM outcome"
 UNCLAIM = "DELETE FROM claim WHERE line = ?"
 UNCLAIM_ALL = "DELETE FROM claim"
+# A claimed line's request may have gone out, so it counts as one attempt.
 CLAIMED_IN_FLIGHT = """
-INSERT INTO outcome (line, reason, attempts, message) SELECT line, ?, 0, ? FROM claim WHERE true
-ON CONFLICT (line) DO UPDATE SET reason = excluded.reason, message = excluded.message
+INSERT INTO outcome (line, reason, attempts, message) SELECT line, ?, 1, ? FROM claim WHERE true
+ON CONFLICT (line) DO UPDATE
+SET reason = excluded.reason, attempts = attempts + 1, message = excluded.message
 """
+DOUBT = "INSERT OR IGNORE INTO doubt VALUES (?)"
+DOUBT_CLAIMED = "INSERT OR IGNORE INTO doubt SELECT line FROM claim"
+IN_DOUBT = "SELECT line FROM doubt UNION SELECT line FROM claim ORDER BY line"
 _UNSENT = ", ".join(f"'{reason.value}'" for reason in Reason if reason.result is Result.UNSENT)
 _DONE = ", ".join(
     f"'{reason.value}'" for reason in Reason if reason.result in {Result.SUCCESS, Result.SKIPPED}
 )
 FINAL = f"SELECT line FROM outcome WHERE line BETWEEN ? AND ? AND reason NOT IN ({_UNSENT})"  # noqa: S608 - made of the words above
 TRIED = (
-    f"SELECT line, attempts, sent_at_ms FROM outcome WHERE attempts > 0 AND reason IN ({_UNSENT})"  # noqa: S608 - the same
+    "SELECT outcome.*, line IN (SELECT line FROM doubt) FROM outcome "  # noqa: S608 - the same
+    f"WHERE (attempts > 0 OR reason = '{Reason.IN_FLIGHT}') AND reason IN ({_UNSENT})"
 )
+_REFUSED = ", ".join(f"'{reason.value}'" for reason in Reason if reason.changes_nothing)
+# Of a journal from before there were doubts, all that can still be known: what stands for several
+# attempts, or for one that came to no refusal, may have taken the place of a lost answer.
+DERIVE_DOUBT = f"""
+INSERT OR IGNORE INTO doubt SELECT line FROM outcome
+WHERE reason = '{Reason.IN_FLIGHT}'
+    OR reason <> '{Reason.APPLIED}' AND attempts > 1
+    OR reason NOT IN ('{Reason.APPLIED}', {_REFUSED}) AND attempts = 1
+"""  # noqa: S608 - made of the words above
 IN_FLIGHT_MESSAGE = "The run broke off while this row may have been on its way."
 
 # What is told of every line. A claim that nothing took away, since the disk was full by then, is
@@ -83,7 +101,7 @@ CREATE TEMP VIEW told AS
     SELECT * FROM outcome WHERE line NOT IN (SELECT line FROM claim)
     UNION ALL
     SELECT
-        line, '{Reason.IN_FLIGHT}' AS reason, http_status, coalesce(attempts, 0) AS attempts,
+        line, '{Reason.IN_FLIGHT}' AS reason, http_status, coalesce(attempts, 0) + 1 AS attempts,
         elapsed_ms, '{IN_FLIGHT_MESSAGE}' AS message, sent_at_ms, server_status, server_ai_tag,
         subsequence
     FROM claim LEFT JOIN outcome USING (line)

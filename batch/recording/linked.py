@@ -7,9 +7,16 @@ import polars as pl
 
 from batch.model import Reason
 from batch.recording.journal import Journal
+from batch.sending.retry import MAY_BE_APPLIED
 
 BLOCK_LINES = 50_000
 _AT = "at_ms"  # a column of its own while outcomes are put in order
+# Reasons that alone would have it that the lead was not changed.
+_NO_CHANGE = [
+    reason.value
+    for reason in Reason
+    if reason.changes_nothing or reason in {Reason.DRIFTED, Reason.CHANGED_SINCE}
+]
 _NOT_REACHED = pl.col("reason") == Reason.NOT_REACHED.value
 
 
@@ -25,7 +32,11 @@ class LinkedOutcomes:
         self._started_ms = [int(at.timestamp() * 1000) for at in started_at]
 
     def rows(self, first_line: int, last_line: int) -> pl.DataFrame:
-        """The latest outcomes of the lines from first to last, as `Journal.rows` gives them."""
+        """The latest outcomes of the lines from first to last, as `Journal.rows` gives them.
+
+        Attempts are those of all runs, and `sent_at_ms` is the first one's; that a request of any
+        run may have been applied is told of a row that was refused, or left out, in the end.
+        """
         frames = [journal.rows(first_line, last_line) for journal in self._journals]
         timed = [
             # What a run says of a line is as old as the run, or as the line's requests in it: a run
@@ -35,7 +46,26 @@ class LinkedOutcomes:
         ]
         # What says nothing goes first, where anything that is known of the line outdoes it.
         by_age = pl.concat(timed).sort(~_NOT_REACHED, _AT, maintain_order=True)
-        return by_age.drop(_AT).unique("line", keep="last").sort("line")
+        latest = by_age.drop(_AT).unique("line", keep="last").drop("attempts", "sent_at_ms")
+        of_all = by_age.group_by("line").agg(pl.sum("attempts"), pl.min("sent_at_ms"))
+        in_doubt = pl.concat([journal.in_doubt() for journal in self._journals])
+        hides_it = (
+            pl.col("reason").is_in(_NO_CHANGE)
+            & pl.col("line").is_in(in_doubt.implode())
+            & ~pl.col("message").str.ends_with(MAY_BE_APPLIED)
+        )
+        told = pl.concat_str(
+            pl.when(pl.col("message") != "").then("message"),
+            pl.lit(MAY_BE_APPLIED),
+            separator="; ",
+            ignore_nulls=True,
+        )
+        return (
+            latest.join(of_all, on="line")
+            .with_columns(message=pl.when(hides_it).then(told).otherwise("message"))
+            .select(by_age.columns[:-1])
+            .sort("line")
+        )
 
     def recorded(self) -> int:
         """How many lines have an outcome."""

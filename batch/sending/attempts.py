@@ -68,7 +68,7 @@ class Attempts:
 
         tries: what has happened to a change that an outage caught, and that is carried again.
         """
-        tries = tries or Tries(outages=self._gate.outages)
+        tries = tries or Tries(earlier=change.earlier, outages=self._gate.outages)
         try:
             decision = await self._decision(change, tries)
         except BaseException:

@@ -6,12 +6,15 @@ the server's word about pace, which the pacer keeps for every worker.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from http import HTTPStatus
 
 from batch.model import Answer, Change, Outcome, Reason
 from batch.statuses import may_pass
 
+# Said of a row whose reason alone would have it that nothing was changed.
+MAY_BE_APPLIED = "an earlier request of this row may have been applied"
 FAULTS = frozenset({Reason.NOT_CONNECTED, Reason.NO_ANSWER})
 
 
@@ -36,15 +39,18 @@ class RetryPolicy:
 class Tries:
     """What has happened to one change so far.
 
-    attempts: every attempt made.
+    earlier: what processes before this one know of it; every outcome begins from that.
+    attempts: every attempt made by this process.
     counted: those that count against the row; hold-backs do not.
     spent_s: seconds of counted attempts and of back-offs.
     last: the latest attempt; last_out: the latest that may have reached the server.
-    lost: the latest whose answer never came.
+    lost: the latest whose answer never came. Both may be of an earlier process.
+    in_doubt: whether any attempt left open whether the change was made.
     successes_before: the job's successes when the change was first held back.
     outages: those of the job that this change's failures have been judged beside.
     """
 
+    earlier: Outcome | None = None
     attempts: int = 0
     counted: int = 0
     holds: int = 0
@@ -53,8 +59,19 @@ class Tries:
     last: Answer | None = None
     last_out: Answer | None = None
     lost: Answer | None = None
+    in_doubt: bool = False
     successes_before: int = 0
     outages: int = 0
+
+    def __post_init__(self) -> None:
+        """Begin from what is known already."""
+        if self.earlier is None:
+            return
+        self.sent_at_ms = self.earlier.sent_at_ms
+        self.in_doubt = self.earlier.in_doubt
+        self.last_out = _last_out_of(self.earlier)
+        if self.last_out and self.last_out.reason is Reason.NO_ANSWER:
+            self.lost = self.last_out
 
     def add(self, answer: Answer, *, counts: bool = True) -> None:
         """Take one more attempt into account; while the server is away it does not count."""
@@ -66,6 +83,7 @@ class Tries:
             self.last_out = answer
         if answer.reason is Reason.NO_ANSWER:
             self.lost = answer
+        self.in_doubt |= answer.in_doubt
         if is_hold(answer):
             self.holds += 1
             return
@@ -86,19 +104,21 @@ class Tries:
         if told is None:
             return Outcome(lines=change.lines, reason=reason, message=message)
         if self.lost is not None and self.last is not self.lost:
-            lost = f"sent again, since an answer was lost: {self.lost.message}"
-            message = f"{message}; {lost}" if message else lost
+            message = _also(message, f"sent again, since an answer was lost: {self.lost.message}")
+        if self.in_doubt and reason.changes_nothing:
+            message = _also(message, MAY_BE_APPLIED)
         return Outcome(
             lines=change.lines,
             reason=reason,
             message=message,
             http_status=told.http_status,
-            attempts=self.attempts,
+            attempts=self.attempts + (self.earlier.attempts if self.earlier else 0),
             elapsed_ms=self.last.elapsed_ms if self.last else None,
             sent_at_ms=self.sent_at_ms,
             server_status=told.server_status,
             server_ai_tag=told.server_ai_tag,
             subsequence=told.subsequence,
+            in_doubt=self.in_doubt,
         )
 
     def unsent_reason(self) -> Reason:
@@ -108,6 +128,35 @@ class Tries:
         if self.last_out.reason is Reason.NO_ANSWER:
             return Reason.IN_FLIGHT
         return Reason.STOPPED
+
+
+def not_sent_again(outcome: Outcome, earlier: Outcome) -> Outcome:
+    """The outcome of a line that is not sent any more, with what earlier processes know of it."""
+    message = _also(outcome.message, MAY_BE_APPLIED) if earlier.in_doubt else outcome.message
+    return replace(earlier, lines=outcome.lines, reason=outcome.reason, message=message)
+
+
+def _last_out_of(earlier: Outcome) -> Answer | None:
+    """What stands for the last request that went out before this process, if one did."""
+    if earlier.reason is Reason.NOT_REACHED:
+        return None
+    reason = Reason.SERVER_ERROR
+    if earlier.reason is Reason.IN_FLIGHT:
+        reason = Reason.NO_ANSWER
+    elif earlier.http_status == HTTPStatus.TOO_MANY_REQUESTS:
+        reason = Reason.RATE_LIMITED
+    return Answer(
+        reason=reason,
+        message="the run ended before it came",
+        http_status=earlier.http_status,
+        server_status=earlier.server_status,
+        server_ai_tag=earlier.server_ai_tag,
+        subsequence=earlier.subsequence,
+    )
+
+
+def _also(message: str, more: str) -> str:
+    return f"{message}; {more}" if message else more
 
 
 class Step(StrEnum):

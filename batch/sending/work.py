@@ -1,14 +1,15 @@
 """What is left to send of a plan: all of it for a new run, the rest of it for a resumed one."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
 from batch.judging.plan import Plan
 from batch.judging.preview import Preview
-from batch.model import Change, Reason, Result, Tally
+from batch.model import Change, Outcome, Reason, Result, Tally
 from batch.recording.journal import Journal
+from batch.sending.retry import not_sent_again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +18,7 @@ class Work:
 
     changes: gives them from the first, each time it is called. requests: how many they are.
     before: the rows that have a final outcome already, by reason, judged ones too.
-    tried: attempts of earlier times by line, and when the first began (Unix ms).
+    tried: what earlier processes left of lines that are not done, by line.
     left_out: the requests that are not sent because of what their leads are now; None if nobody
         looked.
     """
@@ -25,8 +26,22 @@ class Work:
     changes: Callable[[], Iterator[Change]]
     requests: int
     before: Tally
-    tried: Mapping[int, tuple[int, int | None]] = field(default_factory=dict)
+    tried: Mapping[int, Outcome] = field(default_factory=dict)
     left_out: Preview | None = None
+
+    def left_out_outcomes(self) -> Iterator[list[Outcome]]:
+        """The outcomes of the rows that are not sent, some thousand at once.
+
+        A row that was tried before keeps its attempts, and that it may have been applied.
+        """
+        for outcomes in self.left_out.left_out() if self.left_out else ():
+            yield outcomes
+            yield [
+                not_sent_again(replace(outcome, lines=(line,)), self.tried[line])
+                for outcome in outcomes
+                for line in (outcome.lines if self.tried else ())
+                if line in self.tried
+            ]
 
 
 def whole_work(plan: Plan) -> Work:
@@ -65,13 +80,20 @@ def remaining_work(plan: Plan, journal: Journal, preview: Preview | None = None)
     if left_out:
         lines = lines.filter(~lines.is_in(left_out.verdicts["line"].implode()))
         before.update(left_out.tally)
+    tried = journal.tried()
     return Work(
-        changes=lambda: plan.changes(only=lines),
+        changes=lambda: (_with_earlier(change, tried) for change in plan.changes(only=lines)),
         requests=len(lines),
         before=before,
-        tried=journal.tried(),
+        tried=tried,
         left_out=left_out,
     )
+
+
+def _with_earlier(change: Change, tried: Mapping[int, Outcome]) -> Change:
+    """The change with what is known of it already: its lines were always sent together."""
+    earlier = next((tried[line] for line in change.lines if line in tried), None)
+    return replace(change, earlier=earlier) if earlier else change
 
 
 def _unfinished(plan: Plan, journal: Journal) -> Iterator[pl.Series]:
