@@ -19,6 +19,10 @@ class Naming(StrEnum):
 Column = Field | Naming
 COLUMNS: tuple[Column, ...] = (*Field, *Naming)
 
+# What reading says of a row in which a cell has swallowed other rows: which of the columns that are
+# read it is (null for one of the user's own), how the cell begins, and the whole sentence.
+SWALLOWED = ("swallowed_column", "swallowed_found", "swallowed_message")
+
 ADDED_COLUMNS = (
     "line",
     "result",

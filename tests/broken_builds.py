@@ -646,6 +646,37 @@ BUILDS = (
         instead="        if False:",
         caught_by="test_places.py::test_two_parts_of_one_name_are_refused",
     ),
+    Broken(
+        guarantee="a row in which a cell has swallowed others is an error",
+        file="judging/rules.py",
+        line='        _Check(None, None, pl.col("is_swallowed")),\n',
+        instead="",
+        caught_by="test_swallowed.py::"
+        "test_a_row_in_which_a_cell_has_swallowed_others_is_an_error",
+    ),
+    Broken(
+        guarantee="it is told by the ids in the cell's lines",
+        file="reading/swallowed.py",
+        line="not (values.have_id() or values.are_of_rows(widths))",
+        instead="not values.are_of_rows(widths)",
+        caught_by="test_swallowed.py::"
+        "test_a_row_in_which_a_cell_has_swallowed_others_is_an_error",
+    ),
+    Broken(
+        guarantee="and by their number of cells, where ids are of another kind",
+        file="reading/swallowed.py",
+        line="not (values.have_id() or values.are_of_rows(widths))",
+        instead="not values.have_id()",
+        caught_by="test_swallowed.py::"
+        "test_a_row_in_which_a_cell_has_swallowed_others_is_an_error",
+    ),
+    Broken(
+        guarantee="a note of several lines is no error",
+        file="reading/swallowed.py",
+        line="        return fitting > 2 * others",
+        instead="        return True",
+        caught_by="test_swallowed.py::test_a_note_of_several_lines_is_a_note",
+    ),
     # --- What is sent ---
     Broken(
         guarantee="rows of one lead that contradict each other are not sent",

@@ -279,15 +279,17 @@ def test_a_dry_run_of_mostly_clears_names_the_option(tmp_path: Path) -> None:
     assert ran.last_line.endswith(f"next: sendkit-batch run {leads} --allow-clears")
 
 
-def test_rows_that_a_quote_swallowed_are_told_before_anything_is_sent(tmp_path: Path) -> None:
+def test_of_a_row_in_which_a_quote_swallowed_others_nothing_is_sent(tmp_path: Path) -> None:
     lines = [",".join(HEADER)]
     lines += [f"{CAMPAIGN},{lead_id(n)},paused,,n{n}" for n in range(40)]
     lines[1] = lines[1].replace("n0", '"big screen')
     lines[38] = lines[38].replace("n37", 'screen 12"')
     (tmp_path / "leads.csv").write_text("\n".join(lines) + "\n")
     ran = sendkit_batch("run", "leads.csv", "--sandbox", *FAST, cwd=tmp_path)
-    assert "a quote may be unclosed there." in ran.err
-    assert ran.err.index("a quote may be unclosed") < ran.err.index("Change 3 leads")
+    assert ran.exit_code == 1
+    rows = read_rows(next((tmp_path / "runs").iterdir()) / "results.csv")
+    assert [row["reason"] for row in rows] == ["bad_cell", "applied", "applied"]
+    assert "seems to hold lines 3 to 39 as well" in rows[0]["message"]
 
 
 @pytest.mark.parametrize("stream", ["out", "err"])

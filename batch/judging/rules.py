@@ -10,6 +10,7 @@ from typing import NamedTuple
 import polars as pl
 from polars.exceptions import ComputeError
 
+from batch.columns import SWALLOWED
 from batch.errors import SettingsError
 from batch.escape import unescape
 from batch.judging.texts import folded, is_safe_id, is_spoiled, trimmed
@@ -49,7 +50,7 @@ LOOKED_UP = ("id_reason", "id_column", "id_found", "id_message")
 class _Check(NamedTuple):
     """One thing that can be wrong with a row: where it is, and how it is seen.
 
-    reason: None where looking up its ids has said it, and where it is.
+    reason: None where reading or looking up its ids has said it, and where it is.
     """
 
     reason: Reason | None
@@ -85,19 +86,15 @@ def judge(cells: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     """Every row judged by itself, in the same order.
 
     cells: line, blank_row, and the four fields as raw text or null; where ids were looked up by
-        e-mail address, these and LOOKED_UP.
+        e-mail address, these and LOOKED_UP; where cells have swallowed rows, SWALLOWED.
     Gives line; campaign_id, campaign_lead_id (lower case), status (lower case or null), ai_tag (in
     the label's spelling or null), clear_tag, which hold for valid rows; reason and column of the
     first problem (null when valid); found, the trimmed text of that column; message, the sentence
-    about it where looking up ids has made one.
+    about it where reading or looking up ids has made one.
     """
     is_looked_up = LOOKED_UP[0] in cells.columns
-    said = [pl.col(name) if is_looked_up else pl.lit(None, pl.String) for name in LOOKED_UP]
     texts = cells.select(
-        "line",
-        "blank_row",
-        *(trimmed(pl.col(field)) for field in Field),
-        *(one.alias(name) for one, name in zip(said, LOOKED_UP, strict=True)),
+        "line", "blank_row", *(trimmed(pl.col(field)) for field in Field), *_said(cells.columns)
     )
     checks = _checks(rules, is_looked_up=is_looked_up)
     # Tags repeat: what costs most is done once for each distinct one.
@@ -123,6 +120,25 @@ def judge(cells: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     )
 
 
+def _said(columns: list[str]) -> list[pl.Expr]:
+    """What was said of rows before they are judged, and whether that is that they hold others."""
+    none = pl.lit(None, pl.String)
+    said = [pl.col(name) if name in columns else none for name in LOOKED_UP]
+    is_swallowed = pl.lit(False)
+    if SWALLOWED[-1] in columns:
+        is_swallowed = pl.col(SWALLOWED[-1]).is_not_null()
+        first = [pl.lit(Reason.BAD_CELL.value), *map(pl.col, SWALLOWED)]
+        said = [
+            pl.when(is_swallowed).then(one).otherwise(other)
+            for one, other in zip(first, said, strict=True)
+        ]
+    names = ("said_reason", "said_column", "said_found", "said_message")
+    return [
+        is_swallowed.alias("is_swallowed"),
+        *(one.alias(name) for one, name in zip(said, names, strict=True)),
+    ]
+
+
 def tag_key(tag: pl.Expr) -> pl.Expr:
     """What two tags are compared by: regardless of case, and of how accents are encoded."""
     return folded(tag)
@@ -133,10 +149,11 @@ def _checks(rules: Rules, *, is_looked_up: bool) -> list[_Check]:
     status, tag = pl.col(Field.STATUS), pl.col(Field.AI_TAG)
     checks = [
         _Check(Reason.BLANK_ROW, None, pl.col("blank_row")),
+        _Check(None, None, pl.col("is_swallowed")),
         _Check(Reason.NOTHING_TO_CHANGE, None, status.is_null() & tag.is_null()),
     ]
     if is_looked_up:
-        checks.append(_Check(None, None, pl.col("id_reason").is_not_null()))
+        checks.append(_Check(None, None, pl.col("said_reason").is_not_null()))
     for field in _IDS:
         cell = pl.col(field)
         checks.append(_Check(Reason.MISSING_ID, field, cell.is_null()))
@@ -176,7 +193,7 @@ def _is_plain(rules: Rules, *, is_looked_up: bool) -> pl.Expr:
     return (
         ~pl.col("blank_row")
         & (status.is_not_null() | tag.is_not_null())
-        & pl.all_horizontal(pl.col("id_reason").is_null(), *has_ids)
+        & pl.all_horizontal(pl.col("said_reason").is_null(), *has_ids)
         & _is_status(status, rules).fill_null(value=True)
         & ~pl.col("tag_fails").fill_null(value=False)
     )
@@ -200,10 +217,10 @@ def _problems(texts: pl.DataFrame, checks: list[_Check]) -> pl.DataFrame:
     column = _word_of(numbers, [check.column for check in checks])
     return texts.with_columns(failed=failed).select(
         "line",
-        reason=said.then("id_reason").otherwise(reason),
-        column=said.then("id_column").otherwise(column),
-        found=said.then("id_found").otherwise(found),
-        message=said.then("id_message"),
+        reason=said.then("said_reason").otherwise(reason),
+        column=said.then("said_column").otherwise(column),
+        found=said.then("said_found").otherwise(found),
+        message=said.then("said_message"),
     )
 
 

@@ -78,38 +78,6 @@ def is_blank_text(text: pl.Expr) -> pl.Expr:
     return text.str.strip_chars().fill_null("") == ""
 
 
-def holding_rows(
-    frame: pl.DataFrame, columns: Sequence[int], *, grid: Grid
-) -> tuple[int, int, int] | None:
-    """Column, line and line breaks of a cell that seems to hold rows; None if there is none.
-
-    columns: positions of those to look at.
-    A quote that is closed some rows below swallows the rest of its own row and the rows between:
-    the cell's first line has the delimiters of the columns behind it, and each line break brings
-    as many as a row has, give or take a tenth.
-    """
-    if grid.delimiter is None or not columns:
-        return None  # a quote can be left open in text only
-    cells = {column: pl.col(str(column)) for column in columns}
-    has_break = [cell.str.contains("\n", literal=True) for cell in cells.values()]
-    broken = frame.filter(pl.any_horizontal(has_break))
-    a_row = len(grid.header) - 1
-    for column, cell in cells.items() if broken.height else ():
-        breaks = _count(cell, "\n")
-        first_line = cell.str.extract(r"^([^\n]*)\n")
-        found = broken.filter(
-            _count(first_line, grid.delimiter) == a_row - column,
-            (_count(cell, grid.delimiter) - breaks * a_row).abs() * 10 <= breaks * a_row,
-        )
-        if found.height:
-            return column, *found.select("line", breaks).row(0)
-    return None
-
-
-def _count(cell: pl.Expr, text: str) -> pl.Expr:
-    return cell.str.count_matches(text, literal=True).cast(pl.Int64)
-
-
 def until_last_row(rows: Iterable[Cells]) -> Iterator[Cells]:
     """The rows without those at the very end that have no cells."""
     held: list[Cells] = []

@@ -23,9 +23,10 @@ from batch.reading.content import Format, format_of, unpacked
 from batch.reading.delimited import open_delimited
 from batch.reading.encoding import utf8_file
 from batch.reading.found_ids import Ids, with_ids
-from batch.reading.grid import Grid, column_names, extra_cell, holding_rows, is_blank_text, shown
+from batch.reading.grid import Grid, column_names, extra_cell, is_blank_text
 from batch.reading.layout import layout_of
 from batch.reading.parquet import open_parquet
+from batch.reading.swallowed import swallowed, with_breaks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,6 @@ class Table:
     delimiter: of a text file, else a comma.
     is_sheet: whether it comes from a workbook.
     notes: sentences that the user should see.
-    warnings: such sentences about the cells; complete once cells or rows were read to their end.
     """
 
     def __init__(
@@ -84,8 +84,7 @@ class Table:
         self.delimiter = grid.delimiter or ","
         self.is_sheet = grid.is_sheet
         self.notes = grid.notes
-        self.warnings: tuple[str, ...] = ()
-        self._watches_quotes = True  # until one is told, or all are read
+        self._unbroken: set[int] = set()  # where frames begin of which no cell has a line break
 
     @property
     def header(self) -> tuple[str, ...]:
@@ -102,7 +101,7 @@ class Table:
         Columns: line (UInt32); blank_row (Boolean: every cell of the whole row is blank);
         campaignId, campaignLeadId, status, aiTag, and where leads are named by e-mail address
         email and campaign (String, as read and untrimmed; null or "" when blank). A column that
-        the file has not is all null.
+        the file has not is all null. SWALLOWED are there only where a row has them.
         Raises InputError for what only reading shows, such as a cell beyond the header's width.
         """
         texts = self._texts()
@@ -114,7 +113,11 @@ class Table:
             # Where every row names a campaign none is blank, and no other cell needs a look.
             may_be_blank = frame.select(has_no_campaign.any()).item()
             blank_row = is_blank if may_be_blank else pl.lit(False)
-            yield frame.select("line", blank_row.alias("blank_row"), *fields)
+            cells = frame.select("line", blank_row.alias("blank_row"), *fields)
+            found = self._swallowed(frame)
+            if found is not None and found.height:
+                cells = cells.join(found, on="line", how="left", maintain_order="left")
+            yield cells
 
     def rows(self) -> Iterator[pl.DataFrame]:
         """The columns of the header of every row, in batches; the same lines as cells gives.
@@ -144,13 +147,9 @@ class Table:
         """The grid's frames, looked through for what is wrong or odd about their cells."""
         for frame in self._grid.batches():
             self._refuse_unnamed(frame)
-            if self._watches_quotes and (warning := self._swallowed(frame)):
-                self.warnings = (warning,)
-                self._watches_quotes = False
             wanted = frame if self._lines is None else only_lines(frame, self._lines)
             if wanted.height:
                 yield wanted
-        self._watches_quotes = False
 
     def _refuse_unnamed(self, frame: pl.DataFrame) -> None:
         """Columns without a name behind those of a file of ours are dropped, so must be blank."""
@@ -164,21 +163,24 @@ class Table:
                 line, text = filled.row(0)
                 raise extra_cell(text, line=line, column=column + 1, width=width, name=self.name)
 
-    def _swallowed(self, frame: pl.DataFrame) -> str | None:
-        """A warning of the first of the user's cells that seems to hold rows, if there is one.
+    def _swallowed(self, frame: pl.DataFrame) -> pl.DataFrame | None:
+        """As `swallowed` gives it; None where no cell can have swallowed rows.
 
-        In one of the columns that are read its line breaks are an error anyway.
+        The same frames come each time: which of them have no line break is remembered.
         """
-        users = [i for i in range(len(self._layout.names)) if i not in self.fields.values()]
-        found = holding_rows(frame, users, grid=self._grid)
-        if found is None:
+        start, names = frame.item(0, "line"), self._layout.names
+        if self._grid.delimiter is None or start in self._unbroken:
+            return None  # a quote can be left open in text only
+        broken = with_breaks(frame, len(names))
+        if not broken:
+            self._unbroken.add(start)
             return None
-        column, line, breaks = found
-        title = shown(self._layout.names[column]) or column + 1
-        many = "1 line break" if breaks == 1 else f"{breaks:,} line breaks"
-        return (
-            f'{self.name} line {line}, column "{title}": the cell has {many} '
-            "with as many delimiters as rows have; a quote may be unclosed there."
+        return swallowed(
+            frame,
+            self.fields,
+            {column: names[column] for column in broken},
+            delimiter=self._grid.delimiter,
+            widths=sorted({len(names), len(self._grid.header)}),
         )
 
     def _texts(self) -> list[pl.Expr]:

@@ -58,7 +58,7 @@ def _dry_run(terminal: Terminal, given: Given) -> int:
 
 def _show(terminal: Terminal, given: Given, checked: Checked, *, all_problems: str) -> None:
     terminal.interrupts.check()
-    for note in (*checked.table.notes, *checked.missing, *checked.table.warnings):
+    for note in (*checked.table.notes, *checked.missing):
         terminal.note(note)
     if checked.table.is_by_email:
         terminal.note("Leads are named by e-mail address: their ids are looked up in a run.")

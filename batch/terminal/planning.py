@@ -59,7 +59,7 @@ def _plan(terminal: Terminal, given: Given) -> int:
         judged = opened.judge(preflight)
         seen = look_whole(terminal, judged, Look(), quiet=given.quiet)
         ready = judged.ready(seen, can_ask=True)
-        for warning in (*opened.table.warnings, *ready.question.warnings):
+        for warning in ready.question.warnings:
             terminal.note(warning)
         if not judged.plan.rows:
             terminal.note(header_only(request.source.name))

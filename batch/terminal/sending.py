@@ -39,7 +39,6 @@ def ask_server(terminal: Terminal, opened: job.OpenRun) -> Preflight:
 
 def confirm(terminal: Terminal, ready: job.ReadyRun, *, asks: bool) -> None:
     """Put the question, or only tell it. Raises DeclinedError unless the answer is yes."""
-    _note_all(terminal, ready.opened.table.warnings)
     if not (ready.plan.rows or ready.opened.retry_of or ready.opened.undo_of):
         terminal.note(header_only(ready.opened.request.source.name))
     terminal.interrupts.check()

@@ -77,7 +77,7 @@ def check_file(request: Request, folder: Path, *, most_rows: int) -> CheckedFile
             name=request.source.name,
             header=table.header,
             fields=dict(table.fields),
-            notes=(*table.notes, *checked.missing, *table.warnings),
+            notes=(*table.notes, *checked.missing),
             rows=plan.rows,
             sendable=plan.sendable_rows,
             requests=plan.requests,

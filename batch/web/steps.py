@@ -83,7 +83,6 @@ def plan(talk: Talk, request: Request) -> Done:
         judged = opened.judge(preflight)
         seen = _look_whole(talk, judged, Look())
         ready = judged.ready(seen, can_ask=True)
-        talk.note(*opened.table.warnings)
         talk.check()
         planned = keep_plan(ready, seen)
         return Done(run_id=_id_of(opened.folder.path), told=planned.ready.question.text)
@@ -234,7 +233,6 @@ def _look_whole(talk: Talk, judged: JudgedRun, how: Look) -> Seen:
 
 def _send(talk: Talk, ready: ReadyRun) -> Done:
     """Put the question, send, and say how it ended."""
-    talk.note(*ready.opened.table.warnings)
     if ready.work.requests and not talk.ask(ready.question):
         raise DeclinedError("Nothing was sent: you said no.")
     talk.check()
