@@ -522,6 +522,29 @@ BUILDS = (
         instead="if level < 0:",
         caught_by="test_markup.py::test_elements_that_lie_too_deep_are_refused",
     ),
+    Broken(
+        guarantee="a Parquet file is judged by what it says itself before anything is decoded",
+        file="reading/parquet.py",
+        line="if contents.unpacked_bytes > most_unpacked(path.stat().st_size):",
+        instead="if contents.unpacked_bytes < 0:",
+        caught_by="test_parquet.py::"
+        "test_what_says_itself_that_it_unpacks_to_too_much_is_refused_unread",
+    ),
+    Broken(
+        guarantee="what a Parquet file's footer says of its size must hold for its pages",
+        file="reading/parquet_contents.py",
+        line="total += _integer(page, 2)",
+        instead="total = _integer(chunk, 6)",
+        caught_by="test_parquet_contents.py::"
+        "test_a_footer_that_says_less_than_its_pages_is_not_believed",
+    ),
+    Broken(
+        guarantee="a cell of text or Parquet takes no more than 1 MB",
+        file="reading/cost.py",
+        line="if (length or 0) > MAX_TEXT_CELL:",
+        instead="if (length or 0) < 0:",
+        caught_by="test_parquet.py::test_a_cell_of_more_than_1_mb_is_refused_by_its_place",
+    ),
     # --- Results ---
     Broken(
         guarantee="each row has the outcome of its own line, not of its place",
