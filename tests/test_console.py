@@ -46,8 +46,10 @@ def test_an_unexpected_error_before_sending_is_shown_without_the_key(
 ) -> None:
     if in_file:
         shell.monkeypatch.delenv("SENDKIT_API_KEY")
-        (shell.cwd / "key").write_text(KEY)
-        (shell.cwd / "sendkit-batch.toml").write_text('[api]\napi_key_file = "key"\n')
+        own = shell.cwd / ".config" / "sendkit-batch"
+        own.mkdir(parents=True)
+        (own / "key").write_text(KEY)
+        (own / "sendkit-batch.toml").write_text('[api]\napi_key_file = "key"\n')
     shell.api.look_up = rise(LookupError(f"no such thing: [/] {KEY}"))
     assert shell.run(shell.leads(pausing(1)), yes=True, as_json=True) == 3
     assert KEY not in shell.err + shell.out

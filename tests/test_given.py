@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import pytest
 from pydantic import SecretStr
 
+from batch.api.sendkit import Access
 from batch.errors import InputError, SettingsError
 from batch.jobs.request import Request
 from batch.model import Field
-from batch.settings.credentials import Credentials
 from batch.settings.load import LoadedSettings
 from batch.terminal.given import Given
 
@@ -39,8 +39,8 @@ def load(given: Given, tmp_path: Path, **environ: str) -> LoadedSettings:
     return given.load(environ, cwd=tmp_path, config_dir=None)
 
 
-def request(given: Given, tmp_path: Path, credentials: Credentials | None = None) -> Request:
-    return given.request(load(given, tmp_path), credentials)
+def request(given: Given, tmp_path: Path, access: Access | None = None) -> Request:
+    return given.request(load(given, tmp_path), access)
 
 
 def test_options_are_settings_over_the_environment_and_the_file(tmp_path: Path) -> None:
@@ -64,12 +64,11 @@ def test_what_was_not_given_leaves_the_defaults(tmp_path: Path) -> None:
 
 def test_a_request_carries_what_was_given(tmp_path: Path) -> None:
     (tmp_path / "my settings.toml").touch()
-    credentials = Credentials(api_key=SecretStr("sk_x"), workspace_id="w1")
-    asked = request(FULL, tmp_path, credentials)
+    access = Access(base_url="http://127.0.0.1:8080", api_key=SecretStr("sk_x"), workspace_id="w1")
+    asked = request(FULL, tmp_path, access)
     assert (asked.source.name, asked.source.path) == ("leads.xlsx", Path("in/leads.xlsx"))
     assert asked.source.argument == "in/leads.xlsx"
-    assert asked.api_key == SecretStr("sk_x")
-    assert asked.workspace_id == "w1"
+    assert asked.access is access
     assert asked.out == Path("out")
     assert asked.table_options.sheet == "Leads"
     assert asked.table_options.encoding == "cp1252"
@@ -115,17 +114,6 @@ def test_practice_sees_neither_the_real_address_nor_the_key_file(tmp_path: Path)
     assert settings.api.workspace_id == ""
     assert settings.api.id_pattern == "[a-z]+"
     assert settings.pace.rate.per_s == 7
-
-
-@pytest.mark.parametrize("given", [Given(file="x", sandbox=True), Given(file="x", dry_run=True)])
-def test_practice_and_a_dry_run_never_look_at_the_key(given: Given, tmp_path: Path) -> None:
-    assert given.credentials(load(given, tmp_path), {"SENDKIT_API_KEY": "not a key"}) is None
-
-
-def test_a_run_reads_the_key(tmp_path: Path) -> None:
-    given = Given(file="x.csv")
-    credentials = given.credentials(load(given, tmp_path), {"SENDKIT_API_KEY": "sk_x"})
-    assert credentials == Credentials(api_key=SecretStr("sk_x"), workspace_id=None)
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,7 @@ def test_labels_that_could_not_be_read_are_a_warning_in_the_question(tmp_path: P
 def test_practice_says_that_its_tags_were_not_checked(tmp_path: Path) -> None:
     path = leads(tmp_path, [(CAMPAIGN, lead_id(1), "", "Anything")])
     preflight = Preflight(workspace=None, labels=("Anything",))
-    with open_run(request_of(path, sandbox=True, api_key=None)) as opened:
+    with open_run(request_of(path, sandbox=True, access=None)) as opened:
         question = opened.judge(preflight).ready(can_ask=True).question
     assert question.text.endswith(
         "About 1 s. This is practice: tags were not checked against your workspace's labels."
@@ -256,7 +256,7 @@ def test_a_source_without_bytes_is_a_mistake_of_the_program() -> None:
 
 
 def test_a_run_without_a_key_is_a_mistake_of_the_program(tmp_path: Path) -> None:
-    request = request_of(leads(tmp_path, pausing(1)), api_key=None)
+    request = request_of(leads(tmp_path, pausing(1)), access=None)
     with pytest.raises(ValueError, match="needs a key"), open_run(request):
         pass
 

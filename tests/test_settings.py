@@ -99,8 +99,9 @@ class TestWhereSettingsComeFrom:
         odd |= {"snapshot_age": "7min", "plan_age": "7h"}
         for key in KNOWN[section]:
             name = f"SENDKIT_BATCH_{section}_{key}".upper()
-            loaded = load(tmp_path, environ={name: odd.get(key, "7")}).settings.public()
-            default = Settings().public()
+            settings = load(tmp_path, environ={name: odd.get(key, "7")}).settings
+            loaded = settings.model_dump(mode="json", by_alias=True)
+            default = Settings().model_dump(mode="json", by_alias=True)
             assert loaded[section].pop(key) != default[section].pop(key)
             assert loaded == default
 

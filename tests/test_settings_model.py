@@ -22,7 +22,6 @@ class TestTheModel:
         assert Settings().public() == {
             "api": {
                 "base_url": "https://api.sendkit.ai",
-                "api_key_file": "",
                 "workspace_id": "",
                 "id_pattern": "[0-9a-fA-F]{24}",
             },

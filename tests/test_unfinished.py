@@ -143,7 +143,7 @@ def test_a_run_whose_rows_a_retry_has_finished_is_out_of_date(leads: Path, opene
 
 
 def test_practice_that_is_at_work_is_none_so_two_can_go_side_by_side(leads: Path) -> None:
-    request = request_of(leads, sandbox=True, api_key=None)
+    request = request_of(leads, sandbox=True, access=None)
     running: dict[str, Any] = {"sandbox": True, "state": RunState.RUNNING, "ended_at": None}
     folder = earlier(leads, **running)
     with open_run(request) as opened:

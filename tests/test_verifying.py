@@ -127,8 +127,9 @@ def test_rows_that_were_already_so_are_attested_too(sandbox: Sandbox, tmp_path: 
 def test_a_key_of_another_workspace_attests_nothing(sandbox: Sandbox, folder: Path) -> None:
     record = json.loads((folder / "run.json").read_text())
     record["workspace"]["id"] = "b" * 24
+    record["id"] = "f" * 16  # a run from elsewhere: the list says nothing of its workspace
     (folder / "run.json").write_text(json.dumps(record))
-    ran = verify(sandbox, folder)
+    ran = verify(sandbox, folder, "--base-url", sandbox.base_url)
     assert ran.exit_code == 2
     assert "The run belongs to the workspace Sandbox" in ran.err
     assert not (folder / "verify.csv").exists()

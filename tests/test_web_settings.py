@@ -10,10 +10,12 @@ TYPED = "sk_typed_0123456789"
 PLATFORM = "sk_user_0123456789"
 PAGES = ("/", "/check", "/settings", "/runs", "/job")
 
+ADDRESS = "https://api.sendkit.ai"
+
 
 def whole(**more: str) -> dict[str, str]:
     """The settings form as it stands, and these fields."""
-    base = {"base_url": "https://api.sendkit.ai", "rate": "auto", "plans_first": "yes"}
+    base = {"base_url": ADDRESS, "rate": "auto", "plans_first": "yes"}
     return {**base, **more}
 
 
@@ -22,14 +24,14 @@ def test_a_typed_key_is_used_and_never_given_back(tmp_path: Path) -> None:
     api = Api()
     with site(tmp_path, environ={}) as page, served_by(api):
         page.drop(write_leads(tmp_path / "leads.csv", pausing(1)))
-        page.post("/settings/key", key=TYPED, back="/check")
+        page.post("/settings/key", key=TYPED, address=ADDRESS, back="/check")
         assert "key typed for this session" in page.get("/")
-        page.desk.change({}, plans_first=False)
+        page.desk.session.change({}, plans_first=False)
         page.post("/run")
         page.until(Stage.QUESTION)
         page.post("/job/answer", answer="yes")
         run = page.end().run_id
-        keys.append(page.desk.credentials(page.desk.settings).api_key.get_secret_value())
+        keys.append(page.desk.session.open_gate()[0].api_key.get_secret_value())
         for address in (*PAGES, f"/runs/{run}"):
             assert TYPED not in page.get(address), address
     assert keys == [TYPED]
@@ -46,7 +48,7 @@ def test_the_key_of_the_environment_is_never_shown(tmp_path: Path) -> None:
 
 def test_a_typed_key_can_be_forgotten(tmp_path: Path) -> None:
     with site(tmp_path, environ={}) as page:
-        page.post("/settings/key", key=TYPED)
+        page.post("/settings/key", key=TYPED, address=ADDRESS)
         assert "There is one, typed for this session." in page.get("/settings")
         page.post("/settings/key")
         assert "There is none yet." in page.get("/settings")
@@ -55,7 +57,7 @@ def test_a_typed_key_can_be_forgotten(tmp_path: Path) -> None:
 @pytest.mark.parametrize("key", ["two words", '"sk_quoted"', "sk_\x7f"])
 def test_what_is_no_key_is_refused_and_not_repeated(tmp_path: Path, key: str) -> None:
     with site(tmp_path, environ={}) as page:
-        text = page.post("/settings/key", key=key)
+        text = page.post("/settings/key", key=key, address=ADDRESS)
         assert "the API key (not shown) has a space, a quote, a control character" in text
         assert key not in text
         assert "There is none yet." in text
@@ -63,10 +65,12 @@ def test_what_is_no_key_is_refused_and_not_repeated(tmp_path: Path, key: str) ->
 
 def test_a_platform_key_needs_a_workspace(tmp_path: Path) -> None:
     with site(tmp_path, environ={}) as page:
-        assert "needs the id of a workspace" in page.post("/settings/key", key=PLATFORM)
+        assert "needs the id of a workspace" in page.post(
+            "/settings/key", key=PLATFORM, address=ADDRESS
+        )
         page.post("/settings", **whole(workspace_id="w1"))
-        assert "typed for this session" in page.post("/settings/key", key=PLATFORM)
-        found = page.desk.credentials(page.desk.settings)
+        assert "typed for this session" in page.post("/settings/key", key=PLATFORM, address=ADDRESS)
+        found, _ = page.desk.session.open_gate()
         assert found.workspace_id == "w1"
 
 
@@ -74,7 +78,10 @@ def test_nobody_is_sent_elsewhere_after_typing_a_key(tmp_path: Path) -> None:
     with site(tmp_path, environ={}) as page:
         for back in ("https://evil.example", "//evil.example", "/runs"):
             answer = page.browser.ask(
-                "POST", "/settings/key", data={"key": TYPED, "back": back}, follow=False
+                "POST",
+                "/settings/key",
+                data={"key": TYPED, "address": ADDRESS, "back": back},
+                follow=False,
             )
             assert answer.headers["location"] == f"{BASE}/settings"
 
@@ -87,10 +94,10 @@ def test_settings_are_for_the_session(tmp_path: Path) -> None:
         assert settings.api.base_url == "http://127.0.0.1:9"
         assert settings.pace.rate.per_s == 1
         assert settings.columns.campaign_id == "Campaign"
-        assert page.desk.plans_first
+        assert page.desk.session.plans_first
         assert "Address <strong>127.0.0.1:9</strong>" in page.get("/")
         page.post("/settings", base_url="https://api.sendkit.ai", rate="auto")
-        assert not page.desk.plans_first
+        assert not page.desk.session.plans_first
         assert page.desk.settings.columns.campaign_id == ""
     assert not list(tmp_path.rglob("*.toml"))
 

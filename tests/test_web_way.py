@@ -38,7 +38,7 @@ class Texts(HTMLParser):
 
 
 def no_plan(page: Site) -> None:
-    page.desk.change({}, plans_first=False)
+    page.desk.session.change({}, plans_first=False)
 
 
 def sent(page: Site, path: Path) -> str:

@@ -13,8 +13,9 @@ from starlette.types import ASGIApp
 
 from batch.web.app import make_app
 from batch.web.board import Stage, View
-from batch.web.desk import Desk, Place
+from batch.web.desk import Desk
 from batch.web.guard import Access
+from batch.web.session import Place
 from batch.web.tokens import StartTokens
 from batch.web.uploads import UploadLimits
 from tests.wired import KEY

@@ -14,6 +14,7 @@ import httpx
 import respx
 from pydantic import SecretStr
 
+from batch.api.sendkit import Access
 from batch.jobs import reaching
 from batch.jobs.request import Request, Source
 from batch.judging.leads import Leads
@@ -52,7 +53,7 @@ def request_of(path: Path, **more: object) -> Request:
         "settings": Settings.model_validate({"pace": {"rate": 1000, "concurrency": 4}}),
         "state_dir": path.parent.with_name(f"{path.parent.name}-state"),
         "out": path.parent / "run",
-        "api_key": SecretStr(KEY),
+        "access": Access(base_url="https://api.sendkit.ai", api_key=SecretStr(KEY)),
     }
     return Request(**{**given, **more})  # type: ignore[arg-type]  # the fields of Request
 

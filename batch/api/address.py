@@ -1,6 +1,7 @@
 """Where requests may go: the rule for the base address. Pure; no name is looked up."""
 
 import re
+from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -9,6 +10,36 @@ from batch.errors import SettingsError
 _HOST = re.compile(r"(?=.{1,253}$)[\w-]{1,63}(\.[\w-]{1,63})*\.?", re.ASCII)
 _PATH = re.compile(r"(/[\w~-][\w.~-]*)*/?", re.ASCII)  # no `..`, `//` or `%`: httpx rewrites them
 _EXAMPLE = "an address such as https://api.sendkit.ai"
+
+
+_PORTS = {"https": 443, "http": 80}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where a base address leads: two spellings of one place are equal."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+
+    def __str__(self) -> str:
+        """The address with its port, as it is kept."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}{self.path}"
+
+
+def address_of(url: str) -> Address:
+    """Where a base address leads. Raises SettingsError for one that no key may be sent to."""
+    parts = urlsplit(check_base_url(url))
+    scheme = parts.scheme.lower()
+    return Address(
+        scheme=scheme,
+        host=(parts.hostname or "").lower(),
+        port=parts.port or _PORTS[scheme],
+        path=parts.path.rstrip("/"),
+    )
 
 
 def check_base_url(url: str) -> str:

@@ -15,12 +15,12 @@ def held(request: Request, *, sha256: str, run: Path) -> Iterator[tuple[str, ...
     sha256: of the input. Practice needs none of it: each has a server and a key of its own.
     Raises LockedError, naming who is at work, and SettingsError when no lock can be made.
     """
-    if request.sandbox or request.api_key is None:
+    if request.sandbox or request.access is None:
         yield ()
         return
-    base_url = request.settings.api.base_url
+    access = request.access
     with (
-        lock_input(request.state_dir, sha256=sha256, base_url=base_url, run=run),
-        share_key(request.state_dir, key=request.api_key, run=run) as warnings,
+        lock_input(request.state_dir, sha256=sha256, base_url=access.base_url, run=run),
+        share_key(request.state_dir, key=access.api_key, run=run) as warnings,
     ):
         yield warnings

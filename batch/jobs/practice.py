@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
-from pydantic import SecretStr
 
 from batch.api.sendkit import Access
 from batch.errors import UsageError
+from batch.jobs.gate import open_practice
 from batch.jobs.named_cells import cells_of, with_ids
 from batch.judging.resolve import Named, provisional, read_names
 from batch.judging.rules import Rules, is_id, judge
@@ -51,11 +51,7 @@ def practice_access(
         options = Options(seed_csv=leads, labels_file=labels, id_pattern=_ANY_ID)
         try:
             with start_sandbox(options) as sandbox:
-                yield Access(
-                    base_url=sandbox.base_url,
-                    api_key=SecretStr(sandbox.api_key),
-                    workspace_id=None,
-                )
+                yield open_practice(sandbox)
         except SandboxError as error:
             raise UsageError(f"The practice sandbox can't be started: {error}") from error
 

@@ -46,10 +46,6 @@ def access_of(request: Request, table: Table) -> Iterator[Access]:
         with practice_access(table, request.rules(), named_of(request, table)) as access:
             yield access
         return
-    if request.api_key is None:
+    if request.access is None:
         raise ValueError("a run that is no practice needs a key")
-    yield Access(
-        base_url=request.settings.api.base_url,
-        api_key=request.api_key,
-        workspace_id=request.workspace_id,
-    )
+    yield request.access

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from pydantic import SecretStr
-
+from batch.api.sendkit import Access
 from batch.judging.brakes import Range
 from batch.judging.rules import Rules
 from batch.model import LEAD_STATUSES, Status
@@ -42,7 +41,8 @@ class Request:
     """What somebody asked for: a spreadsheet, the settings, and how strict to be.
 
     state_dir: the user's state folder, where locks and the list of runs are.
-    api_key, workspace_id: None for the practice sandbox, which never sees the real ones.
+    access: the key and where it goes, as the gate has let them through; None for practice, which
+        never sees the real ones, and where no server is asked.
     campaign: of all rows that name none, by its name or id; None if each row says.
     expect_changes: how many tags are to change; None if nobody said.
     is_confirmed: whether an earlier run was confirmed of which these are rows.
@@ -73,8 +73,7 @@ class Request:
     canary: int = 0
     tag_check: bool = True
     sandbox: bool = False
-    api_key: SecretStr | None = None
-    workspace_id: str | None = None
+    access: Access | None = None
     reading_options: tuple[str, ...] = ()
     repeated_options: tuple[str, ...] = ()
 

@@ -70,6 +70,13 @@ class Applied:
     lines: pl.Series
     rows: int
 
+    @property
+    def access(self) -> Access:
+        """Where they are read again, and with which key."""
+        if self.request.access is None:
+            raise ValueError("practice can't be verified")
+        return self.request.access
+
     def requests(self) -> Iterator[pl.DataFrame]:
         """What they asked for, in frames as `Leads.requests`."""
         return self.plan.requests_of(self.lines)
@@ -106,9 +113,7 @@ def open_applied(folder: Path, record: RunRecord, request: Request) -> Iterator[
         )
 
 
-async def verify(
-    applied: Applied, access: Access, *, on_reading: Callable[[Reading], None]
-) -> Verified:
+async def verify(applied: Applied, *, on_reading: Callable[[Reading], None]) -> Verified:
     """Read the campaigns of a run again, and compare.
 
     Raises KeyRefusedError, SettingsError when the key is of another workspace, ListNotReadError
@@ -116,14 +121,15 @@ async def verify(
     """
     settings = applied.request.settings
     concurrency = settings.pace.concurrency
-    async with make_client(access, settings.http, connections=concurrency) as api:
-        return await _verify(applied, access, api, on_reading)
+    async with make_client(applied.access, settings.http, connections=concurrency) as api:
+        return await _verify(applied, api, on_reading)
 
 
 async def _verify(
-    applied: Applied, access: Access, api: SendKit, on_reading: Callable[[Reading], None]
+    applied: Applied, api: SendKit, on_reading: Callable[[Reading], None]
 ) -> Verified:
-    preflight = await ask_server(api, workspace_id=access.workspace_id, tag_check=False)
+    workspace_id = applied.access.workspace_id
+    preflight = await ask_server(api, workspace_id=workspace_id, tag_check=False)
     check_workspace(applied.record, preflight)
     settings = applied.request.settings
     paging = Paging(api, settings, good_per_s=known_pace(applied.request, preflight).good_per_s)

@@ -29,11 +29,15 @@ class Credentials:
     """Who is asking.
 
     workspace_id: set with a platform key, None with a workspace key.
+    place: where the key comes from, as people call it.
+    typed_for: the address that the key was typed for on the page; "" if it was not typed there.
     notes: sentences for the user about what was odd but no error.
     """
 
     api_key: SecretStr
     workspace_id: str | None
+    place: str = KEY_VARIABLE
+    typed_for: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -43,12 +47,12 @@ def read_credentials(settings: Settings, environ: Mapping[str, str]) -> Credenti
     The workspace id comes from `SENDKIT_WORKSPACE_ID`, else from the settings.
     Raises SettingsError when there is no usable key, or a platform key has no workspace id.
     """
-    key, notes = _read_key(settings.api.api_key_file, environ)
+    key, key_place, notes = _read_key(settings.api.api_key_file, environ)
     workspace_id, place = _workspace_id(settings.api.workspace_id, environ)
     if not key.startswith(PLATFORM_PREFIX):
         if workspace_id:
             notes += (f"{place} is ignored: a workspace key already belongs to one workspace.",)
-        return Credentials(api_key=SecretStr(key), workspace_id=None, notes=notes)
+        return Credentials(api_key=SecretStr(key), workspace_id=None, place=key_place, notes=notes)
     if not workspace_id:
         raise SettingsError(
             f"A platform key (it begins with {PLATFORM_PREFIX}) needs the id of a workspace; "
@@ -59,22 +63,25 @@ def read_credentials(settings: Settings, environ: Mapping[str, str]) -> Credenti
             f"{place}: found what is no workspace id (not shown); "
             "expected one word without spaces, and not a key."
         )
-    return Credentials(api_key=SecretStr(key), workspace_id=workspace_id, notes=notes)
+    return Credentials(
+        api_key=SecretStr(key), workspace_id=workspace_id, place=key_place, notes=notes
+    )
 
 
-def _read_key(key_file: str, environ: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+def _read_key(key_file: str, environ: Mapping[str, str]) -> tuple[str, str, tuple[str, ...]]:
+    """The key, where it comes from, and notes."""
     if key := environ.get(KEY_VARIABLE, "").strip():
-        return _checked(key, KEY_VARIABLE), ()
+        return _checked(key, KEY_VARIABLE), KEY_VARIABLE, ()
     if not key_file:
         raise SettingsError(
-            f"No API key: set {KEY_VARIABLE}, or api_key_file under [api] "
-            "to the path of a file that holds it."
+            f"No API key: set {KEY_VARIABLE}, or api_key_file under [api] of your own settings "
+            "file, or of the one that --config names, to the path of a file that holds it."
         )
     path = Path(key_file)
     key = _first_line(path)
     if not key:
         raise SettingsError(f"{path}: the first line is blank; expected the API key there.")
-    return _checked(key, str(path)), _notes_on_file(path)
+    return _checked(key, str(path)), f"the key in {path}", _notes_on_file(path)
 
 
 def _workspace_id(from_settings: str, environ: Mapping[str, str]) -> tuple[str, str]:
@@ -91,7 +98,8 @@ def _first_line(path: Path) -> str:
     except OSError as error:
         raise SettingsError(
             f"{path}: the API key can't be read ({error.strerror}); "
-            f"correct api_key_file under [api], or set {KEY_VARIABLE}."
+            f"correct api_key_file under [api] of your own settings file, or of the one that "
+            f"--config names, or set {KEY_VARIABLE}."
         ) from error
     # Bytes that are no text become characters that no key has, so no error quotes them.
     return line.decode("utf-8-sig", errors="replace").strip()

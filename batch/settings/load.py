@@ -1,15 +1,15 @@
 """Settings from options, environment and a file, each over the next, and all over the defaults.
 
-Reads one TOML file and nothing else: options, variables and folders are handed in. All problems
-are reported at once, naming the option, the variable, or the file and the key: for their sake
-this is not pydantic-settings, which forgets the place of a value and ignores unknown variables
-(and takes 90 ms at every start).
+Reads TOML files and nothing else: options, variables and folders are handed in. Each value keeps
+where it came from. All problems are reported at once, naming the option, the variable, or the file
+and the key: for their sake this is not pydantic-settings, which forgets the place of a value and
+ignores unknown variables (and takes 90 ms at every start).
 """
 
 import os
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import platformdirs
@@ -18,13 +18,12 @@ from pydantic import ValidationError
 from batch.errors import SettingsError
 from batch.settings import messages as texts
 from batch.settings.model import KNOWN, SHARED_HEADER, Settings
+from batch.settings.origins import KEY_FILE, RUNS_DIR, Key, Origin
 
 CONFIG_NAME = "sendkit-batch.toml"
 VARIABLE_PREFIX = "SENDKIT_BATCH_"
 
-_Key = tuple[str, str]  # section and key, spelled as in a file
-_KEY_FILE: _Key = ("api", "api_key_file")
-_KEY_OF_VARIABLE: Mapping[str, _Key] = {
+_KEY_OF_VARIABLE: Mapping[str, Key] = {
     f"{VARIABLE_PREFIX}{section}_{key}".upper(): (section, key)
     for section, keys in KNOWN.items()
     for key in keys
@@ -33,10 +32,25 @@ _KEY_OF_VARIABLE: Mapping[str, _Key] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedSettings:
-    """The settings, and the file that some of them came from; None when no file was used."""
+    """The settings, and where they came from.
+
+    source: the file that some of them came from; None when no file was used. source_origin: whose
+        it is; the program's without a file.
+    origins: who gave each value; of a key that is not there, the program.
+    own: what would hold without `source` where that may be anybody's; else the same as `settings`.
+    refused_key_file: where a key file was named that does not count; "" if nowhere.
+    """
 
     settings: Settings
     source: Path | None
+    origins: Mapping[Key, Origin] = field(default_factory=dict)
+    own: Settings
+    source_origin: Origin = Origin.DEFAULT
+    refused_key_file: str = ""
+
+    def origin(self, key: Key) -> Origin:
+        """Who gave this setting its value."""
+        return self.origins.get(key, Origin.DEFAULT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +60,19 @@ class _Given:
     value: object
     where: str
     folder: Path
+    origin: Origin
 
 
-_Layer = dict[_Key, _Given]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    """A settings file, and whose it is."""
+
+    path: Path
+    origin: Origin
+
+
+_Layer = dict[Key, _Given]
+_Sections = Mapping[str, Mapping[str, object]]
 
 
 def default_config_dir() -> Path | None:
@@ -64,10 +88,13 @@ def default_config_dir() -> Path | None:
 
 def load_settings(
     config: Path | None,
-    overrides: Mapping[str, Mapping[str, object]],
+    overrides: _Sections,
     environ: Mapping[str, str],
     cwd: Path,
     user_config_dir: Path | None,
+    *,
+    typed: _Sections | None = None,
+    heeds_folder: bool = True,
 ) -> LoadedSettings:
     """The settings for one command: option over environment over file over default.
 
@@ -75,40 +102,92 @@ def load_settings(
         `user_config_dir`, and goes without a file when there is none.
     overrides: sections of keys from options, named as in a file; None means not given.
     environ: `SENDKIT_BATCH_<SECTION>_<KEY>` is read, in any case; a blank one is not given.
+    typed: what was typed on the page, over all else.
+    heeds_folder: whether the file in `cwd` counts.
+    A key file that the file in `cwd` names never counts; that of the user's own file does instead.
     Raises SettingsError with one line for each problem.
     """
     problems: list[str] = []
-    given: _Layer = {}
-    source = _find_file(config, cwd, user_config_dir)
-    if source is not None:
-        given |= _from_file(source, _shown(source, cwd), problems)
-    given |= _from_environment(environ, cwd, problems)
-    given |= _from_options(overrides, cwd, problems)
-    return LoadedSettings(settings=_settings_of(given, problems), source=source)
+    file = _find_file(config, cwd, user_config_dir, heeds_folder=heeds_folder)
+    in_file = _from_file(file, cwd, problems)
+    said = _from_environment(environ, cwd, problems)
+    said |= _from_options(overrides, cwd, problems, origin=Origin.OPTION)
+    given = in_file | said | _from_options(typed or {}, cwd, problems, origin=Origin.PAGE)
+    if file is None or not file.origin.may_be_anybodys:
+        settings = _settings_of(given, problems)
+        return _loaded(settings, file, given, own=settings)
+    own_file = _find_file(None, cwd, user_config_dir, heeds_folder=False)
+    own_given = _from_file(own_file, cwd, problems) | said
+    refused = _take_away_key_file(given, own_given)
+    settings, own = _settings_of(given, problems), _settings_of(own_given, problems)
+    _check_runs_dir(settings, given.get(RUNS_DIR), cwd)
+    return replace(_loaded(settings, file, given, own=own), refused_key_file=refused)
 
 
 def restore_settings(public: Mapping[str, object], *, where: str) -> Settings:
     """Settings as `Settings.public` gave them; `where` names their file in messages.
 
+    A key file, which versions of before wrote there, is left out: it counts from nobody's folder.
     Raises SettingsError with one line for each problem.
     """
     problems: list[str] = []
-    given = _layer_of(public, _file_place(where), Path(), problems)
+    given = _layer_of(public, _file_place(where), Path(), problems, origin=Origin.UNLISTED_RUN)
+    given.pop(KEY_FILE, None)
     return _settings_of(given, problems)
 
 
-def _find_file(config: Path | None, cwd: Path, user_config_dir: Path | None) -> Path | None:
+def _find_file(
+    config: Path | None, cwd: Path, user_config_dir: Path | None, *, heeds_folder: bool
+) -> _File | None:
     if config is not None:
-        return cwd / config
-    folders = [cwd] if user_config_dir is None else [cwd, user_config_dir]
-    return next((path for folder in folders if (path := folder / CONFIG_NAME).is_file()), None)
+        return _File(path=cwd / config, origin=Origin.CONFIG)
+    here, own = cwd / CONFIG_NAME, user_config_dir and user_config_dir / CONFIG_NAME
+    if heeds_folder and here.is_file() and not (own and own.is_file() and here.samefile(own)):
+        return _File(path=here, origin=Origin.FOLDER_FILE)
+    return _File(path=own, origin=Origin.USER_FILE) if own and own.is_file() else None
+
+
+def _loaded(
+    settings: Settings, file: _File | None, given: _Layer, *, own: Settings
+) -> LoadedSettings:
+    return LoadedSettings(
+        settings=settings,
+        source=file.path if file else None,
+        source_origin=file.origin if file else Origin.DEFAULT,
+        origins={key: one.origin for key, one in given.items()},
+        own=own,
+    )
+
+
+def _take_away_key_file(given: _Layer, own: _Layer) -> str:
+    """Let a key file of the user's own place count, and none of a folder's; where that stood."""
+    named = given.get(KEY_FILE)
+    if named is None or not named.origin.may_be_anybodys:
+        refused = ""
+    else:
+        refused = named.where if str(named.value).strip() else ""
+        del given[KEY_FILE]
+    if KEY_FILE in own:
+        given.setdefault(KEY_FILE, own[KEY_FILE])
+    return refused
+
+
+def _check_runs_dir(settings: Settings, given: _Given | None, cwd: Path) -> None:
+    """Raise SettingsError for a folder of runs that a folder's file puts outside that folder."""
+    if given is None or not given.origin.may_be_anybodys:
+        return
+    if not (cwd / settings.run.runs_dir).resolve().is_relative_to(cwd.resolve()):
+        raise SettingsError(texts.runs_outside(given.where, given.value, name=CONFIG_NAME))
 
 
 def _shown(path: Path, cwd: Path) -> str:
     return str(path.relative_to(cwd) if path.is_relative_to(cwd) else path)
 
 
-def _from_file(path: Path, shown: str, problems: list[str]) -> _Layer:
+def _from_file(file: _File | None, cwd: Path, problems: list[str]) -> _Layer:
+    if file is None:
+        return {}
+    path, shown = file.path, _shown(file.path, cwd)
     try:
         # Windows Notepad puts a byte order mark in front, which TOML does not know.
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
@@ -120,7 +199,7 @@ def _from_file(path: Path, shown: str, problems: list[str]) -> _Layer:
         raise SettingsError(f"{shown}: not UTF-8 text; save it as UTF-8.") from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(texts.wrong_toml(shown, str(error))) from error
-    return _layer_of(content, _file_place(shown), path.parent, problems)
+    return _layer_of(content, _file_place(shown), path.parent, problems, origin=file.origin)
 
 
 def _from_environment(environ: Mapping[str, str], cwd: Path, problems: list[str]) -> _Layer:
@@ -132,18 +211,18 @@ def _from_environment(environ: Mapping[str, str], cwd: Path, problems: list[str]
         if key is None:
             problems.append(texts.unknown_variable(name, _KEY_OF_VARIABLE))
         else:
-            layer[key] = _Given(value=value, where=name, folder=cwd)
+            layer[key] = _Given(value=value, where=name, folder=cwd, origin=Origin.ENVIRONMENT)
     return layer
 
 
 def _from_options(
-    overrides: Mapping[str, Mapping[str, object]], cwd: Path, problems: list[str]
+    overrides: _Sections, cwd: Path, problems: list[str], *, origin: Origin
 ) -> _Layer:
     given = {
         section: {key: value for key, value in keys.items() if value is not None}
         for section, keys in overrides.items()
     }
-    return _layer_of(given, _option_place, cwd, problems)
+    return _layer_of(given, _option_place, cwd, problems, origin=origin)
 
 
 def _layer_of(
@@ -151,6 +230,8 @@ def _layer_of(
     place: Callable[[str, str], str],
     folder: Path,
     problems: list[str],
+    *,
+    origin: Origin,
 ) -> _Layer:
     """The known keys of a content's sections; what is not known becomes a problem."""
     layer: _Layer = {}
@@ -164,7 +245,7 @@ def _layer_of(
         for key, value in keys.items():
             where = place(section, key)
             if key in KNOWN[section]:
-                layer[section, key] = _Given(value=value, where=where, folder=folder)
+                layer[section, key] = _Given(value=value, where=where, folder=folder, origin=origin)
             else:
                 problems.append(texts.unknown_key(where, key, section=section))
     return layer
@@ -182,7 +263,7 @@ def _option_place(section: str, key: str) -> str:
     return f"--map {key}" if section == "columns" else f"--{key.replace('_', '-')}"
 
 
-def _settings_of(given: Mapping[_Key, _Given], problems: list[str]) -> Settings:
+def _settings_of(given: Mapping[Key, _Given], problems: list[str]) -> Settings:
     content: dict[str, dict[str, object]] = {}
     for (section, key), one in given.items():
         content.setdefault(section, {})[key] = one.value
@@ -200,7 +281,7 @@ def _settings_of(given: Mapping[_Key, _Given], problems: list[str]) -> Settings:
     if problems:
         # Not from pydantic's error: its text quotes the values, and one may be a key.
         raise SettingsError("\n".join(problems))
-    return _with_absolute_key_file(settings, given.get(_KEY_FILE))
+    return _with_absolute_key_file(settings, given.get(KEY_FILE))
 
 
 def _with_absolute_key_file(settings: Settings, given: _Given | None) -> Settings:

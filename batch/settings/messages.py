@@ -71,6 +71,14 @@ def not_a_section(where: str, name: str, value: object) -> str:
     return f"{where}: stands outside a section, and no setting has this name."
 
 
+def runs_outside(where: str, value: object, *, name: str) -> str:
+    """The folder of runs lies outside the folder whose settings file names it."""
+    return (
+        f"{where}: found {quoted(value)}; expected a folder below this one, since the settings "
+        f"file of a folder may come from anybody. If it is yours, name it: --config ./{name}"
+    )
+
+
 def unknown_variable(name: str, known: Iterable[str]) -> str:
     """An environment variable with this program's prefix that stands for no setting."""
     # All variables begin alike, so that even a far one is fairly near.

@@ -110,7 +110,7 @@ class ApiSettings(_Section):
         "", description="the path of a file that holds the key, never the key itself"
     )
     workspace_id: KeylessText = Field("", description="the workspace's id, never a key")
-    id_pattern: Annotated[str, AfterValidator(_pattern)] = Field(
+    id_pattern: Annotated[str, AfterValidator(_one_line), AfterValidator(_pattern)] = Field(
         "[0-9a-fA-F]{24}",
         description="a regular expression that ids match, and a blank does not",
     )
@@ -222,9 +222,10 @@ class Settings(BaseModel):
     def public(self) -> dict[str, Any]:
         """The settings as plain values for run.json; there is no secret among them.
 
-        `restore_settings` reads them back.
+        `restore_settings` reads them back. The key file is left out: what a run's folder says of
+        it would not count.
         """
-        return self.model_dump(mode="json", by_alias=True)
+        return self.model_dump(mode="json", by_alias=True, exclude={"api": {"api_key_file"}})
 
 
 # Every section's keys, spelled as in a file, each with what is expected of its value.

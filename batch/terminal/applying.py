@@ -9,6 +9,7 @@ from batch.terminal.console import Terminal, guarded
 from batch.terminal.given import Given, expected_changes
 from batch.terminal.going_on import go_on, request_again
 from batch.terminal.naming import named_run
+from batch.terminal.sending import asks_before_sending
 from batch.terminal.signals import Interrupts
 
 
@@ -21,6 +22,7 @@ def apply(given: Given, interrupts: Interrupts) -> int:
 def _apply(terminal: Terminal, given: Given) -> int:
     folder = named_run(given.file)
     record = read_record(folder / "run.json")
+    asks = asks_before_sending(given, practice=record.sandbox)
     request = request_again(terminal, given, folder, os.environ)
     check_plan(folder, record, plan_age_s=request.settings.run.plan_age.seconds)
     if record.state is not RunState.PLANNED:
@@ -37,5 +39,6 @@ def _apply(terminal: Terminal, given: Given) -> int:
         given,
         folder,
         request,
+        asks=asks,
         check=lambda preflight: check_same_workspace(record, preflight),
     )

@@ -9,6 +9,7 @@ from batch.jobs.request import command
 from batch.settings.load import LoadedSettings, default_config_dir
 from batch.terminal import report_json, summary
 from batch.terminal.console import Terminal, guarded
+from batch.terminal.gate import tell_foreign
 from batch.terminal.given import Given
 from batch.terminal.problem_list import write_problems
 from batch.terminal.signals import Interrupts
@@ -31,6 +32,7 @@ def load(terminal: Terminal, given: Given) -> LoadedSettings:
     loaded = given.load(os.environ, cwd=Path.cwd(), config_dir=default_config_dir())
     if loaded.source:
         terminal.note(f"Settings: {loaded.source}")
+    tell_foreign(terminal, loaded)
     return loaded
 
 

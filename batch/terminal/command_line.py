@@ -14,6 +14,7 @@ from batch.terminal.live_words import export, verify
 from batch.terminal.plan_words import apply, plan, undo
 from batch.terminal.run_words import runs_app
 from batch.terminal.signals import Interrupts
+from batch.terminal.trust_words import trust
 from batch.terminal.web_words import web
 
 app = typer.Typer(
@@ -180,6 +181,8 @@ def resume(  # noqa: PLR0913 - each argument is an option of the command
     context: typer.Context,
     run: opt.Run,
     *,
+    config: opt.RunConfig = None,
+    base_url: opt.RunBaseUrl = None,
     rate: opt.Rate = None,
     concurrency: opt.Concurrency = None,
     max_errors: opt.MaxErrors = None,
@@ -194,6 +197,8 @@ def resume(  # noqa: PLR0913 - each argument is an option of the command
 
     given = Given(
         file=run,
+        config=config,
+        base_url=base_url,
         rate=rate,
         concurrency=concurrency,
         max_errors=max_errors,
@@ -210,6 +215,8 @@ def retry(  # noqa: PLR0913 - each argument is an option of the command
     context: typer.Context,
     run: opt.Run,
     *,
+    config: opt.RunConfig = None,
+    base_url: opt.RunBaseUrl = None,
     rate: opt.Rate = None,
     concurrency: opt.Concurrency = None,
     max_errors: opt.MaxErrors = None,
@@ -225,6 +232,8 @@ def retry(  # noqa: PLR0913 - each argument is an option of the command
 
     given = Given(
         file=run,
+        config=config,
+        base_url=base_url,
         rate=rate,
         concurrency=concurrency,
         max_errors=max_errors,
@@ -277,6 +286,7 @@ app.command()(undo)
 app.command()(export)
 app.command()(verify)
 app.command()(web)
+app.command()(trust)
 app.add_typer(runs_app)
 
 

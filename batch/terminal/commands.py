@@ -17,6 +17,7 @@ from batch.settings.model import Settings
 from batch.terminal import demo as demo_input
 from batch.terminal.checking import dry_run, load
 from batch.terminal.console import Terminal, guarded, somebody_is_there
+from batch.terminal.gate import key_of, open_gate
 from batch.terminal.given import Given
 from batch.terminal.going_on import resume_run
 from batch.terminal.looking import look
@@ -54,15 +55,12 @@ def demo(interrupts: Interrupts, *, rate: str | None, quiet: bool) -> int:
 def _run(
     terminal: Terminal, given: Given, loaded: LoadedSettings, environ: Mapping[str, str]
 ) -> int:
-    credentials = given.credentials(loaded, environ)
-    if credentials:
-        terminal.key = credentials.api_key
-        for note in credentials.notes:
-            terminal.note(note)
+    credentials = None if given.sandbox else key_of(terminal, loaded, environ)
     asks = asks_before_sending(
         given, practice=given.sandbox, or_else=", or --dry-run to see what would be sent"
     )
-    request = given.request(loaded, credentials)
+    access = open_gate(terminal, loaded, credentials) if credentials else None
+    request = given.request(loaded, access)
     there = unfinished_in(request.out, request) if request.out else None
     if there:
         _check_goes_on_there(terminal, given, request.settings, there)

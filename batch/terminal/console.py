@@ -75,6 +75,15 @@ class Terminal:
             number = question.typed_number
             self.say(question.why)
             wanted, prompt = {str(number)}, f"Type {number} to go on: "
+        return self.answer(prompt).replace(",", "") in wanted
+
+    def confirm(self, text: str, prompt: str) -> bool:
+        """Put a question that is no run's; a closed input is a no."""
+        self.say(text)
+        return self.answer(f"{prompt} [y/N] ") in {"y", "yes"}
+
+    def answer(self, prompt: str) -> str:
+        """What somebody types behind a prompt, in small letters; "" for a closed input."""
         self.err.print(Text(prompt), end="")
         answer = ""
         try:
@@ -82,7 +91,7 @@ class Terminal:
         finally:
             if not answer.endswith("\n"):  # Ctrl-C or Ctrl-D left the line open
                 self.err.print()
-        return answer.strip().lower().replace(",", "") in wanted
+        return answer.strip().lower()
 
 
 def somebody_is_there() -> bool:

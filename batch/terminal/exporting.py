@@ -14,10 +14,10 @@ from batch.jobs.preflight import ask_server
 from batch.jobs.question import count_of
 from batch.jobs.reaching import make_client
 from batch.jobs.request import command
-from batch.settings.credentials import read_credentials
-from batch.settings.load import LoadedSettings
+from batch.settings.model import Settings
 from batch.terminal.checking import load
 from batch.terminal.console import Terminal, guarded
+from batch.terminal.gate import key_of, open_gate
 from batch.terminal.given import Given
 from batch.terminal.reading_screen import ReadingScreen
 from batch.terminal.signals import Interrupts
@@ -48,25 +48,16 @@ def export_leads(asked: Asked, given: Given, interrupts: Interrupts) -> int:
             out=asked.out or Path(f"leads-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.csv"),
         )
         check_wanted(wanted)
-        exported = anyio.run(_export, terminal, given, loaded, wanted)
+        access = open_gate(terminal, loaded, key_of(terminal, loaded, os.environ))
+        exported = anyio.run(_export, terminal, given, loaded.settings, access, wanted)
         return _tell(terminal, exported)
 
     return guarded(terminal, do)
 
 
 async def _export(
-    terminal: Terminal, given: Given, loaded: LoadedSettings, wanted: Wanted
+    terminal: Terminal, given: Given, settings: Settings, access: Access, wanted: Wanted
 ) -> Exported:
-    settings = loaded.settings
-    credentials = read_credentials(settings, os.environ)
-    terminal.key = credentials.api_key
-    for note in credentials.notes:
-        terminal.note(note)
-    access = Access(
-        base_url=settings.api.base_url,
-        api_key=credentials.api_key,
-        workspace_id=credentials.workspace_id,
-    )
     async with make_client(access, settings.http, connections=settings.pace.concurrency) as api:
         await _name_workspace(terminal, api, access)
         with ReadingScreen(terminal, shown=not given.quiet) as progress:

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from batch.api.sendkit import Access
 from batch.columns import COLUMNS
 from batch.errors import InputError, SettingsError
 from batch.jobs.request import Request, Source
 from batch.judging.brakes import Range
 from batch.recording.state import default_state_dir
-from batch.settings.credentials import Credentials, read_credentials
 from batch.settings.load import LoadedSettings, load_settings, restore_settings
 from batch.settings.model import ApiSettings, Settings
 from batch.settings.values import parse_range
@@ -55,11 +55,17 @@ class Given:
     problems: Path | None = None
 
     def load(
-        self, environ: Mapping[str, str], *, cwd: Path, config_dir: Path | None
+        self,
+        environ: Mapping[str, str],
+        *,
+        cwd: Path,
+        config_dir: Path | None,
+        heeds_folder: bool = True,
     ) -> LoadedSettings:
         """The settings, with these options over them. Raises SettingsError.
 
-        cwd, config_dir: where a settings file is looked for.
+        cwd, config_dir: where a settings file is looked for. heeds_folder: whether that of `cwd`
+        counts, which it does not for an earlier run.
         """
         overrides: dict[str, Mapping[str, object]] = {
             "api": {"base_url": self.base_url},
@@ -72,7 +78,9 @@ class Given:
                 "keep_before": self.keep_before or None,
             },
         }
-        loaded = load_settings(self.config, overrides, environ, cwd, config_dir)
+        loaded = load_settings(
+            self.config, overrides, environ, cwd, config_dir, heeds_folder=heeds_folder
+        )
         if not self.sandbox:
             return loaded
         # Practice never sees the real address or key file, wherever they were set.
@@ -91,8 +99,8 @@ class Given:
                 public[section][key] = value
         return restore_settings(public, where="options")
 
-    def request(self, loaded: LoadedSettings, credentials: Credentials | None) -> Request:
-        """What is asked of the use cases. credentials: None where no server is asked."""
+    def request(self, loaded: LoadedSettings, access: Access | None) -> Request:
+        """What is asked of the use cases. access: None where no server is asked."""
         return Request(
             source=self._source(),
             settings=loaded.settings,
@@ -109,17 +117,10 @@ class Given:
             canary=self.canary_size,
             tag_check=not self.no_tag_check,
             sandbox=self.sandbox,
-            api_key=credentials.api_key if credentials else None,
-            workspace_id=credentials.workspace_id if credentials else None,
+            access=access,
             reading_options=self._reading(),
             repeated_options=self._repeated(),
         )
-
-    def credentials(self, loaded: LoadedSettings, environ: Mapping[str, str]) -> Credentials | None:
-        """The key, which practice and a dry run never look at. Raises SettingsError."""
-        if self.sandbox or self.dry_run:
-            return None
-        return read_credentials(loaded.settings, environ)
 
     @property
     def canary_size(self) -> int:

@@ -12,10 +12,13 @@ from batch.jobs.recorded import request_of
 from batch.jobs.request import Request
 from batch.jobs.resuming import check_workspace, reopen_run
 from batch.jobs.retrying import open_retry
+from batch.jobs.run_settings import is_confirmed_by, settings_of_run
+from batch.recording.run_list import listed
 from batch.recording.runfile import read_record
 from batch.recording.state import default_state_dir
-from batch.settings.credentials import read_credentials
+from batch.settings.load import default_config_dir
 from batch.terminal.console import Terminal, guarded
+from batch.terminal.gate import key_of, open_gate, tell_foreign
 from batch.terminal.given import Given
 from batch.terminal.looking import look
 from batch.terminal.looking_up import look_up_leads
@@ -40,9 +43,10 @@ def resume_run(terminal: Terminal, given: Given, folder: Path) -> int:
     """Go on with the run in a folder. Gives the exit code. Raises UsageError for a mere plan."""
     record = read_record(folder / "run.json")
     check_no_plan(folder, record)
+    asks = asks_before_sending(given, practice=record.sandbox)
     request = request_again(terminal, given, folder, os.environ)
     request = replace(request, strict=given.strict, canary=given.canary_size)
-    return go_on(terminal, given, folder, request)
+    return go_on(terminal, given, folder, request, asks=asks)
 
 
 def go_on(
@@ -51,13 +55,14 @@ def go_on(
     folder: Path,
     request: Request,
     *,
+    asks: bool,
     check: Callable[[Preflight], None] = lambda _: None,
 ) -> int:
     """Send what is left of the run in a folder. Gives the exit code.
 
-    request: as `request_again` gives it. check: raises UsageError where nothing may be sent.
+    request: as `request_again` gives it. asks: whether a question is put before sending.
+    check: raises UsageError where nothing may be sent.
     """
-    asks = asks_before_sending(given, practice=request.sandbox)
     with ExitStack() as sent:
         with reopen_run(folder, request) as reopened:
             preflight = ask_server(terminal, reopened.opened)
@@ -78,9 +83,10 @@ def go_on(
 
 
 def _retry(terminal: Terminal, given: Given, folder: Path) -> int:
-    check_no_plan(folder, read_record(folder / "run.json"), so="nothing can be tried again")
+    record = read_record(folder / "run.json")
+    check_no_plan(folder, record, so="nothing can be tried again")
+    asks = asks_before_sending(given, practice=record.sandbox)
     request = replace(request_again(terminal, given, folder, os.environ), out=given.out)
-    asks = asks_before_sending(given, practice=request.sandbox)
     with ExitStack() as sent:
         with open_retry(folder, request) as again:
             preflight = ask_server(terminal, again.opened)
@@ -97,14 +103,25 @@ def _retry(terminal: Terminal, given: Given, folder: Path) -> int:
 def request_again(
     terminal: Terminal, given: Given, folder: Path, environ: Mapping[str, str]
 ) -> Request:
-    """What was asked of an earlier run, with the options that may change it, and the key."""
+    """What was asked of an earlier run, with the options that may change it, and the key.
+
+    Raises DeclinedError where the run may be anybody's, and nobody says that its address is right.
+    """
     record = read_record(folder / "run.json")
     request = request_of(folder, record, state_dir=default_state_dir())
-    request = replace(request, settings=given.replaced(request.settings))
+    settings = given.replaced(request.settings)
     if request.sandbox:
-        return request
-    credentials = read_credentials(request.settings, environ)
-    terminal.key = credentials.api_key
-    for note in credentials.notes:
-        terminal.note(note)
-    return replace(request, api_key=credentials.api_key, workspace_id=credentials.workspace_id)
+        return replace(request, settings=settings)
+    own = given.load(environ, cwd=Path.cwd(), config_dir=default_config_dir(), heeds_folder=False)
+    is_listed = listed(request.state_dir, folder, record) is not None
+    loaded = settings_of_run(
+        folder,
+        record,
+        settings,
+        own=own,
+        is_listed=is_listed,
+        is_confirmed=is_confirmed_by(own, folder, record),
+    )
+    tell_foreign(terminal, loaded)
+    access = open_gate(terminal, loaded, key_of(terminal, loaded, environ))
+    return replace(request, settings=loaded.settings, access=access)

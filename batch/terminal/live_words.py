@@ -43,6 +43,8 @@ def verify(
     context: typer.Context,
     run: opt.Run,
     *,
+    config: opt.RunConfig = None,
+    base_url: opt.RunBaseUrl = None,
     rate: opt.Rate = None,
     concurrency: opt.Concurrency = None,
     as_json: opt.Json = False,
@@ -52,5 +54,13 @@ def verify(
     from batch.terminal import verifying  # noqa: PLC0415
     from batch.terminal.given import Given  # noqa: PLC0415
 
-    given = Given(file=run, rate=rate, concurrency=concurrency, as_json=as_json, quiet=quiet)
+    given = Given(
+        file=run,
+        config=config,
+        base_url=base_url,
+        rate=rate,
+        concurrency=concurrency,
+        as_json=as_json,
+        quiet=quiet,
+    )
     raise typer.Exit(verifying.verify_run(given, context.obj))

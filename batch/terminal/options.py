@@ -44,6 +44,22 @@ BaseUrl = Annotated[
     str | None,
     typer.Option(help="The API's address: https, or this machine.", rich_help_panel=SENDING),
 ]
+RunConfig = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        help="Settings file: its key file counts, and so what it says of a run that is not listed.",
+        rich_help_panel=SENDING,
+    ),
+]
+RunBaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--base-url",
+        help="Confirms the run's address, for a run that is not in your list; changes nothing.",
+        rich_help_panel=SENDING,
+    ),
+]
 Rate = Annotated[
     str | None,
     typer.Option(

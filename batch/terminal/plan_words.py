@@ -59,6 +59,8 @@ def apply(  # noqa: PLR0913 - each argument is an option of the command
     context: typer.Context,
     run: opt.Run,
     *,
+    config: opt.RunConfig = None,
+    base_url: opt.RunBaseUrl = None,
     rate: opt.Rate = None,
     concurrency: opt.Concurrency = None,
     max_errors: opt.MaxErrors = None,
@@ -77,6 +79,8 @@ def apply(  # noqa: PLR0913 - each argument is an option of the command
 
     given = Given(
         file=run,
+        config=config,
+        base_url=base_url,
         rate=rate,
         concurrency=concurrency,
         max_errors=max_errors,
@@ -96,6 +100,8 @@ def undo(  # noqa: PLR0913 - each argument is an option of the command
     context: typer.Context,
     run: opt.Run,
     *,
+    config: opt.RunConfig = None,
+    base_url: opt.RunBaseUrl = None,
     rate: opt.Rate = None,
     concurrency: opt.Concurrency = None,
     max_errors: opt.MaxErrors = None,
@@ -113,6 +119,8 @@ def undo(  # noqa: PLR0913 - each argument is an option of the command
 
     given = Given(
         file=run,
+        config=config,
+        base_url=base_url,
         rate=rate,
         concurrency=concurrency,
         max_errors=max_errors,

@@ -19,6 +19,7 @@ from batch.model import Reason, Result
 from batch.terminal import report_json, summary
 from batch.terminal.checking import header_only, load
 from batch.terminal.console import Terminal, guarded
+from batch.terminal.gate import key_of, open_gate
 from batch.terminal.given import Given
 from batch.terminal.looking import look_whole
 from batch.terminal.looking_up import look_up_leads
@@ -47,12 +48,8 @@ def plan(given: Given, interrupts: Interrupts) -> int:
 
 def _plan(terminal: Terminal, given: Given) -> int:
     loaded = load(terminal, given)
-    credentials = given.credentials(loaded, os.environ)
-    if credentials:
-        terminal.key = credentials.api_key
-        for note in credentials.notes:
-            terminal.note(note)
-    request = replace(given.request(loaded, credentials), is_planned=True)
+    access = open_gate(terminal, loaded, key_of(terminal, loaded, os.environ))
+    request = replace(given.request(loaded, access), is_planned=True)
     with job.open_run(request) as opened:
         preflight = ask_server(terminal, opened)
         look_up_leads(terminal, given, opened, preflight)

@@ -28,13 +28,13 @@ def _undo(terminal: Terminal, given: Given) -> int:
     record = read_record(folder / "run.json")
     if record.state is RunState.PLANNED:
         raise SettingsError(f"{folder}: is a plan, of which nothing was sent. Nothing to undo.")
+    asks = asks_before_sending(given, practice=record.sandbox)
     request = replace(
         request_again(terminal, given, folder, os.environ),
         out=given.out,
         canary=given.canary_size,
         expect_changes=expected_changes(given.expect_changes),
     )
-    asks = asks_before_sending(given, practice=request.sandbox)
     with ExitStack() as sent:
         with open_undo(folder, record, request) as undone:
             judged = undone.judge(ask_server(terminal, undone.opened))

@@ -2,21 +2,17 @@
 
 import json
 import os
-from dataclasses import replace
 
 import anyio
 from rich.table import Table
 
-from batch.api.sendkit import Access
 from batch.jobs.planning import check_no_plan
 from batch.jobs.question import count_of
-from batch.jobs.recorded import request_of
 from batch.jobs.verifying import Verified, open_applied, verify
 from batch.recording.runfile import read_record
-from batch.recording.state import default_state_dir
-from batch.settings.credentials import read_credentials
 from batch.terminal.console import Terminal, guarded
 from batch.terminal.given import Given
+from batch.terminal.going_on import request_again
 from batch.terminal.naming import named_run
 from batch.terminal.reading_screen import ReadingScreen
 from batch.terminal.signals import Interrupts
@@ -33,20 +29,12 @@ def verify_run(given: Given, interrupts: Interrupts) -> int:
         folder = named_run(given.file)
         record = read_record(folder / "run.json")
         check_no_plan(folder, record, so="nothing can be verified")
-        request = request_of(folder, record, state_dir=default_state_dir())
-        settings = given.replaced(request.settings)
-        with open_applied(folder, record, replace(request, settings=settings)) as applied:
-            credentials = read_credentials(settings, os.environ)
-            terminal.key = credentials.api_key
-            for note in credentials.notes:
-                terminal.note(note)
-            access = Access(
-                base_url=record.base_url,
-                api_key=credentials.api_key,
-                workspace_id=credentials.workspace_id,
-            )
-            with ReadingScreen(terminal, shown=not given.quiet) as screen:
-                verified = anyio.run(lambda: verify(applied, access, on_reading=screen.show))
+        request = request_again(terminal, given, folder, os.environ)
+        with (
+            open_applied(folder, record, request) as applied,
+            ReadingScreen(terminal, shown=not given.quiet) as screen,
+        ):
+            verified = anyio.run(lambda: verify(applied, on_reading=screen.show))
         return _tell(terminal, verified, run=str(folder), quiet=given.quiet or given.as_json)
 
     return guarded(terminal, do)

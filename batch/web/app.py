@@ -36,7 +36,7 @@ def make_app(desk: Desk, access: Access, tokens: StartTokens) -> ASGIApp:
 def _told(request: Request, error: Exception) -> Response:
     """What can't be done, and why."""
     status = 409 if isinstance(error, BusyError) else 400
-    told = desk_of(request).hide(str(error))
+    told = desk_of(request).session.hide(str(error))
     return page(request, "message.html", {"told": told}, status=status)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
 from batch.columns import Column
 from batch.errors import BatchError, InputError, SettingsError, UsageError
@@ -17,42 +17,17 @@ from batch.jobs.listing import ListedRun, describe_run, list_runs
 from batch.jobs.request import Request, Source
 from batch.reading.glance import Glance, glance
 from batch.recording.history import earlier_runs
-from batch.settings.credentials import (
-    KEY_VARIABLE,
-    WORKSPACE_VARIABLE,
-    Credentials,
-    read_credentials,
-)
-from batch.settings.load import LoadedSettings, load_settings
+from batch.settings.load import CONFIG_NAME
 from batch.settings.model import ApiSettings, Settings
 from batch.web.checked import CheckedFile, check_file
+from batch.web.session import Place, Session
 from batch.web.steps import Again
 from batch.web.uploads import Upload, UploadLimits
 from batch.web.worker import Worker
 
 _FIRST_ROWS = 5
 _SHORTEST_KEY = 8  # characters
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where settings and runs are found. folder: for what is uploaded; gone with the page."""
-
-    environ: Mapping[str, str]
-    cwd: Path
-    config_dir: Path | None
-    state_dir: Path
-    folder: Path
-    config: Path | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Typed:
-    """What was typed on the settings page for this session: sections of keys, as in a file."""
-
-    overrides: Mapping[str, Mapping[str, object]]
-    key: SecretStr | None = None
-    plans_first: bool = True
+_WITH_FILE = f"sendkit-batch web --config ./{CONFIG_NAME}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,27 +63,15 @@ class Desk:
         self.place = place
         self.limits = limits or UploadLimits()
         self.is_closing = False
-        self.worker = Worker(hide=self.hide)
+        self.session = Session(place, overrides)
+        self.worker = Worker(hide=self.session.hide)
         self._lock = threading.Lock()
-        self._typed = Typed(overrides=overrides)
-        self._loaded = self._load(overrides)
         self._file: FileAtHand | None = None
-        self._secrets: set[str] = set()
 
     @property
     def settings(self) -> Settings:
         """Those in force."""
-        return self._loaded.settings
-
-    @property
-    def source(self) -> Path | None:
-        """The settings file in use."""
-        return self._loaded.source
-
-    @property
-    def plans_first(self) -> bool:
-        """Whether the leads are read before anything is sent."""
-        return self._typed.plans_first
+        return self.session.settings
 
     @property
     def runs_dir(self) -> Path:
@@ -119,47 +82,6 @@ class Desk:
     def file(self) -> FileAtHand | None:
         """The file at hand."""
         return self._file
-
-    def change(self, overrides: Mapping[str, Mapping[str, object]], *, plans_first: bool) -> None:
-        """Take other settings for this session. Raises SettingsError, and nothing is changed."""
-        with self._lock:
-            sections = self._typed.overrides.keys() | overrides.keys()
-            merged = {
-                section: {**self._typed.overrides.get(section, {}), **overrides.get(section, {})}
-                for section in sections
-            }
-            self._loaded = self._load(merged)
-            self._typed = replace(self._typed, overrides=merged, plans_first=plans_first)
-
-    def take_key(self, key: SecretStr | None) -> None:
-        """Keep a key for this session, or forget it. Raises SettingsError when it is none."""
-        with self._lock:
-            if key is not None:
-                self._secrets.add(key.get_secret_value())
-                self._credentials(self.settings, key)
-            self._typed = replace(self._typed, key=key)
-
-    def credentials(self, settings: Settings) -> Credentials:
-        """The key that was typed, else that of the environment or the key file."""
-        found = self._credentials(settings, self._typed.key)
-        self._secrets.add(found.api_key.get_secret_value())
-        return found
-
-    def key_place(self) -> str:
-        """Where the key comes from, in words; "" if there is none."""
-        if self._typed.key is not None:
-            return "typed for this session"
-        if self.place.environ.get(KEY_VARIABLE, "").strip():
-            return f"from the environment ({KEY_VARIABLE})"
-        file = self.settings.api.api_key_file
-        return f"from the file {file}" if file else ""
-
-    def hide(self, text: str) -> str:
-        """The text without any key that was ever at hand."""
-        for secret in self._secrets:
-            # A shorter one is no key but a slip, and stands in many a word.
-            text = text.replace(secret, "***") if len(secret) >= _SHORTEST_KEY else text
-        return text
 
     def take_file(self, upload: Upload) -> None:
         """Judge a file that was uploaded; what is wrong with it is kept with it."""
@@ -184,9 +106,8 @@ class Desk:
         request = self._request_of(self._file, practice=practice)
         if practice:
             return request, ()
-        found = self.credentials(request.settings)
-        asked = replace(request, api_key=found.api_key, workspace_id=found.workspace_id)
-        return asked, found.notes
+        access, notes = self.session.open_gate()
+        return replace(request, access=access), notes
 
     def runs(self) -> list[ListedRun]:
         """All earlier runs, the newest first."""
@@ -202,20 +123,12 @@ class Desk:
     def again(self, run_id: str) -> Again:
         """An earlier run, for a job that goes back to it. Raises UsageError."""
         folder = self.run_of(run_id).folder
-        return Again(folder=folder, state_dir=self.place.state_dir, with_key=self.credentials)
-
-    def _load(self, overrides: Mapping[str, Mapping[str, object]]) -> LoadedSettings:
-        place = self.place
-        return load_settings(place.config, overrides, place.environ, place.cwd, place.config_dir)
-
-    def _credentials(self, settings: Settings, key: SecretStr | None) -> Credentials:
-        environ = dict(self.place.environ)
-        if key is not None:
-            environ[KEY_VARIABLE] = key.get_secret_value()
-        typed = self._typed.overrides.get("api", {}).get("workspace_id")
-        if typed:
-            environ[WORKSPACE_VARIABLE] = str(typed)
-        return read_credentials(settings, environ)
+        return Again(
+            folder=folder,
+            state_dir=self.place.state_dir,
+            own=self.session.load_own(),
+            open_gate=self.session.open_gate,
+        )
 
     def _judge(self, file: FileAtHand) -> None:
         try:

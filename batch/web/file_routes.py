@@ -57,7 +57,7 @@ def show_check(request: Request) -> Response:
         "file": file,
         "checked": checked,
         "columns": _columns(file),
-        "plans_first": desk.plans_first,
+        "plans_first": desk.session.plans_first,
         **(_rows(request, checked) if checked else {"rows": [], "pager": None, "reasons": []}),
     }
     return page(request, "check.html", values, step=2)

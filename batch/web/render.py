@@ -80,8 +80,9 @@ def page(
             "busy": busy,
             "base": base_of(request),
             "path": request.url.path.removeprefix(base_of(request)),
+            "base_url": desk.settings.api.base_url,
             "address": urlsplit(desk.settings.api.base_url).netloc,
-            "key_place": desk.key_place(),
+            "key_place": desk.session.key_place(),
             **values,
         }
     )

@@ -21,9 +21,10 @@ from batch.terminal.signals import Interrupts
 from batch.visible import visible_lines
 from batch.web.app import make_app
 from batch.web.board import Stage
-from batch.web.desk import Desk, Place
+from batch.web.desk import Desk
 from batch.web.doorway import Doorway
 from batch.web.guard import Access
+from batch.web.session import Place
 from batch.web.tokens import StartTokens
 
 HOST = "127.0.0.1"  # loopback: nobody else's machine can even connect

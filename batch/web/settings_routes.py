@@ -31,10 +31,15 @@ def take_settings(request: Request, form: Mapping[str, str]) -> Response:
         "pace": {"rate": form.get("rate", "").strip() or None},
         "columns": {field.value: form.get(field.value, "").strip() for field in COLUMNS},
     }
+    desk, key = desk_of(request), form.get("key", "").strip()
     try:
-        desk_of(request).change(overrides, plans_first=form.get("plans_first") == "yes")
+        desk.session.change(
+            overrides,
+            plans_first=form.get("plans_first") == "yes",
+            key=SecretStr(key) if key else None,
+        )
     except SettingsError as error:
-        return _page(request, problem=str(error), typed=form)
+        return _page(request, problem=desk.session.hide(str(error)), typed=form)
     return lead_to(request, "/settings?saved=yes")
 
 
@@ -44,9 +49,9 @@ def take_key(request: Request, form: Mapping[str, str]) -> Response:
     desk, back = desk_of(request), form.get("back", "")
     key = form.get("key", "").strip()
     try:
-        desk.take_key(SecretStr(key) if key else None)
+        desk.session.take_key(SecretStr(key) if key else None, address=form.get("address", ""))
     except SettingsError as error:
-        return _page(request, problem=desk.hide(str(error)))
+        return _page(request, problem=desk.session.hide(str(error)))
     return lead_to(request, back if back in _BACK else "/settings")
 
 
@@ -74,8 +79,8 @@ def _page(
         "shown": shown,
         "problem": problem,
         "saved": request.query_params.get("saved") == "yes",
-        "plans_first": desk.plans_first,
-        "source": desk.source,
+        "plans_first": desk.session.plans_first,
+        "source": desk.session.source,
         "runs_dir": desk.place.cwd / desk.runs_dir,
         "fields": list(COLUMNS),
     }

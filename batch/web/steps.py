@@ -25,17 +25,18 @@ from batch.jobs.request import Request, Source
 from batch.jobs.resolving import is_needed, resolve
 from batch.jobs.resuming import check_workspace, reopen_run
 from batch.jobs.retrying import open_retry
+from batch.jobs.run_settings import settings_of_run
 from batch.jobs.seen import Seen
 from batch.jobs.undoing import open_undo
 from batch.jobs.unfinished import find_unfinished
 from batch.jobs.verifying import open_applied, verify
+from batch.recording.run_list import listed
 from batch.recording.runfile import RunState, read_record
-from batch.settings.credentials import Credentials
-from batch.settings.model import Settings
+from batch.settings.load import LoadedSettings
 from batch.web.board import Stage
 from batch.web.talk import Talk
 
-WithKey = Callable[[Settings], Credentials]
+OpenGate = Callable[[LoadedSettings], tuple[Access, tuple[str, ...]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,25 +50,32 @@ class Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Again:
-    """An earlier run that a job goes back to. with_key: gives the key for its settings.
+    """An earlier run that a job goes back to.
 
+    own: the settings that count here without it. open_gate: joins a key with its address, and
+    gives notes.
     canary: how many changes of a plan go alone first, and are read back; 0 for none.
     """
 
     folder: Path
     state_dir: Path
-    with_key: WithKey
+    own: LoadedSettings
+    open_gate: OpenGate
     canary: int = 0
 
     def request(self, talk: Talk) -> Request:
-        """What was asked of it, with the key. Raises SettingsError when there is none."""
+        """What was asked of it, with the key. Raises UsageError where it may not go there."""
         record = read_record(self.folder / "run.json")
         request = request_of(self.folder, record, state_dir=self.state_dir)
         if request.sandbox:
             return request
-        found = self.with_key(request.settings)
-        talk.note(*found.notes)
-        return replace(request, api_key=found.api_key, workspace_id=found.workspace_id)
+        is_listed = listed(self.state_dir, self.folder, record) is not None
+        loaded = settings_of_run(
+            self.folder, record, request.settings, own=self.own, is_listed=is_listed
+        )
+        access, notes = self.open_gate(loaded)
+        talk.note(*notes)
+        return replace(request, settings=loaded.settings, access=access)
 
     def check_begun(self) -> None:
         """Raise SettingsError for a plan, of which nothing was sent."""
@@ -149,17 +157,10 @@ def verify_run(talk: Talk, again: Again) -> Done:
     record = read_record(again.folder / "run.json")
     request = again.request(talk)
     with open_applied(again.folder, record, request) as applied:
-        if request.api_key is None:
-            raise ValueError("practice can't be verified")
-        access = Access(
-            base_url=record.base_url,
-            api_key=request.api_key,
-            workspace_id=request.workspace_id,
-        )
         talk.board.show(
             where=_where(record.workspace.name if record.workspace else None, record.base_url)
         )
-        verified = talk.run(lambda: verify(applied, access, on_reading=talk.show_reading))
+        verified = talk.run(lambda: verify(applied, on_reading=talk.show_reading))
     holding = f"{verified.holding:,} of {count_of(verified.rows, 'row')} hold what was set."
     is_wrong = verified.holding < verified.rows
     more = " The list of the others is in verify.csv." if is_wrong else ""

@@ -1,0 +1,151 @@
+"""The gate: the only place where a key is joined with an address.
+
+Whatever sends or reads goes through here, before its first request. A key goes where this user has
+said: an address of the program, of an option, the environment, `--config`, the user's own settings
+or list of runs, one that was typed on the page with the key, or one approved before for this key.
+What only a file that lies about has named is asked about. Sends nothing, and shows nothing.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from batch.api.address import address_of
+from batch.api.sendkit import Access
+from batch.errors import DeclinedError, RunError, SettingsError
+from batch.recording.approvals import approve, is_approved
+from batch.sandbox.process import Sandbox
+from batch.settings.credentials import Credentials
+from batch.settings.load import CONFIG_NAME, LoadedSettings
+from batch.settings.model import ApiSettings
+from batch.settings.origins import ADDRESS, Difference, Origin, differences
+
+BUILT_IN = ApiSettings().base_url
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """What nobody but a file that lies about has said, and what somebody must say yes to.
+
+    key: where it comes from, as people call it. base_url: where it would go.
+    named_by: the file. is_run: whether that is a run's record, else it is a settings file.
+    is_address: whether the address is in doubt. values: the settings that are.
+    """
+
+    key: str
+    base_url: str
+    named_by: str
+    is_run: bool
+    is_address: bool
+    values: tuple[Difference, ...]
+
+    def __str__(self) -> str:
+        """What would happen, in a sentence or two."""
+        said = ", ".join(map(str, self.values))
+        if not self.is_address:
+            return f"{self.key} would go to {self.base_url} with what {self.named_by} says: {said}."
+        where = f"{self.key} would go to {self.base_url}, named by {self.named_by}."
+        return f"{where} That file also says: {said}." if said else where
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeper:
+    """Who is asked at the gate, and what else can be done.
+
+    ask: puts the question, and gives the answer; None where nobody can be asked.
+    remedy: what to do instead of answering, in words of the front end.
+    """
+
+    state_dir: Path
+    ask: Callable[[Doubt], bool] | None
+    remedy: Callable[[Doubt], str]
+
+
+def open_access(loaded: LoadedSettings, credentials: Credentials, keeper: Keeper) -> Access:
+    """The key and the address that it goes to, once both belong together.
+
+    Raises DeclinedError where that is in doubt and nobody says yes. A yes is kept for this key,
+    this address and these settings; where it can't be kept, it holds for now.
+    """
+    doubt = doubt_of(loaded, credentials, state_dir=keeper.state_dir)
+    base_url, key = loaded.settings.api.base_url, credentials.api_key
+    if doubt is not None:
+        if keeper.ask is None:
+            raise DeclinedError(f"Nothing was sent. {doubt} {keeper.remedy(doubt)}")
+        if not keeper.ask(doubt):
+            raise DeclinedError("Nothing was sent: the question was not answered with yes.")
+        with suppress(RunError, SettingsError):
+            approve(
+                keeper.state_dir, key=key, address=address_of(base_url), also=_said(loaded, doubt)
+            )
+    return Access(base_url=base_url, api_key=key, workspace_id=credentials.workspace_id)
+
+
+def open_practice(sandbox: Sandbox) -> Access:
+    """The way to a practice sandbox: its own address with its own key, so nothing is in doubt."""
+    return Access(base_url=sandbox.base_url, api_key=SecretStr(sandbox.api_key), workspace_id=None)
+
+
+def doubt_of(loaded: LoadedSettings, credentials: Credentials, *, state_dir: Path) -> Doubt | None:
+    """What must be asked before this key goes out; None where nothing must."""
+    doubt = Doubt(
+        key=credentials.place,
+        base_url=loaded.settings.api.base_url,
+        named_by=named_by(loaded),
+        is_run=loaded.source_origin is Origin.UNLISTED_RUN,
+        is_address=not _is_said(loaded, credentials),
+        values=() if _is_confirmed_run(loaded) else _guarded(loaded),
+    )
+    if not (doubt.is_address or doubt.values):
+        return None
+    said = _said(loaded, doubt)
+    address = address_of(doubt.base_url)
+    if is_approved(state_dir, key=credentials.api_key, address=address, also=said):
+        return None
+    return doubt
+
+
+def named_by(loaded: LoadedSettings) -> str:
+    """The file that settings came from, as people call it."""
+    if loaded.source_origin is Origin.FOLDER_FILE:
+        return f"./{CONFIG_NAME}"
+    return str(loaded.source) if loaded.source else "the page"
+
+
+def _is_said(loaded: LoadedSettings, credentials: Credentials) -> bool:
+    """Whether this user has said that a key may go to the address."""
+    address, origin = address_of(loaded.settings.api.base_url), loaded.origin(ADDRESS)
+    if credentials.typed_for and address_of(credentials.typed_for) == address:
+        return True
+    if origin is Origin.PAGE:  # it was typed, but not with this key
+        return False
+    return not origin.may_be_anybodys or address in {
+        address_of(BUILT_IN),
+        address_of(loaded.own.api.base_url),
+    }
+
+
+def _guarded(loaded: LoadedSettings) -> tuple[Difference, ...]:
+    """The settings that need a yes; what was typed on the page has the user's already."""
+    return tuple(
+        each
+        for each in differences(loaded.settings, loaded.own)
+        if each.is_guarded and loaded.origin(each.key) is not Origin.PAGE
+    )
+
+
+def _is_confirmed_run(loaded: LoadedSettings) -> bool:
+    """Whether an option has confirmed the address of just this run, and so what is sent there."""
+    is_strangers = loaded.source_origin is Origin.UNLISTED_RUN
+    return is_strangers and loaded.origin(ADDRESS) is Origin.OPTION
+
+
+def _said(loaded: LoadedSettings, doubt: Doubt) -> tuple[str, ...]:
+    """What a yes is about beside key and address: the settings, and the very file they are from."""
+    if not doubt.values:
+        return ()
+    source = str(loaded.source.resolve()) if loaded.source else ""
+    return (source, *(f"{'.'.join(each.key)} = {each.value!r}" for each in doubt.values))

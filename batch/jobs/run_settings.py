@@ -1,0 +1,68 @@
+"""The settings that an earlier run goes on with, and whose word each of them is.
+
+They stand in its run.json. Of a run in the user's own list they count as the user's; any other
+run may come from anybody, so its settings are held against those that would count here without it.
+"""
+
+from pathlib import Path
+
+from batch.api.address import address_of
+from batch.errors import SettingsError
+from batch.recording.runfile import RunRecord
+from batch.settings.load import LoadedSettings
+from batch.settings.model import KNOWN, Settings
+from batch.settings.origins import ADDRESS, KEY_FILE, Origin
+
+
+def settings_of_run(
+    folder: Path,
+    record: RunRecord,
+    settings: Settings,
+    *,
+    own: LoadedSettings,
+    is_listed: bool,
+    is_confirmed: bool = False,
+) -> LoadedSettings:
+    """A run's settings, as the gate takes them.
+
+    settings: those of its record, with options over them. own: those that count here, without the
+    file of the current folder. The key file is theirs, never the run's.
+    is_confirmed: whether an option has named the address for just this run.
+    """
+    origin = Origin.LISTED_RUN if is_listed else Origin.UNLISTED_RUN
+    origins = {(section, key): origin for section, keys in KNOWN.items() for key in keys}
+    origins[KEY_FILE] = own.origin(KEY_FILE)
+    if is_confirmed:
+        origins[ADDRESS] = Origin.OPTION
+    api = settings.api.model_copy(
+        update={"base_url": record.base_url, "api_key_file": own.settings.api.api_key_file}
+    )
+    settings = settings.model_copy(update={"api": api})
+    if not is_listed:  # where new folders are made is not for a stranger's file to say
+        runs_dir = own.settings.run.runs_dir
+        run = settings.run.model_copy(update={"runs_dir": runs_dir})
+        settings = settings.model_copy(update={"run": run})
+    return LoadedSettings(
+        settings=settings,
+        source=folder / "run.json",
+        source_origin=origin,
+        origins=origins,
+        own=settings if is_listed else own.settings,
+    )
+
+
+def is_confirmed_by(own: LoadedSettings, folder: Path, record: RunRecord) -> bool:
+    """Whether an option confirms the address of an earlier run; it never redirects one.
+
+    Raises SettingsError when an option, or the file of `--config`, names another address.
+    """
+    named, origin = own.settings.api.base_url, own.origin(ADDRESS)
+    if origin not in {Origin.OPTION, Origin.CONFIG}:
+        return False
+    if address_of(named) != address_of(record.base_url):
+        option = "--base-url" if origin is Origin.OPTION else "--config"
+        raise SettingsError(
+            f"{option} names {named}, but {folder} sends to {record.base_url}, and a run goes on "
+            f"where it began. Leave {option} out, or start a new run."
+        )
+    return origin is Origin.OPTION

@@ -1,0 +1,109 @@
+"""Where settings come from, and which of them a file that lies about may not decide alone.
+
+Pure. A settings file in the current folder and a run's folder may come from anybody: what they
+say is compared with what would hold without them.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from batch.model import OnConflict
+from batch.settings.messages import quoted
+from batch.settings.model import Settings
+from batch.settings.values import Age, MaxErrors
+
+Key = tuple[str, str]  # section and key, spelled as in a file
+
+ADDRESS: Key = ("api", "base_url")
+KEY_FILE: Key = ("api", "api_key_file")
+RUNS_DIR: Key = ("run", "runs_dir")
+
+
+class Origin(StrEnum):
+    """Who gave a setting its value."""
+
+    DEFAULT = "default"  # the program
+    OPTION = "option"  # the command line
+    ENVIRONMENT = "environment"  # SENDKIT_BATCH_<SECTION>_<KEY>
+    CONFIG = "config"  # the file that --config names
+    USER_FILE = "user_file"  # the file in the user's configuration folder
+    FOLDER_FILE = "folder_file"  # the file in the current folder, which may be anybody's
+    LISTED_RUN = "listed_run"  # run.json of a run in the user's own list
+    UNLISTED_RUN = "unlisted_run"  # run.json of any other run, which may be anybody's
+    PAGE = "page"  # typed on the page
+
+    @property
+    def may_be_anybodys(self) -> bool:
+        """Whether the value stands in a file that the user has not named."""
+        return self in {Origin.FOLDER_FILE, Origin.UNLISTED_RUN}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """A setting that is not what it would be without the file. is_guarded: needs a yes."""
+
+    key: Key
+    value: object
+    is_guarded: bool
+
+    def __str__(self) -> str:
+        """As `clear_word = "none"`: one line of a file. An address is never cut."""
+        shown = f'"{self.value}"' if self.key == ADDRESS else quoted(self.value)
+        return f"{self.key[1]} = {shown}"
+
+
+def differences(settings: Settings, own: Settings) -> tuple[Difference, ...]:
+    """The settings that are not what they would be without the file, in the order of a file.
+
+    own: what holds without it. Guarded are those that decide what is sent, and those that lift a
+    guardrail. The folder of runs and the key file have rules of their own, and are left out.
+    """
+    here, there = settings.public(), own.public()
+    return tuple(
+        Difference(
+            key=(section, key), value=value, is_guarded=_is_guarded(settings, own, section, key)
+        )
+        for section, keys in here.items()
+        for key, value in keys.items()
+        if value != there[section].get(key) and (section, key) not in {KEY_FILE, RUNS_DIR}
+    )
+
+
+def _is_guarded(settings: Settings, own: Settings, section: str, key: str) -> bool:
+    if section == "columns" or (section, key) in _ALWAYS:
+        return True
+    is_laxer = _LAXER.get((section, key))
+    return is_laxer is not None and is_laxer(settings, own)
+
+
+def _is_laxer_limit(limit: int, own: int) -> bool:
+    """Of a number of leads; 0 is no limit."""
+    return own > 0 and (limit == 0 or limit > own)
+
+
+def _is_laxer_stop(limit: MaxErrors, own: MaxErrors) -> bool:
+    if limit.share is not None and own.share is not None:
+        return limit.share > own.share
+    if limit.count is not None and own.count is not None:
+        return limit.count > own.count
+    return True  # a number and a share can't be compared
+
+
+def _is_older(age: Age, own: Age) -> bool:
+    return age.seconds > own.seconds
+
+
+# They decide which rows go to which leads. The address is asked about by itself.
+_ALWAYS = {("api", "workspace_id"), ("api", "id_pattern"), ("input", "clear_word")}
+_LAXER: Mapping[Key, Callable[[Settings, Settings], bool]] = {
+    ("input", "on_conflict"): lambda new, _: new.input.on_conflict is not OnConflict.ERROR,
+    ("run", "max_errors"): lambda new, own: _is_laxer_stop(new.run.max_errors, own.run.max_errors),
+    ("run", "tag_change_limit"): lambda new, own: _is_laxer_limit(
+        new.run.tag_change_limit, own.run.tag_change_limit
+    ),
+    ("run", "keep_before"): lambda new, _: not new.run.keep_before,
+    ("run", "snapshot_age"): lambda new, own: _is_older(new.run.snapshot_age, own.run.snapshot_age),
+    ("run", "plan_age"): lambda new, own: _is_older(new.run.plan_age, own.run.plan_age),
+    ("run", "resume_within_h"): lambda new, own: new.run.resume_within_h > own.run.resume_within_h,
+}

@@ -1,0 +1,73 @@
+"""The gate in a terminal: the key, the question whether it may go there, and who can't be asked."""
+
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from batch.api.sendkit import Access
+from batch.errors import SettingsError
+from batch.jobs.gate import Doubt, Keeper, named_by, open_access
+from batch.recording.state import default_state_dir
+from batch.settings.credentials import Credentials, read_credentials
+from batch.settings.load import CONFIG_NAME, LoadedSettings, default_config_dir
+from batch.settings.origins import ADDRESS, differences
+from batch.terminal.console import Terminal, somebody_is_there
+
+
+def key_of(terminal: Terminal, loaded: LoadedSettings, environ: Mapping[str, str]) -> Credentials:
+    """The key, and what is to be said of it. Raises SettingsError."""
+    if loaded.refused_key_file:
+        own = default_config_dir() or Path("~/.config/sendkit-batch")
+        raise SettingsError(
+            f"{loaded.refused_key_file}: a key file that the settings file of a folder names does "
+            "not count, since that file may come from anybody. Move the line to "
+            f"{own / CONFIG_NAME}, or name the file: {_again('--config', f'./{CONFIG_NAME}')}"
+        )
+    credentials = read_credentials(loaded.settings, environ)
+    terminal.key = credentials.api_key
+    for note in credentials.notes:
+        terminal.note(note)
+    return credentials
+
+
+def open_gate(terminal: Terminal, loaded: LoadedSettings, credentials: Credentials) -> Access:
+    """Join the key with its address. Raises DeclinedError where that needs a yes and gets none."""
+
+    def ask(doubt: Doubt) -> bool:
+        terminal.interrupts.check()
+        prompt = "Send it there?" if doubt.is_address else "Go on with that?"
+        return terminal.confirm(str(doubt), prompt)
+
+    keeper = Keeper(
+        state_dir=default_state_dir(),
+        ask=ask if somebody_is_there() else None,
+        remedy=_remedy,
+    )
+    return open_access(loaded, credentials, keeper)
+
+
+def tell_foreign(terminal: Terminal, loaded: LoadedSettings) -> None:
+    """Name what comes from a file that may be anybody's, before anything is asked."""
+    found = [each for each in differences(loaded.settings, loaded.own) if each.key != ADDRESS]
+    if found:
+        terminal.note(f"From {named_by(loaded)}: {', '.join(map(str, found))}")
+
+
+def _remedy(doubt: Doubt) -> str:
+    """The whole commands that say what is missing."""
+    by_address = _again("--base-url", doubt.base_url)
+    if doubt.is_run:
+        return (
+            "There is no terminal to ask, and this run is not in your own list of runs. If it is "
+            f"right, say so: {by_address}"
+        )
+    by_file = _again("--config", f"./{CONFIG_NAME}")
+    words = f"There is no terminal to ask. If it is right, name the file: {by_file}"
+    return words if doubt.values else f"{words}\nor the address: {by_address}"
+
+
+def _again(option: str, value: str) -> str:
+    """The command of this process with one option more, as a shell takes it."""
+    name, *words = sys.argv[1:] or ["run"]
+    return shlex.join(["sendkit-batch", name, option, value, *words])

@@ -1,0 +1,56 @@
+"""`trust` in a terminal: the addresses that this user has approved, and taking that back."""
+
+import json
+
+from batch.api.address import address_of
+from batch.errors import SettingsError
+from batch.recording.approvals import approvals, withdraw
+from batch.recording.state import default_state_dir
+from batch.terminal.console import Terminal, guarded
+from batch.terminal.prose import print_whole
+from batch.terminal.signals import Interrupts
+
+
+def trust(
+    address: str | None, interrupts: Interrupts, *, forget: bool, as_json: bool, quiet: bool
+) -> int:
+    """`trust`: list approvals, or withdraw them. Gives the exit code."""
+    terminal = Terminal(interrupts, quiet=quiet, as_json=as_json)
+
+    def do() -> int:
+        if forget:
+            return _forget(terminal, address)
+        if address is not None:
+            raise SettingsError(
+                "trust: an address alone says nothing. Add --forget to withdraw its approvals. "
+                "An address is approved by a yes to the question of the command that needs it."
+            )
+        return _list(terminal, as_json=as_json)
+
+    return guarded(terminal, do)
+
+
+def _list(terminal: Terminal, *, as_json: bool) -> int:
+    since: dict[str, str] = {}
+    for each in approvals(default_state_dir()):
+        since[each.address] = max(each.since, since.get(each.address, ""))
+    if not as_json:
+        for address, when in since.items():
+            print_whole(terminal.out, f"{address}  approved {when} UTC")
+    told = "1 approved address" if len(since) == 1 else f"{len(since)} approved addresses"
+    next_step = "sendkit-batch trust --forget ADDRESS withdraws one" if since else "nothing to do"
+    found = [{"address": address, "since": when} for address, when in since.items()]
+    answer = {"state": "listed", "exit_code": 0, "approvals": found}
+    terminal.end(f"listed: {told}; next: {next_step}", answer=json.dumps(answer))
+    return 0
+
+
+def _forget(terminal: Terminal, address: str | None) -> int:
+    named = None if address is None else str(address_of(address))
+    gone = withdraw(default_state_dir(), named)
+    if named and not gone:
+        raise SettingsError(f"trust: {named} is not approved. `sendkit-batch trust` lists what is.")
+    what = named or ("all addresses" if gone else "nothing, for nothing was approved")
+    answer = {"state": "withdrawn", "exit_code": 0, "addresses": gone}
+    terminal.end(f"withdrawn: {what}; next: nothing to do", answer=json.dumps(answer))
+    return 0

@@ -1,0 +1,224 @@
+"""The settings and the key of one start of the page: what was said at its start, and typed since.
+
+The key stays in this process's memory; no page and no file ever gets it. Whoever has the session
+can neither send it elsewhere nor approve an address.
+"""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from batch.api.address import address_of
+from batch.api.sendkit import Access
+from batch.errors import SettingsError
+from batch.jobs.gate import Doubt, Keeper, open_access
+from batch.settings.credentials import (
+    KEY_VARIABLE,
+    WORKSPACE_VARIABLE,
+    Credentials,
+    read_credentials,
+)
+from batch.settings.load import CONFIG_NAME, LoadedSettings, load_settings
+from batch.settings.model import Settings
+
+_SHORTEST_KEY = 8  # characters
+_WITH_FILE = f"sendkit-batch web --config ./{CONFIG_NAME}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where settings and runs are found. folder: for what is uploaded; gone with the page."""
+
+    environ: Mapping[str, str]
+    cwd: Path
+    config_dir: Path | None
+    state_dir: Path
+    folder: Path
+    config: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Typed:
+    """What was typed on the settings page for this session: sections of keys, as in a file.
+
+    key_for: the address that stood beside the key. is_forgotten: whether the address was changed
+    since the start; then no key but a typed one counts any more.
+    """
+
+    overrides: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    key: SecretStr | None = None
+    key_for: str = ""
+    is_forgotten: bool = False
+    plans_first: bool = True
+
+
+class Session:
+    """One for each start of the page. All of it may be called from several threads."""
+
+    def __init__(self, place: Place, options: Mapping[str, Mapping[str, object]]) -> None:
+        """options: of the command, as sections of keys. Raises SettingsError."""
+        self.place = place
+        self._lock = threading.Lock()
+        self._options = options
+        self._typed = Typed()
+        self._loaded = self._load(self._typed.overrides)
+        self._secrets: set[str] = set()
+
+    @property
+    def settings(self) -> Settings:
+        """Those in force."""
+        return self._loaded.settings
+
+    @property
+    def source(self) -> Path | None:
+        """The settings file in use."""
+        return self._loaded.source
+
+    @property
+    def plans_first(self) -> bool:
+        """Whether the leads are read before anything is sent."""
+        return self._typed.plans_first
+
+    def change(
+        self,
+        overrides: Mapping[str, Mapping[str, object]],
+        *,
+        plans_first: bool,
+        key: SecretStr | None = None,
+    ) -> None:
+        """Take other settings for this session. Raises SettingsError, and nothing is changed.
+
+        Another address forgets every key, wherever it came from. key: typed beside the address.
+        """
+        with self._lock:
+            before = self._typed
+            merged = {
+                section: {**before.overrides.get(section, {}), **overrides.get(section, {})}
+                for section in before.overrides.keys() | overrides.keys()
+            }
+            loaded = self._load(merged)
+            if self._is_here(loaded.settings.api.base_url):
+                # It was only shown, and sent back: whoever named it before is who named it.
+                typed_before = before.overrides.get("api", {}).get("base_url")
+                merged["api"] = {**merged.get("api", {}), "base_url": typed_before}
+                loaded = self._load(merged)
+                typed = before
+            else:
+                typed = replace(before, key=None, key_for="", is_forgotten=True)
+            typed = replace(typed, overrides=merged, plans_first=plans_first)
+            if key is not None:
+                typed = self._with_key(typed, loaded, key)
+            self._loaded, self._typed = loaded, typed
+
+    def take_key(self, key: SecretStr | None, *, address: str) -> None:
+        """Keep a key for this session, or forget it. Raises SettingsError when it is none.
+
+        address: the one that was shown beside the key; it must be the one in force.
+        """
+        with self._lock:
+            if key is None:
+                self._typed = replace(self._typed, key=None, key_for="")
+                return
+            self._secrets.add(key.get_secret_value())
+            if not self._is_here(address):
+                raise SettingsError(
+                    f"The key was not taken: the address is {self.settings.api.base_url} by now, "
+                    "not the one that stood beside the key. Look at it, then type the key again."
+                )
+            self._typed = self._with_key(self._typed, self._loaded, key)
+
+    def open_gate(self, loaded: LoadedSettings | None = None) -> tuple[Access, tuple[str, ...]]:
+        """Join the key with the address of these settings, or those in force; gives notes, too.
+
+        Nobody is asked: what needs a yes is refused. Raises UsageError.
+        """
+        loaded, typed = loaded or self._loaded, self._typed
+        if typed.key is None and typed.is_forgotten:
+            raise SettingsError(
+                "The address was changed, so no key is left. Type the key for it under Settings."
+            )
+        if typed.key is None and loaded.refused_key_file:
+            raise SettingsError(
+                f"{loaded.refused_key_file}: a key file that the settings file of a folder names "
+                "does not count, since that file may come from anybody. Type the key under "
+                f"Settings, or start the page with: {_WITH_FILE}"
+            )
+        found = self._credentials(loaded, typed)
+        self._secrets.add(found.api_key.get_secret_value())
+        keeper = Keeper(state_dir=self.place.state_dir, ask=None, remedy=_remedy)
+        return open_access(loaded, found, keeper), found.notes
+
+    def key_place(self) -> str:
+        """Where the key comes from, in words; "" if there is none."""
+        if self._typed.key is not None:
+            return "typed for this session"
+        if self._typed.is_forgotten:
+            return ""
+        if self.place.environ.get(KEY_VARIABLE, "").strip():
+            return f"from the environment ({KEY_VARIABLE})"
+        file = self.settings.api.api_key_file
+        return f"from the file {file}" if file else ""
+
+    def hide(self, text: str) -> str:
+        """The text without any key that was ever at hand."""
+        for secret in self._secrets:
+            # A shorter one is no key but a slip, and stands in many a word.
+            text = text.replace(secret, "***") if len(secret) >= _SHORTEST_KEY else text
+        return text
+
+    def load_own(self) -> LoadedSettings:
+        """The settings that count for an earlier run: what the page's start has said of them."""
+        place = self.place
+        return load_settings(
+            place.config,
+            self._options,
+            place.environ,
+            place.cwd,
+            place.config_dir,
+            heeds_folder=False,
+        )
+
+    def _load(self, typed: Mapping[str, Mapping[str, object]]) -> LoadedSettings:
+        place = self.place
+        return load_settings(
+            place.config,
+            self._options,
+            place.environ,
+            place.cwd,
+            place.config_dir,
+            typed=typed,
+        )
+
+    def _is_here(self, address: str) -> bool:
+        """Whether an address leads where the one in force does. Raises SettingsError."""
+        return bool(address) and address_of(address) == address_of(self.settings.api.base_url)
+
+    def _with_key(self, typed: Typed, loaded: LoadedSettings, key: SecretStr) -> Typed:
+        """What was typed, with a key for the address of these settings. Raises SettingsError."""
+        self._secrets.add(key.get_secret_value())
+        typed = replace(typed, key=key, key_for=loaded.settings.api.base_url)
+        self._credentials(loaded, typed)
+        return typed
+
+    def _credentials(self, loaded: LoadedSettings, typed: Typed) -> Credentials:
+        environ = dict(self.place.environ)
+        if typed.key is not None:
+            environ[KEY_VARIABLE] = typed.key.get_secret_value()
+        if workspace_id := typed.overrides.get("api", {}).get("workspace_id"):
+            environ[WORKSPACE_VARIABLE] = str(workspace_id)
+        found = read_credentials(loaded.settings, environ)
+        if typed.key is None:
+            return found
+        return replace(found, place="The key that was typed", typed_for=typed.key_for)
+
+
+def _remedy(doubt: Doubt) -> str:
+    if doubt.is_run:
+        return "This run is not in your own list of runs: go on with it by the command line."
+    start = f"If it is right, start the page with: {_WITH_FILE}"
+    if doubt.values:
+        return start
+    return f"{start}, or type the key for that address under Settings."
