@@ -863,16 +863,23 @@ BUILDS = (
     ),
     Broken(
         guarantee="the key is in no message",
-        file="api/excerpt.py",
-        line='cleaned = self._key.sub("[key]", text)',
+        file="redaction.py",
+        line="cleaned = self.without_spelt(text)",
         instead="cleaned = text",
         caught_by="test_answer.py::test_no_text_of_an_answer_has_the_key",
     ),
     Broken(
+        guarantee="no unseen character keeps the key from being found",
+        file="redaction.py",
+        line='    return _NOT_SEEN.sub("", text)',
+        instead="    return text",
+        caught_by="test_redaction.py::test_unseen_characters_between_its_letters_hide_no_key",
+    ),
+    Broken(
         guarantee="the key is in no traceback",
         file="jobs/failure.py",
-        line='"".join(traceback.format_exception(error)).replace(secret, "***")',
-        instead='"".join(traceback.format_exception(error))',
+        line="[redactor.without_key_in_lines(text) for text in texts]",
+        instead="list(texts)",
         caught_by="test_execution.py::"
         "test_an_unexpected_error_leaves_its_traceback_without_the_key",
     ),

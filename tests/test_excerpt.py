@@ -74,7 +74,7 @@ def test_no_key_gets_through_in_any_spelling(
     for escape in escapes:
         spelled = escape(spelled)
     cleaned = Redactor(key).without_key(f"{before} {spelled} {after}")
-    assert spelled.lower() not in cleaned.replace("[key]", "").lower()
+    assert spelled.lower() not in cleaned.replace("[key]", "…").lower()
 
 
 def test_a_server_that_forgets_to_escape_the_key_does_not_let_it_through() -> None:

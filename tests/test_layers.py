@@ -11,7 +11,8 @@ import batch
 # stands for all that is in it but the modules that are named by themselves.
 LAYERS = (
     # 0: words that every layer shares
-    {"__init__", "columns", "errors", "escape", "lines", "model", "statuses", "visible"},
+    {"__init__", "columns", "errors", "escape", "lines", "model", "redaction", "statuses"}
+    | {"visible"},
     # 1: the core, which decides and does no I/O
     {"judging", "jobs.forecast", "jobs.question", "settings.values"}
     | {

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from batch.errors import BatchError
 from batch.recording.draft import private
+from batch.redaction import KeyRedactor
 
 TRACEBACK_NAME = "error.txt"
 
@@ -18,15 +19,21 @@ def told(error: Exception, folder: Path, key: SecretStr) -> str:
     if all(isinstance(each, BatchError) for each in single):
         return str(single[0])
     path = folder / TRACEBACK_NAME
-    secret = key.get_secret_value()
-    text = "".join(traceback.format_exception(error)).replace(secret, "***")
-    summary = f"{type(single[0]).__name__}: {single[0]}".replace(secret, "***")
+    text, summary = without_key(
+        key, "".join(traceback.format_exception(error)), f"{type(single[0]).__name__}: {single[0]}"
+    )
     try:
         with open(path, "a", encoding="utf-8", opener=private) as out:
             out.write(text)
     except OSError:
         return f"Unexpected error: {summary}. Its traceback could not be written."
     return f"Unexpected error: {summary}. Its traceback is in {path}; please report it."
+
+
+def without_key(key: SecretStr, *texts: str) -> list[str]:
+    """Texts for a person, of any number of lines, with *** in place of the key."""
+    redactor = KeyRedactor(key.get_secret_value(), mark="***")
+    return [redactor.without_key_in_lines(text) for text in texts]
 
 
 def _singles(error: BaseException) -> Iterator[BaseException]:

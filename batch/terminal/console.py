@@ -17,7 +17,7 @@ from rich.text import Text
 
 from batch.errors import BatchError, DeclinedError, UsageError
 from batch.jobs.ending import Report
-from batch.jobs.failure import told
+from batch.jobs.failure import told, without_key
 from batch.jobs.question import Question
 from batch.model import Tally
 from batch.recording.runfile import RunState
@@ -156,8 +156,7 @@ def _refused(terminal: Terminal, error: Exception) -> int:
     if isinstance(error, BatchError):
         return ended(terminal, str(error), state=FAILED, exit_code=3)
     text = "".join(traceback.format_exception(error))
-    key = terminal.key.get_secret_value()
-    terminal.say(text.replace(key, "***") if key else text)
+    terminal.say(*without_key(terminal.key, text))
     message = "Unexpected error; nothing was sent. Please report what stands above."
     return ended(terminal, message, state=FAILED, exit_code=3)
 

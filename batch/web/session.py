@@ -15,6 +15,7 @@ from batch.api.address import address_of
 from batch.api.sendkit import Access
 from batch.errors import SettingsError
 from batch.jobs.gate import Doubt, Keeper, open_access
+from batch.redaction import KeyRedactor
 from batch.settings.credentials import (
     KEY_VARIABLE,
     WORKSPACE_VARIABLE,
@@ -166,7 +167,8 @@ class Session:
         """The text without any key that was ever at hand."""
         for secret in self._secrets:
             # A shorter one is no key but a slip, and stands in many a word.
-            text = text.replace(secret, "***") if len(secret) >= _SHORTEST_KEY else text
+            if len(secret) >= _SHORTEST_KEY:
+                text = KeyRedactor(secret, mark="***").without_key_in_lines(text)
         return text
 
     def load_own(self) -> LoadedSettings:
