@@ -1,4 +1,5 @@
 import csv
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +34,54 @@ def test_every_problem_is_a_line_that_no_spreadsheet_program_calculates(tmp_path
             ["41", "status", "bad_status", "'=1+1", 'found "=1+1"; expected active or paused.'],
             ["42", "", "conflict", "", "Two\nlines."],
         ]
+
+
+def test_the_list_is_for_its_owner_alone_whoever_may_read_an_older_one(tmp_path: Path) -> None:
+    path = tmp_path / "problems.csv"
+    path.write_text("old")
+    path.chmod(0o644)
+    write_problems(iter(PROBLEMS), path, read_from=None)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [each.name for each in tmp_path.iterdir()] == ["problems.csv"]
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling link", "pipe", "folder"])
+def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, kind: str) -> None:
+    path, elsewhere = tmp_path / "problems.csv", tmp_path / "elsewhere"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to(elsewhere)
+    if kind == "link":
+        elsewhere.write_text("kept")
+    with pytest.raises(UsageError) as caught:
+        write_problems(iter(PROBLEMS), path, read_from=None)
+    assert str(caught.value) == f"{path}: is a link or no plain file. Name another file."
+    assert elsewhere.exists() == (kind == "link")
+    assert kind != "link" or elsewhere.read_text() == "kept"
+
+
+def test_another_name_of_a_file_keeps_what_it_had(tmp_path: Path) -> None:
+    path, other = tmp_path / "problems.csv", tmp_path / "other"
+    other.write_text("kept")
+    path.hardlink_to(other)
+    write_problems(iter(PROBLEMS), path, read_from=None)
+    assert other.read_text() == "kept"
+
+
+def test_problems_that_break_off_leave_the_older_list(tmp_path: Path) -> None:
+    def broken() -> Iterator[Problem]:
+        yield PROBLEMS[0]
+        raise ValueError("no more")
+
+    path = tmp_path / "problems.csv"
+    path.write_text("old")
+    with pytest.raises(ValueError, match="no more"):
+        write_problems(broken(), path, read_from=None)
+    assert path.read_text() == "old"
+    assert [each.name for each in tmp_path.iterdir()] == ["problems.csv"]
 
 
 def test_without_problems_there_is_a_header(tmp_path: Path) -> None:
