@@ -1,6 +1,7 @@
 import gzip
 import json
 import logging
+import time
 import zlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -520,6 +521,36 @@ async def test_a_list_may_be_longer_than_an_answer_but_not_endless() -> None:
         with pytest.raises(ReadFailedError, match=r"^GET /v1/tags: .* longer than 4,096 KiB\.$"):
             await api.read_labels()
     assert endless.read == 2
+
+
+async def test_of_a_refusal_no_megabytes_are_read() -> None:
+    for status in (500, 404):
+        endless = Chunks(*[b"x" * MAX_BODY_BYTES] * 60)
+        async with api_over(lambda _: httpx.Response(status, stream=endless)) as api:  # noqa: B023
+            with pytest.raises(ReadFailedError, match=r"the answer is longer than 64 KiB"):
+                await api.read_labels()
+        assert endless.read == (6 if status == 500 else 2)  # in three tries, or one
+
+
+@pytest.mark.parametrize(
+    ("record", "found"),
+    [
+        (b"{}", "data.0.name: Field required"),
+        (b'{"name": "&amp;%41\\u0041 and some more"}', ""),
+        (b'{"name": "L"}', ""),
+    ],
+)
+async def test_a_long_list_of_labels_costs_bounded_time(record: bytes, found: str) -> None:
+    count = (MAX_LIST_BYTES - 20) // (len(record) + 1)
+    body = b'{"data": [' + b",".join([record] * count) + b"]}"
+    async with api_over(lambda _: httpx.Response(200, content=body)) as api:
+        started_s = time.process_time()
+        if found:
+            with pytest.raises(ReadFailedError, match=found):
+                await api.read_labels()
+        else:
+            assert len(await api.read_labels()) == count
+        assert time.process_time() - started_s < 10
 
 
 async def test_a_refused_key_is_told_at_once_and_never_shown() -> None:

@@ -35,6 +35,8 @@ _UNSENT = (
 )
 Headers = Sequence[tuple[bytes, bytes]]  # names and values, as they go over the wire
 
+MAX_REFUSAL_BYTES = 64 * 1024  # of which one line is shown
+
 _NO_LIMIT = nullcontext()
 _PACKED = frozenset({"gzip", "x-gzip", "deflate"})
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS  # zlib's way of saying: find out which
@@ -107,6 +109,7 @@ class Exchange:
         """Send one request and read its response. Raises for no HTTP or network fault.
 
         path: ready for the wire, from its slash on. headers: all but Host and Content-Length.
+        max_bytes: of a 2xx; of any other answer no more than a sentence is wanted.
         A fault after the response's head came is the reply's body: the status stays known.
         """
         request = self._make_request(method, path, headers=headers, body=body)
@@ -116,6 +119,8 @@ class Exchange:
             try:
                 response = await self._transport.handle_async_request(request)
                 head = _read_headers(response)
+                if not response.is_success:
+                    max_bytes = min(max_bytes, MAX_REFUSAL_BYTES)
                 received = await _receive_body(response, max_bytes=max_bytes)
                 whole = _unpacked(received, head.get("content-encoding", ""), max_bytes=max_bytes)
                 return Reply(http_status=response.status_code, headers=head, body=whole)

@@ -1,9 +1,9 @@
 """The API's two lists that are read before a run: workspaces and labels. Pure: bytes to values."""
 
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, FailFast, Field, ValidationError
 
 from batch.api.excerpt import Redactor
 
@@ -31,7 +31,8 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 class _Listing(BaseModel, Generic[_Record]):
     success: Literal[True] = True
-    data: list[_Record]
+    # A list of a million wrong records is told by its first: all of them took 7 s and 1 GB.
+    data: Annotated[list[_Record], FailFast()]
 
 
 def parse_workspaces(body: bytes, redactor: Redactor) -> tuple[Workspace, ...]:

@@ -7,9 +7,9 @@ says anything the last record's id is the cursor, until a page is empty.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, Literal, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, FailFast, Field
 
 from batch.api.answer import is_success, read_refusal
 from batch.api.excerpt import Redactor
@@ -62,7 +62,7 @@ _Record = TypeVar("_Record", _LeadRecord, _CampaignRecord)
 
 class _Listing(_Onward, Generic[_Record]):
     success: Literal[True] = True
-    data: list[_Record]
+    data: Annotated[list[_Record], FailFast()]  # the first that is wrong says enough
     pagination: _Onward | None = None
     meta: _Onward | None = None
 
