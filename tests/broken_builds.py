@@ -1278,6 +1278,13 @@ BUILDS = (
         instead="(",
         caught_by="test_problem_list.py::test_a_name_that_leads_elsewhere_is_refused",
     ),
+    Broken(
+        guarantee="of a refusal no megabytes are read",
+        file="api/exchange.py",
+        line="max_bytes = min(max_bytes, MAX_REFUSAL_BYTES)",
+        instead="pass",
+        caught_by="test_sendkit.py::test_of_a_refusal_no_megabytes_are_read",
+    ),
     # --- The practice sandbox ---
     Broken(
         guarantee="the sandbox shows what it holds to its key alone",
