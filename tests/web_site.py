@@ -1,7 +1,7 @@
 """The page in the test's own process: its desk, and a browser that is let in."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +15,11 @@ from batch.web.app import make_app
 from batch.web.board import Stage, View
 from batch.web.desk import Desk
 from batch.web.guard import Access
+from batch.web.inspection import Ask, Inspected
+from batch.web.inspection import inspect as inspect_here
 from batch.web.session import Place
 from batch.web.tokens import StartTokens
+from batch.web.tray import Inspect
 from batch.web.uploads import UploadLimits
 from tests.wired import KEY
 
@@ -102,15 +105,24 @@ class Site:
         return view
 
 
+def in_this_process(ask: Ask, _is_given_up: Callable[[], bool]) -> Inspected:
+    """What the reader's process finds, without its second of start, through the same JSON."""
+    return Inspected.from_json(inspect_here(Ask.from_json(ask.to_json())).to_json())
+
+
 @contextmanager
 def site(
     folder: Path,
     *,
     environ: Mapping[str, str] | None = None,
     limits: UploadLimits | None = None,
+    inspect: Inspect | None = in_this_process,
     overrides: Mapping[str, Mapping[str, object]] | None = None,
 ) -> Iterator[Site]:
-    """The page, with its runs in `folder`, and a key unless the environment is another."""
+    """The page, with its runs in `folder`, and a key unless the environment is another.
+
+    inspect: how files are read; None for the page's own way.
+    """
     place = Place(
         environ={"SENDKIT_API_KEY": KEY} if environ is None else environ,
         cwd=folder,
@@ -123,7 +135,8 @@ def site(
         "pace": {"rate": 1000},
         "run": {"runs_dir": str(folder / "runs")},
     }
-    desk = Desk(place, {**given, **(overrides or {})}, limits)
+    overrides = {**given, **(overrides or {})}
+    desk = Desk(place, overrides, limits, *([inspect] if inspect else []))
     warnings: list[str] = []
     tokens = StartTokens(on_second_use=lambda: warnings.append("used again"))
     try:

@@ -1,7 +1,9 @@
 """The page as one application, with its guard before it. The one door to this room."""
 
+from http import HTTPStatus
+
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -27,7 +29,12 @@ def make_app(desk: Desk, access: Access, tokens: StartTokens) -> ASGIApp:
             Mount("/static", StaticFiles(directory=FOLDER / "static")),
             Route("/favicon.ico", lambda _: Response(status_code=204)),
         ],
-        exception_handlers={BatchError: _told, 404: _not_found, 500: _failed},
+        exception_handlers={
+            BatchError: _told,
+            ClientDisconnect: _gone,
+            404: _not_found,
+            500: _failed,
+        },
     )
     app.state.desk = desk
     return Guard(app, access=access, tokens=tokens)
@@ -38,6 +45,11 @@ def _told(request: Request, error: Exception) -> Response:
     status = 409 if isinstance(error, BusyError) else 400
     told = desk_of(request).session.hide(str(error))
     return page(request, "message.html", {"told": told}, status=status)
+
+
+def _gone(_request: Request, _error: Exception) -> Response:
+    """Nobody hears this: the browser broke its request off."""
+    return Response(status_code=HTTPStatus.BAD_REQUEST)
 
 
 def _failed(request: Request, _error: Exception) -> Response:

@@ -6,8 +6,10 @@ Holds no logic of its own: `jobs.check` judges.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
 import polars as pl
+from pydantic import PlainSerializer, PlainValidator
 
 from batch.columns import Column
 from batch.errors import InputError
@@ -18,10 +20,17 @@ from batch.jobs.request import Request
 from batch.model import Reason, Result, Tally
 from batch.reading.table import open_table
 from batch.terminal.problem_list import write_problems
-from batch.web.row_pages import Query, RowPage, page_of
+from batch.web.row_pages import LONGEST_CELL, Query, RowPage, page_of
 
 _BATCH_ROWS = 50_000
+_BATCH_BYTES = 64 << 20  # whoever shows a page of rows reads one batch at a time
 PROBLEMS_NAME = "problems.csv"
+# A tally that goes from one process to another as plain JSON.
+CountedReasons = Annotated[
+    Tally,
+    PlainValidator(lambda counts: Tally({Reason(name): count for name, count in counts.items()})),
+    PlainSerializer(lambda tally: {reason.value: count for reason, count in tally.items()}),
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +51,7 @@ class CheckedFile:
     sendable: int
     requests: int
     changes: str
-    tally: Tally
+    tally: CountedReasons
     forecast: str
     refusal: str
     folder: Path
@@ -66,8 +75,6 @@ def check_file(request: Request, folder: Path, *, most_rows: int) -> CheckedFile
 
     Raises InputError when it can't be read, or has more rows than the page takes.
     """
-    for left in folder.glob("*.parquet"):
-        left.unlink()
     _write_rows(request, folder, most_rows=most_rows)
     with check(replace(request, allow_clears=True)) as checked:
         plan, table = checked.plan, checked.table
@@ -96,7 +103,9 @@ def _write_rows(request: Request, folder: Path, *, most_rows: int) -> None:
     rows = part = 0
     with open_table(path, request.table_options, name=name) as table:
         for frame in table.rows():
-            for piece in frame.iter_slices(_BATCH_ROWS):
+            shown = frame.with_columns(pl.col(pl.String).str.slice(0, LONGEST_CELL))
+            row_bytes = shown.estimated_size() // max(1, shown.height) + 1
+            for piece in shown.iter_slices(min(_BATCH_ROWS, int(_BATCH_BYTES // row_bytes) + 1)):
                 rows += piece.height
                 if rows > most_rows:
                     raise InputError(

@@ -3,48 +3,24 @@
 The key stays in this process's memory; no page and no file ever gets it.
 """
 
-import shutil
-import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from batch.columns import Column
-from batch.errors import BatchError, InputError, SettingsError, UsageError
+from batch.errors import SettingsError, UsageError
 from batch.jobs.listing import ListedRun, describe_run, list_runs
 from batch.jobs.request import Request, Source
-from batch.reading.glance import Glance, glance
 from batch.recording.history import earlier_runs
-from batch.settings.load import CONFIG_NAME
 from batch.settings.model import ApiSettings, Settings
-from batch.web.checked import CheckedFile, check_file
+from batch.web.inspection import Ask
 from batch.web.session import Place, Session
 from batch.web.steps import Again
+from batch.web.tray import FileAtHand, Inspect, Tray, in_a_process
 from batch.web.uploads import Upload, UploadLimits
 from batch.web.worker import Worker
-
-_FIRST_ROWS = 5
-_SHORTEST_KEY = 8  # characters
-_WITH_FILE = f"sendkit-batch web --config ./{CONFIG_NAME}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileAtHand:
-    """The file that was uploaded, and what is known of it.
-
-    columns: headers that were chosen. campaign: the one of all rows, if it was named.
-    problem: why it can't be judged; "" if it was.
-    """
-
-    upload: Upload
-    columns: Mapping[Column, str]
-    sheet: str = ""
-    campaign: str = ""
-    first: Glance | None = None
-    checked: CheckedFile | None = None
-    problem: str = ""
 
 
 class Desk:
@@ -58,6 +34,7 @@ class Desk:
         place: Place,
         overrides: Mapping[str, Mapping[str, object]],
         limits: UploadLimits | None = None,
+        inspect: Inspect = in_a_process,
     ) -> None:
         """overrides: of options. Raises SettingsError."""
         self.place = place
@@ -65,8 +42,15 @@ class Desk:
         self.is_closing = False
         self.session = Session(place, overrides)
         self.worker = Worker(hide=self.session.hide)
-        self._lock = threading.Lock()
-        self._file: FileAtHand | None = None
+        self.tray = Tray(
+            place.folder,
+            self.limits,
+            ask_of=self._ask_of,
+            inspect=inspect,
+            is_busy=lambda: self.worker.is_busy,
+            is_closing=lambda: self.is_closing,
+            hide=self.session.hide,
+        )
 
     @property
     def settings(self) -> Settings:
@@ -81,29 +65,22 @@ class Desk:
     @property
     def file(self) -> FileAtHand | None:
         """The file at hand."""
-        return self._file
+        return self.tray.file
 
     def take_file(self, upload: Upload) -> None:
-        """Judge a file that was uploaded; what is wrong with it is kept with it."""
-        before = self._file
-        self._judge(FileAtHand(upload=upload, columns=self.settings.columns.names()))
-        if before and not self.worker.is_busy:  # a job that has just begun still copies it
-            shutil.rmtree(before.upload.folder, ignore_errors=True)
+        """Judge a file that was uploaded. Raises InputError as `Tray.take` does."""
+        self.tray.take(upload, self.settings.columns.names())
 
     def choose(self, columns: Mapping[Column, str], *, sheet: str, campaign: str) -> None:
-        """Judge the file at hand by other columns."""
-        if self._file:
-            chosen = replace(self._file, columns=columns, sheet=sheet, campaign=campaign)
-            self._judge(replace(chosen, problem=""))
+        """Judge the file at hand by other columns. Raises InputError as `Tray.choose` does."""
+        self.tray.choose(columns, sheet=sheet, campaign=campaign)
 
     def request(self, *, practice: bool) -> tuple[Request, tuple[str, ...]]:
         """What is asked about the file at hand, with the key unless it is practice, and notes.
 
         Raises SettingsError when there is no usable key, and InputError without a file.
         """
-        if self._file is None:
-            raise InputError("There is no file. Choose one first.")
-        request = self._request_of(self._file, practice=practice)
+        request = self._request_of(self.tray.file_to_send(), practice=practice)
         if practice:
             return request, ()
         access, notes = self.session.open_gate()
@@ -130,20 +107,19 @@ class Desk:
             open_gate=self.session.open_gate,
         )
 
-    def _judge(self, file: FileAtHand) -> None:
-        try:
-            file = replace(file, first=self._glance(file), checked=None)
-            request = self._request_of(file, practice=True)
-            checked = check_file(request, file.upload.folder, most_rows=self.limits.rows)
-            file = replace(file, checked=checked)
-        except BatchError as error:
-            file = replace(file, checked=None, problem=str(error))
-        with self._lock:
-            self._file = file
-
-    def _glance(self, file: FileAtHand) -> Glance:
-        options = self._request_of(file, practice=True).table_options
-        return glance(file.upload.path, options, name=file.upload.name, rows=_FIRST_ROWS)
+    def _ask_of(self, file: FileAtHand, folder: Path) -> Ask:
+        request = self._request_of(file, practice=True)
+        return Ask(
+            name=file.upload.name,
+            path=file.upload.path,
+            folder=folder,
+            state_dir=request.state_dir,
+            settings=request.settings.public(),
+            sheet=request.sheet,
+            campaign=request.campaign,
+            unpacked_bytes=self.limits.unpacked_bytes,
+            rows=self.limits.rows,
+        )
 
     def _request_of(self, file: FileAtHand, *, practice: bool) -> Request:
         try:

@@ -10,12 +10,11 @@ from starlette.routing import Route
 from batch.columns import COLUMNS, Column
 from batch.errors import BatchError, InputError
 from batch.web.checked import CheckedFile, skipped_reasons
-from batch.web.desk import FileAtHand
 from batch.web.forms import posting, query_of
 from batch.web.pager import Pager
 from batch.web.render import base_of, desk_of, lead_to, page
 from batch.web.shown_rows import MOST_COLUMNS, checked_rows
-from batch.web.uploads import receive
+from batch.web.tray import FileAtHand
 from batch.web.words import on_the_page
 
 _RECENT = 5
@@ -35,11 +34,9 @@ async def take_file(request: Request) -> Response:
     name = request.query_params.get("name", "")
     try:
         length = request.headers.get("content-length", "")
-        if length.isdigit() and int(length) > desk.limits.size_bytes:
+        if length.isascii() and length.isdigit() and int(length) > desk.limits.size_bytes:
             raise InputError(f"The file is larger than {desk.limits.size_bytes >> 20:,} MB.")
-        upload = await receive(
-            request.stream(), name=name, into=desk.place.folder, limits=desk.limits
-        )
+        upload = await desk.tray.uploads.receive(request.stream(), name=name)
         await run_in_threadpool(desk.take_file, upload)
     except BatchError as error:
         return JSONResponse({"error": on_the_page(str(error))}, status_code=400)

@@ -11,6 +11,7 @@ from batch.errors import InputError
 from batch.web.row_pages import PAGE_ROWS, Query
 
 _LONGEST_FORM = 64 * 1024  # bytes
+_MOST_FIELDS = 100
 
 
 async def form_of(request: Request) -> Mapping[str, str]:
@@ -21,7 +22,10 @@ async def form_of(request: Request) -> Mapping[str, str]:
         if len(body) > _LONGEST_FORM:
             raise InputError("That is more than a form of this page sends.")
     text = body.decode("utf-8", errors="replace")
-    return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=100))
+    try:
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS))
+    except ValueError as error:
+        raise InputError("That is more than a form of this page sends.") from error
 
 
 def query_of(request: Request, *, filters: Mapping[str, str]) -> Query:

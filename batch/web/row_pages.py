@@ -14,7 +14,7 @@ from batch.recording.plan_sheet import PLAN_COLUMNS
 
 PAGE_ROWS = 50
 MOST_PAGE_ROWS = 200
-_LONGEST_CELL = 500  # characters that are shown; the files have all
+LONGEST_CELL = 500  # characters that are shown; the files have all
 _HEAD_BYTES = 1 << 20
 
 
@@ -93,7 +93,7 @@ def page_of(frame: pl.LazyFrame, query: Query, *, searched: list[str]) -> RowPag
     offset = max(0, query.offset)
     found, counted = pl.collect_all([frame.slice(offset, limit), frame.select(pl.len())])
     texts = found.with_columns(pl.all().cast(pl.String).fill_null(""))
-    shown = texts.with_columns(unescape(pl.all()).str.slice(0, _LONGEST_CELL))
+    shown = texts.with_columns(unescape(pl.all()).str.slice(0, LONGEST_CELL))
     return RowPage(rows=shown.to_dicts(), total=counted.item(), offset=offset, limit=limit)
 
 

@@ -1,0 +1,127 @@
+"""What is found out about an uploaded file before a job begins, as values that two processes share.
+
+`inspect` opens the file. The page calls it through `reader` alone, in another process: a file may
+freeze or kill whatever reads it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from batch.errors import BatchError, InputError
+from batch.jobs.request import Request, Source
+from batch.reading.content import Format, expands_beyond, format_of, unpacked
+from batch.reading.glance import Glance, glance
+from batch.settings.load import restore_settings
+from batch.web.checked import CheckedFile, check_file
+from batch.web.row_pages import LONGEST_CELL
+from batch.web.shown_rows import MOST_COLUMNS
+
+_MB = 1 << 20
+_FIRST_ROWS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """Which file is to be looked into, and how. Holds no secret.
+
+    name: what people call it. folder: empty, for what is made of the file. settings: as
+    `Settings.public` gives them. unpacked_bytes, rows: the most that are taken.
+    """
+
+    name: str
+    path: Path
+    folder: Path
+    state_dir: Path
+    settings: Mapping[str, Any]
+    unpacked_bytes: int
+    rows: int
+    sheet: str | None = None
+    campaign: str | None = None
+
+    def to_json(self) -> bytes:
+        """For the reader."""
+        return _ASK.dump_json(self)
+
+    @staticmethod
+    def from_json(text: bytes) -> "Ask":
+        """As `to_json` gave it. Raises ValueError."""
+        return _ASK.validate_json(text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspected:
+    """What was found. first: how the file begins. checked: None where it can't be judged.
+
+    problem: why it can't be judged; "" if it was. is_refused: whether the page does not take it at
+    all, whatever columns are chosen. trouble: the traceback of an error that nobody expected.
+    """
+
+    first: Glance | None = None
+    checked: CheckedFile | None = None
+    problem: str = ""
+    is_refused: bool = False
+    trouble: str = ""
+
+    def to_json(self) -> bytes:
+        """For the page."""
+        return _INSPECTED.dump_json(self)
+
+    @staticmethod
+    def from_json(text: bytes) -> "Inspected":
+        """As `to_json` gave it. Raises ValueError."""
+        return _INSPECTED.validate_json(text)
+
+
+def inspect(ask: Ask) -> Inspected:
+    """Judge a file, and leave its rows and problems in the folder. Raises for the unexpected."""
+    first = None
+    try:
+        _check_takes(ask)
+    except InputError as error:
+        return Inspected(problem=str(error), is_refused=True)
+    try:
+        request = _request_of(ask)
+        found = glance(ask.path, request.table_options, name=ask.name, rows=_FIRST_ROWS)
+        first = replace(found, rows=tuple((line, _shown(cells)) for line, cells in found.rows))
+        return Inspected(first=first, checked=check_file(request, ask.folder, most_rows=ask.rows))
+    except BatchError as error:
+        return Inspected(first=first, problem=str(error))
+
+
+def _check_takes(ask: Ask) -> None:
+    """Raise InputError for what the page never takes."""
+    if not ask.path.stat().st_size:
+        raise InputError(f"{ask.name}: is empty (0 bytes).")
+    if expands_beyond(ask.path, ask.unpacked_bytes):
+        raise InputError(
+            f"{ask.name}: holds more than {ask.unpacked_bytes // _MB:,} MB once it is unpacked. "
+            "Unpack it yourself if you trust it, and use the command line."
+        )
+    with TemporaryDirectory() as scratch:
+        plain = unpacked(ask.path, scratch=Path(scratch), name=ask.name)
+        if format_of(plain, name=ask.name) is Format.PARQUET:  # a few bytes may be any number
+            raise InputError(f"{ask.name}: is {Format.PARQUET}. Only the command line takes those.")
+
+
+def _request_of(ask: Ask) -> Request:
+    return Request(
+        source=Source(name=ask.name, path=ask.path),
+        settings=restore_settings(ask.settings, where=ask.name),
+        state_dir=ask.state_dir,
+        sheet=ask.sheet,
+        campaign=ask.campaign,
+        sandbox=True,
+    )
+
+
+def _shown(cells: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(cell[:LONGEST_CELL] for cell in cells[:MOST_COLUMNS])
+
+
+_ASK = TypeAdapter(Ask)
+_INSPECTED = TypeAdapter(Inspected)

@@ -1,0 +1,148 @@
+"""The file at hand: what came, what its reader found, and what is taken away again."""
+
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from batch.columns import Column
+from batch.errors import InputError, SettingsError
+from batch.reading.glance import Glance
+from batch.web.checked import CheckedFile
+from batch.web.inspection import Ask, Inspected
+from batch.web.reader import UnreadableError, inspect_apart
+from batch.web.uploads import Upload, UploadLimits, Uploads
+
+# Looks into a file until it is told to give up.
+Inspect = Callable[[Ask, Callable[[], bool]], Inspected]
+
+
+def in_a_process(ask: Ask, is_given_up: Callable[[], bool]) -> Inspected:
+    """Look into a file as the page does it."""
+    return inspect_apart(ask, is_given_up=is_given_up)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileAtHand:
+    """The file that was uploaded, and what is known of it.
+
+    columns: headers that were chosen. campaign: the one of all rows, if it was named.
+    problem: why it can't be judged; "" if it was.
+    """
+
+    upload: Upload
+    columns: Mapping[Column, str]
+    sheet: str = ""
+    campaign: str = ""
+    first: Glance | None = None
+    checked: CheckedFile | None = None
+    problem: str = ""
+
+
+class Tray:
+    """Holds the file at hand, one at a time. All of it may be called from several threads.
+
+    ask_of: how a file is to be looked into, and in which folder. is_busy: whether a job is at work.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        limits: UploadLimits,
+        *,
+        ask_of: Callable[[FileAtHand, Path], Ask],
+        inspect: Inspect,
+        is_busy: Callable[[], bool],
+        is_closing: Callable[[], bool],
+        hide: Callable[[str], str],
+    ) -> None:
+        self.uploads = Uploads(folder, limits)
+        self.file: FileAtHand | None = None
+        self._ask_of = ask_of
+        self._inspect = inspect
+        self._is_busy = is_busy
+        self._is_closing = is_closing
+        self._hide = hide
+        self._lock = threading.Lock()
+        self._reading = threading.Lock()
+        self._readings = 0
+        self._replaced: list[Upload] = []
+        self._sent: Upload | None = None
+
+    def take(self, upload: Upload, columns: Mapping[Column, str]) -> None:
+        """Judge a file that was uploaded; what is wrong with it is kept with it.
+
+        Raises InputError when the page doesn't take it: it is gone then, and the file that was at
+        hand stays.
+        """
+        try:
+            file = self._judged(FileAtHand(upload=upload, columns=columns))
+        except BaseException:
+            self.uploads.remove(upload)
+            raise
+        with self._lock:
+            before, self.file = self.file, file
+            replaced = [*self._replaced, *([before.upload] if before else [])]
+            # A job that has just begun may still be copying its file.
+            self._replaced = [each for each in replaced if self._is_busy() and each is self._sent]
+        for each in replaced:
+            if each not in self._replaced:
+                self.uploads.remove(each)
+
+    def choose(self, columns: Mapping[Column, str], *, sheet: str, campaign: str) -> None:
+        """Judge the file at hand by other columns. Raises InputError when another one came."""
+        before = self.file
+        if before is None:
+            return
+        chosen = replace(before, columns=columns, sheet=sheet, campaign=campaign, problem="")
+        try:
+            file = self._judged(chosen)
+        except UnreadableError as error:
+            file = replace(chosen, checked=None, problem=str(error))
+        with self._lock:
+            if self.file is before:
+                self.file = file
+
+    def file_to_send(self) -> FileAtHand:
+        """The file at hand, for a job. Raises InputError unless its reader came through it."""
+        with self._lock:
+            if self.file is None:
+                raise InputError("There is no file. Choose one first.")
+            if self.file.checked is None:
+                raise InputError(self.file.problem)
+            self._sent = self.file.upload
+            return self.file
+
+    def _judged(self, file: FileAtHand) -> FileAtHand:
+        """The file, and what was found. Makes an earlier call that is still reading give up.
+
+        Raises InputError when the page doesn't take it.
+        """
+        with self._lock:
+            self._readings += 1
+            number = self._readings
+        folder = Path(tempfile.mkdtemp(dir=file.upload.folder))
+        try:
+            ask = self._ask_of(file, folder)
+            with self._reading:
+                found = self._inspect(ask, lambda: self._is_closing() or number != self._readings)
+            self._check_taken(found)
+        except SettingsError as error:  # of columns that can't be chosen
+            found = Inspected(first=file.first, problem=str(error))
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        if file.checked:
+            shutil.rmtree(file.checked.folder, ignore_errors=True)
+        return replace(file, first=found.first, checked=found.checked, problem=found.problem)
+
+    def _check_taken(self, found: Inspected) -> None:
+        """Raise InputError where there is nothing that could be shown of a file."""
+        if found.trouble:
+            sys.stderr.write(f"{self._hide(found.trouble)}\n")
+            raise UnreadableError("Unexpected error. Please report what the terminal shows.")
+        if found.is_refused:
+            raise InputError(found.problem)
