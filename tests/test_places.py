@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from batch.errors import InputError
-from batch.reading import places
+from batch.reading import cost, places
 from batch.reading.content import Format
+from batch.reading.cost import CostError
 from batch.reading.markup import MarkupError
-from batch.reading.places import column_number, row_number
+from batch.reading.places import GatheredCells, column_number, row_number
 from batch.reading.workbook import open_workbook
 from tests.test_xlsx import written_by_hand
 
@@ -177,6 +178,19 @@ def test_empty_cells_out_of_order_are_bounded(
     monkeypatch.setattr(places, "_MAX_EMPTY_CELLS", 10)
     data = HEADER + "".join(row(n, cell(f"A{n}")) for n in range(20, 2, -1))
     assert "too many empty cells in rows that are out of order" in refusal(written(tmp_path, data))
+
+
+def test_cells_out_of_order_are_counted_before_they_are_sorted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cost, "MAX_CHARACTERS", 50)
+    monkeypatch.setattr(places, "_CHARACTERS_A_FRAME", 20)
+    gathered = GatheredCells()
+    with pytest.raises(CostError, match="more than 50 characters up to here"):
+        for line in range(100, 90, -1):
+            gathered.put(line, 0, "x" * 10, hidden=False)
+    with pytest.raises(CostError, match="more than 32,767 characters"):
+        gathered.put(2, 0, "x" * 32_768, hidden=False)
 
 
 @pytest.mark.parametrize(

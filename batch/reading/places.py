@@ -13,15 +13,17 @@ from itertools import groupby
 
 import polars as pl
 
-from batch.reading.cost import MAX_COLUMNS
+from batch.reading.cost import MAX_CELL, MAX_COLUMNS, Tally, long_cell
 from batch.reading.markup import MarkupError
 from batch.reading.sheet import MAX_ROWS, SheetRow, UnorderedRowsError
 
 _EMPTY = SheetRow(cells=())
 _NUMBER = re.compile(r"0*([0-9]{1,7})")
 _LETTERS = re.compile(r"[A-Za-z]{1,3}")
-# Of an unordered sheet: cells turned into a frame at once, and empty ones that are remembered.
+# Of an unordered sheet: cells and characters that become a frame at once, and empty cells that are
+# remembered.
 _CELLS_A_FRAME = 100_000
+_CHARACTERS_A_FRAME = 1 << 24
 _MAX_EMPTY_CELLS = 1 << 24
 
 
@@ -104,26 +106,34 @@ class OrderedRows:
 
 
 class GatheredCells:
-    """The cells of a sheet in any order, held as columns of a frame, and their rows in order.
+    """The cells of a sheet in any order, held as columns of frames, and their rows in order.
 
-    It takes no more memory than the sheet's frames will take.
+    They take about the memory that the sheet's own frames will take.
     """
 
     def __init__(self) -> None:
         self._frames: list[pl.DataFrame] = []
         self._cells: list[tuple[int, str, bool]] = []
+        self._characters = 0  # of these
         self._empty = array("Q")
+        self._tally = Tally()
 
     def put(self, line: int, column: int, text: str | None, *, hidden: bool) -> None:
-        """As `OrderedRows.put`, but that rows may come in any order."""
+        """As `OrderedRows.put`, but that rows may come in any order.
+
+        Raises CostError once there is more than is read.
+        """
         place = line * MAX_COLUMNS + column
         if text is None:
             self._empty.append(place)
             if len(self._empty) > _MAX_EMPTY_CELLS:
                 raise MarkupError("too many empty cells in rows that are out of order")
             return
+        if len(text) > MAX_CELL:
+            raise long_cell(line, column + 1)
         self._cells.append((place, text, hidden))
-        if len(self._cells) == _CELLS_A_FRAME:
+        self._characters += len(text)
+        if len(self._cells) == _CELLS_A_FRAME or self._characters > _CHARACTERS_A_FRAME:
             self._frame()
 
     def rows(self) -> Iterator[SheetRow]:
@@ -153,9 +163,14 @@ class GatheredCells:
             yield SheetRow(cells=cells, hidden=is_hidden)
 
     def _frame(self) -> None:
+        if self._cells:
+            self._tally.add(
+                [text for _, text, _ in self._cells], line=self._cells[-1][0] // MAX_COLUMNS
+            )
         schema = {"place": pl.UInt64, "text": pl.String, "hidden": pl.Boolean}
         self._frames.append(pl.DataFrame(self._cells, schema=schema, orient="row"))
         self._cells.clear()
+        self._characters = 0
 
     def _refuse_taken(self, places: pl.Series) -> None:
         every = pl.concat([places, pl.Series(self._empty, dtype=pl.UInt64)]).sort()
