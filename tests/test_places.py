@@ -186,9 +186,10 @@ def test_cells_out_of_order_are_counted_before_they_are_sorted(
     monkeypatch.setattr(cost, "MAX_CHARACTERS", 50)
     monkeypatch.setattr(places, "_CHARACTERS_A_FRAME", 20)
     gathered = GatheredCells()
+    for line in range(100, 95, -1):
+        gathered.put(line, 0, "x" * 10, hidden=False)
     with pytest.raises(CostError, match="more than 50 characters up to here"):
-        for line in range(100, 90, -1):
-            gathered.put(line, 0, "x" * 10, hidden=False)
+        gathered.put(95, 0, "x" * 10, hidden=False)
     with pytest.raises(CostError, match="more than 32,767 characters"):
         gathered.put(2, 0, "x" * 32_768, hidden=False)
 
