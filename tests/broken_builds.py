@@ -58,14 +58,14 @@ BUILDS = (
     ),
     Broken(
         guarantee="every commit is flushed to the disk",
-        file="recording/journal.py",
+        file="recording/journal_file.py",
         line='"PRAGMA synchronous=FULL"',
         instead='"PRAGMA synchronous=OFF"',
         caught_by="test_journal.py::test_every_commit_is_flushed_to_the_disk",
     ),
     Broken(
         guarantee="two processes never write one journal",
-        file="recording/journal.py",
+        file="recording/journal_file.py",
         line='"PRAGMA locking_mode=EXCLUSIVE"',
         instead='"PRAGMA locking_mode=NORMAL"',
         caught_by="test_journal.py::test_a_journal_in_use_shuts_others_out_until_it_is_closed",
@@ -444,6 +444,76 @@ BUILDS = (
         line="ask=None, remedy=_remedy",
         instead="ask=lambda _: True, remedy=_remedy",
         caught_by="test_web_gate.py::test_a_folders_file_is_not_believed",
+    ),
+    # --- What is in a run's folder ---
+    Broken(
+        guarantee="a journal with a trigger, a view or anything else that is not ours is refused",
+        file="recording/journal_file.py",
+        line="if (kind, name, *more) not in known]",
+        instead='if kind not in {"table", "index", "trigger", "view"}]',
+        caught_by="test_journal_file.py::test_what_is_not_ours_is_refused_at_once[look-a trigger]",
+    ),
+    Broken(
+        guarantee="a journal with values that are none of ours is refused before it is read",
+        file="recording/journal_file.py",
+        line="        if table in tables and db.execute(wrong).fetchone():\n",
+        instead="        if not wrong:\n",
+        caught_by="test_journal_file.py::"
+        "test_what_is_not_ours_is_refused_at_once[open-a text for a number]",
+    ),
+    Broken(
+        guarantee="no file of a journal is opened through a link",
+        file="recording/journal_file.py",
+        line="        if not stat.S_ISREG(found.st_mode):\n",
+        instead="        if stat.S_ISDIR(found.st_mode):\n",
+        caught_by="test_journal_file.py::"
+        "test_no_file_of_a_journal_may_be_anything_but_a_regular_file[look-link--shm]",
+    ),
+    Broken(
+        guarantee="a rollback journal that has SQLite delete another file is refused",
+        file="recording/journal_file.py",
+        line="content.read() == _MAGIC",
+        instead='content.read() == b""',
+        caught_by="test_journal_file.py::"
+        "test_a_rollback_journal_that_would_delete_a_file_is_refused[look]",
+    ),
+    Broken(
+        guarantee="who only looks at a journal can't write it",
+        file="recording/journal_file.py",
+        line='_connect(path, mode="ro")',
+        instead='_connect(path, mode="rw")',
+        caught_by="test_journal_file.py::"
+        "test_looking_shows_what_a_killed_process_committed_beside_the_file",
+    ),
+    Broken(
+        guarantee="what a killed run committed beside its journal is shown by who only looks",
+        file="recording/journal_file.py",
+        line="?mode={mode}",
+        instead="?mode={mode}&immutable={int(mode == 'ro')}",
+        caught_by="test_journal_file.py::"
+        "test_looking_shows_what_a_killed_process_committed_beside_the_file",
+    ),
+    Broken(
+        guarantee="every durable row of a run in a folder that can't be written is shown",
+        file="recording/journal_file.py",
+        line='for more in ("", WAL, ROLLBACK):',
+        instead='for more in ("", ROLLBACK):',
+        caught_by="test_journal_file.py::test_looking_needs_no_right_to_write[killed]",
+    ),
+    Broken(
+        guarantee="asking whether a run is at work lets go of no lock of this process",
+        file="recording/journal_file.py",
+        line="            found = file.lstat()\n",
+        instead="            found = file.lstat()\n            file.open('rb').close()\n",
+        caught_by="test_journal_file.py::"
+        "test_asking_whether_a_journal_is_in_use_lets_go_of_no_lock",
+    ),
+    Broken(
+        guarantee="a journal that is not laid out is so only for who may",
+        file="recording/journal_file.py",
+        line="if not opened.format and not may_lay_out:",
+        instead="if opened.format < 0:",
+        caught_by="test_journal_file.py::test_a_journal_that_is_not_laid_out_is_so_only_by_who_may",
     ),
     # --- Interrupts ---
     Broken(

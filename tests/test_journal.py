@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batch.errors import RunError
+from batch.errors import InputError, RunError
 from batch.model import Claim, Outcome, Reason
 from batch.recording.journal import Journal
 from batch.recording.journal_sql import IN_FLIGHT_MESSAGE, SCHEMA_VERSION
@@ -210,7 +210,7 @@ def test_open_says_that_there_is_no_journal_and_makes_none(path: Path) -> None:
 def test_open_says_that_a_file_is_no_journal(path: Path) -> None:
     path.write_bytes(b"campaignId,campaignLeadId\n" * 100)
 
-    with pytest.raises(RunError) as caught:
+    with pytest.raises(InputError) as caught:
         Journal.open(path)
 
     assert str(caught.value) == (
@@ -224,7 +224,7 @@ def test_open_refuses_a_journal_of_another_format(path: Path) -> None:
     db.execute(f"PRAGMA user_version={SCHEMA_VERSION + 1}")
     db.close()
 
-    with pytest.raises(RunError) as caught:
+    with pytest.raises(InputError) as caught:
         Journal.open(path)
 
     assert str(caught.value) == (
@@ -400,7 +400,7 @@ def test_a_claim_that_nothing_took_away_is_told_as_in_flight_without_being_writt
 def test_a_journal_that_cant_be_laid_out_is_let_go_of(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: Journal) -> None:
+    def fail(_: Journal, **__: object) -> None:
         raise RunError("The disk is full.")
 
     with monkeypatch.context() as full:

@@ -48,7 +48,7 @@ DOORS = {
     "httpx": {"api"},
     "jinja2": {"reporting.page", "web.render"},
     "pygal": {"reporting.charts"},
-    "sqlite3": {"recording.journal"},
+    "sqlite3": {"recording.journal_file"},
     "starlette": {"sandbox", "web"},
     "uvicorn": {"sandbox", "web"},
 }
@@ -238,7 +238,7 @@ def test_the_sandbox_may_import_nothing_but_itself(statement: str) -> None:
             "from httpx._models import URL",
             "imports httpx, which only api may",
         ),
-        ("import sqlite3.dbapi2", "imports sqlite3, which only recording.journal may"),
+        ("import sqlite3.dbapi2", "imports sqlite3, which only recording.journal_file may"),
         ("from starlette import routing", "imports starlette, which only sandbox, web may"),
         ("__import__('uvicorn')", "imports uvicorn, which only sandbox, web may"),
     ],

@@ -26,7 +26,7 @@ from batch.jobs.request import command
 from batch.jobs.run_record import first_record, last_record, record_at
 from batch.model import Tally
 from batch.recording.draft import clear_drafts
-from batch.recording.journal import JUDGED_NOTE, LABELS_NOTE, Journal
+from batch.recording.journal import JOURNAL_NAME, JUDGED_NOTE, LABELS_NOTE, Journal
 from batch.recording.results import write_results
 from batch.recording.run_list import remember
 from batch.recording.runfile import RunFile, RunRecord, RunState
@@ -174,7 +174,7 @@ def _journal_of(run: ReadyRun) -> Iterator[Journal]:
     if run.journal is not None:
         yield run.journal
         return
-    with closing(Journal.create(run.opened.folder.path / "journal.sqlite")) as journal:
+    with closing(Journal.create(run.opened.folder.path / JOURNAL_NAME)) as journal:
         yield journal
 
 

@@ -19,7 +19,7 @@ from batch.jobs.seen import Seen
 from batch.judging.preview import with_partly_sent
 from batch.model import Reason, Tally
 from batch.recording.draft import clear_drafts
-from batch.recording.journal import LABELS_NOTE, Journal
+from batch.recording.journal import JOURNAL_NAME, LABELS_NOTE, Journal
 from batch.recording.plan_sheet import PLAN_NAME, write_plan
 from batch.recording.run_list import remember
 from batch.recording.runfile import RunFile, RunRecord, RunState
@@ -54,7 +54,7 @@ def keep_plan(ready: ReadyRun, seen: Seen) -> Planned:
     The folder counts as a run once this is done. Raises RunError when the disk fails.
     """
     opened, folder, preview = ready.opened, ready.opened.folder, seen.preview
-    path = folder.path / "journal.sqlite"
+    path = folder.path / JOURNAL_NAME
     folder.will_hold(*(path.with_name(path.name + more) for more in _OF_JOURNAL))
     folder.will_hold(folder.path / PLAN_NAME)
     folder.write_baseline(_baseline(preview.before(sent_only=False)))

@@ -3,18 +3,21 @@
 Everything but the key comes from there, never from a settings file or the environment.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
-from batch.errors import InputError, RunError
+from batch.errors import InputError
 from batch.jobs.request import Request, Source
 from batch.model import OnConflict
 from batch.reading.table import Table, open_table
 from batch.recording.folder import sha256_of
-from batch.recording.journal import Journal, JournalBusyError
+from batch.recording.journal import JOURNAL_NAME, Journal
+from batch.recording.journal_file import JournalBusyError, is_locked
 from batch.recording.locks import LockedError
 from batch.recording.resolved import RESOLVED_NAME, Resolved
+from batch.recording.run_list import listed
 from batch.recording.runfile import RunInput, RunRecord
 from batch.recording.scope import read_scope
 from batch.settings.load import restore_settings
@@ -48,13 +51,7 @@ def at_work(folder: Path, record: RunRecord) -> LockedError:
 
 def is_at_work(folder: Path) -> bool:
     """Whether a process has an earlier run's journal open just now."""
-    try:
-        Journal.open(folder / "journal.sqlite").close()
-    except JournalBusyError:
-        return True
-    except RunError:  # there is none yet, or it is damaged
-        return False
-    return False
+    return is_locked(folder / JOURNAL_NAME)
 
 
 def open_recorded_table(folder: Path, record: RunRecord, request: Request) -> Table:
@@ -86,19 +83,43 @@ def check_copy(path: Path, sha256: str, recorded: RunInput) -> None:
 
 @contextmanager
 def recorded_journal(folder: Path, record: RunRecord) -> Iterator[Journal]:
-    """An earlier run's journal, with what was on its way when its process died settled.
+    """An earlier run's journal, only to look at: what was on its way when it died is in flight.
 
-    Raises LockedError while another process is at work on the run.
+    Raises LockedError while another process is at work on the run, and InputError when it is no
+    journal of ours.
     """
-    path = folder / "journal.sqlite"
     try:
-        # Killed before its journal was made, a run has sent nothing.
-        opened = Journal.open(path) if path.exists() else Journal.create(path)
+        opened = Journal.look(folder / JOURNAL_NAME)
     except JournalBusyError as error:
         raise at_work(folder, record) from error
     with closing(opened) as journal:
-        journal.settle_claims()
         yield journal
+
+
+@contextmanager
+def reopened_journal(folder: Path, record: RunRecord, *, state_dir: Path) -> Iterator[Journal]:
+    """An earlier run's journal to go on with, what was on its way when it died settled.
+
+    One that its process did not get to make, or to lay out, is made now, if the run is the user's
+    own or practice: such a run has sent nothing. Raises as `recorded_journal` does.
+    """
+    path = folder / JOURNAL_NAME
+    may_lay_out = record.sandbox or listed(state_dir, folder, record) is not None
+    try:
+        if os.path.lexists(path):
+            opened = Journal.open(path, may_lay_out=may_lay_out)
+        elif may_lay_out:
+            opened = Journal.create(path)
+        else:
+            raise InputError(
+                f"{path}: is not there, so that nobody knows what was sent. Bring it back from a "
+                "backup, or start a new run."
+            )
+        with closing(opened) as journal:
+            journal.settle_claims()
+            yield journal
+    except JournalBusyError as error:
+        raise at_work(folder, record) from error
 
 
 def _repeated_options(record: RunRecord) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from batch.jobs.linking import retried_note
 from batch.jobs.preflight import Preflight
 from batch.jobs.question import ask_to_go_on
 from batch.jobs.reaching import access_of
-from batch.jobs.recorded import open_recorded_table, recorded_journal
+from batch.jobs.recorded import open_recorded_table, reopened_journal
 from batch.jobs.request import Request
 from batch.jobs.seen import Seen
 from batch.model import Tally
@@ -106,7 +106,9 @@ def reopen_run(folder: Path, request: Request) -> Iterator[Reopened]:
         # Read again: until the lock was had, another process may have gone on with it.
         record = read_record(folder / "run.json")
         table = resources.enter_context(open_recorded_table(folder, record, request))
-        journal = resources.enter_context(recorded_journal(folder, record))
+        journal = resources.enter_context(
+            reopened_journal(folder, record, state_dir=request.state_dir)
+        )
         clear_drafts(folder)  # what a killed process had read of the leads is out of date
         begun = journal.kept(JUDGED_NOTE) is not None
         # Nothing was sent before the judged rows were recorded: then they are judged anew.

@@ -3,12 +3,11 @@
 Before a line's request may leave it is claimed here; its outcome takes the claim away. So a
 process that is killed leaves behind exactly which lines may have been sent without an answer.
 
-Owns the file and its schema, and is the only door to SQLite. It never decides what an outcome is,
-and never leaves the thread that calls it: `group_commit.py` keeps commits off the event loop.
+Owns what stands in it; `journal_file.py` opens it. It never decides what an outcome is, and never
+leaves the thread that calls it: `group_commit.py` keeps commits off the event loop.
 """
 
 import os
-import sqlite3
 import threading
 from array import array
 from collections.abc import Iterable, Iterator
@@ -18,85 +17,89 @@ from typing import Any, Self
 
 import polars as pl
 
-from batch.errors import RunError
+from batch.errors import InputError, RunError
 from batch.model import Claim, Entry, Outcome, Reason, Tally
 from batch.recording import journal_sql as sql
+from batch.recording.journal_file import (
+    Opened,
+    create,
+    open_nothing,
+    open_to_look,
+    open_to_write,
+    sqlite_errors,
+)
 
+JOURNAL_NAME = "journal.sqlite"
 LABELS_NOTE = "labels"  # the name of the note that keeps what tags were checked against
 JUDGED_NOTE = "judged"  # of the note that is kept once every judged row is recorded
-# What SQLite's primary error codes mean to a person, and what to do.
-_CAUSES = {
-    sqlite3.SQLITE_FULL: "the disk is full. Free some space on it",
-    sqlite3.SQLITE_IOERR: "the disk can't be read or written. Check the disk, its free space and "
-    "its connection",
-    sqlite3.SQLITE_READONLY: "it may not be written. Check the disk, and that this user may write "
-    "its folder",
-    sqlite3.SQLITE_CANTOPEN: "it, or a file beside it, can't be opened. Check that it exists, that "
-    "its folder may be written, and the disk's free space",
-    sqlite3.SQLITE_BUSY: "another process is using it. Wait until that has ended",
-    sqlite3.SQLITE_CORRUPT: "it is damaged. Bring it back from a backup, or start a new run",
-    sqlite3.SQLITE_NOTADB: "it is no journal of a run. Name the folder of a run",
-}
 
-
-class JournalBusyError(RunError):
-    """Another process has the journal open."""
+Fault = type[InputError] | type[RunError]
 
 
 class Journal:
-    """The recorded outcomes of one run, by input line. Made by `create` or `open`.
+    """The recorded outcomes of one run, by input line. Made by `create`, `open` or `look`.
 
     Every method raises RunError, naming the file and what to do, when the disk or SQLite fails.
     From any thread: calls wait for each other. Another process is shut out until `close`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, opened: Opened, *, of_content: Fault = RunError) -> None:
+        """of_content: the kind of error for what is wrong in the file itself."""
         self._path = path
+        self._db = opened.db
+        self._close = opened.close
+        self._of_content = of_content
         self._lock = threading.RLock()
-        with self._disk_errors():
-            self._db = _connect(path)
+        self._db.execute(sql.CREATE_TOLD)
 
     @classmethod
     def create(cls, path: Path) -> Self:
         """A new, empty journal that only this user may read (mode 0600)."""
-        try:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        except OSError as error:
-            raise RunError(
-                f"{path}: the run's journal can't be made: {error.strerror}. "
-                "Name an empty folder that may be written."
-            ) from error
-        journal = cls(path)
+        journal = cls(path, create(path))
         with journal._closed_if_it_fails():
-            journal._lay_out()
+            journal._lay_out(since=0)
         return journal
 
     @classmethod
-    def open(cls, path: Path) -> Self:
-        """The journal of an earlier run, with everything that was durable in it."""
-        journal = cls(path)
+    def open(cls, path: Path, *, may_lay_out: bool = True) -> Self:
+        """The journal of an earlier run that is gone on with, with all that was durable in it.
+
+        may_lay_out: whether one that was not, or not wholly, laid out is laid out now.
+        Raises InputError unless it is the journal of a run, JournalBusyError while another process
+        has it, and RunError when the disk fails.
+        """
+        opened = open_to_write(path, may_lay_out=may_lay_out)
+        journal = cls(path, opened)
         with journal._closed_if_it_fails():
-            with journal._disk_errors():
-                (version,) = journal._db.execute("PRAGMA user_version").fetchone()
-            if version < sql.SCHEMA_VERSION:  # its process broke off as it made it, or it is old
-                journal._lay_out()
-            elif version != sql.SCHEMA_VERSION:
-                raise RunError(
-                    f"{path}: found a journal of format {version}; expected format "
-                    f"{sql.SCHEMA_VERSION}. Use the version of this program that made it."
-                )
+            if opened.format != sql.SCHEMA_VERSION:  # its process broke off, or it is old
+                journal._lay_out(since=opened.format)
         return journal
 
-    def _lay_out(self) -> None:
+    @classmethod
+    def look(cls, path: Path) -> Self:
+        """The journal of a run that is only looked at: nothing of it is written.
+
+        One that is not there, or not wholly laid out, holds nothing. Raises as `open` does, and
+        whatever reads it raises InputError where it is damaged.
+        """
+        opened = open_to_look(path) if os.path.lexists(path) else open_nothing()
+        journal = cls(path, opened, of_content=InputError)
+        with journal._closed_if_it_fails(), journal._disk_errors():
+            lacking = sql.tables_of(sql.SCHEMA_VERSION) - opened.tables
+            for statement in sql.statements_since(opened.format):
+                table = sql.table_of(statement)
+                if table in lacking:
+                    # It is this connection's own, and on no disk.
+                    journal._db.execute(statement.replace("CREATE TABLE", "CREATE TEMP TABLE", 1))
+                elif table is None and opened.format and lacking:
+                    journal._db.execute(statement)
+        return journal
+
+    def _lay_out(self, *, since: int) -> None:
+        """Make the tables that a journal of an earlier format lacks; since: that, 0 for none."""
         with self._disk_errors(), self._db:
-            for statement in (
-                sql.CREATE,
-                sql.CREATE_CLAIM,
-                sql.CREATE_NOTE,
-                sql.CREATE_BEFORE,
-                sql.CREATE_DOUBT,
-                sql.DERIVE_DOUBT,
-            ):
+            self._db.execute("BEGIN IMMEDIATE")
+            for statement in sql.statements_since(since):
                 self._db.execute(statement)
             self._db.execute(f"PRAGMA user_version={sql.SCHEMA_VERSION}")
 
@@ -227,7 +230,7 @@ class Journal:
 
     def close(self) -> None:
         """Let go of the file; may be called twice."""
-        self._db.close()
+        self._close()
 
     @contextmanager
     def _closed_if_it_fails(self) -> Iterator[None]:
@@ -239,36 +242,8 @@ class Journal:
 
     @contextmanager
     def _disk_errors(self) -> Iterator[None]:
-        with self._lock:
-            try:
-                yield
-            except sqlite3.Error as error:
-                kind = JournalBusyError if _code_of(error) == sqlite3.SQLITE_BUSY else RunError
-                raise kind(_explain(self._path, error)) from error
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=rw",  # rw: a mistyped path makes no new file
-        uri=True,
-        timeout=0,  # another process keeps its lock for a whole run: waiting is no use
-        check_same_thread=False,
-    )
-    try:
-        # One process owns a journal. The lock also spares the shared memory file, which network
-        # file systems lack; where WAL is refused all the same, SQLite stays in DELETE mode, which
-        # keeps the same promise at a lower speed.
-        db.execute("PRAGMA locking_mode=EXCLUSIVE")
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=FULL")
-        db.execute(sql.CREATE_TOLD)
-        # macOS alone obeys these two: its fsync does not empty the disk's own cache.
-        db.execute("PRAGMA fullfsync=ON")
-        db.execute("PRAGMA checkpoint_fullfsync=ON")
-    except sqlite3.Error:
-        db.close()
-        raise
-    return db
+        with self._lock, sqlite_errors(self._path, of_content=self._of_content):
+            yield
 
 
 def _rows_of(outcome: Outcome) -> Iterator[tuple[object, ...]]:
@@ -298,15 +273,3 @@ def _storable(text: str | None) -> str | None:
     if text is None or text.isascii():
         return text
     return text.encode("utf-8", "replace").decode()
-
-
-def _explain(path: Path, error: sqlite3.Error) -> str:
-    kind = _code_of(error)
-    if kind == sqlite3.SQLITE_IOERR and not os.access(path.parent, os.W_OK):
-        kind = sqlite3.SQLITE_READONLY  # a log to be played in is beside it
-    return f"{path}: {_CAUSES.get(kind, 'SQLite failed')} ({error})."
-
-
-def _code_of(error: sqlite3.Error) -> int:
-    """The primary code; 0 where Python itself raises."""
-    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF  # the low byte is the kind

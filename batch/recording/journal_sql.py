@@ -1,11 +1,19 @@
-"""The journal in SQLite's words: its tables, what is told of them, and every statement."""
+"""The journal in SQLite's words: its tables, what is told of them, and every statement.
+
+A new format: add it to FORMATS, with the statements that make a journal of the format before one
+of this format (tables by CREATE TABLE IF NOT EXISTS, then what fills them). Those of earlier
+formats stay as they are, since a journal with any other statement in it is refused. Say in HOLDS
+what the values of a new table may be, and in TEXTS which of them are texts.
+"""
+
+import re
+from collections.abc import Mapping
 
 import polars as pl
 
 from batch.model import Reason, Result
 
 LAST_LINE = 0xFFFF_FFFF  # no line is beyond it: they are UInt32
-SCHEMA_VERSION = 3  # raised with every change of the tables or of what their values may be
 
 CREATE = """
 CREATE TABLE IF NOT EXISTS outcome (
@@ -37,6 +45,77 @@ CREATE TABLE IF NOT EXISTS before (
     read_at_ms INTEGER
 )
 """
+
+_REFUSED = ", ".join(f"'{reason.value}'" for reason in Reason if reason.changes_nothing)
+# Of a journal from before there were doubts, all that can still be known: what stands for several
+# attempts, or for one that came to no refusal, may have taken the place of a lost answer.
+DERIVE_DOUBT = f"""
+INSERT OR IGNORE INTO doubt SELECT line FROM outcome
+WHERE reason = '{Reason.IN_FLIGHT}'
+    OR reason <> '{Reason.APPLIED}' AND attempts > 1
+    OR reason NOT IN ('{Reason.APPLIED}', {_REFUSED}) AND attempts = 1
+"""  # noqa: S608 - made of the words above
+
+FORMATS: Mapping[int, tuple[str, ...]] = {
+    1: (CREATE, CREATE_CLAIM, CREATE_NOTE),
+    2: (CREATE_BEFORE,),
+    3: (CREATE_DOUBT, DERIVE_DOUBT),
+}
+SCHEMA_VERSION = max(FORMATS)  # raised with every change of the tables or of their values
+
+
+def table_of(statement: str) -> str | None:
+    """The table that a statement of FORMATS makes; None where it makes none."""
+    found = re.match(r"\s*CREATE TABLE IF NOT EXISTS (\w+)", statement)
+    return found[1] if found else None
+
+
+def tables_of(version: int) -> frozenset[str]:
+    """The tables of a journal of this format."""
+    statements = (each for number in FORMATS if number <= version for each in FORMATS[number])
+    return frozenset(table for each in statements if (table := table_of(each)))
+
+
+def statements_since(version: int) -> tuple[str, ...]:
+    """What makes a journal of an earlier format one of this format; version: 0 for none."""
+    return tuple(each for number in FORMATS if number > version for each in FORMATS[number])
+
+
+# What holds of each row that is ours: then nobody meets another value later.
+_LINE = f"line BETWEEN 0 AND {LAST_LINE}"
+_TIME = "typeof({0}) = 'integer' AND {0} BETWEEN 0 AND 253402300799999"  # ms, to the year 9999
+_COUNT = "typeof({0}) = 'integer' AND {0} BETWEEN 0 AND 0x1FFFFFFFFFFFFF"
+_TEXT = "typeof({0}) = 'text' AND length({0}) <= 100000"  # ours are far shorter
+
+
+def _may_be_null(kind: str, *names: str) -> str:
+    return " AND ".join(f"({name} IS NULL OR {kind.format(name)})" for name in names)
+
+
+HOLDS: Mapping[str, str] = {
+    "outcome": " AND ".join(
+        (
+            _LINE,
+            f"reason IN ({', '.join(repr(reason.value) for reason in Reason)})",
+            _COUNT.format("attempts"),
+            _may_be_null(_COUNT, "http_status", "elapsed_ms"),
+            _TEXT.format("message"),
+            _may_be_null(_TIME, "sent_at_ms"),
+            _may_be_null(_TEXT, "server_status", "server_ai_tag", "subsequence"),
+        )
+    ),
+    "note": "typeof(name) = 'text' AND typeof(value) = 'text' AND length(value) >= 0",
+    "claim": _LINE,
+    "doubt": _LINE,
+    "before": " AND ".join(
+        (_LINE, _may_be_null(_TEXT, "status", "ai_tag"), _may_be_null(_TIME, "read_at_ms"))
+    ),
+}
+TEXTS: Mapping[str, str] = {
+    "outcome": "SELECT message, server_status, server_ai_tag, subsequence FROM outcome",
+    "note": "SELECT name, value FROM note",
+    "before": "SELECT status, ai_tag FROM before",
+}
 
 ROW_SCHEMA = {  # the columns of the table, in its order
     "line": pl.UInt32,
@@ -83,15 +162,6 @@ TRIED = (
     "SELECT outcome.*, line IN (SELECT line FROM doubt) FROM outcome "  # noqa: S608 - the same
     f"WHERE (attempts > 0 OR reason = '{Reason.IN_FLIGHT}') AND reason IN ({_UNSENT})"
 )
-_REFUSED = ", ".join(f"'{reason.value}'" for reason in Reason if reason.changes_nothing)
-# Of a journal from before there were doubts, all that can still be known: what stands for several
-# attempts, or for one that came to no refusal, may have taken the place of a lost answer.
-DERIVE_DOUBT = f"""
-INSERT OR IGNORE INTO doubt SELECT line FROM outcome
-WHERE reason = '{Reason.IN_FLIGHT}'
-    OR reason <> '{Reason.APPLIED}' AND attempts > 1
-    OR reason NOT IN ('{Reason.APPLIED}', {_REFUSED}) AND attempts = 1
-"""  # noqa: S608 - made of the words above
 IN_FLIGHT_MESSAGE = "The run broke off while this row may have been on its way."
 
 # What is told of every line. A claim that nothing took away, since the disk was full by then, is
