@@ -672,6 +672,36 @@ BUILDS = (
         caught_by="test_web_uploads.py::test_a_form_of_too_many_fields_is_refused",
     ),
     Broken(
+        guarantee="a request's head must be whole in time",
+        file="web/wire.py",
+        line="return waited_s > limits.head_s",
+        instead="return waited_s > 100 * limits.head_s",
+        caught_by="test_web_wire.py::test_a_head_must_be_whole_in_time[]",
+    ),
+    Broken(
+        guarantee="a body that does not go on is ended",
+        file="web/wire.py",
+        line="or now - self._came > limits.body_idle_s",
+        instead="or now < self._came",
+        caught_by="test_web_wire.py::"
+        "test_a_body_must_go_on_and_come_to_an_end[PUT /files?name=leads.csv]",
+    ),
+    Broken(
+        guarantee="what comes after a refusal is not taken for long",
+        file="web/wire.py",
+        line="return waited_s > limits.unwanted_s",
+        instead="return waited_s > 100 * limits.unwanted_s",
+        caught_by="test_web_wire.py::test_what_comes_after_a_refusal_is_not_taken_for_long",
+    ),
+    Broken(
+        guarantee="the page has so many connections at most",
+        file="web/wire.py",
+        line="if len(self.connections) <= self._limits.connections:",
+        instead="if len(self.connections) <= 100 * self._limits.connections:",
+        caught_by="test_web_wire.py::"
+        "test_of_too_many_connections_the_one_goes_that_is_idle_for_longest",
+    ),
+    Broken(
         guarantee="an upload is opened by another process, not by the one that sends a run",
         file="web/tray.py",
         line="    return inspect_apart(ask, is_given_up=is_given_up)",

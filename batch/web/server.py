@@ -26,7 +26,9 @@ from batch.web.doorway import Doorway
 from batch.web.guard import Access
 from batch.web.session import Place
 from batch.web.tokens import StartTokens
+from batch.web.wire import WireLimits, page_protocol
 
+_LONGEST_HEAD = 64 * 1024  # bytes; browsers add the cookies of this machine's other servers
 HOST = "127.0.0.1"  # loopback: nobody else's machine can even connect
 
 
@@ -73,7 +75,7 @@ def serve_page(
         access = Access.make(listener.getsockname()[1])
         tokens = StartTokens(on_second_use=_warn_of_second_use)
         doorway = Doorway(access, tokens, Path(folder), opens=opens)
-        server = _Server(_config(make_app(desk, access, tokens)), on_listening=doorway.begin)
+        server = _Server(config_of(make_app(desk, access, tokens)), on_listening=doorway.begin)
         with interrupts.caught():
             return anyio.run(_serve, server, listener, desk, interrupts)
 
@@ -89,9 +91,13 @@ def listen(port: int) -> socket.socket:
         ) from error
 
 
-def _config(app: ASGIApp) -> uvicorn.Config:
+def config_of(app: ASGIApp, limits: WireLimits | None = None) -> uvicorn.Config:
+    """How the page is served."""
     return uvicorn.Config(
         app,
+        http=page_protocol(limits),  # type: ignore[arg-type] # a class is called all the same
+        h11_max_incomplete_event_size=_LONGEST_HEAD,
+        log_level="error",  # a request that can't be read is no news for the terminal
         loop="asyncio",
         ws="none",
         lifespan="off",
