@@ -1495,6 +1495,28 @@ BUILDS = (
         caught_by="test_missing_columns.py::"
         "test_a_missing_column_is_told_with_the_one_that_looks_like_it",
     ),
+    # --- What to run next ---
+    Broken(
+        guarantee="a next command repeats that what leads were is kept",
+        file="terminal/given.py",
+        line='"--keep-before": self.keep_before,',
+        instead='"--keep-before": False,',
+        caught_by="test_next_commands.py::test_a_next_command_can_be_run_as_printed[run_mended]",
+    ),
+    Broken(
+        guarantee="a next command of an earlier run repeats what its settings say",
+        file="jobs/request.py",
+        line="        if value != default:",
+        instead="        if value == default:",
+        caught_by="test_next_commands.py::test_a_next_command_can_be_run_as_printed[run_stopped]",
+    ),
+    Broken(
+        guarantee="a next command has only options that its command takes",
+        file="jobs/request.py",
+        line='name == "run" or option[0] not in OF_RUN_ALONE',
+        instead="option",
+        caught_by="test_next_commands.py::test_a_next_command_can_be_run_as_printed[apply_drifted]",
+    ),
     # --- The report ---
     Broken(
         guarantee="what a spreadsheet or a server says shows as text in the report",

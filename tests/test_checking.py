@@ -37,8 +37,9 @@ def test_a_dry_run_ends_as_the_run_would_and_writes_nothing(
     assert bool(shell.answer["message"]) is (exit_code == 2)
     assert [path.name for path in shell.cwd.iterdir()] == [leads]
     mend = "mend the problems, then " if exit_code else ""
+    strict = " --strict" if "strict" in options else ""
     assert shell.last_line.endswith(
-        f"no results; next: {mend}sendkit-batch run leads.csv --rate 1000"
+        f"no results; next: {mend}sendkit-batch run leads.csv --rate 1000{strict}"
     )
 
 

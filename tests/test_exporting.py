@@ -62,9 +62,10 @@ def test_all_leads_are_exported_wherever_a_page_names_the_next(tmp_path: Path, w
         "status": "active",
         "aiTag": "",
     }
+    options = f"--base-url {sandbox.base_url} --rate 1000"
     assert ran.last_line == (
         "exported: 130 leads of 2 campaigns; file: leads.csv; "
-        "next: edit it, then sendkit-batch plan leads.csv"
+        f"next: edit it, then sendkit-batch plan leads.csv {options}"
     )
 
 

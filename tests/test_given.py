@@ -87,20 +87,20 @@ def test_the_next_command_repeats_what_means_the_same_for_it(tmp_path: Path) -> 
     asked = request(FULL, tmp_path)
     assert asked.reading_options == (
         "--sheet", "Leads", "--encoding", "cp1252", "--delimiter", ";",
-        "--map", "campaignId=Campaign", "--map", 'AITAG = "My tag"',
+        "--map", "campaignId=Campaign", "--map", 'AITAG = "My tag"', "--allow-invalid",
     )  # fmt: skip
-    assert asked.repeated_options == (
-        "--campaign", " Spring sale ", "--config", "my settings.toml", "--base-url", "http://127.0.0.1:8080",
+    assert asked.options_for("run") == (
+        "--campaign", "Spring sale", "--config", "my settings.toml", "--base-url", "http://127.0.0.1:8080",
         "--rate", "60/min", "--concurrency", "8", "--on-conflict", "last-wins",
-        "--max-errors", "5", "--no-tag-check",
+        "--max-errors", "5", "--strict", "--allow-clears", "--no-tag-check",
     )  # fmt: skip
 
 
 def test_nothing_given_is_nothing_repeated(tmp_path: Path) -> None:
     asked = request(Given(file="x.csv"), tmp_path)
-    assert (asked.reading_options, asked.repeated_options) == ((), ())
+    assert (asked.reading_options, asked.options_for("run")) == ((), ())
     practised = request(Given(file="x.csv", sandbox=True), tmp_path)
-    assert practised.repeated_options == ("--sandbox",)
+    assert practised.options_for("run") == ("--sandbox",)
 
 
 def test_practice_sees_neither_the_real_address_nor_the_key_file(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def test_runs_are_listed_the_newest_first(runs: Shell) -> None:
     ]  # fmt: skip
     assert lines[1::2] == ["   runs/bad", "   runs/fine"]
     assert lines[0].split()[2:7] == ["finished", "1", "1", "0", "0"]
-    assert runs.last_line == "listed: 2 runs; next: sendkit-batch runs RUN shows one"
+    assert runs.last_line == "listed: 2 runs; next: sendkit-batch runs runs/bad shows the newest"
 
 
 def test_the_table_fits_80_columns(shell: Shell) -> None:

@@ -547,7 +547,9 @@ def test_an_old_plan_of_standard_input_names_it_by_a_dash(tmp_path: Path) -> Non
         sendkit_batch("plan", "-", *given[:2], "--out", "plan", cwd=tmp_path, env=env, stdin=rows)
         altered(tmp_path / "plan", planned_at="2026-01-01T00:00:00Z")
         ran = sendkit_batch("apply", "plan", "--yes", cwd=tmp_path, env=env)
-    assert ran.err.splitlines()[0].endswith("Leads change: make a new one: sendkit-batch plan -")
+    assert ran.err.splitlines()[0].endswith(
+        f"Leads change: make a new one: sendkit-batch plan - --base-url {sandbox.base_url}"
+    )
 
 
 def test_a_row_that_loses_one_of_its_values_says_so_in_the_plan(tmp_path: Path) -> None:

@@ -139,14 +139,18 @@ def next_command(
     is; else its failed rows are to be mended and fed back in.
     """
     if state is not RunState.FINISHED:
-        return command("resume", str(folder))
+        # Leads that have changed since are sent by it all the same, as was asked.
+        is_forced = request.is_planned and request.force
+        force = ("--force",) if is_forced else ()
+        word = "apply" if is_forced else "resume"
+        return command(word, str(folder), *force, *request.key_options)
     if files is None or not tally.error:
         return None
     if any(tally[reason] for reason in MAY_PASS_AGAIN):
-        return command("retry", str(folder))
+        return command("retry", str(folder), *request.key_options)
     # Leads that are not what they were taken for are to be looked at before anything is sent.
     word = "plan" if tally[Reason.DRIFTED] or tally[Reason.CHANGED_SINCE] else "run"
-    options = (*_column_options(request, table), *request.repeated_options)
+    options = (*_column_options(request, table), *request.options_for(word))
     if files.failed_sheet:
         return command(word, str(files.failed_sheet), *options)
     told = () if table.delimiter in FOUND_DELIMITERS else ("--delimiter", table.delimiter)

@@ -1,6 +1,6 @@
 """Which runs are retries of which, by what their records say."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,8 +36,13 @@ def retries_of(record: RunRecord, runs: Iterable[EarlierRun]) -> list[EarlierRun
     return [run for run in runs if run.record.retry_of and run.record.retry_of.id == record.id]
 
 
-def retried_note(folder: Path, record: RunRecord, *, state_dir: Path) -> tuple[str, ...]:
-    """What to say to who sends rows of a run that was tried again before; nothing if it wasn't."""
+def retried_note(
+    folder: Path, record: RunRecord, *, state_dir: Path, options: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """What to say to who sends rows of a run that was tried again before; nothing if it wasn't.
+
+    options: what finds the key.
+    """
     retries = retries_of(record, earlier_runs(state_dir, folder.resolve().parent))
     if not retries:
         return ()
@@ -45,7 +50,8 @@ def retried_note(folder: Path, record: RunRecord, *, state_dir: Path) -> tuple[s
     told = f"{folder} was tried again by {last.folder}: what that has done is sent once more."
     if last.is_finished and not last.record.counts.get(Result.ERROR):
         return (told,)
-    instead = command("retry" if last.is_finished else "resume", str(last.folder))
+    word = "retry" if last.is_finished else "resume"
+    instead = command(word, str(last.folder), *options)
     return (f"{told} To go on from there instead: {instead}",)
 
 

@@ -1,6 +1,7 @@
 """Keeping a plan: a run's folder that says what would be sent, and sends nothing before `apply`."""
 
 import json
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ from batch.jobs.forecast import duration
 from batch.jobs.job import ReadyRun
 from batch.jobs.known_pace import keep_learnt
 from batch.jobs.preflight import Preflight
-from batch.jobs.request import command
+from batch.jobs.request import Request, command
 from batch.jobs.run_record import first_record
 from batch.jobs.seen import Seen
 from batch.judging.preview import with_partly_sent
@@ -41,10 +42,11 @@ class Planned:
     @property
     def next_command(self) -> str | None:
         """What applies it, or plans it again once its rows are mended; None for neither."""
+        opened = self.ready.opened
+        request = opened.request
         if self.ready.work.requests:
-            return command("apply", str(self.ready.opened.folder.path))
-        request = self.ready.opened.request
-        words = (*request.reading_options, *request.repeated_options)
+            return command("apply", str(opened.folder.path), *request.key_options)
+        words = (*request.reading_options, *request.options_for("plan"))
         return command("plan", request.source.argument, *words) if self.tally.error else None
 
 
@@ -86,24 +88,34 @@ def keep_plan(ready: ReadyRun, seen: Seen) -> Planned:
     return Planned(ready=ready, seen=seen, sheet=sheet, tally=tally, exit_code=exit_code)
 
 
-def check_no_plan(folder: Path, record: RunRecord, *, so: str = "") -> None:
-    """Raise SettingsError for a mere plan. so: what follows from its having sent nothing."""
+def check_no_plan(
+    folder: Path, record: RunRecord, *, so: str = "", options: Sequence[str] = ()
+) -> None:
+    """Raise SettingsError for a mere plan.
+
+    so: what follows from its having sent nothing. options: what finds the key.
+    """
     if record.state is RunState.PLANNED:
         raise SettingsError(
             f"{folder}: is a plan, of which nothing was sent yet{so and f', so {so}'}. To send it: "
-            f"{command('apply', str(folder))}"
+            f"{command('apply', str(folder), *options)}"
         )
 
 
-def check_plan(folder: Path, record: RunRecord, *, plan_age_s: float) -> None:
-    """Raise SettingsError unless a run is a plan that can be applied, or gone on with."""
+def check_plan(folder: Path, record: RunRecord, request: Request) -> None:
+    """Raise SettingsError unless a run is a plan that can be applied, or gone on with.
+
+    request: as `recorded.request_of` gives it.
+    """
+    plan_age_s = request.settings.run.plan_age.seconds
     if record.planned_at is None:
         raise SettingsError(f"{folder}: is no plan. `sendkit-batch plan FILE` makes one.")
     if record.state is RunState.FINISHED:
         raise SettingsError(f"{folder}: was applied already. Make a new plan of what is left.")
     age = datetime.now(UTC) - record.planned_at
     if record.state is RunState.PLANNED and age > timedelta(seconds=plan_age_s):
-        again = command("plan", record.input.original or "-")
+        options = (*request.reading_options, *request.options_for("plan"))
+        again = command("plan", record.input.original or "-", *options)
         raise SettingsError(
             f"{folder}: the plan was made {duration(age.total_seconds())} ago, longer than "
             f"{duration(plan_age_s)} ([run] plan_age). Leads change: make a new one: {again}"

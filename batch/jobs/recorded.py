@@ -10,7 +10,6 @@ from pathlib import Path
 
 from batch.errors import InputError
 from batch.jobs.request import Request, Source
-from batch.model import OnConflict
 from batch.reading.table import Table, open_table
 from batch.recording.folder import sha256_of
 from batch.recording.journal import JOURNAL_NAME, Journal
@@ -21,13 +20,15 @@ from batch.recording.run_list import listed
 from batch.recording.runfile import RunInput, RunRecord
 from batch.recording.scope import read_scope
 from batch.settings.load import restore_settings
+from batch.settings.model import Settings
 
 
 def request_of(folder: Path, record: RunRecord, *, state_dir: Path) -> Request:
     """What was asked of an earlier run; without its key."""
+    settings = restore_settings(record.settings, where=str(folder / "run.json"))
     return Request(
         source=Source(name=record.input.name, path=folder / record.input.copy_name),
-        settings=restore_settings(record.settings, where=str(folder / "run.json")),
+        settings=settings,
         state_dir=state_dir,
         sheet=record.input.sheet,
         encoding=record.input.encoding,
@@ -36,8 +37,27 @@ def request_of(folder: Path, record: RunRecord, *, state_dir: Path) -> Request:
         tag_check=record.tag_check,
         sandbox=record.sandbox,
         is_planned=record.is_planned,
-        repeated_options=_repeated_options(record),
+        reading_options=tuple(_reading_options(record, settings)),
+        repeated_options=(
+            *([] if record.sandbox else [("--base-url", record.base_url)]),
+            *([] if record.tag_check else [("--no-tag-check",)]),
+        ),
+        is_recorded=True,
     )
+
+
+def _reading_options(record: RunRecord, settings: Settings) -> Iterator[str]:
+    """How the run's own spreadsheet is read."""
+    told = record.input
+    for flag, value in (
+        ("--sheet", told.sheet),
+        ("--encoding", told.encoding),
+        ("--delimiter", told.delimiter),
+    ):
+        if value is not None:
+            yield from (flag, value)
+    for field, header in settings.columns.names().items():
+        yield from ("--map", f"{field}={header}")
 
 
 def at_work(folder: Path, record: RunRecord) -> LockedError:
@@ -120,15 +140,3 @@ def reopened_journal(folder: Path, record: RunRecord, *, state_dir: Path) -> Ite
             yield journal
     except JournalBusyError as error:
         raise at_work(folder, record) from error
-
-
-def _repeated_options(record: RunRecord) -> tuple[str, ...]:
-    """What the next command on the failed rows must name to mean the same again."""
-    target = ("--sandbox",) if record.sandbox else ("--base-url", record.base_url)
-    on_conflict = restore_settings(record.settings, where="run.json").input.on_conflict
-    return (
-        *target,
-        *(["--campaign", record.input.campaign] if record.input.campaign else []),
-        *(["--on-conflict", on_conflict] if on_conflict is not OnConflict.ERROR else []),
-        *([] if record.tag_check else ["--no-tag-check"]),
-    )

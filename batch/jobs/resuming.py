@@ -147,7 +147,7 @@ def check_workspace(record: RunRecord, preflight: Preflight) -> None:
 def _retried_note(folder: Path, record: RunRecord, request: Request) -> tuple[str, ...]:
     if record.state is RunState.FINISHED:  # then nothing is sent
         return ()
-    return retried_note(folder, record, state_dir=request.state_dir)
+    return retried_note(folder, record, state_dir=request.state_dir, options=request.key_options)
 
 
 def _changed_note(record: RunRecord) -> tuple[str, ...]:

@@ -80,7 +80,7 @@ def open_retry(folder: Path, request: Request) -> Iterator[Retry]:
             started_at=started_at,
             notes=(
                 *table.notes,
-                *_notes(folder, record, lines, request.state_dir),
+                *_notes(folder, record, lines, request),
                 *warnings,
             ),
             retry_of=link,
@@ -105,7 +105,7 @@ def _lines_of(table: Table) -> pl.Series:
     return pl.concat([none, *(frame["line"] for frame in table.rows())])
 
 
-def _notes(folder: Path, record: RunRecord, lines: pl.Series, state_dir: Path) -> tuple[str, ...]:
+def _notes(folder: Path, record: RunRecord, lines: pl.Series, request: Request) -> tuple[str, ...]:
     if not len(lines):
         return (f"{folder}: no row is error or unsent, so none is tried again.",)
-    return retried_note(folder, record, state_dir=state_dir)
+    return retried_note(folder, record, state_dir=request.state_dir, options=request.key_options)

@@ -89,6 +89,7 @@ def open_undo(folder: Path, record: RunRecord, request: Request) -> Iterator[Und
         sheet=None,
         encoding=None,
         delimiter=None,
+        reading_options=(),
         campaign=None,
         is_planned=False,
         allow_invalid=True,

@@ -78,8 +78,10 @@ def unfinished_in(out: Path, request: Request) -> Unfinished | None:
     if not (out / "run.json").is_file():
         return None
     run = EarlierRun(folder=out, record=read_record(out / "run.json"))
+    is_there = run.record.base_url.lower() == request.settings.api.base_url.lower()
+    options = request.key_options if is_there else ()
     if run.record.state is RunState.PLANNED:
-        apply = command("apply", str(out))
+        apply = command("apply", str(out), *options)
         raise SettingsError(f"{out}: holds a plan. Name another --out, or apply it: {apply}")
     if run.is_finished:
         raise SettingsError(f"{out}: holds a finished run. Name another --out, or leave it out.")
@@ -87,7 +89,7 @@ def unfinished_in(out: Path, request: Request) -> Unfinished | None:
     if not _asks_the_same(run.record, request, sha256):
         raise SettingsError(
             f"{out}: holds an unfinished run of other content or other settings. Name another "
-            f"--out, or go on with that run: {command('resume', str(out))}"
+            f"--out, or go on with that run: {command('resume', str(out), *options)}"
         )
     if is_at_work(out):
         raise at_work(out, run.record)

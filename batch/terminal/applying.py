@@ -24,7 +24,7 @@ def _apply(terminal: Terminal, given: Given) -> int:
     record = read_record(folder / "run.json")
     asks = asks_before_sending(given, practice=record.sandbox)
     request = request_again(terminal, given, folder, os.environ)
-    check_plan(folder, record, plan_age_s=request.settings.run.plan_age.seconds)
+    check_plan(folder, record, request)
     if record.state is not RunState.PLANNED:
         terminal.note(f"{folder}: was begun before; going on with it.")
     request = replace(

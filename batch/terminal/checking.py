@@ -89,7 +89,13 @@ def _end(terminal: Terminal, checked: Checked, *, state: str, exit_code: int) ->
 def _next_command(checked: Checked) -> str:
     """The run that a check leads to."""
     request = checked.request
-    words = (request.source.argument, *request.reading_options, *request.repeated_options)
+    out = ("--out", str(request.out)) if request.out else ()
+    words = (
+        request.source.argument,
+        *request.reading_options,
+        *request.options_for("run"),
+        *out,
+    )
     # What is refused without a wrong row is the many tags that would be cleared.
     is_clears = checked.refusal is not None and not checked.plan.tally.error
     return command("run", *words, *(["--allow-clears"] if is_clears else []))

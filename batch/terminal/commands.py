@@ -94,7 +94,7 @@ def _to_go_on_with(
         return None
     folder, settings = found.run.folder, opened.request.settings
     if opened.request.out:
-        resume = command("resume", str(folder))
+        resume = command("resume", str(folder), *given.key_options)
         terminal.note(f"There is {found}. This is a new run; to go on with that one: {resume}")
         return None
     if not given.yes and somebody_is_there():
@@ -118,7 +118,7 @@ def _check_goes_on_there(
         if not terminal.ask(Question(text=f"There is {found}. Yes goes on with it.")):
             raise DeclinedError(f"Nothing was sent: that run is not gone on with. {another}")
     elif not found.is_recent(settings):
-        resume = command("resume", str(found.run.folder))
+        resume = command("resume", str(found.run.folder), *given.key_options)
         raise SettingsError(
             f"There is {found}, {_too_long_ago(settings)}. {another} To go on with it: {resume}"
         )

@@ -13,7 +13,7 @@ from batch.jobs.exporting import Exported, Wanted, check_wanted, export
 from batch.jobs.preflight import ask_server
 from batch.jobs.question import count_of
 from batch.jobs.reaching import make_client
-from batch.jobs.request import command
+from batch.jobs.request import command, words_of
 from batch.settings.model import Settings
 from batch.terminal.checking import load
 from batch.terminal.console import Terminal, guarded
@@ -50,7 +50,7 @@ def export_leads(asked: Asked, given: Given, interrupts: Interrupts) -> int:
         check_wanted(wanted)
         access = open_gate(terminal, loaded, key_of(terminal, loaded, os.environ))
         exported = anyio.run(_export, terminal, given, loaded.settings, access, wanted)
-        return _tell(terminal, exported)
+        return _tell(terminal, given, exported)
 
     return guarded(terminal, do)
 
@@ -73,7 +73,7 @@ async def _name_workspace(terminal: Terminal, api: SendKit, access: Access) -> N
         terminal.note(f"Workspace: {preflight.workspace.name} ({access.base_url})")
 
 
-def _tell(terminal: Terminal, exported: Exported) -> int:
+def _tell(terminal: Terminal, given: Given, exported: Exported) -> int:
     what = f"{count_of(exported.leads, 'lead')} of {count_of(exported.campaigns, 'campaign')}"
     answer = {
         "state": "exported",
@@ -83,7 +83,8 @@ def _tell(terminal: Terminal, exported: Exported) -> int:
         "campaigns": exported.campaigns,
         "requests": exported.requests,
     }
-    next_command = command("plan", str(exported.path))
+    options = words_of(given.repeated_options(), "plan")
+    next_command = command("plan", str(exported.path), *options)
     terminal.end(
         f"exported: {what}; file: {exported.path}; next: edit it, then {next_command}",
         answer=json.dumps(answer),

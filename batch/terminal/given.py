@@ -9,7 +9,7 @@ from pathlib import Path
 from batch.api.sendkit import Access
 from batch.columns import COLUMNS
 from batch.errors import InputError, SettingsError
-from batch.jobs.request import Request, Source
+from batch.jobs.request import Option, Request, Source
 from batch.judging.brakes import Range
 from batch.recording.state import default_state_dir
 from batch.settings.load import LoadedSettings, load_settings, restore_settings
@@ -119,8 +119,13 @@ class Given:
             sandbox=self.sandbox,
             access=access,
             reading_options=self._reading(),
-            repeated_options=self._repeated(),
+            repeated_options=self.repeated_options(),
         )
+
+    @property
+    def key_options(self) -> tuple[str, ...]:
+        """What a next command on the same run needs to find the key."""
+        return ("--config", str(self.config)) if self.config else ()
 
     @property
     def canary_size(self) -> int:
@@ -146,34 +151,39 @@ class Given:
         return Source(name=self.path.name, path=self.path)
 
     def _reading(self) -> tuple[str, ...]:
-        """The options that tell how to read this very file."""
-        return (
-            *_spelled(
-                {"--sheet": self.sheet, "--encoding": self.encoding, "--delimiter": self.delimiter}
-            ),
-            *(word for each in self.mapping for word in ("--map", each)),
+        """The options that are about this very file: how to read it, and what it holds."""
+        spelled = {
+            "--sheet": self.sheet,
+            "--encoding": self.encoding,
+            "--delimiter": self.delimiter,
+            "--expect-changes": self.expect_changes,
+        }
+        options = (
+            *_spelled(spelled),
+            *(("--map", each) for each in self.mapping),
+            *([("--allow-invalid",)] if self.allow_invalid else []),
         )
+        return tuple(word for option in options for word in option)
 
-    def _repeated(self) -> tuple[str, ...]:
+    def repeated_options(self) -> tuple[Option, ...]:
         """The options that mean the same for this file and for what is fed back in of it."""
-        return (
-            *_spelled(
-                {
-                    "--campaign": self.campaign,
-                    "--config": self.config,
-                    "--base-url": self.base_url,
-                    "--rate": self.rate,
-                    "--concurrency": self.concurrency,
-                    "--on-conflict": self.on_conflict,
-                    "--max-errors": self.max_errors,
-                    "--skip-unchanged": self.skip_unchanged,
-                    "--canary": self.canary,
-                }
-            ),
-            *(["--keep-before"] if self.keep_before else []),
-            *(["--no-tag-check"] if self.no_tag_check else []),
-            *(["--sandbox"] if self.sandbox else []),
-        )
+        spelled = {
+            "--config": self.config,
+            "--base-url": self.base_url,
+            "--rate": self.rate,
+            "--concurrency": self.concurrency,
+            "--on-conflict": self.on_conflict,
+            "--max-errors": self.max_errors,
+            "--skip-unchanged": self.skip_unchanged,
+            "--canary": self.canary,
+        }
+        flags = {
+            "--keep-before": self.keep_before,
+            "--strict": self.strict,
+            "--allow-clears": self.allow_clears,
+            "--no-tag-check": self.no_tag_check,
+        }
+        return (*_spelled(spelled), *((flag,) for flag, is_on in flags.items() if is_on))
 
 
 def _named_campaign(text: str | None) -> str | None:
@@ -196,11 +206,9 @@ def expected_changes(text: str | None) -> Range | None:
     return Range(least=least, most=most)
 
 
-def _spelled(options: Mapping[str, object]) -> tuple[str, ...]:
-    """The options that have a value, as words of a command line."""
-    return tuple(
-        word for flag, value in options.items() if value is not None for word in (flag, str(value))
-    )
+def _spelled(options: Mapping[str, object]) -> tuple[Option, ...]:
+    """The options that have a value."""
+    return tuple((flag, str(value)) for flag, value in options.items() if value is not None)
 
 
 def _mapped(mapping: tuple[str, ...]) -> dict[str, object]:

@@ -42,7 +42,7 @@ def retry(given: Given, interrupts: Interrupts) -> int:
 def resume_run(terminal: Terminal, given: Given, folder: Path) -> int:
     """Go on with the run in a folder. Gives the exit code. Raises UsageError for a mere plan."""
     record = read_record(folder / "run.json")
-    check_no_plan(folder, record)
+    check_no_plan(folder, record, options=given.key_options)
     asks = asks_before_sending(given, practice=record.sandbox)
     request = request_again(terminal, given, folder, os.environ)
     request = replace(request, strict=given.strict, canary=given.canary_size)
@@ -84,7 +84,7 @@ def go_on(
 
 def _retry(terminal: Terminal, given: Given, folder: Path) -> int:
     record = read_record(folder / "run.json")
-    check_no_plan(folder, record, so="nothing can be tried again")
+    check_no_plan(folder, record, so="nothing can be tried again", options=given.key_options)
     asks = asks_before_sending(given, practice=record.sandbox)
     request = replace(request_again(terminal, given, folder, os.environ), out=given.out)
     with ExitStack() as sent:
@@ -109,6 +109,9 @@ def request_again(
     """
     record = read_record(folder / "run.json")
     request = request_of(folder, record, state_dir=default_state_dir())
+    if given.config:
+        named = ("--config", str(given.config))
+        request = replace(request, repeated_options=(named, *request.repeated_options))
     settings = given.replaced(request.settings)
     if request.sandbox:
         return replace(request, settings=settings)

@@ -14,6 +14,7 @@ from batch.jobs.listing import (
 from batch.jobs.planning import check_no_plan
 from batch.jobs.question import Question, count_of
 from batch.jobs.remaking import remake_results, remake_with_retries
+from batch.jobs.request import command
 from batch.recording.runfile import read_record
 from batch.recording.state import default_state_dir
 from batch.terminal import run_table
@@ -48,7 +49,9 @@ def runs(interrupts: Interrupts, *, as_json: bool, quiet: bool) -> int:
         listed = list_runs(default_state_dir(), default_runs_dir())
         if listed and not (as_json or quiet):
             run_table.print_runs(terminal.out, listed)
-        line = f"listed: {count_of(len(listed), 'run')}; next: sendkit-batch runs RUN shows one"
+        newest = command("runs", run_table.shown_folder(listed[0].folder)) if listed else ""
+        next_step = f"{newest} shows the newest" if listed else "nothing to do"
+        line = f"listed: {count_of(len(listed), 'run')}; next: {next_step}"
         terminal.end(line, answer=_answer("listed", listed))
         return 0
 

@@ -9,12 +9,23 @@ from rich.text import Text
 
 from batch.visible import visible, visible_lines
 
+COMMAND = ": sendkit-batch "  # before a command that ends a sentence
+
 
 def print_sentences(console: Console, text: str, *, style: str = "") -> None:
-    """Print lines for a person to read: a terminal's width breaks them between words."""
-    shown = visible_lines(text)
+    """Print lines for a person to read: a terminal's width breaks them between words.
+
+    A command that ends a line stands in one of its own there, whole, to be copied.
+    """
     # Not console.is_terminal, which FORCE_COLOR sets for a log file too.
-    console.print(Text(shown, style=style), soft_wrap=not console.file.isatty())
+    is_terminal = console.file.isatty()
+    for line in visible_lines(text).split("\n"):
+        words, colon, command = line.rpartition(COMMAND)
+        if not (is_terminal and colon):
+            console.print(Text(line, style=style), soft_wrap=not is_terminal)
+            continue
+        console.print(Text(f"{words}:", style=style))
+        console.print(Text(f"{COMMAND[2:]}{command}", style=style), soft_wrap=True)
 
 
 def print_whole(console: Console, text: str) -> None:

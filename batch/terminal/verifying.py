@@ -28,7 +28,7 @@ def verify_run(given: Given, interrupts: Interrupts) -> int:
     def do() -> int:
         folder = named_run(given.file)
         record = read_record(folder / "run.json")
-        check_no_plan(folder, record, so="nothing can be verified")
+        check_no_plan(folder, record, so="nothing can be verified", options=given.key_options)
         request = request_again(terminal, given, folder, os.environ)
         with (
             open_applied(folder, record, request) as applied,

@@ -114,7 +114,7 @@ def apply(talk: Talk, again: Again) -> Done:
     """Send a plan."""
     record = read_record(again.folder / "run.json")
     request = again.request(talk)
-    check_plan(again.folder, record, plan_age_s=request.settings.run.plan_age.seconds)
+    check_plan(again.folder, record, request)
     request = replace(request, canary=again.canary)
     return _go_on(
         talk, again, request, check=lambda preflight: check_same_workspace(record, preflight)
