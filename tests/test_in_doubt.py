@@ -90,10 +90,16 @@ def test_leads_that_may_have_been_changed_and_were_not_read_are_named(quick: She
     run = ("run", pausing(quick, 5), "--out", "first", "--concurrency", "5")
     assert words(quick, server, *run, *FAST) == 3
     server.otherwise = SERVED
-    assert words(quick, server, "undo", "first", *FAST) == 1
+    assert words(quick, server, "undo", "first", "--out", "undone", *FAST) == 1
     assert (
         "5 leads of first can't be set back: what they were before was not read (lines 2 to 6)."
     ) in quick.err
+    assert words(quick, server, "resume", "undone", *FAST) == 1
+    rows = read_rows(Path("undone/results.csv"))
+    assert [(row["undoes_line"], row["reason"], row["message"]) for row in rows] == [
+        (str(line), "bad_status", 'found "not read"; expected active or paused.')
+        for line in range(2, 7)
+    ]
 
 
 REFUSALS = [(404, "not_found"), (422, "bad_request"), (400, "bad_request"), (409, "rejected")]

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.judging.reverse import COLUMNS, reverse
+from batch.judging.reverse import COLUMNS, NOT_READ, reverse
 from batch.model import LEAD_STATUSES
 from batch.recording.journal_sql import BEFORE_SCHEMA
 from tests.leads_now import Asked, requests
@@ -66,6 +66,8 @@ def test_what_can_not_be_taken_back_is_counted() -> None:
     asked = requests(("a", "paused", None), ("b", "paused", None), ("c", "paused", None))
     found = reverse(asked, before(("completed", ""), ("active", "")), clear_word="null")
     assert (found.unknown.to_list(), found.unsettable) == ([4], 1)
+    told = found.rows.select("undoes_line", "status", "aiTag").rows()
+    assert told == [(2, "completed", None), (3, "active", None), (4, NOT_READ, None)]
 
 
 tags = st.sampled_from(["", "Hot", "Cold"])

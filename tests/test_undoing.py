@@ -198,8 +198,8 @@ def test_what_nobody_knows_the_former_value_of_is_said(tmp_path: Path) -> None:
         assert len(received(sandbox)) == before
     assert ran.exit_code == 1, ran.err
     assert (
-        f"4 leads of {tmp_path}/first can't be set back: what they were before was not read. "
-        "--keep-before has a run read all of them."
+        f"4 leads of {tmp_path}/first can't be set back: what they were before was not read "
+        "(lines 2 to 5). --keep-before has a run read all of them."
     ) in ran.err
 
 

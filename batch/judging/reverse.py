@@ -9,6 +9,7 @@ from batch.judging.rules import tag_key
 from batch.model import Field, Status
 
 FIRST_LINE = 2  # of the sheet: its header is line 1
+NOT_READ = "not read"  # the status in rows of leads of which nobody knows what they were
 COLUMNS = (*(field.value for field in Field), "undoes_line", "set_status", "set_ai_tag")
 
 
@@ -16,7 +17,8 @@ COLUMNS = (*(field.value for field in Field), "undoes_line", "set_status", "set_
 class Reverse:
     """What takes changes back.
 
-    rows: COLUMNS, a row for each lead to send, and one for each status that can't be set again.
+    rows: COLUMNS, a row for each lead to send, one for each status that can't be set again, and
+        one for each lead of which nobody knows what it was.
     baseline: what the run has made of the leads, as `judge_live` takes it, by the rows' lines.
     unknown: lines (UInt32, rising) of requests of which nobody kept what the lead was before.
     unsettable: leads whose former status can't be set.
@@ -57,7 +59,13 @@ def reverse(requests: pl.DataFrame, before: pl.DataFrame, *, clear_word: str) ->
         pl.col("back_status").is_not_null() | pl.col("back_tag").is_not_null()
     )
     alone = unsettable.with_columns(back_tag=pl.lit(None, dtype=pl.String))
-    both = pl.concat([sent, alone]).sort("line", maintain_order=True)
+    # What can't be set back is a row as well, so that it is told as an error in every later part.
+    unknown = joined.filter(~is_known).with_columns(
+        set_tag=set_tag,
+        back_status=pl.lit(NOT_READ),
+        back_tag=pl.lit(None, dtype=pl.String),
+    )
+    both = pl.concat([sent, alone, unknown.select(sent.columns)]).sort("line", maintain_order=True)
     both = both.with_columns(at=pl.int_range(FIRST_LINE, FIRST_LINE + pl.len(), dtype=pl.UInt32))
     return Reverse(
         rows=both.select(
@@ -74,6 +82,6 @@ def reverse(requests: pl.DataFrame, before: pl.DataFrame, *, clear_word: str) ->
             base_status=pl.when(pl.col("back_status").is_not_null()).then("status"),
             base_tag=pl.when(pl.col("back_tag").is_not_null()).then("set_tag"),
         ),
-        unknown=joined.filter(~is_known)["line"],
+        unknown=unknown["line"],
         unsettable=unsettable.height,
     )
