@@ -172,6 +172,22 @@ BUILDS = (
         instead='pl.last("attempts")',
         caught_by="test_linked.py::test_what_any_run_sent_counts_whatever_its_retries_know",
     ),
+    Broken(
+        guarantee="a lead that can't be set back stays an error in every part of the undo",
+        file="judging/reverse.py",
+        line="pl.concat([sent, alone, unknown.select(sent.columns)])",
+        instead="pl.concat([sent, alone])",
+        caught_by="test_in_doubt.py::"
+        "test_leads_that_may_have_been_changed_and_were_not_read_are_named",
+    ),
+    Broken(
+        guarantee="a lead is expected to be what the server answered, not what was asked",
+        file="judging/live.py",
+        line='pl.coalesce("answered_status", "status")',
+        instead='pl.coalesce("status", "answered_status")',
+        caught_by="test_reverse.py::"
+        "test_a_lead_that_a_subsequence_moved_is_expected_to_be_what_was_answered",
+    ),
     # --- A run that is gone on with ---
     Broken(
         guarantee="a damaged copy of the input is refused at a resume",

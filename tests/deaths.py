@@ -6,7 +6,7 @@ meanwhile stays.
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,11 +25,15 @@ class Death:
         self._kept: Path | None = None
 
     def passed(self) -> None:
-        """A place where it may come; and who is dead does nothing more."""
+        """A place where it may come."""
         self._left -= 1
         if self._left == 0 and self._kept is not None:
             self.is_dead = True
-            shutil.copytree(self._folder, self._kept)
+            shutil.copytree(self._folder, self._kept, copy_function=_copy_if_there)
+        self.check()
+
+    def check(self) -> None:
+        """Whoever is dead does nothing more."""
         if self.is_dead:
             raise KilledError
 
@@ -47,6 +51,12 @@ class Death:
                 for path in self._folder.iterdir():
                     (shutil.rmtree if path.is_dir() else Path.unlink)(path)
                 shutil.copytree(self._kept, self._folder, dirs_exist_ok=True)
+
+
+def _copy_if_there(source: str, target: str) -> None:
+    """Another thread may just be putting a file in its place."""
+    with suppress(FileNotFoundError):
+        shutil.copy2(source, target)
 
 
 def _is_killed(error: BaseException) -> bool:

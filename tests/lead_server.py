@@ -75,6 +75,7 @@ class LeadServer:
 
     log: the changes that came. refused: how many connections of changes were refused, by lead.
     before, after: called when a change has come, and before its answer goes.
+    written: called with the id of a lead that a request has set, to whatever it was or not.
     """
 
     leads: dict[str, Lead]
@@ -84,9 +85,17 @@ class LeadServer:
     refused: list[str] = field(default_factory=list)
     before: Callable[[], None] = lambda: None
     after: Callable[[], None] = lambda: None
+    written: Callable[[str], None] = lambda _: None
+
+    @property
+    def is_away(self) -> bool:
+        """Whether nothing connects any more."""
+        return not self.acts and self.otherwise == AWAY
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path
+        if request.method == "GET" and self.is_away:
+            raise httpx.ConnectError("connection refused")
         if path == "/v1/workspaces":
             return _data([{"_id": "w1", "name": "Acme"}])
         if path == "/v1/tags":
@@ -109,6 +118,7 @@ class LeadServer:
         )
         if found and act.applies:
             found.change(body)
+            self.written(lead)
         self.after()
         if act.status is None:
             raise httpx.ReadError("connection reset")

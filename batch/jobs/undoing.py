@@ -14,6 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from batch.errors import SettingsError
+from batch.jobs.applied import applied_rows
 from batch.jobs.holding import held
 from batch.jobs.job import JudgedRun, OpenRun, input_of, new_folder
 from batch.jobs.judged_again import judged_again
@@ -26,14 +27,10 @@ from batch.jobs.resuming import check_workspace
 from batch.judging.leads import REQUESTS
 from batch.judging.reverse import Reverse, reverse
 from batch.lines import line_list
-from batch.model import Reason
 from batch.reading.table import open_table
 from batch.recording.history import earlier_runs
-from batch.recording.journal import Journal
 from batch.recording.runfile import RunRecord, RunUndone
 from batch.settings.model import ColumnSettings
-
-_BLOCK_LINES = 50_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,28 +120,18 @@ def open_undo(folder: Path, record: RunRecord, request: Request) -> Iterator[Und
 
 def _find_reverse(folder: Path, record: RunRecord, request: Request) -> _Found:
     with judged_again(folder, record, request) as (plan, journal):
-        applied, moved = _applied_lines(journal)
+        applied = applied_rows(journal)
         in_doubt = journal.in_doubt()
-        in_doubt = in_doubt.filter(~in_doubt.is_in(applied.implode()))
-        lines = pl.concat([applied, in_doubt]).sort()
+        in_doubt = in_doubt.filter(~in_doubt.is_in(applied.lines.implode()))
+        lines = pl.concat([applied.lines, in_doubt]).sort()
         requests = pl.concat([pl.DataFrame(schema=REQUESTS), *plan.requests_of(lines)])
         before = journal.before()
+    clear_word = request.settings.input.clear_word
     return _Found(
-        reverse=reverse(requests, before, clear_word=request.settings.input.clear_word),
-        moved=moved,
+        reverse=reverse(requests, before, applied.answered, clear_word=clear_word),
+        moved=applied.moved,
         in_doubt=requests.filter(pl.col("line").is_in(in_doubt.implode())).height,
     )
-
-
-def _applied_lines(journal: Journal) -> tuple[pl.Series, int]:
-    """The lines that the server confirmed, rising, and how many of them moved a lead."""
-    parts, moved = [pl.Series("line", [], dtype=pl.UInt32)], 0
-    for part in journal.lines().sort().to_frame().iter_slices(_BLOCK_LINES):
-        rows = journal.rows(part["line"][0], part["line"][-1])
-        applied = rows.filter(pl.col("reason") == Reason.APPLIED.value)
-        parts.append(applied["line"])
-        moved += applied["subsequence"].count()
-    return pl.concat(parts), moved
 
 
 def _as_csv(rows: pl.DataFrame) -> bytes:

@@ -15,6 +15,7 @@ import polars as pl
 from batch.api.sendkit import Access, SendKit
 from batch.errors import SettingsError
 from batch.escape import escape_text
+from batch.jobs.applied import AppliedRows, applied_rows
 from batch.jobs.judged_again import judged_again
 from batch.jobs.known_pace import known_pace
 from batch.jobs.paging import Paging
@@ -24,18 +25,16 @@ from batch.jobs.request import Request
 from batch.jobs.resuming import check_workspace
 from batch.jobs.snapshotting import Reading, take_snapshot, to_read_again
 from batch.judging.leads import LEAD
-from batch.judging.live import DIFFERENT, different
+from batch.judging.live import DIFFERENT, different, with_answered
 from batch.judging.plan import Plan
 from batch.model import Reason
 from batch.recording.draft import Draft
-from batch.recording.journal import Journal
 from batch.recording.runfile import RunRecord
 from batch.recording.snapshot import SCHEMA, Snapshot
 
 VERIFY_NAME = "verify.csv"
 HEADER = ("line", "campaignId", "campaignLeadId", "column", "wanted", "found")
-_BLOCK_LINES = 50_000
-_HELD = (Reason.APPLIED.value, Reason.ALREADY_SO.value)
+_HELD = (Reason.APPLIED, Reason.ALREADY_SO)
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -61,13 +60,13 @@ class Verified:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """A run's rows that the server confirmed, or that were already so. lines: theirs, rising."""
+    """A run's rows that the server confirmed, or that were already so."""
 
     folder: Path
     record: RunRecord
     request: Request
     plan: Plan
-    lines: pl.Series
+    held: AppliedRows
     rows: int
 
     @property
@@ -78,8 +77,10 @@ class Applied:
         return self.request.access
 
     def requests(self) -> Iterator[pl.DataFrame]:
-        """What they asked for, in frames as `Leads.requests`."""
-        return self.plan.requests_of(self.lines)
+        """What their leads are expected to be, in frames as `Leads.requests`."""
+        for frame in self.plan.requests_of(self.held.lines):
+            made = with_answered(frame, self.held.answered)
+            yield made.with_columns(status="made_status").drop("made_status")
 
     def campaign_ids(self) -> list[str]:
         """The campaigns that they are about, in the order of their coming."""
@@ -102,14 +103,14 @@ def open_applied(folder: Path, record: RunRecord, request: Request) -> Iterator[
             "still there can be verified."
         )
     with judged_again(folder, record, request) as (plan, journal):
-        lines = _held_lines(journal)
+        held = applied_rows(journal, reasons=_HELD)
         yield Applied(
             folder=folder,
             record=record,
             request=request,
             plan=plan,
-            lines=lines,
-            rows=len(lines),
+            held=held,
+            rows=len(held.lines),
         )
 
 
@@ -165,16 +166,6 @@ def _compare(applied: Applied, leads: pl.DataFrame) -> pl.DataFrame:
     clear_word = applied.request.settings.input.clear_word
     parts = [different(frame, leads, clear_word=clear_word) for frame in applied.requests()]
     return pl.concat([pl.DataFrame(schema=DIFFERENT), *parts])
-
-
-def _held_lines(journal: Journal) -> pl.Series:
-    """The lines that the server confirmed, or that were already so, rising."""
-    lines = journal.lines().sort()
-    parts = [pl.Series("line", [], dtype=pl.UInt32)]
-    for part in lines.to_frame().iter_slices(_BLOCK_LINES):
-        rows = journal.rows(part["line"][0], part["line"][-1])
-        parts.append(rows.filter(pl.col("reason").is_in(_HELD))["line"])
-    return pl.concat(parts)
 
 
 def _write(found: pl.DataFrame, path: Path) -> None:

@@ -15,6 +15,8 @@ DIFFERENT = pl.Schema(
         "found": pl.String,
     }
 )
+# The status that the server gave a lead, by the line of the row that carried the request.
+ANSWERED = pl.Schema({"line": pl.UInt32, "answered_status": pl.String})
 MISSING = "no such lead in the campaign"
 
 # Of requests that were joined with what leads are now (`live`).
@@ -52,6 +54,17 @@ def different(requests: pl.DataFrame, leads: pl.DataFrame, *, clear_word: str) -
         ),
     )
     return pl.concat(parts).sort("line", maintain_order=True)
+
+
+def with_answered(requests: pl.DataFrame, answered: pl.DataFrame) -> pl.DataFrame:
+    """The requests with `made_status`: what their leads are expected to read, null where not asked.
+
+    That is what the server answered, where it said so: a subsequence may have moved the lead.
+    answered: as ANSWERED.
+    """
+    rows = requests.join(answered, on="line", how="left", maintain_order="left")
+    made = pl.when(pl.col("status").is_not_null()).then(pl.coalesce("answered_status", "status"))
+    return rows.with_columns(made_status=made).drop("answered_status")
 
 
 def live(leads: pl.DataFrame) -> pl.DataFrame:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from batch.judging.live import ASKS_TAG
+from batch.judging.live import ASKS_TAG, with_answered
 from batch.judging.rules import tag_key
 from batch.model import Field, Status
 
@@ -30,13 +30,16 @@ class Reverse:
     unsettable: int
 
 
-def reverse(requests: pl.DataFrame, before: pl.DataFrame, *, clear_word: str) -> Reverse:
+def reverse(
+    requests: pl.DataFrame, before: pl.DataFrame, answered: pl.DataFrame, *, clear_word: str
+) -> Reverse:
     """What takes these requests back.
 
     requests: those that may have been applied, as `Plan.requests_of` gives them.
     before: what leads were before: line, status, ai_tag ("" for none).
+    answered: as ANSWERED, the status that the server gave a lead where that may be another.
     """
-    joined = requests.join(
+    joined = with_answered(requests, answered).join(
         before.select("line", was_status="status", was_tag="ai_tag", is_known=True),
         on="line",
         how="left",
@@ -45,7 +48,7 @@ def reverse(requests: pl.DataFrame, before: pl.DataFrame, *, clear_word: str) ->
     is_known = pl.col("is_known").fill_null(value=False)
     known = joined.filter(is_known)
     set_tag = pl.when(ASKS_TAG).then(pl.col("ai_tag").fill_null(""))
-    changes_status = pl.col("status").is_not_null() & (pl.col("status") != pl.col("was_status"))
+    changes_status = pl.col("made_status") != pl.col("was_status")
     changes_tag = ASKS_TAG & (tag_key(pl.col("ai_tag").fill_null("")) != tag_key(pl.col("was_tag")))
     known = known.with_columns(
         set_tag=set_tag,
@@ -79,7 +82,7 @@ def reverse(requests: pl.DataFrame, before: pl.DataFrame, *, clear_word: str) ->
         ),
         baseline=both.select(
             line="at",
-            base_status=pl.when(pl.col("back_status").is_not_null()).then("status"),
+            base_status=pl.when(pl.col("back_status").is_not_null()).then("made_status"),
             base_tag=pl.when(pl.col("back_tag").is_not_null()).then("set_tag"),
         ),
         unknown=unknown["line"],
