@@ -153,8 +153,8 @@ BUILDS = (
     Broken(
         guarantee="an undo takes a lead that may have been changed for changed",
         file="jobs/undoing.py",
-        line="        lines = pl.concat([applied, in_doubt]).sort()\n",
-        instead="        lines = applied\n",
+        line="        lines = pl.concat([applied.lines, in_doubt]).sort()\n",
+        instead="        lines = applied.lines\n",
         caught_by="test_in_doubt.py::test_a_refusal_after_a_lost_answer_hides_no_change",
     ),
     Broken(
