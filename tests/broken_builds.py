@@ -801,7 +801,7 @@ BUILDS = (
         file="reading/cost.py",
         line="if max(lengths) > MAX_CELL:",
         instead="if max(lengths) < 0:",
-        caught_by="test_cost.py::test_a_cell_that_no_workbook_can_hold_is_refused_by_its_place",
+        caught_by="test_cost.py::test_a_tally_refuses_a_cell_that_no_workbook_can_hold",
     ),
     Broken(
         guarantee="a workbook's cells together are bounded, repeated ones each time",
@@ -823,6 +823,59 @@ BUILDS = (
         line="if level > MAX_LEVELS:",
         instead="if level < 0:",
         caught_by="test_markup.py::test_elements_that_lie_too_deep_are_refused",
+    ),
+    Broken(
+        guarantee="a Parquet file is judged by what it says itself before anything is decoded",
+        file="reading/parquet.py",
+        line="if contents.unpacked_bytes > most_unpacked(path.stat().st_size):",
+        instead="if contents.unpacked_bytes < 0:",
+        caught_by="test_parquet.py::"
+        "test_what_says_itself_that_it_unpacks_to_too_much_is_refused_unread",
+    ),
+    Broken(
+        guarantee="what a Parquet file's footer says of its size must hold for its pages",
+        file="reading/parquet_contents.py",
+        line="total += _integer(page, 2)",
+        instead="total = _integer(chunk, 6)",
+        caught_by="test_parquet_contents.py::"
+        "test_a_footer_that_says_less_than_its_pages_is_not_believed",
+    ),
+    Broken(
+        guarantee="a cell of text or Parquet takes no more than 1 MB",
+        file="reading/cost.py",
+        line="if (length or 0) > MAX_TEXT_CELL:",
+        instead="if (length or 0) < 0:",
+        caught_by="test_parquet.py::test_a_cell_of_more_than_1_mb_is_refused_by_its_place",
+    ),
+    Broken(
+        guarantee="a header is refused when it is too long, never cut",
+        file="reading/head.py",
+        line="if not is_whole and source.tell() == len(text):",
+        instead="if is_whole and source.tell() > len(text):",
+        caught_by="test_delimited.py::test_a_header_that_is_too_long_is_refused_and_never_cut",
+    ),
+    Broken(
+        guarantee="a text file has no more columns than a sheet",
+        file="reading/head.py",
+        line="check_columns(len(best.header), name=name)",
+        instead="check_columns(1, name=name)",
+        caught_by="test_delimited.py::test_more_columns_than_a_sheet_has_are_refused",
+    ),
+    Broken(
+        guarantee="a row of text is read only so far",
+        file="reading/records.py",
+        line="if room < 0:",
+        instead="if room is None:",
+        caught_by="test_delimited.py::"
+        "test_a_row_that_is_too_long_is_refused_before_it_is_read_whole",
+    ),
+    Broken(
+        guarantee="short rows below a wide header take little memory",
+        file="reading/delimited.py",
+        line="elif lines > _ROWS_A_FRAME or lines * width > _CELLS_A_FRAME:",
+        instead="elif lines < 0:",
+        caught_by="test_delimited.py::"
+        "test_short_rows_below_a_wide_header_are_parsed_no_wider_than_they_are",
     ),
     # --- Results ---
     Broken(

@@ -102,6 +102,12 @@ def test_empty_cells_and_rows_count_nothing(
     assert heights(path) == [1]
 
 
+def test_a_tally_refuses_a_cell_that_no_workbook_can_hold() -> None:
+    with pytest.raises(CostError) as caught:
+        Tally().add(["x", None, "x" * (MAX_CELL + 1)], line=7)
+    assert caught.value.sentence("leads.xlsx").startswith("leads.xlsx line 7, column 3: the cell")
+
+
 def test_a_tally_counts_the_rows_that_are_there_and_no_blank_ones() -> None:
     tally = Tally()
     for line in range(1, 1000):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from batch.columns import Column
 from batch.errors import InputError
 from batch.model import Field
-from batch.reading import delimited
+from batch.reading import delimited, records
 from batch.reading.delimited import open_delimited
 from batch.reading.grid import Grid
 
@@ -37,9 +37,16 @@ def opened(folder: Path, text: str | bytes, *, delimiter: str | None = None) -> 
 
 def rows(grid: Grid) -> list[Row]:
     """Line and cells of every row, null and empty being the same, read twice to prove it can be."""
-    first, second = ([row for frame in grid.batches() for row in frame.rows()] for _ in range(2))
+    first, second = (
+        [
+            (line, [cell or "" for cell in cells])
+            for frame in grid.batches()
+            for line, *cells in frame.rows()
+        ]
+        for _ in range(2)
+    )
     assert first == second
-    return [(line, [cell or "" for cell in cells]) for line, *cells in first]
+    return first
 
 
 def refusal(folder: Path, text: str, *, delimiter: str | None = None) -> str:
@@ -299,9 +306,89 @@ def test_nul_and_very_long_cells_are_read(folder: Path) -> None:
     ]
 
 
+def test_a_cell_of_more_than_1_mb_is_refused_by_its_place(folder: Path) -> None:
+    assert refusal(folder, HEADER + f"a,b,active,x\nc,{'x' * 1_000_001},active,x\n") == (
+        'leads.csv line 3, column 2 "campaignLeadId": the cell takes 1,000,001 bytes; '
+        "expected at most 1,000,000. A quote may be unclosed there."
+    )
+
+
+@pytest.mark.parametrize("note", ["x" * 200_000, f'"{"x" * 200_000}"', f'5" {"x" * 200_000}'])
+def test_a_long_note_is_read_also_behind_a_stray_quote(folder: Path, note: str) -> None:
+    assert rows(opened(folder, HEADER + f"a,b,active,{note}\n")) == [
+        (2, ["a", "b", "active", note.strip('"')])
+    ]
+
+
+def test_more_columns_than_a_sheet_has_are_refused(folder: Path) -> None:
+    header = ",".join(["campaignId", "campaignLeadId", "status", *map(str, range(59_997))])
+    assert refusal(folder, header + "\n") == (
+        "leads.csv: has 60,000 columns; expected at most 16,384. "
+        "Take out those that are not needed."
+    )
+
+
+def test_a_header_that_is_too_long_is_refused_and_never_cut(folder: Path) -> None:
+    names = ",".join("x" * 100 for _ in range(11_000))
+    assert refusal(folder, f"campaignId,campaignLeadId,status,{names}\n") == (
+        "leads.csv line 1: the header is longer than 1 MB. "
+        "Shorten the names of its columns, or close a quote that is open."
+    )
+
+
+def test_commas_without_a_header_are_no_header(folder: Path) -> None:
+    assert refusal(folder, "," * 1_200_000) == (
+        "leads.csv: no header row was found in its first 1 MB; "
+        "expected campaignId, campaignLeadId, status, aiTag."
+    )
+
+
+def test_a_row_that_is_too_long_is_refused_before_it_is_read_whole(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "_MAX_RECORD", 1000)
+    for row in ("," * 1001, f'a,"{"x" * 300}\n{"x" * 300}\n{"x" * 300}\n{"x" * 300}'):
+        # a stray quote above, so that Python reads on
+        assert refusal(folder, HEADER + f'a,b,active,5" disk\n{row}\n') == (
+            "leads.csv line 3: the row has more than 1,000 characters. "
+            "A quote may be unclosed there."
+        )
+
+
+@pytest.mark.parametrize("blank", ["\n", ",,,\n", ",\r\n", ",,,,,,,\n"])
+def test_blocks_of_blank_rows_are_rows_and_cost_no_parsing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, blank: str
+) -> None:
+    monkeypatch.setattr(delimited, "BLOCK", 1 << 10)
+    monkeypatch.setattr(delimited, "_ROWS_A_FRAME", 100)
+    grid = opened(folder, HEADER + blank * 5000 + "a,b,active,x\n")
+    with patch.object(pl, "read_csv", wraps=pl.read_csv) as parsed:
+        frames = list(grid.batches())
+    assert parsed.call_count <= 2
+    assert [line for frame in frames for line in frame["line"]] == list(range(2, 5003))
+    assert frames[-1].rows()[-1] == (5002, "a", "b", "active", "x")
+    assert not any(frames[0].row(0)[1:])
+
+
+def test_short_rows_below_a_wide_header_are_parsed_no_wider_than_they_are(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delimited, "_CELLS_A_FRAME", 1000)
+    header = ",".join(["campaignId", "campaignLeadId", "status", *map(str, range(300))])
+    body = "a\n" * 30 + "b" + "," * 302 + "\n" + 'c,"d\ne",f\n' * 30
+    with patch.object(delimited, "_parsed", wraps=delimited._parsed) as parsed:  # noqa: SLF001
+        frames = list(opened(folder, header + "\n" + body).batches())
+    cells = [call.args[0].count(b"\n") * call.kwargs["width"] for call in parsed.call_args_list]
+    assert max(cells) <= 1000
+    assert [frame.width for frame in frames] == [304] * len(frames)
+    assert pl.concat(frames).get_column("0").to_list() == ["a"] * 30 + ["b"] + ["c"] * 30
+    assert pl.concat(frames).get_column("1").to_list()[31:] == ["d\ne"] * 30
+
+
 def test_a_long_cell_behind_a_stray_quote_names_its_line(folder: Path) -> None:
-    assert refusal(folder, HEADER + 'a,b,active,"' + "x\n" * 100_000) == (
-        "leads.csv line 2: a cell is longer than 131,072 characters. A quote may be unclosed there."
+    assert refusal(folder, HEADER + 'a,b,active,"' + "x\n" * 500_001) == (
+        "leads.csv line 2: a cell is longer than 1,000,000 characters. "
+        "A quote may be unclosed there."
     )
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from batch.reading import markup
+from batch.reading import content
 from batch.reading.cost import CostError
 from batch.reading.markup import Listener, MarkupError, elements, listen
 
@@ -44,7 +44,7 @@ def test_a_document_type_is_refused_before_its_entities_count(path: Path, text: 
 def test_a_part_that_unpacks_to_far_more_than_it_takes_is_refused(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(markup, "FREE_EXPANSION", 1000)
+    monkeypatch.setattr(content, "FREE_EXPANSION", 1000)
     text = f"<a>{' ' * 5_000_000}</a>"
     with archive_of(path, text) as archive, pytest.raises(MarkupError) as caught:
         list(elements(archive, "a.xml", {"a"}))

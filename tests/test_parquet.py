@@ -1,12 +1,13 @@
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
+from unittest.mock import patch
 
 import polars as pl
 import pytest
 
 from batch.errors import InputError
-from batch.reading import parquet
+from batch.reading import content, cost, parquet
 from batch.reading.grid import Grid
 from batch.reading.parquet import open_parquet
 
@@ -72,6 +73,71 @@ def test_rows_come_in_batches(path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(parquet, "_ROWS_A_BATCH", 2)
     grid = opened(path, x=["a", "b", "c", "d", "e"])
     assert [frame["line"].to_list() for frame in grid.batches()] == [[2, 3], [4, 5], [6]]
+
+
+def test_batches_of_wide_files_have_fewer_rows(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "_CELLS_A_BATCH", 4)
+    grid = opened(path, x=["a", "b", "c"], y=["d", "e", "f"])
+    assert [frame["line"].to_list() for frame in grid.batches()] == [[2, 3], [4]]
+
+
+def test_batches_of_long_texts_have_fewer_rows(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "_BYTES_A_BATCH", 100)
+    grid = opened(path, x=["a" * 60, None, "b" * 60, "c" * 500, None, "d"], y=["e"] * 6)
+    frames = list(grid.batches())
+    assert [line for frame in frames for line in frame["line"]] == [2, 3, 4, 5, 6, 7]
+    assert len(frames) > 2
+
+
+def test_what_says_itself_that_it_unpacks_to_too_much_is_refused_unread(path: Path) -> None:
+    rows = 9_000_000  # of 8 bytes each
+    pl.select(x=pl.repeat(7, rows, dtype=pl.Int64)).write_parquet(path, row_group_size=rows)
+    assert path.stat().st_size < 100_000
+    unread = patch.object(pl, "scan_parquet", side_effect=AssertionError("read"))
+    with unread, pytest.raises(InputError) as caught:
+        open_parquet(path, name="leads.parquet")
+    assert str(caught.value) == (
+        "leads.parquet: its 9,000,000 rows take 68 MB once unpacked, more than 64 MB and 200 times "
+        "the file, as no spreadsheet does. Save its data as CSV if you trust it."
+    )
+
+
+def test_a_cell_of_more_than_1_mb_is_refused_by_its_place(path: Path) -> None:
+    longest = "é" * 500_000
+    assert rows(opened(path, a=["x", "x"], b=["x", longest]))[1] == (3, "x", longest)
+    with pytest.raises(InputError) as caught:
+        rows(opened(path, a=["x", "x"], b=["x", longest + "x"]))
+    assert str(caught.value) == (
+        'leads.parquet line 3, column 2 "b": the cell takes 1,000,001 bytes; '
+        "expected at most 1,000,000. Shorten it."
+    )
+
+
+def test_text_that_pages_share_counts_each_time(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(content, "FREE_EXPANSION", 1 << 20)
+    monkeypatch.setattr(parquet, "_FREE_TEXT", 2 << 20)
+    monkeypatch.setattr(parquet, "_ROWS_A_BATCH", 2)
+    texts: list[object] = ["x" * 900_000] * 5
+    with pytest.raises(InputError) as caught:
+        rows(opened(path, note=texts))
+    assert str(caught.value) == (
+        "leads.parquet line 4: its cells have more than 2 MB of text up to here. "
+        "Save its data as CSV if you trust it."
+    )
+
+
+def test_more_columns_than_a_sheet_has_are_refused(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cost, "MAX_COLUMNS", 2)
+    assert opened(path, a=["x"], b=["x"]).header == ("a", "b")
+    with pytest.raises(InputError) as caught:
+        opened(path, a=["x"], b=["x"], c=["x"])
+    assert str(caught.value) == (
+        "leads.parquet: has 3 columns; expected at most 2. Take out those that are not needed."
+    )
 
 
 def test_a_column_of_bytes_is_refused(path: Path) -> None:

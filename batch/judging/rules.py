@@ -92,6 +92,10 @@ def judge(cells: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     first problem (null when valid); found, the trimmed text of that column; message, the sentence
     about it where reading or looking up ids has made one.
     """
+    if cells.height > 1 and cells.get_column("blank_row").all():
+        first = judge(cells.head(1), rules).drop("line")  # and all the others alike
+        alike = [pl.lit(each.item(), each.dtype).alias(each.name) for each in first]
+        return cells.select("line", *alike)
     is_looked_up = LOOKED_UP[0] in cells.columns
     texts = cells.select(
         "line", "blank_row", *(trimmed(pl.col(field)) for field in Field), *_said(cells.columns)

@@ -83,7 +83,7 @@ def unpacked(path: Path, *, scratch: Path, name: str) -> Path:
         start = file.read(4)
     if not start.startswith((_GZIP, _ZSTD)):
         return path
-    limit = FREE_EXPANSION + MAX_EXPANSION * path.stat().st_size
+    limit = most_unpacked(path.stat().st_size)
     copy = scratch / "unpacked"
     size = 0
     try:
@@ -106,6 +106,11 @@ def part_key(name: str) -> str:
     Some programs write backslashes, or another case than where the name is used.
     """
     return name.replace("\\", "/").lstrip("/").casefold()
+
+
+def most_unpacked(size: int) -> int:
+    """The bytes that a file, or a part of one, may unpack to. size: its own, in bytes."""
+    return FREE_EXPANSION + MAX_EXPANSION * size
 
 
 def expands_beyond(path: Path, limit: int) -> bool:

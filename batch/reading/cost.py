@@ -6,6 +6,11 @@ share, pages of one value. So each bound is on what is read, and is held while i
 
 from collections.abc import Sequence
 
+import polars as pl
+
+from batch.errors import InputError
+from batch.reading.grid import shown
+
 MAX_LEVELS = 100  # of elements within each other; real workbooks have some twenty
 MAX_FORMAT_CODE = 255  # characters, Excel's own
 MAX_COLUMNS = 1 << 14  # of Excel and LibreOffice, and for every format
@@ -94,3 +99,30 @@ def check_format_code(code: str) -> str:
             f"{MAX_FORMAT_CODE}. Open it in a spreadsheet program and save it again."
         )
     return code
+
+
+def check_columns(columns: int, *, name: str) -> None:
+    """Raises InputError when a file has more columns than any spreadsheet program shows."""
+    if columns > MAX_COLUMNS:
+        raise InputError(
+            f"{name}: has {columns:,} columns; expected at most {MAX_COLUMNS:,}. "
+            "Take out those that are not needed."
+        )
+
+
+def check_cells(
+    frame: pl.DataFrame, header: Sequence[str], *, name: str, advice: str = "Shorten it."
+) -> None:
+    """Raises InputError when a cell of a text or Parquet file is longer than is read.
+
+    frame: as a grid gives it. advice: what to do about it.
+    """
+    lengths = frame.select(pl.exclude("line").str.len_bytes().max()).row(0) if header else ()
+    for column, length in enumerate(lengths):
+        if (length or 0) > MAX_TEXT_CELL:
+            is_long = pl.col(str(column)).str.len_bytes() > MAX_TEXT_CELL
+            line = frame.select(pl.col("line").filter(is_long).first()).item()
+            raise InputError(
+                f'{name} line {line}, column {column + 1} "{shown(header[column])}": '
+                f"the cell takes {length:,} bytes; expected at most {MAX_TEXT_CELL:,}. {advice}"
+            )

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 import polars as pl
 
 from batch.columns import Column
 from batch.errors import InputError
+from batch.reading.cost import check_cells
 from batch.reading.grid import (
     Cells,
     Grid,
@@ -27,10 +28,12 @@ from batch.reading.grid import (
     with_lines,
 )
 from batch.reading.head import Head, read_head
-from batch.reading.records import records
+from batch.reading.records import bounded_lines, records
 
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
 BLOCK = 4 << 20  # bytes; larger ones are no faster and take five times as much memory
+_ROWS_A_FRAME = 1 << 19  # of lines so short that a block has more
+_CELLS_A_FRAME = 4 << 20  # 16 bytes each, empty ones too
 
 
 def open_delimited(
@@ -82,12 +85,7 @@ def _batches(
     with path.open("rb") as file:
         for block in _regular_blocks(file, head.delimiter, bounds, end=end, name=name):
             offset += len(block)
-            frame = _parsed(block, head)
-            if frame is not None:
-                yield with_lines(frame, line)
-                line += frame.height
-                continue
-            for frame in _frames(io.StringIO(block.decode(), newline=""), head, line, name):
+            for frame in _block_frames(block, head, line, name):
                 yield frame
                 line += frame.height
         if offset < end:
@@ -96,18 +94,78 @@ def _batches(
                 yield from _frames(lines, head, line, name, trim=until_last_row)
 
 
+def _block_frames(block: bytes, head: Head, line: int, name: str) -> Iterator[pl.DataFrame]:
+    """The frames of a block of whole records."""
+    for part, width in _parts(block, head):
+        for frame in _part_frames(part, head, line, name, width=width):
+            yield frame
+            line += frame.height
+
+
+def _part_frames(
+    part: bytes, head: Head, line: int, name: str, *, width: int
+) -> Iterator[pl.DataFrame]:
+    """width: as `_parts` gives it."""
+    if not width:
+        lines = pl.DataFrame(height=part.count(b"\n"))
+        yield widened(with_lines(lines, line), len(head.header))
+    elif (parsed := _parsed(part, head, width=width)) is not None:
+        yield _checked(widened(with_lines(parsed, line), len(head.header)), head, name)
+    else:
+        yield from _frames(io.StringIO(part.decode(), newline=""), head, line, name)
+
+
+def _parts(block: bytes, head: Head) -> Iterator[tuple[bytes, int]]:
+    """A block in parts that take bounded memory once they are parsed, with their width.
+
+    A header of thousands of names above lines of one byte makes thousands of cells of each byte.
+    The width is 0 where all rows are blank.
+    """
+    lines, width = block.count(b"\n"), len(head.header)
+    delimiter = head.delimiter.encode()
+    if not block.strip(delimiter + b"\r\n"):
+        width = 0
+    elif lines > _ROWS_A_FRAME or lines * width > _CELLS_A_FRAME:
+        width = min(width, 1 + max(each.count(delimiter) for each in block.split(b"\n")))
+    is_large = lines > _ROWS_A_FRAME or lines * width > _CELLS_A_FRAME
+    if is_large and (cut := _middle(block)):
+        yield from _parts(block[:cut], head)
+        yield from _parts(block[cut:], head)
+    else:
+        yield block, width
+
+
+def _middle(block: bytes) -> int:
+    """The length of about half of the block's records; 0 if it is a single one."""
+    cut = len(block) // 2
+    if earlier := _end_of_records(block[:cut]):
+        return earlier
+    quotes = block.count(b'"', 0, cut)
+    while end := block.find(b"\n", cut) + 1:
+        quotes += block.count(b'"', cut, end)
+        cut = end
+        if quotes % 2 == 0:
+            return cut if cut < len(block) else 0
+    return 0
+
+
 def _frames(
-    lines: Iterable[str],
+    lines: TextIO,
     head: Head,
     line: int,
     name: str,
     *,
     trim: Callable[[Iterable[Cells]], Iterable[Cells]] = iter,
 ) -> Iterator[pl.DataFrame]:
-    read = records(lines, head.delimiter, first_line=line, name=name)
+    read = records(bounded_lines(lines), head.delimiter, first_line=line, name=name)
     width = len(head.header)
     for frame in frames_of(trim(read), width=width, first_line=line, name=name):
-        yield widened(frame, width)
+        yield _checked(widened(frame, width), head, name)
+
+
+def _checked(frame: pl.DataFrame, head: Head, name: str) -> pl.DataFrame:
+    check_cells(frame, head.header, name=name, advice="A quote may be unclosed there.")
+    return frame
 
 
 def _regular_blocks(
@@ -199,10 +257,9 @@ def _regularity(delimiter: str) -> Callable[[bytes], bool]:
     return is_regular
 
 
-def _parsed(block: bytes, head: Head) -> pl.DataFrame | None:
-    """The block by Polars, or None where a row is wider than the header."""
+def _parsed(block: bytes, head: Head, *, width: int) -> pl.DataFrame | None:
+    """The block by Polars, or None where a row is wider than this."""
     # Polars takes the width from the first line and drops it when it is blank: give it one.
-    width = len(head.header)
     ruler = head.delimiter.join("x" * width).encode() + b"\n"
     try:
         frame = pl.read_csv(

@@ -5,7 +5,7 @@ The one shape that every format is brought to before anybody asks what its colum
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import repeat, zip_longest
 
 import polars as pl
 
@@ -80,13 +80,13 @@ def is_blank_text(text: pl.Expr) -> pl.Expr:
 
 def until_last_row(rows: Iterable[Cells]) -> Iterator[Cells]:
     """The rows without those at the very end that have no cells."""
-    held: list[Cells] = []
+    empty = 0
     for row in rows:
         if not row:
-            held.append(row)
+            empty += 1
             continue
-        yield from held
-        held.clear()
+        yield from repeat((), empty)
+        empty = 0
         yield row
 
 
@@ -97,14 +97,11 @@ def frames_of(
 
     Raises InputError, naming the line, when a cell beyond the header's width is not blank.
     """
-    for batch, characters in _batched(rows):
-        columns = list(zip_longest(*batch))
-        if not all(is_blank(cell) for extra in columns[width:] for cell in extra):
-            raise _first_extra_cell(batch, width=width, first_line=first_line, name=name)
+    for batch, characters in _batched(rows, width=width, first_line=first_line, name=name):
         texts = _shared_texts if characters > _MANY_CHARACTERS else _texts
         filled = {
             str(position): texts(column)
-            for position, column in enumerate(columns[:width])
+            for position, column in enumerate(zip_longest(*batch))
             if column.count(None) < len(column)
         }
         end = first_line + len(batch)
@@ -122,23 +119,34 @@ def widened(frame: pl.DataFrame, width: int) -> pl.DataFrame:
     return pl.DataFrame([filled.get(name, empty).alias(name) for name in names])
 
 
-def _batched(rows: Iterable[Cells]) -> Iterator[tuple[list[Cells], int]]:
-    """Rows by the batch, with the characters that each batch has."""
+def _batched(
+    rows: Iterable[Cells], *, width: int, first_line: int, name: str
+) -> Iterator[tuple[list[Cells], int]]:
+    """Rows by the batch, none wider than the header, with the characters that each batch has."""
     batch: list[Cells] = []
-    places = characters = 0
-    for row in rows:
-        batch.append(row)
-        places += len(row)
-        characters += sum([len(cell) for cell in row if cell])
+    widest = characters = 0
+    for line, each in enumerate(rows, first_line):
+        row = each if len(each) <= width else _cut(each, width, line=line, name=name)
+        widest = max(widest, len(row))
         if (
             len(batch) == ROWS_A_BATCH
-            or places > _PLACES_A_BATCH
             or characters > _CHARACTERS_A_BATCH
-        ):
+            or (len(batch) + 1) * widest > _PLACES_A_BATCH
+        ) and batch:
             yield batch, characters
-            batch, places, characters = [], 0, 0
+            batch, widest, characters = [], len(row), 0
+        batch.append(row)
+        characters += sum([len(cell) for cell in row if cell])
     if batch:
         yield batch, characters
+
+
+def _cut(row: Cells, width: int, *, line: int, name: str) -> Cells:
+    """The row as wide as the header. Raises InputError when a cell beyond it is not blank."""
+    for column, cell in enumerate(row[width:], width + 1):
+        if cell and not cell.isspace():
+            raise extra_cell(cell, line=line, column=column, width=width, name=name)
+    return row[:width]
 
 
 def _texts(column: Cells) -> pl.Series:
@@ -161,13 +169,4 @@ def extra_cell(cell: str, *, line: int, column: int, width: int, name: str) -> I
         f'{name} line {line}: "{shown(cell)}" stands in column {column}, '
         f"but the header has only {width}. Give the column a name, empty the cell, "
         "or in a CSV put quotes round the cell that holds the delimiter."
-    )
-
-
-def _first_extra_cell(batch: list[Cells], *, width: int, first_line: int, name: str) -> InputError:
-    return next(
-        extra_cell(cell, line=line, column=column, width=width, name=name)
-        for line, row in enumerate(batch, first_line)
-        for column, cell in enumerate(row, 1)
-        if column > width and cell and not cell.isspace()
     )

@@ -10,10 +10,12 @@ from pathlib import Path
 from batch.columns import Column
 from batch.errors import InputError
 from batch.model import Field
+from batch.reading.cost import check_columns
 from batch.reading.header import recognised_fields
 from batch.reading.records import records
 
-_HEAD = 1 << 20  # bytes in which the header must end
+_HEAD_MB = 1
+_HEAD = _HEAD_MB * 1_000_000  # bytes in which the header must end
 _DELIMITERS = (",", ";", "\t")
 _ADVISED = (*_DELIMITERS, "|")  # those that a message may recommend
 _NO_NAME = " ,;\t\xa0"  # a row of these alone is blank, whichever of them is the delimiter
@@ -57,23 +59,33 @@ def read_head(path: Path, given: str | None, columns: Mapping[Column, str], *, n
     given = None if given is None else _one_character(given, name=name)
     with path.open("rb") as file:
         start = file.read(_HEAD)
+        is_whole = not file.read(1)
     text = start.decode("utf-8", errors="ignore")  # only a cut last character is ignored
     marks = len(text) - len(text.lstrip(_BOM))
     sep = _SEP_LINE.match(text, marks)
     first = marks if sep is None else len(next(io.StringIO(text, newline="")))
     if sep is not None:
         given = given or _one_character(sep[1], name=name)
-    read = partial(_head_by, text=text[first:], offset=len(text[:first].encode()), name=name)
+    read = partial(
+        _head_by,
+        text=text[first:],
+        offset=len(text[:first].encode()),
+        is_whole=is_whole,
+        name=name,
+    )
     heads, problem = _heads([given] if given else _DELIMITERS, read)
     if not heads:
-        raise problem or InputError(
-            f"{name}: no header row was found; expected {', '.join(Field)}."
+        is_blank = not text.strip(f'{_NO_NAME}{_BOM}"\r\n')
+        raise (None if is_blank else problem) or InputError(
+            f"{name}: no header row was found{'' if is_whole else f' in its first {_HEAD_MB} MB'}; "
+            f"expected {', '.join(Field)}."
         )
 
     def fit(head: Head) -> tuple[int, int]:
         return recognised_fields(head.header, columns), len(head.header)
 
     best = max(heads, key=fit)
+    check_columns(len(best.header), name=name)
     better = max([best, *_heads(_ADVISED, read)[0]], key=fit)
     return best if better is best else replace(best, better_delimiter=better.delimiter)
 
@@ -92,11 +104,21 @@ def _heads(
     return heads, problem
 
 
-def _head_by(delimiter: str, text: str, *, offset: int, name: str) -> Iterator[Head]:
-    """The head if this were the delimiter; nothing where every row is blank."""
+def _head_by(
+    delimiter: str, text: str, *, offset: int, is_whole: bool, name: str
+) -> Iterator[Head]:
+    """The head if this were the delimiter; nothing where every row is blank.
+
+    is_whole: whether this is all of the file. Raises InputError for a header that ends behind it.
+    """
     source = io.StringIO(text, newline="")
     for line, record in enumerate(records(source, delimiter, first_line=1, name=name), 1):
         if any(cell.strip(_NO_NAME) for cell in record):
+            if not is_whole and source.tell() == len(text):
+                raise InputError(
+                    f"{name} line {line}: the header is longer than {_HEAD_MB} MB. "
+                    "Shorten the names of its columns, or close a quote that is open."
+                )
             end = offset + len(text[: source.tell()].encode())
             yield Head(header=tuple(record), line=line, delimiter=delimiter, end=end)
             return

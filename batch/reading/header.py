@@ -82,7 +82,8 @@ def find_columns(
 
 def recognised_fields(header: Sequence[str], columns: Mapping[Column, str]) -> int:
     """How many of the columns that are read these names give: the measure of a right delimiter."""
-    return sum(any(_reads_as(cell, column, columns) for cell in header) for column in COLUMNS)
+    names = set(map(plain, header))
+    return sum(not names.isdisjoint(_spellings(column, columns)) for column in COLUMNS)
 
 
 def _find(
@@ -113,9 +114,14 @@ def _find(
 
 def _reads_as(cell: str, column: Column, columns: Mapping[Column, str]) -> bool:
     """Whether a header name stands for a column, by the name that was given for it or its own."""
+    return plain(cell) in _spellings(column, columns)
+
+
+def _spellings(column: Column, columns: Mapping[Column, str]) -> tuple[str, ...]:
+    """The names that a column goes by, as they are compared."""
     if column in columns:
-        return plain(cell) == plain(columns[column])
-    return plain(cell) in _SPELLINGS.get(column, (plain(column),))
+        return (plain(columns[column]),)
+    return _SPELLINGS.get(column, (plain(column),))
 
 
 def _cause(

@@ -34,9 +34,9 @@ def nearest(header: Sequence[str], wanted: str, *, taken: set[int]) -> str | Non
 
 def titles(header: Sequence[str]) -> str:
     """The names of a header, as a message lists them."""
-    names = [quoted(cell) for cell in header if cell.strip()]
+    names = [cell for cell in header if cell.strip()]
     more = len(names) - _SHOWN_NAMES
-    listed = ", ".join(names[:_SHOWN_NAMES]) or "none"
+    listed = ", ".join(map(quoted, names[:_SHOWN_NAMES])) or "none"
     return f"{listed} and {more} more" if more > 0 else listed
 
 

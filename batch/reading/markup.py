@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import IO
 from xml.parsers import expat
 
-from batch.reading.content import FREE_EXPANSION, MAX_EXPANSION, part_key
+from batch.reading.content import MAX_EXPANSION, most_unpacked, part_key
 from batch.reading.cost import MAX_LEVELS, CostError
 
 _CHUNK = 1 << 18
@@ -120,6 +120,6 @@ def _opened(archive: zipfile.ZipFile, part: str) -> IO[bytes]:
     info = _parts(archive).get(part_key(part))
     if info is None:
         raise MarkupError(f"{part} is missing")
-    if info.file_size > FREE_EXPANSION + MAX_EXPANSION * info.compress_size:
+    if info.file_size > most_unpacked(info.compress_size):
         raise MarkupError(f"{part} unpacks to more than {MAX_EXPANSION} times its size")
     return archive.open(info)

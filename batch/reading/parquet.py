@@ -7,22 +7,34 @@ from pathlib import Path
 import polars as pl
 
 from batch.errors import InputError
+from batch.reading.content import FREE_EXPANSION, MAX_EXPANSION, most_unpacked
+from batch.reading.cost import check_cells, check_columns
 from batch.reading.grid import Grid, column_names, shown, with_lines
+from batch.reading.parquet_contents import FooterError, contents_of
 
 _ROWS_A_BATCH = 100_000
+_CELLS_A_BATCH = 2_000_000  # of a wide file
+_BYTES_A_BATCH = 32 << 20  # of text: pages hold a long one once, but who works on it copies it
+_FREE_TEXT = 4 << 30  # bytes of text that may come out of any file, for the same cause
 _FIRST_LINE = 2  # row + 1, as if the header were line 1
 
 
 def open_parquet(path: Path, *, name: str) -> Grid:
-    """The grid of a Parquet file. Raises InputError when it can't be read."""
+    """The grid of a Parquet file.
+
+    Raises InputError when it can't be read, or says itself that it unpacks to far more than its
+    size: a page of some bytes may hold millions of rows.
+    """
     try:
+        _refuse_bomb(path, name=name)
         frame = pl.scan_parquet(path, glob=False, hive_partitioning=False)
         schema = frame.collect_schema()
         height = frame.select(pl.len()).collect().item()
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (FooterError, pl.exceptions.PolarsError, OSError) as error:
         raise InputError(
             f"{name}: can't be read as Parquet; it is damaged or cut short."
         ) from error
+    check_columns(len(schema), name=name)
     for column, dtype in schema.items():
         if dtype in (pl.Binary, pl.Object):
             raise InputError(
@@ -32,13 +44,47 @@ def open_parquet(path: Path, *, name: str) -> Grid:
         _as_text(column, dtype).alias(key)
         for key, (column, dtype) in zip(column_names(len(schema)), schema.items(), strict=True)
     ]
-    return Grid(header=tuple(schema), batches=partial(_batches, frame.select(texts), height))
+    most_text = max(_FREE_TEXT, most_unpacked(path.stat().st_size))
+    return Grid(
+        header=tuple(schema),
+        batches=partial(
+            _batches, frame.select(texts), height, tuple(schema), most_text=most_text, name=name
+        ),
+    )
 
 
-def _batches(texts: pl.LazyFrame, height: int) -> Iterator[pl.DataFrame]:
-    for offset in range(0, height, _ROWS_A_BATCH):
-        frame = texts.slice(offset, _ROWS_A_BATCH).collect()
-        yield with_lines(frame, _FIRST_LINE + offset)
+def _refuse_bomb(path: Path, *, name: str) -> None:
+    contents = contents_of(path)
+    if contents.unpacked_bytes > most_unpacked(path.stat().st_size):
+        raise InputError(
+            f"{name}: its {contents.rows:,} rows take {contents.unpacked_bytes >> 20:,} MB once "
+            f"unpacked, more than {FREE_EXPANSION >> 20} MB and {MAX_EXPANSION} times the "
+            "file, as no spreadsheet does. Save its data as CSV if you trust it."
+        )
+
+
+def _batches(
+    texts: pl.LazyFrame, height: int, header: tuple[str, ...], *, most_text: int, name: str
+) -> Iterator[pl.DataFrame]:
+    """Raises InputError for a cell, or text altogether, that is longer than is read."""
+    rows = max(1, min(_ROWS_A_BATCH, _CELLS_A_BATCH // max(1, len(header))))
+    text = 0
+    for offset in range(0, height, rows):
+        frame = with_lines(texts.slice(offset, rows).collect(), _FIRST_LINE + offset)
+        check_cells(frame, header, name=name)
+        lengths = frame.select(
+            pl.sum_horizontal(pl.exclude("line").str.len_bytes().cast(pl.Int64)).cum_sum().alias("")
+        )
+        text += lengths.item(-1, 0)
+        if text > most_text:
+            raise InputError(
+                f"{name} line {_FIRST_LINE + offset}: its cells have more than "
+                f"{most_text >> 20:,} MB of text up to here. Save its data as CSV if you trust it."
+            )
+        start = 0
+        for run in (lengths.to_series() // _BYTES_A_BATCH).rle().struct.field("len"):
+            yield frame.slice(start, run)
+            start += run
 
 
 def _as_text(column: str, dtype: pl.DataType) -> pl.Expr:

@@ -1,14 +1,26 @@
 """Records of a text by the standard library's reader, as a spreadsheet program reads them.
 
 Where a quote stands wrong within one line, it is mended as such a program does; where rows would
-vanish into a cell, the line is named.
+vanish into a cell, or a row is longer than is read, the line is named.
 """
 
 import csv
 from collections.abc import Iterable, Iterator
 from itertools import count
+from typing import TextIO
 
 from batch.errors import InputError
+from batch.reading.cost import MAX_TEXT_CELL
+
+_MAX_RECORD = 16 << 20  # characters of a row, line breaks in its cells included
+_OPEN_QUOTE = "A quote may be unclosed there."
+csv.field_size_limit(MAX_TEXT_CELL)  # its own is 131,072
+
+
+def bounded_lines(text: TextIO) -> Iterator[str]:
+    """The lines of a text, of which one that is longer than a row can be comes in pieces."""
+    while line := text.readline(_MAX_RECORD + 1):
+        yield line
 
 
 def records(
@@ -22,9 +34,16 @@ def records(
     taken: list[str] = []
 
     def noted() -> Iterator[str]:
-        for line in lines:
-            taken.append(line)
-            yield line
+        room = _MAX_RECORD
+        for text in lines:
+            room = (room if taken else _MAX_RECORD) - len(text)
+            if room < 0:
+                raise InputError(
+                    f"{name} line {line}: the row has more than {_MAX_RECORD:,} characters. "
+                    f"{_OPEN_QUOTE}"
+                )
+            taken.append(text)
+            yield text
 
     reader = csv.reader(noted(), delimiter=delimiter, strict=True)
     for line in count(first_line):
@@ -42,8 +61,7 @@ def _mended(taken: list[str], delimiter: str, *, where: str, error: csv.Error) -
     """The one line that the strict reader refused, with its stray quotes in their cells."""
     if "field larger than field limit" in str(error):
         raise InputError(
-            f"{where}: a cell is longer than {csv.field_size_limit():,} characters. "
-            "A quote may be unclosed there."
+            f"{where}: a cell is longer than {MAX_TEXT_CELL:,} characters. {_OPEN_QUOTE}"
         ) from error
     text = taken[0].rstrip("\r\n") + "\n"
     record = next(csv.reader([text], delimiter=delimiter))

@@ -108,11 +108,21 @@ class Table:
         columns = COLUMNS if self.is_by_email else tuple(Field)
         fields = [self._field(each, texts).alias(each) for each in columns]
         has_no_campaign = is_blank_text(self._field(Field.CAMPAIGN_ID, texts))
-        is_blank = pl.all_horizontal(map(is_blank_text, texts))
+        nothing = [pl.lit(None, dtype=pl.String).alias(each) for each in columns]
         for frame in self._frames():
+            filled = [
+                text
+                for text, column in zip(texts, frame.get_columns()[1:], strict=False)
+                if column.null_count() < frame.height
+            ]
+            if not filled:
+                yield frame.select("line", pl.lit(value=True).alias("blank_row"), *nothing)
+                continue
             # Where every row names a campaign none is blank, and no other cell needs a look.
             may_be_blank = frame.select(has_no_campaign.any()).item()
-            blank_row = is_blank if may_be_blank else pl.lit(False)
+            blank_row = pl.lit(False)
+            if may_be_blank:
+                blank_row = pl.all_horizontal(map(is_blank_text, filled))
             cells = frame.select("line", blank_row.alias("blank_row"), *fields)
             found = self._swallowed(frame)
             if found is not None and found.height:
