@@ -377,8 +377,8 @@ BUILDS = (
     Broken(
         guarantee="what a strange file says of what is sent counts only after a yes",
         file="jobs/gate.py",
-        line="values=() if _is_confirmed_run(loaded) else _guarded(loaded),",
-        instead="values=(),",
+        line="values = () if _is_confirmed_run(loaded) else _guarded(loaded)",
+        instead="values: tuple[Difference, ...] = ()",
         caught_by="test_gate.py::test_what_decides_what_is_sent_needs_the_same_yes[clear_word]",
     ),
     Broken(

@@ -181,10 +181,9 @@ def test_a_yes_is_kept_for_this_key_and_this_address(folder: Shell) -> None:
     assert (exit_code, set(asked)) == (0, {"evil.example"})
     assert "Send it there? [y/N] " in folder.err
     del folder.streams["stdin"]
-    Path("leads.csv").unlink()
     assert typed(folder, "export", CAMPAIGN, "--out", "b.csv")[0] == 0  # nobody is asked again
     (folder.cwd / FILE).write_text(ADDRESS.replace("evil", "other"))
-    assert typed(folder, *FROM_HERE["export"]) == (2, [])
+    assert typed(folder, "export", CAMPAIGN, "--out", "d.csv") == (2, [])
     (folder.cwd / FILE).write_text(ADDRESS)
     folder.monkeypatch.setenv("SENDKIT_API_KEY", f"{KEY}2")
     assert typed(folder, "export", CAMPAIGN, "--out", "c.csv") == (2, [])
@@ -269,6 +268,25 @@ def test_practice_asks_nobody_and_never_meets_the_address(folder: Shell) -> None
     assert ran[0] == 0
     assert "evil.example" not in ran[1]
     assert "SENDKIT_API_KEY" not in folder.err
+
+
+def test_the_example_settings_in_a_folder_ask_nothing(shell: Shell) -> None:
+    shell.leads(pausing(2))
+    example = Path(batch.__file__).parents[1] / "config.example.toml"
+    (shell.cwd / FILE).write_bytes(example.read_bytes())
+    assert typed(shell, "run", "leads.csv", "--yes")[0] == 0
+    assert "From ./sendkit-batch.toml" not in shell.err
+
+
+def test_values_are_asked_about_alone_where_the_address_is_approved(folder: Shell) -> None:
+    folder.typing("y\n")
+    typed(folder, "export", CAMPAIGN, "--out", "a.csv")
+    (folder.cwd / FILE).write_text(f"{ADDRESS}{GUARDED['clear_word']}")
+    folder.typing("n\n")
+    assert typed(folder, *FROM_HERE["run"]) == (2, [])
+    told = " ".join(folder.err.split())  # a terminal breaks lines between words
+    assert f"would go to {EVIL} with what ./sendkit-batch.toml says: clear_word" in told
+    assert f'From ./sendkit-batch.toml: base_url = "{EVIL}", clear_word = ' in told
 
 
 # --- What is sent ---
@@ -477,7 +495,10 @@ def makes_an_access(node: ast.Call, names: set[str]) -> bool:
         return called.id in names or bool(is_altered)
     if isinstance(called, ast.Attribute):  # sendkit.Access, or Access.__new__
         of_it = isinstance(called.value, ast.Name) and called.value.id in names
-        return of_it or called.attr == "Access"
+        is_altered = called.attr == "replace" and {"base_url", "api_key"} & {
+            each.arg for each in node.keywords
+        }
+        return of_it or called.attr == "Access" or bool(is_altered)
     return False
 
 

@@ -131,6 +131,8 @@ def test_what_a_folders_file_sends_needs_a_start_that_names_it(
         text = page.post("/run")
         assert "start the page with: sendkit-batch web --config ./sendkit-batch.toml" in text
         assert asked == []
+        told = "From ./sendkit-batch.toml: clear_word = &#34;Interested&#34;."
+        assert told in page.get("/settings")
 
 
 def test_a_folders_key_file_is_not_read(tmp_path: Path, asked: list[str]) -> None:

@@ -9,6 +9,7 @@ What only a file that lies about has named is asked about. Sends nothing, and sh
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -79,7 +80,10 @@ def open_access(loaded: LoadedSettings, credentials: Credentials, keeper: Keeper
             raise DeclinedError("Nothing was sent: the question was not answered with yes.")
         with suppress(RunError, SettingsError):
             approve(
-                keeper.state_dir, key=key, address=address_of(base_url), also=_said(loaded, doubt)
+                keeper.state_dir,
+                key=key,
+                address=address_of(base_url),
+                also=_said(loaded, doubt.values),
             )
     return Access(base_url=base_url, api_key=key, workspace_id=credentials.workspace_id)
 
@@ -91,21 +95,22 @@ def open_practice(sandbox: Sandbox) -> Access:
 
 def doubt_of(loaded: LoadedSettings, credentials: Credentials, *, state_dir: Path) -> Doubt | None:
     """What must be asked before this key goes out; None where nothing must."""
-    doubt = Doubt(
+    base_url, key = loaded.settings.api.base_url, credentials.api_key
+    approved = partial(is_approved, state_dir, key=key, address=address_of(base_url))
+    values = () if _is_confirmed_run(loaded) else _guarded(loaded)
+    if values and approved(also=_said(loaded, values)):
+        values = ()
+    is_address = not _is_said(loaded, credentials) and not approved()
+    if not (is_address or values):
+        return None
+    return Doubt(
         key=credentials.place,
-        base_url=loaded.settings.api.base_url,
+        base_url=base_url,
         named_by=named_by(loaded),
         is_run=loaded.source_origin is Origin.UNLISTED_RUN,
-        is_address=not _is_said(loaded, credentials),
-        values=() if _is_confirmed_run(loaded) else _guarded(loaded),
+        is_address=is_address,
+        values=values,
     )
-    if not (doubt.is_address or doubt.values):
-        return None
-    said = _said(loaded, doubt)
-    address = address_of(doubt.base_url)
-    if is_approved(state_dir, key=credentials.api_key, address=address, also=said):
-        return None
-    return doubt
 
 
 def named_by(loaded: LoadedSettings) -> str:
@@ -143,9 +148,9 @@ def _is_confirmed_run(loaded: LoadedSettings) -> bool:
     return is_strangers and loaded.origin(ADDRESS) is Origin.OPTION
 
 
-def _said(loaded: LoadedSettings, doubt: Doubt) -> tuple[str, ...]:
+def _said(loaded: LoadedSettings, values: tuple[Difference, ...]) -> tuple[str, ...]:
     """What a yes is about beside key and address: the settings, and the very file they are from."""
-    if not doubt.values:
+    if not values:
         return ()
     source = str(loaded.source.resolve()) if loaded.source else ""
-    return (source, *(f"{'.'.join(each.key)} = {each.value!r}" for each in doubt.values))
+    return (source, *(f"{'.'.join(each.key)} = {each.value!r}" for each in values))

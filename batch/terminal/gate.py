@@ -11,7 +11,7 @@ from batch.jobs.gate import Doubt, Keeper, named_by, open_access
 from batch.recording.state import default_state_dir
 from batch.settings.credentials import Credentials, read_credentials
 from batch.settings.load import CONFIG_NAME, LoadedSettings, default_config_dir
-from batch.settings.origins import ADDRESS, differences
+from batch.settings.origins import differences
 from batch.terminal.console import Terminal, somebody_is_there
 
 
@@ -49,8 +49,7 @@ def open_gate(terminal: Terminal, loaded: LoadedSettings, credentials: Credentia
 
 def tell_foreign(terminal: Terminal, loaded: LoadedSettings) -> None:
     """Name what comes from a file that may be anybody's, before anything is asked."""
-    found = [each for each in differences(loaded.settings, loaded.own) if each.key != ADDRESS]
-    if found:
+    if found := differences(loaded.settings, loaded.own):
         terminal.note(f"From {named_by(loaded)}: {', '.join(map(str, found))}")
 
 

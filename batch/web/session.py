@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from batch.api.address import address_of
 from batch.api.sendkit import Access
 from batch.errors import SettingsError
-from batch.jobs.gate import Doubt, Keeper, open_access
+from batch.jobs.gate import Doubt, Keeper, named_by, open_access
 from batch.redaction import KeyRedactor
 from batch.settings.credentials import (
     KEY_VARIABLE,
@@ -24,6 +24,7 @@ from batch.settings.credentials import (
 )
 from batch.settings.load import CONFIG_NAME, LoadedSettings, load_settings
 from batch.settings.model import Settings
+from batch.settings.origins import Origin, differences
 
 _SHORTEST_KEY = 8  # characters
 _WITH_FILE = f"sendkit-batch web --config ./{CONFIG_NAME}"
@@ -170,6 +171,17 @@ class Session:
             if len(secret) >= _SHORTEST_KEY:
                 text = KeyRedactor(secret, mark="***").without_key_in_lines(text)
         return text
+
+    def foreign(self) -> str:
+        """What comes from a settings file that may be anybody's; "" if nothing does."""
+        loaded = self._loaded
+        found = [
+            str(each)
+            for each in differences(loaded.settings, loaded.own)
+            if loaded.origin(each.key) is not Origin.PAGE
+        ]
+        is_told = loaded.source_origin is Origin.FOLDER_FILE and found
+        return f"From {named_by(loaded)}: {', '.join(found)}" if is_told else ""
 
     def load_own(self) -> LoadedSettings:
         """The settings that count for an earlier run: what the page's start has said of them."""

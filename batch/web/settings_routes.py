@@ -81,6 +81,7 @@ def _page(
         "saved": request.query_params.get("saved") == "yes",
         "plans_first": desk.session.plans_first,
         "source": desk.session.source,
+        "foreign": desk.session.foreign(),
         "runs_dir": desk.place.cwd / desk.runs_dir,
         "fields": list(COLUMNS),
     }
