@@ -46,6 +46,7 @@ def test_a_lead_keeps_what_people_know_it_by_and_what_can_be_changed() -> None:
                 ai_tag="Interested",
             ),
         ),
+        ids=("65a2d1b86f9c8e3a00000001",),
         next_cursor=None,
     )
 
@@ -80,6 +81,44 @@ def test_the_next_cursor_is_found_wherever_a_page_names_it(
     more: dict[str, object], expected: str | None
 ) -> None:
     assert cursor_of(LEAD, **more) == expected
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        ({"nextCursor": "c1"}, True),
+        ({"nextCursor": None}, True),
+        ({"hasMore": False}, True),
+        ({"hasMore": True}, False),
+        ({}, False),
+        ({"pagination": {"page": 1, "limit": 100, "total": 250, "pages": 3}}, False),
+    ],
+)
+def test_a_page_says_whether_its_cursor_is_the_servers_word(
+    more: dict[str, object], *, named: bool
+) -> None:
+    assert parse_leads(body(LEAD, **more), REDACTOR).is_named is named
+
+
+@pytest.mark.parametrize(
+    ("told", "total", "pages"),
+    [
+        ({"total": 250, "pages": 3}, 250, 3),
+        ({"total": "250"}, 250, None),
+        ({"total": 0}, 0, None),
+        ({"total": -1, "pages": True}, None, None),
+        ({"total": None, "pages": 1.5}, None, None),
+        ({"total": "many", "pages": [3]}, None, None),
+        ({"total": "9" * 5000}, None, None),
+    ],
+)
+def test_what_a_page_tells_of_the_whole_list_is_read_where_it_is_a_count(
+    told: dict[str, object], total: int | None, pages: int | None
+) -> None:
+    page = parse_leads(body(LEAD, pagination=told), REDACTOR)
+    assert (page.total, page.pages) == (total, pages)
+    top = parse_leads(body(LEAD, **told), REDACTOR)
+    assert (top.total, top.pages) == (total, pages)
 
 
 def test_an_empty_page_is_the_end_unless_it_names_a_cursor() -> None:
@@ -121,6 +160,7 @@ def test_campaigns_have_a_name_to_be_shown_or_their_id() -> None:
             Campaign(id="c1", name="Spring sale", status="active"),
             Campaign(id="c2", name="c2", status="draft"),
         ),
+        ids=("c1", "c2"),
         next_cursor="c2",
     )
 

@@ -455,7 +455,7 @@ async def test_state_shows_one_campaign_when_asked_for_one() -> None:
         ),
         (
             Options(next_cursor="x"),
-            '--next-cursor: found "x"; expected pagination, top, meta, has-more, none.',
+            '--next-cursor: found "x"; expected pagination, top, meta, has-more, none, ignored.',
         ),
         (Options(enrollment="x"), '--enrollment: found "x"; expected data, top.'),
         (

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from batch.api.sendkit import Access
 from batch.jobs.paging import ListNotReadError, Paging
 from batch.jobs.reaching import make_client
-from batch.jobs.snapshotting import Reading, Taken, take_snapshot
+from batch.jobs.snapshotting import GoesOn, Reading, Taken, take_snapshot
 from batch.recording.snapshot import Snapshot
 from batch.sandbox.options import Options
 from batch.sandbox.process import Sandbox, start_sandbox
@@ -52,7 +52,7 @@ class Taking:
         *,
         at_once: int = 3,
         status: str | None = None,
-        goes_on: Callable[[str, pl.DataFrame], bool] | None = None,
+        goes_on: GoesOn | None = None,
     ) -> Taken:
         access = Access(base_url=self._sandbox.base_url, api_key=SecretStr(self._sandbox.api_key))
         settings = Settings.model_validate({"pace": {"rate": 10_000}})
@@ -102,7 +102,7 @@ async def test_each_lead_says_when_its_page_arrived(taking: Taking) -> None:
 async def test_a_campaign_is_read_only_as_long_as_it_pays(taking: Taking) -> None:
     asked: list[tuple[str, int, int]] = []
 
-    def goes_on(campaign_id: str, page: pl.DataFrame) -> bool:
+    def goes_on(campaign_id: str, page: pl.DataFrame, _left: int | None) -> bool:
         asked.append((campaign_id, len(page), page["campaign_id"].n_unique()))
         return campaign_id == CAMPAIGNS[0] or len(asked) == 2
 
@@ -114,7 +114,7 @@ async def test_a_campaign_is_read_only_as_long_as_it_pays(taking: Taking) -> Non
 
 
 async def test_a_campaign_of_one_page_is_whole_without_a_question(taking: Taking) -> None:
-    def goes_on(campaign_id: str, page: pl.DataFrame) -> bool:
+    def goes_on(campaign_id: str, page: pl.DataFrame, _left: int | None) -> bool:
         raise AssertionError(f"asked about {campaign_id} after {len(page)} leads")
 
     taken = await taking.take(CAMPAIGNS[3:], goes_on=goes_on)

@@ -124,6 +124,15 @@ def test_a_last_lead_is_not_looked_for_through_pages_without_any() -> None:
     assert strangers == [True] * 7 + [False]  # 8 pages for the last 10 leads: not worth it
 
 
+@pytest.mark.parametrize(("pages_left", "goes_on"), [(None, False), (30, True), (55, False)])
+def test_where_the_pages_to_come_are_told_they_are_no_estimate(
+    pages_left: int | None, *, goes_on: bool
+) -> None:
+    worth = Worth([asking(range(60))])
+    # one lead of 60 was on the first page: of an unknown list, 59 more pages are expected
+    assert worth.goes_on("c1", shown(range(59, 159)), pages_left) is goes_on
+
+
 def test_a_lead_that_comes_again_on_the_next_page_counts_once() -> None:
     worth = Worth([asking(range(150))])
     assert worth.goes_on("c1", shown(range(100)))

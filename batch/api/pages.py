@@ -1,15 +1,16 @@
 """The API's lists that come a page at a time: campaigns, and their leads. Pure: bytes to values.
 
 Where a page says how to go on is not documented: every likely place is looked at, and where none
-says anything the last record's id is the cursor, until a page is empty.
+says anything the last record's id is the cursor, until a page brings nothing new.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, FailFast, Field
+from pydantic import BaseModel, BeforeValidator, FailFast, Field
 
 from batch.api.answer import is_success, read_refusal
 from batch.api.excerpt import Redactor
@@ -18,22 +19,55 @@ from batch.api.listings import read_model
 from batch.api.wire import Fault, Reply
 from batch.model import Answer, Campaign, CampaignLead, Reason
 
+MOST_DIGITS = 18
+
 _Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page(Generic[_Value]):
-    """A part of a list. next_cursor: what to ask for next; None at the end of the list."""
+    """A part of a list.
+
+    ids: of its records. next_cursor: what to ask for next; None at the end of the list.
+    is_named: whether the page says so itself, rather than being silent about it; a cursor that it
+    doesn't name may be one that the server doesn't know. has_more: whether it says that more
+    follows. total, pages: of the whole list, where the page tells.
+    """
 
     records: tuple[_Value, ...]
+    ids: tuple[str, ...] = ()
     next_cursor: str | None
+    is_named: bool = True
+    has_more: bool = False
+    total: int | None = None
+    pages: int | None = None
+
+    def pages_left(self, read: int) -> int | None:
+        """How many pages of this size are to come after `read` records; None if it doesn't tell."""
+        if self.total is None or not self.ids:
+            return None
+        return math.ceil(max(0, self.total - read) / len(self.ids))
+
+
+def _count(value: object) -> int | None:
+    """A count, also one in quotes; what is none says nothing, and spoils no page."""
+    if isinstance(value, str) and len(value) <= MOST_DIGITS and value.isascii() and value.isdigit():
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    return None
+
+
+Count = Annotated[int | None, BeforeValidator(_count)]
 
 
 class _Onward(BaseModel):
-    """What some place of a page says about the next one."""
+    """What some place of a page says about the next one, and about the whole list."""
 
     next_cursor: str | None = Field(None, alias="nextCursor")
     has_more: bool | None = Field(None, alias="hasMore")
+    total: Count = None
+    pages: Count = None
 
 
 class _PersonRecord(BaseModel):
@@ -136,21 +170,30 @@ def _lead(record: _LeadRecord, redactor: Redactor) -> CampaignLead:
 
 
 def _page(listing: _Listing[_Record], value: Callable[[_Record], _Value]) -> Page[_Value]:
-    records = tuple(map(value, listing.data))
-    return Page(records=records, next_cursor=_next_cursor(listing))
-
-
-def _next_cursor(listing: _Listing[_Record]) -> str | None:
     places = [each for each in (listing.pagination, listing, listing.meta) if each is not None]
+    next_cursor, is_named = _next_cursor(listing, places)
+    return Page(
+        records=tuple(map(value, listing.data)),
+        ids=tuple(record.id for record in listing.data),
+        next_cursor=next_cursor,
+        is_named=is_named,
+        has_more=any(each.has_more for each in places),
+        total=next((each.total for each in places if each.total is not None), None),
+        pages=next((each.pages for each in places if each.pages is not None), None),
+    )
+
+
+def _next_cursor(listing: _Listing[_Record], places: Sequence[_Onward]) -> tuple[str | None, bool]:
+    """The cursor of the next page, None at the end, and whether the page names either."""
     cursors = [each.next_cursor for each in places if "next_cursor" in each.model_fields_set]
     named = next(filter(None, cursors), None)
     if named is not None:
-        return named
+        return named, True
     has_more = next((each.has_more for each in places if each.has_more is not None), None)
     if has_more is False or (cursors and not has_more):
-        return None
+        return None, True
     if listing.data:
-        return listing.data[-1].id
+        return listing.data[-1].id, False
     if has_more:
         raise ValueError("an empty page says that more follows, but not from where")
-    return None
+    return None, False

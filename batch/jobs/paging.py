@@ -3,7 +3,7 @@
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import replace
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from batch.api.excerpt import Redactor
 from batch.api.page_path import MOST_A_PAGE, campaigns_path, leads_path
@@ -28,6 +28,67 @@ class ListNotReadError(BatchError):
     def __init__(self, message: str, *, is_unknown: bool = False) -> None:
         super().__init__(message)
         self.is_unknown = is_unknown
+
+
+class Place(Generic[_Value]):
+    """How far a list is read, and where its end is. Sends nothing.
+
+    A cursor that a page names is followed, and must not come again. Where none is named, the last
+    record's id is tried; a page with nothing new is the end then, for the server knows no such
+    cursor. what: the list, in words.
+    """
+
+    def __init__(self, what: str) -> None:
+        self.cursor: str | None = None
+        self.is_at_end = False
+        self._what = what
+        self._named: set[str] = set()
+        self._seen: set[str] = set()  # ids; kept only where no cursor is named
+        self._pages = 0
+        self._is_guess = False  # whether the last cursor was not named
+
+    def after(self, page: Page[_Value]) -> Page[_Value] | None:
+        """Take a page: the same, without a next one where it is the last; None if nothing is new.
+
+        Raises ListNotReadError where the list can't be read to its end.
+        """
+        self._pages += 1
+        is_new = not self._seen.issuperset(page.ids)
+        if not page.is_named:
+            self._seen.update(page.ids)
+        if self._is_guess and not is_new:
+            self._check_whole(page)
+            self.is_at_end = True
+            return None
+        if page.next_cursor in self._named:
+            raise ListNotReadError(
+                f"{self._what}: the pages go round in a circle at {page.next_cursor}."
+            )
+        if page.is_named and page.next_cursor is not None:
+            self._named.add(page.next_cursor)
+        if not page.is_named and not page.has_more and self._is_all(page):
+            page = replace(page, next_cursor=None)
+        self.cursor, self._is_guess = page.next_cursor, not page.is_named
+        self.is_at_end = page.next_cursor is None
+        return page
+
+    def _is_all(self, page: Page[_Value]) -> bool:
+        """Whether the list has no more, as far as the page tells of the whole list."""
+        if page.total is not None:
+            return len(self._seen) >= page.total
+        return page.pages is not None and self._pages >= page.pages
+
+    def _check_whole(self, page: Page[_Value]) -> None:
+        """A server that tells of more, and shows the same again, can't be read to the end."""
+        pages = self._pages - 1
+        lacks_some = page.total is not None and len(self._seen) < page.total
+        lacks_pages = page.total is None and page.pages is not None and pages < page.pages
+        if page.ids and (page.has_more or lacks_some or lacks_pages):
+            whole = f"{page.total:,} records" if lacks_some else "more to come"
+            raise ListNotReadError(
+                f"{self._what} could not be read to the end: the server tells of {whole}, names no "
+                f"way to go on, and shows the same {len(page.ids):,} again."
+            )
 
 
 class Paging:
@@ -98,17 +159,11 @@ class Paging:
         path: Callable[[str | None, int | None], str],
         parse: Callable[[bytes, Redactor], Page[_Value]],
     ) -> AsyncIterator[Page[_Value]]:
-        cursor: str | None = None
-        seen: set[str] = set()
-        while True:
-            page = await self._page(what, cursor, path, parse)
-            yield page
-            cursor = page.next_cursor
-            if cursor is None:
-                return
-            if cursor in seen:
-                raise ListNotReadError(f"{what}: the pages go round in a circle at {cursor}.")
-            seen.add(cursor)
+        place: Place[_Value] = Place(what)
+        while not place.is_at_end:
+            page = place.after(await self._page(what, place.cursor, path, parse))
+            if page is not None:
+                yield page
 
     async def _page(
         self,

@@ -13,6 +13,8 @@ from batch.jobs.paging import ListNotReadError, Paging
 from batch.recording.snapshot import LeadRows, Snapshot
 from batch.sending.gate import Pace
 
+GoesOn = Callable[[str, pl.DataFrame, int | None], bool]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
@@ -56,15 +58,16 @@ async def take_snapshot(
     at_once: int,
     on_reading: Callable[[Reading], None],
     status: str | None = None,
-    goes_on: Callable[[str, pl.DataFrame], bool] | None = None,
+    goes_on: GoesOn | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Taken:
     """Keep the leads of these campaigns, each whole or as long as it is to be read.
 
     at_once: campaigns that are read side by side. on_reading: called after each page.
     status: leads of that status alone; None for all.
-    goes_on: asked, after each page but a campaign's last, with its id and the page's rows, whether
-        the next is to be read; None reads all.
+    goes_on: asked, after each page but a campaign's last, with its id, the page's rows and how
+        many pages are to come (None if that is not known), whether the next is to be read; None
+        reads all.
     Raises ListNotReadError when one can't be read, which ends the others, and RunError when the
     disk fails.
     """
@@ -87,7 +90,7 @@ class _Campaigns:
         snapshot: Snapshot,
         campaign_ids: Sequence[str],
         on_reading: Callable[[Reading], None],
-        goes_on: Callable[[str, pl.DataFrame], bool] | None,
+        goes_on: GoesOn | None,
         clock: Callable[[], float],
     ) -> None:
         self.unknown: list[str] = []
@@ -117,14 +120,16 @@ class _Campaigns:
 
     async def _rows(self, campaign_id: str, status: str | None) -> LeadRows:
         """A campaign's leads, as long as it is to be read."""
-        rows = LeadRows(campaign_id)
+        rows, read = LeadRows(campaign_id), 0
         async with aclosing(self._paging.leads(campaign_id, status=status)) as pages:
             async for page in pages:
                 frame = rows.add(page.records, read_at_ms=int(self._clock() * 1000))
                 self._leads += len(frame)
+                read += len(frame)
                 self._tell()
-                is_last = page.next_cursor is None
-                if self._goes_on and not is_last and not self._goes_on(campaign_id, frame):
+                if self._goes_on is None or page.next_cursor is None:
+                    continue
+                if not self._goes_on(campaign_id, frame, page.pages_left(read)):
                     self.partly.append(campaign_id)
                     break
         return rows

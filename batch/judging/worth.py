@@ -1,8 +1,8 @@
 """Which campaigns are worth reading before a run, and for how long. Pure: frames in, yes or no out.
 
 A page costs a request, as a change does; a lead that it shows to be as asked for already saves one.
-How many pages a campaign has is not known: how many of the leads that are looked for were on the
-pages so far tells what is still to come.
+How many pages a campaign has is often not known: how many of the leads that are looked for were on
+the pages so far tells what is still to come.
 """
 
 from collections import Counter
@@ -77,17 +77,18 @@ class Worth:
         """The campaigns whose first page is worth reading, in the order of their coming."""
         return list(self._campaigns)
 
-    def goes_on(self, campaign_id: str, page: pl.DataFrame) -> bool:
+    def goes_on(self, campaign_id: str, page: pl.DataFrame, pages_left: int | None = None) -> bool:
         """Whether the page after this one is worth reading; to be asked once for each page.
 
         campaign_id: one of `campaign_ids`. page: its next leads, as a Snapshot has them.
+        pages_left: how many are to come at most; None if the server does not tell.
         """
         found = self._found_now(campaign_id, page)
         self._judge(found)
         holding = sum(count for beside, count in found.items() if self._holding[beside])
         campaign = self._campaigns[campaign_id]
         campaign.add(found=found.total(), holding=holding)
-        return campaign.pays()
+        return campaign.pays(pages_left)
 
     def _found_now(self, campaign_id: str, page: pl.DataFrame) -> Counter[_Beside]:
         """What is asked for of the page's leads, beside what they are; those of no page before.
@@ -143,7 +144,7 @@ class _Campaign:
         self.found += found
         self.holding += holding
 
-    def pays(self) -> bool:
+    def pays(self, pages_left: int | None) -> bool:
         """Whether reading on costs clearly less than sending the rest unseen.
 
         What is read already is paid for, so only what is left counts: a last lead that was
@@ -151,5 +152,7 @@ class _Campaign:
         """
         left = self.asked - self.found
         pages = max(self.pages * left / (self.found or 0.5), self.pages_without)
+        if pages_left is not None:
+            pages = min(pages, pages_left)
         writes = left * (1 - self.holding / (self.found or 1))
         return pages + writes < MOST_SHARE * left

@@ -37,6 +37,7 @@ class NextCursor(StrEnum):
     META = "meta"  # meta.nextCursor
     HAS_MORE = "has-more"  # only whether there is more
     NONE = "none"  # nothing: go on until a page is empty
+    IGNORED = "ignored"  # nothing, and no cursor is known: each page is the first one
 
 
 class Enrollment(StrEnum):
@@ -52,6 +53,7 @@ class Unknowns:
 
     enrollment: Enrollment
     next_cursor: NextCursor
+    page_total: bool
     max_page: int
     page_shift: int
     max_action: int
@@ -62,6 +64,7 @@ def make_unknowns(options: Options) -> Unknowns:
     return Unknowns(
         enrollment=choose("--enrollment", options.enrollment, Enrollment),
         next_cursor=choose("--next-cursor", options.next_cursor, NextCursor),
+        page_total=options.page_total,
         max_page=options.max_page,
         page_shift=options.page_shift,
         max_action=options.max_action,

@@ -101,8 +101,15 @@ class Options:
     ] = "data"
     next_cursor: Annotated[
         str,
-        Shown("where a page names the next: pagination, top, meta, has-more or none", "WHERE"),
+        Shown(
+            "where a page names the next: pagination, top, meta, has-more, none, or ignored (no "
+            "cursor is known, and each page is the first)",
+            "WHERE",
+        ),
     ] = "pagination"
+    page_total: Annotated[
+        bool, Shown("a page tells how much there is: pagination.total and pagination.pages")
+    ] = False
     max_page: Annotated[int, Shown("largest limit of a page", "N")] = 100
     page_shift: Annotated[
         int,

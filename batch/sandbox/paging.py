@@ -1,7 +1,9 @@
 """Lists that come a page at a time, and where a page says how to go on."""
 
+import math
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from batch.sandbox.call import ApiError, Call, NextCursor, check_query
 from batch.sandbox.state import take_page
@@ -29,15 +31,21 @@ def read_page(
         if values and call.query.get(name, values[0]) not in values:
             raise ApiError(400, f"{name} must be one of {', '.join(values)}")
     where = call.unknowns.next_cursor
+    asked, limit = _read_cursor(call), _read_limit(call)
     found, cursor = take_page(
         ids,
-        after=_shifted(call, ids, _read_cursor(call)),
-        limit=_read_limit(call),
+        after="" if where is NextCursor.IGNORED else _shifted(call, ids, asked),
+        limit=limit,
         wanted=wanted,
         # A client that goes by records alone would take an empty page for the end.
         sparse=where in _NAMES_A_CURSOR,
     )
-    return {"success": True, "data": [record(one) for one in found]} | _tell(where, cursor)
+    told = _tell(where, cursor)
+    if call.unknowns.page_total:
+        total = sum(map(wanted, ids))
+        size = {"page": 1, "limit": limit, "total": total, "pages": math.ceil(total / limit)}
+        told["pagination"] = size | told.get("pagination", {})
+    return {"success": True, "data": [record(one) for one in found]} | told
 
 
 def _read_cursor(call: Call) -> str:
@@ -64,7 +72,7 @@ def _read_limit(call: Call) -> int:
     return int(text)
 
 
-def _tell(where: NextCursor, cursor: str | None) -> dict[str, object]:
+def _tell(where: NextCursor, cursor: str | None) -> dict[str, Any]:
     match where:
         case NextCursor.PAGINATION | NextCursor.META:
             return {where.value: {"nextCursor": cursor, "hasMore": cursor is not None}}
@@ -72,5 +80,5 @@ def _tell(where: NextCursor, cursor: str | None) -> dict[str, object]:
             return {"nextCursor": cursor}
         case NextCursor.HAS_MORE:
             return {"hasMore": cursor is not None}
-        case NextCursor.NONE:
+        case NextCursor.NONE | NextCursor.IGNORED:
             return {}
