@@ -1,5 +1,6 @@
 """A cell's place is its reference, whatever the order in the file."""
 
+import io
 import zipfile
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from batch.reading import cost, places
 from batch.reading.content import Format
 from batch.reading.cost import CostError
 from batch.reading.markup import MarkupError
-from batch.reading.places import GatheredCells, column_number, row_number
+from batch.reading.places import GatheredRows, Row, column_number, row_number
 from batch.reading.workbook import open_workbook
 from tests.test_xlsx import written_by_hand
 
@@ -18,7 +19,6 @@ HEADER = (
     '<row r="1"><c r="A1" t="str"><v>campaignId</v></c><c r="B1" t="str"><v>campaignLeadId</v></c>'
     '<c r="C1" t="str"><v>status</v></c><c r="D1" t="str"><v>aiTag</v></c></row>'
 )
-Row = tuple[int, list[str]]
 
 
 def cell(reference: str, value: str = "") -> str:
@@ -35,7 +35,7 @@ def written(folder: Path, data: str) -> Path:
     return written_by_hand(folder, f"<sheetData>{data}</sheetData>")
 
 
-def read(path: Path) -> list[Row]:
+def read(path: Path) -> list[tuple[int, list[str]]]:
     """Line and cells of every row below the header."""
     grid = open_workbook(path, Format.XLSX, sheet=None, name="leads.xlsx")
     assert grid.header == ("campaignId", "campaignLeadId", "status", "aiTag")
@@ -154,14 +154,11 @@ def test_a_number_ends_the_doubt(tmp_path: Path) -> None:
     ]
 
 
-def test_rows_out_of_order_are_gathered_over_many_frames(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(places, "_CELLS_A_FRAME", 7)
+def test_rows_in_any_order_are_read_in_order(tmp_path: Path) -> None:
     numbers = [2 + (37 * i) % 101 for i in range(101)]
-    data = "".join(row(n, cell(f"B{n}", f"b{n}"), cell(f"A{n}", f"a{n}")) for n in numbers)
+    data = "".join(row(n, cell(f"B{n}", f"b{n}"), cell(f"A{n}", f"ä{n}")) for n in numbers)
     assert read(written(tmp_path, data + HEADER)) == [
-        (n, [f"a{n}", f"b{n}", "", ""]) for n in range(2, 103)
+        (n, [f"ä{n}", f"b{n}", "", ""]) for n in range(2, 103)
     ]
 
 
@@ -172,26 +169,24 @@ def test_hidden_rows_are_counted_whatever_their_order(tmp_path: Path) -> None:
     assert grid.notes == ("leads.xlsx: 1 hidden or filtered row is read and sent like the others.",)
 
 
-def test_empty_cells_out_of_order_are_bounded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("value", ["", "x"])
+def test_pieces_of_rows_out_of_order_are_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
-    monkeypatch.setattr(places, "_MAX_EMPTY_CELLS", 10)
-    data = HEADER + "".join(row(n, cell(f"A{n}")) for n in range(20, 2, -1))
-    assert "too many empty cells in rows that are out of order" in refusal(written(tmp_path, data))
+    monkeypatch.setattr(places, "_MOST_PIECES", 10)
+    data = HEADER + "".join(row(n, cell(f"A{n}", value)) for n in range(20, 2, -1))
+    assert "rows out of order, in too many pieces" in refusal(written(tmp_path, data))
 
 
-def test_cells_out_of_order_are_counted_before_they_are_sorted(
+def test_rows_out_of_order_are_counted_before_they_are_sorted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(cost, "MAX_CHARACTERS", 50)
-    monkeypatch.setattr(places, "_CHARACTERS_A_FRAME", 20)
-    gathered = GatheredCells()
+    gathered = GatheredRows(io.BytesIO())
     for line in range(100, 95, -1):
-        gathered.put(line, 0, "x" * 10, hidden=False)
+        gathered.add(Row(line, ["x" * 10], set(), False))
     with pytest.raises(CostError, match="more than 50 characters up to here"):
-        gathered.put(95, 0, "x" * 10, hidden=False)
-    with pytest.raises(CostError, match="more than 32,767 characters"):
-        gathered.put(2, 0, "x" * 32_768, hidden=False)
+        gathered.add(Row(95, ["x" * 10], set(), False))
 
 
 @pytest.mark.parametrize(

@@ -5,26 +5,25 @@ rows from top to bottom, and those are given as they come; others are gathered a
 is filled twice.
 """
 
+import json
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
-from itertools import groupby
+from itertools import chain, repeat
+from typing import BinaryIO, NamedTuple
 
 import polars as pl
 
-from batch.reading.cost import MAX_CELL, MAX_COLUMNS, Tally, long_cell
+from batch.reading.cost import MAX_COLUMNS, Tally
 from batch.reading.markup import MarkupError
 from batch.reading.sheet import MAX_ROWS, SheetRow, UnorderedRowsError
 
 _EMPTY = SheetRow(cells=())
 _NUMBER = re.compile(r"0*([0-9]{1,7})")
 _LETTERS = re.compile(r"[A-Za-z]{1,3}")
-# Of an unordered sheet: cells and characters that become a frame at once, and empty cells that are
-# remembered.
-_CELLS_A_FRAME = 100_000
-_CHARACTERS_A_FRAME = 1 << 24
-_MAX_EMPTY_CELLS = 1 << 24
+_ENCODING = ("utf-8", "surrogatepass")  # of the file in which its rows are kept meanwhile
+_MOST_PIECES = 1 << 24  # of rows, and empty cells, of a sheet that is not in order
 
 
 def row_number(text: str) -> int:
@@ -51,27 +50,42 @@ def column_number(letters: str) -> int:
     return position - 1
 
 
-class OrderedRows:
-    """The rows of cells that come row by row; within a row in any order.
+class Row(NamedTuple):
+    """The cells of a row, or of a piece of it. empty: columns of cells that hold nothing."""
 
-    complete: rows without gaps that no later cell can belong to; whoever takes them empties it.
+    line: int
+    cells: list[str | None]
+    empty: set[int]
+    is_hidden: bool
+
+
+class Places:
+    """Puts cells in their places, and gives on each row once a cell of another comes.
+
+    give: gets the rows; one that comes in pieces as often as others lie between.
     """
 
-    def __init__(self) -> None:
-        self.complete: list[SheetRow] = []
+    def __init__(self, give: Callable[[Row], None]) -> None:
+        self._give = give
         self._line = 0
         self._cells: list[str | None] = []
         self._empty: set[int] = set()
         self._is_hidden = False
 
-    def put(self, line: int, column: int, text: str | None, *, hidden: bool) -> None:
+    def put(self, line: int, column: int, text: str | None, hidden: bool) -> None:  # noqa: FBT001 - once a cell
         """Put a cell in its place. text: None where it is empty. hidden: whether its row is.
 
-        Raises UnorderedRowsError where its row comes too late, MarkupError for a taken place.
+        Raises MarkupError where its place is taken.
         """
         if line != self._line:
-            self._begin(line)
+            self.end()
+            self._line, self._cells, self._empty, self._is_hidden = line, [], set(), False
+        if hidden:
+            self._is_hidden = True
         cells = self._cells
+        if column == len(cells) and text is not None and not self._empty:  # as nearly all are
+            cells.append(text)
+            return
         if (column < len(cells) and cells[column] is not None) or column in self._empty:
             raise _taken(line, column)
         if text is None:
@@ -79,104 +93,86 @@ class OrderedRows:
         elif column < len(cells):
             cells[column] = text
         else:
-            if column > len(cells):
-                cells += [None] * (column - len(cells))
+            cells += [None] * (column - len(cells))
             cells.append(text)
-        self._is_hidden |= hidden
 
     def end(self) -> None:
-        """Complete the last row."""
+        """Give on the last row."""
         if self._line:
-            self._complete()
-
-    def _begin(self, line: int) -> None:
-        if line < self._line:
-            raise UnorderedRowsError
-        self.end()
-        self.complete += [_EMPTY] * (line - self._line - 1)
-        self._line = line
-        self._cells = []
-        self._empty.clear()
-        self._is_hidden = False
-
-    def _complete(self) -> None:
-        while self._cells and not self._cells[-1]:
-            self._cells.pop()
-        self.complete.append(SheetRow(cells=self._cells, hidden=self._is_hidden))
+            self._give(Row(self._line, self._cells, self._empty, self._is_hidden))
 
 
-class GatheredCells:
-    """The cells of a sheet in any order, held as columns of frames, and their rows in order.
+class OrderedRows:
+    """The rows of a sheet that come in order.
 
-    They take about the memory that the sheet's own frames will take.
+    complete: the rows so far, without gaps; whoever takes them clears it.
     """
 
     def __init__(self) -> None:
-        self._frames: list[pl.DataFrame] = []
-        self._cells: list[tuple[int, str, bool]] = []
-        self._characters = 0  # of these
-        self._empty = array("Q")
+        self.complete: list[SheetRow] = []
+        self._last = 0
+
+    def add(self, row: Row) -> None:
+        """Add the next row. Raises UnorderedRowsError where it comes too late."""
+        if row.line <= self._last:
+            raise UnorderedRowsError
+        self.complete += [_EMPTY] * (row.line - self._last - 1)
+        self.complete.append(_sheet_row(row))
+        self._last = row.line
+
+
+class GatheredRows:
+    """The rows of a sheet in any order and in pieces: kept in a file, of which the places are held.
+
+    A piece costs twelve bytes of memory until the rows are given.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        """file: an empty one, to be written and read."""
+        self._file = file
+        self._lines = array("I")
+        self._starts = array("Q", [0])
+        self._empty = 0
         self._tally = Tally()
 
-    def put(self, line: int, column: int, text: str | None, *, hidden: bool) -> None:
-        """As `OrderedRows.put`, but that rows may come in any order.
-
-        Raises CostError once there is more than is read.
-        """
-        place = line * MAX_COLUMNS + column
-        if text is None:
-            self._empty.append(place)
-            if len(self._empty) > _MAX_EMPTY_CELLS:
-                raise MarkupError("too many empty cells in rows that are out of order")
-            return
-        if len(text) > MAX_CELL:
-            raise long_cell(line, column + 1)
-        self._cells.append((place, text, hidden))
-        self._characters += len(text)
-        if len(self._cells) == _CELLS_A_FRAME or self._characters > _CHARACTERS_A_FRAME:
-            self._frame()
+    def add(self, row: Row) -> None:
+        """Add a row or a piece of one. Raises CostError once there is more than is read."""
+        self._tally.add(row.cells, line=row.line)
+        self._empty += len(row.empty)
+        if max(len(self._lines), self._empty) >= _MOST_PIECES:
+            raise MarkupError("rows out of order, in too many pieces")
+        filled = {column: text for column, text in enumerate(row.cells) if text is not None}
+        piece = [[*filled], [*filled.values()], [*row.empty], row.is_hidden]
+        written = self._file.write(json.dumps(piece, ensure_ascii=False).encode(*_ENCODING))
+        self._lines.append(row.line)
+        self._starts.append(self._starts[-1] + written)
 
     def rows(self) -> Iterator[SheetRow]:
         """The rows without gaps. Raises MarkupError where a place was filled twice."""
-        self._frame()
-        gathered = pl.concat(self._frames)
-        self._frames.clear()
-        self._refuse_taken(gathered.get_column("place"))
-        order = gathered.get_column("place").arg_sort()
-        ordered = (
-            cell
-            for start in range(0, order.len(), _CELLS_A_FRAME)
-            for cell in gathered[order[start : start + _CELLS_A_FRAME]].iter_rows()
-        )
-        last = 0
-        for line, row in groupby(ordered, key=lambda cell: cell[0] // MAX_COLUMNS):
-            yield from [_EMPTY] * (line - last - 1)
-            last = line
-            cells: list[str | None] = []
-            is_hidden = False
-            for place, text, hidden in row:
-                cells += [None] * (place % MAX_COLUMNS - len(cells))
-                cells.append(text)
-                is_hidden |= hidden
-            while cells and not cells[-1]:
-                cells.pop()
-            yield SheetRow(cells=cells, hidden=is_hidden)
+        whole = OrderedRows()
+        places = Places(whole.add)
+        self._file.seek(0)
+        position = 0
+        for piece in pl.Series(self._lines, dtype=pl.UInt32).arg_sort():
+            start, end = self._starts[piece], self._starts[piece + 1]
+            if start != position:
+                self._file.seek(start)
+            position = end
+            text = self._file.read(end - start).decode(*_ENCODING)
+            line, (columns, texts, empty, hidden) = self._lines[piece], json.loads(text)
+            for column, text in chain(zip(columns, texts, strict=True), zip(empty, repeat(None))):
+                places.put(line, column, text, hidden)
+            yield from whole.complete
+            whole.complete.clear()
+        places.end()
+        yield from whole.complete
 
-    def _frame(self) -> None:
-        if self._cells:
-            self._tally.add(
-                [text for _, text, _ in self._cells], line=self._cells[-1][0] // MAX_COLUMNS
-            )
-        schema = {"place": pl.UInt64, "text": pl.String, "hidden": pl.Boolean}
-        self._frames.append(pl.DataFrame(self._cells, schema=schema, orient="row"))
-        self._cells.clear()
-        self._characters = 0
 
-    def _refuse_taken(self, places: pl.Series) -> None:
-        every = pl.concat([places, pl.Series(self._empty, dtype=pl.UInt64)]).sort()
-        twice = every.filter(every == every.shift())
-        if twice.len():
-            raise _taken(*divmod(twice[0], MAX_COLUMNS))
+def _sheet_row(row: Row) -> SheetRow:
+    cells = row.cells
+    while cells and not cells[-1]:
+        cells.pop()
+    return SheetRow(cells=cells, hidden=row.is_hidden)
 
 
 def _taken(line: int, column: int) -> MarkupError:

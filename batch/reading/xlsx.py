@@ -7,6 +7,7 @@ looks like an id again).
 
 import posixpath
 import re
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -14,7 +15,14 @@ from string import digits
 
 from batch.reading.cost import MAX_COLUMNS, check_format_code
 from batch.reading.markup import Attributes, Listener, MarkupError, elements, listen
-from batch.reading.places import GatheredCells, OrderedRows, column_number, row_number
+from batch.reading.places import (
+    GatheredRows,
+    OrderedRows,
+    Places,
+    Row,
+    column_number,
+    row_number,
+)
 from batch.reading.sheet import (
     SheetRow,
     Workbook,
@@ -173,13 +181,13 @@ class _Cells:
 class _SheetListener:
     """Reads a sheet's XML and puts its cells in their places.
 
-    put: as `OrderedRows.put`. A reference decides, also where its row is another than its row
+    put: as `Places.put`. A reference decides, also where its row is another than its row
     element's: so do LibreOffice and openpyxl. A row without a number follows the one before, a
     cell without a reference the one to its left; where references contradict that, such a cell
     could stand in either row, and the sheet is refused.
     """
 
-    def __init__(self, cells: _Cells, put: Callable[..., None]) -> None:
+    def __init__(self, cells: _Cells, put: Callable[[int, int, str | None, bool], None]) -> None:
         self._cells = cells
         self._put = put
         self._in_row = False
@@ -265,24 +273,29 @@ class _SheetListener:
             if self._column >= MAX_COLUMNS:
                 raise MarkupError(f"row {self._line} has more than {MAX_COLUMNS:,} cells")
             self._has_unnamed |= text is not None
-        self._put(self._cell_line, self._column, text, hidden=self._hidden)
+        self._put(self._cell_line, self._column, text, self._hidden)
 
 
 def _rows(archive: zipfile.ZipFile, part: str, cells: _Cells) -> Iterator[SheetRow]:
     rows = OrderedRows()
-    for _ in _read(archive, part, _SheetListener(cells, rows.put)):
+    for _ in _read(archive, part, cells, rows.add):
         yield from rows.complete
         rows.complete.clear()
-    rows.end()
-    yield from rows.complete
 
 
 def _sorted_rows(archive: zipfile.ZipFile, part: str, cells: _Cells) -> Iterator[SheetRow]:
-    gathered = GatheredCells()
-    for _ in _read(archive, part, _SheetListener(cells, gathered.put)):
-        pass
-    yield from gathered.rows()
+    with tempfile.TemporaryFile(prefix="sendkit-batch-") as file:
+        gathered = GatheredRows(file)
+        for _ in _read(archive, part, cells, gathered.add):
+            pass
+        yield from gathered.rows()
 
 
-def _read(archive: zipfile.ZipFile, part: str, sheet: _SheetListener) -> Iterator[None]:
-    return listen(archive, part, Listener(start=sheet.start, end=sheet.end, text=sheet.text))
+def _read(
+    archive: zipfile.ZipFile, part: str, cells: _Cells, give: Callable[[Row], None]
+) -> Iterator[None]:
+    places = Places(give)
+    sheet = _SheetListener(cells, places.put)
+    yield from listen(archive, part, Listener(start=sheet.start, end=sheet.end, text=sheet.text))
+    places.end()
+    yield
