@@ -1,21 +1,24 @@
 import csv
 import http.client
 import http.server
+import re
+import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
 pytest.importorskip("playwright")
 
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page, expect
 
 from tests.live_world import HEADER, served
-from tests.program import CAMPAIGN, lead_id, read_rows, received, state, write_rows
+from tests.program import CAMPAIGN, ended, lead_id, read_rows, received, started, state, write_rows
 from tests.web_browser import CHROMIUM, Served, browser_page, drop, figures, opened, serving
 
 pytestmark = [
@@ -277,6 +280,60 @@ def test_a_hostile_host_and_origin_are_refused(page: Page, tmp_path: Path) -> No
         evil = {"Origin": "http://evil.example"}
         assert answer(web, "POST", stop, let_in | none | evil) == 403
         assert answer(web, "POST", stop, let_in | none | {"Origin": web.origin}) == 303
+
+
+def test_the_file_that_is_opened_leads_to_the_page_once(page: Page, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {told}~\nmv {told}~ {told}\n', encoding="utf-8")
+    browser.chmod(0o700)
+    with started("web", cwd=tmp_path, env={"BROWSER": f"{browser} %s"}) as process:
+        give_up_at = time.monotonic() + 30
+        while not told.exists():
+            assert time.monotonic() < give_up_at
+            time.sleep(0.02)
+        address = told.read_text("utf-8").strip()
+        assert address.startswith("file:///")
+        assert "token" not in address
+        page.goto(address)
+        page.wait_for_url(re.compile(r"http://127\.0\.0\.1:\d+/[\w-]+/$"))
+        expect(page.locator("h1")).to_have_text("Which spreadsheet?")
+        page.click("text=Settings")
+        expect(page.locator("h1")).to_have_text("Settings")
+        page.go_back()
+        page.reload()
+        expect(page.locator("h1")).to_have_text("Which spreadsheet?")
+        file = Path(unquote(urlsplit(address).path))
+        give_up_at = time.monotonic() + 10
+        while file.exists():  # nobody can use it any more
+            assert time.monotonic() < give_up_at
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        ran = ended(process, cwd=tmp_path)
+    assert ran.exit_code == 0
+    assert "http" not in ran.out + ran.err
+
+
+def test_another_port_of_this_machine_never_gets_the_cookie(page: Page, tmp_path: Path) -> None:
+    got: list[str] = []
+
+    class Listens(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            got.append(self.headers.get("Cookie", ""))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with serving(tmp_path) as web, http.server.ThreadingHTTPServer(("127.0.0.1", 0), Listens) as it:
+        threading.Thread(target=it.serve_forever).start()
+        opened(page, web)
+        with suppress(PlaywrightError):  # 204: there is nothing to show
+            page.goto(f"http://127.0.0.1:{it.server_address[1]}/")
+        it.shutdown()
+    assert got
+    assert set(got) == {""}
 
 
 @contextmanager
