@@ -16,8 +16,7 @@ from batch.web import reader
 from batch.web.board import Stage
 from batch.web.inspection import Ask, Inspected
 from batch.web.reader import GivenUpError, ReaderLimits, UnreadableError, inspect_apart
-from batch.web.uploads import UploadLimits
-from tests.hostile import CRASHES, DIES, EATS_MEMORY, FREEZES, ods_bomb, reader_that
+from tests.hostile import CRASHES, DIES, EATS_MEMORY, FREEZES, reader_that
 from tests.web_site import Site, in_this_process, site
 from tests.wired import Api, pausing, served_by, write_leads
 
@@ -141,8 +140,8 @@ def test_a_reader_is_ended_when_it_is_given_up(
 
 def test_the_largest_files_get_the_longest_time() -> None:
     limits = ReaderLimits()
-    assert limits.seconds_for(1600) == pytest.approx(30, abs=0.1)
-    assert limits.seconds_for(34 * MB) == 710
+    assert limits.seconds_for(1600) == pytest.approx(60, abs=0.1)
+    assert limits.seconds_for(34 * MB) == 740
     assert limits.seconds_for(200 * MB) == 900
 
 
@@ -270,14 +269,3 @@ def test_the_page_opens_uploads_in_one_place_alone() -> None:
     assert having(r"\bcheck_file\(") == {"checked.py", "inspection.py"}
     assert having(r"batch\.web\.reader_process\b") == {"reader.py", "reader_process.py"}
     assert having(r"\binspect_apart\(") == {"reader.py", "tray.py"}
-
-
-@pytest.mark.slow
-def test_a_bomb_is_refused_by_the_real_reader(tmp_path: Path) -> None:
-    path = ods_bomb(tmp_path / "bomb.ods")
-    assert path.stat().st_size < 2000
-    began = time.monotonic()
-    with site(tmp_path, limits=UploadLimits(), inspect=frozen) as page:
-        told = page.drop(path)
-        assert told == "/check" or told.startswith("bomb.ods: ")
-    assert time.monotonic() - began < 20

@@ -32,7 +32,7 @@ class ReaderLimits:
     """
 
     memory_bytes: int = 2048 * _MB
-    seconds: float = 30
+    seconds: float = 60
     seconds_per_mb: float = 20
     most_seconds: float = 900  # a workbook of a million rows and 34 MB takes 2 minutes here
 

@@ -19,7 +19,7 @@ ASK_NAME = "ask.json"
 FOUND_NAME = "found.json"
 _CPU_S = 3600  # a reader that nobody watches any more ends at last
 _LARGEST_FILE = 4 << 30  # bytes; of what is unpacked and written while reading
-_NICENESS = 10  # a run that is being sent comes first
+_NICENESS = 5  # a run that is being sent comes first
 _FIRST_TO_GO = "1000"  # Linux' highest: when memory runs out, this process ends and no other
 
 

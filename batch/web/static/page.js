@@ -10,9 +10,23 @@ function takeFiles() {
   if (!drop) return;
   const input = byId("file");
   const problem = byId("dropped");
+  const taking = byId("taking");
+  const tell = (text) => {
+    taking.textContent = "";
+    problem.textContent = text;
+    problem.hidden = false;
+    drop.classList.remove("busy");
+    drop.removeAttribute("aria-busy");
+    input.value = "";
+  };
   const send = async (file) => {
     if (!file) return;
     problem.hidden = true;
+    if (file.size > drop.dataset.most) {
+      tell(`The file is larger than ${Math.floor(drop.dataset.most / 1048576)} MB.`);
+      return;
+    }
+    taking.textContent = `Reading ${file.name}. A large workbook takes some minutes.`;
     drop.classList.add("busy");
     drop.setAttribute("aria-busy", "true");
     try {
@@ -25,14 +39,10 @@ function takeFiles() {
         location.assign(told.go);
         return;
       }
-      problem.textContent = told.error;
+      tell(told.error);
     } catch {
-      problem.textContent = "The file could not be taken. Is the program still running, and is the file not too large?";
+      tell("The file could not be taken. Is the program still running?");
     }
-    problem.hidden = false;
-    drop.classList.remove("busy");
-    drop.removeAttribute("aria-busy");
-    input.value = "";
   };
   input.addEventListener("change", () => send(input.files[0]));
   drop.addEventListener("submit", (event) => event.preventDefault());
