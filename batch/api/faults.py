@@ -5,7 +5,7 @@ import re
 import ssl
 
 _DEEPEST = 20  # causes are followed no further; a chain that is longer than this is a loop
-_RECEIVED = re.compile(r"[: ]*\b(bytearray\()?b['\"].*", re.DOTALL)  # as h11 quotes it
+_RECEIVED = re.compile(r"(?<![: ])[: ]*+\b(bytearray\()?b['\"].*", re.DOTALL)  # as h11 quotes it
 
 
 def cause_of(fault: BaseException) -> str:

@@ -49,7 +49,7 @@ _CLOCK_STEPS_S = (
     43200,
     86400,
 )
-_LONG_NUMBER = re.compile(r"(\d+\.\d)\d+")
+_LONG_NUMBER = re.compile(r"(?<!\d)(\d++\.\d)\d+")
 
 
 def pace_chart(overtime: Overtime, *, size: tuple[int, int], scale: int = 1) -> Markup:

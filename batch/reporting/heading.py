@@ -14,7 +14,9 @@ from batch.recording.runfile import RunState
 from batch.reporting.findings import Findings
 from batch.reporting.sentence import plan_sentence, run_sentence
 
-_EMAIL = re.compile(r"[^\s\"<>(),;:|]+@[^\s\"<>(),;:|]+")
+_NO_EDGE = r"[^\s\"<>(),;:|@]"
+# Looked for where a word begins, and no word twice: a long one without @ would take its square.
+_EMAIL = re.compile(rf"(?<!{_NO_EDGE}){_NO_EDGE}++@(?:{_NO_EDGE}|@)+")
 _GOOD_STATES = (RunState.FINISHED, RunState.PLANNED)
 
 

@@ -80,7 +80,7 @@ _CHOOSE_IT = ": choose it under Columns."
 _ON_THE_PAGE = (
     (r"Choose with --sheet\.", "Write the name of one under Columns."),
     (r"Name a sheet with --sheet\.", "Write its name under Columns."),
-    (r"[,;]? ?(?:or )?[Nn]ame (?:it|the right one) with --map [^.]*\.", _CHOOSE_IT),
+    (r"[,;]? ?(?:or )?[Nn]ame (?:it|the right one) with --map [^.]{0,300}\.", _CHOOSE_IT),
     (r"; to send the valid rows all the same, use --allow-invalid", ""),
     (r"or name its columns with --map", "or choose other columns"),
     (r"Keep one value, or use --on-conflict last-wins\.", "Keep one value."),

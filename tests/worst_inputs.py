@@ -1,0 +1,253 @@
+"""The worst input of every pattern in `batch/`: what makes a careless one take its square.
+
+`test_patterns.py` finds the patterns and tries each; one that is not named here fails it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+LENGTH = 200_000  # characters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worst:
+    """What is tried with a pattern.
+
+    by: how it is used: match, fullmatch, search or sub of `re`, or polars.
+    of: these characters, repeated to the full length. before, after: what stands round them.
+    pattern: what is tried where the program makes the pattern as it runs.
+    """
+
+    by: str
+    of: str
+    before: str = ""
+    after: str = ""
+    pattern: str | bytes | None = None
+
+    @property
+    def text(self) -> str:
+        """The input."""
+        return self.before + (self.of * (LENGTH // max(1, len(self.of)) + 1))[:LENGTH] + self.after
+
+
+def _by(how: str) -> Callable[..., Worst]:
+    return lambda of, before="", after="", pattern=None: Worst(
+        by=how, of=of, before=before, after=after, pattern=pattern
+    )
+
+
+match, full, search, sub, polars = map(_by, ("match", "fullmatch", "search", "sub", "polars"))
+
+_ID = r"[0-9a-fA-F]{24}"
+_CUT = r"\A(?:[0-9a-fA-F]{24})\z"
+
+# By file below `batch/` and the pattern as it stands there, as `ast.unparse` writes it.
+WORST: dict[str, dict[str, tuple[Worst, ...]]] = {
+    "api/address.py": {
+        r"'(?=.{1,253}$)[\\w-]{1,63}(\\.[\\w-]{1,63})*\\.?'": (full("a."), full("a")),
+        r"'(/[\\w~-][\\w.~-]*)*/?'": (full("/a", after="!"), full("a", before="/", after="!")),
+        r"'[!-~]+'": (full("a", after=" "),),
+    },
+    "api/budgets.py": {r"'[0-9]{1,15}(\\.[0-9]{1,9})?'": (full("1"), full("1."))},
+    "api/excerpt.py": {
+        r"'<(script|style)\\b.*?(</\\1\\s*>|\\Z)'": (
+            sub("<script>"),
+            sub("<script></script"),
+            sub(" ", before="<script></script"),
+            sub("</script "),
+        ),
+        r"'<[^<>]*>'": (sub("<"), sub("a", before="<")),
+        r"'\\bsk_\\w+'": (sub("sk_"), sub(" sk_")),
+        r"f'\\bs{_NO_ROOM}k{_NO_ROOM}_(?:{_NO_ROOM}\\w)+'": (
+            sub("\u200b", before="s"),
+            sub("s\u200b"),
+            sub("\u200b", before="sk_a"),
+            sub("sk_\u200b"),
+        ),
+    },
+    "api/exchange.py": {r"'[1-5][0-9]{2}\\b'": (match("1"),)},
+    "api/faults.py": {
+        "'(?<![: ])[: ]*+\\\\b(bytearray\\\\()?b[\\'\\\\\"].*'": (sub(": "), sub("bytearray(")),
+    },
+    "api/headers.py": {r"'[0-9]+(\\.[0-9]+)?'": (full("1", after="x"), full("1", before="1."))},
+    "api/sendkit.py": {r"'[!-~]+'": (full("a", after=" "),)},
+    "api/wire.py": {r"'[A-Za-z0-9_-]+'": (full("a", after="!"),)},
+    "escape.py": {
+        "_FORMULA": (match("'"), polars("'")),
+        "_NUMBER": (full("1 ", after="x"),),
+        r"f'^(?:{_NUMBER})\\z'": (polars("1 ", after="x"),),
+    },
+    "jobs/campaign_names.py": {
+        r"'[A-Za-z0-9_-]+'": (full("a", after="!"),),
+        r"f'\\A(?:{pattern})\\z'": (
+            polars("a", after="!", pattern=_CUT),
+            polars("a", after="!", pattern=r"\A(?:(a+)+)\z"),
+        ),
+    },
+    "judging/explain.py": {
+        r"'[+-]?\\d+(?:[.,]\\d+)?E[+-]?\\d+'": (
+            full("1"),
+            full("1", before="1."),
+            full("1", before="1E", after="x"),
+        ),
+        "'[0-9a-fA-F]+'": (full("a", after="x"),),
+        "LINE_BREAK": (search("a"),),
+        "FORMULA": (search("a="),),
+        "SHEET_ERROR": (search("#"), search("#", after="x"), search("#N/A")),
+    },
+    "judging/rules.py": {
+        "_whole(rules.id_pattern)": (polars("a", pattern=_CUT),),
+        "_NO_VALUE": (polars("none"),),
+        "pattern": (polars("a", pattern=_CUT),),
+    },
+    "judging/texts.py": {
+        "f'{LINE_BREAK}|{FORMULA}|{SHEET_ERROR}'": (polars("#"), polars("#", after="x")),
+        "_SAFE_ID": (polars("a", after="!"),),
+    },
+    "reading/content.py": {
+        r"b'(?i)\\s*(?:<(?:!doctype|html|head|meta|body|table|div)\\b|<!--|MIME-Version:)'": (
+            match(" "),
+            match("<html"),
+        ),
+        r"b'(?i)\\s*<\\?xml\\b'": (match(" "),),
+        r"""b'\\s*[\\[{]\\s*["\\[{]'""": (match(" "), match(" ", before="{")),
+    },
+    "reading/delimited.py": {
+        r"b'\\r(?!\\n)'": (search("\r\n"), search("\n")),
+        """b'(?:[^"]*+%b)*+[^"]*+' % quoted""": tuple(
+            full(
+                of,
+                before=before,
+                pattern=rb'(?:[^"]*+(?<![^,\n])"(?:[^"]++|"")*+"(?=[,\r\n]))*+[^"]*+',
+            )
+            for of, before in (('"', ""), ('""', ""), ('"a",', ""), ("a", '"'), ('a"', ""))
+        ),
+    },
+    "reading/head.py": {
+        r"""'"?sep=(\\\\t|[^"\\r\\n])"?[\\r\\n]*'""": (match("\n", before="sep=;"), match("sep=")),
+    },
+    "reading/header.py": {
+        r"'\\s*[0-9a-fA-F]{24}\\s*'": (match(" "), match(" ", before="a" * 24)),
+    },
+    "reading/header_words.py": {r"'[\\s_\\u200b\\ufeff-]+'": (sub(" "), sub("a "))},
+    "reading/ods.py": {
+        r"'PT(\\d+)H(\\d+)M(\\d+)(?:[.,]\\d+)?S'": (
+            full("1", before="PT"),
+            full("1", before="PT1H"),
+            full("1", before="PT1H1M"),
+            full("1", before="PT1H1M1."),
+        ),
+    },
+    "reading/parquet.py": {r"'\\.0+([+-]|$)'": (polars("0", before=".", after="x"), polars(".0"))},
+    "reading/places.py": {
+        "'0*([0-9]{1,7})'": (full("0"), full("0", after="x"), full("1")),
+        "'[A-Za-z]{1,3}'": (full("A"),),
+    },
+    "reading/sheet.py": {
+        r"""'"[^"]*"|\\\\.|_.|\\*.|\\[(?!(?:h+|m+|s+)\\])[^\\[\\]]*\\]'""": (
+            sub("["),
+            sub('"'),
+            sub("h", before="["),
+            sub("[h"),
+            sub('["'),
+            sub("\\"),
+            sub("a", before='"'),
+        ),
+        "'[dmyhs]'": (search("0"),),
+        "'[yd]'": (search("0"),),
+    },
+    "reading/swallowed.py": {
+        r"'\\r\\n|\\r|\\n'": (sub("\r"), sub("a")),
+        "'[0-9a-fA-F]{24}'": (search("a" * 23 + "x"), full("a"), polars("a" * 23 + "x")),
+        r"'[^\\s@]{1,64}@[^\\s@]{1,255}'": (search("a"), search("a@"), full("a")),
+        "pattern": (polars("\r", pattern=r"\r\n?|\n"), polars("a", pattern=r"\r\n?|\n")),
+        r"'[\\n\\r]'": (polars("a"),),
+        r"'^([^\\r\\n]*)'": (polars("a"),),
+    },
+    "reading/xlsx.py": {"'_x([0-9A-Fa-f]{4})_'": (sub("_x"), sub("_x000"))},
+    "recording/journal_sql.py": {
+        r"'\\s*CREATE TABLE IF NOT EXISTS (\\w+)'": (match(" "),),
+    },
+    "redaction.py": {
+        "'[^!-~]+'": (sub(" "), sub("a ")),
+        r"'[\\\\&%]'": (search("a"),),
+        r"'\\\\(?:(?:u00|x)([0-9a-f]{2})|(.))'": (sub("\\"), sub("\\u00")),
+        "pattern or '(?!)'": (
+            search("sk_", pattern="sk_secret"),
+            sub("sk_", pattern="sk_secret"),
+            search("a", pattern="(?!)"),
+        ),
+    },
+    "reporting/audit.py": {r"'[/\\\\]'": (sub("/"),)},
+    "reporting/charts.py": {r"'(?<!\\d)(\\d++\\.\\d)\\d+'": (sub("1"), sub("1."), sub("1.11"))},
+    "reporting/heading.py": {
+        "f'(?<!{_NO_EDGE}){_NO_EDGE}++@(?:{_NO_EDGE}|@)+'": (sub("a"), sub("a@"), sub("@")),
+    },
+    "sandbox/faults.py": {
+        "pattern": (full("1", pattern=r"\d+(?:\.\d+)?", after="x"),),
+        "_WORDS[name]": (
+            full("a;", pattern=r"[\w;-]+", after="!"),
+            full("0", before="1.", pattern=r"0(?:\.\d+)?|1(?:\.0+)?", after="x"),
+        ),
+    },
+    "sandbox/limits.py": {
+        r"'(?P<kind>fixed|sliding|bucket):(?P<limit>[1-9]\\d*)/(?P<count>\\d+(?:\\.\\d+)?)?"
+        r"(?P<unit>s|min|h)(?:,burst=(?P<burst>[1-9]\\d*))?'": (
+            full("1", before="fixed:"),
+            full("1", before="fixed:1/"),
+            full("1", before="fixed:1/1.", after="x"),
+        ),
+    },
+    "sandbox/world.py": {
+        "'sk_(?!user_)[A-Za-z0-9_-]{1,200}'": (full("a", before="sk_"),),
+        "pattern": (full("a", pattern=_ID),),
+    },
+    "settings/credentials.py": {"'[!-~]{1,1000}'": (full("a"),)},
+    "settings/messages.py": {
+        "'(?<![a-z])sk_|://[^/]*@'": (search("://"), search(":", before="://"), search("sk")),
+        r"' \\(at line (\\d+), column (\\d+)\\)$'": (
+            search(" (at line 1"),
+            search("1", before=" (at line "),
+            search("1", before=" (at line 1, column "),
+        ),
+    },
+    "settings/model.py": {"text": (full("", pattern=_ID),)},
+    "settings/values.py": {
+        "f\"{_NUMBER}(?:\\\\s*/\\\\s*(?P<unit>{'|'.join(_SECONDS_OF)}))?\"": (
+            full("1"),
+            full(" ", before="1"),
+            full(" ", before="1/"),
+        ),
+        r"f'{_NUMBER}\\s*%'": (full("1"), full(" ", before="1")),
+        "'[0-9]{1,12}'": (full("1"),),
+        "f\"{_NUMBER}\\\\s*(?P<unit>{'|'.join(_AGE_UNITS)})\"": (full("1"), full(" ", before="1")),
+    },
+    "terminal/given.py": {"'0*[1-9][0-9]{0,8}'": (full("0"), full("1"))},
+    "web/row_pages.py": {
+        r"re.escape(added[0]) + '(.)' + '\\1'.join(map(re.escape, added[1:]))": (
+            search("line,", pattern=r"line(.)result\1reason\1message"),
+            search("line,result", pattern=r"line(.)result\1reason\1message"),
+        ),
+    },
+    "web/uploads.py": {
+        r'''"[^\\w .,;()\\[\\]+&@#%!=~\\'-]"''': (sub("\0"), sub("a")),
+        r"'[/\\\\]'": (sub("/"),),
+    },
+    "web/words.py": {
+        r"'left out: (\\w+)\\.'": (sub("left out: "), sub("a", before="left out: ")),
+        "pattern": tuple(
+            sub(of, pattern=pattern)
+            for of, pattern in (
+                (
+                    "name it with --map ",
+                    r"[,;]? ?(?:or )?[Nn]ame (?:it|the right one) with --map [^.]{0,300}\.",
+                ),
+                ("--map a", r"--map (\w+)"),
+                (
+                    "use --allow-clears, or type 1",
+                    r"use --allow-clears, or type \d+ at the question",
+                ),
+            )
+        ),
+    },
+}
