@@ -169,6 +169,19 @@ def test_what_this_user_has_said_needs_no_question(
     assert set(asked) == {"evil.example"}
 
 
+@pytest.mark.parametrize("by", ["--config", "environment", "--base-url"])
+def test_a_job_without_memory_says_where_its_run_goes(shell: Shell, by: str) -> None:
+    """As in a fresh container, whose list of runs is empty."""
+    made_by_another(shell)
+    Path("c.toml").write_text(ADDRESS)
+    words = {"--config": ("--config", "c.toml"), "--base-url": ("--base-url", EVIL)}.get(by, ())
+    if by == "environment":
+        shell.monkeypatch.setenv("SENDKIT_BATCH_API_BASE_URL", EVIL)
+    exit_code, asked = typed(shell, *OF_A_RUN["resume"], *words)
+    assert exit_code == 0
+    assert set(asked) == {"evil.example"}
+
+
 def test_the_users_own_settings_file_needs_no_question(shell: Shell) -> None:
     shell.leads(pausing(2))
     own_file(shell, ADDRESS)

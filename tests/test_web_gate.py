@@ -9,8 +9,10 @@ from pydantic import SecretStr
 
 from batch.api.address import address_of
 from batch.recording.approvals import approvals, approve
+from batch.recording.state import default_state_dir
 from batch.web.board import Stage
-from tests.elsewhere import EVIL, OUR, everywhere
+from tests.elsewhere import EVIL, OUR, everywhere, printed_commands, typed
+from tests.shell import Shell
 from tests.web_site import Site, site
 from tests.wired import KEY, pausing, write_leads
 
@@ -172,15 +174,40 @@ def test_what_was_approved_in_a_terminal_counts_on_the_page(
         assert set(asked) == {"evil.example"}
 
 
+def sent(page: Site) -> Path:
+    """Send the file at hand without a plan; the run's folder."""
+    page.post("/run")
+    page.until(Stage.QUESTION)
+    page.post("/job/answer", answer="yes")
+    return page.desk.run_of(page.end().run_id).folder
+
+
+def test_a_run_that_the_page_began_carries_no_other_key_off(
+    tmp_path: Path, asked: list[str], shell: Shell
+) -> None:
+    """A session's thief begins a run with a key of his own; later its owner goes on with it."""
+    state = default_state_dir()
+    with site(tmp_path, state_dir=state) as page:
+        dropped(page, tmp_path)
+        page.post("/settings", **settings(base_url=EVIL, key=TYPED))
+        folder = sent(page)
+    assert set(asked) == {"evil.example"}
+    del asked[:]
+    for words in (("verify", str(folder)), ("undo", str(folder), "--yes")):
+        assert typed(shell, *words) == (2, [])
+        assert f"SENDKIT_API_KEY would go to {EVIL}, named by {folder}/run.json." in shell.err
+        (command,) = printed_commands(shell.err)
+        assert command == [words[0], "--base-url", EVIL, *words[1:]]
+    shell.monkeypatch.setenv("SENDKIT_API_KEY", TYPED)
+    assert set(typed(shell, "verify", str(folder))[1]) == {"evil.example"}
+
+
 @pytest.mark.parametrize("command", ["resume", "retry", "undo", "verify", "apply"])
 def test_a_run_from_elsewhere_gets_no_key(tmp_path: Path, asked: list[str], command: str) -> None:
     with site(tmp_path) as page:
         page.desk.session.change({}, plans_first=False)
         dropped(page, tmp_path)
-        page.post("/run")
-        page.until(Stage.QUESTION)
-        page.post("/job/answer", answer="yes")
-        folder = page.desk.run_of(page.end().run_id).folder
+        folder = sent(page)
         del asked[:]
         record = json.loads((folder / "run.json").read_text("utf-8"))
         state = "planned" if command == "apply" else "stopped"

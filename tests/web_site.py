@@ -118,6 +118,7 @@ def site(
     limits: UploadLimits | None = None,
     inspect: Inspect | None = in_this_process,
     overrides: Mapping[str, Mapping[str, object]] | None = None,
+    state_dir: Path | None = None,
 ) -> Iterator[Site]:
     """The page, with its runs in `folder`, and a key unless the environment is another.
 
@@ -127,7 +128,7 @@ def site(
         environ={"SENDKIT_API_KEY": KEY} if environ is None else environ,
         cwd=folder,
         config_dir=None,
-        state_dir=folder / "state",
+        state_dir=state_dir or folder / "state",
         folder=folder / "uploads",
     )
     place.folder.mkdir()

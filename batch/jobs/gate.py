@@ -8,7 +8,7 @@ What only a file that lies about has named is asked about. Sends nothing, and sh
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from batch.api.address import address_of
 from batch.api.sendkit import Access
 from batch.errors import DeclinedError, RunError, SettingsError
-from batch.recording.approvals import approve, is_approved
+from batch.recording.approvals import approve, is_approved, is_for_another_key, keep_typed
 from batch.sandbox.process import Sandbox
 from batch.settings.credentials import Credentials
 from batch.settings.load import CONFIG_NAME, LoadedSettings
@@ -71,8 +71,12 @@ def open_access(loaded: LoadedSettings, credentials: Credentials, keeper: Keeper
     Raises DeclinedError where that is in doubt and nobody says yes. A yes is kept for this key,
     this address and these settings; where it can't be kept, it holds for now.
     """
-    doubt = doubt_of(loaded, credentials, state_dir=keeper.state_dir)
+    state_dir = keeper.state_dir
+    doubt = doubt_of(loaded, credentials, state_dir=state_dir)
     base_url, key = loaded.settings.api.base_url, credentials.api_key
+    untyped = replace(credentials, typed_for="")
+    if credentials.typed_for and not _is_said(loaded, untyped, state_dir):
+        keep_typed(state_dir, key=key, address=address_of(base_url))
     if doubt is not None:
         if keeper.ask is None:
             raise DeclinedError(f"Nothing was sent. {doubt} {keeper.remedy(doubt)}")
@@ -80,7 +84,7 @@ def open_access(loaded: LoadedSettings, credentials: Credentials, keeper: Keeper
             raise DeclinedError("Nothing was sent: the question was not answered with yes.")
         with suppress(RunError, SettingsError):
             approve(
-                keeper.state_dir,
+                state_dir,
                 key=key,
                 address=address_of(base_url),
                 also=_said(loaded, doubt.values),
@@ -100,14 +104,14 @@ def doubt_of(loaded: LoadedSettings, credentials: Credentials, *, state_dir: Pat
     values = () if _is_confirmed_run(loaded) else _guarded(loaded)
     if values and approved(also=_said(loaded, values)):
         values = ()
-    is_address = not _is_said(loaded, credentials) and not approved()
+    is_address = not _is_said(loaded, credentials, state_dir) and not approved()
     if not (is_address or values):
         return None
     return Doubt(
         key=credentials.place,
         base_url=base_url,
         named_by=named_by(loaded),
-        is_run=loaded.source_origin is Origin.UNLISTED_RUN,
+        is_run=loaded.source_origin in {Origin.LISTED_RUN, Origin.UNLISTED_RUN},
         is_address=is_address,
         values=values,
     )
@@ -120,17 +124,23 @@ def named_by(loaded: LoadedSettings) -> str:
     return str(loaded.source) if loaded.source else "the page"
 
 
-def _is_said(loaded: LoadedSettings, credentials: Credentials) -> bool:
-    """Whether this user has said that a key may go to the address."""
+def _is_said(loaded: LoadedSettings, credentials: Credentials, state_dir: Path) -> bool:
+    """Whether this user has said that a key may go to the address.
+
+    A run of the user's own has said so, unless it was begun on the page with another key: whoever
+    has a session of the page must not approve an address for the environment's key.
+    """
     address, origin = address_of(loaded.settings.api.base_url), loaded.origin(ADDRESS)
     if credentials.typed_for and address_of(credentials.typed_for) == address:
         return True
     if origin is Origin.PAGE:  # it was typed, but not with this key
         return False
-    return not origin.may_be_anybodys or address in {
-        address_of(BUILT_IN),
-        address_of(loaded.own.api.base_url),
-    }
+    if address == address_of(BUILT_IN):
+        return True
+    if origin is Origin.LISTED_RUN:
+        key = credentials.api_key
+        return not is_for_another_key(state_dir, key=key, address=address)
+    return not origin.may_be_anybodys or address == address_of(loaded.own.api.base_url)
 
 
 def _guarded(loaded: LoadedSettings) -> tuple[Difference, ...]:

@@ -2,7 +2,8 @@
 
 An approval keeps no key: a keyed hash says of which key and address it is, so that a line that was
 changed, or comes from another state folder, approves nothing. Nor does a file that others may
-write.
+write. Addresses that were typed on the page are kept likewise, and approve nothing: a run that was
+begun there is this user's own, but its address is for the key that was typed with it.
 """
 
 import json
@@ -19,6 +20,7 @@ from batch.recording.draft import Draft, disk_errors
 from batch.recording.state import keyed_hash, make_state_dir, read_own
 
 APPROVALS_NAME = "approvals.jsonl"  # a JSON object a line
+TYPED_NAME = "typed.jsonl"  # likewise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,20 +45,38 @@ def approve(state_dir: Path, *, key: SecretStr, address: Address, also: Sequence
 
     also: what else was asked about; a yes to that is a yes to the address by itself, too.
     """
-    path = state_dir / APPROVALS_NAME
-    make_state_dir(state_dir)
-    with disk_errors(path), FileLock(path.with_suffix(".lock")):
-        marks = {_mark_of(state_dir, key, address, each) for each in ((), also)}
-        since = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
-        kept = [each for each in approvals(state_dir) if each.mark not in marks]
-        new = [Approval(address=str(address), since=since, mark=mark) for mark in sorted(marks)]
-        _write(path, [*kept, *new])
+    marks = {_mark_of(state_dir, key, address, each) for each in ((), also)}
+    _keep(state_dir / APPROVALS_NAME, address, marks)
+
+
+def keep_typed(state_dir: Path, *, key: SecretStr, address: Address) -> None:
+    """Keep that an address was only typed on the page, with this key. Raises as `approve`."""
+    _keep(state_dir / TYPED_NAME, address, {_mark_of(state_dir, key, address, ())})
+
+
+def is_for_another_key(state_dir: Path, *, key: SecretStr, address: Address) -> bool:
+    """Whether an address was typed on the page, but never with this key."""
+    marks = {each.mark for each in _read(state_dir / TYPED_NAME) if each.address == str(address)}
+    return bool(marks) and _mark_of(state_dir, key, address, ()) not in marks
 
 
 def approvals(state_dir: Path) -> list[Approval]:
     """Every yes that is kept, in the order of their giving; none where others may write them."""
+    return _read(state_dir / APPROVALS_NAME)
+
+
+def _keep(path: Path, address: Address, marks: set[str]) -> None:
+    make_state_dir(path.parent)
+    with disk_errors(path), FileLock(path.with_suffix(".lock")):
+        since = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
+        kept = [each for each in _read(path) if each.mark not in marks]
+        new = [Approval(address=str(address), since=since, mark=mark) for mark in sorted(marks)]
+        _write(path, [*kept, *new])
+
+
+def _read(path: Path) -> list[Approval]:
     found = []
-    for line in (read_own(state_dir / APPROVALS_NAME) or b"").splitlines():
+    for line in (read_own(path) or b"").splitlines():
         try:
             approval = Approval(**json.loads(line))
         except (ValueError, TypeError):  # of another version

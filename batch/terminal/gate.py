@@ -58,7 +58,7 @@ def _remedy(doubt: Doubt) -> str:
     by_address = _again("--base-url", doubt.base_url)
     if doubt.is_run:
         return (
-            "There is no terminal to ask, and this run is not in your own list of runs. If it is "
+            "There is no terminal to ask, and no run of your own has sent this key there. If it is "
             f"right, say so: {by_address}"
         )
     by_file = _again("--config", f"./{CONFIG_NAME}")

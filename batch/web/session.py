@@ -231,7 +231,10 @@ class Session:
 
 def _remedy(doubt: Doubt) -> str:
     if doubt.is_run:
-        return "This run is not in your own list of runs: go on with it by the command line."
+        return (
+            "No run of your own has sent this key there: go on with it by the command line, or "
+            "type the key for that address under Settings."
+        )
     start = f"If it is right, start the page with: {_WITH_FILE}"
     if doubt.values:
         return start
