@@ -22,7 +22,6 @@ HEAVY = (
     "starlette",
     "uvicorn",
     "jinja2",
-    "pygal",
     "batch.jobs.job",
 )
 

@@ -47,7 +47,6 @@ DOORS = {
     "httptools": {"api.answer_parser"},
     "httpx": {"api"},
     "jinja2": {"reporting.page", "web.render"},
-    "pygal": {"reporting.charts"},
     "sqlite3": {"recording.journal_file"},
     "starlette": {"sandbox", "web"},
     "uvicorn": {"sandbox", "web"},
