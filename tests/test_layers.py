@@ -12,7 +12,7 @@ import batch
 LAYERS = (
     # 0: words that every layer shares
     {"__init__", "columns", "errors", "escape", "lines", "model", "redaction", "statuses"}
-    | {"visible"},
+    | {"near_names", "visible"},
     # 1: the core, which decides and does no I/O
     {"judging", "jobs.forecast", "jobs.question", "settings.values"}
     | {

@@ -8,6 +8,7 @@ import polars as pl
 from batch.jobs.paging import Paging
 from batch.judging.lead_words import find_campaign
 from batch.model import Campaign
+from batch.near_names import NearNames
 from batch.settings.model import Settings
 
 _SAFE_ID = re.compile("[A-Za-z0-9_-]+")  # what can change no path of a request, nor of a file
@@ -28,8 +29,11 @@ async def campaign_ids(
     if names:
         listed = [campaign async for page in paging.campaigns() for campaign in page]
         known = [campaign for campaign in listed if _SAFE_ID.fullmatch(campaign.id)]
+    near_names = NearNames()
     for each in found:
-        found[each] = (each.lower(), "") if each in ids else find_campaign(each, known)
+        found[each] = (
+            (each.lower(), "") if each in ids else find_campaign(each, known, near_names=near_names)
+        )
     return found
 
 

@@ -4,13 +4,13 @@ Either may be left out. But a column that is called "Tag", or whose cells are th
 labels, was hardly meant to be kept from the server: so people hear of it before they say yes.
 """
 
-import difflib
 from collections.abc import Collection, Iterator, Mapping
 
 import polars as pl
 
 from batch.judging.texts import folded, trimmed
 from batch.model import LEAD_STATUSES, Field
+from batch.near_names import NearNames
 from batch.reading.header_words import plain, quoted
 from batch.reading.table import Table
 
@@ -61,8 +61,10 @@ def _near(field: Field, unused: Mapping[int, str]) -> str | None:
     """The unused name that ends like the field, or else is spelt much like it."""
     names = {plain(name): name.strip() for name in unused.values()}
     ending = [name for name in names if name.endswith(_ENDINGS[field])]
-    near = ending or difflib.get_close_matches(plain(field), names, n=1, cutoff=_NEAR_ENOUGH)
-    return names[near[0]] if near else None
+    if ending:
+        return names[ending[0]]
+    near = NearNames().nearest(plain(field), names, cutoff=_NEAR_ENOUGH)
+    return names[near] if near else None
 
 
 def _holding(values: Collection[str], table: Table, unused: Mapping[int, str]) -> Iterator[str]:

@@ -6,13 +6,13 @@ rows of one lead.
 
 import re
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import NamedTuple
 
 from batch.columns import Column, Naming
 from batch.judging.rules import DEFAULT_ID_PATTERN, Rules
 from batch.judging.texts import FORMULA, LINE_BREAK, SHEET_ERROR
 from batch.model import Field, Reason, Status
+from batch.near_names import NearNames
 from batch.visible import visible
 
 # Characters of a cell that a message shows: enough to recognise it, short enough for a table.
@@ -27,9 +27,6 @@ _COMPARISONS = 1_000_000
 
 # Fewer labels are reckoned as this many, so that no more than 10,000 texts are remembered.
 _FEWEST_LABELS = 100
-
-# A longer text is no typo of a label, and comparing it costs the most.
-_LONGEST_TYPO = 200
 
 # How spreadsheet programs write a long id that they took for a number; some write a comma.
 _AS_NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?E[+-]?\d+", re.IGNORECASE)
@@ -97,6 +94,7 @@ class Explainer:
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
         self._labels = {label.lower(): label for label in rules.labels or ()}
+        self._names = NearNames()
         self._nearest: dict[str, str | None] = {}
 
     def sentence(self, reason: Reason, column: Column | None, found: str) -> str:
@@ -171,10 +169,10 @@ class Explainer:
         if found in self._nearest:
             return self._nearest[found]
         spent = len(self._nearest) * max(len(self._labels), _FEWEST_LABELS)
-        if spent >= _COMPARISONS or len(found) > _LONGEST_TYPO:
+        if spent >= _COMPARISONS:
             return None
-        near = get_close_matches(found.lower(), self._labels, n=1)
-        self._nearest[found] = self._labels[near[0]] if near else None
+        near = self._names.nearest(found.lower(), self._labels)
+        self._nearest[found] = self._labels[near] if near else None
         return self._nearest[found]
 
 

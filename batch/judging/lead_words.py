@@ -1,10 +1,10 @@
 """The sentences about a row whose lead or campaign was not found by its name. Words only."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 from batch.judging.explain import shown
 from batch.model import Campaign
+from batch.near_names import NearNames
 
 _NAMED_IDS = 5  # ids that a sentence lists
 
@@ -46,8 +46,13 @@ def unknown_campaign(named: str) -> str:
     return f"found {shown(named)}; the workspace has no campaign of this id."
 
 
-def find_campaign(named: str, known: Sequence[Campaign]) -> tuple[str | None, str]:
-    """The id of the campaign that has this name or id, whatever its case; else None and why."""
+def find_campaign(
+    named: str, known: Sequence[Campaign], *, near_names: NearNames
+) -> tuple[str | None, str]:
+    """The id of the campaign that has this name or id, whatever its case; else None and why.
+
+    near_names: looks for near ones, for all names that are looked up together.
+    """
     folded = named.casefold()
     found = [each for each in known if folded in {each.id.casefold(), each.name.casefold()}]
     if len(found) == 1:
@@ -57,6 +62,6 @@ def find_campaign(named: str, known: Sequence[Campaign]) -> tuple[str | None, st
         return None, (
             f"{shown(named)} is the name of {len(found)} campaigns ({ids}). Name it by its id."
         )
-    near = get_close_matches(named, [each.name for each in known], n=1)
-    hint = f" Did you mean {shown(near[0])}?" if near else ""
+    near = near_names.nearest(named, (each.name for each in known))
+    hint = f" Did you mean {shown(near)}?" if near else ""
     return None, f"found {shown(named)}; no campaign of the workspace has this id or name.{hint}"

@@ -1,8 +1,8 @@
 """The address of a campaign that is nearest to one that it has not, while looking is cheap."""
 
-from difflib import get_close_matches
-
 import polars as pl
+
+from batch.near_names import NearNames
 
 # Comparisons of two addresses that are spent on suggestions: about a second.
 _COMPARISONS = 200_000
@@ -18,6 +18,7 @@ class Nearest:
         """leads: campaign_id, and key, by which addresses are compared."""
         self._leads = leads
         self._left = _COMPARISONS
+        self._names = NearNames()
         self._keys: dict[str, list[str]] = {}
         self._found: dict[tuple[str, str], str | None] = {}
 
@@ -27,8 +28,8 @@ class Nearest:
         if asked not in self._found and self._left > 0:
             keys = self._keys_of(campaign_id)
             self._left -= max(len(keys), 1)
-            near = get_close_matches(key, keys, n=1, cutoff=_CUTOFF) if self._left > 0 else []
-            self._found[asked] = near[0] if near else None
+            if self._left > 0:
+                self._found[asked] = self._names.nearest(key, keys, cutoff=_CUTOFF)
         return self._found.get(asked)
 
     def _keys_of(self, campaign_id: str) -> list[str]:

@@ -1,10 +1,10 @@
 """How header names are compared, and how messages show them. Pure."""
 
-import difflib
 import re
 from collections.abc import Sequence
 
 from batch.columns import Column
+from batch.near_names import NearNames
 from batch.reading.grid import shown
 
 _SHOWN_NAMES = 12  # of a wide header, or the sentence is no longer one
@@ -28,8 +28,8 @@ def nearest(header: Sequence[str], wanted: str, *, taken: set[int]) -> str | Non
     """The name nearest to the wanted one of those whose position is not taken; None if none is."""
     free = {plain(c): c.strip() for i, c in enumerate(header) if i not in taken and c.strip()}
     # 0.4 lets "lead" stand for "campaignLeadId" and keeps "Company" from it.
-    near = difflib.get_close_matches(plain(wanted), list(free), n=1, cutoff=0.4)
-    return free[near[0]] if near else None
+    near = NearNames().nearest(plain(wanted), free, cutoff=0.4)
+    return free[near] if near else None
 
 
 def titles(header: Sequence[str]) -> str:

@@ -3,11 +3,11 @@
 Texts only. A value that may hold a key is never quoted.
 """
 
-import difflib
 import json
 import re
 from collections.abc import Iterable
 
+from batch.near_names import NearNames
 from batch.settings.model import KNOWN
 
 LONGEST_QUOTE = 60  # characters: enough to recognise a value, short enough for one line
@@ -96,8 +96,8 @@ def _home_of(key: str) -> str | None:
 
 
 def _hint(name: str, known: Iterable[str], *, otherwise: str, nearness: float = 0.6) -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=nearness)
-    return f". Did you mean {near[0]}?" if near else f"{otherwise}."
+    near = NearNames().nearest(name, known, cutoff=nearness)
+    return f". Did you mean {near}?" if near else f"{otherwise}."
 
 
 def _either(names: Iterable[str]) -> str:

@@ -1,0 +1,49 @@
+"""The nearest of some names, as "Did you mean …?" has it, in bounded time. Pure.
+
+Both sides may come from strangers: a file with thousands of wrong labels, a server with a million.
+Comparing two texts letter by letter costs the product of their lengths.
+"""
+
+from collections.abc import Iterable
+from difflib import SequenceMatcher
+
+_LONGEST = 100  # characters; a longer text is no slip of a name
+# Pairs of letters that are compared before looking ends, a second or two at worst; most names are
+# told apart by their lengths and letters alone.
+_PAIRS = 10_000_000
+_A_NAME = 5  # what looking at a name costs, however short it is
+
+
+class NearNames:
+    """Looks for near names until that has cost enough."""
+
+    def __init__(self, *, pairs: int = _PAIRS) -> None:
+        """pairs: of letters, that may be compared."""
+        self._left = pairs
+
+    def nearest(self, word: str, names: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+        """The name nearest to the word; None if none is near, or looking costs too much.
+
+        cutoff: between 0, far, and 1, the same; as difflib has it.
+        """
+        if len(word) > _LONGEST:
+            return None
+        matcher = SequenceMatcher(b=word)
+        best, near = cutoff, None
+        for name in names:
+            self._left -= _A_NAME
+            if self._left <= 0:
+                break
+            if len(name) > _LONGEST:
+                continue
+            matcher.set_seq1(name)
+            if matcher.real_quick_ratio() < best:
+                continue
+            self._left -= len(name) + len(word)
+            if matcher.quick_ratio() < best:
+                continue
+            self._left -= len(name) * len(word)
+            ratio = matcher.ratio()
+            if ratio >= best and (ratio > best or near is None or name > near):
+                best, near = ratio, name
+        return near
