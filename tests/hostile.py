@@ -13,7 +13,12 @@ import xlsxwriter
 FREEZES = "import re; re.match(r'(a+)+$', 'a' * 40 + 'b')"  # holds the interpreter's lock for ever
 EATS_MEMORY = "import time; kept = b'x' * (600 << 20); time.sleep(60)"
 DIES = f"import os; os.kill(os.getpid(), {int(signal.SIGKILL)})"
-CRASHES = "raise RuntimeError('with sk_0123456789abcdefghij in it')"
+CRASHES = "raise RuntimeError('with sk_0123456789abcdefghij in it\\x1b[2J')"
+# An answer that is none of ours.
+LIES = """
+import pathlib, sys
+pathlib.Path(sys.argv[1], "found.json").write_text('{"checked": {"rows": "many"}}')
+"""
 
 
 def reader_that(does: str, folder: Path) -> list[str]:

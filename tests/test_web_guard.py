@@ -78,6 +78,12 @@ def test_without_the_cookie_nothing_is_shown_and_nothing_is_done(cookie: str | N
     assert asked("PUT", "/files", cookie=cookie) == LOCKED
 
 
+def test_a_cookie_that_another_port_sets_does_not_shut_the_page() -> None:
+    mine, other = f"{ACCESS.cookie}={ACCESS.secret}", f"{ACCESS.cookie}=other"
+    for cookie in (f"{mine}; {other}", f"{other}; {mine}", f"a=b;{mine}"):
+        assert asked(cookie=cookie) is None
+
+
 @pytest.mark.parametrize("query", ["", "token=", "token=wrong", "token=the-secret", "the-token"])
 def test_the_start_address_needs_its_token(tmp_path: Path, query: str) -> None:
     with site(tmp_path) as page:

@@ -16,7 +16,7 @@ from batch.web import reader
 from batch.web.board import Stage
 from batch.web.inspection import Ask, Inspected
 from batch.web.reader import GivenUpError, ReaderLimits, UnreadableError, inspect_apart
-from tests.hostile import CRASHES, DIES, EATS_MEMORY, FREEZES, reader_that
+from tests.hostile import CRASHES, DIES, EATS_MEMORY, FREEZES, LIES, reader_that
 from tests.web_site import Site, in_this_process, site
 from tests.wired import Api, pausing, served_by, write_leads
 
@@ -160,11 +160,11 @@ def frozen(ask: Ask, is_given_up: Callable[[], bool]) -> Inspected:
     return inspect_apart(ask, limits=QUICK, is_given_up=is_given_up)
 
 
-@pytest.mark.parametrize("does", [FREEZES, EATS_MEMORY, DIES], ids=["freezes", "memory", "dies"])
+@pytest.mark.parametrize("does", [FREEZES, EATS_MEMORY], ids=["freezes", "memory"])
 def test_a_file_that_harms_its_reader_disturbs_no_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: str
 ) -> None:
-    path = write_leads(tmp_path / "leads.csv", pausing(80))
+    path = write_leads(tmp_path / "leads.csv", pausing(60))
     api, waits = Api(), list[float]()
     with site(tmp_path, overrides={"pace": {"rate": 20}}) as page, served_by(api):
         begin(page, path)
@@ -186,7 +186,7 @@ def test_a_file_that_harms_its_reader_disturbs_no_run(
         assert page.end().run_id
     assert sent >= 0.8 * 20 * took_s - 2  # two may be on their way at either end
     assert max(waits) < 1
-    assert len(api.changes) == 80
+    assert len(api.changes) == 60
 
 
 def begin(page: Site, path: Path) -> None:
@@ -211,6 +211,32 @@ def test_the_unexpected_is_told_in_the_terminal_without_the_key(
         assert list(page.desk.place.folder.iterdir()) == []
     err = capsys.readouterr().err
     assert "RuntimeError: with *** in it" in err
+    assert "\x1b" not in err
+
+
+def test_an_answer_that_is_none_is_unexpected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_reader(monkeypatch, reader_that(LIES, tmp_path))
+    found = inspect_apart(ask_for(write_leads(tmp_path / "leads.csv", []), tmp_path))
+    assert found.checked is None
+    assert found.trouble.startswith("The reader's answer can't be read: ")
+
+
+def test_the_end_of_the_page_ends_its_reader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_leads(tmp_path / "leads.csv", pausing(1))
+    with site(tmp_path, inspect=None) as page:
+        pids = use_reader(monkeypatch, reader_that(FREEZES, tmp_path))
+        dropping = threading.Thread(target=lambda: page.drop(path))
+        dropping.start()
+        while not pids:
+            time.sleep(0.01)
+        page.desk.is_closing = True
+        dropping.join(5)
+        assert not dropping.is_alive()
+    assert is_gone(pids[0])
 
 
 def test_a_newer_file_puts_the_one_that_is_being_read_aside(

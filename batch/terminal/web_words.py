@@ -9,7 +9,9 @@ from batch.terminal import options as opt
 Port = Annotated[
     int, typer.Option(min=0, max=65535, help="The page's port on this machine; 0: a free one.")
 ]
-NoOpen = Annotated[bool, typer.Option("--no-open", help="Don't open the browser.")]
+NoOpen = Annotated[
+    bool, typer.Option("--no-open", help="Print the address, don't open the browser.")
+]
 
 
 def web(

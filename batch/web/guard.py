@@ -13,7 +13,6 @@ from http import HTTPStatus
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import cookie_parser
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -80,8 +79,12 @@ class Access:
         return slash == "/" and _same(f"/{first}", self.base)
 
     def has_cookie(self, headers: Headers) -> bool:
-        """Whether a request comes from a browser that was let in."""
-        return _same(cookie_parser(headers.get("cookie", "")).get(self.cookie, ""), self.secret)
+        """Whether a request comes from a browser that was let in.
+
+        Others may set cookies of our name for this host; whatever they say, ours counts.
+        """
+        pairs = (each.strip().partition("=") for each in headers.get("cookie", "").split(";"))
+        return any(name == self.cookie and _same(value, self.secret) for name, _, value in pairs)
 
     @property
     def hosts(self) -> frozenset[str]:

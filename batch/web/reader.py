@@ -119,7 +119,10 @@ def _found(returncode: int, ask: Ask, said: Path) -> Inspected:
     if returncode == 0 and answer.is_file():
         if answer.stat().st_size > _LONGEST_ANSWER:
             raise _too_much(ask, f"more than {_LONGEST_ANSWER // _MB} MB to say what is in it")
-        found = Inspected.from_json(answer.read_bytes())
+        try:
+            found = Inspected.from_json(answer.read_bytes())
+        except ValueError as error:
+            return Inspected(trouble=f"The reader's answer can't be read: {error}")
         checked = found.checked and replace(found.checked, folder=ask.folder)
         return replace(found, checked=checked)
     text = said.read_text("utf-8", errors="replace")[-_MOST_SAID:].strip()
@@ -147,6 +150,10 @@ def _resident_bytes(pid: int) -> int | None:
     if sys.platform == "win32":
         return None
     told = subprocess.run(  # noqa: S603 - a number of ours
-        ["/bin/ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=False
+        ["/bin/ps", "-o", "rss=", "-p", str(pid)],
+        env={},  # nobody but us gets the key
+        capture_output=True,
+        text=True,
+        check=False,
     ).stdout.strip()
     return int(told) * 1024 if told.isdecimal() else None

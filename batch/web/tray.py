@@ -11,6 +11,7 @@ from pathlib import Path
 from batch.columns import Column
 from batch.errors import InputError, SettingsError
 from batch.reading.glance import Glance
+from batch.visible import visible_lines
 from batch.web.checked import CheckedFile
 from batch.web.inspection import Ask, Inspected
 from batch.web.reader import UnreadableError, inspect_apart
@@ -142,7 +143,7 @@ class Tray:
     def _check_taken(self, found: Inspected) -> None:
         """Raise InputError where there is nothing that could be shown of a file."""
         if found.trouble:
-            sys.stderr.write(f"{self._hide(found.trouble)}\n")
+            sys.stderr.write(f"{visible_lines(self._hide(found.trouble))}\n")
             raise UnreadableError("Unexpected error. Please report what the terminal shows.")
         if found.is_refused:
             raise InputError(found.problem)
