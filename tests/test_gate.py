@@ -350,10 +350,10 @@ def test_what_is_stricter_or_only_slower_needs_none_and_is_listed(shell: Shell, 
 def test_a_guardrail_of_the_user_is_not_lifted_by_an_empty_file(shell: Shell) -> None:
     """The folder's file takes the place of the user's own, and with it of what that limits."""
     shell.leads(pausing(2))
-    own_file(shell, "[run]\ntag_change_limit = 3\nkeep_before = true\n")
+    own_file(shell, "[pace]\nrate = 2\n[run]\ntag_change_limit = 3\nkeep_before = true\n")
     (shell.cwd / FILE).touch()
     assert typed(shell, "run", "leads.csv", "--yes") == (2, [])
-    assert "says: tag_change_limit = 0, keep_before = false." in shell.err
+    assert 'says: rate = "auto", tag_change_limit = 0, keep_before = false.' in shell.err
 
 
 def test_a_yes_to_settings_is_kept_for_just_these(shell: Shell) -> None:
@@ -406,6 +406,21 @@ def test_a_folder_of_runs_that_is_a_link_leads_nowhere_else(shell: Shell, tmp_pa
     (tmp_path / "linked").symlink_to(tmp_path.parent)
     (shell.cwd / FILE).write_text("[run]\nruns_dir = 'linked'\n")
     assert typed(shell, "run", "leads.csv", "--yes") == (2, [])
+
+
+def test_the_question_names_the_workspace_as_the_server_does(shell: Shell) -> None:
+    made_by_another(shell)
+    change_record(base_url=OUR, workspace={"id": "w1", "name": "Only a test"})
+    assert typed(shell, *OF_A_RUN["resume"])[0] == 0
+    assert "Nothing is left to change in workspace Acme (api.sendkit.ai)." in shell.err
+    assert "Only a test" not in shell.err
+
+
+def test_an_address_of_a_run_that_no_key_may_go_to_is_refused(shell: Shell) -> None:
+    made_by_another(shell)
+    change_record(base_url="http://evil.example")
+    assert typed(shell, *OF_A_RUN["resume"]) == (2, [])
+    assert 'run/run.json: base_url: found "http://evil.example"; expected https' in shell.err
 
 
 def test_a_strangers_run_says_not_where_new_folders_are_made(shell: Shell) -> None:
@@ -463,6 +478,8 @@ def test_a_run_of_before_with_a_key_file_is_gone_on_with(shell: Shell) -> None:
     record["settings"]["api"]["api_key_file"] = str(shell.cwd / "stolen")
     change_record(settings=record["settings"], state="stopped")
     Path("stolen").write_text("sk_another_key_of_somebody")
+    old_line = json.dumps(str(Path("run").resolve()))  # the list had no more than paths
+    (default_state_dir() / "runs.jsonl").write_text(f"{old_line}\n")
     assert typed(shell, *OF_A_RUN["resume"])[0] == 0
     assert "api_key_file" not in Path("run/run.json").read_text("utf-8")
     shell.monkeypatch.delenv("SENDKIT_API_KEY")

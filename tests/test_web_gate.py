@@ -214,7 +214,8 @@ def test_a_run_from_elsewhere_gets_no_key(tmp_path: Path, asked: list[str], comm
         more = {"planned_at": record["ended_at"]} if command == "apply" else {}
         changed = {**record, "id": "f" * 16, "base_url": EVIL, "state": state, **more}
         (folder / "run.json").write_text(json.dumps(changed), "utf-8")
-        page.browser.ask("POST", f"/runs/{'f' * 16}/{command}")
+        answer = page.browser.ask("POST", f"/runs/{'f' * 16}/{command}")
         view = page.desk.worker.wait()
-        assert view is None or view.run_id != "f" * 16 or "would go to" in view.told
+        told = view.told if view else ""
+        assert f"SENDKIT_API_KEY would go to {EVIL}" in told or "no such run" in answer.text
         assert asked == []

@@ -66,11 +66,13 @@ class Reopened:
         work = remaining_work(plan, self.journal, seen.preview if seen else None)
         pace = known_pace(opened.request, judged.preflight)
         takes_s = forecast_s(work.requests, rate_per_s=pace.expected_per_s(opened.request.settings))
+        # The server's own word, if it gave it: a run's record may come from anybody.
+        workspace = judged.preflight.workspace or self.record.workspace
         question = ask_to_go_on(
             plan,
             left=work.requests,
             run=str(opened.folder.path),
-            workspace=self.record.workspace.name if self.record.workspace else None,
+            workspace=workspace.name if workspace else None,
             base_url=opened.access.base_url,
             forecast_s=takes_s,
             left_out=work.left_out.tally if work.left_out else Tally(),

@@ -6,7 +6,7 @@ run may come from anybody, so its settings are held against those that would cou
 
 from pathlib import Path
 
-from batch.api.address import address_of
+from batch.api.address import address_of, check_base_url
 from batch.errors import SettingsError
 from batch.recording.runfile import RunRecord
 from batch.settings.load import LoadedSettings
@@ -28,12 +28,17 @@ def settings_of_run(
     settings: those of its record, with options over them. own: those that count here, without the
     file of the current folder. The key file is theirs, never the run's.
     is_confirmed: whether an option has named the address for just this run.
+    Raises SettingsError for an address that no key may be sent to.
     """
     origin = Origin.LISTED_RUN if is_listed else Origin.UNLISTED_RUN
     origins = {(section, key): origin for section, keys in KNOWN.items() for key in keys}
     origins[KEY_FILE] = own.origin(KEY_FILE)
     if is_confirmed:
         origins[ADDRESS] = Origin.OPTION
+    try:
+        check_base_url(record.base_url)
+    except SettingsError as error:
+        raise SettingsError(f"{folder / 'run.json'}: {error}") from error
     api = settings.api.model_copy(
         update={"base_url": record.base_url, "api_key_file": own.settings.api.api_key_file}
     )

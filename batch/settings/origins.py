@@ -11,7 +11,7 @@ from enum import StrEnum
 from batch.model import OnConflict
 from batch.settings.messages import quoted
 from batch.settings.model import Settings
-from batch.settings.values import Age, MaxErrors
+from batch.settings.values import Age, MaxErrors, Rate
 
 Key = tuple[str, str]  # section and key, spelled as in a file
 
@@ -90,6 +90,10 @@ def _is_laxer_stop(limit: MaxErrors, own: MaxErrors) -> bool:
     return True  # a number and a share can't be compared
 
 
+def _is_faster(rate: Rate, own: Rate) -> bool:
+    return own.per_s is not None and (rate.per_s is None or rate.per_s > own.per_s)
+
+
 def _is_older(age: Age, own: Age) -> bool:
     return age.seconds > own.seconds
 
@@ -98,6 +102,7 @@ def _is_older(age: Age, own: Age) -> bool:
 _ALWAYS = {("api", "workspace_id"), ("api", "id_pattern"), ("input", "clear_word")}
 _LAXER: Mapping[Key, Callable[[Settings, Settings], bool]] = {
     ("input", "on_conflict"): lambda new, _: new.input.on_conflict is not OnConflict.ERROR,
+    ("pace", "rate"): lambda new, own: _is_faster(new.pace.rate, own.pace.rate),
     ("run", "max_errors"): lambda new, own: _is_laxer_stop(new.run.max_errors, own.run.max_errors),
     ("run", "tag_change_limit"): lambda new, own: _is_laxer_limit(
         new.run.tag_change_limit, own.run.tag_change_limit
