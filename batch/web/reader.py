@@ -31,7 +31,7 @@ class ReaderLimits:
     seconds: for a small file; and as many more for each megabyte of its size, up to most_seconds.
     """
 
-    memory_bytes: int = 2048 * _MB
+    memory_bytes: int = 3072 * _MB
     seconds: float = 60
     seconds_per_mb: float = 20
     most_seconds: float = 900  # a workbook of a million rows and 34 MB takes 2 minutes here
