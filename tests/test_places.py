@@ -113,6 +113,8 @@ TWICE = {
     "in another order": HEADER + row(2, cell("C2", "y"), cell("A2", "a"), cell("c2", "y")),
     "once empty": HEADER + row(2, cell("C2", "y"), cell("C2")),
     "first empty": HEADER + row(2, cell("C2"), cell("C2", "y")),
+    "first empty, beside others": HEADER
+    + row(2, cell("A2", "a"), cell("B2", "b"), cell("C2"), cell("C2", "y")),
     "by counting": HEADER + row(2, cell("C2", "y"), cell("B2", "b"), cell("", "y")),
     "in two elements": HEADER + row(2, cell("C2", "y")) + row(2, cell("C2", "z")),
     "by a strayed reference": HEADER + row(2, cell("C2", "y")) + row(3, cell("C2", "z")),
