@@ -15,7 +15,7 @@ from batch.columns import SWALLOWED
 from batch.judging.plan import Problem, make_plan
 from batch.judging.rules import Rules
 from batch.model import Field, OnConflict, Reason
-from batch.reading import delimited, swallowed
+from batch.reading import delimited, grid, swallowed
 from batch.reading.table import TableOptions, open_table
 
 C, L = "65c0ffee0000000000000001", "66a1b2c3d4e5f6a7b8c9d00"
@@ -234,13 +234,25 @@ def test_a_file_of_ours_is_told_the_same_again(tmp_path: Path) -> None:
     assert swallowing(tmp_path, f"{OWN},{added}\n{own}", rules=rules) == [2]
 
 
-def test_frames_without_line_breaks_are_looked_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("company", ["A", '"A, Inc."'])
+def test_cells_of_text_without_line_breaks_are_not_looked_at(tmp_path: Path, company: str) -> None:
     path = tmp_path / "leads.csv"
-    path.write_text(table_of(HEADER, *(row(HEADER, n % 9) for n in range(500))))
-    with patch.object(delimited, "BLOCK", 4096), open_table(path, TableOptions()) as table:
+    path.write_text(table_of(HEADER, *(row(HEADER, n % 9, company=company) for n in range(500))))
+    with (
+        patch.object(delimited, "BLOCK", 4096),
+        patch("batch.reading.table.with_breaks", side_effect=AssertionError("looked at")),
+        open_table(path, TableOptions()) as table,
+    ):
+        assert sum(frame.height for frame in table.cells()) == 500
+
+
+def test_frames_of_the_standard_library_are_looked_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "leads.csv"
+    path.write_text(table_of(HEADER, FALLBACK, *(row(HEADER, n % 9) for n in range(500))))
+    with patch.object(grid, "ROWS_A_BATCH", 100), open_table(path, TableOptions()) as table:
         assert sum(1 for _ in table.cells()) > 3
         with patch("batch.reading.table.with_breaks", side_effect=AssertionError("looked again")):
-            assert sum(frame.height for frame in table.cells()) == 500
+            assert sum(frame.height for frame in table.cells()) == 501
 
 
 def test_of_a_very_long_cell_only_the_start_is_looked_at(tmp_path: Path) -> None:

@@ -53,12 +53,14 @@ def open_delimited(
     header's width and for a quote that is never closed.
     """
     head = read_head(path, delimiter, columns, name=name)
+    unbroken: set[int] = set()
     return Grid(
         header=head.header,
         delimiter=head.delimiter,
         better_delimiter=head.better_delimiter,
-        batches=partial(_batches, path, head, _end_of_text(path), [head.end], name),
+        batches=partial(_batches, path, head, _end_of_text(path), [head.end], unbroken, name),
         notes=notes,
+        unbroken=unbroken,
     )
 
 
@@ -78,14 +80,16 @@ def _end_of_text(path: Path) -> int:
 
 
 def _batches(
-    path: Path, head: Head, end: int, bounds: list[int], name: str
+    path: Path, head: Head, end: int, bounds: list[int], unbroken: set[int], name: str
 ) -> Iterator[pl.DataFrame]:
-    """bounds: what `_regular_blocks` knows from the times before."""
+    """bounds: what `_regular_blocks` knows from the times before. unbroken: as in Grid."""
     line, offset = head.line + 1, head.end
     with path.open("rb") as file:
         for block in _regular_blocks(file, head.delimiter, bounds, end=end, name=name):
             offset += len(block)
-            for frame in _block_frames(block, head, line, name):
+            for frame, text_lines in _block_frames(block, head, line, name):
+                if frame.height == text_lines:
+                    unbroken.add(line)
                 yield frame
                 line += frame.height
         if offset < end:
@@ -94,11 +98,16 @@ def _batches(
                 yield from _frames(lines, head, line, name, trim=until_last_row)
 
 
-def _block_frames(block: bytes, head: Head, line: int, name: str) -> Iterator[pl.DataFrame]:
-    """The frames of a block of whole records."""
+def _block_frames(
+    block: bytes, head: Head, line: int, name: str
+) -> Iterator[tuple[pl.DataFrame, int]]:
+    """The frames of a block of whole records, each with the lines of text that it was made of.
+
+    Where several were made of the same, their lines are those of all.
+    """
     for part, width in _parts(block, head):
         for frame in _part_frames(part, head, line, name, width=width):
-            yield frame
+            yield frame, part.count(b"\n")
             line += frame.height
 
 

@@ -4,7 +4,7 @@ The one shape that every format is brought to before anybody asks what its colum
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import repeat, zip_longest
 
 import polars as pl
@@ -33,6 +33,7 @@ class Grid:
     better_delimiter: one that would give more of the four columns; None if there is none.
     is_sheet: whether it comes from a workbook.
     notes: sentences that the user should see.
+    unbroken: lines where frames begin that have no line break in any cell, as far as is known yet.
     """
 
     header: tuple[str, ...]
@@ -41,6 +42,7 @@ class Grid:
     better_delimiter: str | None = None
     is_sheet: bool = False
     notes: tuple[str, ...] = ()
+    unbroken: set[int] = field(default_factory=set)
 
 
 def column_names(width: int) -> list[str]:

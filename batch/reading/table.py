@@ -84,7 +84,6 @@ class Table:
         self.delimiter = grid.delimiter or ","
         self.is_sheet = grid.is_sheet
         self.notes = grid.notes
-        self._unbroken: set[int] = set()  # where frames begin of which no cell has a line break
 
     @property
     def header(self) -> tuple[str, ...]:
@@ -179,11 +178,11 @@ class Table:
         The same frames come each time: which of them have no line break is remembered.
         """
         start, names = frame.item(0, "line"), self._layout.names
-        if self._grid.delimiter is None or start in self._unbroken:
+        if self._grid.delimiter is None or start in self._grid.unbroken:
             return None  # a quote can be left open in text only
         broken = with_breaks(frame, len(names))
         if not broken:
-            self._unbroken.add(start)
+            self._grid.unbroken.add(start)
             return None
         return swallowed(
             frame,
