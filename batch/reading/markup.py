@@ -14,7 +14,7 @@ from xml.parsers import expat
 from batch.reading.content import MAX_EXPANSION, most_unpacked, part_key
 from batch.reading.cost import MAX_LEVELS, CostError
 
-_CHUNK = 1 << 18
+_CHUNK = 1 << 16  # bytes; of 40, a row whose only cell is the last takes 128 kB until it is taken
 
 Attributes = dict[str, str]
 
