@@ -1055,8 +1055,7 @@ BUILDS = (
         file="reading/delimited.py",
         line="                if frame.height == text_lines:",
         instead="                if True:",
-        caught_by="test_swallowed.py::"
-        "test_a_row_in_which_a_cell_has_swallowed_others_is_an_error",
+        caught_by="test_swallowed.py::test_a_row_in_which_a_cell_has_swallowed_others_is_an_error",
     ),
     Broken(
         guarantee="a note of several lines is no error",

@@ -467,6 +467,9 @@ def test_the_users_own_key_file_counts_beside_the_folders_file(shell: Shell) -> 
     own_file(shell, '[api]\napi_key_file = "key"\n').with_name("key").write_text(KEY)
     (shell.cwd / FILE).write_text("[pace]\nrate = 900\n")
     assert typed(shell, "run", "leads.csv", "--yes")[0] == 0
+    (shell.cwd / FILE).write_text(ADDRESS)
+    assert typed(shell, "run", "leads.csv", "--yes", "--new") == (2, [])
+    assert f"The key in {shell.cwd}/.config/sendkit-batch/key would go to {EVIL}" in shell.err
 
 
 def test_a_run_of_before_with_a_key_file_is_gone_on_with(shell: Shell) -> None:

@@ -8,7 +8,10 @@ import pytest
 from pydantic import SecretStr
 
 from batch.api.address import address_of
+from batch.errors import DeclinedError
+from batch.jobs.run_settings import settings_of_run
 from batch.recording.approvals import approvals, approve
+from batch.recording.runfile import read_record
 from batch.recording.state import default_state_dir
 from batch.web.board import Stage
 from tests.elsewhere import EVIL, OUR, everywhere, printed_commands, typed
@@ -145,6 +148,28 @@ def test_a_folders_key_file_is_not_read(tmp_path: Path, asked: list[str]) -> Non
         assert "There is none yet." in page.get("/settings")
         assert "a key file that the settings file of a folder names" in page.post("/run")
         assert asked == []
+
+
+def test_a_strangers_run_is_gone_on_with_by_a_key_typed_for_its_address(
+    tmp_path: Path, asked: list[str]
+) -> None:
+    with site(tmp_path) as page:
+        page.desk.session.change({}, plans_first=False)
+        dropped(page, tmp_path)
+        folder = sent(page)
+        record = json.loads((folder / "run.json").read_text("utf-8"))
+        changed = {**record, "id": "f" * 16, "base_url": EVIL}
+        (folder / "run.json").write_text(json.dumps(changed), "utf-8")
+        own = page.desk.session.load_own()
+        strangers = settings_of_run(
+            folder, read_record(folder / "run.json"), own.settings, own=own, is_listed=False
+        )
+        with pytest.raises(DeclinedError, match="SENDKIT_API_KEY would go to"):
+            page.desk.session.open_gate(strangers)
+        page.post("/settings", **settings(base_url=EVIL, key=TYPED))
+        access, _ = page.desk.session.open_gate(strangers)
+        assert (access.base_url, access.api_key.get_secret_value()) == (EVIL, TYPED)
+        assert "evil.example" not in asked
 
 
 def test_a_start_that_names_the_address_is_believed(tmp_path: Path, asked: list[str]) -> None:

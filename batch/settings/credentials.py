@@ -81,7 +81,7 @@ def _read_key(key_file: str, environ: Mapping[str, str]) -> tuple[str, str, tupl
     key = _first_line(path)
     if not key:
         raise SettingsError(f"{path}: the first line is blank; expected the API key there.")
-    return _checked(key, str(path)), f"the key in {path}", _notes_on_file(path)
+    return _checked(key, str(path)), f"The key in {path}", _notes_on_file(path)
 
 
 def _workspace_id(from_settings: str, environ: Mapping[str, str]) -> tuple[str, str]:
