@@ -166,12 +166,12 @@ def test_a_run_that_named_its_campaign_for_all_rows_is_undone(tmp_path: Path) ->
 
 @pytest.mark.slow
 def test_a_label_that_looks_like_a_formula_is_set_back(tmp_path: Path) -> None:
-    seed = write_rows(tmp_path / "seed.csv", HEADER, [(CAMPAIGN, lead_id(1), "active", "@Cold")])
+    seed = write_rows(tmp_path / "seed.csv", HEADER, [(CAMPAIGN, lead_id(1), "active", "=Cold")])
     path = write_rows(tmp_path / "leads.csv", HEADER, [(CAMPAIGN, lead_id(1), "", "Hot")])
-    with start_sandbox(Options(seed_csv=seed, labels=("@Cold", "Hot"))) as sandbox:
+    with start_sandbox(Options(seed_csv=seed, labels=("=Cold", "Hot"))) as sandbox:
         ask(sandbox, tmp_path, "run", path, "--keep-before", "--out", tmp_path / "first")
         ran = undone(sandbox, tmp_path, tmp_path / "first")
-        assert values(state(sandbox))[lead_id(1)] == ("active", "@Cold")
+        assert values(state(sandbox))[lead_id(1)] == ("active", "=Cold")
     assert ran.exit_code == 0, ran.err
 
 

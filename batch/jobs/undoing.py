@@ -14,6 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from batch.errors import SettingsError
+from batch.escape import escape
 from batch.jobs.applied import applied_rows
 from batch.jobs.holding import held
 from batch.jobs.job import JudgedRun, OpenRun, input_of, new_folder
@@ -27,6 +28,7 @@ from batch.jobs.resuming import check_workspace
 from batch.judging.leads import REQUESTS
 from batch.judging.reverse import Reverse, reverse
 from batch.lines import line_list
+from batch.model import Field
 from batch.reading.table import open_table
 from batch.recording.history import earlier_runs
 from batch.recording.runfile import RunRecord, RunUndone
@@ -135,8 +137,11 @@ def _find_reverse(folder: Path, record: RunRecord, request: Request) -> _Found:
 
 
 def _as_csv(rows: pl.DataFrame) -> bytes:
-    """The rows, with no cell escaped: what is no results.csv of ours is read as it stands."""
-    return rows.write_csv().encode()
+    """The rows; only a tag is escaped, since reading takes that off in any file.
+
+    Without, a label such as "=Cold" would be taken for a formula, and not be set back.
+    """
+    return rows.with_columns(escape(pl.col(Field.AI_TAG))).write_csv().encode()
 
 
 def _unknown(folder: Path, lines: pl.Series) -> str:
