@@ -71,6 +71,13 @@ def cells(path: Path) -> list[list[str | None]]:
         (value("date", "date-value", "2026-01-02T03:04:05"), "2026-01-02 03:04:05"),
         (value("time", "time-value", "PT01H02M00S"), "01:02:00"),
         (cell('office:value-type="string"', "a", "b"), "a\nb"),
+        (
+            text(
+                "<text:ruby><text:ruby-base>東京</text:ruby-base>"
+                "<text:ruby-text>トウキョウ</text:ruby-text></text:ruby>都"
+            ),
+            "東京都",
+        ),
         (text('a<text:s text:c="2"/>b<text:tab/>c<text:span>d</text:span>'), "a  b\tcd"),
         (cell('office:value-type="string" calcext:value-type="error"', "#N/A"), "#N/A"),
         (

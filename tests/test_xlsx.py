@@ -161,6 +161,51 @@ def test_iso_dates_are_read(tmp_path: Path) -> None:
     assert cells(written_by_hand(tmp_path, data)) == [["2026-01-02"]]
 
 
+@pytest.mark.parametrize(
+    ("cell", "read"),
+    [
+        ('<c t="d"><v>10:20:30</v></c>', "10:20:30"),
+        ('<c t="d"><v>PT1H</v></c>', "PT1H"),
+        ('<c t="b"><v>TRUE</v></c>', "TRUE"),
+        ('<c t="b"><v>False</v></c>', "FALSE"),
+        ('<c t="b"><v>2</v></c>', "2"),
+        ('<c t="inlineStr"><v>0</v><is><t>Hot</t></is></c>', "Hot"),
+        ('<c t="str"><v>Hot</v><is><t>0</t></is></c>', "Hot"),
+        (
+            '<c t="inlineStr"><is><r><t xml:space="preserve"> a </t></r><r><t>b</t></r></is></c>',
+            " a b",
+        ),
+        ('<c t="str"><v> a&#10;b </v></c>', " a\nb "),
+        ('<c t="str"><f t="shared" ref="A1:A9" si="0">B1</f><v>x</v></c>', "x"),
+        ('<c t="e"><f>B1</f><v>#REF!</v></c>', "#REF!"),
+        ('<c t="str"><v>_x005F_x0041_ _x0041_</v></c>', "_x0041_ A"),
+    ],
+)
+def test_a_cell_of_any_type_reads_as_its_value(tmp_path: Path, cell: str, read: str) -> None:
+    assert cells(written_by_hand(tmp_path, f"<sheetData><row>{cell}</row></sheetData>")) == [[read]]
+
+
+@pytest.mark.parametrize("number", ["-1", "1", "1_0", "x"])
+def test_a_shared_text_that_is_not_there_is_refused(tmp_path: Path, number: str) -> None:
+    data = f'<sheetData><row><c t="s"><v>{number}</v></c></row></sheetData>'
+    path = written_by_hand(tmp_path, data, strings="<si><t>Hot</t></si>")
+    with pytest.raises(MarkupError, match=f"a cell has the shared text {number} of 1"):
+        cells(path)
+
+
+def test_two_relations_of_one_id_are_refused(tmp_path: Path) -> None:
+    path = written_by_hand(tmp_path, "<sheetData/>", strings="<si/>")
+    with zipfile.ZipFile(path) as archive:
+        parts = {part: archive.read(part).decode() for part in archive.namelist()}
+    name = "xl/_rels/workbook.xml.rels"
+    parts[name] = parts[name].replace('"r2"', '"r1"')
+    with zipfile.ZipFile(path, "w") as archive:
+        for part, content in parts.items():
+            archive.writestr(part, content)
+    with pytest.raises(MarkupError, match=r"workbook\.xml\.rels has r1 twice"):
+        cells(path)
+
+
 def test_dates_from_1904_are_moved(tmp_path: Path) -> None:
     path = tmp_path / "leads.xlsx"
     with xlsxwriter.Workbook(path, {"date_1904": True}) as book:

@@ -146,9 +146,13 @@ class _SheetListener:
         return self._line + self._empty + 1
 
     def _is_cell_text(self) -> bool:
-        """Whether this is inside a paragraph of a cell, and not of a comment or a drawing on it."""
+        """Whether this is inside a paragraph of a cell, and not of a comment or a drawing on it.
+
+        Nor is it how the text is pronounced.
+        """
         path = self._path
-        return "table-cell" in path[:-1] and path[path.index("table-cell") + 1] == "p"
+        is_in_paragraph = "table-cell" in path[:-1] and path[path.index("table-cell") + 1] == "p"
+        return is_in_paragraph and "ruby-text" not in path
 
     def _end_cell(self) -> None:
         repeated = _repeated(self._cell, "columns")

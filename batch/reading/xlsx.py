@@ -7,24 +7,12 @@ looks like an id again).
 
 import posixpath
 import re
-import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
 from datetime import datetime
-from string import digits
 
-from batch.reading.cost import MAX_COLUMNS, check_format_code
+from batch.reading.cost import check_format_code
 from batch.reading.markup import Attributes, Listener, MarkupError, elements, listen
-from batch.reading.places import (
-    GatheredRows,
-    OrderedRows,
-    Places,
-    Row,
-    column_number,
-    row_number,
-)
 from batch.reading.sheet import (
-    SheetRow,
     Workbook,
     boolean_text,
     date_text,
@@ -32,6 +20,7 @@ from batch.reading.sheet import (
     moment_text,
     number_text,
 )
+from batch.reading.sheet_xml import ordered_rows, sorted_rows
 
 # Formats that a workbook need not spell out.
 _BUILT_IN_DATES = {
@@ -39,6 +28,10 @@ _BUILT_IN_DATES = {
     **dict.fromkeys((18, 19, 20, 21, 45, 47), "hh:mm:ss"),
     22: "yyyy-mm-dd hh:mm",
     46: "[h]:mm:ss",
+}
+_BOOLEANS = {
+    **dict.fromkeys(("1", "true"), boolean_text(1)),
+    **dict.fromkeys(("0", "false"), boolean_text(0)),
 }
 _ESCAPED_CHARACTER = re.compile(r"_x([0-9A-Fa-f]{4})_")
 
@@ -70,8 +63,8 @@ def open_xlsx(archive: zipfile.ZipFile) -> Workbook:
     return Workbook(
         visible=tuple(sheet for sheet in parts if sheet not in hidden),
         hidden=tuple(hidden),
-        rows=lambda sheet: _rows(archive, parts[sheet], cells),
-        sorted_rows=lambda sheet: _sorted_rows(archive, parts[sheet], cells),
+        rows=lambda sheet: ordered_rows(archive, parts[sheet], cells.text),
+        sorted_rows=lambda sheet: sorted_rows(archive, parts[sheet], cells.text),
     )
 
 
@@ -79,13 +72,13 @@ def _relations(archive: zipfile.ZipFile, part: str) -> dict[str, tuple[str, str]
     """Kind and part of each relation of a part, by id."""
     folder, file = posixpath.split(part)
     relations = posixpath.join(folder, "_rels", f"{file}.rels")
-    return {
-        a["Id"]: (
-            a["Type"],
-            posixpath.normpath(posixpath.join("/", folder, a["Target"].replace("\\", "/")))[1:],
-        )
-        for _, _, a in elements(archive, relations, {"Relationship"})
-    }
+    found: dict[str, tuple[str, str]] = {}
+    for _, _, each in elements(archive, relations, {"Relationship"}):
+        if each["Id"] in found:
+            raise MarkupError(f"{relations} has {each['Id']} twice")
+        target = posixpath.join("/", folder, each["Target"].replace("\\", "/"))
+        found[each["Id"]] = each["Type"], posixpath.normpath(target)[1:]
+    return found
 
 
 def _target(relations: dict[str, tuple[str, str]], kind: str) -> str:
@@ -93,7 +86,9 @@ def _target(relations: dict[str, tuple[str, str]], kind: str) -> str:
 
 
 def _relation_id(attributes: Attributes) -> str:
-    return next((value for key, value in attributes.items() if key.endswith(" id")), "")
+    return next(
+        (value for key, value in attributes.items() if key.endswith("/relationships id")), ""
+    )
 
 
 def _date_formats(archive: zipfile.ZipFile, part: str) -> dict[int, str]:
@@ -144,6 +139,14 @@ def _plain(text: str) -> str:
     return _ESCAPED_CHARACTER.sub(lambda match: chr(int(match[1], 16)), text)
 
 
+def _iso_text(value: str) -> str:
+    """A date as people type it; a time or a length of time as it is stored."""
+    try:
+        return moment_text(datetime.fromisoformat(value))
+    except ValueError:
+        return value
+
+
 class _Cells:
     """What a cell's type, style, formula and stored value say together."""
 
@@ -158,144 +161,28 @@ class _Cells:
             return None if formula is None or kind == "str" else f"={formula}"
         match kind:
             case "s":
-                text = self._strings[int(value)]
+                text = self._shared(value)
             case "str" | "inlineStr":
                 text = _plain(value)
             case "b":
-                text = boolean_text(value not in {"0", "false"})
+                text = _BOOLEANS.get(value.strip().lower(), value)
             case "d":
-                text = moment_text(datetime.fromisoformat(value))
+                text = _iso_text(value)
             case "n":
                 text = self._number(style, float(value))
             case _:  # "e", an error, is stored as it is shown
                 text = value
         return text
 
+    def _shared(self, value: str) -> str:
+        number = value.strip()
+        # one below 0 would count from the end
+        if not number.isdecimal() or int(number) >= len(self._strings):
+            raise MarkupError(f"a cell has the shared text {number} of {len(self._strings)}")
+        return self._strings[int(number)]
+
     def _number(self, style: str, value: float) -> str:
         number_format = self._formats.get(int(style))
         if number_format is None:
             return number_text(value)
         return date_text(value, number_format, from_1904=self._from_1904)
-
-
-class _SheetListener:
-    """Reads a sheet's XML and puts its cells in their places.
-
-    put: as `Places.put`. A reference decides, also where its row is another than its row
-    element's: so do LibreOffice and openpyxl. A row without a number follows the one before, a
-    cell without a reference the one to its left; where references contradict that, such a cell
-    could stand in either row, and the sheet is refused.
-    """
-
-    def __init__(self, cells: _Cells, put: Callable[[int, int, str | None, bool], None]) -> None:
-        self._cells = cells
-        self._put = put
-        self._in_row = False
-        self._line, self._line_text = 0, "0"  # of the row element
-        self._counts = True  # whether rows without a number can be counted from the one before
-        self._is_numbered = self._has_unnamed = self._has_strayed = False
-        self._hidden = False
-        self._cell_line, self._column = 0, -1
-        self._is_named = False
-        self._kind = self._style = ""
-        self._value: list[str] = []
-        self._formula: list[str] | None = None
-        self._into: list[str] | None = None
-        self._is_phonetic = False
-
-    def start(self, name: str, attributes: Attributes) -> None:
-        if name == "c":
-            self._begin_cell(attributes)
-        elif name in {"v", "t"}:
-            self._into = None if self._is_phonetic else self._value
-        elif name == "f":
-            self._into = self._formula = []
-        elif name == "row":
-            self._begin_row(attributes)
-        elif name == "rPh":
-            self._is_phonetic = True
-
-    def text(self, piece: str) -> None:
-        if self._into is not None:
-            self._into.append(piece)
-
-    def end(self, name: str) -> None:
-        if name == "c":
-            self._end_cell()
-        elif name == "row":
-            self._end_row()
-        elif name == "rPh":
-            self._is_phonetic = False
-        else:
-            self._into = None
-
-    def _begin_row(self, attributes: Attributes) -> None:
-        number = attributes.get("r")
-        self._is_numbered = number is not None
-        self._counts |= self._is_numbered
-        self._line = row_number(str(self._line + 1) if number is None else number)
-        self._line_text = str(self._line)
-        self._in_row, self._has_unnamed, self._has_strayed = True, False, False
-        self._column = -1
-        self._hidden = attributes.get("hidden") in {"1", "true"}
-
-    def _end_row(self) -> None:
-        self._in_row = False
-        if self._has_strayed and not self._is_numbered:
-            self._counts = False
-        if self._has_unnamed and (self._has_strayed or not self._counts):
-            raise MarkupError(f"row {self._line} or another: its cells don't say which")
-
-    def _begin_cell(self, attributes: Attributes) -> None:
-        reference = attributes.get("r", "")
-        self._cell_line = self._line
-        self._is_named = bool(reference)
-        if not reference:
-            self._column += 1
-        else:
-            letters = reference.rstrip(digits)
-            self._column = column_number(letters)
-            line = reference[len(letters) :]
-            if line != self._line_text:
-                self._cell_line = row_number(line)
-                self._has_strayed |= self._cell_line != self._line
-        self._kind = attributes.get("t", "n")
-        self._style = attributes.get("s", "0")
-        self._value = []
-        self._formula = None
-
-    def _end_cell(self) -> None:
-        if not self._in_row:
-            return
-        formula = None if self._formula is None else "".join(self._formula)
-        text = self._cells.text(self._kind, self._style, "".join(self._value), formula)
-        if not self._is_named:
-            if self._column >= MAX_COLUMNS:
-                raise MarkupError(f"row {self._line} has more than {MAX_COLUMNS:,} cells")
-            self._has_unnamed |= text is not None
-        self._put(self._cell_line, self._column, text, self._hidden)
-
-
-def _rows(archive: zipfile.ZipFile, part: str, cells: _Cells) -> Iterator[SheetRow]:
-    rows = OrderedRows()
-    for _ in _read(archive, part, cells, rows.add):
-        yield from rows.complete
-        rows.complete.clear()
-
-
-def _sorted_rows(archive: zipfile.ZipFile, part: str, cells: _Cells) -> Iterator[SheetRow]:
-    with tempfile.TemporaryFile(prefix="sendkit-batch-") as file:
-        gathered = GatheredRows(file)
-        for _ in _read(archive, part, cells, gathered.add):
-            pass
-        yield from gathered.rows()
-
-
-def _read(
-    archive: zipfile.ZipFile, part: str, cells: _Cells, give: Callable[[Row], None]
-) -> Iterator[None]:
-    places = Places(give)
-    sheet = _SheetListener(cells, places.put)
-    yield from listen(archive, part, Listener(start=sheet.start, end=sheet.end, text=sheet.text))
-    places.end()
-    yield
