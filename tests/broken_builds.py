@@ -1436,7 +1436,7 @@ BUILDS = (
     Broken(
         guarantee="too many errors stop the job",
         file="sending/stops.py",
-        line="return self._too_many_errors() if failed else None",
+        line="return self._too_many_errors(outcome) if failed else None",
         instead="return None",
         caught_by="test_runner.py::test_too_many_errors_stop",
     ),
@@ -1457,8 +1457,8 @@ BUILDS = (
     Broken(
         guarantee="one probe leaves at a time",
         file="sending/breaker.py",
-        line="        self._outage = Outage(since=outage.since, next_probe_at=None)",
-        instead="        self._outage = outage",
+        line="self._outage = replace(outage, next_probe_at=None)",
+        instead="self._outage = outage",
         caught_by="test_breaker.py::test_one_probe_leaves_at_a_time",
     ),
     Broken(
@@ -1598,6 +1598,36 @@ BUILDS = (
         instead="> len(cells)",
         caught_by="test_missing_columns.py::"
         "test_a_missing_column_is_told_with_the_one_that_looks_like_it",
+    ),
+    # --- Causes, and what is read of an answer ---
+    Broken(
+        guarantee="a stop names what the server failed by",
+        file="sending/stops.py",
+        line='The last fault: {sentence(fault_words(last))}"',
+        instead='"',
+        caught_by="test_causes.py::test_an_outage_names_its_cause_everywhere[refused]",
+    ),
+    Broken(
+        guarantee="rows that were never sent tell why the run stopped",
+        file="jobs/execution.py",
+        line="stop_reason=ended.reason,",
+        instead='stop_reason="",',
+        caught_by="test_causes.py::test_an_outage_names_its_cause_everywhere[DNS]",
+    ),
+    Broken(
+        guarantee="chunks after a padded coding are taken apart, never read as they stand",
+        file="api/answer_parser.py",
+        line="            self._take_apart(chunk)",
+        instead="            self.chunks.append(chunk)",
+        caught_by="test_strictness.py::"
+        "test_an_odd_answer_is_read_as_the_table_says[a tab after chunked]",
+    ),
+    Broken(
+        guarantee="a body in chunks is coded once",
+        file="api/answer_parser.py",
+        line="if self._codings > 1 or value",
+        instead="if value",
+        caught_by="test_strictness.py::test_an_odd_answer_is_read_as_the_table_says[chunked twice]",
     ),
     # --- Lists ---
     Broken(

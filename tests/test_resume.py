@@ -76,7 +76,7 @@ def test_a_run_that_broke_off_is_gone_on_with_and_ends_complete(
     sent_before = len(received(sandbox))
     ran = resumed(leads.parent, sandbox)
     assert ran.exit_code == 1
-    assert ran.last_line.endswith(f"run broken/failed.csv --base-url {sandbox.base_url}")
+    assert f"run broken/failed.csv --base-url {sandbox.base_url} --rate 200" in ran.last_line
     rows = results(leads.parent)
     assert [row["line"] for row in rows] == [str(line) for line in range(2, ROWS + 4)]
     assert {row["reason"] for row in rows} == {"applied", "bad_id"}
@@ -95,7 +95,7 @@ def test_a_practice_run_starts_its_sandbox_again(tmp_path: Path, leads: Path) ->
         process.send_signal(signal.SIGKILL)
     ran = sendkit_batch("resume", "broken", "--rate", "1000", cwd=tmp_path)
     assert ran.exit_code == 1
-    assert ran.last_line.endswith("then sendkit-batch run broken/failed.csv --sandbox")
+    assert ran.last_line.endswith("then sendkit-batch run broken/failed.csv --rate 1000 --sandbox")
     assert {row["reason"] for row in results(tmp_path)} == {"applied", "bad_id"}
 
 

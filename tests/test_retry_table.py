@@ -102,7 +102,11 @@ FAULTS = [
     (httpx.ReadTimeout(""), Reason.NO_ANSWER, "the server said nothing for 30 s"),
     (httpx.WriteError("pipe"), Reason.NO_ANSWER, "the connection broke: pipe"),
     (httpx.ReadError("reset"), Reason.NO_ANSWER, "the connection broke: reset"),
-    (httpx.RemoteProtocolError("no HTTP"), Reason.NO_ANSWER, "the connection broke: no HTTP"),
+    (
+        httpx.RemoteProtocolError("no HTTP"),
+        Reason.NO_ANSWER,
+        "the answer could not be read: no HTTP",
+    ),
 ]
 
 
@@ -161,7 +165,7 @@ ON_THE_WIRE = [
     (reset, Reason.NO_ANSWER, TRIED_AGAIN, "the connection broke: Connection reset by peer"),
     (cut_in_the_head, Reason.NO_ANSWER, TRIED_AGAIN, "the connection broke: "),
     (cut_in_the_body, Reason.NO_ANSWER, TRIED_AGAIN, "the connection broke: peer closed"),
-    (garble, Reason.NO_ANSWER, TRIED_AGAIN, "the connection broke: illegal"),
+    (garble, Reason.NO_ANSWER, TRIED_AGAIN, "the answer could not be read: illegal"),
     (stall, Reason.NO_ANSWER, TRIED_AGAIN, "the server said nothing for 0.1 s"),
     (stall_in_the_body, Reason.NO_ANSWER, TRIED_AGAIN, "the server said nothing for 0.1 s"),
     (drip, Reason.NO_ANSWER, TRIED_AGAIN, "no whole answer within 0.3 s"),

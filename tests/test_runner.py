@@ -513,9 +513,11 @@ async def test_a_server_that_stays_away_stops_the_job_and_leaves_its_rows_unsent
     stop = await job.run()
     assert stop is not None
     assert stop.message == (
-        "The server has been away for 900 s, and longer is not waited for ([retry] max_outage_s)."
+        "The server has been away for 900 s, and longer is not waited for ([retry] max_outage_s). "
+        "The last fault: HTTP 503: busy."
     )
     assert set(job.reasons()) == {Reason.STOPPED}
+    assert all("HTTP 503: busy" in outcome.message for outcome in job.outcomes.values())
     assert 900 <= anyio.current_time() < 902
 
 
@@ -669,7 +671,11 @@ def test_whatever_the_server_answers_every_row_has_one_outcome_or_none(data: st.
         st.lists(st.lists(kinds, min_size=1, max_size=6), min_size=count, max_size=count)
     )
 
+    looks = data.draw(st.lists(kinds, max_size=4))
+
     def script(line: int, before: int) -> Answer:
+        if line == LOOK:
+            return looks[before] if before < len(looks) else OK
         answers = scripts[line - 2]
         return answers[min(before, len(answers) - 1)]
 

@@ -194,6 +194,16 @@ def test_a_budget_that_is_used_up_is_told_with_the_time_until_there_is_more() ->
     assert drawn(replace(UNDER_WAY, learnt=allowed(wait_s=1.0)))[3:] == []
 
 
+def test_a_server_that_is_away_is_told_with_what_it_fails_by() -> None:
+    away = replace(START, outage_s=30.0, outage_why="no connection: Connection refused")
+    line = (
+        "The server has been away for 30 s (no connection: Connection refused). "
+        "A single request now and then sees whether it is back."
+    )
+    assert " ".join(drawn(away)[2:]) == line
+    assert Log().show(away)[0] == line
+
+
 def test_a_wait_that_only_headers_ask_for_is_told_as_such() -> None:
     served = replace(UNDER_WAY, learnt=allowed(wait_s=59.1), is_always_served=True)
     line = (

@@ -247,7 +247,7 @@ def _fields(change: Change) -> dict[str, object]:
         (
             httpx.RemoteProtocolError("illegal\r\nstatus line"),
             Reason.NO_ANSWER,
-            "the connection broke: illegal status line",
+            "the answer could not be read: illegal status line",
         ),
         (OSError(5, "TLS broke"), Reason.NO_ANSWER, "the connection broke: Input/output error"),
     ],

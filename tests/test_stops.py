@@ -1,3 +1,5 @@
+import pytest
+
 from batch.model import Answer, Outcome, Reason
 from batch.sending.pacer import Hold
 from batch.sending.stops import StopCause, StopLimits, StopRules
@@ -70,7 +72,9 @@ def test_a_number_of_errors_stops_when_there_are_more() -> None:
     assert rules.after_outcome(outcome(Reason.NOT_FOUND, lines=3)) is None
     stop = rules.after_outcome(outcome(Reason.NOT_FOUND))
     assert stop is not None
-    assert stop.message == "4 rows that were sent ended in error; --max-errors allows 3."
+    assert stop.message == (
+        "4 rows that were sent ended in error; --max-errors allows 3. The last: line 2, not_found."
+    )
 
 
 def test_a_limit_of_no_errors_stops_at_the_first() -> None:
@@ -84,7 +88,26 @@ def test_a_share_of_errors_is_looked_at_only_once_there_are_200_rows() -> None:
     assert all(rules.after_outcome(outcome(Reason.NOT_FOUND)) is None for _ in range(199))
     stop = rules.after_outcome(outcome(Reason.NOT_FOUND))
     assert stop is not None
-    assert stop.message == "200 of the last 200 rows sent ended in error; --max-errors allows 50%."
+    assert stop.message == (
+        "200 of the last 200 rows sent ended in error; --max-errors allows 50%. "
+        "The last: line 2, not_found."
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (Answer(reason=Reason.NOT_CONNECTED, message="no connection: x"), "no connection: x."),
+        (Answer(reason=Reason.SERVER_ERROR, http_status=522, message="gone!"), "HTTP 522: gone!"),
+        (Answer(reason=Reason.SERVER_ERROR, http_status=503), "HTTP 503."),
+    ],
+)
+def test_an_outage_that_is_over_names_the_last_fault(answer: Answer, words: str) -> None:
+    stop = StopRules(StopLimits()).after_outage(900.0, answer)
+    assert stop.message == (
+        "The server has been away for 900 s, and longer is not waited for ([retry] max_outage_s). "
+        f"The last fault: {words}"
+    )
 
 
 def test_exactly_the_share_goes_on_and_one_more_stops() -> None:

@@ -33,6 +33,9 @@ _UNSENT = (
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
 )
+# How httpx, and our transport, begin to say that an answer did not come to its end: what is told of
+# with the same class and in other words is one that can't be read.
+_BROKEN_OFF = ("Server disconnected", "peer closed", "peer unexpectedly closed", "more came")
 Headers = Sequence[tuple[bytes, bytes]]  # names and values, as they go over the wire
 
 MAX_REFUSAL_BYTES = 64 * 1024  # of which one line is shown
@@ -168,6 +171,10 @@ class Exchange:
                 message = f"the proxy made no connection{_answered(error)}"
             case _ if reason is Reason.NOT_CONNECTED:
                 message = f"no connection: {cause_of(error)}"
+            case httpx.RemoteProtocolError() if not str(error).startswith(_BROKEN_OFF):
+                message = f"the answer could not be read: {cause_of(error)}"
+                if self._limits_itself:  # so the transport is ours, which is stricter
+                    message += '; [http] transport = "stock" may read it'
             case _:
                 message = f"the connection broke: {cause_of(error)}"
         return Fault(reason=reason, message=self._redactor.one_line(message))

@@ -44,7 +44,8 @@ class Moment:
     requests: attempts made. refused: those of them that were answered 429.
     rate_per_s: attempts a second of late. left_s: the forecast.
     learnt: what is known of the pace that the server allows.
-    outage_s: how long the server has been away; 0 if it is there.
+    outage_s, outage_why: how long the server has been away, 0 if it is there, and what the last
+        attempt failed by.
     is_always_served: whether the server has served every request so far.
     is_resting: whether nothing leaves because a person said so.
     """
@@ -59,6 +60,7 @@ class Moment:
     stop: Stop | None
     learnt: Learnt
     outage_s: float = 0.0
+    outage_why: str = ""
     refused: int = 0
     is_always_served: bool = False
     is_resting: bool = False
@@ -193,6 +195,7 @@ class Sending:
             hold=pace.hold,
             hold_left_s=pace.hold_left_s,
             outage_s=pace.outage_s,
+            outage_why=pace.outage.why if pace.outage else "",
             refused=pace.refused,
             is_always_served=pace.is_always_served,
             stop=progress.stop,

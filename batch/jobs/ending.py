@@ -61,6 +61,11 @@ class Ended:
     stop: Stop | None = None
     failure: str | None = None
 
+    @property
+    def reason(self) -> str:
+        """Why it ended early; "" if it did not."""
+        return self.failure or (self.stop.message if self.stop else "")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
@@ -91,7 +96,7 @@ def report_of(run: ReadyRun, ended: Ended, left: Left) -> Report:
         folder=run.opened.folder.path,
         state=state,
         exit_code=exit_code,
-        reason="" if state is RunState.FINISHED else _reason_of(ended),
+        reason="" if state is RunState.FINISHED else ended.reason,
         rows=rows,
         tally=tally,
         examples=left.examples,
@@ -117,12 +122,6 @@ def _state_of(ended: Ended, tally: Tally) -> tuple[RunState, int]:
     if ended.stop.cause in _INTERRUPTED:
         return RunState.INTERRUPTED, _INTERRUPTED[ended.stop.cause]
     return RunState.STOPPED, 3
-
-
-def _reason_of(ended: Ended) -> str:
-    if ended.failure is not None:
-        return ended.failure
-    return ended.stop.message if ended.stop else ""
 
 
 def next_command(

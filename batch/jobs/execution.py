@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
+from functools import partial
 
 import anyio.to_thread
 
@@ -139,7 +140,13 @@ async def _send_and_tell(
         files, examples = None, {}
         try:
             files = await anyio.to_thread.run_sync(
-                write_results, opened.table, journal, opened.folder.path
+                partial(
+                    write_results,
+                    opened.table,
+                    journal,
+                    opened.folder.path,
+                    stop_reason=ended.reason,
+                )
             )
             if files.failure:
                 ended = _then_failed(ended, files.failure)

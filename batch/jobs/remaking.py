@@ -86,7 +86,9 @@ def _report(
     with open_recorded_table(folder, record, request) as table:
         if table.is_by_email:  # a retry may have found what was not there before
             table.ids = Resolved(*(run.folder / RESOLVED_NAME for run in runs))
-        files = write_results(table, outcomes, folder, suffix=suffix)
+        files = write_results(
+            table, outcomes, folder, stop_reason=record.stop_reason, suffix=suffix
+        )
         state, exit_code = _state_of(record, files.tally)
         reason = "" if state is RunState.FINISHED else record.stop_reason
         if files.failure:

@@ -86,6 +86,7 @@ def record_at(record: RunRecord, moment: Moment) -> RunRecord:
         pace += f", held back for {moment.hold_left_s:.0f} s more ({moment.hold.why})"
     if moment.outage_s:
         pace += f", the server has been away for {moment.outage_s:.0f} s"
+        pace += f" ({moment.outage_why})" if moment.outage_why else ""
     return record.model_copy(
         update={
             "pace": pace,

@@ -25,11 +25,13 @@ def with_outcomes(rows: pl.DataFrame, outcomes: pl.DataFrame) -> pl.DataFrame:
     return rows.join(outcomes, on="line", how="left", maintain_order="left")
 
 
-def result_rows(joined: pl.DataFrame, *, columns: int) -> pl.DataFrame:
+def result_rows(joined: pl.DataFrame, *, columns: int, stop_reason: str = "") -> pl.DataFrame:
     """The rows as they are written: the user's `columns` cells, then the added ones in order.
 
     A row without an outcome is unsent, not reached. Empty cells are null.
+    stop_reason: why the run ended early, which such a row is told; "" if it is not known.
     """
+    not_reached = f"{NOT_REACHED_MESSAGE} {stop_reason}".rstrip()
     recorded = pl.col("reason").is_not_null()
     reason = pl.col("reason").fill_null(Reason.NOT_REACHED.value)
     added = {
@@ -39,7 +41,7 @@ def result_rows(joined: pl.DataFrame, *, columns: int) -> pl.DataFrame:
         "http_status": pl.col("http_status"),
         "attempts": pl.col("attempts").fill_null(0),
         "elapsed_ms": pl.col("elapsed_ms"),
-        "message": pl.when(recorded).then(_cell("message")).otherwise(pl.lit(NOT_REACHED_MESSAGE)),
+        "message": pl.when(recorded).then(_cell("message")).otherwise(pl.lit(not_reached)),
         "sent_at": pl.from_epoch("sent_at_ms", time_unit="ms").dt.strftime(_TIME_FORMAT),
         "server_status": _cell("server_status"),
         "server_ai_tag": _cell("server_ai_tag"),

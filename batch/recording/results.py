@@ -75,10 +75,11 @@ class ResultFiles:
 
 
 def write_results(
-    table: Table, journal: Outcomes, folder: Path, *, suffix: str = ""
+    table: Table, journal: Outcomes, folder: Path, *, stop_reason: str = "", suffix: str = ""
 ) -> ResultFiles:
     """Write a line for every input row to results.csv, and those to send again to failed.csv.
 
+    stop_reason: why the run ended early; "" if it did not, or if that is not known.
     suffix: what the files' names get behind `results` and `failed`.
     A row without an outcome in the journal is unsent, not reached. failed.csv is there even when
     no row failed, with its header alone: an older one must not be taken for the present one.
@@ -92,7 +93,7 @@ def write_results(
         Draft(*_targets(folder, results_name)) as all_rows,
         Draft(*_targets(folder, failed_name)) as failed_rows,
     ):
-        count = _stream(table, journal, all_rows, failed_rows)
+        count = _stream(table, journal, all_rows, failed_rows, stop_reason)
         _check_sum(count, journal, table.name)
         results = all_rows.publish()
         failed = failed_rows.publish()
@@ -144,7 +145,9 @@ class _Count:
     tally: Tally
 
 
-def _stream(table: Table, journal: Outcomes, all_rows: Draft, failed_rows: Draft) -> _Count:
+def _stream(
+    table: Table, journal: Outcomes, all_rows: Draft, failed_rows: Draft, stop_reason: str
+) -> _Count:
     """Write every row to the one draft and the failed ones to the other."""
     count = _Count(rows=0, recorded=0, tally=Tally())
     header = _BOM + to_csv(header_row(table.header), table.delimiter)
@@ -152,7 +155,7 @@ def _stream(table: Table, journal: Outcomes, all_rows: Draft, failed_rows: Draft
     failed_rows.write(header)
     for part in _parts(table):
         joined = with_outcomes(part, journal.rows(part["line"][0], part["line"][-1]))
-        written = result_rows(joined, columns=len(table.header))
+        written = result_rows(joined, columns=len(table.header), stop_reason=stop_reason)
         count.rows += part.height
         count.recorded += joined.height - joined["reason"].null_count()
         count.tally.update(_tally(written))

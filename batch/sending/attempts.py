@@ -14,7 +14,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_never
 from batch.model import Answer, Change, Outcome, Reason
 from batch.sending.gate import Gate
 from batch.sending.retry import Decision, RetryPolicy, Step, Tries, decide, is_failure, is_hold
-from batch.sending.stops import Stop, StopCause, StopRules
+from batch.sending.stops import Stop, StopCause, StopRules, fault_words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,10 +168,10 @@ class Attempts:
     def _after_failure(self, answer: Answer, *, row: int, probe: bool) -> None:
         """Let the breaker know, and stop where the server was away for long enough."""
         sent_at = self._gate.now() - answer.elapsed_ms / 1000
-        self._gate.failed(sent_at=sent_at, row=row, probe=probe)
+        self._gate.failed(sent_at=sent_at, row=row, probe=probe, why=fault_words(answer))
         lasted_s = self._gate.outage_is_over_s()
         if lasted_s is not None:
-            self._stop(self._rules.after_outage(lasted_s))
+            self._stop(self._rules.after_outage(lasted_s, answer))
 
     def _after_hold(self, answer: Answer) -> None:
         """Hold everybody back, as the server asks, and stop where that is for too long."""

@@ -6,7 +6,7 @@ row, of several rows, it opens, and lets single probes through at growing interv
 server serves something again.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 FAILURES_IN_A_ROW = 5
 ROWS_IN_A_ROW = 3  # fewer may be rows that always fail, and say nothing about the server
@@ -18,10 +18,12 @@ class Outage:
     """A server that seems to be away (seconds).
 
     since: when the first attempt left that failed. next_probe_at: None while one is on its way.
+    why: what the last attempt failed by, in a few words.
     """
 
     since: float
     next_probe_at: float | None
+    why: str = ""
 
 
 class Breaker:
@@ -51,10 +53,10 @@ class Breaker:
         outage = self._outage
         if outage is None or outage.next_probe_at is None or now < outage.next_probe_at:
             return False
-        self._outage = Outage(since=outage.since, next_probe_at=None)
+        self._outage = replace(outage, next_probe_at=None)
         return True
 
-    def failed(self, now: float, *, sent_at: float, row: int, probe: bool) -> None:
+    def failed(self, now: float, *, sent_at: float, row: int, probe: bool, why: str = "") -> None:
         """A fault, or a passing server error, of the row's attempt that left at `sent_at`."""
         if not self._failures:
             self._since = sent_at
@@ -66,11 +68,13 @@ class Breaker:
                 self._schedule(now, FIRST_PROBE_S)
         elif probe:
             self._schedule(now, self._probe_s * 2)
+        if self._outage is not None:
+            self._outage = replace(self._outage, why=why)
 
     def neutral(self, now: float) -> None:
         """A probe that told nothing, such as one that was held back: another one may leave."""
         if self._outage is not None and self._outage.next_probe_at is None:
-            self._outage = Outage(since=self._since, next_probe_at=now)
+            self._outage = replace(self._outage, next_probe_at=now)
 
     def served(self) -> None:
         """The server answered something final: it is there."""

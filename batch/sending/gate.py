@@ -118,10 +118,10 @@ class Gate:
             self._pacer.told(self.now(), answer.budgets, sent_at=started)
         return answer
 
-    def failed(self, *, sent_at: float, row: int, probe: bool) -> None:
-        """Tell the breaker of a failed attempt."""
+    def failed(self, *, sent_at: float, row: int, probe: bool, why: str = "") -> None:
+        """Tell the breaker of a failed attempt. why: in a few words."""
         self._is_always_served = False
-        self._breaker.failed(self.now(), sent_at=sent_at, row=row, probe=probe)
+        self._breaker.failed(self.now(), sent_at=sent_at, row=row, probe=probe, why=why)
         self._tell()
 
     def held(self, answer: Answer, why: str) -> Hold:

@@ -16,6 +16,7 @@ from batch.errors import BatchError
 from batch.model import Answer
 from batch.sending.gate import Gate
 from batch.sending.retry import Decision, RetryPolicy, Step, Tries, decide, is_failure, is_hold
+from batch.sending.stops import fault_words
 
 _Read = TypeVar("_Read")
 Fetch = Callable[[], Awaitable[tuple[Answer, _Read | None]]]
@@ -104,9 +105,10 @@ class Reader:
             self._hold(answer)
         elif is_failure(answer):
             sent_at = anyio.current_time() - answer.elapsed_ms / 1000
-            self._gate.failed(sent_at=sent_at, row=number, probe=probe)
+            why = fault_words(answer)
+            self._gate.failed(sent_at=sent_at, row=number, probe=probe, why=why)
             if (lasted_s := self._gate.outage_is_over_s()) is not None:
-                message = f"the server has been away for {lasted_s:.0f} s: {answer.message}"
+                message = f"the server has been away for {lasted_s:.0f} s: {why}"
                 raise NotReadError(message, answer=answer)
         else:
             self._gate.served()

@@ -97,7 +97,7 @@ class StopRules:
             self._recent.append(failed)
             self._recent_errors += failed
             self._error_rows += failed
-        return self._too_many_errors() if failed else None
+        return self._too_many_errors(outcome) if failed else None
 
     def after_hold(self, hold: Hold) -> Stop | None:
         """Look at a hold-back: one that outlasts the limit is not worth beginning."""
@@ -110,21 +110,23 @@ class StopRules:
             f"at most {self._limits.max_wait_s:.0f} s are waited for ([pace] max_wait_s).",
         )
 
-    def after_outage(self, seconds: float) -> Stop:
-        """The server was away for as long as is waited for."""
+    def after_outage(self, seconds: float, last: Answer) -> Stop:
+        """The server was away for as long as is waited for. last: the fault of the last probe."""
         return Stop(
             cause=StopCause.OUTAGE,
             message=f"The server has been away for {seconds:.0f} s, and longer is not waited for "
-            "([retry] max_outage_s).",
+            f"([retry] max_outage_s). The last fault: {sentence(fault_words(last))}",
         )
 
-    def _too_many_errors(self) -> Stop | None:
+    def _too_many_errors(self, last: Outcome) -> Stop | None:
         limits = self._limits
+        said = f": {last.message}" if last.message else ""
+        why = f"The last: line {last.lines[0]}, {sentence(f'{last.reason}{said}')}"
         if limits.max_error_rows is not None and self._error_rows > limits.max_error_rows:
             return Stop(
                 cause=StopCause.MAX_ERRORS,
                 message=f"{self._error_rows} rows that were sent ended in error; "
-                f"--max-errors allows {limits.max_error_rows}.",
+                f"--max-errors allows {limits.max_error_rows}. {why}",
             )
         if limits.max_error_share is None or len(self._recent) < ERROR_WINDOW:
             return None
@@ -133,8 +135,15 @@ class StopRules:
         return Stop(
             cause=StopCause.MAX_ERRORS,
             message=f"{self._recent_errors} of the last {ERROR_WINDOW} rows sent ended in error; "
-            f"--max-errors allows {limits.max_error_share:.0%}.",
+            f"--max-errors allows {limits.max_error_share:.0%}. {why}",
         )
+
+
+def fault_words(answer: Answer) -> str:
+    """What an attempt failed by: the fault's own words, or the status and the server's."""
+    if answer.http_status is None:
+        return answer.message
+    return ": ".join(filter(None, (f"HTTP {answer.http_status}", answer.message)))
 
 
 def sentence(text: str) -> str:

@@ -117,7 +117,7 @@ class LogLines(_Context):
         """Write the lines that are due."""
         if self._away is not (moment.outage_s > 0):
             self._away = not self._away
-            self._say(outage_line(moment.outage_s) if self._away else "The server is back.")
+            self._say(outage_line(moment) if self._away else "The server is back.")
         hold = moment.hold
         told_long_ago = hold and hold.until >= self._held_until + TOLD_HOLD_S
         if hold and told_long_ago and moment.hold_left_s >= TOLD_HOLD_S:
@@ -171,7 +171,7 @@ def notice_line(moment: Moment) -> str:
     if line := stop_line(moment.stop):
         return line
     if moment.outage_s:
-        return outage_line(moment.outage_s)
+        return outage_line(moment)
     if moment.hold and moment.hold_left_s >= 1:
         return hold_line(moment.hold, moment.hold_left_s)
     return used_up_line(moment)
@@ -193,10 +193,11 @@ def hold_line(hold: Hold, left_s: float) -> str:
     return f"The server asks to wait ({hold.why}): going on in {duration(left_s)}."
 
 
-def outage_line(outage_s: float) -> str:
+def outage_line(moment: Moment) -> str:
     """That the server is away, and what is done about it."""
+    why = f" ({moment.outage_why})" if moment.outage_why else ""
     return (
-        f"The server has been away for {duration(outage_s)}. "
+        f"The server has been away for {duration(moment.outage_s)}{why}. "
         "A single request now and then sees whether it is back."
     )
 

@@ -98,7 +98,7 @@ def _notice(moment: Moment) -> str:
     if moment.is_resting:
         return "Paused. Nothing is sent until you go on."
     if moment.outage_s:
-        return outage_line(moment.outage_s)
+        return outage_line(moment)
     if moment.hold and moment.hold_left_s >= 1:
         return hold_line(moment.hold, moment.hold_left_s)
     return used_up_line(moment)
