@@ -380,6 +380,7 @@ def test_short_rows_below_a_wide_header_are_parsed_no_wider_than_they_are(
         frames = list(opened(folder, header + "\n" + body).batches())
     cells = [call.args[0].count(b"\n") * call.kwargs["width"] for call in parsed.call_args_list]
     assert max(cells) <= 1000
+    assert min(call.kwargs["width"] for call in parsed.call_args_list) < 10
     assert [frame.width for frame in frames] == [304] * len(frames)
     assert pl.concat(frames).get_column("0").to_list() == ["a"] * 30 + ["b"] + ["c"] * 30
     assert pl.concat(frames).get_column("1").to_list()[31:] == ["d\ne"] * 30
