@@ -282,7 +282,7 @@ def test_a_quote_left_open_in_the_header_names_its_line(folder: Path) -> None:
 def test_line_breaks_in_quotes_leave_the_reading_to_polars(folder: Path) -> None:
     with patch.object(delimited, "BLOCK", 64):
         grid = opened(folder, HEADER + 'a,b,active,"x\ny"\n' * 40)
-        with patch.object(delimited, "frames_of", side_effect=AssertionError("read by Python")):
+        with patch.object(delimited, "held_rows", side_effect=AssertionError("read by Python")):
             assert len(rows(grid)) == 40
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from batch.errors import InputError
 from batch.reading import grid
-from batch.reading.grid import Cells, frames_of, shown, until_last_row, widened
+from batch.reading.grid import Cells, filled, held_rows, shown, until_last_row
 
 
 def test_rows_become_frames_of_the_headers_width_with_lines_across_batches(
@@ -12,8 +12,8 @@ def test_rows_become_frames_of_the_headers_width_with_lines_across_batches(
 ) -> None:
     monkeypatch.setattr(grid, "ROWS_A_BATCH", 2)
     rows: list[Cells] = [["a", "b"], [], [], [], ["c", None, " ", None]]
-    frames = list(frames_of(rows, width=2, first_line=5, name="leads.csv"))
-    assert [widened(frame, 2).rows() for frame in frames] == [
+    held = held_rows(map(filled, rows), width=2, first_line=5, name="leads.csv")
+    assert [each.frame(2).rows() for each in held] == [
         [(5, "a", "b"), (6, None, None)],
         [(7, None, None), (8, None, None)],
         [(9, "c", None)],
@@ -26,27 +26,42 @@ def test_a_batch_ends_where_its_places_or_characters_become_many(
     monkeypatch.setattr(grid, "_PLACES_A_BATCH", 5)
     monkeypatch.setattr(grid, "_CHARACTERS_A_BATCH", 10)
     rows: list[Cells] = [["a"], [None] * 5 + ["b"], ["x" * 11], ["c"], ["d"]]
-    frames = list(frames_of(rows, width=6, first_line=2, name="leads.ods"))
-    assert [frame["line"].to_list() for frame in frames] == [[2], [3], [4], [5, 6]]
+    held = held_rows(map(filled, rows), width=6, first_line=2, name="leads.ods")
+    assert [(each.first_line, each.height) for each in held] == [(2, 2), (4, 1), (5, 2)]
 
 
 def test_long_texts_and_empty_columns_keep_their_places() -> None:
     long = "x" * 30_000
     rows: list[Cells] = [[None, long], [None, None, "a"], [None, long + "y", ""]] * 50
-    (frame,) = frames_of(rows, width=4, first_line=2, name="leads.ods")
-    assert frame.columns == ["line", "1", "2"]
-    assert [list(cells) for cells in widened(frame, 4).drop("line").rows()] == [
+    (held,) = held_rows(map(filled, rows), width=4, first_line=2, name="leads.ods")
+    assert sorted(held.texts) == [1, 2]
+    assert [list(cells) for cells in held.frame(4).drop("line").rows()] == [
         [None, long, None, None],
         [None, None, "a", None],
-        [None, long + "y", "", None],
+        [None, long + "y", None, None],
     ] * 50
+
+
+def test_what_all_rows_of_a_part_have_is_held_once_and_far_cells_cost_no_more() -> None:
+    rows = [{0: "a", 2: f"{n}", 16_383: "far"} for n in range(1000)]
+    (held,) = held_rows(rows, width=16_384, first_line=2, name="leads.ods")
+    assert {place: texts.len() for place, texts in held.texts.items()} == {0: 1, 2: 1000, 16_383: 1}
+    frame = held.frame(16_384)
+    assert frame.columns[-1] == "16383"
+    assert frame.select("line", "0", "1", "2", "16383").rows()[999] == (
+        1001,
+        "a",
+        None,
+        "999",
+        "far",
+    )
 
 
 def test_an_extra_cell_is_named_by_its_line_and_shortened(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grid, "ROWS_A_BATCH", 2)
     rows: list[Cells] = [["a"], ["b", None], ["c"], ["d", "", "x" * 80]]
     with pytest.raises(InputError) as caught:
-        list(frames_of(rows, width=1, first_line=2, name="leads.csv"))
+        list(held_rows(map(filled, rows), width=1, first_line=2, name="leads.csv"))
     assert str(caught.value) == (
         f'leads.csv line 5: "{"x" * 59}…" stands in column 3, but the header has only 1. '
         "Give the column a name, empty the cell, "
@@ -77,4 +92,4 @@ def test_texts_are_shown_on_one_line_without_unseen_characters_and_cut(
 
 def test_an_extra_cell_is_shown_so() -> None:
     with pytest.raises(InputError, match=re.escape(': "a b" stands in column 2, ')):
-        list(frames_of([["x", "a\n\x1bb"]], width=1, first_line=2, name="leads.csv"))
+        list(held_rows([{0: "x", 1: "a\n\x1bb"}], width=1, first_line=2, name="leads.csv"))

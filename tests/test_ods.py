@@ -55,7 +55,7 @@ def rows(path: Path) -> list[SheetRow]:
 
 
 def cells(path: Path) -> list[list[str | None]]:
-    return [list(each.cells) for each in rows(path)]
+    return [each.texts() for each in rows(path)]
 
 
 @pytest.mark.parametrize(

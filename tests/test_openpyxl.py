@@ -194,7 +194,7 @@ def by_ours(file: io.BytesIO) -> dict[Place, str]:
     return {
         (line, column): text
         for line, row in enumerate(rows, 1)
-        for column, text in enumerate(row.cells, 1)
+        for column, text in enumerate(row.texts(), 1)
         if text
     }
 

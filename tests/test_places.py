@@ -186,9 +186,9 @@ def test_rows_out_of_order_are_counted_before_they_are_sorted(
     monkeypatch.setattr(cost, "MAX_CHARACTERS", 50)
     gathered = GatheredRows(io.BytesIO())
     for line in range(100, 95, -1):
-        gathered.add(Row(line, ["x" * 10], set(), False))
+        gathered.add(Row(line, {0: "x" * 10}, set(), False))
     with pytest.raises(CostError, match="more than 50 characters up to here"):
-        gathered.add(Row(95, ["x" * 10], set(), False))
+        gathered.add(Row(95, {0: "x" * 10}, set(), False))
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def rows(path: Path, sheet: str = "Leads") -> list[SheetRow]:
 
 
 def cells(path: Path) -> list[list[str | None]]:
-    return [list(row.cells) for row in rows(path)]
+    return [row.texts() for row in rows(path)]
 
 
 def written_by_hand(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from batch.errors import InputError
-from batch.reading.grid import shown
+from batch.reading.grid import Filled, shown
 
 MAX_LEVELS = 100  # of elements within each other; real workbooks have some twenty
 MAX_FORMAT_CODE = 255  # characters, Excel's own
@@ -42,20 +42,18 @@ class Tally:
     def __init__(self) -> None:
         self._filled = 0
         self._characters = 0
-        self._row: Sequence[str | None] = ()
+        self._row: Filled = {}
         self._lengths: list[int] = []
 
-    def add(self, cells: Sequence[str | None], *, line: int) -> None:
+    def add(self, cells: Filled, *, line: int) -> None:
         """Count a row. Raises CostError once a cell, or all of them together, is too much."""
         if cells is not self._row:  # a row that is repeated is one object
-            self._row, self._lengths = cells, [len(cell) for cell in cells if cell]
+            self._row, self._lengths = cells, [*map(len, cells.values())]
         lengths = self._lengths
         if not lengths:
             return
         if max(lengths) > MAX_CELL:
-            raise long_cell(
-                line, next(i for i, c in enumerate(cells, 1) if c and len(c) > MAX_CELL)
-            )
+            raise long_cell(line, 1 + min(i for i, text in cells.items() if len(text) > MAX_CELL))
         self._filled += len(lengths)
         self._characters += sum(lengths)
         if self._filled > MAX_FILLED:

@@ -22,7 +22,8 @@ from batch.reading.grid import (
     Cells,
     Grid,
     column_names,
-    frames_of,
+    filled,
+    held_rows,
     until_last_row,
     widened,
     with_lines,
@@ -168,8 +169,8 @@ def _frames(
 ) -> Iterator[pl.DataFrame]:
     read = records(bounded_lines(lines), head.delimiter, first_line=line, name=name)
     width = len(head.header)
-    for frame in frames_of(trim(read), width=width, first_line=line, name=name):
-        yield _checked(widened(frame, width), head, name)
+    for rows in held_rows(map(filled, trim(read)), width=width, first_line=line, name=name):
+        yield _checked(rows.frame(width), head, name)
 
 
 def _checked(frame: pl.DataFrame, head: Head, name: str) -> pl.DataFrame:

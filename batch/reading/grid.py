@@ -3,9 +3,11 @@
 The one shape that every format is brought to before anybody asks what its columns mean.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
-from itertools import repeat, zip_longest
+from functools import lru_cache
+from itertools import repeat
+from typing import TypeVar
 
 import polars as pl
 
@@ -21,6 +23,8 @@ _MANY_CHARACTERS = 4 << 20  # of a batch, above which it pays to hold equal text
 _SHOWN_CHARACTERS = 60
 
 Cells = Sequence[str | None]
+_Row = TypeVar("_Row", bound=Sized)
+Filled = Mapping[int, str]  # the cells of a row that hold something, by position from 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,86 +84,122 @@ def is_blank_text(text: pl.Expr) -> pl.Expr:
     return text.str.strip_chars().fill_null("") == ""
 
 
-def until_last_row(rows: Iterable[Cells]) -> Iterator[Cells]:
+def until_last_row(rows: Iterable[_Row]) -> Iterator[_Row]:
     """The rows without those at the very end that have no cells."""
     empty = 0
     for row in rows:
         if not row:
+            blank = row
             empty += 1
             continue
-        yield from repeat((), empty)
-        empty = 0
+        if empty:
+            yield from repeat(blank, empty)
+            empty = 0
         yield row
 
 
-def frames_of(
-    rows: Iterable[Cells], *, width: int, first_line: int, name: str
-) -> Iterator[pl.DataFrame]:
-    """Rows of cells as frames for `widened`: blank extra cells dropped, and columns that are empty.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldRows:
+    """Some rows as they are held in memory: what is empty costs nothing, what repeats little.
 
-    Raises InputError, naming the line, when a cell beyond the header's width is not blank.
+    texts: of the columns that hold something, by position; one text where all rows have the same.
     """
-    for batch, characters in _batched(rows, width=width, first_line=first_line, name=name):
-        texts = _shared_texts if characters > _MANY_CHARACTERS else _texts
-        filled = {
-            str(position): texts(column)
-            for position, column in enumerate(zip_longest(*batch))
-            if column.count(None) < len(column)
-        }
-        end = first_line + len(batch)
-        yield pl.DataFrame({"line": _lines(first_line, end), **filled})
-        first_line = end
+
+    first_line: int
+    height: int
+    texts: Mapping[int, pl.Series]
+
+    def frame(self, width: int) -> pl.DataFrame:
+        """A grid's frame. width: how many columns the header has."""
+        columns = {"line": _lines(self.first_line, self.first_line + self.height)}
+        for position in sorted(self.texts):
+            texts = self.texts[position]
+            is_whole = texts.len() == self.height
+            columns[str(position)] = texts if is_whole else texts.new_from_index(0, self.height)
+        return widened(pl.DataFrame(columns), width)
 
 
 def widened(frame: pl.DataFrame, width: int) -> pl.DataFrame:
-    """A frame of `frames_of` with all of a grid's columns; the empty ones share their memory."""
+    """The frame with all of a grid's columns; those that are not in it share their memory."""
     if frame.width == width + 1:
         return frame
-    empty = pl.repeat(None, frame.height, dtype=pl.String, eager=True)
-    filled = {column.name: column for column in frame}
-    names = ["line", *column_names(width)]
-    return pl.DataFrame([filled.get(name, empty).alias(name) for name in names])
+    return _blank(frame.height, width).with_columns(frame.get_columns())
 
 
-def _batched(
-    rows: Iterable[Cells], *, width: int, first_line: int, name: str
-) -> Iterator[tuple[list[Cells], int]]:
-    """Rows by the batch, none wider than the header, with the characters that each batch has."""
-    batch: list[Cells] = []
-    widest = characters = 0
+@lru_cache(maxsize=2)
+def _blank(height: int, width: int) -> pl.DataFrame:
+    """A frame of empty cells; it takes a while to make of thousands of columns."""
+    empty = pl.repeat(None, height, dtype=pl.String, eager=True)
+    return pl.DataFrame([empty.alias(name) for name in ("line", *column_names(width))])
+
+
+def filled(row: Cells) -> Filled:
+    """The cells of a row that hold something."""
+    return {position: cell for position, cell in enumerate(row) if cell}
+
+
+def held_rows(
+    rows: Iterable[Filled], *, width: int, first_line: int, name: str
+) -> Iterator[HeldRows]:
+    """Rows in parts that are held; blank cells beyond the header's width are dropped.
+
+    Raises InputError, naming the line, when a cell there is not blank.
+    """
+    for part, characters in _parts(rows, width=width, first_line=first_line, name=name):
+        columns: dict[int, list[str | None]] = {}
+        for place, row in enumerate(part):
+            for position, text in row.items():
+                if position not in columns:
+                    columns[position] = [None] * len(part)
+                columns[position][place] = text
+        held = _held_once if characters > _MANY_CHARACTERS else _held
+        texts = {position: held(column) for position, column in columns.items()}
+        yield HeldRows(first_line=first_line, height=len(part), texts=texts)
+        first_line += len(part)
+
+
+def _parts(
+    rows: Iterable[Filled], *, width: int, first_line: int, name: str
+) -> Iterator[tuple[list[Filled], int]]:
+    """Rows, none wider than the header, in parts with the characters that each has."""
+    part: list[Filled] = []
+    columns: set[int] = set()
+    characters = 0
     for line, each in enumerate(rows, first_line):
-        row = each if len(each) <= width else _cut(each, width, line=line, name=name)
-        widest = max(widest, len(row))
-        if (
-            len(batch) == ROWS_A_BATCH
-            or characters > _CHARACTERS_A_BATCH
-            or (len(batch) + 1) * widest > _PLACES_A_BATCH
-        ) and batch:
-            yield batch, characters
-            batch, widest, characters = [], len(row), 0
-        batch.append(row)
-        characters += sum([len(cell) for cell in row if cell])
-    if batch:
-        yield batch, characters
+        row = each
+        if each and max(each) >= width:
+            row = _cut(each, width, line=line, name=name)
+        columns.update(row)
+        is_full = len(part) == ROWS_A_BATCH or characters > _CHARACTERS_A_BATCH
+        if part and (is_full or (len(part) + 1) * len(columns) > _PLACES_A_BATCH):
+            yield part, characters
+            part, columns, characters = [], set(row), 0
+        part.append(row)
+        characters += sum(map(len, row.values()))
+    if part:
+        yield part, characters
 
 
-def _cut(row: Cells, width: int, *, line: int, name: str) -> Cells:
+def _cut(row: Filled, width: int, *, line: int, name: str) -> Filled:
     """The row as wide as the header. Raises InputError when a cell beyond it is not blank."""
-    for column, cell in enumerate(row[width:], width + 1):
-        if cell and not cell.isspace():
-            raise extra_cell(cell, line=line, column=column, width=width, name=name)
-    return row[:width]
+    for position in sorted(row):
+        if position >= width and not is_blank(row[position]):
+            column = position + 1
+            raise extra_cell(row[position], line=line, column=column, width=width, name=name)
+    return {position: text for position, text in row.items() if position < width}
 
 
-def _texts(column: Cells) -> pl.Series:
-    return pl.Series(values=column, dtype=pl.String)
+def _held(column: Cells) -> pl.Series:
+    is_one = column.count(column[0]) == len(column)
+    return pl.Series(values=column[:1] if is_one else column, dtype=pl.String)
 
 
-def _shared_texts(column: Cells) -> pl.Series:
+def _held_once(column: Cells) -> pl.Series:
     """The column with equal texts held once: a workbook may have one text in a million cells."""
     places: dict[str | None, int] = {}
     order = [places.setdefault(cell, len(places)) for cell in column]
-    return _texts(list(places)).gather(order)
+    texts = pl.Series(values=list(places), dtype=pl.String)
+    return texts if len(places) == 1 else texts.gather(order)
 
 
 def extra_cell(cell: str, *, line: int, column: int, width: int, name: str) -> InputError:

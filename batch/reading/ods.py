@@ -100,8 +100,8 @@ class _SheetListener:
         self._empty = 0
         self._path: list[str] = []
         self._is_wanted = False
-        self._row: list[str | None] = []
-        self._gap = 0
+        self._row: dict[int, str] = {}
+        self._column = 0
         self._row_attributes: Attributes = {}
         self._cell: Attributes = {}
         self._paragraphs: list[str] = []
@@ -115,7 +115,7 @@ class _SheetListener:
         if not self._is_wanted:
             return
         if name == "table-row":
-            self._row, self._gap, self._row_attributes = [], 0, attributes
+            self._row, self._column, self._row_attributes = {}, 0, attributes
         elif name in {"table-cell", "covered-table-cell"}:
             self._cell, self._paragraphs = attributes, []
         elif name == "p" and self._path[-2] == "table-cell":
@@ -128,7 +128,7 @@ class _SheetListener:
         if self._is_wanted and self._is_cell_text():
             self._paragraphs[-1] += piece
             if len(self._paragraphs[-1]) > MAX_CELL:  # adding to it costs its length each time
-                raise long_cell(self._next_line, len(self._row) + self._gap + 1)
+                raise long_cell(self._next_line, self._column + 1)
 
     def end(self, name: str) -> None:
         self._path.pop()
@@ -157,13 +157,12 @@ class _SheetListener:
     def _end_cell(self) -> None:
         repeated = _repeated(self._cell, "columns")
         text = _cell_text(self._cell, "\n".join(self._paragraphs))
-        if not text:
-            self._gap += repeated
-            return
-        if len(self._row) + self._gap + repeated > MAX_COLUMNS:
+        start = self._column
+        self._column += repeated
+        if text and self._column > MAX_COLUMNS:
             raise wide_row(self._next_line)
-        self._row += [None] * self._gap + [text] * repeated
-        self._gap = 0
+        if text:
+            self._row.update(dict.fromkeys(range(start, self._column), text))
 
     def _end_row(self) -> None:
         repeated = _repeated(self._row_attributes, "rows")
@@ -174,6 +173,6 @@ class _SheetListener:
         if self._line > MAX_ROWS:
             raise MarkupError(f"the sheet has more than {MAX_ROWS} rows")
         hidden = self._row_attributes.get(f"{_TABLE}visibility") in {"collapse", "filter"}
-        self.rows += [SheetRow(cells=())] * self._empty
+        self.rows += [SheetRow(cells={})] * self._empty
         self.rows += [SheetRow(cells=self._row, hidden=hidden)] * repeated
         self._empty = 0

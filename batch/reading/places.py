@@ -19,7 +19,7 @@ from batch.reading.cost import MAX_COLUMNS, Tally
 from batch.reading.markup import MarkupError
 from batch.reading.sheet import MAX_ROWS, SheetRow, UnorderedRowsError
 
-_EMPTY = SheetRow(cells=())
+_EMPTY = SheetRow(cells={})
 _NUMBER = re.compile(r"0*([0-9]{1,7})")
 _LETTERS = re.compile(r"[A-Za-z]{1,3}")
 _ENCODING = ("utf-8", "surrogatepass")  # of the file in which its rows are kept meanwhile
@@ -54,7 +54,7 @@ class Row(NamedTuple):
     """The cells of a row, or of a piece of it. empty: columns of cells that hold nothing."""
 
     line: int
-    cells: list[str | None]
+    cells: dict[int, str]
     empty: set[int]
     is_hidden: bool
 
@@ -68,7 +68,7 @@ class Places:
     def __init__(self, give: Callable[[Row], None]) -> None:
         self._give = give
         self._line = 0
-        self._cells: list[str | None] = []
+        self._cells: dict[int, str] = {}
         self._empty: set[int] = set()
         self._is_hidden = False
 
@@ -79,22 +79,15 @@ class Places:
         """
         if line != self._line:
             self.end()
-            self._line, self._cells, self._empty, self._is_hidden = line, [], set(), False
+            self._line, self._cells, self._empty, self._is_hidden = line, {}, set(), False
         if hidden:
             self._is_hidden = True
-        cells = self._cells
-        if column == len(cells) and text is not None and not self._empty:  # as nearly all are
-            cells.append(text)
-            return
-        if (column < len(cells) and cells[column] is not None) or column in self._empty:
+        if column in self._cells or column in self._empty:
             raise _taken(line, column)
-        if text is None:
-            self._empty.add(column)
-        elif column < len(cells):
-            cells[column] = text
+        if text:
+            self._cells[column] = text
         else:
-            cells += [None] * (column - len(cells))
-            cells.append(text)
+            self._empty.add(column)
 
     def end(self) -> None:
         """Give on the last row."""
@@ -117,7 +110,7 @@ class OrderedRows:
         if row.line <= self._last:
             raise UnorderedRowsError
         self.complete += [_EMPTY] * (row.line - self._last - 1)
-        self.complete.append(_sheet_row(row))
+        self.complete.append(SheetRow(cells=row.cells, hidden=row.is_hidden))
         self._last = row.line
 
 
@@ -141,8 +134,7 @@ class GatheredRows:
         self._empty += len(row.empty)
         if max(len(self._lines), self._empty) >= _MOST_PIECES:
             raise MarkupError("rows out of order, in too many pieces")
-        filled = {column: text for column, text in enumerate(row.cells) if text is not None}
-        piece = [[*filled], [*filled.values()], [*row.empty], row.is_hidden]
+        piece = [[*row.cells], [*row.cells.values()], [*row.empty], row.is_hidden]
         written = self._file.write(json.dumps(piece, ensure_ascii=False).encode(*_ENCODING))
         self._lines.append(row.line)
         self._starts.append(self._starts[-1] + written)
@@ -166,13 +158,6 @@ class GatheredRows:
             whole.complete.clear()
         places.end()
         yield from whole.complete
-
-
-def _sheet_row(row: Row) -> SheetRow:
-    cells = row.cells
-    while cells and not cells[-1]:
-        cells.pop()
-    return SheetRow(cells=cells, hidden=row.is_hidden)
 
 
 def _taken(line: int, column: int) -> MarkupError:

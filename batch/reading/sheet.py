@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from batch.reading.grid import Cells
+from batch.reading.grid import Filled
 
 MAX_ROWS = 1 << 20  # of Excel and LibreOffice; more is damage or a bomb
 
@@ -25,10 +25,14 @@ class UnorderedRowsError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SheetRow:
-    """A row of a sheet: all of its cells from column A on, up to the last that is not empty."""
+    """A row of a sheet: its cells that hold something."""
 
-    cells: Cells
+    cells: Filled
     hidden: bool = False
+
+    def texts(self) -> list[str | None]:
+        """All cells from column A on, up to the last that holds something."""
+        return [self.cells.get(i) for i in range(max(self.cells, default=-1) + 1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,14 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-import polars as pl
 import xlrd
 
 from batch.errors import InputError
 from batch.model import Field
 from batch.reading.content import Format
 from batch.reading.cost import CostError, Tally
-from batch.reading.grid import Cells, Grid, frames_of, is_blank, shown, until_last_row, widened
+from batch.reading.grid import Filled, Grid, HeldRows, held_rows, is_blank, shown, until_last_row
 from batch.reading.markup import MarkupError
 from batch.reading.ods import open_ods
 from batch.reading.sheet import SheetRow, UnorderedRowsError, Workbook
@@ -52,7 +51,7 @@ def open_workbook(path: Path, file_format: Format, *, sheet: str | None, name: s
             read = _read(book.sorted_rows(chosen), sheet=chosen, name=name)
     return Grid(
         header=read.header,
-        batches=lambda: (widened(frame, len(read.header)) for frame in read.frames),
+        batches=lambda: (rows.frame(len(read.header)) for rows in read.rows),
         is_sheet=True,
         notes=tuple(_notes(book, chosen, read.hidden, name=name)),
     )
@@ -62,7 +61,7 @@ class _Sheet(NamedTuple):
     """A sheet as it was read. hidden: how many hidden rows hold something."""
 
     header: tuple[str, ...]
-    frames: tuple[pl.DataFrame, ...]
+    rows: tuple[HeldRows, ...]
     hidden: int
 
 
@@ -70,15 +69,15 @@ def _read(rows: Iterable[SheetRow], *, sheet: str, name: str) -> _Sheet:
     numbered = _counted(rows)
     line, header = _find_header(numbered, sheet=sheet, name=name)
     hidden: list[int] = []
-    frames = tuple(
-        frames_of(
+    held = tuple(
+        held_rows(
             until_last_row(_cells(numbered, hidden)),
             width=len(header),
             first_line=line + 1,
             name=name,
         )
     )
-    return _Sheet(header=header, frames=frames, hidden=len(hidden))
+    return _Sheet(header=header, rows=held, hidden=len(hidden))
 
 
 @contextmanager
@@ -129,17 +128,17 @@ def _find_header(
     rows: Iterable[tuple[int, SheetRow]], *, sheet: str, name: str
 ) -> tuple[int, tuple[str, ...]]:
     for line, row in rows:
-        if not all(map(is_blank, row.cells)):
-            return line, tuple(cell or "" for cell in row.cells)
+        if not all(map(is_blank, row.cells.values())):
+            return line, tuple(cell or "" for cell in row.texts())
     raise InputError(
         f'{name}: sheet "{shown(sheet)}" is empty; expected a header with {", ".join(Field)}.'
     )
 
 
-def _cells(rows: Iterable[tuple[int, SheetRow]], hidden: list[int]) -> Iterator[Cells]:
+def _cells(rows: Iterable[tuple[int, SheetRow]], hidden: list[int]) -> Iterator[Filled]:
     """The rows' cells; the lines of hidden rows that hold something are noted."""
     for line, row in rows:
-        if row.hidden and not all(map(is_blank, row.cells)):
+        if row.hidden and not all(map(is_blank, row.cells.values())):
             hidden.append(line)
         yield row.cells
 

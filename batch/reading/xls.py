@@ -13,6 +13,7 @@ import xlrd
 from xlrd.biffh import XL_CELL_BOOLEAN, XL_CELL_DATE, XL_CELL_ERROR, XL_CELL_NUMBER
 
 from batch.reading.cost import check_format_code
+from batch.reading.grid import filled
 from batch.reading.sheet import SheetRow, Workbook, boolean_text, date_text, number_text
 
 
@@ -38,9 +39,7 @@ def open_xls(path: Path) -> Workbook:
 def _rows(book: xlrd.Book, name: str) -> Iterator[SheetRow]:
     sheet = book.sheet_by_name(name)
     for i in range(sheet.nrows):
-        cells = [_text(book, cell) for cell in sheet.row(i)]
-        while cells and not cells[-1]:
-            cells.pop()
+        cells = filled([_text(book, cell) for cell in sheet.row(i)])
         info = sheet.rowinfo_map.get(i)
         yield SheetRow(cells=cells, hidden=info is not None and bool(info.hidden))
 
