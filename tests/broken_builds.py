@@ -977,8 +977,8 @@ BUILDS = (
     Broken(
         guarantee="a cell of a workbook stands where its reference says, not at its turn",
         file="reading/places.py",
-        line="            cells[column] = text",
-        instead="            cells.append(text)",
+        line="self._cells[column] = text",
+        instead="self._cells[len(self._cells)] = text",
         caught_by="test_places.py::test_a_cell_stands_where_its_reference_says",
     ),
     Broken(
@@ -1012,15 +1012,15 @@ BUILDS = (
     Broken(
         guarantee="a place of a sheet that is filled twice is refused",
         file="reading/places.py",
-        line="if (column < len(cells) and cells[column] is not None) or column in self._empty:",
+        line="if column in self._cells or column in self._empty:",
         instead="if column in self._empty:",
         caught_by="test_places.py::test_a_place_that_is_filled_twice_is_refused",
     ),
     Broken(
         guarantee="so it is where its empty cells come first",
         file="reading/places.py",
-        line="if column == len(cells) and text is not None and not self._empty:",
-        instead="if column == len(cells) and text is not None:",
+        line="if column in self._cells or column in self._empty:",
+        instead="if column in self._cells:",
         caught_by="test_places.py::test_a_place_that_is_filled_twice_is_refused",
     ),
     Broken(

@@ -76,6 +76,7 @@ def _parser(part: str, listener: Listener) -> expat.XMLParserType:
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
     local = lru_cache(maxsize=256)(lambda name: name.rpartition(" ")[2])
+    told_start, told_end = listener.start, listener.end
     level = 0
 
     def start(name: str, attributes: Attributes) -> None:
@@ -86,12 +87,12 @@ def _parser(part: str, listener: Listener) -> expat.XMLParserType:
                 f"{part} has elements more than {MAX_LEVELS} levels deep, as no spreadsheet "
                 "program writes them. Open it in one and save it again."
             )
-        listener.start(local(name), attributes)
+        told_start(local(name), attributes)
 
     def end(name: str) -> None:
         nonlocal level
         level -= 1
-        listener.end(local(name))
+        told_end(local(name))
 
     def refuse(*_: object) -> None:
         raise MarkupError(f"{part}: declares a document type, as no workbook does")
