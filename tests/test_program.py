@@ -513,6 +513,27 @@ def test_a_401_in_mid_run_stops_and_is_resumable(tmp_path: Path) -> None:
     assert "The server no longer accepts the key (401)." in ran.err
 
 
+def test_one_worker_goes_through_an_outage_of_a_gateway_and_past_a_retry_after_on_each_answer(
+    tmp_path: Path,
+) -> None:
+    rows = [(CAMPAIGN, lead_id(n), "paused", "", "") for n in range(1, 6)]
+    leads = write_rows(tmp_path / "leads.csv", HEADER, rows)
+    faults = ("status=522,total=12", "slow=0,retry_after=60")
+    with start_sandbox(Options(seed_csv=seed(tmp_path, 5), faults=faults)) as sandbox:
+        env, options = access(sandbox)
+        ran = sendkit_batch(
+            "run", leads, *options, *FAST, "--concurrency", "1", "--skip-unchanged", "never",
+            cwd=tmp_path, env=env | {"SENDKIT_BATCH_RETRY_BACKOFF_BASE_S": "0.05"},
+            timeout_s=50,  # less than a single Retry-After
+        )  # fmt: skip
+        log = received(sandbox)
+    assert ran.exit_code == 0, ran.err
+    assert ran.record["counts"]["success"] == 5
+    assert len(log) == 12 + 5
+    assert sum(int(row["attempts"]) for row in ran.results) == len(log)
+    assert "The server has been away for" in ran.err
+
+
 def test_too_many_errors_stop_the_run(tmp_path: Path, sandbox: Sandbox) -> None:
     rows = [(CAMPAIGN, lead_id(1000 + n), "paused", "", "") for n in range(100)]
     leads = write_rows(tmp_path / "leads.csv", HEADER, rows)

@@ -56,6 +56,10 @@ def last_line(sandbox: Sandbox) -> Any:  # noqa: ANN401 - JSON
     [
         ("status=503", 503, '{"success":false,"error":"Sandbox fault: Service Unavailable"}'),
         ("status=418", 418, '{"success":false,"error":"Sandbox fault: I\'m a Teapot"}'),
+        *(
+            (f"status={status}", status, '{"success":false,"error":"Sandbox fault: Error"}')
+            for status in (*range(520, 528), 529, 530, 598)  # as gateways answer
+        ),
         ("status=599", 599, '{"success":false,"error":"Sandbox fault: Error"}'),
         ("success-false", 200, '{"success":false,"error":"Sandbox fault"}'),
         ("empty", 200, ""),
