@@ -98,12 +98,14 @@ class Trouble:
     """What befalls a command: acts for its first changes, then for all others, and its end.
 
     end: where it is interrupted or dies; None for neither. at: at which pass.
+    edit: what somebody else makes of a lead before the run is gone on with; None for nothing.
     """
 
     acts: tuple[Act, ...] = ()
     otherwise: Act = SERVED
     end: str | None = None
     at: int = 1
+    edit: tuple[int, str, str | None] | None = None
 
 
 class World:

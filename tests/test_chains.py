@@ -9,55 +9,67 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, assume, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    rule,
+    run_state_machine_as_test,
+)
 
 from tests.chain_rules import check_exit, check_rows, check_undone
 from tests.chain_world import ENDS, LEADS, Run, Trouble, World
 from tests.lead_server import APPLIED_AND_LOST, AWAY, LOST, SERVED, Act, refused
 
 NUMBERS = st.integers(1, len(LEADS))
-ACTS = st.sampled_from(
-    [
-        SERVED,
-        SERVED,
-        APPLIED_AND_LOST,
-        APPLIED_AND_LOST,
-        LOST,
-        AWAY,
-        Act(applies=True, status=500),
-        refused(503),
-        refused(404),
-        refused(422),
-        refused(400),
-        refused(409),
-        refused(403),
-        refused(401),
-    ]
-)
-TROUBLE = st.builds(
-    Trouble,
-    acts=st.lists(ACTS, max_size=8).map(tuple),
-    otherwise=st.sampled_from([SERVED, SERVED, AWAY, LOST, APPLIED_AND_LOST]),
-    end=st.none() | st.sampled_from(ENDS),
-    at=st.integers(1, 4),
-)
+REFUSED = st.sampled_from([refused(status) for status in (400, 401, 403, 404, 409, 422)])
+IN_DOUBT = st.sampled_from([APPLIED_AND_LOST, LOST, Act(applies=True, status=500), refused(503)])
+ACTS = st.just(SERVED) | IN_DOUBT | REFUSED | st.just(AWAY)
 STATUSES = st.sampled_from(["active", "paused"])
 TAGS = st.sampled_from([None, "Hot", "Cold", "Warm"])
+EDITS = st.tuples(NUMBERS, STATUSES, TAGS)
+ANYTHING = st.builds(
+    Trouble,
+    acts=st.lists(ACTS, max_size=8).map(tuple),
+    otherwise=st.sampled_from([SERVED, AWAY, LOST, APPLIED_AND_LOST]),
+    end=st.none() | st.sampled_from(ENDS),
+    at=st.integers(1, 4),
+    edit=st.none() | EDITS,
+)
+# The line breaks while changes are on their way; it is still broken; what was lost is refused.
+LINE_BREAKS = st.lists(st.just(SERVED) | IN_DOUBT, max_size=5).map(
+    lambda acts: Trouble(acts=tuple(acts), otherwise=AWAY)
+)
+REFUSED_AFTER_LOSS = st.lists(st.tuples(IN_DOUBT, REFUSED), min_size=1, max_size=3).map(
+    lambda pairs: Trouble(acts=tuple(act for pair in pairs for act in pair))
+)
+KILLED_IN_FLIGHT = st.builds(
+    Trouble, end=st.just("after request"), at=st.integers(1, 4), edit=st.none() | EDITS
+)
+TROUBLE = (
+    ANYTHING
+    | LINE_BREAKS
+    | REFUSED_AFTER_LOSS
+    | KILLED_IN_FLIGHT
+    | REFUSED.map(lambda act: Trouble(acts=(act, act)))
+)
+CHANGES = st.sampled_from([("paused", "Hot"), ("active", "Hot"), ("", "Hot"), ("paused", "null")])
 ROWS = st.lists(
-    st.tuples(
-        NUMBERS,
-        st.sampled_from(["", "active", "paused", "paused"]),
-        st.sampled_from(["", "Hot", "Hot", "Cold", "null"]),
-    ),
-    min_size=1,
-    max_size=5,
+    st.tuples(NUMBERS, CHANGES).map(lambda row: (row[0], *row[1])),
+    min_size=2,
+    max_size=len(LEADS),
     unique_by=lambda row: row[0],
 )
+Rows = list[tuple[int, str, str]]
+Troubles = list[Trouble]
 PACE = ("--rate", "1000", "--yes")
+LIVES = st.lists(TROUBLE, min_size=1, max_size=4)  # what befalls a run, and each resume of it
+KEEPS = st.sampled_from([True, True, True, False])
 WORKERS = st.sampled_from(["1", "2", "5"])
-ANY = st.integers(0, 99)  # which of the runs that there are
+ANY = st.sampled_from(
+    [0, 0, 0, 0, 1, 1, 2, 3]
+)  # which of the runs that there are, the newest first
 
 
 class Chains(RuleBasedStateMachine):
@@ -65,6 +77,7 @@ class Chains(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        self.is_well = True
         self.scratch = TemporaryDirectory()
         self.patch = pytest.MonkeyPatch()
         folder = Path(self.scratch.name)
@@ -73,55 +86,61 @@ class Chains(RuleBasedStateMachine):
         self.world = World(folder / "here", self.patch)
 
     def teardown(self) -> None:
-        self.patch.undo()
-        self.scratch.cleanup()
+        """Take all back, unless something is wrong already, and look at that too."""
+        try:
+            if self.is_well:
+                for run in self.world.runs[::-1]:
+                    self.undo_it(run, [Trouble()])
+        finally:
+            self.patch.undo()
+            self.scratch.cleanup()
 
-    @rule(rows=ROWS, keeps=st.booleans(), workers=WORKERS, trouble=TROUBLE)
-    def run(
-        self, rows: list[tuple[int, str, str]], *, keeps: bool, workers: str, trouble: Trouble
-    ) -> None:
+    @initialize(rows=ROWS, keeps=KEEPS, workers=WORKERS, lives=LIVES)
+    def begin(self, rows: Rows, *, keeps: bool, workers: str, lives: Troubles) -> None:
+        self.run(rows, keeps=keeps, workers=workers, lives=lives)
+
+    @rule(rows=ROWS, keeps=KEEPS, workers=WORKERS, lives=LIVES)
+    def run(self, rows: Rows, *, keeps: bool, workers: str, lives: Troubles) -> None:
         sheet, run = self.world.sheet(rows), self.world.begin()
         keep = ["--keep-before"] if keeps else []
         more = (*keep, "--new", "--concurrency", workers, "--max-errors", "99")
-        self.do(run, "run", sheet, *more, "--out", run.name, *PACE, trouble=trouble)
+        self.live(run, lives, "run", sheet, *more, "--out", run.name)
 
-    @rule(rows=ROWS, workers=WORKERS)
-    def plan(self, rows: list[tuple[int, str, str]], workers: str) -> None:
+    @rule(rows=ROWS, workers=WORKERS, lives=LIVES)
+    def plan_and_apply(self, rows: Rows, workers: str, lives: Troubles) -> None:
         sheet, run = self.world.sheet(rows), self.world.begin()
         words = ("plan", sheet, "--out", run.name, "--rate", "1000", "--concurrency", workers)
         assert self.world.do(run, *words) in {0, 1}  # 1: a lead is gone
         assert not run.lives.pop().log
+        self.live(run, lives, "apply", run.name)
 
-    @precondition(lambda self: self.world.runs)
-    @rule(which=ANY, forces=st.booleans(), trouble=TROUBLE)
-    def apply(self, which: int, *, forces: bool, trouble: Trouble) -> None:
-        force = ["--force"] if forces else []
+    @rule(which=ANY, lives=LIVES)
+    def apply_by_force(self, which: int, lives: Troubles) -> None:
         run = self.one(which)
-        self.do(run, "apply", run.name, *force, "--allow-clears", *PACE, trouble=trouble)
+        self.live(run, lives, "apply", run.name, "--force")
 
-    @precondition(lambda self: self.world.runs)
-    @rule(which=ANY, trouble=TROUBLE)
-    def resume(self, which: int, trouble: Trouble) -> None:
+    @rule(which=ANY, lives=LIVES)
+    def resume(self, which: int, lives: Troubles) -> None:
         run = self.one(which)
-        self.do(run, "resume", run.name, *PACE, trouble=trouble)
+        self.live(run, lives, "resume", run.name)
 
-    @precondition(lambda self: self.world.runs)
-    @rule(which=ANY, trouble=TROUBLE)
-    def retry(self, which: int, trouble: Trouble) -> None:
+    @rule(which=ANY, lives=LIVES)
+    def retry(self, which: int, lives: Troubles) -> None:
         run = self.one(which)
         again = self.world.begin(retries=run)
-        self.do(again, "retry", run.name, "--out", again.name, *PACE, trouble=trouble)
+        self.live(again, lives, "retry", run.name, "--out", again.name)
 
-    @precondition(lambda self: self.world.runs)
-    @rule(which=ANY, trouble=st.just(Trouble()) | TROUBLE)
-    def undo(self, which: int, trouble: Trouble) -> None:
-        run = self.one(which)
+    @rule(which=ANY, lives=LIVES)
+    def undo(self, which: int, lives: Troubles) -> None:
+        self.undo_it(self.one(which), lives)
+
+    def undo_it(self, run: Run, lives: Troubles) -> None:
         undo = self.world.begin(undoes=run)
-        self.do(undo, "undo", run.name, "--out", undo.name, *PACE, trouble=trouble)
+        self.live(undo, lives, "undo", run.name, "--out", undo.name)
 
-    @rule(number=NUMBERS, status=STATUSES, tag=TAGS)
-    def edit(self, number: int, status: str, tag: str | None) -> None:
-        self.world.edit(number, status, tag)
+    @rule(edit=EDITS)
+    def edit(self, edit: tuple[int, str, str | None]) -> None:
+        self.world.edit(*edit)
 
     @rule(number=NUMBERS)
     def remove(self, number: int) -> None:
@@ -129,12 +148,24 @@ class Chains(RuleBasedStateMachine):
             self.world.remove(number)
 
     def one(self, which: int) -> Run:
-        return self.world.runs[which % len(self.world.runs)]
+        assume(self.world.runs)
+        return self.world.runs[-1 - which % len(self.world.runs)]
 
-    def do(self, run: Run, *words: object, trouble: Trouble) -> None:
-        """A command, and what must hold of its run then."""
+    def live(self, run: Run, lives: Troubles, *words: object) -> None:
+        """A command, and what must hold of its run then; resumes for as long as it breaks off."""
+        for trouble in lives:
+            self.is_well = False
+            exit_code = self.world.do(run, *words, *PACE, trouble=trouble)
+            self.check(run, exit_code)
+            self.is_well = True
+            if exit_code in {0, 1, 2} or not run.is_there:
+                return
+            if edit := trouble.edit:
+                self.world.edit(*edit)
+            words = ("resume", run.name)
+
+    def check(self, run: Run, exit_code: int | None) -> None:
         world = self.world
-        exit_code = world.do(run, *words, trouble=trouble)
         if not run.is_there:
             assert not any(life.log for life in run.lives), "sent, and no run is there"
             world.runs.remove(run)
@@ -164,7 +195,7 @@ COMMON = settings(
 
 def test_chains_of_commands_forget_no_request() -> None:
     run_state_machine_as_test(
-        Chains, settings=settings(COMMON, max_examples=12, stateful_step_count=6)
+        Chains, settings=settings(COMMON, max_examples=15, stateful_step_count=3)
     )
 
 
@@ -174,8 +205,8 @@ def test_very_many_chains_of_commands_forget_no_request() -> None:
     many = settings(
         COMMON,
         derandomize=False,
-        max_examples=250,
-        stateful_step_count=12,
+        max_examples=300,
+        stateful_step_count=5,
         phases=[Phase.generate, Phase.shrink],
     )
     run_state_machine_as_test(Chains, settings=many)
