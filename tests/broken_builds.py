@@ -906,6 +906,20 @@ BUILDS = (
         caught_by="test_grid.py::"
         "test_what_all_rows_of_a_part_have_is_held_once_and_far_cells_cost_no_more",
     ),
+    Broken(
+        guarantee="a workbook's number formats are only so long",
+        file="reading/xlsx.py",
+        line='check_format_code(attributes["formatCode"])',
+        instead='attributes["formatCode"]',
+        caught_by="test_xlsx.py::test_a_number_format_of_brackets_is_refused_unread",
+    ),
+    Broken(
+        guarantee="a workbook's parts together unpack only so far",
+        file="reading/workbook.py",
+        line="if sum(part.file_size for part in archive.infolist()) > most_unpacked(size):",
+        instead="if not archive.infolist():",
+        caught_by="test_cost.py::test_all_parts_together_unpack_only_so_far",
+    ),
     # --- Results ---
     Broken(
         guarantee="each row has the outcome of its own line, not of its place",

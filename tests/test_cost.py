@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from batch.errors import InputError
-from batch.reading import cost
+from batch.reading import content, cost
 from batch.reading.cost import MAX_CELL, CostError, Tally, check_format_code
 from batch.reading.table import TableOptions, open_table
 
@@ -61,6 +61,21 @@ def test_a_cell_that_no_workbook_can_hold_is_refused_by_its_place(tmp_path: Path
     assert refusal(ods(tmp_path, longest, row(gap(3), cell("x" * (MAX_CELL + 1))))) == (
         "leads.ods line 3, column 4: the cell has more than 32,767 characters, "
         "the most that a workbook's cell holds. Shorten it."
+    )
+
+
+def test_all_parts_together_unpack_only_so_far(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = ods(tmp_path, row(cell(ID), cell(ID), cell("paused")))
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        for n in range(10):  # each unpacks to 200 times its size and some more
+            archive.writestr(f"{n}.xml", " " * 300_000)
+    assert heights(path) == [1]
+    monkeypatch.setattr(content, "FREE_EXPANSION", 0)
+    assert refusal(path) == (
+        "leads.ods: its parts unpack to more than 64 MB and 200 times its size, "
+        "as those of no workbook do. Save its data as CSV if you trust it."
     )
 
 

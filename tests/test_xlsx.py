@@ -7,6 +7,8 @@ import openpyxl
 import pytest
 import xlsxwriter
 
+from batch.reading import cost
+from batch.reading.cost import CostError
 from batch.reading.markup import MarkupError
 from batch.reading.sheet import SheetRow
 from batch.reading.xlsx import open_xlsx
@@ -49,6 +51,26 @@ def written_by_hand(
         for part, text in parts.items():
             archive.writestr(part, text)
     return path
+
+
+def test_shared_texts_together_are_bounded_before_they_are_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written_by_hand(tmp_path, "", strings="<si><t>abc</t></si><si><t>def</t></si>")
+    monkeypatch.setattr(cost, "MAX_CHARACTERS", 6)
+    assert rows(path) == []
+    monkeypatch.setattr(cost, "MAX_CHARACTERS", 5)
+    with pytest.raises(CostError, match=r"^xl/strings\.xml has more than 5 characters\."):
+        rows(path)
+
+
+def test_a_number_format_of_brackets_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "leads.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        longest = book.add_format({"num_format": "[" * 256})
+        book.add_worksheet("Leads").write(0, 0, 1.5, longest)
+    with pytest.raises(CostError, match="a number format has 256 characters"):
+        rows(path)
 
 
 def test_cells_read_as_a_person_would_type_them(tmp_path: Path) -> None:

@@ -89,6 +89,12 @@ def wide_row(line: int) -> CostError:
     )
 
 
+def check_characters(characters: int, part: str) -> None:
+    """Raises CostError when a part of a workbook has more text than all cells may have."""
+    if characters > MAX_CHARACTERS:
+        raise CostError(f"{part} has more than {MAX_CHARACTERS:,} characters. {_ADVICE}")
+
+
 def check_format_code(code: str) -> str:
     """The number format itself. Raises CostError when it is longer than one can be."""
     if len(code) > MAX_FORMAT_CODE:

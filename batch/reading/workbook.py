@@ -12,7 +12,7 @@ import xlrd
 
 from batch.errors import InputError
 from batch.model import Field
-from batch.reading.content import Format
+from batch.reading.content import FREE_EXPANSION, MAX_EXPANSION, Format, most_unpacked
 from batch.reading.cost import CostError, Tally
 from batch.reading.grid import Filled, Grid, HeldRows, held_rows, is_blank, shown, until_last_row
 from batch.reading.markup import MarkupError
@@ -88,6 +88,7 @@ def _opened(path: Path, file_format: Format, *, name: str) -> Iterator[Workbook]
             return
         # a sheet that is refused half read would keep a file open that the archive had opened
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+            _refuse_bomb(archive, path.stat().st_size)
             yield open_ods(archive) if file_format is Format.ODS else open_xlsx(archive)
     except CostError as error:
         raise InputError(error.sentence(name)) from error
@@ -97,6 +98,15 @@ def _opened(path: Path, file_format: Format, *, name: str) -> Iterator[Workbook]
             f"{name}: can't be read as {file_format}{detail}; it is damaged or protected. "
             "Open it in a spreadsheet program and save it again."
         ) from error
+
+
+def _refuse_bomb(archive: zipfile.ZipFile, size: int) -> None:
+    """Each part may unpack to some MB, however small it is: all of them together no further."""
+    if sum(part.file_size for part in archive.infolist()) > most_unpacked(size):
+        raise CostError(
+            f"its parts unpack to more than {FREE_EXPANSION >> 20} MB and {MAX_EXPANSION} times "
+            "its size, as those of no workbook do. Save its data as CSV if you trust it."
+        )
 
 
 def _counted(rows: Iterable[SheetRow]) -> Iterator[tuple[int, SheetRow]]:

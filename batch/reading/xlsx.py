@@ -10,7 +10,7 @@ import re
 import zipfile
 from datetime import datetime
 
-from batch.reading.cost import check_format_code
+from batch.reading.cost import check_characters, check_format_code
 from batch.reading.markup import Attributes, Listener, MarkupError, elements, listen
 from batch.reading.sheet import (
     Workbook,
@@ -112,6 +112,7 @@ def _shared_strings(archive: zipfile.ZipFile, part: str) -> list[str]:
     strings: list[str] = []
     pieces: list[str] = []
     inside: list[str] = []
+    characters = 0
 
     def start(name: str, _attributes: Attributes) -> None:
         inside.append(name)
@@ -119,9 +120,12 @@ def _shared_strings(archive: zipfile.ZipFile, part: str) -> list[str]:
             pieces.clear()
 
     def end(name: str) -> None:
+        nonlocal characters
         inside.pop()
         if name == "si":
             strings.append(_plain("".join(pieces)))
+            characters += len(strings[-1])
+            check_characters(characters, part)
 
     def text(piece: str) -> None:
         if inside[-1] == "t" and "rPh" not in inside:  # rPh tells how the text is pronounced
