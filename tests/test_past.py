@@ -5,10 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from batch.jobs import listing
+from batch.jobs.listing import ListedRun
 from batch.model import Result
 from batch.recording.runfile import RunState
+from batch.recording.state import default_state_dir
+from batch.terminal import past
 from tests.shell import BAD, Shell, refused
-from tests.test_history import recorded
+from tests.test_history import recorded, remember
 from tests.wired import pausing
 
 
@@ -33,7 +37,7 @@ def test_runs_are_listed_the_newest_first(runs: Shell) -> None:
 
 def test_the_table_fits_80_columns(shell: Shell) -> None:
     began = datetime(2026, 11, 24, tzinfo=UTC)
-    recorded(
+    big = recorded(
         Path("runs/big"),
         state=RunState.INTERRUPTED,
         started_at=began,
@@ -41,6 +45,7 @@ def test_the_table_fits_80_columns(shell: Shell) -> None:
         rows=600_000,
         counts=dict.fromkeys(Result, 150_000),
     )
+    remember(default_state_dir(), big)
     assert shell.words("runs") == 0
     assert max(map(len, shell.out.splitlines())) <= 80
 
@@ -91,6 +96,57 @@ def test_old_runs_are_pruned_once_somebody_says_yes(runs: Shell) -> None:
     assert [run["run"] for run in runs.answer["runs"]] == ["runs/bad", "runs/fine"]
     assert runs.last_line.endswith("pruned: 2 runs; next: nothing to do")
     assert list(Path("runs").iterdir()) == []
+
+
+def plant(folder: Path, **changes: object) -> Path:
+    """A run of somebody else's, which says that it ended long ago, in the folder of runs."""
+    ended = datetime(2026, 1, 1, tzinfo=UTC)
+    return recorded(folder, state=RunState.FINISHED, ended_at=ended, **changes)
+
+
+def test_runs_of_others_are_told_by_their_path_and_nothing_else(runs: Shell) -> None:
+    plant(Path("runs/planted"))
+    assert runs.words("runs") == 0
+    assert runs.out.splitlines()[-2:] == [
+        "Not yours (not in your list of runs):",
+        "   runs/planted",
+    ]
+    assert runs.last_line.startswith("listed: 2 runs; ")
+    assert runs.words("runs", "--json") == 0
+    assert runs.answer["not_yours"] == ["runs/planted"]
+    assert [run["run"] for run in runs.answer["runs"]] == ["runs/bad", "runs/fine"]
+
+
+def test_prune_names_runs_of_others_and_leaves_them(runs: Shell) -> None:
+    plant(Path("runs/planted"))
+    Path("runs/precious.csv").write_text("precious")
+    escaping = plant(Path("runs/escaping"))
+    text = (escaping / "run.json").read_text()
+    (escaping / "run.json").write_text(text.replace('"input.csv"', '"../precious.csv"'))
+    assert runs.words("runs", "prune", "--older-than", "0d", "--yes") == 0
+    assert "runs/planted: is not in your list of runs; it stays." in runs.err
+    assert runs.last_line == "pruned: 2 runs; next: nothing to do"
+    assert sorted(path.name for path in Path("runs").iterdir()) == [
+        "escaping", "planted", "precious.csv",
+    ]  # fmt: skip
+
+
+def test_a_run_that_cant_be_removed_blocks_no_other(
+    runs: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = listing.remove_run
+
+    def remove(run: ListedRun, *, state_dir: Path) -> bool:
+        if run.folder.name == "bad":
+            (run.folder / "run.json").write_text("{}")
+        return real(run, state_dir=state_dir)
+
+    monkeypatch.setattr(past, "remove_run", remove)
+    assert runs.words("runs", "prune", "--older-than", "0d", "--yes") == 3
+    assert "runs/bad: was left as it is." in runs.err
+    assert runs.last_line == "pruned: 1 run, 1 run could not be removed; next: nothing to do"
+    assert [path.name for path in Path("runs").iterdir()] == ["bad"]
+    assert runs.words("runs", "prune", "--older-than", "0d", "--yes") == 0
 
 
 def test_a_word_that_is_no_run_is_exit_2(shell: Shell) -> None:

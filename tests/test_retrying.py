@@ -218,7 +218,7 @@ def test_a_retry_in_the_middle_may_be_gone(shell: Shell) -> None:
     shell.api.answer = confirmed
     assert retried(shell, SECOND, out=THIRD) == 1
     (second,) = (
-        run for run in list_runs(default_state_dir(), Path()) if run.folder.name == "second"
+        run for run in list_runs(default_state_dir(), Path()).own if run.folder.name == "second"
     )
     remove_run(second, state_dir=default_state_dir())
     shell.results("first", with_retries=True)

@@ -206,5 +206,5 @@ def test_a_list_that_is_a_link_does_not_count(state: Path, tmp_path: Path) -> No
 
 def test_a_forgotten_run_is_not_listed(state: Path, tmp_path: Path) -> None:
     folder, other = own_run(state, tmp_path / "a"), own_run(state, tmp_path / "b")
-    forget(state, folder)
+    forget(state, folder, record_in(folder))
     assert [each.folder for each in list_entries(state)] == [other]

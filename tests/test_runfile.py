@@ -1,6 +1,8 @@
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -15,6 +17,7 @@ from batch.recording.runfile import (
     RunWorkspace,
     read_record,
 )
+from batch.settings.model import Settings
 
 RECORD = RunRecord(
     state=RunState.RUNNING,
@@ -186,7 +189,103 @@ def test_a_record_that_is_none_is_refused(path: Path) -> None:
 
 
 def test_a_name_whose_bytes_are_no_utf_8_is_kept_with_escapes(tmp_path: Path) -> None:
-    named = RunInput(name="l\udce9ads.csv", original="/l\udce9ads.csv", sha256="ab", size_bytes=1)
+    named = RunInput(
+        name="l\udce9ads.csv", original="/l\udce9ads.csv", sha256="ab" * 32, size_bytes=1
+    )
     RunFile(tmp_path / "run.json").write(RECORD.model_copy(update={"input": named}))
     read = read_record(tmp_path / "run.json").input
     assert (read.name, read.original) == (r"l\udce9ads.csv", r"/l\udce9ads.csv")
+
+
+def written(path: Path, change: dict[str, Any]) -> Path:
+    """A record with some of its values changed; a dot leads into a part of it."""
+    content = json.loads(RECORD.model_dump_json())
+    for name, value in change.items():
+        *into, last = name.split(".")
+        part = content
+        for each in into:
+            part = part.setdefault(each, {})
+        part[last] = value
+    path.write_text(json.dumps(content))
+    return path
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"input.copy_name": "../precious.csv"},
+        {"input.copy_name": "input.csv/../../precious.csv"},
+        {"input.copy_name": "/etc/passwd"},
+        {"input.copy_name": "input..csv/"},
+        {"input.copy_name": "input.c\\..\\x"},
+        {"input.copy_name": "journal.sqlite"},
+        {"input.copy_name": "input.csv\n"},
+        {"input.copy_name": "*"},
+        {"input.copy_name": ""},
+        {"input.sha256": "ab"},
+        {"input.size_bytes": -1},
+        {"id": "../../x"},
+        {"id": "0123456789ABCDEF"},
+        {"id": "0123456789abcdef\n"},
+        {"retry_of": {"id": "x", "folder": "/x", "first": "", "lines_sha256": "ab" * 32}},
+        {"undo_of": {"id": "x/y", "folder": "/x"}},
+        {"base_url": "http://elsewhere.example"},
+        {"base_url": "https://elsewhere.example/"},
+        {"base_url": "file:///etc/passwd"},
+        {"settings.api": {"base_url": "https://elsewhere.example"}},
+        {"rows": "3"},
+        {"rows": 1e9},
+        {"rows": 10**400},
+        {"sandbox": 1},
+        {"counts": {"success": "many"}},
+        {"reasons": {"unheard_of": 1}},
+        {"started_at": "yesterday"},
+        {"anything": "else"},
+    ],
+    ids=str,
+)
+def test_what_is_not_as_this_program_writes_it_is_no_record(
+    path: Path, change: dict[str, Any]
+) -> None:
+    with pytest.raises(InputError) as caught:
+        read_record(written(path, change))
+    assert str(caught.value) == (
+        f"{path}: is no record of a run of this version. Name the folder of a run."
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["input", "input.csv", "input.CSV.gz", "input.csv (1)", "input.xlsx", "input.änd"]
+)
+def test_every_name_that_a_copy_gets_is_one(path: Path, name: str) -> None:
+    assert read_record(written(path, {"input.copy_name": name})).input.copy_name == name
+
+
+def test_the_address_stands_in_one_place(path: Path) -> None:
+    settings = Settings.model_validate({"api": {"base_url": RECORD.base_url}}).public()
+    RunFile(path).write(RECORD.model_copy(update={"settings": settings}))
+    assert path.read_text().count(RECORD.base_url) == 1
+
+
+def test_a_record_of_before_named_its_address_twice(path: Path) -> None:
+    twice = {"settings.api": {"base_url": RECORD.base_url, "workspace_id": ""}}
+    assert read_record(written(path, twice)).settings["api"] == {"workspace_id": ""}
+    practice = {"sandbox": True, "settings.api": {"base_url": "https://elsewhere.example"}}
+    assert read_record(written(path, practice)).base_url == RECORD.base_url
+
+
+@pytest.mark.timeout(20)
+def test_a_record_is_a_regular_file_of_a_sensible_size(path: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere.json"
+    RunFile(elsewhere).write(RECORD)
+    path.symlink_to(elsewhere)
+    with pytest.raises(InputError, match=r"run\.json: can't be read: "):
+        read_record(path)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(InputError, match=r"run\.json: can't be read: Not a regular file\."):
+        read_record(path)
+    path.unlink()
+    path.write_bytes(b" " * (1 << 20) + RECORD.model_dump_json().encode())
+    with pytest.raises(InputError, match=r"can't be read: Longer than 1,048,576 bytes\."):
+        read_record(path)

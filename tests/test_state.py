@@ -7,7 +7,7 @@ import platformdirs
 import pytest
 
 from batch.errors import SettingsError
-from batch.recording.history import earlier_runs
+from batch.recording.history import own_runs
 from batch.recording.locks import lock_input
 from batch.recording.state import (
     SECRET_NAME,
@@ -36,7 +36,7 @@ def _homeless(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_homeless")
 def test_who_has_no_home_can_look_but_not_lock(shell: Shell) -> None:
     assert default_config_dir() is None
-    assert earlier_runs(default_state_dir()) == []
+    assert own_runs(default_state_dir()) == []
     assert shell.check(shell.leads(pausing(1))) == 0
     assert shell.run("leads.csv", yes=True) == 2
     assert shell.api.changes == []

@@ -79,7 +79,7 @@ def test_a_run_that_broke_off_and_asked_the_same_is_found(leads: Path, opened: O
         {"settings": Settings.model_validate({"input": {"on_conflict": "last-wins"}}).public()},
         {"settings": Settings.model_validate({"columns": {"status": "Status"}}).public()},
         {"settings": Settings.model_validate({"api": {"id_pattern": "[a-z]+"}}).public()},
-        {"retry_of": RunLink(id="1", folder="/x", first="1", lines_sha256="ab" * 32)},
+        {"retry_of": RunLink(id="1" * 16, folder="/x", first="1" * 16, lines_sha256="ab" * 32)},
         {"state": RunState.FINISHED},
         {"settings": {"pace": {"of_a_later_version": 1}}},
     ],

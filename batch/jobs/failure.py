@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from batch.errors import BatchError
-from batch.recording.draft import private
+from batch.recording.plain_file import private
 from batch.redaction import KeyRedactor
 
 TRACEBACK_NAME = "error.txt"

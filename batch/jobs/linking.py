@@ -6,7 +6,8 @@ from pathlib import Path
 
 from batch.jobs.request import command
 from batch.model import Result
-from batch.recording.history import EarlierRun, earlier_runs
+from batch.recording.history import EarlierRun, own_runs
+from batch.recording.run_list import listed
 from batch.recording.runfile import RunRecord, read_record
 
 
@@ -21,11 +22,16 @@ class LinkedRuns:
 def linked_runs(folder: Path, *, state_dir: Path) -> LinkedRuns:
     """The run that a run goes back to (or itself), and all retries of it that are known.
 
-    Raises InputError when the folder is no run.
+    Only runs in the user's own list are linked: a run that is not stands alone, since any other
+    may say that it belongs to it. Raises InputError when the folder is no run.
     """
     record = read_record(folder / "run.json")
-    known = {run.record.id: run for run in earlier_runs(state_dir, folder.resolve().parent)}
-    known[record.id] = EarlierRun(folder=folder, record=record)
+    this = EarlierRun(folder=folder, record=record)
+    if listed(state_dir, folder, record) is None:
+        note = f"{folder} is not in your list of runs, so it is told without its retries."
+        return LinkedRuns(runs=(this,), notes=(note,))
+    known = {run.record.id: run for run in own_runs(state_dir, folder.resolve().parent)}
+    known[record.id] = this
     runs = [run for run in known.values() if first_of(run.record) == first_of(record)]
     runs.sort(key=lambda run: run.record.started_at)
     return LinkedRuns(runs=tuple(runs), notes=tuple(_gone(runs)))
@@ -43,7 +49,7 @@ def retried_note(
 
     options: what finds the key.
     """
-    retries = retries_of(record, earlier_runs(state_dir, folder.resolve().parent))
+    retries = retries_of(record, own_runs(state_dir, folder.resolve().parent))
     if not retries:
         return ()
     last = retries[0]  # the newest comes first

@@ -4,23 +4,33 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from glob import escape
 from pathlib import Path
 
-from batch.errors import RunError, SettingsError, UsageError
+from batch.errors import InputError, RunError, SettingsError, UsageError
+from batch.jobs.failure import TRACEBACK_NAME
 from batch.jobs.remaking import RETRIES_SUFFIX
+from batch.jobs.reporting import REPORT_NAME
+from batch.jobs.verifying import VERIFY_NAME
 from batch.model import Result
-from batch.recording.history import EarlierRun, earlier_runs
+from batch.recording.baseline import BASELINE_NAME
+from batch.recording.history import EarlierRun, known_runs
+from batch.recording.journal import JOURNAL_NAME
+from batch.recording.journal_file import ROLLBACK, SHM, WAL
 from batch.recording.locks import holder_of
+from batch.recording.plan_sheet import PLAN_NAME
+from batch.recording.removal import remove_files
+from batch.recording.resolved import RESOLVED_NAME
 from batch.recording.run_list import forget
 from batch.recording.runfile import RunRecord, RunState
+from batch.recording.scope import SCOPE_NAME
+from batch.recording.timeline import TIMELINE_NAME
 
 BROKE_OFF = "broke off"  # the word for a run whose process died without a word
 _SILENT_AFTER = timedelta(minutes=1)  # a run that is at work writes its record every second
-_OURS = (  # what a run's folder holds of ours beside its copy of the input and run.json
-    "lines.csv", "baseline.parquet", "resolved.parquet", "plan.csv", "verify.csv",
-    "report.html", "timeline.jsonl", "error.txt", ".*-*.part",
-    "journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm", "journal.sqlite-journal",
+_OURS = (  # what a run's folder holds of ours beside its copy of the input, run.json and drafts
+    SCOPE_NAME, BASELINE_NAME, RESOLVED_NAME, PLAN_NAME, VERIFY_NAME,
+    REPORT_NAME, TIMELINE_NAME, TRACEBACK_NAME,
+    *(f"{JOURNAL_NAME}{more}" for more in ("", WAL, SHM, ROLLBACK)),
     *(
         f"{name}{of}{again}.{kind}"
         for name, kind in (("results", "csv"), ("failed", "csv"), ("failed", "xlsx"))
@@ -28,6 +38,17 @@ _OURS = (  # what a run's folder holds of ours beside its copy of the input and 
         for again in ("", "-2")
     ),
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runs:
+    """All runs that are known. own: the user's, the newest first.
+
+    others: folders of what lies in the folder of runs but is not in the user's list.
+    """
+
+    own: list["ListedRun"]
+    others: tuple[Path, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,28 +68,37 @@ class ListedRun:
         return {**told, Result.UNSENT: told[Result.UNSENT] + left}
 
 
-def list_runs(state_dir: Path, runs_dir: Path) -> list[ListedRun]:
-    """All runs that are known, the newest first."""
-    return [_listed(run, state_dir) for run in earlier_runs(state_dir, runs_dir)]
+def list_runs(state_dir: Path, runs_dir: Path) -> Runs:
+    """All runs that are known."""
+    known = known_runs(state_dir, runs_dir)
+    return Runs(
+        own=[_listed(run, state_dir) for run in known.own],
+        others=tuple(run.folder for run in known.others),
+    )
 
 
 def find_run(name: str, *, state_dir: Path, runs_dir: Path) -> Path:
     """The folder of a run that is named by its path, or by its folder's name alone.
 
+    A name alone is that of one of the user's own runs.
     Raises UsageError when there is none, or more than one.
     """
     path = Path(name)
     if path.exists() or len(path.parts) != 1:
         return path
-    found = [
-        run.folder for run in earlier_runs(state_dir, runs_dir) if run.folder.name == path.name
-    ]
+    known = known_runs(state_dir, runs_dir)
+    found = [run.folder for run in known.own if run.folder.name == path.name]
     if len(found) == 1:
         return found[0]
     if found:
         raise UsageError(
             f"{name}: found {len(found)} runs of that name; expected one. Name its folder with its "
             f"whole path: {', '.join(map(str, found))}"
+        )
+    if others := [run.folder for run in known.others if run.folder.name == path.name]:
+        raise UsageError(
+            f"{name}: found no run of that name in your list of runs. If you mean {others[0]}, "
+            "which is not in it, name it by that path."
         )
     raise UsageError(
         f"{name}: found no run; expected the folder of an earlier one. `sendkit-batch runs` lists "
@@ -95,23 +125,20 @@ def prunable(runs: Iterable[ListedRun], *, older_than: timedelta) -> list[Listed
 def remove_run(run: ListedRun, *, state_dir: Path) -> bool:
     """Take a run's files away, and its folder unless it holds something else; whether it is gone.
 
-    Raises RunError when they can't be removed; the run then is still listed.
+    run: one of the user's own. Raises RunError when they can't be removed, or the folder is no
+    longer that run's; the run then is still listed.
     """
-    folder = run.folder
+    folder = run.folder.resolve()
     try:
-        # As long as its record is there it counts as a run, so that goes last.
-        for pattern in (*_OURS, escape(run.record.input.copy_name), "run.json"):
-            for path in sorted(folder.glob(pattern)):
-                path.unlink()
-        is_gone = not any(folder.iterdir())
-        if is_gone:
-            folder.rmdir()
+        is_gone = remove_files(folder, run.record, _OURS)
     except OSError as error:
         raise RunError(
-            f"{folder}: can't be removed: {error.strerror}. "
+            f"{run.folder}: can't be removed: {error.strerror}. "
             "Close what has its files open, and run it again."
         ) from error
-    forget(state_dir, folder)
+    except InputError as error:
+        raise RunError(f"{run.folder}: was left as it is. {error}") from error
+    forget(state_dir, folder, run.record)
     return is_gone
 
 

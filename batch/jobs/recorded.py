@@ -25,7 +25,7 @@ from batch.settings.model import Settings
 
 def request_of(folder: Path, record: RunRecord, *, state_dir: Path) -> Request:
     """What was asked of an earlier run; without its key."""
-    settings = restore_settings(record.settings, where=str(folder / "run.json"))
+    settings = recorded_settings(record, where=str(folder / "run.json"))
     return Request(
         source=Source(name=record.input.name, path=folder / record.input.copy_name),
         settings=settings,
@@ -58,6 +58,18 @@ def _reading_options(record: RunRecord, settings: Settings) -> Iterator[str]:
             yield from (flag, value)
     for field, header in settings.columns.names().items():
         yield from ("--map", f"{field}={header}")
+
+
+def recorded_settings(record: RunRecord, *, where: str) -> Settings:
+    """The settings of an earlier run, with its address; where: the record's file in messages.
+
+    Raises SettingsError where they are none of this version.
+    """
+    settings = restore_settings(record.settings, where=where)
+    if record.sandbox:
+        return settings
+    api = settings.api.model_copy(update={"base_url": record.base_url})
+    return settings.model_copy(update={"api": api})
 
 
 def at_work(folder: Path, record: RunRecord) -> LockedError:

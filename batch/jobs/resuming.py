@@ -27,6 +27,7 @@ from batch.recording.baseline import read_baseline
 from batch.recording.draft import clear_drafts
 from batch.recording.folder import RunFolder, sha256_of
 from batch.recording.journal import JUDGED_NOTE, LABELS_NOTE, Journal
+from batch.recording.run_list import listed
 from batch.recording.runfile import RunRecord, RunState, read_record
 from batch.sending.work import remaining_work
 
@@ -124,7 +125,7 @@ def reopen_run(folder: Path, request: Request) -> Iterator[Reopened]:
             started_at=record.started_at,
             notes=(
                 *table.notes,
-                *_changed_note(record),
+                *_changed_note(folder, record, request),
                 *_retried_note(folder, record, request),
                 *warnings,
             ),
@@ -146,15 +147,28 @@ def check_workspace(record: RunRecord, preflight: Preflight) -> None:
     )
 
 
+def check_known_workspace(record: RunRecord, preflight: Preflight) -> None:
+    """Raise SettingsError unless a run is known to belong to the workspace of the key."""
+    check_workspace(record, preflight)
+    if record.workspace is None or preflight.workspace is None:
+        raise SettingsError(
+            "The run is not in your list of runs, and its workspace, or the key's, is not known: "
+            "nobody can say whether they are the same. Nothing was sent. Name another --out for a "
+            "new run, or go on with that run by `sendkit-batch resume`."
+        )
+
+
 def _retried_note(folder: Path, record: RunRecord, request: Request) -> tuple[str, ...]:
     if record.state is RunState.FINISHED:  # then nothing is sent
         return ()
     return retried_note(folder, record, state_dir=request.state_dir, options=request.key_options)
 
 
-def _changed_note(record: RunRecord) -> tuple[str, ...]:
+def _changed_note(folder: Path, record: RunRecord, request: Request) -> tuple[str, ...]:
     original = record.input.original
-    if original is None or not Path(original).is_file():
+    if original is None or listed(request.state_dir, folder, record) is None:
+        return ()  # what somebody else's record names is not read
+    if not Path(original).is_file():
         return ()
     if sha256_of(Path(original)) == record.input.sha256:
         return ()

@@ -30,7 +30,7 @@ from batch.judging.reverse import Reverse, reverse
 from batch.lines import line_list
 from batch.model import Field
 from batch.reading.table import open_table
-from batch.recording.history import earlier_runs
+from batch.recording.history import own_runs
 from batch.recording.runfile import RunRecord, RunUndone
 from batch.settings.model import ColumnSettings
 
@@ -156,7 +156,7 @@ def _unknown(folder: Path, lines: pl.Series) -> str:
 
 def _retries(folder: Path, record: RunRecord, request: Request) -> Iterator[str]:
     """What retries of the run have changed is theirs to undo."""
-    for retry in retries_of(record, earlier_runs(request.state_dir, folder.resolve().parent)):
+    for retry in retries_of(record, own_runs(request.state_dir, folder.resolve().parent)):
         yield f"{folder} was tried again by {retry.folder}, whose changes are not undone by this."
 
 

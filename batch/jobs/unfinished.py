@@ -4,27 +4,32 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from batch.api.address import address_of
 from batch.errors import SettingsError
 from batch.jobs.forecast import duration
 from batch.jobs.job import OpenRun
 from batch.jobs.linking import retries_of
 from batch.jobs.preflight import Preflight
-from batch.jobs.recorded import at_work, is_at_work
+from batch.jobs.recorded import at_work, is_at_work, recorded_settings
 from batch.jobs.request import Request, command
 from batch.model import Result
 from batch.recording.folder import sha256_of
-from batch.recording.history import EarlierRun, earlier_runs
+from batch.recording.history import EarlierRun, known_runs
+from batch.recording.run_list import listed
 from batch.recording.runfile import RunRecord, RunState, read_record
-from batch.settings.load import restore_settings
 from batch.settings.model import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unfinished:
-    """A run that broke off and would do what is asked now. age: since it stopped."""
+    """A run that broke off and would do what is asked now. age: since it stopped.
+
+    is_own: whether it is in the user's list of runs.
+    """
 
     run: EarlierRun
     age: timedelta
+    is_own: bool = True
 
     def is_recent(self, settings: Settings) -> bool:
         """Whether it may be gone on with without asking anybody."""
@@ -44,15 +49,17 @@ class Unfinished:
 def find_unfinished(opened: OpenRun, preflight: Preflight) -> Unfinished | None:
     """The run that `run` should go on with instead of starting anew; None if there is none.
 
-    It has the same content, base address, workspace and judging settings. It is no retry, and was
-    not planned: what somebody has looked at before it is sent is gone on with by `apply`. All runs
-    that are known are looked at, and the latest of those counts: had it been finished, one before
+    It is in the user's own list, and has the same content, base address, workspace and judging
+    settings: what merely lies in a folder of runs may say of any row that it is done. It is no
+    retry, and was
+    not planned: what somebody has looked at before it is sent is gone on with by `apply`. All such
+    runs are looked at, and the latest of those counts: had it been finished, one before
     it would be out of date. So is one whose rows a retry has finished. Practice that is at work
     just now is none: each has a server of its own.
     """
     workspace_id = preflight.workspace.id if preflight.workspace else None
     request = opened.request
-    runs = earlier_runs(request.state_dir, Path(request.settings.run.runs_dir))
+    runs = known_runs(request.state_dir, Path(request.settings.run.runs_dir)).own
     for run in runs:
         record = run.record
         before = record.workspace.id if record.workspace else None
@@ -69,16 +76,32 @@ def find_unfinished(opened: OpenRun, preflight: Preflight) -> Unfinished | None:
     return None
 
 
+def unfinished_of_others(opened: OpenRun) -> Unfinished | None:
+    """The latest run that would do what is asked now, but is not in the user's list of runs.
+
+    Nothing that it says is believed; its path is told, to whoever knows it.
+    """
+    request = opened.request
+    for run in known_runs(request.state_dir, Path(request.settings.run.runs_dir)).others:
+        is_open = not run.is_finished and _asks_the_same(run.record, request, opened.input.sha256)
+        if is_open and not is_at_work(run.folder):
+            return _unfinished(run, is_own=False)
+    return None
+
+
 def unfinished_in(out: Path, request: Request) -> Unfinished | None:
     """The unfinished run in the very folder that `--out` names; None if there is no run in it.
 
-    Raises SettingsError when the run there is finished, or would not do what is asked, and
-    LockedError while a process is at work on it.
+    Whoever names it vouches for it, so that it need not be in the user's list of runs.
+    Raises SettingsError when the run there is finished, or would not do what is asked, InputError
+    when its record says another address than the list, and LockedError while a process is at work
+    on it.
     """
     if not (out / "run.json").is_file():
         return None
     run = EarlierRun(folder=out, record=read_record(out / "run.json"))
-    is_there = run.record.base_url.lower() == request.settings.api.base_url.lower()
+    is_own = listed(request.state_dir, out, run.record) is not None
+    is_there = address_of(run.record.base_url) == address_of(request.settings.api.base_url)
     options = request.key_options if is_there else ()
     if run.record.state is RunState.PLANNED:
         apply = command("apply", str(out), *options)
@@ -93,11 +116,12 @@ def unfinished_in(out: Path, request: Request) -> Unfinished | None:
         )
     if is_at_work(out):
         raise at_work(out, run.record)
-    return _unfinished(run)
+    return _unfinished(run, is_own=is_own)
 
 
-def _unfinished(run: EarlierRun) -> Unfinished:
-    return Unfinished(run=run, age=max(timedelta(), datetime.now(UTC) - run.stopped_at))
+def _unfinished(run: EarlierRun, *, is_own: bool = True) -> Unfinished:
+    age = max(timedelta(), datetime.now(UTC) - run.stopped_at)
+    return Unfinished(run=run, age=age, is_own=is_own)
 
 
 def _asks_the_same(record: RunRecord, request: Request, sha256: str) -> bool:
@@ -107,12 +131,12 @@ def _asks_the_same(record: RunRecord, request: Request, sha256: str) -> bool:
         return False
     settings = request.settings
     try:
-        recorded = restore_settings(record.settings, where="run.json")
+        recorded = recorded_settings(record, where="run.json")
     except SettingsError:  # of another version: who names that run is told, a new one may go on
         return False
     return (
         record.sandbox == request.sandbox
-        and (request.sandbox or record.base_url.lower() == settings.api.base_url.lower())
+        and (request.sandbox or address_of(record.base_url) == address_of(settings.api.base_url))
         and recorded.api.id_pattern == settings.api.id_pattern
         and recorded.columns == settings.columns
         and recorded.input == settings.input

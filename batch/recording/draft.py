@@ -104,11 +104,6 @@ def disk_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
-def private(path: str, flags: int) -> int:
-    """An opener for `open`: nobody but this user may read the file that it makes."""
-    return os.open(path, flags, 0o600)
-
-
 def disk_advice(error: OSError) -> str:
     """What a person can do about a disk's error; a clause without its full stop."""
     return _ADVICE.get(error.errno or 0, "Check the disk and its connection")

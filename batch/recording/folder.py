@@ -18,7 +18,8 @@ import polars as pl
 
 from batch.errors import InputError, RunError, SettingsError
 from batch.recording.baseline import BASELINE_NAME, write_baseline
-from batch.recording.draft import clear_drafts, disk_advice, private, sync_folder
+from batch.recording.draft import clear_drafts, disk_advice, sync_folder
+from batch.recording.plain_file import private
 from batch.recording.resolved import RESOLVED_NAME, write_resolved
 from batch.recording.scope import SCOPE_NAME, write_scope
 

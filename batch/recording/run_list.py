@@ -59,14 +59,14 @@ def remember(state_dir: Path, folder: Path, record: RunRecord) -> None:
             _write(state_dir, [*(each for each in known if not _is_replaced(each, entry)), entry])
 
 
-def forget(state_dir: Path, folder: Path) -> None:
-    """Take a run's folder off the list. Raises RunError when that can't be written."""
+def forget(state_dir: Path, folder: Path, record: RunRecord) -> None:
+    """Take a run that is gone off the list. Raises RunError when that can't be written."""
     if not (state_dir / LIST_NAME).is_file():
         return
     with _locked(state_dir):
-        gone = folder.resolve()
+        gone = ListEntry.of(folder, record)
         known = _complete(_read(state_dir))
-        _write(state_dir, [each for each in known if _folder_of(each) != gone])
+        _write(state_dir, [each for each in known if not _is_replaced(each, gone)])
 
 
 def list_entries(state_dir: Path) -> list[ListEntry]:

@@ -1,9 +1,10 @@
 """run.json: what a run is and how far it got, for people and other processes to read.
 
 Owns the file's shape and how often it is rewritten. No secret may reach it: the caller leaves them
-out of `settings`.
+out of `settings`. It may come from anybody: what is not as this program writes it is no record.
 """
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -11,18 +12,27 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     JsonValue,
+    StringConstraints,
     ValidationError,
+    model_validator,
 )
 
-from batch.errors import InputError, RunError
+from batch.api.address import check_base_url
+from batch.errors import InputError, RunError, SettingsError
 from batch.model import Reason, Result
 from batch.recording.draft import Draft
+from batch.recording.plain_file import read_plain
 
+MOST_BYTES = 1 << 20  # ours take some 5 kB
+# `input` and the endings that tell the format, two of a packed file: no way out of the folder.
+_COPY = re.compile(r"input(\.[^./\\]{0,11}){0,2}")
 UPDATE_EVERY_S = 1.0  # a rewrite costs a flush of the disk; nobody reads faster
 
 
@@ -42,11 +52,35 @@ def _in_utf8(name: object) -> object:
     return name.encode(errors="backslashreplace").decode() if isinstance(name, str) else name
 
 
+def _own_copy(name: str) -> str:
+    """The name unless it is none that this program gives a copy of an input."""
+    if not (_COPY.fullmatch(name) and name.isprintable()):
+        raise ValueError("no name of a copy")
+    return name
+
+
+def _own_address(base_url: str) -> str:
+    """The address unless it is none that this program writes down."""
+    try:
+        checked = check_base_url(base_url)
+    except SettingsError as error:
+        raise ValueError("no address") from error
+    if checked != base_url:
+        raise ValueError("no address as it is written down")
+    return base_url
+
+
 FileName = Annotated[str, BeforeValidator(_in_utf8)]
+CopyName = Annotated[str, AfterValidator(_own_copy)]
+Address = Annotated[str, AfterValidator(_own_address)]
+Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+RunId = Annotated[str, StringConstraints(pattern="^([0-9a-f]{16})?$")]  # "" before there were ids
+Time = Annotated[AwareDatetime, Field(strict=False)]  # from text, also behind a validator
+Count = Annotated[int, Field(ge=0, le=1 << 53)]
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class RunInput(_Record):
@@ -57,9 +91,9 @@ class RunInput(_Record):
     """
 
     name: FileName
-    sha256: str
-    size_bytes: int
-    copy_name: str = "input.csv"
+    sha256: Sha256
+    size_bytes: Count
+    copy_name: CopyName = "input.csv"
     original: FileName | None = None
     sheet: str | None = None
     encoding: str | None = None
@@ -75,16 +109,16 @@ class RunLink(_Record):
     lines_sha256: of the retry's own lines.csv, which says what rows it is about.
     """
 
-    id: str
+    id: RunId
     folder: FileName
-    first: str
-    lines_sha256: str
+    first: RunId
+    lines_sha256: Sha256
 
 
 class RunUndone(_Record):
     """The run whose changes are taken back. folder: as an absolute path."""
 
-    id: str
+    id: RunId
     folder: FileName
 
 
@@ -112,7 +146,9 @@ class RunBudget(_Record):
 class RunRecord(_Record):
     """The content of run.json.
 
-    settings: as they were in force, without secrets. requests: attempts that were made.
+    base_url: where its requests go, which stands here alone.
+    settings: as they were in force, without the address and without secrets.
+    requests: attempts that were made.
     pace: the pace and what holds it back, in words. budget: what was learnt of it.
     stop_reason: why it ended early, in words.
     sandbox: whether it sends to a practice sandbox. tag_check: whether tags are checked.
@@ -124,7 +160,7 @@ class RunRecord(_Record):
     """
 
     format: Literal[1] = 1
-    id: str = ""
+    id: RunId = ""
     state: RunState
     exit_code: int | None = None
     stop_reason: str = ""
@@ -132,24 +168,41 @@ class RunRecord(_Record):
     budget: RunBudget | None = None
     versions: Mapping[str, str]
     input: RunInput
-    base_url: str
+    base_url: Address
     workspace: RunWorkspace | None
     settings: Mapping[str, JsonValue]
     pid: int
-    started_at: AwareDatetime
-    working_since: AwareDatetime | None = None
-    ended_at: AwareDatetime | None = None
-    rows: int
-    counts: Mapping[Result, int]
-    reasons: Mapping[Reason, int]
-    requests: int = 0
+    started_at: Time
+    working_since: Time | None = None
+    ended_at: Time | None = None
+    rows: Count
+    counts: Mapping[Result, Count]
+    reasons: Mapping[Reason, Count]
+    requests: Count = 0
     sandbox: bool = False
     tag_check: bool = True
-    resumed: int = 0
+    resumed: Count = 0
     retry_of: RunLink | None = None
     is_planned: bool = False
-    planned_at: AwareDatetime | None = None
+    planned_at: Time | None = None
     undo_of: RunUndone | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_one_address(cls, said: object) -> object:
+        """Take a record of before, which names its address among the settings, too.
+
+        Where both differ, neither counts. Practice had the user's there, which it never spoke to.
+        """
+        settings = said.get("settings") if isinstance(said, dict) else None
+        api = settings.get("api") if isinstance(settings, dict) else None
+        if not (isinstance(said, dict) and isinstance(settings, dict) and isinstance(api, dict)):
+            return said
+        among_settings = api.get("base_url", said.get("base_url"))
+        if among_settings != said.get("base_url") and said.get("sandbox") is not True:
+            raise ValueError("two addresses")
+        rest = {name: value for name, value in api.items() if name != "base_url"}
+        return {**said, "settings": {**settings, "api": rest}}
 
     @property
     def has_baseline(self) -> bool:
@@ -157,10 +210,14 @@ class RunRecord(_Record):
         return self.is_planned or self.undo_of is not None
 
 
-def read_record(path: Path) -> RunRecord:
-    """The record in a run.json. Raises InputError when it is none."""
+def read_record(path: Path, *, dir_fd: int | None = None) -> RunRecord:
+    """The record in a run.json. Raises InputError when it is none.
+
+    dir_fd: of the folder that the path is in, if it is open.
+    """
     try:
-        return RunRecord.model_validate_json(path.read_bytes())
+        content = read_plain(path, most_bytes=MOST_BYTES, dir_fd=dir_fd)
+        return RunRecord.model_validate_json(content)
     except FileNotFoundError as error:
         raise InputError(
             f"{path}: is not there. Name the folder of a run. If one was killed before it had this "

@@ -16,16 +16,10 @@ from filelock import FileLock
 
 from batch.errors import RunError, SettingsError
 from batch.recording.draft import Draft, disk_errors
+from batch.recording.plain_file import private
 
 SECRET_NAME = "secret"  # noqa: S105 - a file's name
 _SECRET_BYTES = 32
-# Follows no link, waits for nobody who may write a pipe, and reads bytes as they are on Windows.
-_LOOK = (
-    os.O_RDONLY
-    | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_NONBLOCK", 0)
-    | getattr(os, "O_BINARY", 0)
-)
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -67,15 +61,10 @@ def read_own(path: Path) -> bytes | None:
     if not is_own(path.parent):
         return None
     try:
-        descriptor = os.open(path, _LOOK)
+        with open(path, "rb", opener=private) as file:
+            return file.read() if is_own_status(os.fstat(file.fileno())) else None
     except OSError:
         return None
-    found = os.fstat(descriptor)
-    if not stat.S_ISREG(found.st_mode) or not is_own_status(found):
-        os.close(descriptor)
-        return None
-    with os.fdopen(descriptor, "rb") as file:
-        return file.read()
 
 
 def make_state_dir(state_dir: Path) -> None:

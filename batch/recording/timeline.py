@@ -16,9 +16,10 @@ from typing import IO, Self
 
 import polars as pl
 
-from batch.recording.draft import private
+from batch.recording.plain_file import private, read_plain
 
 TIMELINE_NAME = "timeline.jsonl"
+MOST_BYTES = 16 << 20  # ours take 0.3 MB a day
 FIRST_SPAN_MS = 1000
 LINES_PER_SPAN = 600  # then spans double: a day takes some 4,000 lines, 300 kB
 
@@ -130,7 +131,8 @@ def read_timeline(folder: Path) -> pl.DataFrame:
     out.
     """
     try:
-        text = (folder / TIMELINE_NAME).read_text("utf-8", errors="replace")
+        content = read_plain(folder / TIMELINE_NAME, most_bytes=MOST_BYTES)
+        text = content.decode("utf-8", errors="replace")
     except OSError:
         return pl.DataFrame(schema=SCHEMA)
     rows = [row for line in io.StringIO(text) if (row := _span_of(line))]

@@ -4,14 +4,17 @@ import os
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from batch.errors import DeclinedError, SettingsError
 from batch.jobs import job
+from batch.jobs.gate import BUILT_IN
 from batch.jobs.preflight import Preflight
 from batch.jobs.question import Question
 from batch.jobs.request import command
-from batch.jobs.unfinished import Unfinished, find_unfinished, unfinished_in
+from batch.jobs.resuming import check_known_workspace, check_workspace
+from batch.jobs.unfinished import Unfinished, find_unfinished, unfinished_in, unfinished_of_others
 from batch.settings.load import LoadedSettings
 from batch.settings.model import Settings
 from batch.terminal import demo as demo_input
@@ -64,7 +67,8 @@ def _run(
     there = unfinished_in(request.out, request) if request.out else None
     if there:
         _check_goes_on_there(terminal, given, request.settings, there)
-        return resume_run(terminal, given, there.run.folder)
+        check = check_workspace if there.is_own else check_known_workspace
+        return resume_run(terminal, given, there.run.folder, check=partial(check, there.run.record))
     with ExitStack() as sent:
         with job.open_run(request) as opened:
             preflight = ask_server(terminal, opened)
@@ -91,6 +95,8 @@ def _to_go_on_with(
     """
     found = None if given.new else find_unfinished(opened, preflight)
     if found is None:
+        if not given.new and (others := unfinished_of_others(opened)):
+            _tell_of_others(terminal, given, others)
         return None
     folder, settings = found.run.folder, opened.request.settings
     if opened.request.out:
@@ -105,6 +111,17 @@ def _to_go_on_with(
         return None
     terminal.note(f"Going on with {found}. --new would start anew.")
     return folder
+
+
+def _tell_of_others(terminal: Terminal, given: Given, found: Unfinished) -> None:
+    base_url = found.run.record.base_url
+    is_known = given.sandbox or base_url == BUILT_IN
+    address = () if is_known else ("--base-url", base_url)  # it is the one that is asked for now
+    resume = command("resume", str(found.run.folder), *given.key_options, *address)
+    terminal.note(
+        f"There is {found}. It is not in your list of runs, so this is a new run; to go on with "
+        f"that one: {resume}"
+    )
 
 
 def _check_goes_on_there(

@@ -91,6 +91,7 @@ class Given:
         """An earlier run's settings with what may be changed of them. Raises SettingsError."""
         public = settings.public()
         for section, key, value in (
+            ("api", "base_url", settings.api.base_url),
             ("pace", "rate", self.rate),
             ("pace", "concurrency", self.concurrency),
             ("run", "max_errors", self.max_errors),

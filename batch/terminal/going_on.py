@@ -39,14 +39,23 @@ def retry(given: Given, interrupts: Interrupts) -> int:
     return guarded(terminal, lambda: _retry(terminal, given, named_run(given.file)))
 
 
-def resume_run(terminal: Terminal, given: Given, folder: Path) -> int:
-    """Go on with the run in a folder. Gives the exit code. Raises UsageError for a mere plan."""
+def resume_run(
+    terminal: Terminal,
+    given: Given,
+    folder: Path,
+    *,
+    check: Callable[[Preflight], None] = lambda _: None,
+) -> int:
+    """Go on with the run in a folder. Gives the exit code. Raises UsageError for a mere plan.
+
+    check: raises UsageError where nothing may be sent.
+    """
     record = read_record(folder / "run.json")
     check_no_plan(folder, record, options=given.key_options)
     asks = asks_before_sending(given, practice=record.sandbox)
     request = request_again(terminal, given, folder, os.environ)
     request = replace(request, strict=given.strict, canary=given.canary_size)
-    return go_on(terminal, given, folder, request, asks=asks)
+    return go_on(terminal, given, folder, request, asks=asks, check=check)
 
 
 def go_on(
@@ -76,6 +85,8 @@ def go_on(
                 seen = look(terminal, judged, quiet=given.quiet)
                 ready = judged.ready(seen, can_ask=asks)
             confirm(terminal, ready, asks=asks)
+            if not ready.work.requests:  # said in any case: it is the journal's word alone
+                terminal.say("Nothing was sent by this command: no row is left to send.")
             # To the end: whoever interrupts from now on gets the run's results, not less.
             sent.enter_context(terminal.interrupts.caught())
             report = execute(terminal, given, ready)

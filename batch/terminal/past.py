@@ -1,8 +1,10 @@
 """`results` and `runs` in a terminal: what is shown of earlier runs; they send nothing."""
 
 import json
+from collections.abc import Sequence
+from pathlib import Path
 
-from batch.errors import DeclinedError
+from batch.errors import BatchError, DeclinedError
 from batch.jobs.listing import (
     ListedRun,
     describe_run,
@@ -46,13 +48,16 @@ def runs(interrupts: Interrupts, *, as_json: bool, quiet: bool) -> int:
     terminal = Terminal(interrupts, as_json=as_json, quiet=quiet)
 
     def list_them() -> int:
-        listed = list_runs(default_state_dir(), default_runs_dir())
-        if listed and not (as_json or quiet):
-            run_table.print_runs(terminal.out, listed)
-        newest = command("runs", run_table.shown_folder(listed[0].folder)) if listed else ""
-        next_step = f"{newest} shows the newest" if listed else "nothing to do"
-        line = f"listed: {count_of(len(listed), 'run')}; next: {next_step}"
-        terminal.end(line, answer=_answer("listed", listed))
+        known = list_runs(default_state_dir(), default_runs_dir())
+        if known.own and not (as_json or quiet):
+            run_table.print_runs(terminal.out, known.own)
+        if known.others and not (as_json or quiet):
+            run_table.print_others(terminal.out, known.others)
+        count = count_of(len(known.own), "run")
+        newest = run_table.shown_folder(known.own[0].folder) if known.own else Path()
+        show = f"{command('runs', str(newest))} shows the newest" if known.own else "nothing to do"
+        line = f"listed: {count}; next: {show}"
+        terminal.end(line, answer=_answer("listed", known.own, known.others))
         return 0
 
     return guarded(terminal, list_them)
@@ -81,17 +86,31 @@ def prune(older_than: str, interrupts: Interrupts, *, yes: bool, as_json: bool, 
 
     def prune_them() -> int:
         age, state_dir = parse_age(older_than), default_state_dir()
-        old = prunable(list_runs(state_dir, default_runs_dir()), older_than=age)
+        known = list_runs(state_dir, default_runs_dir())
+        for folder in known.others:
+            terminal.note(
+                f"{run_table.shown_folder(folder)}: is not in your list of runs; it stays."
+            )
+        old = prunable(known.own, older_than=age)
         if old and not (as_json or (quiet and yes)):
             run_table.print_runs(terminal.out, old)
         if old and not yes:
             _ask(terminal, old, older_than)
-        left = [run for run in old if not remove_run(run, state_dir=state_dir)]
-        for run in left:
-            terminal.note(f"{run.folder}: its other files stay.")
-        line = f"pruned: {count_of(len(old), 'run')}; next: nothing to do"
-        terminal.end(line, answer=_answer("pruned", old))
-        return 0
+        gone, failed = [], 0
+        for run in old:
+            try:
+                if not remove_run(run, state_dir=state_dir):
+                    terminal.note(f"{run.folder}: its other files stay.")
+                gone.append(run)
+            except BatchError as error:  # it blocks no other
+                terminal.say(str(error), style="red")
+                failed += 1
+        left = f", {count_of(failed, 'run')} could not be removed" if failed else ""
+        line = f"pruned: {count_of(len(gone), 'run')}{left}; next: nothing to do"
+        exit_code = 3 if failed else 0
+        answer = _answer("pruned", gone, known.others, exit_code=exit_code)
+        terminal.end(line, answer=answer)
+        return exit_code
 
     return guarded(terminal, prune_them)
 
@@ -110,8 +129,18 @@ def _ask(terminal: Terminal, old: list[ListedRun], older_than: str) -> None:
         raise DeclinedError("Nothing was removed: the question was not answered with yes.")
 
 
-def _answer(state: str, runs: list[ListedRun]) -> str:
-    return json.dumps({"state": state, "exit_code": 0, "runs": [_as_json(run) for run in runs]})
+def _answer(
+    state: str, runs: list[ListedRun], others: Sequence[Path], *, exit_code: int = 0
+) -> str:
+    """As one JSON object. others: of which nothing is told but where they are."""
+    return json.dumps(
+        {
+            "state": state,
+            "exit_code": exit_code,
+            "runs": [_as_json(run) for run in runs],
+            "not_yours": [str(folder) for folder in others],
+        }
+    )
 
 
 def _as_json(run: ListedRun) -> dict[str, object]:

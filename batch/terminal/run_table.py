@@ -48,6 +48,13 @@ def print_runs(console: Console, runs: Iterable[ListedRun]) -> None:
         print_whole(console, folder)
 
 
+def print_others(console: Console, folders: Iterable[Path]) -> None:
+    """What lies among the runs but is not in the user's list, by its path alone."""
+    print_whole(console, "Not yours (not in your list of runs):")
+    for folder in folders:
+        print_whole(console, f"   {shown_folder(folder)}")
+
+
 def print_ready(console: Console, line: str) -> None:
     """Print a line that has its colours already."""
     console.print(Text.from_ansi(line), soft_wrap=True)

@@ -11,9 +11,9 @@ from pydantic import ValidationError
 
 from batch.columns import Column
 from batch.errors import SettingsError, UsageError
-from batch.jobs.listing import ListedRun, describe_run, list_runs
+from batch.jobs.listing import ListedRun, Runs, describe_run, list_runs
 from batch.jobs.request import Request, Source
-from batch.recording.history import earlier_runs
+from batch.recording.history import own_runs
 from batch.settings.model import ApiSettings, Settings
 from batch.web.inspection import Ask
 from batch.web.session import Place, Session
@@ -86,13 +86,13 @@ class Desk:
         access, notes = self.session.open_gate()
         return replace(request, access=access), notes
 
-    def runs(self) -> list[ListedRun]:
+    def runs(self) -> Runs:
         """All earlier runs, the newest first."""
         return list_runs(self.place.state_dir, self.runs_dir)
 
     def run_of(self, run_id: str) -> ListedRun:
         """One of them. Raises UsageError when there is none of this id."""
-        for run in earlier_runs(self.place.state_dir, self.runs_dir):
+        for run in own_runs(self.place.state_dir, self.runs_dir):
             if run_id and run.record.id == run_id:
                 return describe_run(run.folder, run.record, state_dir=self.place.state_dir)
         raise UsageError("There is no such run. Its folder may have been moved or removed.")

@@ -24,7 +24,7 @@ _FILTERS = {"result": "result", "reason": "reason"}
 def show_file(request: Request) -> Response:
     """Step 1."""
     desk = desk_of(request)
-    values = {"runs": desk.runs()[:_RECENT], "limits": desk.limits}
+    values = {"runs": desk.runs().own[:_RECENT], "limits": desk.limits}
     return page(request, "file.html", values, step=1)
 
 

@@ -42,7 +42,8 @@ _SENT = {verdict.value for verdict in SENT}
 
 def show_runs(request: Request) -> Response:
     """All earlier runs."""
-    return page(request, "runs.html", {"runs": desk_of(request).runs()})
+    known = desk_of(request).runs()
+    return page(request, "runs.html", {"runs": known.own, "others": known.others})
 
 
 def show_run(request: Request) -> Response:

@@ -1,0 +1,35 @@
+"""Opening files of a run's folder that others may have put there: regular files, never links.
+
+A link would lead out of the folder, a pipe would wait for ever, and a file may be endless.
+"""
+
+import errno
+import os
+import stat
+from functools import partial
+from pathlib import Path
+
+_CAREFULLY = (  # follows no link, waits for nobody, and takes bytes as they are on Windows
+    getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+)
+
+
+def private(path: str, flags: int, *, dir_fd: int | None = None) -> int:
+    """An opener for `open`: a regular file and no link; who makes it lets nobody else read it.
+
+    dir_fd: of the folder that the name is in, if it is open. Raises OSError for anything else.
+    """
+    descriptor = os.open(path, flags | _CAREFULLY, 0o600, dir_fd=dir_fd)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "Not a regular file", path)
+
+
+def read_plain(path: Path, *, most_bytes: int, dir_fd: int | None = None) -> bytes:
+    """The content of a regular file. Raises OSError for anything else, and for a longer one."""
+    with open(path, "rb", opener=partial(private, dir_fd=dir_fd)) as file:
+        content = file.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise OSError(errno.EFBIG, f"Longer than {most_bytes:,} bytes", str(path))
+    return content

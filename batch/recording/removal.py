@@ -1,0 +1,72 @@
+"""Taking a run's files away: those that are ours by their names, in the run's own folder alone.
+
+What lies in a run's folder may come from anybody: the folder is opened once, nothing is reached
+but by a plain name in it, and a link is taken away, never followed.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from batch.errors import InputError
+from batch.recording.draft import DRAFT_SUFFIX
+from batch.recording.runfile import RunRecord, read_record
+
+_DRAFT = re.compile(rf"\.[^/\\]+-[^/\\]+{re.escape(DRAFT_SUFFIX)}")
+_HAS_DIR_FD = {os.open, os.unlink} <= os.supports_dir_fd and os.listdir in os.supports_fd
+
+
+def remove_files(folder: Path, record: RunRecord, names: Iterable[str]) -> bool:
+    """Take these files of a run's folder away, drafts, and the record last; whether all is gone.
+
+    As long as its record is there it counts as a run. What else is in the folder stays, and so
+    does the folder then. Raises OSError where something can't be removed, and InputError where
+    another run is in the folder by now.
+    """
+    ours = {*names, record.input.copy_name}
+    if _HAS_DIR_FD:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            _remove(descriptor, record, ours)
+        finally:
+            os.close(descriptor)
+    else:
+        _remove_by_path(folder, record, ours)
+    if any(folder.iterdir()):
+        return False
+    folder.rmdir()
+    return True
+
+
+def _remove(descriptor: int, record: RunRecord, ours: set[str]) -> None:
+    _check_same(read_record(Path("run.json"), dir_fd=descriptor), record)
+    for name in sorted(os.listdir(descriptor)):
+        if name in ours:
+            os.unlink(name, dir_fd=descriptor)
+        elif _DRAFT.fullmatch(name):
+            try:
+                os.unlink(name, dir_fd=descriptor)
+            except OSError:  # a folder of drafts
+                shutil.rmtree(name, dir_fd=descriptor)
+    os.unlink("run.json", dir_fd=descriptor)
+
+
+def _remove_by_path(folder: Path, record: RunRecord, ours: set[str]) -> None:
+    """As `_remove`, where a file can't be named within an open folder, as on Windows."""
+    if folder.is_symlink() or getattr(folder, "is_junction", bool)():
+        raise InputError(f"{folder}: is a link. Name the folder that it leads to.")
+    _check_same(read_record(folder / "run.json"), record)
+    for path in sorted(folder.iterdir()):
+        is_draft = _DRAFT.fullmatch(path.name)
+        if is_draft and path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif is_draft or path.name in ours:
+            path.unlink()
+    (folder / "run.json").unlink()
+
+
+def _check_same(found: RunRecord, expected: RunRecord) -> None:
+    if (found.id, found.started_at) != (expected.id, expected.started_at):
+        raise InputError("Another run is in its folder by now.")
