@@ -1,10 +1,13 @@
 """Journals that others made, or that a disk has damaged: none may do more than be refused."""
 
+import os
 import sqlite3
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+
+import pytest
 
 from batch.model import Outcome, Reason
 from batch.recording.journal import Journal
@@ -92,6 +95,25 @@ def unchanged(folder: Path) -> Iterator[None]:
     before = _content_of(folder)
     yield
     assert _content_of(folder) == before
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """A folder that can't be written, also where root runs the tests."""
+    for each in folder.iterdir():
+        each.chmod(0o444)
+    folder.chmod(0o555)
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.setresuid(65534, 65534, 0)
+    try:
+        with pytest.raises(PermissionError):
+            (folder / "new").touch()
+        yield
+    finally:
+        if is_root:
+            os.setresuid(0, 0, 0)
+        folder.chmod(0o755)
 
 
 def _content_of(folder: Path) -> dict[str, bytes]:

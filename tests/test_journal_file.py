@@ -6,7 +6,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from batch.recording.journal_file import JournalBusyError, is_locked
 from tests.foreign_journals import (
     altered,
     endless,
+    read_only,
     replaced,
     rollback_naming,
     unchanged,
@@ -70,25 +71,6 @@ def read_whole(journal: Journal) -> None:
     journal.in_doubt()
     journal.before()
     journal.kept(JUDGED_NOTE)
-
-
-@contextmanager
-def read_only(folder: Path) -> Iterator[None]:
-    """A folder that can't be written, also where root runs the tests."""
-    for each in folder.iterdir():
-        each.chmod(0o444)
-    folder.chmod(0o555)
-    is_root = os.geteuid() == 0
-    if is_root:
-        os.seteuid(65534)
-    try:
-        with pytest.raises(PermissionError):
-            (folder / "new").touch()
-        yield
-    finally:
-        if is_root:
-            os.seteuid(0)
-        folder.chmod(0o755)
 
 
 @pytest.fixture

@@ -1,5 +1,9 @@
 """`runs` and its words, as typed."""
 
+import shutil
+import subprocess
+import sys
+import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +15,8 @@ from batch.model import Result
 from batch.recording.runfile import RunState
 from batch.recording.state import default_state_dir
 from batch.terminal import past
+from tests.foreign_journals import read_only, unchanged
+from tests.program import read_rows
 from tests.shell import BAD, Shell, refused
 from tests.test_history import recorded, remember
 from tests.wired import pausing
@@ -166,3 +172,44 @@ def test_a_settings_file_is_not_named_where_it_says_nothing(runs: Shell) -> None
 def test_runs_have_help(shell: Shell, words: tuple[str, ...]) -> None:
     assert shell.words(*words) == 0
     assert "prune" in shell.out
+
+
+def test_results_and_report_of_a_killed_run_in_a_folder_that_cant_be_written(
+    runs: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What its process committed last stands in the file beside the journal alone."""
+    program = (
+        "import os, signal, sys; from pathlib import Path;"
+        "from batch.model import Outcome, Reason; from batch.recording.journal import Journal;"
+        "journal = Journal.open(Path(sys.argv[1]));"
+        "journal.record([Outcome(lines=(2,), reason=Reason.SERVER_ERROR, attempts=7, "
+        "message='only in the log')]);"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    path = Path("runs/bad/journal.sqlite")
+    subprocess.run([sys.executable, "-c", program, str(path)], check=False)
+    with tempfile.TemporaryDirectory() as name:
+        shared = Path(name)
+        shared.chmod(0o755)
+        shutil.copytree("runs/bad", shared / "copy", copy_function=shutil.copyfile)
+        for words in (("results", "runs/bad"), ("report", "runs/bad")):  # loads what they use
+            assert runs.words(*words) in {0, 1}
+        for variable in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+            monkeypatch.setenv(variable, str(shared / "nothing"))
+        monkeypatch.chdir(shared)
+        (shared / "out").mkdir()
+        (shared / "out").chmod(0o777)
+        with unchanged(shared / "copy"), read_only(shared / "copy"):
+            assert runs.words("results", "copy") == 2
+            assert "To have them elsewhere: sendkit-batch results copy --out results-copy" in (
+                " ".join(runs.err.split())
+            )
+            assert runs.words("results", "copy", "--out", "out") == 1
+            assert runs.words("report", "copy", "--out", "out") == 0
+        rows = read_rows(shared / "out" / "results.csv")
+        assert [(row["reason"], row["attempts"]) for row in rows] == [
+            ("server_error", "7"),
+            ("bad_id", "0"),
+        ]
+        assert "only in the log" in (shared / "out" / "report.html").read_text("utf-8")
+        monkeypatch.chdir("/")

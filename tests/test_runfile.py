@@ -17,7 +17,6 @@ from batch.recording.runfile import (
     RunWorkspace,
     read_record,
 )
-from batch.settings.model import Settings
 
 RECORD = RunRecord(
     state=RunState.RUNNING,
@@ -229,9 +228,6 @@ def written(path: Path, change: dict[str, Any]) -> Path:
         {"id": "0123456789abcdef\n"},
         {"retry_of": {"id": "x", "folder": "/x", "first": "", "lines_sha256": "ab" * 32}},
         {"undo_of": {"id": "x/y", "folder": "/x"}},
-        {"base_url": "http://elsewhere.example"},
-        {"base_url": "https://elsewhere.example/"},
-        {"base_url": "file:///etc/passwd"},
         {"settings.api": {"base_url": "https://elsewhere.example"}},
         {"rows": "3"},
         {"rows": 1e9},
@@ -259,12 +255,6 @@ def test_what_is_not_as_this_program_writes_it_is_no_record(
 )
 def test_every_name_that_a_copy_gets_is_one(path: Path, name: str) -> None:
     assert read_record(written(path, {"input.copy_name": name})).input.copy_name == name
-
-
-def test_the_address_stands_in_one_place(path: Path) -> None:
-    settings = Settings.model_validate({"api": {"base_url": RECORD.base_url}}).public()
-    RunFile(path).write(RECORD.model_copy(update={"settings": settings}))
-    assert path.read_text().count(RECORD.base_url) == 1
 
 
 def test_a_record_of_before_named_its_address_twice(path: Path) -> None:

@@ -50,7 +50,9 @@ def earlier(leads: Path, name: str = "earlier", **changes: Any) -> Path:  # noqa
         "started_at": NOW - timedelta(hours=3),
         "ended_at": datetime.now(UTC) - timedelta(hours=2, seconds=-20),
     }
-    RunFile(folder / "run.json").write(RECORD.model_copy(update={**same, **changes}))
+    record = RECORD.model_copy(update={**same, **changes})
+    named_once = {**record.settings, "api": {}} if "base_url" in changes else record.settings
+    RunFile(folder / "run.json").write(record.model_copy(update={"settings": named_once}))
     remember(request_of(leads).state_dir, folder)
     return folder
 

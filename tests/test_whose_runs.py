@@ -193,3 +193,28 @@ def test_a_job_whose_state_folder_is_kept_goes_on_by_itself(leads: Shell) -> Non
             assert (exit_code, sent + more) == (0, ROWS)
     assert "Going on with" in leads.err
     assert len(list(Path("runs").iterdir())) == 1
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("name", ["input.csv", "lines.csv", "baseline.parquet"])
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_no_file_of_a_run_leads_elsewhere(leads: Shell, name: str, kind: str) -> None:
+    plant(leads, "there")
+    path = Path("there", name)
+    if path.exists():
+        path.rename("elsewhere.csv")
+    if kind == "link":
+        path.symlink_to(leads.cwd / "elsewhere.csv")
+    else:
+        os.mkfifo(path)
+    for words in (("resume", "there", "--yes"), ("results", "there"), ("report", "there")):
+        assert changes_in(leads, *words) == (2, 0)
+        assert f"there/{name}: is no regular file; expected one of the run's own." in leads.err
+
+
+def test_a_record_names_its_address_once(leads: Shell) -> None:
+    assert typed(leads, *RUN, "--base-url", EVIL, "--out", "there")[0] == 0
+    assert Path("there/run.json").read_text("utf-8").count(EVIL) == 1
+    change_record("there", state="stopped")
+    assert typed(leads, "resume", "there", "--yes")[0] == 0
+    assert Path("there/run.json").read_text("utf-8").count(EVIL) == 1

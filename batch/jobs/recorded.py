@@ -4,13 +4,15 @@ Everything but the key comes from there, never from a settings file or the envir
 """
 
 import os
+import stat
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 from batch.errors import InputError
 from batch.jobs.request import Request, Source
 from batch.reading.table import Table, open_table
+from batch.recording.baseline import BASELINE_NAME
 from batch.recording.folder import sha256_of
 from batch.recording.journal import JOURNAL_NAME, Journal
 from batch.recording.journal_file import JournalBusyError, is_locked
@@ -18,13 +20,18 @@ from batch.recording.locks import LockedError
 from batch.recording.resolved import RESOLVED_NAME, Resolved
 from batch.recording.run_list import listed
 from batch.recording.runfile import RunInput, RunRecord
-from batch.recording.scope import read_scope
+from batch.recording.scope import SCOPE_NAME, read_scope
 from batch.settings.load import restore_settings
 from batch.settings.model import Settings
 
 
 def request_of(folder: Path, record: RunRecord, *, state_dir: Path) -> Request:
-    """What was asked of an earlier run; without its key."""
+    """What was asked of an earlier run; without its key.
+
+    Raises InputError where a file that it is about leads elsewhere.
+    """
+    for name in (record.input.copy_name, SCOPE_NAME, BASELINE_NAME, RESOLVED_NAME):
+        _check_plain(folder / name)
     settings = recorded_settings(record, where=str(folder / "run.json"))
     return Request(
         source=Source(name=record.input.name, path=folder / record.input.copy_name),
@@ -70,6 +77,17 @@ def recorded_settings(record: RunRecord, *, where: str) -> Settings:
         return settings
     api = settings.api.model_copy(update={"base_url": record.base_url})
     return settings.model_copy(update={"api": api})
+
+
+def _check_plain(path: Path) -> None:
+    """Raise InputError for a link, a pipe and such; who needs a file that is not there says so."""
+    with suppress(OSError):
+        if stat.S_ISREG(path.lstat().st_mode):
+            return
+        raise InputError(
+            f"{path}: is no regular file; expected one of the run's own. Bring it back, or start a "
+            "new run."
+        )
 
 
 def at_work(folder: Path, record: RunRecord) -> LockedError:

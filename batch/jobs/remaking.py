@@ -31,9 +31,10 @@ class Remade:
     notes: tuple[str, ...]
 
 
-def remake_results(folder: Path, *, state_dir: Path) -> Remade:
+def remake_results(folder: Path, *, state_dir: Path, into: Path | None = None) -> Remade:
     """Write results.csv and failed.csv of a run again, and set its record right by them.
 
+    into: another folder for the files; the run's own then stays as it is.
     Raises InputError when the folder is no run or its copy is damaged, LockedError while a process
     is at work on it, and RunError when the disk fails.
     """
@@ -41,8 +42,8 @@ def remake_results(folder: Path, *, state_dir: Path) -> Remade:
         # Read once the journal is ours: until then, another process may have ended the run.
         record = read_record(folder / "run.json")
         run = EarlierRun(folder=folder, record=record)
-        report = _report([run], journal, state_dir=state_dir)
-        if report.state is not record.state:
+        report = _report([run], journal, state_dir=state_dir, into=into or folder)
+        if into is None and report.state is not record.state:
             changed = {
                 "state": report.state,
                 "exit_code": report.exit_code,
@@ -54,11 +55,11 @@ def remake_results(folder: Path, *, state_dir: Path) -> Remade:
     return Remade(report=report, notes=())
 
 
-def remake_with_retries(folder: Path, *, state_dir: Path) -> Remade:
+def remake_with_retries(folder: Path, *, state_dir: Path, into: Path | None = None) -> Remade:
     """Write the latest outcome of every row over a run and all its retries.
 
     Of a retry, the run that it goes back to is meant. The files are results-with-retries.csv and
-    failed-with-retries.csv in that run's folder. Raises as `remake_results` does.
+    failed-with-retries.csv in that run's folder, or in `into`. Raises as `remake_results` does.
     """
     linked = linked_runs(folder, state_dir=state_dir)
     first, *retries = linked.runs
@@ -67,7 +68,13 @@ def remake_with_retries(folder: Path, *, state_dir: Path) -> Remade:
             resources.enter_context(recorded_journal(run.folder, run.record)) for run in linked.runs
         ]
         outcomes = LinkedOutcomes(journals, [run.record.started_at for run in linked.runs])
-        report = _report(linked.runs, outcomes, state_dir=state_dir, suffix=RETRIES_SUFFIX)
+        report = _report(
+            linked.runs,
+            outcomes,
+            state_dir=state_dir,
+            into=into or first.folder,
+            suffix=RETRIES_SUFFIX,
+        )
     names = ", ".join(run.folder.name for run in retries) or "none"
     told = f"The run {first.folder}; its retries: {names}."
     return Remade(report=report, notes=(told, *linked.notes))
@@ -78,6 +85,7 @@ def _report(
     outcomes: Journal | LinkedOutcomes,
     *,
     state_dir: Path,
+    into: Path,
     suffix: str = "",
 ) -> Report:
     """The results of the first run, by what all of them came to."""
@@ -86,9 +94,7 @@ def _report(
     with open_recorded_table(folder, record, request) as table:
         if table.is_by_email:  # a retry may have found what was not there before
             table.ids = Resolved(*(run.folder / RESOLVED_NAME for run in runs))
-        files = write_results(
-            table, outcomes, folder, stop_reason=record.stop_reason, suffix=suffix
-        )
+        files = write_results(table, outcomes, into, stop_reason=record.stop_reason, suffix=suffix)
         state, exit_code = _state_of(record, files.tally)
         reason = "" if state is RunState.FINISHED else record.stop_reason
         if files.failure:

@@ -32,8 +32,8 @@ class Remade:
     rows: int
 
 
-def remake_report(folder: Path, *, state_dir: Path) -> Remade:
-    """Write report.html of an earlier run, or of a plan, again.
+def remake_report(folder: Path, *, state_dir: Path, into: Path | None = None) -> Remade:
+    """Write report.html of an earlier run, or of a plan, again; into: another folder than its own.
 
     Raises InputError when the folder is no run or its copy is damaged, LockedError while a process
     is at work on it, and RunError when the disk fails.
@@ -43,20 +43,22 @@ def remake_report(folder: Path, *, state_dir: Path) -> Remade:
     with judged_again(folder, record, request) as (plan, journal):
         # Read once the journal is ours: until then, another process may have ended the run.
         record = read_record(folder / "run.json")
-        path = write_report(folder, record, plan, journal)
+        path = write_report(folder, record, plan, journal, into=into)
     return Remade(path=path, rows=plan.rows)
 
 
-def write_report(folder: Path, record: RunRecord, plan: Plan, journal: Journal) -> Path:
+def write_report(
+    folder: Path, record: RunRecord, plan: Plan, journal: Journal, *, into: Path | None = None
+) -> Path:
     """Write report.html into a run's folder, by what its journal holds. Gives its path.
 
-    record: as the run stands. Raises RunError when the disk fails; one from before is gone then,
-    so that nobody takes it for the present one.
+    record: as the run stands. into: another folder for it. Raises RunError when the disk fails;
+    one from before is gone then, so that nobody takes it for the present one.
     """
     # What draws and writes pages takes 80 ms to load.
     from batch.reporting.page import render  # noqa: PLC0415
 
-    path = folder / REPORT_NAME
+    path = (into or folder) / REPORT_NAME
     try:
         page = render(find(folder, record, plan, journal))
         with Draft(path) as draft:

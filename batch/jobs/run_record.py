@@ -7,11 +7,14 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TypedDict
 
+from pydantic import JsonValue
+
 from batch import __version__
 from batch.jobs.dispatch import Moment
 from batch.jobs.ending import Report
 from batch.jobs.forecast import duration
 from batch.jobs.job import ReadyRun
+from batch.jobs.request import Request
 from batch.model import Reason, Result, Tally
 from batch.recording.runfile import RunBudget, RunRecord, RunState
 from batch.sending.pacer import Learnt
@@ -35,7 +38,7 @@ def first_record(run: ReadyRun) -> RunRecord:
                 "stop_reason": "",
                 "ended_at": None,
                 "base_url": opened.access.base_url,
-                "settings": opened.request.settings.public(),
+                "settings": _settings_of(opened.request),
                 "pid": os.getpid(),
                 "working_since": now,
                 **_times_gone_on(run.record, now),
@@ -54,7 +57,7 @@ def first_record(run: ReadyRun) -> RunRecord:
         input=opened.input,
         base_url=opened.access.base_url,
         workspace=run.workspace,
-        settings=request.settings.public(),
+        settings=_settings_of(request),
         pid=os.getpid(),
         working_since=now,
         started_at=opened.started_at,
@@ -66,6 +69,13 @@ def first_record(run: ReadyRun) -> RunRecord:
         undo_of=opened.undo_of,
         **counts_of(run.work.before),
     )
+
+
+def _settings_of(request: Request) -> dict[str, JsonValue]:
+    """The settings in force, without the address, which has a place of its own in the record."""
+    public = request.settings.public()
+    del public["api"]["base_url"]
+    return public
 
 
 def _times_gone_on(record: RunRecord, now: datetime) -> dict[str, object]:

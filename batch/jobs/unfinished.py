@@ -132,11 +132,12 @@ def _asks_the_same(record: RunRecord, request: Request, sha256: str) -> bool:
     settings = request.settings
     try:
         recorded = recorded_settings(record, where="run.json")
+        is_there = address_of(record.base_url) == address_of(settings.api.base_url)
     except SettingsError:  # of another version: who names that run is told, a new one may go on
         return False
     return (
         record.sandbox == request.sandbox
-        and (request.sandbox or address_of(record.base_url) == address_of(settings.api.base_url))
+        and (request.sandbox or is_there)
         and recorded.api.id_pattern == settings.api.id_pattern
         and recorded.columns == settings.columns
         and recorded.input == settings.input

@@ -24,8 +24,7 @@ from pydantic import (
     model_validator,
 )
 
-from batch.api.address import check_base_url
-from batch.errors import InputError, RunError, SettingsError
+from batch.errors import InputError, RunError
 from batch.model import Reason, Result
 from batch.recording.draft import Draft
 from batch.recording.plain_file import read_plain
@@ -59,20 +58,8 @@ def _own_copy(name: str) -> str:
     return name
 
 
-def _own_address(base_url: str) -> str:
-    """The address unless it is none that this program writes down."""
-    try:
-        checked = check_base_url(base_url)
-    except SettingsError as error:
-        raise ValueError("no address") from error
-    if checked != base_url:
-        raise ValueError("no address as it is written down")
-    return base_url
-
-
 FileName = Annotated[str, BeforeValidator(_in_utf8)]
 CopyName = Annotated[str, AfterValidator(_own_copy)]
-Address = Annotated[str, AfterValidator(_own_address)]
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 RunId = Annotated[str, StringConstraints(pattern="^([0-9a-f]{16})?$")]  # "" before there were ids
 Time = Annotated[AwareDatetime, Field(strict=False)]  # from text, also behind a validator
@@ -168,7 +155,7 @@ class RunRecord(_Record):
     budget: RunBudget | None = None
     versions: Mapping[str, str]
     input: RunInput
-    base_url: Address
+    base_url: str
     workspace: RunWorkspace | None
     settings: Mapping[str, JsonValue]
     pid: int

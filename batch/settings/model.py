@@ -222,12 +222,10 @@ class Settings(BaseModel):
     def public(self) -> dict[str, Any]:
         """The settings as plain values for run.json; there is no secret among them.
 
-        `restore_settings` reads them back. The address is left out, which has a place of its own
-        there, and the key file: what a run's folder says of it would not count.
+        `restore_settings` reads them back. The key file is left out: what a run's folder says of
+        it would not count.
         """
-        return self.model_dump(
-            mode="json", by_alias=True, exclude={"api": {"base_url", "api_key_file"}}
-        )
+        return self.model_dump(mode="json", by_alias=True, exclude={"api": {"api_key_file"}})
 
 
 # Every section's keys, spelled as in a file, each with what is expected of its value.

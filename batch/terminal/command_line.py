@@ -252,6 +252,7 @@ def results(
     run: opt.Run,
     *,
     with_retries: opt.WithRetries = False,
+    out: opt.FilesOut = None,
     as_json: opt.Json = False,
     quiet: opt.Quiet = False,
 ) -> None:
@@ -259,7 +260,7 @@ def results(
     from batch.terminal import past  # noqa: PLC0415
     from batch.terminal.given import Given  # noqa: PLC0415
 
-    given = Given(file=run, as_json=as_json, quiet=quiet)
+    given = Given(file=run, out=out, as_json=as_json, quiet=quiet)
     raise typer.Exit(past.results(given, context.obj, with_retries=with_retries))
 
 
@@ -269,6 +270,7 @@ def report(
     run: opt.Run,
     *,
     open_: opt.Open = False,
+    out: opt.FilesOut = None,
     as_json: opt.Json = False,
     quiet: opt.Quiet = False,
 ) -> None:
@@ -276,7 +278,7 @@ def report(
     from batch.terminal import reporting  # noqa: PLC0415
     from batch.terminal.given import Given  # noqa: PLC0415
 
-    given = Given(file=run, as_json=as_json, quiet=quiet, opens=open_)
+    given = Given(file=run, out=out, as_json=as_json, quiet=quiet, opens=open_)
     raise typer.Exit(reporting.report(given, context.obj))
 
 

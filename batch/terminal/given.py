@@ -89,16 +89,16 @@ class Given:
 
     def replaced(self, settings: Settings) -> Settings:
         """An earlier run's settings with what may be changed of them. Raises SettingsError."""
-        public = settings.public()
+        public = {**settings.public(), "api": {}}  # nothing of which can be changed
         for section, key, value in (
-            ("api", "base_url", settings.api.base_url),
             ("pace", "rate", self.rate),
             ("pace", "concurrency", self.concurrency),
             ("run", "max_errors", self.max_errors),
         ):
             if value is not None:
                 public[section][key] = value
-        return restore_settings(public, where="options")
+        replaced = restore_settings(public, where="options")
+        return replaced.model_copy(update={"api": settings.api})
 
     def request(self, loaded: LoadedSettings, access: Access | None) -> Request:
         """What is asked of the use cases. access: None where no server is asked."""

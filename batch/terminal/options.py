@@ -83,6 +83,14 @@ Out = Annotated[
         help="The run's folder, new or empty; else one below runs/.", rich_help_panel=OUTPUT
     ),
 ]
+FilesOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        help="Another folder for the files, as of a run in a folder that can't be written.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 New = Annotated[
     bool,
     typer.Option(

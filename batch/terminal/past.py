@@ -22,7 +22,7 @@ from batch.recording.state import default_state_dir
 from batch.terminal import run_table
 from batch.terminal.console import Terminal, guarded, somebody_is_there
 from batch.terminal.given import Given
-from batch.terminal.naming import default_runs_dir, named_run
+from batch.terminal.naming import default_runs_dir, folder_for_files, named_run
 from batch.terminal.sending import tell
 from batch.terminal.signals import Interrupts
 
@@ -35,7 +35,8 @@ def results(given: Given, interrupts: Interrupts, *, with_retries: bool) -> int:
     def remake_them() -> int:
         folder = named_run(given.file)
         check_no_plan(folder, read_record(folder / "run.json"), so="there are no results")
-        remade = remake(folder, state_dir=default_state_dir())
+        into = folder_for_files("results", folder, given.out)
+        remade = remake(folder, state_dir=default_state_dir(), into=into)
         for note in remade.notes:
             terminal.note(note)
         return tell(terminal, remade.report, given)

@@ -8,7 +8,7 @@ from batch.recording.state import default_state_dir
 from batch.terminal.browser import open_page
 from batch.terminal.console import Terminal, guarded
 from batch.terminal.given import Given
-from batch.terminal.naming import named_run
+from batch.terminal.naming import folder_for_files, named_run
 from batch.terminal.signals import Interrupts
 
 
@@ -18,7 +18,8 @@ def report(given: Given, interrupts: Interrupts) -> int:
 
     def write_it() -> int:
         folder = named_run(given.file)
-        remade = remake_report(folder, state_dir=default_state_dir())
+        into = folder_for_files("report", folder, given.out)
+        remade = remake_report(folder, state_dir=default_state_dir(), into=into)
         if given.opens:
             open_page(terminal, remade.path)
         answer = {
