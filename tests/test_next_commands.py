@@ -491,6 +491,42 @@ def test_every_place_that_spells_a_command_has_its_case() -> None:
     assert cases <= set(CASES.values())
 
 
+# Commands that stand in a sentence as they are, or with a word in capitals to be filled in.
+WRITTEN_OUT = {
+    "batch/jobs/listing.py": ["runs` lists them."],
+    "batch/jobs/planning.py": ["plan FILE` makes one."],
+    "batch/sandbox/server.py": ["run leads.csv --base-url "],
+    "batch/terminal/serving.py": ["runs", "runs lists what was done"],
+    "batch/terminal/trusting.py": [
+        "trust --forget ADDRESS withdraws one",
+        "trust` lists what is.",
+    ],
+    "batch/web/session.py": ["web --config ./"],
+}
+
+
+def test_no_other_command_is_written_out() -> None:
+    found: dict[str, list[str]] = {}
+    for path, source in package_sources().items():
+        nodes = list(ast.walk(ast.parse(source)))
+        docstrings = {
+            id(node.body[0].value)
+            for node in nodes
+            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
+            and node.body
+            and isinstance(node.body[0], ast.Expr)
+        }
+        for node in nodes:
+            if isinstance(node, ast.Constant) and id(node) not in docstrings:
+                _, mark, words = str(node.value).partition("sendkit-batch ")
+                if mark and words:
+                    found.setdefault(path, []).append(words)
+    expected = {path: sorted(words) for path, words in WRITTEN_OUT.items()}
+    assert {path: sorted(words) for path, words in found.items()} == expected | {
+        "batch/terminal/command_line.py": ["sandbox"],  # its own name in its help
+    }
+
+
 def options_of(name: str) -> set[str]:
     group = get_command(app)
     assert isinstance(group, typer.core.TyperGroup)
