@@ -399,6 +399,29 @@ def plan_there(world: World) -> None:
     assert world.do(*shlex.split(apply)[1:]).endswith("next: nothing to do")
 
 
+def not_in_the_list(world: World) -> None:
+    """A run that broke off, and that the user's own list of runs does not name."""
+    file = world.leads((4, "paused", ""), (1, "paused", ""))
+    world.do("run", file, *world.target)
+    elsewhere = str(world.shell.cwd / ".another-state")
+    world.shell.monkeypatch.setenv("XDG_STATE_HOME", elsewhere)
+    world.do("run", file, *world.target)
+    resume = world.told()
+    assert resume.endswith(f"--base-url {world.sandbox.base_url}")
+    assert world.do(*shlex.split(resume)[1:]).endswith("next: nothing to do")
+
+
+def files_elsewhere(world: World) -> None:
+    """Results and report of a run's folder that can't be written."""
+    world.do("run", world.leads((1, "paused", "")), *world.target, "--out", "first")
+    world.shell.monkeypatch.setattr("batch.terminal.naming.os.access", lambda *_: False)
+    for name in ("results", "report"):
+        world.do(name, "first")
+        again = world.told()
+        assert again == f"sendkit-batch {name} first --out {name}-first"
+        assert world.do(*shlex.split(again)[1:]).endswith("next: nothing to do")
+
+
 CASES: dict[str, Callable[[World], None]] = {
     each.__name__: each
     for each in (
@@ -426,6 +449,8 @@ CASES: dict[str, Callable[[World], None]] = {
         retried_before,
         unfinished_there,
         plan_there,
+        not_in_the_list,
+        files_elsewhere,
     )
 }
 
@@ -452,8 +477,10 @@ PLACES: dict[str, dict[str, tuple[Callable[[World], None], ...]]] = {
     "batch/terminal/commands.py": {
         "_to_go_on_with": (unfinished_there,),
         "_check_goes_on_there": (unfinished_there,),
+        "_tell_of_others": (not_in_the_list,),
     },
     "batch/terminal/exporting.py": {"_tell": (export,)},
+    "batch/terminal/naming.py": {"folder_for_files": (files_elsewhere,)},
     "batch/terminal/past.py": {"list_them": (runs,)},
     "batch/terminal/run_table.py": {"next_of": (runs,)},
 }
@@ -494,6 +521,7 @@ def test_every_place_that_spells_a_command_has_its_case() -> None:
 # Commands that stand in a sentence as they are, or with a word in capitals to be filled in.
 WRITTEN_OUT = {
     "batch/jobs/listing.py": ["runs` lists them."],
+    "batch/jobs/resuming.py": ["resume`."],
     "batch/jobs/planning.py": ["plan FILE` makes one."],
     "batch/sandbox/server.py": ["run leads.csv --base-url "],
     "batch/terminal/serving.py": ["runs", "runs lists what was done"],
