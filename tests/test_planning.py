@@ -360,7 +360,8 @@ def test_a_plan_is_bound_to_its_age_its_input_and_its_workspace(tmp_path: Path) 
     assert [ran.exit_code for ran in (late, unknown, another, spoilt)] == [2, 2, 2, 2]
     assert late.err.splitlines()[0] == (
         f"{plan.folder}: the plan was made 1 d 2 h ago, longer than 1 d ([run] plan_age). "
-        f"Leads change: make a new one: sendkit-batch plan {path}"
+        f"Leads change: make a new one: sendkit-batch plan {path} --base-url {sandbox.base_url} "
+        "--rate 1000"
     )
     assert "The key's workspace could not be read" in unknown.err
     assert "The run belongs to the workspace Acme" in another.err
