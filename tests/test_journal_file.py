@@ -166,6 +166,21 @@ def test_asking_whether_a_journal_is_in_use_lets_go_of_no_lock(path: Path) -> No
         assert not is_locked(path)
 
 
+def test_who_can_not_look_takes_nothing_from_who_writes(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its log is empty, and was not there before, where both begin at once."""
+    with closing(Journal.create(path)):
+        log = path.with_name("journal.sqlite-wal")
+        content = log.read_bytes()
+        log.write_bytes(b"")
+        monkeypatch.setattr(os.path, "lexists", lambda file: Path(file) == path)
+        with pytest.raises(JournalBusyError):
+            Journal.look(path)
+        assert log.exists()
+        log.write_bytes(content)
+
+
 def test_nobody_can_begin_to_write_while_somebody_looks(path: Path) -> None:
     write_journal(path)
     with closing(Journal.look(path)), pytest.raises(JournalBusyError):
@@ -269,8 +284,10 @@ def test_what_is_not_ours_is_refused_at_once(
     alter, message = HOSTILE[kind]
     alter(write_journal(path))
     began = time.monotonic()
-    with unchanged(path.parent), pytest.raises(InputError) as caught, closing(way(path)):
+    before = path.read_bytes()
+    with pytest.raises(InputError) as caught, closing(way(path)):
         pass
+    assert path.read_bytes() == before
     assert str(caught.value).startswith(f"{path}: {message}")
     assert "\n" not in str(caught.value)
     assert time.monotonic() - began < 5

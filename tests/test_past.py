@@ -1,9 +1,9 @@
 """`runs` and its words, as typed."""
 
-import shutil
+import os
+import sqlite3
 import subprocess
 import sys
-import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,10 +12,12 @@ import pytest
 from batch.jobs import listing
 from batch.jobs.listing import ListedRun
 from batch.model import Result
-from batch.recording.runfile import RunState
+from batch.recording import journal_file
+from batch.recording.journal import JOURNAL_NAME
+from batch.recording.runfile import RunFile, RunState, read_record
 from batch.recording.state import default_state_dir
 from batch.terminal import past
-from tests.foreign_journals import read_only, unchanged
+from tests.foreign_journals import unchanged
 from tests.program import read_rows
 from tests.shell import BAD, Shell, refused
 from tests.test_history import recorded, remember
@@ -186,30 +188,32 @@ def test_results_and_report_of_a_killed_run_in_a_folder_that_cant_be_written(
         "message='only in the log')]);"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
-    path = Path("runs/bad/journal.sqlite")
-    subprocess.run([sys.executable, "-c", program, str(path)], check=False)
-    with tempfile.TemporaryDirectory() as name:
-        shared = Path(name)
-        shared.chmod(0o755)
-        shutil.copytree("runs/bad", shared / "copy", copy_function=shutil.copyfile)
-        for words in (("results", "runs/bad"), ("report", "runs/bad")):  # loads what they use
-            assert runs.words(*words) in {0, 1}
-        for variable in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
-            monkeypatch.setenv(variable, str(shared / "nothing"))
-        monkeypatch.chdir(shared)
-        (shared / "out").mkdir()
-        (shared / "out").chmod(0o777)
-        with unchanged(shared / "copy"), read_only(shared / "copy"):
-            assert runs.words("results", "copy") == 2
-            assert "To have them elsewhere: sendkit-batch results copy --out results-copy" in (
-                " ".join(runs.err.split())
-            )
-            assert runs.words("results", "copy", "--out", "out") == 1
-            assert runs.words("report", "copy", "--out", "out") == 0
-        rows = read_rows(shared / "out" / "results.csv")
-        assert [(row["reason"], row["attempts"]) for row in rows] == [
-            ("server_error", "7"),
-            ("bad_id", "0"),
-        ]
-        assert "only in the log" in (shared / "out" / "report.html").read_text("utf-8")
-        monkeypatch.chdir("/")
+    copy = Path("runs/bad")
+    subprocess.run([sys.executable, "-c", program, str(copy / JOURNAL_NAME)], check=False)
+    killed = {"state": RunState.RUNNING, "exit_code": None, "ended_at": None}
+    record = read_record(copy / "run.json")
+    RunFile(copy / "run.json").write(record.model_copy(update=killed))
+    real = journal_file._connect  # noqa: SLF001 - as SQLite fails there: see test_journal_file
+
+    def connect(path: Path, *, mode: str) -> sqlite3.Connection:
+        if mode == "ro":
+            error = sqlite3.OperationalError("unable to open database file")
+            error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+            raise error
+        return real(path, mode=mode)
+
+    monkeypatch.setattr(journal_file, "_connect", connect)
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path) != copy)
+    with unchanged(copy):
+        assert runs.words("results", "runs/bad") == 2
+        assert "To have them elsewhere: sendkit-batch results runs/bad --out results-bad" in (
+            " ".join(runs.err.split())
+        )
+        assert runs.words("results", "runs/bad", "--out", "out") == 1
+        assert runs.words("report", "runs/bad", "--out", "out") == 0
+    rows = read_rows(Path("out/results.csv"))
+    assert [(row["reason"], row["attempts"]) for row in rows] == [
+        ("server_error", "7"),
+        ("bad_id", "0"),
+    ]
+    assert "only in the log" in Path("out/report.html").read_text("utf-8")

@@ -244,3 +244,24 @@ def test_a_run_from_elsewhere_gets_no_key(tmp_path: Path, asked: list[str], comm
         told = view.told if view else ""
         assert f"SENDKIT_API_KEY would go to {EVIL}" in told or "no such run" in answer.text
         assert asked == []
+
+
+def test_a_run_that_is_not_ones_own_is_told_by_its_path_alone(
+    tmp_path: Path, asked: list[str]
+) -> None:
+    with site(tmp_path) as page:
+        page.desk.session.change({}, plans_first=False)
+        dropped(page, tmp_path)
+        folder = sent(page)
+        record = json.loads((folder / "run.json").read_text("utf-8"))
+        planted = folder.with_name("planted")
+        planted.mkdir()
+        changed = {**record, "id": "f" * 16, "input": {**record["input"], "name": "strange.csv"}}
+        (planted / "run.json").write_text(json.dumps(changed), "utf-8")
+        shown = page.browser.ask("GET", "/runs").text
+        assert "Not yours" in shown
+        assert str(planted) in shown
+        assert "strange.csv" not in shown
+        assert f"/runs/{record['id']}" in shown
+        assert "There is no such run." in page.browser.ask("GET", f"/runs/{'f' * 16}").text
+        assert set(asked) == {"api.sendkit.ai"}

@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from tests import elsewhere
 from tests.elsewhere import EVIL, OUR, typed
 from tests.shell import Shell
+from tests.test_journal_file import HOSTILE
 from tests.wired import Answer, confirmed, interrupting, pausing
 
 ROWS = 6
@@ -218,3 +220,35 @@ def test_a_record_names_its_address_once(leads: Shell) -> None:
     change_record("there", state="stopped")
     assert typed(leads, "resume", "there", "--yes")[0] == 0
     assert Path("there/run.json").read_text("utf-8").count(EVIL) == 1
+
+
+COMMANDS = {
+    "resume": ("resume", "there", "--yes"),
+    "run": (*RUN, "--out", "there"),
+    "retry": ("retry", "there", "--yes", "--out", "again"),
+    "undo": ("undo", "there", "--yes", "--out", "undone"),
+    "verify": ("verify", "there"),
+    "results": ("results", "there"),
+    "report": ("report", "there"),
+}
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_journal_that_is_none_of_ours_is_one_sentence_and_exit_2(
+    leads: Shell, command: str
+) -> None:
+    assert typed(leads, *RUN, "--out", "there")[0] == 0
+    change_record("there", state="stopped")
+    for kind in ("a view for a table", "an unknown reason", "a message of 100 MB"):
+        content = Path("there/journal.sqlite").read_bytes()
+        alter, message = HOSTILE[kind]
+        alter(Path("there/journal.sqlite"))
+        began = time.monotonic()
+        assert changes_in(leads, *COMMANDS[command]) == (2, 0)
+        assert time.monotonic() - began < 10
+        said, last = leads.err.splitlines()[-2:]
+        assert f"there/journal.sqlite: {message}" in " ".join(leads.err.split())
+        assert last.startswith("refused: 0 success, 0 error, 0 skipped, 0 unsent; no results; ")
+        assert "Traceback" not in said
+        Path("there/journal.sqlite").write_bytes(content)

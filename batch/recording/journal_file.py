@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from batch.errors import InputError, RunError
@@ -214,29 +214,26 @@ def _connect_to_look(path: Path) -> tuple[sqlite3.Connection, Callable[[], None]
     """A connection that has read, and what closes it without a trace."""
     beside = [path.with_name(path.name + more) for more in (SHM, WAL)]
     made = [file for file in beside if not os.path.lexists(file)]
-    db = _connect(path, mode="ro")
-
-    def close() -> None:
-        # As long as it is open, nobody else can begin to write: what it made is nobody's yet.
-        with suppress(OSError):
-            for file in made:
-                if file.name.endswith(SHM) or not file.stat().st_size:
-                    file.unlink()
-        made.clear()
-        db.close()
-
     try:
-        db.execute("BEGIN")  # to its end everything is read as it is now
-        db.execute("SELECT 1 FROM sqlite_master").fetchone()
+        db = _connect(path, mode="ro")
+        with _closed_if_it_fails(db.close):  # what is there may be another's: it has no lock yet
+            db.execute("BEGIN")  # to its end everything is read as it is now
+            db.execute("SELECT 1 FROM sqlite_master").fetchone()
     except sqlite3.OperationalError as error:
-        db.close()
         if _code_of(error) not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
             raise
         return _connect_to_copy(path)
-    except BaseException:
-        close()
-        raise
-    return db, close
+    return db, partial(_close_without_trace, db, made)
+
+
+def _close_without_trace(db: sqlite3.Connection, made: list[Path]) -> None:
+    # As long as it is open, nobody else can begin to write: what it made is nobody's yet.
+    for file in made:
+        with suppress(OSError):
+            if file.name.endswith(SHM) or not file.stat().st_size:
+                file.unlink()
+    made.clear()
+    db.close()
 
 
 def _connect_to_copy(path: Path) -> tuple[sqlite3.Connection, Callable[[], None]]:
