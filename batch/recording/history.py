@@ -49,6 +49,9 @@ def known_runs(state_dir: Path, *runs_dirs: Path) -> KnownRuns:
     A folder whose record is none of this version, or can't be read, is left out.
     """
     entries = list_entries(state_dir)
+    of_id: dict[str, list[ListEntry]] = {}
+    for entry in entries:
+        of_id.setdefault(entry.id, []).append(entry)
     own: dict[Path, EarlierRun] = {}
     others: dict[Path, EarlierRun] = {}
     for folder in (*_folders_in(runs_dirs), *(entry.folder for entry in entries)):
@@ -56,7 +59,8 @@ def known_runs(state_dir: Path, *runs_dirs: Path) -> KnownRuns:
             whole = folder.resolve()
             if whole not in own and whole not in others:
                 run = EarlierRun(folder=folder, record=read_record(folder / "run.json"))
-                (own if _is_own(run, entries) else others)[whole] = run
+                is_own = _is_own(run, of_id.get(run.record.id, []))
+                (own if is_own else others)[whole] = run
     return KnownRuns(own=_newest_first(own), others=_newest_first(others))
 
 

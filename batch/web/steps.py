@@ -28,7 +28,7 @@ from batch.jobs.retrying import open_retry
 from batch.jobs.run_settings import settings_of_run
 from batch.jobs.seen import Seen
 from batch.jobs.undoing import open_undo
-from batch.jobs.unfinished import find_unfinished
+from batch.jobs.unfinished import find_unfinished, unfinished_of_others
 from batch.jobs.verifying import open_applied, verify
 from batch.recording.run_list import listed
 from batch.recording.runfile import RunState, read_record
@@ -105,6 +105,8 @@ def run(talk: Talk, request: Request) -> Done:
                 f"There is {found}. This is a new run; to go on with that one, say no here and "
                 "choose it among the earlier runs."
             )
+        elif others := unfinished_of_others(opened):
+            talk.note(f"There is {others}. It is not in your list of runs: this is a new run.")
         _look_up_leads(talk, opened, preflight)
         judged = opened.judge(preflight)
         return _send(talk, judged.ready(_look(talk, judged), can_ask=True))
