@@ -14,6 +14,7 @@ from batch.jobs.listing import ListedRun
 from batch.model import Result
 from batch.recording import journal_file
 from batch.recording.journal import JOURNAL_NAME
+from batch.recording.run_list import LIST_NAME
 from batch.recording.runfile import RunFile, RunState, read_record
 from batch.recording.state import default_state_dir
 from batch.terminal import past
@@ -123,6 +124,15 @@ def test_runs_of_others_are_told_by_their_path_and_nothing_else(runs: Shell) -> 
     assert runs.words("runs", "--json") == 0
     assert runs.answer["not_yours"] == ["runs/planted"]
     assert [run["run"] for run in runs.answer["runs"]] == ["runs/bad", "runs/fine"]
+
+
+def test_a_list_that_does_not_count_is_told_with_what_to_do(runs: Shell) -> None:
+    path = default_state_dir() / LIST_NAME
+    path.chmod(0o666)
+    assert runs.words("runs") == 0
+    assert runs.last_line == "listed: 0 runs; next: nothing to do"
+    assert "Not yours (not in your list of runs):" in runs.out
+    assert f"chmod go-w {path}" in " ".join(runs.err.split())
 
 
 def test_prune_names_runs_of_others_and_leaves_them(runs: Shell) -> None:

@@ -240,7 +240,8 @@ def test_a_journal_that_is_none_of_ours_is_one_sentence_and_exit_2(
 ) -> None:
     assert typed(leads, *RUN, "--out", "there")[0] == 0
     change_record("there", state="stopped")
-    for kind in ("a view for a table", "an unknown reason", "a message of 100 MB"):
+    is_long = command in {"resume", "results"}  # it takes a while to make one
+    for kind in ("a view for a table", "an unknown reason", "a message of 100 MB")[: 2 + is_long]:
         content = Path("there/journal.sqlite").read_bytes()
         alter, message = HOSTILE[kind]
         alter(Path("there/journal.sqlite"))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from batch.errors import InputError, RunError, UsageError
+from batch.errors import InputError, RunError, SettingsError, UsageError
 from batch.recording.draft import Draft, disk_errors
 from batch.recording.runfile import RunRecord, read_record
 from batch.recording.state import check_own, is_own, make_state_dir, read_own
@@ -84,6 +84,16 @@ def list_entries(state_dir: Path) -> list[ListEntry]:
                 known = completed
         known = _complete(known)  # also where the list can't be written
     return [each for each in known if isinstance(each, ListEntry)]
+
+
+def list_fault(state_dir: Path) -> str:
+    """Why the list does not count, and what to do, in a sentence; "" where it does, or is not."""
+    try:
+        check_own(state_dir)
+        check_own(state_dir / LIST_NAME)
+    except SettingsError as error:
+        return str(error)
+    return ""
 
 
 def listed(state_dir: Path, folder: Path, record: RunRecord) -> ListEntry | None:

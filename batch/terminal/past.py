@@ -17,6 +17,7 @@ from batch.jobs.planning import check_no_plan
 from batch.jobs.question import Question, count_of
 from batch.jobs.remaking import remake_results, remake_with_retries
 from batch.jobs.request import command
+from batch.recording.run_list import list_fault
 from batch.recording.runfile import read_record
 from batch.recording.state import default_state_dir
 from batch.terminal import run_table
@@ -54,6 +55,8 @@ def runs(interrupts: Interrupts, *, as_json: bool, quiet: bool) -> int:
             run_table.print_runs(terminal.out, known.own)
         if known.others and not (as_json or quiet):
             run_table.print_others(terminal.out, known.others)
+        if fault := list_fault(default_state_dir()):
+            terminal.note(fault)
         count = count_of(len(known.own), "run")
         newest = run_table.shown_folder(known.own[0].folder) if known.own else Path()
         show = f"{command('runs', str(newest))} shows the newest" if known.own else "nothing to do"
