@@ -168,6 +168,19 @@ WORST: dict[str, dict[str, tuple[Worst, ...]]] = {
     "recording/journal_sql.py": {
         r"'\\s*CREATE TABLE IF NOT EXISTS (\\w+)'": (match(" "),),
     },
+    "recording/removal.py": {
+        r"f'\\.[^/\\\\][^/\\\\-]*+-[^/\\\\]+{re.escape(DRAFT_SUFFIX)}'": (
+            full("-", before="."),
+            full("a-", before="."),
+            full("a", before="."),
+        ),
+    },
+    "recording/runfile.py": {
+        r"'input(\\.[^./\\\\]{0,11}){0,2}'": (
+            full(".", before="input"),
+            full("a", before="input."),
+        ),
+    },
     "redaction.py": {
         "'[^!-~]+'": (sub(" "), sub("a ")),
         r"'[\\\\&%]'": (search("a"),),

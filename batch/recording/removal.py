@@ -14,7 +14,7 @@ from batch.errors import InputError
 from batch.recording.draft import DRAFT_SUFFIX
 from batch.recording.runfile import RunRecord, read_record
 
-_DRAFT = re.compile(rf"\.[^/\\]+-[^/\\]+{re.escape(DRAFT_SUFFIX)}")
+_DRAFT = re.compile(rf"\.[^/\\][^/\\-]*+-[^/\\]+{re.escape(DRAFT_SUFFIX)}")
 _HAS_DIR_FD = {os.open, os.unlink} <= os.supports_dir_fd and os.listdir in os.supports_fd
 
 
