@@ -68,11 +68,14 @@ def write_rows(path: Path, header: Sequence[str], rows: Sequence[Sequence[object
 
 
 def environment(cwd: Path, more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Nothing of this machine's settings, keys or proxies."""
+    """Nothing of this machine's settings, keys or proxies, nor of its terminal's size."""
+    # pytest's first process imports readline, which hands down the size that it takes for its own.
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("SENDKIT") and not name.lower().endswith("_proxy")
+        if not name.startswith("SENDKIT")
+        and not name.lower().endswith("_proxy")
+        and name not in {"COLUMNS", "LINES"}
     }
     homes = {
         "HOME": str(cwd),
