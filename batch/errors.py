@@ -4,7 +4,8 @@ BatchError
 ├── UsageError            nothing was sent; exit 2
 │   ├── InputError        the spreadsheet can't be read or judged
 │   ├── SettingsError     a setting, an option or the key is wrong
-│   └── DeclinedError     somebody was asked and said no, or nobody could be asked
+│   └── DeclinedError     the question before sending got no yes
+│       └── UnaskedError  there was nobody to put it to
 └── RunError              a run broke off for a cause on this machine; exit 3
 """
 
@@ -26,7 +27,11 @@ class SettingsError(UsageError):
 
 
 class DeclinedError(UsageError):
-    """The question before sending was answered with no, or could not be asked."""
+    """The question before sending was answered with no, or could not be asked at all."""
+
+
+class UnaskedError(DeclinedError):
+    """The question before sending could not be asked; the text says what to add instead."""
 
 
 class RunError(BatchError):

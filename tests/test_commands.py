@@ -132,8 +132,7 @@ def test_without_a_terminal_nobody_is_asked(shell: Shell) -> None:
     assert shell.run(shell.leads(pausing(1))) == 2
     assert shell.err.splitlines() == refused(
         "Nothing was sent: there is no terminal to ask. Add --yes to send without asking, "
-        "or --dry-run to see what would be sent.",
-        declined=True,
+        "or --dry-run to see what would be sent."
     )
 
 

@@ -74,6 +74,7 @@ def test_an_address_of_the_folders_file_gets_no_request_where_nobody_can_be_aske
     assert (exit_code, asked) == (2, [])
     text = f"SENDKIT_API_KEY would go to {EVIL}, named by ./sendkit-batch.toml."
     assert f"Nothing was sent. {text} There is no terminal to ask." in folder.err
+    assert folder.err.splitlines()[-1] == refused("")[-1]  # running it again alone won't help
 
 
 @pytest.mark.parametrize("which", [0, 1], ids=["by the file", "by the address"])

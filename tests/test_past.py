@@ -92,8 +92,7 @@ def test_old_runs_are_pruned_once_somebody_says_yes(runs: Shell) -> None:
     prune = ("prune", "--older-than", "0d")
     assert runs.words("runs", *prune) == 2
     assert runs.err.splitlines() == refused(
-        "Nothing was removed: there is no terminal to ask. Add --yes to remove without asking.",
-        declined=True,
+        "Nothing was removed: there is no terminal to ask. Add --yes to remove without asking."
     )
     assert "   runs/fine" in runs.out
     runs.typing("n\n")

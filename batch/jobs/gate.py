@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from batch.api.address import address_of
 from batch.api.sendkit import Access
-from batch.errors import DeclinedError, RunError, SettingsError
+from batch.errors import DeclinedError, RunError, SettingsError, UnaskedError
 from batch.recording.approvals import approve, is_approved, is_for_another_key, keep_typed
 from batch.sandbox.process import Sandbox
 from batch.settings.credentials import Credentials
@@ -79,7 +79,7 @@ def open_access(loaded: LoadedSettings, credentials: Credentials, keeper: Keeper
         keep_typed(state_dir, key=key, address=address_of(base_url))
     if doubt is not None:
         if keeper.ask is None:
-            raise DeclinedError(f"Nothing was sent. {doubt} {keeper.remedy(doubt)}")
+            raise UnaskedError(f"Nothing was sent. {doubt} {keeper.remedy(doubt)}")
         if not keeper.ask(doubt):
             raise DeclinedError("Nothing was sent: the question was not answered with yes.")
         with suppress(RunError, SettingsError):

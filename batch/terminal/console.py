@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from rich.console import Console
 from rich.text import Text
 
-from batch.errors import BatchError, DeclinedError, UsageError
+from batch.errors import BatchError, DeclinedError, UnaskedError, UsageError
 from batch.jobs.ending import Report
 from batch.jobs.failure import told, without_key
 from batch.jobs.question import Question
@@ -151,7 +151,7 @@ def _interrupted(terminal: Terminal) -> int:
 
 def _refused(terminal: Terminal, error: Exception) -> int:
     if isinstance(error, UsageError):
-        declined = isinstance(error, DeclinedError)
+        declined = isinstance(error, DeclinedError) and not isinstance(error, UnaskedError)
         return ended(terminal, str(error), state=REFUSED, exit_code=2, declined=declined)
     if isinstance(error, BatchError):
         return ended(terminal, str(error), state=FAILED, exit_code=3)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from batch.errors import BatchError, DeclinedError
+from batch.errors import BatchError, DeclinedError, UnaskedError
 from batch.jobs.listing import (
     ListedRun,
     describe_run,
@@ -121,7 +121,7 @@ def prune(older_than: str, interrupts: Interrupts, *, yes: bool, as_json: bool, 
 
 def _ask(terminal: Terminal, old: list[ListedRun], older_than: str) -> None:
     if not somebody_is_there():
-        raise DeclinedError(
+        raise UnaskedError(
             "Nothing was removed: there is no terminal to ask. Add --yes to remove without asking."
         )
     size = run_table.size_of(sum(run.size_bytes for run in old))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import anyio
 
-from batch.errors import DeclinedError, UsageError
+from batch.errors import DeclinedError, UnaskedError, UsageError
 from batch.jobs import execution, job
 from batch.jobs.ending import Report
 from batch.jobs.preflight import Preflight
@@ -17,11 +17,11 @@ from batch.terminal.screen import make_screen
 
 
 def asks_before_sending(given: Given, *, practice: bool, or_else: str = "") -> bool:
-    """Whether a question is put before sending. Raises DeclinedError when nobody can answer it."""
+    """Whether a question is put before sending. Raises UnaskedError when nobody can answer it."""
     if practice or given.yes:
         return False
     if not somebody_is_there():
-        raise DeclinedError(
+        raise UnaskedError(
             "Nothing was sent: there is no terminal to ask. Add --yes to send without asking"
             f"{or_else}."
         )
