@@ -118,6 +118,8 @@ def test_mostly_invalid_rows_are_refused_unless_allowed(tmp_path: Path) -> None:
     path = leads(tmp_path, [*pausing(20), *[BAD] * 21])
     assert refusal(request_of(path)) == (
         "21 of 41 rows are invalid, more than half: probably the columns are the wrong ones. "
+        'The first: leads.csv line 22, column campaignLeadId: found "bad", 3 hexadecimal digits; '
+        "expected 24. "
         "Mend the file or name its columns with --map; "
         "to send the valid rows all the same, use --allow-invalid."
     )

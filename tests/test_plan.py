@@ -324,11 +324,13 @@ def test_more_than_half_and_more_than_twenty_invalid_rows_are_too_many(
     invalid: int, rows: int, *, stops: bool
 ) -> None:
     good = [Row(lead=f"{n:02x}", status="active") for n in range(rows - invalid)]
-    text = too_many_invalid(plan_of(*good, *[Row(status="bogus")] * invalid))
+    text = too_many_invalid(plan_of(*good, *[Row(status="bogus")] * invalid), name="leads.csv")
     assert (text is not None) is stops
     if text is not None:
         assert text == (
             "21 of 41 rows are invalid, more than half: probably the columns are the wrong ones. "
+            'The first: leads.csv line 22, column status: found "bogus"; expected active or '
+            "paused. "
             "Mend the file or name its columns with --map; to send the valid rows all the same, "
             "use --allow-invalid."
         )

@@ -22,7 +22,7 @@ def refusal_of(plan: Plan, request: Request, effect: Effect | None = None) -> st
         return f"{rows} invalid, and with --strict nothing is sent then. The first: {first}"
     if unexpected := unexpected_changes(effect or plan, request.expect_changes):
         return unexpected
-    return None if request.allow_invalid else too_many_invalid(plan)
+    return None if request.allow_invalid else too_many_invalid(plan, name=request.source.name)
 
 
 def brakes_of(effect: Effect, request: Request) -> tuple[str, ...]:

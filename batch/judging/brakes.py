@@ -20,14 +20,18 @@ class Range:
         return f"{self.least:,}" if self.least == self.most else f"{self.least:,} to {self.most:,}"
 
 
-def too_many_invalid(plan: Plan) -> str | None:
-    """Why the run should not start: most rows are wrong, so perhaps the columns are; else None."""
+def too_many_invalid(plan: Plan, *, name: str) -> str | None:
+    """Why the run should not start: most rows are wrong, so perhaps the columns are; else None.
+
+    name: what messages call the file.
+    """
     invalid = plan.tally.error
     if invalid <= _BRAKE_ROWS or invalid * 2 <= plan.rows:
         return None
+    first = plan.first_problems[0].sentence(name)
     return (
         f"{invalid:,} of {plan.rows:,} rows are invalid, more than half: probably the columns are "
-        "the wrong ones. Mend the file or name its columns with --map; "
+        f"the wrong ones. The first: {first} Mend the file or name its columns with --map; "
         "to send the valid rows all the same, use --allow-invalid."
     )
 
