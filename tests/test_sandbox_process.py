@@ -267,12 +267,13 @@ def test_on_its_own_it_says_how_to_point_a_run_at_it_until_ctrl_c() -> None:
     command = [sys.executable, "-m", "batch.sandbox", "--label=A", "--leads=2000", "--key=sk_mine"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
-        said = [server.stdout.readline() for _ in range(4)]
+        said = [server.stdout.readline() for _ in range(5)]
         server.send_signal(signal.SIGINT)
         assert server.wait(10) == 130
     base_url = said[0].split()[2].rstrip(".")
     assert said == [
-        f"Sandbox on {base_url}. Campaigns: 3, leads: 6,000, labels: 1. Nothing here is real.\n",
+        f"Sandbox on {base_url}. Campaigns: 3, leads: 6,000, labels: 1.\n",
+        "Nothing here is real.\n",
         (
             "A file of its leads:  curl -H 'X-Api-Key: sk_mine' -o leads.csv "
             f"{base_url}/sandbox/leads.csv\n"

@@ -1,24 +1,33 @@
-"""What can go wrong on demand: how a fault is spelled, and which requests it hits.
+"""What can go wrong on demand: how a fault is spelled, which requests it hits.
 
-A spelling is a kind, then words with commas between them: `status=429,every=10`. Kinds:
+A spelling is a kind, then words with commas between them:
+`status=429,every=10`. Kinds:
 
-- `status=503`: an error with this status. `html=502`: the same as a proxy's HTML page.
-- `drop`: the connection is reset. `close-before`, `close-after`: it is closed without an answer,
-  before or after the change was applied. `stall`: no answer ever.
-- `slow=0.5`: the right answer, after these seconds. `drip=0.5`: the right answer, a byte each
-  time. `cut`: half of the right answer, then the connection is closed.
-- `garbage`, `empty`, `oversized=1000000` (bytes), `success-false`: a 200 with such a body.
-- `wrong-data=_id` (or campaignId, status, aiTag): a 200 in which this field is another's.
-- `bare`: a 200 that says success and shows no record; nothing was applied unless told.
+- `status=503`: an error with this status. `html=502`: the same as a proxy's
+  HTML page.
+- `drop`: the connection is reset. `close-before`, `close-after`: it is closed
+  without an answer, before or after the change was applied. `stall`: no answer
+  ever.
+- `slow=0.5`: the right answer, after these seconds. `drip=0.5`: the right
+  answer, a byte each time. `cut`: half of the right answer, then the
+  connection is closed.
+- `garbage`, `empty`, `oversized=1000000` (bytes), `success-false`: a 200 with
+  such a body.
+- `wrong-data=_id` (or campaignId, status, aiTag): a 200 in which this field is
+  another's.
+- `bare`: a 200 that says success and shows no record; nothing was applied
+  unless told.
 - `unchanged`: a 200 that shows the record as it was; nothing was applied.
 - `redirect=307`: to another path of this server.
 
-Words, all optional: `on=tags` (the call that it hits: patch, action, leads, campaign, campaigns,
-tags, workspaces, account or unknown; patch unless given), `leads=ID;ID` (these only), `after=N`
-(the first N requests are spared), `every=N` (each N-th), `share=0.1` (of them, at random),
-`times=N` (at most N times for each lead), `total=N` (at most N times), `delay=S` (seconds before
-it), `applied=yes` or `no` (whether the change is made all the same), `retry_after=5` (that text
-as Retry-After) or `retry_after=date:5` (as an HTTP date, so many seconds from now).
+Words, all optional: `on=tags` (the call that it hits: patch, action, leads,
+campaign, campaigns, tags, workspaces, account or unknown; patch unless given),
+`leads=ID;ID` (these only), `after=N` (the first N requests are spared),
+`every=N` (each N-th), `share=0.1` (of them, at random), `times=N` (at most N
+times for each lead), `total=N` (at most N times), `delay=S` (seconds before
+it), `applied=yes` or `no` (whether the change is made all the same),
+`retry_after=5` (that text as Retry-After) or `retry_after=date:5` (as an HTTP
+date, so many seconds from now).
 """
 
 import random

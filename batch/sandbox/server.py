@@ -97,7 +97,7 @@ def main(argv: Sequence[str], *, prog: str = "python -m batch.sandbox") -> int:
     prog: the command's name in its help. 2 when it can't start, 130 after Ctrl-C.
     """
     try:
-        serve(Options.from_argv(argv, prog=prog, epilog=f"faults: {faults.__doc__}"))
+        serve(Options.from_argv(argv, prog=prog, epilog=f"faults:\n{faults.__doc__}"))
     except SandboxError as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -147,7 +147,7 @@ def _greeting(world: World, base_url: str) -> str:
     leads = sum(len(campaign.leads) for campaign in campaigns)
     return (
         f"Sandbox on {base_url}. Campaigns: {len(campaigns):,}, leads: {leads:,}, "
-        f"labels: {len(world.first.labels):,}. Nothing here is real.\n"
+        f"labels: {len(world.first.labels):,}.\nNothing here is real.\n"
         f"A file of its leads:  curl -H 'X-Api-Key: {world.first.api_key}' -o leads.csv "
         f"{base_url}/sandbox/leads.csv\n"
         f"A run against it:     SENDKIT_API_KEY={world.first.api_key} "
