@@ -153,6 +153,7 @@ def test_the_exit_code_of_a_command_is_the_programs(
         ("run x.csv --zzz --json", "No such option: --zzz."),
         ("run --json", "Missing argument 'FILE'."),
         ("nope --json", "No such command 'nope'."),
+        ("runn --json", "No such command 'runn'. Did you mean 'run', 'runs'?"),
         ("check --json x.csv --rate", "Option '--rate' requires an argument."),
     ],
 )

@@ -41,7 +41,8 @@ def _refuse(message: str, interrupts: Interrupts) -> int:
         return 2
     from batch.terminal.console import refuse  # noqa: PLC0415
 
-    message = f"{message.rstrip('.')}. Add --help to see what there is."
+    end = "" if message.endswith(("?", ".")) else "."
+    message = f"{message}{end} Add --help to see what there is."
     return refuse(message, interrupts, as_json="--json" in sys.argv)
 
 
