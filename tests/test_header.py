@@ -301,8 +301,8 @@ def test_a_mapped_address_that_is_not_needed_is_not_looked_for() -> None:
 def test_addresses_without_a_campaign_are_refused() -> None:
     assert refusal("email", "status", "campain") == (
         "leads.csv: there is no column campaignId or campaign beside the e-mail addresses; "
-        'found "email", "status", "campain". Name one campaign for all rows with --campaign. '
-        'Nearest is "campain"; name it with --map campaign="campain".'
+        'found "email", "status", "campain". Nearest is "campain"; name it with '
+        '--map campaign="campain". Or name one campaign for all rows with --campaign.'
     )
 
 

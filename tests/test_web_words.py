@@ -30,6 +30,10 @@ def test_everything_that_is_counted_has_words() -> None:
             'Nearest is "Camp": choose it under Columns.',
         ),
         (
+            'Name it with --map a="…". Or name one campaign for all rows with --campaign.',
+            "Choose it under Columns. Or name one for all rows below.",
+        ),
+        (
             "no row of this lead is sent. Keep one value, or use --on-conflict last-wins.",
             "no row of this lead is sent. Keep one value.",
         ),

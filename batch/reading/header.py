@@ -228,5 +228,6 @@ def _refuse_no_campaign(
     advice = hint(header, Naming.CAMPAIGN, set(found.values()), alone=True)
     raise InputError(
         f"{name}: there is no column campaignId or campaign beside the e-mail addresses; "
-        f"found {titles(header)}. Name one campaign for all rows with --campaign. {advice}"
+        f"found {titles(header)}. {advice} "
+        "Or name one campaign for all rows with --campaign."
     )
