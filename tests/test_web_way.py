@@ -145,7 +145,9 @@ def test_pause_stop_and_go_on_again(tmp_path: Path) -> None:
         assert "Stopped on the page." in text
         page.post(f"{run}/resume")
         assert page.until(Stage.QUESTION).kind is Kind.RESUME
-        assert f"{left} of 200 leads are left to change" in page.get("/job")
+        text = page.get("/job")
+        assert f"{left} of 200 leads are left to change" in text
+        assert "Nothing more has been sent yet." in text
         page.post("/job/answer", answer="yes")
         assert f"/runs/{page.end().run_id}" == run
         assert sorted(api.changes) == [lead_id(n) for n in range(1, 201)]
@@ -271,7 +273,7 @@ def test_rows_that_name_leads_by_address_are_looked_up(tmp_path: Path) -> None:
         api = {"api": {"base_url": sandbox.base_url}}
         with site(tmp_path, environ=environ, overrides=api) as page:
             page.drop(path)
-            assert "Name one for all rows below." in page.get("/check")
+            assert "Choose it under Columns. Or name one for all rows below." in page.get("/check")
             page.post("/check/columns", one_campaign=first["campaignId"])
             page.post("/plan")
             run = f"/runs/{page.end().run_id}"
