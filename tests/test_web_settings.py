@@ -89,7 +89,7 @@ def test_nobody_is_sent_elsewhere_after_typing_a_key(tmp_path: Path) -> None:
 def test_settings_are_for_the_session(tmp_path: Path) -> None:
     with site(tmp_path) as page:
         form = whole(base_url="http://127.0.0.1:9", rate="60/min", campaignId="Campaign")
-        assert "Taken over." in page.post("/settings", **form)
+        assert "Settings saved." in page.post("/settings", **form)
         settings = page.desk.settings
         assert settings.api.base_url == "http://127.0.0.1:9"
         assert settings.pace.rate.per_s == 1
