@@ -70,6 +70,13 @@ def test_a_report_without_failed_rows_names_no_file_of_them() -> None:
     assert lines[-1] == "results: runs/x/results.csv"
 
 
+def test_a_report_of_no_rows_has_no_table() -> None:
+    report = replace(REPORT, tally=Tally({}), rows=0, files=None, reason="")
+    assert printed(lambda console: print_report(console, report)) == [
+        "Sum: 0 success + 0 error + 0 skipped + 0 unsent = 0 of 0 rows"
+    ]
+
+
 def test_a_report_without_files_or_a_reason_ends_with_its_sum() -> None:
     report = replace(REPORT, files=None, reason="")
     assert printed(lambda console: print_report(console, report))[-1].startswith("Sum: ")

@@ -54,8 +54,9 @@ def print_report(console: Console, report: Report) -> None:
         example = f"line {line}: {message}" if message else f"line {line}" if line else ""
         table.add_row(f"{count:,}", _styled(reason.result), reason.value, Text(visible(example)))
     _blank_line_on_a_terminal(console)
-    console.print(table)
-    _blank_line_on_a_terminal(console)
+    if table.row_count:
+        console.print(table)
+        _blank_line_on_a_terminal(console)
     print_sentences(console, f"Sum: {sum_line(report.tally, report.rows)}", style="dim")
     if report.reason:
         print_sentences(console, report.reason, style="yellow")
