@@ -107,7 +107,7 @@ def size_of(size_bytes: int) -> str:
 def _details(run: ListedRun) -> Iterator[tuple[str, str]]:
     record = run.record
     yield "Run", shown_folder(run.folder)
-    yield "State", ", ".join(filter(None, (run.state, record.stop_reason)))
+    yield "State", ": ".join(filter(None, (run.state, record.stop_reason)))
     yield "Exit code", "" if record.exit_code is None else str(record.exit_code)
     yield "Input", f"{record.input.name} ({size_of(record.input.size_bytes)})"
     yield "", record.input.original or ""
