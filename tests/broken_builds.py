@@ -1348,7 +1348,7 @@ BUILDS = (
     ),
     Broken(
         guarantee="a lead that has drifted since the plan was made is left out",
-        file="judging/verdicts.py",
+        file="judging/diff.py",
         line="verdict = drifted.otherwise(verdict)",
         instead="del drifted",
         caught_by="test_planning.py::test_leads_that_drifted_are_judged_again_and_left_out",
@@ -1383,10 +1383,10 @@ BUILDS = (
     ),
     Broken(
         guarantee="what was read too long ago leaves no row out",
-        file="judging/verdicts.py",
+        file="judging/diff.py",
         line='.when(STATUS_HOLDS & TAG_HOLDS & (pl.col("read_at_ms") >= known.oldest_ms))',
         instead=".when(STATUS_HOLDS & TAG_HOLDS)",
-        caught_by="test_verdicts.py::test_what_was_read_too_long_ago_leaves_nothing_out",
+        caught_by="test_diff.py::test_what_was_read_too_long_ago_leaves_nothing_out",
     ),
     Broken(
         guarantee="an undo leaves what was changed since as it is",

@@ -1,6 +1,6 @@
 import pytest
 
-from batch.judging.verdicts import Verdict
+from batch.judging.diff import Verdict
 from batch.model import Reason
 from batch.recording.runfile import RunState
 from batch.web.board import Kind

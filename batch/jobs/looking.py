@@ -18,10 +18,10 @@ from batch.jobs.known_pace import known_pace
 from batch.jobs.paging import ListNotReadError, Paging
 from batch.jobs.seen import Seen
 from batch.jobs.snapshotting import Reading, take_snapshot, to_read_again
+from batch.judging.diff import Known, Verdict, judge_live
 from batch.judging.leads import LEAD
 from batch.judging.plan import Plan
 from batch.judging.preview import Preview, no_verdicts
-from batch.judging.verdicts import Known, Verdict, judge_live
 from batch.judging.worth import Worth
 from batch.model import Reason, SkipUnchanged
 from batch.recording.snapshot import LEADS_NOW, SCHEMA, Snapshot

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from batch.judging.verdicts import Verdict
+from batch.judging.diff import Verdict
 from batch.model import Reason, Status
 
 

@@ -1,6 +1,6 @@
 """What several rows of one lead came to, kept small, and how it changes the rows to send.
 
-Values only; `compare.py` decides. A row that shares no lead with another has no place here.
+Values only; `merge.py` decides. A row that shares no lead with another has no place here.
 """
 
 from collections.abc import Iterable

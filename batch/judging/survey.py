@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 
 import polars as pl
 
-from batch.judging.compare import judge_leads
 from batch.judging.leads import LEAD, Leads, together
+from batch.judging.merge import merge_leads
 from batch.judging.rules import Rules, judge
 from batch.judging.totals import Distinct, numbers
 from batch.lines import frames_with
@@ -84,7 +84,7 @@ class Survey:
 
     def _compare(self, rows: pl.DataFrame, *, last_wins: bool, clear_word: str) -> Leads:
         """What these rows come to; the counts now take their requests for what they are."""
-        compared = judge_leads(rows, last_wins=last_wins, clear_word=clear_word)
+        compared = merge_leads(rows, last_wins=last_wins, clear_word=clear_word)
         for part in compared.leads.judged:
             self._count_reasons(part)
         self.requests += numbers(compared.requests)
@@ -143,7 +143,7 @@ def _repeated(hashes: list[pl.Series]) -> pl.DataFrame:
 
 
 def _by_lead(rows: pl.DataFrame, sharing: pl.Series) -> Iterator[pl.DataFrame]:
-    """The rows in parts that share no lead, as `judge_leads` takes them.
+    """The rows in parts that share no lead, as `merge_leads` takes them.
 
     sharing: how many rows have each hash.
     """

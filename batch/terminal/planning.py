@@ -14,7 +14,7 @@ from batch.jobs.forecast import duration
 from batch.jobs.looking import Look
 from batch.jobs.planning import Planned, keep_plan
 from batch.jobs.question import count_of
-from batch.judging.verdicts import Verdict
+from batch.judging.diff import Verdict
 from batch.model import Reason, Result
 from batch.terminal import report_json, summary
 from batch.terminal.checking import header_only, load

@@ -10,7 +10,7 @@ from batch.errors import UsageError
 from batch.jobs.ending import MAY_PASS_AGAIN
 from batch.jobs.listing import ListedRun
 from batch.jobs.reporting import REPORT_NAME
-from batch.judging.verdicts import SENT
+from batch.judging.diff import SENT
 from batch.model import Reason, Result
 from batch.recording.plan_sheet import PLAN_NAME
 from batch.recording.runfile import RunState

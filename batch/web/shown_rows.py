@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from batch.columns import Column
-from batch.judging.verdicts import SENT, Verdict
+from batch.judging.diff import SENT, Verdict
 from batch.model import Field, Reason, Result
 from batch.web.row_pages import RowPage, Sheet
 from batch.web.words import reason_words

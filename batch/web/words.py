@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from batch.judging.verdicts import Verdict
+from batch.judging.diff import Verdict
 from batch.model import Reason
 from batch.recording.runfile import RunState
 from batch.web.board import Kind

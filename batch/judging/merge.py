@@ -29,7 +29,7 @@ class Judged:
     requests: pl.DataFrame
 
 
-def judge_leads(rows: pl.DataFrame, *, last_wins: bool, clear_word: str) -> Judged:
+def merge_leads(rows: pl.DataFrame, *, last_wins: bool, clear_word: str) -> Judged:
     """Rows of some leads compared field by field; all rows of each of these leads must be there.
 
     rows: valid rows in line order: line, status, ai_tag and clear_tag as `rules.judge` gives them

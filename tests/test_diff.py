@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.judging.verdicts import VERDICTS, Known, Verdict, judge_live
+from batch.judging.diff import VERDICTS, Known, Verdict, judge_live
 from batch.model import LEAD_STATUSES
 from tests.leads_now import READ_MS, Asked, Lead, baseline, leads, requests
 
