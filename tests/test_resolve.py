@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch.columns import Naming
-from batch.judging import nearest
-from batch.judging.resolve import RESOLVED, Directory, Named, provisional, read_names
+from batch.judging import resolve
+from batch.judging.resolve import RESOLVED, Directory, Named, Nearest, provisional, read_names
 from batch.judging.rules import Rules
 from batch.model import Field, Reason
 from batch.recording.snapshot import SCHEMA
@@ -193,9 +193,9 @@ def test_an_address_that_is_nearly_right_is_suggested_from_its_own_campaign_alon
 
 
 def test_suggestions_end_when_they_have_cost_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nearest, "_COMPARISONS", 3)
+    monkeypatch.setattr(resolve, "_COMPARISONS", 3)
     frame = pl.DataFrame({"campaign_id": [SPRING] * 2, "key": ["ann@acme.com", "bob@acme.com"]})
-    suggestions = nearest.Nearest(frame)
+    suggestions = Nearest(frame)
     assert suggestions.to("anna@acme.com", SPRING) == "ann@acme.com"
     assert suggestions.to("bobb@acme.com", SPRING) is None
     assert suggestions.to("anna@acme.com", SPRING) == "ann@acme.com"  # remembered

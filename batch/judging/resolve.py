@@ -12,10 +12,10 @@ import polars as pl
 
 from batch.columns import Column, Naming, column_of
 from batch.judging.lead_words import ambiguous_lead, gone_lead, other_lead, unknown_lead
-from batch.judging.nearest import Nearest
 from batch.judging.rules import LOOKED_UP, Rules, is_id
 from batch.judging.texts import folded, is_safe_id, is_spoiled, trimmed
 from batch.model import Field, Reason
+from batch.near_names import NearNames
 
 RESOLVED = pl.Schema(
     {
@@ -25,6 +25,9 @@ RESOLVED = pl.Schema(
         **dict.fromkeys(LOOKED_UP, pl.String()),
     }
 )
+
+_COMPARISONS = 200_000  # of two addresses, spent on suggestions: about a second
+_CUTOFF = 0.85  # addresses of one company are much alike: below this, they are two people's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,3 +216,31 @@ def _verdict() -> pl.Expr:
         .when(~is_given & ~has_lead)
         .then(pl.lit("none"))
     )
+
+
+class Nearest:
+    """Suggestions among campaigns' leads; looked for once an address, and only so often."""
+
+    def __init__(self, leads: pl.DataFrame) -> None:
+        """leads: campaign_id, and key, by which addresses are compared."""
+        self._leads = leads
+        self._left = _COMPARISONS
+        self._names = NearNames()
+        self._keys: dict[str, list[str]] = {}
+        self._found: dict[tuple[str, str], str | None] = {}
+
+    def to(self, key: str, campaign_id: str) -> str | None:
+        """The nearest address of the campaign; None if none is near, or looking costs too much."""
+        asked = (campaign_id, key)
+        if asked not in self._found and self._left > 0:
+            keys = self._keys_of(campaign_id)
+            self._left -= max(len(keys), 1)
+            if self._left > 0:
+                self._found[asked] = self._names.nearest(key, keys, cutoff=_CUTOFF)
+        return self._found.get(asked)
+
+    def _keys_of(self, campaign_id: str) -> list[str]:
+        if campaign_id not in self._keys:
+            own = self._leads.filter(pl.col("campaign_id") == campaign_id)["key"]
+            self._keys[campaign_id] = own.head(_COMPARISONS).to_list()
+        return self._keys[campaign_id]
