@@ -2,8 +2,8 @@ import polars as pl
 import pytest
 
 from batch.judging.diff import Known, Verdict, judge_live
-from batch.judging.effect import Effect
 from batch.judging.preview import Preview
+from batch.judging.totals import Effect
 from batch.model import Outcome, Reason, Tally
 from tests.leads_now import READ_MS, baseline, leads, requests
 

@@ -28,9 +28,9 @@ from batch.jobs.reaching import access_of, make_client
 from batch.jobs.refusal import brakes_of, refusal_of, typed_number
 from batch.jobs.request import Request
 from batch.jobs.seen import Seen
-from batch.judging.effect import Effect
 from batch.judging.plan import Plan, make_plan
 from batch.judging.rules import Rules, check_rules
+from batch.judging.totals import Effect
 from batch.model import Tally
 from batch.reading.table import Table, open_table
 from batch.recording.folder import InputCopy, RunFolder, input_stem

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from batch.jobs.forecast import duration
-from batch.judging.effect import Effect
 from batch.judging.plan import Plan
+from batch.judging.totals import Effect
 from batch.model import Reason, Tally
 
 

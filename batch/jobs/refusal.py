@@ -7,8 +7,8 @@ from batch.judging.brakes import (
     too_many_tag_changes,
     unexpected_changes,
 )
-from batch.judging.effect import Effect
 from batch.judging.plan import Plan
+from batch.judging.totals import Effect
 
 
 def refusal_of(plan: Plan, request: Request, effect: Effect | None = None) -> str | None:

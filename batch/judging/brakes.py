@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from batch.judging.effect import Effect
 from batch.judging.plan import Plan
+from batch.judging.totals import Effect
 
 # A brake needs more rows than this, so that a small file with mistakes is no alarm.
 _BRAKE_ROWS = 20

@@ -12,7 +12,6 @@ from typing import NamedTuple
 import polars as pl
 
 from batch.columns import Column, column_of
-from batch.judging.effect import Effect
 from batch.judging.explain import (
     Asked,
     Explainer,
@@ -25,6 +24,7 @@ from batch.judging.explain import (
 from batch.judging.leads import Leads, between
 from batch.judging.rules import Rules
 from batch.judging.survey import ERROR, FIRST_PROBLEMS, Cells, Survey, errors, judged, valid
+from batch.judging.totals import Effect
 from batch.lines import frames_with
 from batch.model import Change, Field, OnConflict, Outcome, Reason, Status, Tally
 

@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from batch.judging.diff import REASON_OF, VERDICTS, Verdict, is_sent
-from batch.judging.effect import Effect
 from batch.judging.explain_live import Seen, live_sentence
 from batch.judging.live import ASKS_TAG, STATUS_HOLDS, TAG_HOLDS
-from batch.judging.totals import numbers
+from batch.judging.totals import Effect, numbers
 from batch.model import Outcome, Reason, Tally
 
 _OBJECTS = 5_000  # rows that become Python objects, or texts, at once

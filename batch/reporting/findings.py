@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from batch.judging.effect import Effect
+from batch.judging.totals import Effect
 from batch.model import Reason, Tally
 from batch.recording.runfile import RunRecord
 from batch.reporting.digest import Digest

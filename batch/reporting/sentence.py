@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from batch.jobs.question import count_of, what_changes
-from batch.judging.effect import Effect
+from batch.judging.totals import Effect
 from batch.model import Reason, Result, Tally
 from batch.recording.runfile import RunRecord, RunState
 
