@@ -1409,28 +1409,28 @@ BUILDS = (
     # --- Pace ---
     Broken(
         guarantee="a share of the server's budget is left to others",
-        file="sending/quota.py",
+        file="sending/pace/quota.py",
         line="else self._share * self.limit / self.window_s",
         instead="else self.limit / self.window_s",
         caught_by="test_quota.py::test_a_named_window_tells_the_even_pace_at_once",
     ),
     Broken(
         guarantee="what is on its way counts as used up",
-        file="sending/quota.py",
+        file="sending/pace/quota.py",
         line="if self._low - in_flight <= 0:",
         instead="if self._low <= 0:",
         caught_by="test_quota.py::test_a_window_that_is_used_up_is_waited_for",
     ),
     Broken(
         guarantee="of several budgets the tightest counts",
-        file="sending/quotas.py",
+        file="sending/pace/quotas.py",
         line="return min(self._all.values(), key=lambda quota: quota.even_per_s)",
         instead="return max(self._all.values(), key=lambda quota: quota.even_per_s)",
         caught_by="test_pacer.py::test_of_several_budgets_the_tightest_counts_and_is_shown",
     ),
     Broken(
         guarantee="a set rate is an upper bound",
-        file="sending/pacer.py",
+        file="sending/pace/pacer.py",
         line="return allowed if self._set_per_s is None else min(allowed, self._set_per_s)",
         instead="return allowed",
         caught_by="test_pacer.py::test_headers_lower_a_set_rate_but_never_raise_it",

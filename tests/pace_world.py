@@ -18,7 +18,7 @@ from batch.api.headers import retry_after_s
 from batch.api.server_clock import ServerClock
 from batch.sandbox.headers import Spelling, http_date, spell
 from batch.sandbox.limits import Limiter, make_limiter
-from batch.sending.pacer import Pacer
+from batch.sending.pace.pacer import Pacer
 
 BEGAN_UNIX_S = 1_790_000_000.25
 LONGEST_SLEEP_S = 0.5  # as the gate's
@@ -157,7 +157,7 @@ class World:
         self._free += 1
         pacer.landed()
         budgets = read_budgets(reply.headers, server_now_s=server_now_s, redactor=NO_KEY)
-        pacer.told(self.now, budgets, sent_at=sent_at)
+        pacer.observe(self.now, budgets, sent_at=sent_at)
         if reply.is_admitted:
             pacer.served(self.now)
         else:

@@ -8,7 +8,7 @@ from batch.jobs.known_pace import KnownPace, keep_learnt, known_pace
 from batch.jobs.preflight import Preflight
 from batch.jobs.request import Request
 from batch.model import Budget
-from batch.sending.pacer import Learnt, Source
+from batch.sending.pace.pacer import Learnt, Source
 from batch.settings.model import Settings
 from tests.wired import request_of
 

@@ -28,8 +28,7 @@ LAYERS = (
         "api.server_clock",
         "api.wire",
     }
-    | {"sending.breaker", "sending.pacer", "sending.quota", "sending.quotas", "sending.refill"}
-    | {"sending.retry", "sending.search", "sending.seen", "sending.stops"},
+    | {"sending.breaker", "sending.pace", "sending.retry", "sending.stops"},
     # 2: the edge: files, sockets, settings
     {"api", "reading", "recording", "reporting", "settings"}
     | {"jobs.descriptors", "terminal.problem_list"},
@@ -71,11 +70,15 @@ def module_of(path: str) -> str:
 
 
 def part_of(module: str) -> str:
-    """The part of LAYERS that a dotted name stands under: itself, or the room that it is in."""
+    """The part of LAYERS that a dotted name stands under: itself, or the next room around it."""
     _, _, name = module.partition(".")
-    room = name.partition(".")[0] or "__init__"
     listed = set().union(*LAYERS)
-    return name if name in listed or room not in listed else room
+    room = name or "__init__"
+    while room not in listed:
+        room = room.rpartition(".")[0]
+        if not room:
+            return name
+    return room
 
 
 def layer_of(module: str) -> int | None:

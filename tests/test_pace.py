@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from batch.sandbox.headers import Spelling
 from batch.sandbox.limits import Budget, Limiter, make_limiter
-from batch.sending.pacer import Pacer, Source
+from batch.sending.pace.pacer import Pacer, Source
 from tests.pace_world import World, make_pacer
 
 KINDS = ("fixed", "sliding", "bucket")

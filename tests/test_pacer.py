@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch.model import Budget
-from batch.sending.pacer import MISLED_S, SPENT_SPACING_S, Learnt, Pacer, Source
-from batch.sending.quotas import LATENESS_S, SILENT_ANSWERS
+from batch.sending.pace.pacer import MISLED_S, SPENT_SPACING_S, Learnt, Pacer, Source
+from batch.sending.pace.quotas import LATENESS_S, SILENT_ANSWERS
 
 
 def make_pacer(
@@ -165,7 +165,7 @@ def tell(pacer: Pacer, *budgets: Budget, start: float = 0.0, answers: int = 30) 
         now = start + 10 * n / answers
         pacer.departed()
         pacer.landed()
-        pacer.told(now, budgets, sent_at=now)
+        pacer.observe(now, budgets, sent_at=now)
     return now
 
 
@@ -193,7 +193,7 @@ def test_a_budget_that_is_used_up_is_waited_for_and_not_a_longer_one_that_is_not
     pacer = make_pacer(None)
     pacer.leave(0.0)
     hour = budget("hour", limit=3600, remaining=3000, reset_s=3000, window_s=3600)
-    pacer.told(0.0, [budget(remaining=0, reset_s=20), hour], sent_at=-0.1)
+    pacer.observe(0.0, [budget(remaining=0, reset_s=20), hour], sent_at=-0.1)
     assert pacer.rate_per_s(1.0) == 0.0
     assert 1.0 + pacer.wait_s(1.0) == pytest.approx(20.0)
 
@@ -210,7 +210,7 @@ def test_what_headers_allow_is_reached_by_doubling_an_answer() -> None:
     pacer = make_pacer(None)
     rates = []
     for n in range(4):
-        pacer.told(n / 40, [budget(limit=60_000, remaining=59_999)], sent_at=n / 40)
+        pacer.observe(n / 40, [budget(limit=60_000, remaining=59_999)], sent_at=n / 40)
         rates.append(pacer.rate_per_s(n / 40))
     assert rates == [10.0, 20.0, 40.0, 80.0]
 
@@ -222,14 +222,14 @@ def test_a_budget_that_is_no_longer_told_of_is_forgotten() -> None:
     assert pacer.rate_per_s(now) == 0.1
     now = tell(pacer, wide, start=now, answers=SILENT_ANSWERS - 1)
     assert pacer.rate_per_s(now) == 0.1
-    pacer.told(now, [wide], sent_at=now)
+    pacer.observe(now, [wide], sent_at=now)
     assert pacer.rate_per_s(now) == 1.0
 
 
 def test_headers_that_are_gone_in_a_window_that_is_used_up_leave_more_than_nothing() -> None:
     pacer = make_pacer(None)
     now = tell(pacer, budget(remaining=59))
-    pacer.told(now, [budget(remaining=0, reset_s=50)], sent_at=now)
+    pacer.observe(now, [budget(remaining=0, reset_s=50)], sent_at=now)
     now = tell(pacer, start=now, answers=SILENT_ANSWERS)
     assert pacer.learnt(now).source is Source.SEARCH
     assert pacer.rate_per_s(now) == pytest.approx(1.0)
@@ -255,9 +255,9 @@ def test_headers_that_mislead_again_and_again_are_not_heard_for_ten_minutes() ->
         pacer.hold(now + n / 100, 0.0, "HTTP 429", sent_at=now + n / 100)
     assert pacer.learnt(now + 0.1).source is Source.SEARCH
     assert pacer.rate_per_s(now + 0.1) == pytest.approx(50.0, rel=0.01)
-    pacer.told(now + 60, [told], sent_at=now + 60)
+    pacer.observe(now + 60, [told], sent_at=now + 60)
     assert pacer.learnt(now + 60).source is Source.SEARCH
-    pacer.told(now + 1 + MISLED_S, [told], sent_at=now + MISLED_S)
+    pacer.observe(now + 1 + MISLED_S, [told], sent_at=now + MISLED_S)
     assert pacer.learnt(now + 1 + MISLED_S).source is Source.HEADERS
 
 
@@ -298,7 +298,7 @@ def test_whatever_is_told_waits_are_finite_and_never_shorter_than_a_hold_back(
             pacer.leave(now)
             pacer.departed()
             pacer.landed()
-        pacer.told(now, budgets, sent_at=now - 0.1)
+        pacer.observe(now, budgets, sent_at=now - 0.1)
         if is_refused:
             hold = pacer.hold(now, retry_after_s, "HTTP 429", sent_at=now - 0.1)
             held_until = max(held_until, now + (retry_after_s or 0.0), hold.until)
@@ -319,9 +319,9 @@ def test_while_nothing_is_left_turns_are_a_second_apart_whatever_is_said_of_the_
 def test_a_window_is_told_only_once_its_length_is_known() -> None:
     pacer = make_pacer(10.0)
     half = Budget(name="a", limit=60, remaining=50, reset_s=4.0)  # the end of a window of 20 s
-    pacer.told(0.0, (half,), sent_at=0.0)
+    pacer.observe(0.0, (half,), sent_at=0.0)
     learnt = pacer.learnt(0.0)
     assert (learnt.limit, learnt.window_s, learnt.good_per_s) == (60, None, None)
-    pacer.told(4.2, (replace(half, remaining=59, reset_s=20.0),), sent_at=4.1)
+    pacer.observe(4.2, (replace(half, remaining=59, reset_s=20.0),), sent_at=4.1)
     learnt = pacer.learnt(4.2)
     assert (learnt.limit, learnt.window_s, learnt.good_per_s) == (60, 20.0, 3.0)

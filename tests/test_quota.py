@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch.model import Budget
-from batch.sending.quota import GENTLE_PER_S, Kind, Quota
-from batch.sending.seen import Seen
+from batch.sending.pace.quota import GENTLE_PER_S, Kind, Quota
+from batch.sending.pace.sample import Sample
 
 
-def seen(
+def sample(
     at: float,
     remaining: int,
     reset_s: float,
@@ -20,7 +20,7 @@ def seen(
     reset_at: float | None = None,
     window_s: float | None = None,
     taken: int = 0,
-) -> Seen:
+) -> Sample:
     budget = Budget(
         name="x",
         limit=limit,
@@ -29,43 +29,45 @@ def seen(
         reset_at=reset_at,
         window_s=window_s,
     )
-    return Seen(budget=budget, sent_at=at - 0.1, at=at, taken=taken)
+    return Sample(budget=budget, sent_at=at - 0.1, at=at, taken=taken)
 
 
-def quota(*answers: Seen, headroom: float = 0.05) -> Quota:
+def quota(*answers: Sample, headroom: float = 0.05) -> Quota:
     made = Quota(answers[0], headroom=headroom)
     for answer in answers[1:]:
-        made.saw(answer)
+        made.observe(answer)
     return made
 
 
 def test_a_named_window_tells_the_even_pace_at_once() -> None:
     # 100 a minute, less 5 %: 95 / 60.
-    assert quota(seen(0.0, 99, 60.0, window_s=60.0)).even_per_s == 95 / 60
+    assert quota(sample(0.0, 99, 60.0, window_s=60.0)).even_per_s == 95 / 60
 
 
 def test_an_unnamed_window_is_as_long_as_the_longest_reset() -> None:
-    answers = [seen(0.0, 99, 30.0), seen(1.0, 98, 29.0), seen(2.0, 97, 28.0)]
+    answers = [sample(0.0, 99, 30.0), sample(1.0, 98, 29.0), sample(2.0, 97, 28.0)]
     assert quota(*answers).window_s == 30.0
 
 
 @pytest.mark.parametrize(("reset_s", "window_s"), [(0.0, 1.0), (9.05, 9.0), (9.2, 10.0)])
 def test_a_window_has_whole_seconds_and_at_least_one(reset_s: float, window_s: float) -> None:
-    assert quota(seen(0.0, 99, reset_s)).window_s == window_s
+    assert quota(sample(0.0, 99, reset_s)).window_s == window_s
 
 
 def test_until_the_first_reset_has_come_the_pace_is_gentle() -> None:
     # 1000 in what is left of the window, 10 s, may be meant for an hour.
-    early = quota(seen(0.0, 999, 10.0, limit=1000))
+    early = quota(sample(0.0, 999, 10.0, limit=1000))
     assert early.rate_per_s(1.0, in_flight=0) == GENTLE_PER_S
-    early.saw(seen(10.2, 999, 60.0, limit=1000))
+    early.observe(sample(10.2, 999, 60.0, limit=1000))
     assert early.window_s == 60.0
     assert early.rate_per_s(10.3, in_flight=0) == pytest.approx(950 / 60)
 
 
 def counting_down(remaining: int, *, at: float) -> Quota:
     """A window of 60 s that ends at 60."""
-    return quota(seen(0.1, 99, 60.0, window_s=60.0), seen(at, remaining, 60 - at, window_s=60.0))
+    return quota(
+        sample(0.1, 99, 60.0, window_s=60.0), sample(at, remaining, 60 - at, window_s=60.0)
+    )
 
 
 def test_what_is_left_is_spread_over_what_is_left_of_the_time() -> None:
@@ -92,33 +94,33 @@ def test_at_the_end_that_was_told_the_even_pace_goes_on_though_no_answer_says_so
 
 def test_late_news_of_a_window_that_is_over_does_not_use_up_the_next() -> None:
     turned = counting_down(50, at=30.0)
-    turned.saw(seen(60.5, 99, 60.0, window_s=60.0))
-    turned.saw(seen(60.6, 0, 0.0, window_s=60.0))  # left before the end, came after it
+    turned.observe(sample(60.5, 99, 60.0, window_s=60.0))
+    turned.observe(sample(60.6, 0, 0.0, window_s=60.0))  # left before the end, came after it
     assert turned.rate_per_s(60.7, in_flight=0) > 0
 
 
 def test_a_reset_that_stays_as_far_away_is_a_sliding_window() -> None:
-    sliding = quota(*(seen(at / 2, 99 - at, 60.0) for at in range(8)))
+    sliding = quota(*(sample(at / 2, 99 - at, 60.0) for at in range(8)))
     assert sliding.kind is Kind.SLIDING
     assert sliding.rate_per_s(4.0, in_flight=0) == pytest.approx(95 / 60)
 
 
 def test_a_reset_that_grows_with_what_is_taken_is_a_bucket() -> None:
     # 100 a minute: each request is made up for in 0.6 s.
-    bucket = quota(*(seen(n / 5, 99 - n, math.ceil((n + 1) * 0.6), taken=n) for n in range(20)))
+    bucket = quota(*(sample(n / 5, 99 - n, math.ceil((n + 1) * 0.6), taken=n) for n in range(20)))
     assert bucket.kind is Kind.BUCKET
 
 
 def test_a_refusal_does_not_make_a_bucket_of_a_sliding_window() -> None:
-    full = [seen(n / 2, 30 - n, 60.0) for n in range(31)]
-    refusals = [seen(15.5 + n, 0, 59.0 - n) for n in range(10)]
+    full = [sample(n / 2, 30 - n, 60.0) for n in range(31)]
+    refusals = [sample(15.5 + n, 0, 59.0 - n) for n in range(10)]
     assert quota(*full, *refusals).kind is Kind.SLIDING
 
 
 def test_a_reset_that_jumps_by_a_second_is_still_that_of_one_window() -> None:
     told = [1000.0, 1001.0, 1000.0, 1001.0, 1000.0, 1001.0]
     window = quota(
-        *(seen(float(n), 99 - n, end - 940 - n, reset_at=end) for n, end in enumerate(told))
+        *(sample(float(n), 99 - n, end - 940 - n, reset_at=end) for n, end in enumerate(told))
     )
     assert window.kind is Kind.WINDOW
 
@@ -126,27 +128,27 @@ def test_a_reset_that_jumps_by_a_second_is_still_that_of_one_window() -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        seen(50.0, 150, 60.0, limit=200),
-        seen(50.0, 50, 60.0, window_s=60.0),
-        seen(50.0, 50, 60.0, reset_at=5000.0),
+        sample(50.0, 150, 60.0, limit=200),
+        sample(50.0, 50, 60.0, window_s=60.0),
+        sample(50.0, 50, 60.0, reset_at=5000.0),
     ],
 )
-def test_another_limit_window_or_spelling_is_learnt_anew(other: Seen) -> None:
-    sliding = quota(*(seen(at / 2, 99 - at, 60.0) for at in range(8)))
-    sliding.saw(other)
+def test_another_limit_window_or_spelling_is_learnt_anew(other: Sample) -> None:
+    sliding = quota(*(sample(at / 2, 99 - at, 60.0) for at in range(8)))
+    sliding.observe(other)
     assert (sliding.kind, sliding.limit) == (Kind.WINDOW, other.budget.limit)
 
 
 def test_others_who_use_a_sliding_window_up_slow_the_pace_down() -> None:
     # Below half of the headroom, 2 of 100, the pace falls with the rest, to a tenth at least.
-    sliding = quota(*(seen(at / 2, 30 - at, 60.0) for at in range(31)))
+    sliding = quota(*(sample(at / 2, 30 - at, 60.0) for at in range(31)))
     assert sliding.rate_per_s(16.0, in_flight=0) == pytest.approx(0.1 * 95 / 60)
 
 
 @given(
     st.lists(
         st.builds(
-            seen,
+            sample,
             st.floats(0, 1e5),
             st.integers(0, 10**15),
             st.floats(0, 1e7),
@@ -162,7 +164,7 @@ def test_others_who_use_a_sliding_window_up_slow_the_pace_down() -> None:
     st.integers(0, 1000),
 )
 def test_no_answer_in_whatever_order_makes_the_pace_anything_but_a_number(
-    answers: list[Seen], now: float, in_flight: int
+    answers: list[Sample], now: float, in_flight: int
 ) -> None:
     made = quota(*answers)
     rate = made.rate_per_s(now, in_flight=in_flight)

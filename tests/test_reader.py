@@ -6,7 +6,7 @@ import pytest
 from batch.model import Answer, Reason
 from batch.sending.breaker import Breaker
 from batch.sending.gate import Gate
-from batch.sending.pacer import Pacer
+from batch.sending.pace.pacer import Pacer
 from batch.sending.reader import NotReadError, Reader
 from batch.sending.retry import RetryPolicy
 from tests.virtual_time import VIRTUAL_TIME, VirtualTimeLoop

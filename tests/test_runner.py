@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from batch.model import Answer, Change, Outcome, Reason, Result
 from batch.sending.breaker import Breaker
 from batch.sending.gate import Gate
-from batch.sending.pacer import Pacer
+from batch.sending.pace.pacer import Pacer
 from batch.sending.retry import RetryPolicy
 from batch.sending.runner import Limits, Runner
 from batch.sending.stops import Stop, StopCause, StopLimits, StopRules

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from batch.jobs.dispatch import Moment
 from batch.model import Reason, Tally
-from batch.sending.pacer import Hold, Learnt, Source
+from batch.sending.pace.pacer import Hold, Learnt, Source
 from batch.sending.stops import Stop, StopCause
 from batch.terminal.screen import (
     WIDEST_BAR,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.sending.search import START_PER_S, Search
+from batch.sending.pace.search import START_PER_S, Search
 
 
 def serve(search: Search, seconds: float, *, start: float = 0.0, is_used: bool = True) -> float:

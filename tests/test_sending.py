@@ -16,7 +16,7 @@ from batch.jobs.orders import Rest
 from batch.judging.plan import Plan
 from batch.model import Answer, Budget, Change, Reason, Tally
 from batch.recording.journal import Journal
-from batch.sending.pacer import Learnt, Source
+from batch.sending.pace.pacer import Learnt, Source
 from batch.sending.stops import Stop, StopCause
 from batch.sending.work import whole_work
 from batch.settings.model import Settings

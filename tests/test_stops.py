@@ -1,7 +1,7 @@
 import pytest
 
 from batch.model import Answer, Outcome, Reason
-from batch.sending.pacer import Hold
+from batch.sending.pace.pacer import Hold
 from batch.sending.stops import StopCause, StopLimits, StopRules
 
 OK = Answer(reason=Reason.APPLIED, http_status=200)

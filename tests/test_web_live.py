@@ -7,7 +7,7 @@ from batch.jobs.dispatch import Moment
 from batch.jobs.orders import Order
 from batch.jobs.question import Question
 from batch.model import Reason, Tally
-from batch.sending.pacer import Hold, Learnt, Source
+from batch.sending.pace.pacer import Hold, Learnt, Source
 from batch.sending.stops import Stop, StopCause
 from batch.web.board import Board, Kind, Stage, View
 from batch.web.live import as_json, live_of

@@ -24,7 +24,7 @@ from batch.recording.journal import Journal
 from batch.sending.breaker import Breaker
 from batch.sending.claims import Claims
 from batch.sending.gate import Gate
-from batch.sending.pacer import Hold, Learnt, Pacer
+from batch.sending.pace.pacer import Hold, Learnt, Pacer
 from batch.sending.runner import Runner
 from batch.sending.stops import Stop, StopRules
 from batch.sending.work import Work

@@ -11,7 +11,7 @@ from batch.model import Reason, Tally
 from batch.reading.table import Table
 from batch.recording.results import ResultFiles
 from batch.recording.runfile import RunState
-from batch.sending.pacer import Learnt
+from batch.sending.pace.pacer import Learnt
 from batch.sending.stops import Stop, StopCause
 
 FOUND_DELIMITERS = {",", ";", "\t"}  # those that reading finds by itself

@@ -7,8 +7,8 @@ from batch.jobs.preflight import Preflight
 from batch.jobs.request import Request
 from batch.model import Budget
 from batch.recording.pace_memory import good_pace, keep_pace
-from batch.sending.pacer import Learnt, Pacer, Source
-from batch.sending.search import START_PER_S
+from batch.sending.pace.pacer import Learnt, Pacer, Source
+from batch.sending.pace.search import START_PER_S
 from batch.settings.model import Settings
 
 

@@ -17,7 +17,7 @@ from batch.jobs.job import ReadyRun
 from batch.jobs.request import Request
 from batch.model import Reason, Result, Tally
 from batch.recording.runfile import RunBudget, RunRecord, RunState
-from batch.sending.pacer import Learnt
+from batch.sending.pace.pacer import Learnt
 
 
 class Counts(TypedDict):

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 
 from batch.judging.preview import Preview
-from batch.sending.pacer import Learnt, Pacer
+from batch.sending.pace.pacer import Learnt, Pacer
 from batch.settings.values import Age
 
 

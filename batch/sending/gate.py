@@ -16,7 +16,7 @@ import anyio
 
 from batch.model import Answer
 from batch.sending.breaker import Breaker, Outage
-from batch.sending.pacer import Hold, Learnt, Pacer
+from batch.sending.pace.pacer import Hold, Learnt, Pacer
 
 LONGEST_SLEEP_S = 0.5  # then the pacer is asked again: it may have learnt of more
 RATE_WINDOW_S = 10.0  # the rate that is shown is measured over this time
@@ -115,7 +115,7 @@ class Gate:
         finally:
             self._pacer.landed()
         if answer.http_status is not None:
-            self._pacer.told(self.now(), answer.budgets, sent_at=started)
+            self._pacer.observe(self.now(), answer.budgets, sent_at=started)
         return answer
 
     def failed(self, *, sent_at: float, row: int, probe: bool, why: str = "") -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from batch.model import Answer, Outcome, Reason, Result
-from batch.sending.pacer import Hold
+from batch.sending.pace.pacer import Hold
 from batch.sending.retry import is_failure, is_hold
 
 FORBIDDEN_STREAK = 20  # 403s in a row: the key has lost its right, not one lead

@@ -18,7 +18,7 @@ from rich.text import Text
 from batch.jobs.dispatch import Moment
 from batch.jobs.forecast import duration
 from batch.model import Tally
-from batch.sending.pacer import Hold, Learnt
+from batch.sending.pace.pacer import Hold, Learnt
 from batch.sending.runner import GRACE_S
 from batch.sending.stops import Stop, StopCause
 from batch.terminal.prose import print_whole

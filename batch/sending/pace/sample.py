@@ -1,4 +1,4 @@
-"""What one answer says of a budget, and when."""
+"""One answer, as a sample of the budget that it names: what it says, and when it came."""
 
 from dataclasses import dataclass
 
@@ -8,8 +8,8 @@ ROUNDING_S = 1.0  # resets are told in whole seconds, rounded up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What one answer says of the budget, and when.
+class Sample:
+    """What one answer says of a budget, and when.
 
     sent_at, at: when its request left, and when it came. taken: requests that were answered by
     then.

@@ -8,7 +8,7 @@ the fastest pace that its limit can mean needs no more learning.
 
 from dataclasses import dataclass
 
-from batch.sending.seen import ROUNDING_S, Seen
+from batch.sending.pace.sample import ROUNDING_S, Sample
 
 LEARNT_AFTER = 200  # requests that tell the refill to within 1 %
 LEARN_AGAIN_AFTER = 3000  # requests: others may have begun or ceased to use the budget
@@ -23,12 +23,12 @@ class _Point:
     rest: int
 
 
-def _point(seen: Seen) -> _Point:
-    return _Point(at=seen.at, taken=seen.taken, rest=seen.budget.remaining)
+def _point(sample: Sample) -> _Point:
+    return _Point(at=sample.at, taken=sample.taken, rest=sample.budget.remaining)
 
 
-def _full_in_s(seen: Seen) -> float:
-    return max(ROUNDING_S, seen.budget.reset_s)
+def _full_in_s(sample: Sample) -> float:
+    return max(ROUNDING_S, sample.budget.reset_s)
 
 
 class Refill:
@@ -37,25 +37,25 @@ class Refill:
     most_per_s: what is refilled in a second at most.
     """
 
-    def __init__(self, seen: Seen, *, most_per_s: float) -> None:
-        self._first = self._last = _point(seen)
-        self._most = seen.budget.remaining  # the rest of a bucket that is as good as full
+    def __init__(self, sample: Sample, *, most_per_s: float) -> None:
+        self._first = self._last = _point(sample)
+        self._most = sample.budget.remaining  # the rest of a bucket that is as good as full
         self._most_per_s = most_per_s
         self._per_s: float | None = None
-        self._full_in_s = _full_in_s(seen)
+        self._full_in_s = _full_in_s(sample)
         self._overtaken_s = 0.0
         self._measured = GUESSED_AFTER  # requests that told so
         self._full_from = self._first  # since then it has been full again and again
         self._learnt_at: int | None = None  # how many were taken by then
 
-    def saw(self, seen: Seen, *, overtaken_s: float = 0.0) -> None:
+    def observe(self, sample: Sample, *, overtaken_s: float = 0.0) -> None:
         """Learn from one more answer, of a request that the server took after the last one.
 
         overtaken_s: how much earlier than others a request may have left whose answer comes later.
         """
         self._overtaken_s = overtaken_s
-        self._full_in_s = _full_in_s(seen)
-        self._last = last = _point(seen)
+        self._full_in_s = _full_in_s(sample)
+        self._last = last = _point(sample)
         if self._learnt_at is not None:
             if self._used > 3 * self._level or last.taken - self._learnt_at > LEARN_AGAIN_AFTER:
                 self._learnt_at = None

@@ -15,8 +15,8 @@ has come the pace is gentle.
 from enum import StrEnum
 
 from batch.model import Budget
-from batch.sending.refill import Refill
-from batch.sending.seen import ROUNDING_S, Seen
+from batch.sending.pace.refill import Refill
+from batch.sending.pace.sample import ROUNDING_S, Sample
 
 SHORT_S = 2.0  # of a shorter window's end they say nothing: an even pace is all there is
 CATCH_UP = 1.1  # how much faster than evenly what was missed in a window may be made up for
@@ -41,13 +41,13 @@ class Quota:
     even_per_s, the requests a second that the budget allows in the long run.
     """
 
-    def __init__(self, first: Seen, *, headroom: float) -> None:
+    def __init__(self, first: Sample, *, headroom: float) -> None:
         self._share = 1.0 - headroom
         self._begin(first)
 
-    def _begin(self, seen: Seen) -> None:
+    def _begin(self, sample: Sample) -> None:
         """Know nothing but one answer."""
-        budget = seen.budget
+        budget = sample.budget
         self.kind = Kind.WINDOW
         self.limit = budget.limit
         self._named_s = budget.window_s
@@ -55,25 +55,25 @@ class Quota:
         self._shortest_s = self._away_by_s = float("inf")
         self._away_from_s = float("-inf")
         self._gap_s: float | None = None  # between the ends of windows that followed each other
-        self._began_at, self._first_end = seen.at, seen.ends_by
+        self._began_at, self._first_end = sample.at, sample.ends_by
         self.is_known = self._named_s is not None  # the window: by its name, or from an end on
         self._early_s = 0.0  # how much before the end that is told the next window begins
         self._catch_up = 1.0  # none in the first window, of which a part was over
         self._followed = self._fallen = 0
-        self._latest_sent_at, self._overtaken_s = seen.sent_at, 0.0
+        self._latest_sent_at, self._overtaken_s = sample.sent_at, 0.0
         most_per_s = budget.limit / (self._named_s or ROUNDING_S)
-        self._refill = Refill(seen, most_per_s=most_per_s)
-        self._last = seen
-        self._see_reset(seen)
-        self._begin_window(seen)
+        self._refill = Refill(sample, most_per_s=most_per_s)
+        self._last = sample
+        self._see_reset(sample)
+        self._begin_window(sample)
         self._conclude()
 
-    def _begin_window(self, seen: Seen) -> None:
+    def _begin_window(self, sample: Sample) -> None:
         """A window whose end was not heard of before."""
-        self._from, self._by = seen.ends_from, seen.ends_by
-        self._reset_at = seen.budget.reset_at
-        self._followed_from = seen.at
-        self._low = seen.budget.remaining
+        self._from, self._by = sample.ends_from, sample.ends_by
+        self._reset_at = sample.budget.reset_at
+        self._followed_from = sample.at
+        self._low = sample.budget.remaining
 
     def _conclude(self) -> None:
         """What all that was seen comes to; asked for far more often than it changes."""
@@ -100,27 +100,27 @@ class Quota:
         """Requests that were left at the last answer."""
         return self._last.budget.remaining
 
-    def saw(self, seen: Seen) -> None:
+    def observe(self, sample: Sample) -> None:
         """Learn from one more answer."""
-        budget = seen.budget
+        budget = sample.budget
         if self._is_other(budget):
-            self._begin(seen)
+            self._begin(sample)
             return
-        self._see_reset(seen)
-        self.is_known = self.is_known or seen.sent_at >= self._first_end
+        self._see_reset(sample)
+        self.is_known = self.is_known or sample.sent_at >= self._first_end
         # Only of a request that left after another's answer had come is it certain that the server
         # took it later.
-        is_later = seen.sent_at >= self._last.at
-        self._overtaken_s = max(self._overtaken_s, self._latest_sent_at - seen.sent_at)
-        self._latest_sent_at = max(self._latest_sent_at, seen.sent_at)
+        is_later = sample.sent_at >= self._last.at
+        self._overtaken_s = max(self._overtaken_s, self._latest_sent_at - sample.sent_at)
+        self._latest_sent_at = max(self._latest_sent_at, sample.sent_at)
         if is_later:
-            self._see_rest(seen)
-        self._tell_apart(seen)
+            self._see_rest(sample)
+        self._tell_apart(sample)
         if self.kind is Kind.WINDOW:
-            self._follow_window(seen, is_later=is_later)
+            self._follow_window(sample, is_later=is_later)
         if is_later:
-            self._refill.saw(seen, overtaken_s=self._overtaken_s)
-            self._last = seen
+            self._refill.observe(sample, overtaken_s=self._overtaken_s)
+            self._last = sample
         self._conclude()
 
     def rate_per_s(self, now: float, *, in_flight: int) -> float:
@@ -160,29 +160,29 @@ class Quota:
         is_unix, was_unix = budget.reset_at is not None, self._last.budget.reset_at is not None
         return (budget.limit, budget.window_s, is_unix) != (self.limit, self._named_s, was_unix)
 
-    def _see_reset(self, seen: Seen) -> None:
-        reset_s = seen.budget.reset_s
+    def _see_reset(self, sample: Sample) -> None:
+        reset_s = sample.budget.reset_s
         self._longest_s = max(self._longest_s, reset_s)
-        self._away_from_s = max(self._away_from_s, seen.away_from_s)
+        self._away_from_s = max(self._away_from_s, sample.away_from_s)
         # Of a sliding window the reset comes nearer while nothing is left and all is refused.
-        if seen.budget.remaining > 0:
+        if sample.budget.remaining > 0:
             self._shortest_s = min(self._shortest_s, reset_s)
-            self._away_by_s = min(self._away_by_s, seen.away_by_s)
+            self._away_by_s = min(self._away_by_s, sample.away_by_s)
 
-    def _see_rest(self, seen: Seen) -> None:
+    def _see_rest(self, sample: Sample) -> None:
         """Count how often the rest fell; of answers that are later than the last for sure."""
-        fell = self.remaining - seen.budget.remaining
-        if seen.at - self._began_at <= ROUNDING_S:  # no window is shorter, as far as can be told
+        fell = self.remaining - sample.budget.remaining
+        if sample.at - self._began_at <= ROUNDING_S:  # no window is shorter, as far as can be told
             self._followed += 1
-            self._fallen += fell > 0 and 2 * fell >= seen.taken - self._last.taken
+            self._fallen += fell > 0 and 2 * fell >= sample.taken - self._last.taken
         elif self.kind is Kind.WINDOW and self._stays_full():
             self.kind = Kind.BUCKET
 
-    def _tell_apart(self, seen: Seen) -> None:
+    def _tell_apart(self, sample: Sample) -> None:
         """See what sort of limiter it is."""
         # A window's end does not move until it has come.
-        has_moved = seen.at < self._by - ROUNDING_S and self._is_clock_known(seen)
-        if self.kind is Kind.WINDOW and has_moved and self._ends_later(seen):
+        has_moved = sample.at < self._by - ROUNDING_S and self._is_clock_known(sample)
+        if self.kind is Kind.WINDOW and has_moved and self._ends_later(sample):
             self.kind = Kind.SLIDING
             self.is_known = True
         if self.kind is Kind.SLIDING and self._away_from_s >= self._away_by_s + self._jitter_s:
@@ -201,34 +201,34 @@ class Quota:
         """By how much more than by rounding a reset may jump that has not moved."""
         return ROUNDING_S if self._longest_s > LONG_S else 0.0
 
-    def _is_clock_known(self, seen: Seen) -> bool:
-        return seen.budget.reset_at is None or seen.at - self._began_at >= CLOCK_LEARNT_S
+    def _is_clock_known(self, sample: Sample) -> bool:
+        return sample.budget.reset_at is None or sample.at - self._began_at >= CLOCK_LEARNT_S
 
-    def _follow_window(self, seen: Seen, *, is_later: bool) -> None:
-        is_refilled = is_later and seen.budget.remaining > self.remaining
-        if self._ends_later(seen) or is_refilled:
-            self._turn_over(seen)
-        elif seen.ends_by > self._from:  # else it is late news of a window that is over
-            self._from, self._by = max(self._from, seen.ends_from), min(self._by, seen.ends_by)
-            self._low = min(self._low, seen.budget.remaining)
+    def _follow_window(self, sample: Sample, *, is_later: bool) -> None:
+        is_refilled = is_later and sample.budget.remaining > self.remaining
+        if self._ends_later(sample) or is_refilled:
+            self._turn_over(sample)
+        elif sample.ends_by > self._from:  # else it is late news of a window that is over
+            self._from, self._by = max(self._from, sample.ends_from), min(self._by, sample.ends_by)
+            self._low = min(self._low, sample.budget.remaining)
 
-    def _ends_later(self, seen: Seen) -> bool:
+    def _ends_later(self, sample: Sample) -> bool:
         """Whether this answer is certainly about another end, later than the one known."""
-        told, before = seen.budget.reset_at, self._reset_at
+        told, before = sample.budget.reset_at, self._reset_at
         if told is not None and before is not None:
             return told > before + self._jitter_s
-        return seen.ends_from >= self._by + self._jitter_s
+        return sample.ends_from >= self._by + self._jitter_s
 
-    def _turn_over(self, seen: Seen) -> None:
+    def _turn_over(self, sample: Sample) -> None:
         self.is_known, self._catch_up = True, CATCH_UP
-        told, before = seen.budget.reset_at, self._reset_at
+        told, before = sample.budget.reset_at, self._reset_at
         if told is not None and before is not None:
             gap_s = told - before
-            has_ended = seen.at >= max(self._from, self._began_at + 2 * ROUNDING_S) - ROUNDING_S
-            if has_ended and gap_s >= ROUNDING_S and seen.at - self._last.at < self._longest_s:
+            has_ended = sample.at >= max(self._from, self._began_at + 2 * ROUNDING_S) - ROUNDING_S
+            if has_ended and gap_s >= ROUNDING_S and sample.at - self._last.at < self._longest_s:
                 self._gap_s = gap_s if self._gap_s is None else min(gap_s, self._gap_s)
-            self._early_s = min(ROUNDING_S, max(0.0, self._by - seen.at))
-        self._begin_window(seen)
+            self._early_s = min(ROUNDING_S, max(0.0, self._by - sample.at))
+        self._begin_window(sample)
 
 
 def _whole(seconds: float) -> float:

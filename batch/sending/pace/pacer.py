@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from batch.model import Budget
-from batch.sending.quotas import Quotas
-from batch.sending.search import Search
+from batch.sending.pace.quotas import Quotas
+from batch.sending.pace.search import Search
 
 LEAST_PER_S = 1 / 86400
 SPENT_SPACING_S = 1.0  # of turns while nothing is left, whatever is said of when there will be
@@ -124,12 +124,12 @@ class Pacer:
         """An attempt is over, whatever came of it."""
         self._in_flight -= 1
 
-    def told(self, now: float, budgets: Sequence[Budget], *, sent_at: float) -> None:
+    def observe(self, now: float, budgets: Sequence[Budget], *, sent_at: float) -> None:
         """Learn from what an answer says of the server's budgets."""
         if now < self._misled_until or not (budgets or self._quotas):
             return
         taken = self._sent - self._in_flight
-        self._quotas.told(now, budgets, sent_at=sent_at, taken=taken)
+        self._quotas.observe(now, budgets, sent_at=sent_at, taken=taken)
         if self._quotas.are_silent:
             self._go_on_without(now)
 

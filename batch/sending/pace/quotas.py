@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from batch.model import Budget
-from batch.sending.quota import Quota
-from batch.sending.search import MOST_PER_S
-from batch.sending.seen import Seen
+from batch.sending.pace.quota import Quota
+from batch.sending.pace.sample import Sample
+from batch.sending.pace.search import MOST_PER_S
 
 GROWTH_EVERY_S = 0.02  # towards a rate that headers allow: doubled at each answer, but no faster
 SILENT_ANSWERS = 20  # so many without a budget, and it is no longer told of
@@ -54,17 +54,17 @@ class Quotas:
         """Whether so much was refused that they promised that they are no use."""
         return self._trim <= LEAST_TRIM
 
-    def told(self, now: float, budgets: Sequence[Budget], *, sent_at: float, taken: int) -> None:
+    def observe(self, now: float, budgets: Sequence[Budget], *, sent_at: float, taken: int) -> None:
         """Learn from one answer. taken: requests that were answered by now."""
         if self._began_at is None:
             self._began_at = now
         for budget in budgets:
-            seen = Seen(budget=budget, sent_at=sent_at, at=now, taken=taken)
+            sample = Sample(budget=budget, sent_at=sent_at, at=now, taken=taken)
             quota = self._all.get(budget.name)
             if quota is None:
-                self._all[budget.name] = Quota(seen, headroom=self._headroom)
+                self._all[budget.name] = Quota(sample, headroom=self._headroom)
             else:
-                quota.saw(seen)
+                quota.observe(sample)
         if self._silent or len(budgets) < len(self._all):
             self._miss({budget.name for budget in budgets})
         self._window_s = min(quota.window_s for quota in self._all.values())
