@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-# What the copy needs: the tests read the samples, the example settings and the README.
+# What the copy needs: the tests read the samples, the example settings, the README and the manual.
 _COPIED = ("batch", "tests", "samples", "pyproject.toml", "config.example.toml", "README.md")
 # How a failed assertion begins in pytest's words: not an error of another kind, no time-out.
 _EVIL = "https://evil.example"  # an address of tests

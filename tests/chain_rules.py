@@ -1,6 +1,6 @@
 """What the manual says of results and of an undo, held against a server's log. Knows no program.
 
-Source: README.md, *Results*, *Exit codes* and *Know before you send, … take it back*.
+Source: the manual's pages results.md, automation.md (*Exit codes*) and planning.md.
 """
 
 from dataclasses import dataclass

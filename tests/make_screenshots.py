@@ -1,4 +1,4 @@
-"""Makes the pictures of the README: python -m tests.make_screenshots
+"""Makes the pictures of the README and of the manual: python -m tests.make_screenshots
 
 Needs chromium. The leads are a sandbox's; nothing is real.
 """

@@ -1,7 +1,7 @@
 """Odd answers through both transports: in what ours is stricter than httpx's own, completely.
 
-The README lists it. Where one of them refuses, or reads something else than the other, it stands in
-one of the two tables that differ; all else is read alike, or refused by both.
+The manual lists it (developing.md). Where one of them refuses, or reads something else than the
+other, it stands in one of the two tables that differ; all else is read alike, or refused by both.
 """
 
 import ssl
@@ -129,7 +129,7 @@ REFUSED = {
     "switching protocols": b"HTTP/1.1 101 X\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
 }  # fmt: skip
 
-# Read by httpx's own transport alone: the whole list of the README.
+# Read by httpx's own transport alone: the whole list of the manual.
 STRICTER = {
     "a folded header": with_header(b"X: a\r\n b"),
     "a header folded by a tab": with_header(b"X: a\r\n\tb"),

@@ -33,7 +33,7 @@ class AnswerParser:
         self._parser = httptools.HttpResponseParser(self)
         # As httpx reads answers: a line may end without CR, chunks outrank Content-Length, and
         # white space may follow a chunk's size. What httpx takes and this does not stands in a
-        # table of test_strictness.py, and in the README.
+        # table of test_strictness.py, and in the manual.
         self._parser.set_dangerous_leniencies(
             lenient_optional_cr_before_lf=True,
             lenient_chunked_length=True,

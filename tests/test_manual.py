@@ -1,0 +1,74 @@
+"""README.md and the pages of batch/manual, which together are what this program promises."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.program import sendkit_batch
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+PAGES = sorted((ROOT / "batch" / "manual").glob("*.md"))
+IN_A_CLONE = (ROOT / ".github").is_dir()  # not in a copy of the program for one test
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def block_after(page: Path, words: str) -> str:
+    """The first fenced block after these words."""
+    after = page.read_text("utf-8").partition(words)[2]
+    return after.split("```")[1].partition("\n")[2]
+
+
+def words_of(text: str) -> str:
+    """A text without its line breaks and the spaces that columns are filled up with."""
+    return " ".join(text.split())
+
+
+def test_the_readme_is_short_and_in_order() -> None:
+    assert len(README.read_bytes()) <= 10_000
+    headings = re.findall(r"^## (.+)$", README.read_text("utf-8"), re.MULTILINE)
+    assert headings == ["Quick start", "Tests", "Your first file", "Safety", "Manual"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_begins_with_its_title_and_one_sentence_and_the_readme_lists_both(
+    page: Path,
+) -> None:
+    title, blank, sentence, after, *_ = page.read_text("utf-8").split("\n")
+    assert (title[:2], blank, after, sentence[-1]) == ("# ", "", "", ".")
+    told = f"{sentence[0].lower()}{sentence[1:-1]}"
+    assert f"- [{title[2:]}](batch/manual/{page.name}): {told}\n" in README.read_text("utf-8")
+
+
+@pytest.mark.parametrize("page", [README, *PAGES], ids=lambda page: page.stem)
+def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", page.read_text("utf-8")):
+        path, _, anchor = target.partition("#")
+        if path.startswith("https:") or (path.startswith(".github") and not IN_A_CLONE):
+            continue
+        led_to = page.parent / path if path else page
+        assert led_to.exists(), target
+        assert not anchor or anchor in anchors(led_to), target
+
+
+def test_check_prints_what_the_manual_shows() -> None:
+    ran = sendkit_batch("check", "samples/mistakes.csv", cwd=ROOT)
+    shown = block_after(
+        ROOT / "batch/manual/input.md", "`sendkit-batch check samples/mistakes.csv`"
+    )
+    assert words_of(f"{ran.out} {ran.last_line}") == words_of(shown)
+
+
+def test_the_first_run_of_the_readme_prints_what_is_shown_there(tmp_path: Path) -> None:
+    ran = sendkit_batch("run", ROOT / "samples/retag.csv", "--sandbox", cwd=tmp_path)
+    shown = block_after(README, "It looks like this:")
+    changing = r"\(127.0.0.1:\d+\)|retag-\w+Z|\d\d:\d\d:\d\d .*|About \d+ s"  # from run to run
+    printed = re.sub(changing, "", f"{ran.err}\n{ran.out}")
+    for line in re.sub(changing, "", shown).split("\n\n", 1)[1].splitlines():
+        assert words_of(line) in words_of(printed)
