@@ -95,7 +95,7 @@ def test_a_run_that_is_gone_on_with_is_told_what_will_not_be_sent() -> None:
     assert question.text == (
         "Go on with runs/x: 2 of 6 leads are left to change in workspace Acme (api.sendkit.ai). "
         "1 row has changed since the plan was made and is left out. "
-        "The whole run: 6 paused. About 1 s. First. Second."
+        "Its rows ask for: 6 paused. About 1 s. First. Second."
     )
 
 

@@ -124,7 +124,7 @@ def ask_to_go_on(
     sentences = [
         f"Go on with {run}: {left:,} of {leads} are left to change in {where}.",
         *others,
-        f"The whole run: {what_changes(plan)}.",
+        f"Its rows ask for: {what_changes(plan)}.",
         *(["Tag changes can start or stop e-mails."] if plan.tags_set or plan.tags_cleared else []),
         f"About {duration(forecast_s)}.",
         *warnings,
