@@ -284,16 +284,6 @@ def test_the_numbers_are_those_of_the_requests() -> None:
     assert (plan.requests, plan.sendable_rows) == (4, 5)
     assert (plan.to_active, plan.to_paused) == (1, 1)
     assert (plan.tags_set, plan.tags_cleared, plan.clears_rows) == (3, 1, 1)
-    assert plan.tags == {BOOKED: 2, INTERESTED: 1}
-    assert plan.campaigns == 2
-
-
-def test_more_tags_than_can_be_counted_are_not_counted() -> None:
-    rows = [Row(lead=f"{n:06x}", tag=f"tag {n}") for n in range(10_001)]
-    rules = Rules(name="leads.csv")
-    plan = make_plan(source(rows, batch=5_000), rules, on_conflict=OnConflict.ERROR)
-    assert plan.tags is None
-    assert plan.tags_set == 10_001
 
 
 def test_a_file_without_rows_is_an_empty_plan() -> None:
@@ -493,11 +483,7 @@ def test_the_numbers_add_up(rows: list[Row], on_conflict: OnConflict) -> None:
     tags = Counter(tag for _, _, tag in expected.requests)
     assert (plan.to_active, plan.to_paused) == (statuses["active"], statuses["paused"])
     assert plan.tags_cleared == tags["null"]
-    assert plan.tags is not None
-    assert {tag.lower(): n for tag, n in plan.tags.items()} == {
-        tag: n for tag, n in tags.items() if tag not in (None, "null")
-    }
-    assert plan.tags_set == sum(plan.tags.values())
+    assert plan.tags_set == sum(n for tag, n in tags.items() if tag not in (None, "null"))
     clears = [
         line
         for lines, _, tag in expected.requests

@@ -77,8 +77,6 @@ def plan_of(
         leads=Leads(judged=(), partly=(), joined=(), merged=()),
         rows=rows,
         tally=tally or Tally(),
-        tags={},
-        campaigns=0,
         first_problems=problems,
         **counted,
     )

@@ -59,8 +59,6 @@ class Plan(Effect):
     Its effect is that of all its requests, as long as nobody looked which are needed.
     cells, rules, leads: what the rows are judged again from when they are asked for.
     rows: all input rows. tally: those that are not sent, by reason.
-    tags: requests by the label they set, most first; campaigns: how many the valid rows name.
-        None when there are more than 10,000.
     first_problems: the first 20, in line order.
     """
 
@@ -69,8 +67,6 @@ class Plan(Effect):
     leads: Leads
     rows: int
     tally: Tally
-    tags: Mapping[str, int] | None
-    campaigns: int | None
     first_problems: tuple[Problem, ...]
 
     def problems(self) -> Iterator[Problem]:
@@ -137,7 +133,6 @@ def make_plan(cells: Cells, rules: Rules, *, on_conflict: OnConflict) -> Plan:
     the four fields as raw text or null.
     """
     survey = Survey(cells, rules, last_wins=on_conflict is OnConflict.LAST_WINS)
-    tags, campaigns = survey.tags.counts, survey.campaigns.counts
     explainer = Explainer(rules)
     of_leads = pl.concat(errors(part).head(FIRST_PROBLEMS) for part in survey.leads.judged)
     wrong = _in_line_order(survey.first_errors, of_leads)
@@ -154,8 +149,6 @@ def make_plan(cells: Cells, rules: Rules, *, on_conflict: OnConflict) -> Plan:
         tags_cleared=survey.requests["tags_cleared"],
         sendable_rows=survey.sendable["all"],
         clears_rows=survey.sendable["tags_cleared"],
-        tags=None if tags is None else dict(tags.most_common()),
-        campaigns=None if campaigns is None else len(campaigns),
         first_problems=tuple(_problem(row, explainer) for row in _rows(wrong.head(FIRST_PROBLEMS))),
     )
 

@@ -25,13 +25,11 @@ class Preview:
 
     verdicts: as VERDICTS, in line order. clear_word: what a tag reads that is none.
     drifted: the reason of a request that is left out because its lead is not what was expected.
-    pages: requests that reading took. read_at_ms: when the first lead was read (Unix ms).
     """
 
     verdicts: pl.DataFrame
     clear_word: str
     drifted: Reason = Reason.DRIFTED
-    pages: int = 0
 
     @property
     def lines(self) -> pl.Series:

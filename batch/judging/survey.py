@@ -11,7 +11,7 @@ import polars as pl
 from batch.judging.leads import LEAD, Leads, together
 from batch.judging.merge import merge_leads
 from batch.judging.rules import Rules, judge
-from batch.judging.totals import Distinct, numbers
+from batch.judging.totals import numbers
 from batch.lines import frames_with
 from batch.model import Reason, Result, Tally
 
@@ -48,7 +48,6 @@ class Survey:
 
     rows: all input rows. tally: those that are not sent, by reason.
     requests, sendable: `totals.numbers` of the requests, and of the rows that they are made of.
-    tags: those that the requests set; campaigns: those of the valid rows.
     first_errors: at least the first rows that are wrong by themselves, as `rules.judge` gives them.
     leads: what the rows of leads that are named again come to.
     """
@@ -59,8 +58,6 @@ class Survey:
         self.tally = Tally()
         self.requests: Counter[str] = Counter()
         self.sendable: Counter[str] = Counter()
-        self.tags = Distinct("ai_tag")
-        self.campaigns = Distinct("campaign_id")
         self.first_errors = pl.DataFrame(schema=ERROR)
         named_again = _named_again([self._add(rows) for rows in judged(cells, rules)], cells, rules)
         parts = _by_lead(*named_again) if named_again else ()
@@ -75,8 +72,6 @@ class Survey:
         self._count_reasons(rows)
         self.requests += numbers(requests)
         self.sendable += numbers(requests)
-        self.tags.add(requests)
-        self.campaigns.add(requests)
         if self.first_errors.height < FIRST_PROBLEMS:
             found = errors(rows).head(FIRST_PROBLEMS).select(ERROR.names())
             self.first_errors = pl.concat([self.first_errors, _in_own_memory(found)])
@@ -91,8 +86,6 @@ class Survey:
         self.requests -= numbers(rows)
         self.sendable += numbers(compared.sent)
         self.sendable -= numbers(rows)
-        self.tags.add(compared.requests)
-        self.tags.add(rows, times=-1)
         return compared.leads
 
     def _count_reasons(self, rows: pl.DataFrame) -> None:

@@ -7,9 +7,6 @@ import polars as pl
 
 from batch.model import Status
 
-# Distinct tags, or campaigns, that are counted: with more, naming them tells a person nothing.
-_DISTINCT_COUNTED = 10_000
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
@@ -48,26 +45,3 @@ def numbers(changes: pl.DataFrame) -> Counter[str]:
         tags_cleared=pl.col("clear_tag").sum(),
     )
     return Counter(counted.row(0, named=True))
-
-
-class Distinct:
-    """Counts each value of a column, as long as there are not too many of them."""
-
-    def __init__(self, column: str) -> None:
-        self._column = column
-        self._counts: Counter[str] | None = Counter()
-
-    @property
-    def counts(self) -> Counter[str] | None:
-        """How often each value came; None when there were too many to count."""
-        return None if self._counts is None else +self._counts
-
-    def add(self, changes: pl.DataFrame, *, times: int = 1) -> None:
-        """Count the values of these rows; times=-1 takes them back."""
-        if self._counts is None:
-            return
-        values = changes.get_column(self._column).drop_nulls().value_counts()
-        for value, n in values.iter_rows():
-            self._counts[value] += times * n
-        if len(self._counts) > _DISTINCT_COUNTED:
-            self._counts = None
