@@ -1065,17 +1065,17 @@ BUILDS = (
     ),
     Broken(
         guarantee="results.csv and run.json are swapped by rename",
-        file="recording/draft.py",
+        file="recording/atomic_file.py",
         line="Path(self.file.name).replace(target)",
         instead="target.write_bytes(Path(self.file.name).read_bytes())",
         caught_by="test_promises.py::test_a_reader_that_has_the_old_file_open_reads_it_to_its_end",
     ),
     Broken(
         guarantee="a file's bytes are on the disk before it gets its name",
-        file="recording/draft.py",
+        file="recording/atomic_file.py",
         line="            os.fsync(self.file.fileno())",
         instead="            pass",
-        caught_by="test_draft.py::"
+        caught_by="test_atomic_file.py::"
         "test_the_bytes_are_on_the_disk_before_the_name_changes_and_then_the_name_is",
     ),
     Broken(
@@ -1363,7 +1363,7 @@ BUILDS = (
     Broken(
         guarantee="what an earlier process has read of the leads is no ground to send by",
         file="jobs/resuming.py",
-        line="        clear_drafts(folder)  # what",
+        line="        clear_partial_files(folder)  # what",
         instead="        # what",
         caught_by="test_planning.py::test_what_an_apply_read_that_was_not_confirmed_is_read_anew",
     ),

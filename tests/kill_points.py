@@ -19,7 +19,7 @@ from batch.api.sendkit import SendKit
 from batch.api.transport import WorkerTransport
 from batch.cli import main as sendkit_batch
 from batch.model import Claim, Entry, Outcome
-from batch.recording.draft import Draft
+from batch.recording.atomic_file import AtomicFile
 from batch.recording.folder import RunFolder
 from batch.recording.journal import Journal
 from batch.recording.runfile import RunFile, RunRecord, RunState
@@ -125,8 +125,8 @@ def _ended(_: RunFile, record: RunRecord) -> bool:
     return record.state is not RunState.RUNNING
 
 
-def _of_results(draft: Draft, _data: bytes) -> bool:
-    return ".results.csv-" in draft.file.name
+def _of_results(new_file: AtomicFile, _data: bytes) -> bool:
+    return ".results.csv-" in new_file.file.name
 
 
 POINTS: dict[str, Put] = {
@@ -146,7 +146,7 @@ POINTS: dict[str, Put] = {
     "after commit": _after(Journal, "record", _sent),
     # ending
     "before claims are dropped": _before(Journal, "drop_claims"),
-    "in results.csv": _after(Draft, "write", _of_results),
+    "in results.csv": _after(AtomicFile, "write", _of_results),
     "before the rename of results.csv": _before(os, "replace", _named("results.csv")),
     "after the rename of results.csv": _after(os, "replace", _named("results.csv")),
     "before the rename of run.json": _before(os, "replace", _named("run.json")),

@@ -12,7 +12,7 @@ import pytest
 
 from batch.errors import RunError
 from batch.recording import failed_sheet
-from batch.recording.draft import Draft
+from batch.recording.atomic_file import AtomicFile
 from batch.recording.failed_sheet import SheetLimitError, write_failed_sheet
 
 HEADER = ["id", "note", "blank"]
@@ -111,21 +111,21 @@ def test_a_full_disk_is_named_and_leaves_no_trace(
 ) -> None:
     path = source(target.parent, ["1", "", ""])
     writes = count()
-    begin = Draft.__enter__
+    begin = AtomicFile.__enter__
 
-    def enter(self: Draft) -> Draft:
-        draft = begin(self)
-        file_write = draft.file.write
+    def enter(self: AtomicFile) -> AtomicFile:
+        new_file = begin(self)
+        file_write = new_file.file.write
 
         def fill(data: bytes) -> int:
             if next(writes) >= refused:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             return file_write(data)
 
-        monkeypatch.setattr(draft.file, "write", fill)
-        return draft
+        monkeypatch.setattr(new_file.file, "write", fill)
+        return new_file
 
-    monkeypatch.setattr(Draft, "__enter__", enter)
+    monkeypatch.setattr(AtomicFile, "__enter__", enter)
     with pytest.raises(RunError) as caught:
         write_failed_sheet(path, target, delimiter=",")
 

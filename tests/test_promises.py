@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 
 from batch.model import Answer, Claim, Outcome, Reason
-from batch.recording.draft import Draft
+from batch.recording.atomic_file import AtomicFile
 from batch.recording.journal import Journal
 from batch.recording.result_rows import with_outcomes
 from batch.terminal import going_on
@@ -171,9 +171,9 @@ def test_a_reader_that_has_the_old_file_open_reads_it_to_its_end(tmp_path: Path)
     target.write_bytes(b"all of the old")
     with target.open("rb", buffering=0) as reader:
         assert reader.read(4) == b"all "
-        with Draft(target) as draft:
-            draft.write(b"new")
-            draft.publish()
+        with AtomicFile(target) as new_file:
+            new_file.write(b"new")
+            new_file.publish()
         assert reader.read() == b"of the old"
     assert target.read_bytes() == b"new"
 

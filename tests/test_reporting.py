@@ -116,7 +116,7 @@ def test_a_disk_that_fails_takes_the_report_of_before_away(
 ) -> None:
     shell.run(shell.leads(pausing(2)), yes=True, out=Path("out"))
     full = OSError(28, "No space left on device")
-    monkeypatch.setattr("batch.recording.draft.os.fsync", rise_always(full))
+    monkeypatch.setattr("batch.recording.atomic_file.os.fsync", rise_always(full))
     assert shell.words("report", "out") == 3
     assert (
         "out/report.html: can't be written: No space left on device. Free some space on the disk."

@@ -169,7 +169,7 @@ WORST: dict[str, dict[str, tuple[Worst, ...]]] = {
         r"'\\s*CREATE TABLE IF NOT EXISTS (\\w+)'": (match(" "),),
     },
     "recording/removal.py": {
-        r"f'\\.[^/\\\\][^/\\\\-]*+-[^/\\\\]+{re.escape(DRAFT_SUFFIX)}'": (
+        r"f'\\.[^/\\\\][^/\\\\-]*+-[^/\\\\]+{re.escape(PARTIAL_SUFFIX)}'": (
             full("-", before="."),
             full("a-", before="."),
             full("a", before="."),

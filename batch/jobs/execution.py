@@ -26,7 +26,7 @@ from batch.jobs.reporting import REPORT_NAME, write_report
 from batch.jobs.request import command
 from batch.jobs.run_record import first_record, last_record, record_at
 from batch.model import Tally
-from batch.recording.draft import clear_drafts
+from batch.recording.atomic_file import clear_partial_files
 from batch.recording.journal import JOURNAL_NAME, JUDGED_NOTE, LABELS_NOTE, Journal
 from batch.recording.results import write_results
 from batch.recording.run_list import remember
@@ -51,7 +51,7 @@ async def execute(run: ReadyRun, *, on_moment: Callable[[Moment], None], orders:
     _remember(run.opened, record)
     run_file.write(record)
     folder.keep()
-    clear_drafts(folder.path)  # of an earlier time, which was killed or had no disk left
+    clear_partial_files(folder.path)  # of an earlier time, which was killed or had no disk left
 
     # Held until run.json tells how it ended: whoever gets the journal next goes by that.
     with ExitStack() as held:

@@ -19,7 +19,7 @@ from batch.jobs.run_record import first_record
 from batch.jobs.seen import Seen
 from batch.judging.preview import with_partly_sent
 from batch.model import Reason, Tally
-from batch.recording.draft import clear_drafts
+from batch.recording.atomic_file import clear_partial_files
 from batch.recording.journal import JOURNAL_NAME, LABELS_NOTE, Journal
 from batch.recording.plan_sheet import PLAN_NAME, write_plan
 from batch.recording.run_list import remember
@@ -81,7 +81,7 @@ def keep_plan(ready: ReadyRun, seen: Seen) -> Planned:
         }
     )
     keep_learnt(opened.request, ready.workspace.id if ready.workspace else None, seen.learnt)
-    clear_drafts(folder.path)
+    clear_partial_files(folder.path)
     remember(opened.request.state_dir, folder.path, record)
     RunFile(folder.path / "run.json").write(record)
     folder.keep()

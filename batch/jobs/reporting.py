@@ -11,8 +11,8 @@ from batch.jobs.judged_again import judged_again
 from batch.jobs.recorded import request_of
 from batch.judging.plan import Plan
 from batch.model import Reason, Result, Tally
+from batch.recording.atomic_file import AtomicFile
 from batch.recording.baseline import read_baseline
-from batch.recording.draft import Draft
 from batch.recording.journal import Journal
 from batch.recording.runfile import RunRecord, RunState, read_record
 from batch.recording.timeline import read_timeline
@@ -61,7 +61,7 @@ def write_report(
     path = (into or folder) / REPORT_NAME
     try:
         page = render(find(folder, record, plan, journal))
-        with Draft(path) as draft:
+        with AtomicFile(path) as draft:
             draft.write(page.encode("utf-8", "replace"))  # a file's name may hold lone surrogates
             return draft.publish()
     except BaseException:

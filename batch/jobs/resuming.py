@@ -23,8 +23,8 @@ from batch.jobs.recorded import open_recorded_table, reopened_journal
 from batch.jobs.request import Request
 from batch.jobs.seen import Seen
 from batch.model import Tally
+from batch.recording.atomic_file import clear_partial_files
 from batch.recording.baseline import read_baseline
-from batch.recording.draft import clear_drafts
 from batch.recording.folder import RunFolder, sha256_of
 from batch.recording.journal import JUDGED_NOTE, LABELS_NOTE, Journal
 from batch.recording.run_list import listed
@@ -112,7 +112,7 @@ def reopen_run(folder: Path, request: Request) -> Iterator[Reopened]:
         journal = resources.enter_context(
             reopened_journal(folder, record, state_dir=request.state_dir)
         )
-        clear_drafts(folder)  # what a killed process had read of the leads is out of date
+        clear_partial_files(folder)  # what a killed process had read of the leads is out of date
         begun = journal.kept(JUDGED_NOTE) is not None
         # Nothing was sent before the judged rows were recorded: then they are judged anew.
         request = replace(request, tag_check=request.tag_check and not begun)

@@ -28,7 +28,7 @@ from batch.judging.leads import LEAD
 from batch.judging.live import DIFFERENT, different, with_answered
 from batch.judging.plan import Plan
 from batch.model import Reason
-from batch.recording.draft import Draft
+from batch.recording.atomic_file import AtomicFile
 from batch.recording.runfile import RunRecord
 from batch.recording.snapshot import SCHEMA, Snapshot
 
@@ -169,7 +169,7 @@ def _compare(applied: Applied, leads: pl.DataFrame) -> pl.DataFrame:
 
 
 def _write(found: pl.DataFrame, path: Path) -> None:
-    with Draft(path) as draft:
+    with AtomicFile(path) as draft:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(HEADER)

@@ -16,7 +16,7 @@ from filelock import FileLock
 from pydantic import SecretStr
 
 from batch.api.address import Address
-from batch.recording.draft import Draft, disk_errors
+from batch.recording.atomic_file import AtomicFile, disk_errors
 from batch.recording.state import keyed_hash, make_state_dir, read_own
 
 APPROVALS_NAME = "approvals.jsonl"  # a JSON object a line
@@ -104,8 +104,8 @@ def _mark_of(state_dir: Path, key: SecretStr, address: Address, also: Sequence[s
 
 
 def _write(path: Path, kept: Sequence[Approval]) -> None:
-    with Draft(path) as draft:
+    with AtomicFile(path) as new_file:
         for each in kept:
             line = {"address": each.address, "since": each.since, "mark": each.mark}
-            draft.write(json.dumps(line).encode() + b"\n")
-        draft.publish()
+            new_file.write(json.dumps(line).encode() + b"\n")
+        new_file.publish()

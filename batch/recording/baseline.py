@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from batch.errors import InputError
-from batch.recording.frame_file import write_frame
+from batch.recording.atomic_file import write_frame
 
 BASELINE_NAME = "baseline.parquet"
 SCHEMA = pl.Schema({"line": pl.UInt32, "base_status": pl.String, "base_tag": pl.String})

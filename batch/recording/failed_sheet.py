@@ -14,7 +14,7 @@ import xlsxwriter
 import xlsxwriter.exceptions
 
 from batch.errors import BatchError
-from batch.recording.draft import DRAFT_SUFFIX, Draft, disk_errors
+from batch.recording.atomic_file import PARTIAL_SUFFIX, AtomicFile, disk_errors
 
 MAX_ROWS = 1_048_576  # a sheet's, the header being one of them
 MAX_COLUMNS = 16_384
@@ -43,17 +43,17 @@ def write_failed_sheet(source: Path, *targets: Path, delimiter: str, name: str =
     that what a person types into them stays text.
     """
     with (
-        Draft(*targets) as draft,
+        AtomicFile(*targets) as new_file,
         disk_errors(targets[0]),
         tempfile.TemporaryDirectory(
             dir=targets[0].parent,
             prefix=f".{targets[0].name}-",
-            suffix=DRAFT_SUFFIX,
-            ignore_cleanup_errors=True,  # what is left of it is cleared away with the drafts
+            suffix=PARTIAL_SUFFIX,
+            ignore_cleanup_errors=True,  # what is left of it is cleared away with partial files
         ) as scratch,
         source.open(encoding="utf-8-sig", newline="") as file,
     ):
-        spool = _Spool(draft.file)
+        spool = _Spool(new_file.file)
         try:
             with spool, xlsxwriter.Workbook(spool, {**_OPTIONS, "tmpdir": scratch}) as workbook:
                 _fill(workbook, name, _fitting_rows(file, delimiter))
@@ -61,7 +61,7 @@ def write_failed_sheet(source: Path, *targets: Path, delimiter: str, name: str =
             raise OSError(*error.args[0].args) from error  # the disk's own error, which it hides
         except xlsxwriter.exceptions.FileSizeError as error:
             raise SheetLimitError("more than the 4 GB that a sheet's file holds") from error
-        return draft.publish()
+        return new_file.publish()
 
 
 class _Spool:
@@ -99,7 +99,7 @@ class _Spool:
         return self._at
 
     def flush(self) -> None:
-        """The draft is flushed when it is published."""
+        """The file is flushed when it is published."""
 
     def _do(self, call: Callable[[], object]) -> None:
         if self._error or self._is_over:

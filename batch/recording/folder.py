@@ -17,8 +17,8 @@ from typing import BinaryIO
 import polars as pl
 
 from batch.errors import InputError, RunError, SettingsError
+from batch.recording.atomic_file import clear_partial_files, disk_advice, sync_folder
 from batch.recording.baseline import BASELINE_NAME, write_baseline
-from batch.recording.draft import clear_drafts, disk_advice, sync_folder
 from batch.recording.plain_file import private
 from batch.recording.resolved import RESOLVED_NAME, write_resolved
 from batch.recording.scope import SCOPE_NAME, write_scope
@@ -161,7 +161,7 @@ class RunFolder:
         """Take away what was made for this run; what was there before stays."""
         if self._kept:
             return
-        clear_drafts(self.path)
+        clear_partial_files(self.path)
         with suppress(OSError):  # the disk fails; run.json goes first, it would stand for a run
             (self.path / "run.json").unlink(missing_ok=True)
             for file in self._files:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from batch.errors import InputError, RunError
 from batch.recording import journal_sql as sql
-from batch.recording.draft import disk_errors
+from batch.recording.atomic_file import disk_errors
 
 WAL, SHM, ROLLBACK = "-wal", "-shm", "-journal"  # endings of the files that SQLite puts beside it
 LONGEST_BYTES = 16 << 20  # of a text or a row; what we write is far below, the labels' note too

@@ -9,7 +9,7 @@ import polars as pl
 
 from batch.escape import escape
 from batch.model import Field
-from batch.recording.draft import Draft, disk_errors
+from batch.recording.atomic_file import AtomicFile, disk_errors
 from batch.recording.failed_sheet import write_failed_sheet
 from batch.recording.result_rows import to_csv
 
@@ -39,9 +39,9 @@ def write_leads(leads: Iterable[pl.DataFrame], out: Path, tag: str | None) -> in
     """
     wanted = (_with_tag(frame, tag) for frame in leads)
     if out.suffix.lower() != ".xlsx":
-        with Draft(out) as draft:
-            count = _write(wanted, draft.file, out, escaped=tuple(_COLUMNS))
-            draft.publish()
+        with AtomicFile(out) as new_file:
+            count = _write(wanted, new_file.file, out, escaped=tuple(_COLUMNS))
+            new_file.publish()
         return count
     with tempfile.TemporaryDirectory(prefix="sendkit-batch-") as scratch:
         source = Path(scratch) / "leads.csv"

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from pydantic import SecretStr
 
 from batch.errors import RunError, SettingsError, UsageError
-from batch.recording.draft import Draft
+from batch.recording.atomic_file import AtomicFile
 from batch.recording.state import keyed_hash
 
 INPUTS, KEYS = "inputs", "keys"  # the folders of the locks
@@ -146,9 +146,9 @@ def _write_holder(lock: FileLock, run: Path) -> None:
     holder = {"pid": os.getpid(), "since": since, "run": str(run.resolve())}
     path = _holder_path(lock)
     try:
-        with Draft(path) as draft:
-            draft.write(json.dumps(holder).encode())
-            draft.publish()
+        with AtomicFile(path) as new_file:
+            new_file.write(json.dumps(holder).encode())
+            new_file.publish()
     except RunError as error:
         raise SettingsError(str(error)) from error
 

@@ -15,7 +15,7 @@ from filelock import FileLock
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from batch.errors import RunError
-from batch.recording.draft import Draft, disk_errors
+from batch.recording.atomic_file import AtomicFile, disk_errors
 
 MEMORY_NAME = "pace.json"
 KEPT = timedelta(days=30)  # plans and limits change
@@ -60,9 +60,9 @@ def keep_pace(
         with FileLock(path.with_suffix(".lock"), timeout=_PATIENCE_S):
             kept = _read(path, since=now() - KEPT)
             kept[_name(base_url, workspace_id)] = _Kept(per_s=per_s, at=now())
-            with Draft(path) as draft:
-                draft.write(_Memory.dump_json(kept))
-                draft.publish()
+            with AtomicFile(path) as new_file:
+                new_file.write(_Memory.dump_json(kept))
+                new_file.publish()
 
 
 def _read(path: Path, *, since: datetime) -> dict[str, _Kept]:

@@ -9,7 +9,7 @@ import polars as pl
 
 from batch.columns import result_header
 from batch.escape import escape, escape_text
-from batch.recording.draft import Draft
+from batch.recording.atomic_file import AtomicFile
 from batch.recording.result_rows import to_csv
 from batch.recording.results import BATCH_ROWS, Outcomes, Table
 
@@ -35,9 +35,9 @@ def write_plan(table: Table, told: pl.DataFrame, judged: Outcomes, folder: Path)
     """
     header = [escape_text(name) or None for name in result_header(table.header, PLAN_COLUMNS)]
     columns = [str(index) for index in range(len(table.header))]
-    with Draft(folder / PLAN_NAME) as draft:
+    with AtomicFile(folder / PLAN_NAME) as new_file:
         names = pl.DataFrame({str(index): [name] for index, name in enumerate(header)})
-        draft.write(_BOM + to_csv(names, table.delimiter))
+        new_file.write(_BOM + to_csv(names, table.delimiter))
         for frame in table.rows():
             for part in frame.iter_slices(BATCH_ROWS):
                 if part.height:
@@ -47,8 +47,8 @@ def write_plan(table: Table, told: pl.DataFrame, judged: Outcomes, folder: Path)
                         "line",
                         *(_cell(name) for name in PLAN_COLUMNS[1:]),
                     )
-                    draft.write(to_csv(texts, table.delimiter))
-        return draft.publish()
+                    new_file.write(to_csv(texts, table.delimiter))
+        return new_file.publish()
 
 
 def _planned(rows: pl.DataFrame, told: pl.DataFrame, judged: Outcomes) -> pl.DataFrame:

@@ -11,15 +11,15 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from batch.errors import InputError
-from batch.recording.draft import DRAFT_SUFFIX
+from batch.recording.atomic_file import PARTIAL_SUFFIX
 from batch.recording.runfile import RunRecord, read_record
 
-_DRAFT = re.compile(rf"\.[^/\\][^/\\-]*+-[^/\\]+{re.escape(DRAFT_SUFFIX)}")
+_DRAFT = re.compile(rf"\.[^/\\][^/\\-]*+-[^/\\]+{re.escape(PARTIAL_SUFFIX)}")
 _HAS_DIR_FD = {os.open, os.unlink} <= os.supports_dir_fd and os.listdir in os.supports_fd
 
 
 def remove_files(folder: Path, record: RunRecord, names: Iterable[str]) -> bool:
-    """Take these files of a run's folder away, drafts, and the record last; whether all is gone.
+    """Remove these files of a run, partial files, and the record last; whether all is gone.
 
     As long as its record is there it counts as a run. What else is in the folder stays, and so
     does the folder then. Raises OSError where something can't be removed, and InputError where
@@ -48,7 +48,7 @@ def _remove(descriptor: int, record: RunRecord, ours: set[str]) -> None:
         elif _DRAFT.fullmatch(name):
             try:
                 os.unlink(name, dir_fd=descriptor)
-            except OSError:  # a folder of drafts
+            except OSError:  # a folder of partial files
                 shutil.rmtree(name, dir_fd=descriptor)
     os.unlink("run.json", dir_fd=descriptor)
 

@@ -14,7 +14,7 @@ from polars.exceptions import PolarsError
 
 from batch.errors import InputError
 from batch.model import Field
-from batch.recording.draft import Draft, disk_errors
+from batch.recording.atomic_file import AtomicFile, disk_errors
 
 RESOLVED_NAME = "resolved.parquet"
 
@@ -27,7 +27,7 @@ def write_resolved(path: Path, frames: Iterable[pl.DataFrame]) -> None:
     with (
         disk_errors(path),
         tempfile.TemporaryDirectory(prefix="sendkit-batch-") as scratch,
-        Draft(path) as draft,
+        AtomicFile(path) as new_file,
     ):
         parts = []
         for number, frame in enumerate(frames):
@@ -36,8 +36,8 @@ def write_resolved(path: Path, frames: Iterable[pl.DataFrame]) -> None:
         whole = Path(scratch, "whole.parquet")
         pl.scan_parquet(parts).sink_parquet(whole, maintain_order=True)
         with whole.open("rb") as file:  # Polars panics where it writes to a disk that fails
-            shutil.copyfileobj(file, draft.file)
-        draft.publish()
+            shutil.copyfileobj(file, new_file.file)
+        new_file.publish()
 
 
 class Resolved:

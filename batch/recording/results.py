@@ -15,7 +15,7 @@ import polars as pl
 
 from batch.errors import RunError
 from batch.model import Reason, Result, Tally
-from batch.recording.draft import Draft, disk_errors
+from batch.recording.atomic_file import AtomicFile, disk_errors
 from batch.recording.result_rows import header_row, result_rows, to_csv, with_outcomes
 
 BATCH_ROWS = 50_000  # joined at a time: some tens of MB for a wide table
@@ -90,8 +90,8 @@ def write_results(
     sheet_name = f"failed{suffix}.xlsx"
     with (
         _earlier_ones_named(folder, results_name, failed_name, sheet_name),
-        Draft(*_targets(folder, results_name)) as all_rows,
-        Draft(*_targets(folder, failed_name)) as failed_rows,
+        AtomicFile(*_targets(folder, results_name)) as all_rows,
+        AtomicFile(*_targets(folder, failed_name)) as failed_rows,
     ):
         count = _stream(table, journal, all_rows, failed_rows, stop_reason)
         _check_sum(count, journal, table.name)
@@ -146,9 +146,9 @@ class _Count:
 
 
 def _stream(
-    table: Table, journal: Outcomes, all_rows: Draft, failed_rows: Draft, stop_reason: str
+    table: Table, journal: Outcomes, all_rows: AtomicFile, failed_rows: AtomicFile, stop_reason: str
 ) -> _Count:
-    """Write every row to the one draft and the failed ones to the other."""
+    """Write every row to one file and the failed ones to the other."""
     count = _Count(rows=0, recorded=0, tally=Tally())
     header = _BOM + to_csv(header_row(table.header), table.delimiter)
     all_rows.write(header)

@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from batch.errors import InputError, RunError, SettingsError, UsageError
-from batch.recording.draft import Draft, disk_errors
+from batch.recording.atomic_file import AtomicFile, disk_errors
 from batch.recording.runfile import RunRecord, read_record
 from batch.recording.state import check_own, is_own, make_state_dir, read_own
 
@@ -194,9 +194,9 @@ def _completed(folder: Path) -> ListEntry | Path:
 
 
 def _write(state_dir: Path, known: Iterable[ListEntry | Path]) -> None:
-    with Draft(state_dir / LIST_NAME) as draft:
-        draft.write(b"".join(map(_line_of, known)))
-        draft.publish()
+    with AtomicFile(state_dir / LIST_NAME) as new_file:
+        new_file.write(b"".join(map(_line_of, known)))
+        new_file.publish()
 
 
 def _line_of(known: ListEntry | Path) -> bytes:

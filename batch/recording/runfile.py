@@ -26,7 +26,7 @@ from pydantic import (
 
 from batch.errors import InputError, RunError
 from batch.model import Reason, Result
-from batch.recording.draft import Draft
+from batch.recording.atomic_file import AtomicFile
 from batch.recording.plain_file import read_plain
 
 MOST_BYTES = 1 << 20  # ours take some 5 kB
@@ -235,9 +235,9 @@ class RunFile:
     def write(self, record: RunRecord) -> None:
         """Write now: the first record, a new state, the last one."""
         self._written_at_s = self._clock()
-        with Draft(self._path) as draft:
-            draft.write(record.model_dump_json(indent=2).encode() + b"\n")
-            draft.publish()
+        with AtomicFile(self._path) as new_file:
+            new_file.write(record.model_dump_json(indent=2).encode() + b"\n")
+            new_file.publish()
 
     def update(self, record: RunRecord) -> bool:
         """Write unless the last write is less than a second ago; whether it was written.

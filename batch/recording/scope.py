@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from batch.errors import InputError
-from batch.recording.draft import Draft
+from batch.recording.atomic_file import AtomicFile
 
 SCOPE_NAME = "lines.csv"
 
@@ -22,9 +22,9 @@ def write_scope(folder: Path, lines: pl.Series) -> str:
     Raises RunError when that can't be written.
     """
     content = lines.rename("line").to_frame().write_csv().encode()
-    with Draft(folder / SCOPE_NAME) as draft:
-        draft.write(content)
-        draft.publish()
+    with AtomicFile(folder / SCOPE_NAME) as new_file:
+        new_file.write(content)
+        new_file.publish()
     return hashlib.sha256(content).hexdigest()
 
 

@@ -12,8 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from batch.model import CampaignLead
-from batch.recording.draft import disk_errors
-from batch.recording.frame_file import write_frame
+from batch.recording.atomic_file import disk_errors, write_frame
 
 CAMPAIGN_ID = "campaign_id"
 LEAD_COLUMNS = tuple(field.name for field in fields(CampaignLead))

@@ -15,7 +15,7 @@ import platformdirs
 from filelock import FileLock
 
 from batch.errors import RunError, SettingsError
-from batch.recording.draft import Draft, disk_errors
+from batch.recording.atomic_file import AtomicFile, disk_errors
 from batch.recording.plain_file import private
 
 SECRET_NAME = "secret"  # noqa: S105 - a file's name
@@ -100,9 +100,9 @@ def state_secret(state_dir: Path) -> bytes:
             if (found := _read_secret(path)) is not None:  # another process has just made it
                 return found
             made = secrets.token_bytes(_SECRET_BYTES)
-            with Draft(path) as draft:
-                draft.write(made)
-                draft.publish()
+            with AtomicFile(path) as new_file:
+                new_file.write(made)
+                new_file.publish()
             return made
     except RunError as error:
         raise SettingsError(str(error)) from error

@@ -9,7 +9,7 @@ from typing import TextIO
 from batch.errors import RunError, UsageError
 from batch.escape import escape_text
 from batch.judging.plan import Problem
-from batch.recording.draft import Draft, disk_errors
+from batch.recording.atomic_file import AtomicFile, disk_errors
 
 
 def write_problems(problems: Iterable[Problem], path: Path, *, read_from: Path | None) -> None:
@@ -27,7 +27,7 @@ def write_problems(problems: Iterable[Problem], path: Path, *, read_from: Path |
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise UsageError(f"{path}: is a link or no plain file. Name another file.")
     try:
-        with Draft(path) as draft:
+        with AtomicFile(path) as draft:
             out = io.TextIOWrapper(draft.file, encoding="utf-8-sig", newline="")
             with disk_errors(path):
                 _write(problems, out)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from batch.errors import RunError
-from batch.recording.draft import Draft, HeldOpenError, clear_drafts
+from batch.recording.atomic_file import AtomicFile, HeldOpenError, clear_partial_files
 from tests.shell import rise_always
 
 BROKEN = OSError(errno.EIO, os.strerror(errno.EIO))
@@ -23,22 +23,22 @@ def names_in(folder: Path) -> list[str]:
 def test_readers_see_the_old_file_until_the_new_one_is_whole(target: Path) -> None:
     target.write_bytes(b"old")
 
-    with Draft(target) as draft:
-        draft.write(b"new")
+    with AtomicFile(target) as new_file:
+        new_file.write(b"new")
         assert target.read_bytes() == b"old"
-        assert draft.publish() == target
+        assert new_file.publish() == target
         assert target.read_bytes() == b"new"
 
     assert target.stat().st_mode & 0o777 == 0o600
     assert names_in(target.parent) == ["results.csv"]
 
 
-def test_a_draft_that_breaks_off_leaves_the_old_file_and_no_trace(target: Path) -> None:
+def test_a_file_that_breaks_off_leaves_the_old_file_and_no_trace(target: Path) -> None:
     target.write_bytes(b"old")
 
     def break_off() -> None:
-        with Draft(target) as draft:
-            draft.write(b"half")
+        with AtomicFile(target) as new_file:
+            new_file.write(b"half")
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -65,9 +65,9 @@ def test_the_bytes_are_on_the_disk_before_the_name_changes_and_then_the_name_is(
 
     monkeypatch.setattr(os, "fsync", spy_fsync)
     monkeypatch.setattr(Path, "replace", spy_replace)
-    with Draft(target) as draft:
-        draft.write(b"new")
-        draft.publish()
+    with AtomicFile(target) as new_file:
+        new_file.write(b"new")
+        new_file.publish()
 
     assert happened == ["fsync, before the rename", "rename", "fsync, after the rename"]
 
@@ -88,43 +88,43 @@ def test_a_disk_that_fails_is_named_with_what_to_do(
 
     monkeypatch.setattr(os, "fsync", fail)
 
-    with pytest.raises(RunError) as caught, Draft(target) as draft:
-        draft.publish()
+    with pytest.raises(RunError) as caught, AtomicFile(target) as new_file:
+        new_file.publish()
 
     assert str(caught.value) == f"{target}: can't be written: {sentence}"
     assert names_in(target.parent) == []
 
 
-def test_a_draft_that_cant_be_taken_away_does_no_harm_and_is_cleared_another_time(
+def test_a_partial_file_that_cant_be_removed_does_no_harm_and_is_cleared_another_time(
     target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
         broken.setattr(Path, "unlink", rise_always(BROKEN))
-        with Draft(target) as draft:
-            draft.publish()
-        with Draft(target):
+        with AtomicFile(target) as new_file:
+            new_file.publish()
+        with AtomicFile(target):
             pass
-        clear_drafts(target.parent)
+        clear_partial_files(target.parent)
     assert len(names_in(target.parent)) == 2
-    clear_drafts(target.parent)
+    clear_partial_files(target.parent)
     assert names_in(target.parent) == ["results.csv"]
 
 
-def test_only_drafts_are_cleared_away_folders_among_them(target: Path) -> None:
+def test_only_partial_files_are_cleared_away_folders_among_them(target: Path) -> None:
     kept = [".hidden", "mine.part", "results.csv"]
     for name in (*kept, ".results.csv-x.part"):
         (target.parent / name).touch()
     (target.parent / ".failed.xlsx-y.part").mkdir()
     (target.parent / ".failed.xlsx-y.part" / "tmp").touch()
-    clear_drafts(target.parent)
+    clear_partial_files(target.parent)
     assert names_in(target.parent) == kept
-    clear_drafts(target.parent / "gone")
+    clear_partial_files(target.parent / "gone")
 
 
 def test_a_folder_that_is_gone_is_named_with_what_to_do(tmp_path: Path) -> None:
     target = tmp_path / "gone" / "results.csv"
 
-    with pytest.raises(RunError) as caught, Draft(target):
+    with pytest.raises(RunError) as caught, AtomicFile(target):
         pass
 
     assert str(caught.value) == (
@@ -139,9 +139,9 @@ def test_a_file_held_open_stays_and_the_next_name_is_taken(
     hold_open(monkeypatch, "results.csv")
     other = target.with_name("results-2.csv")
 
-    with Draft(target, other) as draft:
-        draft.write(b"new")
-        assert draft.publish() == other
+    with AtomicFile(target, other) as new_file:
+        new_file.write(b"new")
+        assert new_file.publish() == other
 
     assert target.read_bytes() == b"old"
     assert other.read_bytes() == b"new"
@@ -152,8 +152,8 @@ def test_files_all_held_open_are_named(target: Path, monkeypatch: pytest.MonkeyP
     hold_open(monkeypatch, "results.csv", "results-2.csv")
     other = target.with_name("results-2.csv")
 
-    with pytest.raises(HeldOpenError) as caught, Draft(target, other) as draft:
-        draft.publish()
+    with pytest.raises(HeldOpenError) as caught, AtomicFile(target, other) as new_file:
+        new_file.publish()
 
     assert str(caught.value) == (
         f"{target.parent}: results.csv and results-2.csv can't be replaced. "

@@ -5,6 +5,7 @@ and how what a killed process or a failing disk left of that is cleared away.
 """
 
 import errno
+import io
 import os
 import shutil
 import tempfile
@@ -14,9 +15,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+import polars as pl
+
 from batch.errors import RunError
 
-DRAFT_SUFFIX = ".part"  # of a hidden file or folder that is thrown away, whoever finds it
+PARTIAL_SUFFIX = ".part"  # of a hidden file or folder that anybody may throw away
 
 _ADVICE = {
     errno.ENOSPC: "Free some space on the disk",
@@ -32,8 +35,8 @@ class HeldOpenError(RunError):
     """The file can't be replaced: another program holds it open (only Windows minds)."""
 
 
-class Draft:
-    """A file in the making (mode 0600). Leaving the block without `publish` leaves no trace.
+class AtomicFile:
+    """A new file beside its target (mode 0600); without `publish`, leaving the block removes it.
 
     targets: the path to replace, then the paths to take instead while another program holds the
     earlier ones open; all in one folder. Raises RunError, naming the first, when the disk fails.
@@ -46,19 +49,19 @@ class Draft:
     def __enter__(self) -> Self:
         target = self._targets[0]
         with disk_errors(target):
-            # Closed by __exit__; delete=False, since a published draft has another name by then.
+            # Closed by __exit__; delete=False, since a published file has another name by then.
             self.file = tempfile.NamedTemporaryFile(
-                dir=target.parent, prefix=f".{target.name}-", suffix=DRAFT_SUFFIX, delete=False
+                dir=target.parent, prefix=f".{target.name}-", suffix=PARTIAL_SUFFIX, delete=False
             )
         return self
 
     def write(self, data: bytes | memoryview) -> None:
-        """Append to the draft."""
+        """Append to the new file."""
         with disk_errors(self._targets[0]):
             self.file.write(data)
 
     def publish(self) -> Path:
-        """Make the draft durable and put it in its place; which path that was.
+        """Make the new file durable and rename it into its place; returns that path.
 
         Raises HeldOpenError when every target is held open by another program.
         """
@@ -93,6 +96,19 @@ class Draft:
             Path(self.file.name).unlink(missing_ok=True)
 
 
+def write_frame(path: Path, frame: pl.DataFrame) -> None:
+    """Write a frame as Parquet. Raises RunError when the disk fails.
+
+    Polars makes the bytes, and Python writes them: where Polars itself writes to a disk that
+    fails, it panics instead of raising.
+    """
+    content = io.BytesIO()
+    frame.write_parquet(content)
+    with AtomicFile(path) as new_file:
+        new_file.write(content.getbuffer())
+        new_file.publish()
+
+
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
     """Turn an OSError into a RunError that names the file and what to do."""
@@ -109,9 +125,9 @@ def disk_advice(error: OSError) -> str:
     return _ADVICE.get(error.errno or 0, "Check the disk and its connection")
 
 
-def clear_drafts(folder: Path) -> None:
-    """Take away drafts that were left behind; nobody else may be at work in the folder."""
-    for path in folder.glob(f".*{DRAFT_SUFFIX}"):
+def clear_partial_files(folder: Path) -> None:
+    """Remove partial files that were left behind; nobody else may be at work in the folder."""
+    for path in folder.glob(f".*{PARTIAL_SUFFIX}"):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
             continue
