@@ -3,7 +3,8 @@
 The one place that knows the added names: reading drops these columns, and the results write them.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
 from batch.model import Field
@@ -23,24 +24,44 @@ COLUMNS: tuple[Column, ...] = (*Field, *Naming)
 # read it is (null for one of the user's own), how the cell begins, and the whole sentence.
 SWALLOWED = ("swallowed_column", "swallowed_found", "swallowed_message")
 
-ADDED_COLUMNS = (
-    "line",
-    "result",
-    "reason",
-    "http_status",
-    "attempts",
-    "elapsed_ms",
-    "message",
-    "sent_at",
-    "server_status",
-    "server_ai_tag",
-    "subsequence",
+# The columns that results add, by the format of the results that brought them. A new column is a
+# new format: it stands behind all earlier ones, and files of those stay ours. Its name is one that
+# `is_of_later_format` knows, so that programs that were made before it refuse the file.
+ADDED_BY_FORMAT: Mapping[int, tuple[str, ...]] = {
+    1: (
+        "line",
+        "result",
+        "reason",
+        "http_status",
+        "attempts",
+        "elapsed_ms",
+        "message",
+        "sent_at",
+        "server_status",
+        "server_ai_tag",
+        "subsequence",
+    ),
+}
+# Those of each format, the newest first.
+ADDED_SETS = tuple(
+    tuple(name for number in sorted(ADDED_BY_FORMAT)[:count] for name in ADDED_BY_FORMAT[number])
+    for count in range(len(ADDED_BY_FORMAT), 0, -1)
 )
+ADDED_COLUMNS, FIRST_ADDED = ADDED_SETS[0], ADDED_SETS[-1]
+_OF_LATER_FORMAT = re.compile("[a-z][a-z0-9]*(_[a-z0-9]+)+")
 
 
 def column_of(name: str) -> Column:
     """The column that is called exactly so; raises ValueError when there is none."""
     return Naming(name) if name in set(Naming) else Field(name)
+
+
+def is_of_later_format(names: Iterable[str]) -> bool:
+    """True for names that a later format may add: lower-case words joined by underscores.
+
+    People who add columns of their own to results rarely name them so.
+    """
+    return all(map(_OF_LATER_FORMAT.fullmatch, names))
 
 
 def result_header(header: Sequence[str], added: tuple[str, ...] = ADDED_COLUMNS) -> tuple[str, ...]:

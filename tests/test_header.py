@@ -1,9 +1,15 @@
 import pytest
 
-from batch.columns import ADDED_COLUMNS, Column, column_of
+from batch.columns import ADDED_COLUMNS, ADDED_SETS, Column, column_of
 from batch.errors import InputError
 from batch.model import Field
-from batch.reading.header import find_columns, looked_up_before, own_width, recognised_fields
+from batch.reading.header import (
+    added_columns,
+    find_columns,
+    looked_up_before,
+    recognised_fields,
+    refuse_newer,
+)
 
 IDS = ("campaignId", "campaignLeadId")
 
@@ -157,20 +163,83 @@ def test_recognised_fields_counts_names_of_fields_and_mapped_ones() -> None:
     assert recognised_fields(("campaignId;campaignLeadId",), {}) == 0
 
 
-def test_a_header_is_ours_when_it_ends_with_exactly_the_added_columns_in_order() -> None:
-    assert own_width((*IDS, "status", *ADDED_COLUMNS)) == 3
-    assert own_width(ADDED_COLUMNS) == 0
-    assert own_width((*IDS, "status", *ADDED_COLUMNS, "note")) is None
-    assert own_width((*IDS, "status", *ADDED_COLUMNS[1:])) is None
-    assert own_width((*IDS, *reversed(ADDED_COLUMNS))) is None
-    assert own_width((*IDS, "Line", *ADDED_COLUMNS[1:])) is None
-    assert own_width(ADDED_COLUMNS[1:]) is None
+OURS = (*IDS, "status", *ADDED_COLUMNS)
+WIDTH = len(ADDED_COLUMNS)
 
 
-def test_a_header_of_ours_may_have_white_space_round_names_and_nameless_columns_behind() -> None:
-    padded = [f" {name}\t" for name in (*IDS, "status", *ADDED_COLUMNS)]
-    assert own_width((*padded, "", " \u00a0")) == 3
-    assert own_width((*padded, "", "note", "")) is None
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        (OURS, (3, 3 + WIDTH)),
+        (ADDED_COLUMNS, (0, WIDTH)),
+        ((*(f" {name}\t" for name in OURS), "", " \u00a0"), (3, 3 + WIDTH)),
+        ((*OURS, *ADDED_COLUMNS), (3 + WIDTH, 3 + 2 * WIDTH)),
+        ((*OURS, "note"), None),
+        ((*OURS, "", "note", ""), None),
+        ((*OURS, "request_id"), None),
+        ((*IDS, "status", *ADDED_COLUMNS[1:]), None),
+        ((*IDS, *reversed(ADDED_COLUMNS)), None),
+        ((*IDS, "Line", *ADDED_COLUMNS[1:]), None),
+        (ADDED_COLUMNS[1:], None),
+        ((), None),
+    ],
+)
+def test_a_header_is_ours_when_it_ends_with_exactly_the_added_columns_in_order(
+    header: tuple[str, ...], found: tuple[int, int] | None
+) -> None:
+    assert added_columns(header) == found
+
+
+@pytest.mark.parametrize("added", ADDED_SETS)
+def test_results_of_every_earlier_format_are_ours(added: tuple[str, ...]) -> None:
+    assert added_columns((*IDS, "status", *added, "")) == (3, 3 + len(added))
+
+
+@pytest.mark.parametrize(
+    ("behind", "told"),
+    [
+        (("request_id",), 'column "request_id"'),
+        ((" request_id ", "", ""), 'column "request_id"'),
+        (("server_email_2", "sent_by"), 'columns "server_email_2", "sent_by"'),
+    ],
+)
+def test_a_longer_set_that_begins_with_the_added_columns_is_refused_as_newer(
+    behind: tuple[str, ...], told: str
+) -> None:
+    column, it_is, it = (
+        ("column", "it is", "it") if len(behind) != 2 else ("columns", "they are", "them")
+    )
+    assert told.startswith(column)
+    with pytest.raises(InputError) as caught:
+        refuse_newer((*OURS, *behind), {}, name="failed.csv")
+    assert str(caught.value) == (
+        f"failed.csv: found the {told} behind those that results add, as a newer version of this "
+        'program writes; expected none behind "subsequence". Use that version, or, if '
+        f'{it_is} your own, move {it} in front of "line".'
+    )
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        OURS,  # ours
+        IDS,
+        (*OURS, "note"),  # people name columns so
+        (*OURS, "Follow_up"),
+        (*OURS, "follow up"),
+        (*OURS, "Rückruf_am"),
+        (*OURS, "request_id", "checked by"),  # and where one is theirs, the file is
+        (*OURS, "request_id", "", "sent_by"),
+        (*ADDED_COLUMNS, "campaign_id", "campaign_lead_id", "ai_tag"),  # read by these
+        (*OURS, "owner_label"),  # mapped
+        (*IDS, "status", *ADDED_COLUMNS[:-1], "request_id"),
+        (*IDS, "status", *ADDED_COLUMNS[1:], "request_id"),
+    ],
+)
+def test_a_file_with_columns_of_the_users_own_behind_the_added_ones_is_the_users(
+    header: tuple[str, ...],
+) -> None:
+    refuse_newer(header, {Field.AI_TAG: "Owner label"}, name="leads.csv")
 
 
 def test_a_header_of_the_added_columns_alone_has_none_of_the_users() -> None:

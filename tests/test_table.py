@@ -230,6 +230,19 @@ def test_a_cell_in_a_nameless_column_behind_those_of_a_file_of_ours_names_its_li
     )
 
 
+def test_results_of_a_newer_version_are_refused_unless_an_earlier_run_has_read_them(
+    tmp_path: Path,
+) -> None:
+    path = own_file(tmp_path, *ADDED_COLUMNS, "request_id", behind=("r",))
+    assert refusal(path) == (
+        'leads.csv: found the column "request_id" behind those that results add, as a newer '
+        'version of this program writes; expected none behind "subsequence". Use that version, or, '
+        'if it is your own, move it in front of "line".'
+    )
+    with open_table(path, TableOptions(was_accepted=True)) as table:
+        assert table.header == (*OWN, *ADDED_COLUMNS, "request_id")
+
+
 @pytest.mark.parametrize("first", ["c1", " "])
 def test_a_row_without_a_campaign_is_blank_only_if_it_has_no_other_cell(
     tmp_path: Path, first: str

@@ -3,7 +3,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from batch.columns import ADDED_COLUMNS
+from batch.columns import ADDED_SETS
 from batch.errors import InputError
 from batch.web.row_pages import MOST_PAGE_ROWS, Query, page_of, plan_sheet, results_sheet
 from batch.web.shown_rows import plan_changes, plan_counts, plan_rows, tone_of
@@ -44,11 +44,15 @@ def test_nobody_gets_all_rows_at_once() -> None:
     assert lines(Query(offset=-5, limit=1)) == (["2"], 500)
 
 
+@pytest.mark.parametrize("added", ADDED_SETS)
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-def test_results_are_read_with_whatever_separates_them(tmp_path: Path, delimiter: str) -> None:
+def test_results_of_each_format_are_read_with_whatever_separates_them(
+    tmp_path: Path, delimiter: str, added: tuple[str, ...]
+) -> None:
     path = tmp_path / "results.csv"
-    header = delimiter.join(["a", '"b\nc"', "'=d", *ADDED_COLUMNS])
-    row = delimiter.join(["'=1+1", '"x\ny"', "", "2", "success", "applied", *[""] * 8])
+    header = delimiter.join(["a", '"b\nc"', "'=d", *added])
+    blank = [""] * (len(added) - 3)
+    row = delimiter.join(["'=1+1", '"x\ny"', "", "2", "success", "applied", *blank])
     path.write_text(f"\ufeff{header}\n{row}\n", encoding="utf-8")
     sheet = results_sheet(path)
     assert sheet.header == ("a", "b\nc", "=d")

@@ -103,6 +103,7 @@ class Request:
             delimiter=self.delimiter,
             columns=self.settings.columns.names(),
             has_campaign=self.campaign is not None,
+            was_accepted=self.is_recorded,
         )
 
     def rules(self, *, labels: tuple[str, ...] | None = None) -> Rules:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from batch.columns import ADDED_COLUMNS, COLUMNS, Column, Naming
+from batch.columns import ADDED_SETS, COLUMNS, FIRST_ADDED, Column, Naming, is_of_later_format
 from batch.errors import InputError
 from batch.model import Field
 from batch.reading.header_words import hint, nearest, places, plain, quoted, titles
@@ -19,17 +19,49 @@ _ID = re.compile(r"\s*[0-9a-fA-F]{24}\s*")
 _WORDS = {"\t": "tab", ";": "semicolon", ",": "comma"}  # what a shell takes as it is
 
 
-def own_width(header: Sequence[str]) -> int | None:
-    """How many columns of a results.csv or failed.csv are the user's; None for any other file.
+def added_columns(header: Sequence[str]) -> tuple[int, int] | None:
+    """Where the added columns of a results.csv or failed.csv begin and end; None for other files.
 
-    It is one of them when its last columns are exactly the added ones. Some spreadsheet programs
-    put white space round names, and columns without a name behind them.
+    It is one of them when its last columns are exactly those that some format of the results adds.
+    Some spreadsheet programs put white space round names, and columns without a name behind them.
     """
+    names = _named_columns(header)
+    for added in ADDED_SETS:
+        if names[-len(added) :] == added:
+            return len(names) - len(added), len(names)
+    return None
+
+
+def refuse_newer(header: Sequence[str], columns: Mapping[Column, str], *, name: str) -> None:
+    """Raise InputError for the results of a newer version of this program.
+
+    header: of a file that is none of ours. columns: names that the user gave.
+    Such a file has columns of a later format behind those of the first. A user's own column may
+    stand there, too: one that is read, or has another kind of name, makes the file the user's.
+    """
+    names, width = _named_columns(header), len(FIRST_ADDED)
+    starts = range(len(names) - width, -1, -1)
+    start = next((i for i in starts if names[i : i + width] == FIRST_ADDED), None)
+    behind = () if start is None else names[start + width :]
+    if not behind or not is_of_later_format(behind) or recognised_fields(behind, columns):
+        return
+    columns_are, they_are, them = (
+        ("column", "it is", "it") if len(behind) == 1 else ("columns", "they are", "them")
+    )
+    raise InputError(
+        f"{name}: found the {columns_are} {titles(behind)} behind those that results add, as a "
+        f"newer version of this program writes; expected none behind {quoted(FIRST_ADDED[-1])}. "
+        f"Use that version, or, if {they_are} your own, move {them} in front of "
+        f"{quoted(FIRST_ADDED[0])}."
+    )
+
+
+def _named_columns(header: Sequence[str]) -> tuple[str, ...]:
+    """The names of the columns, up to the last that has one."""
     names = [name.strip() for name in header]
     while names and not names[-1]:
         names.pop()
-    is_ours = tuple(names[-len(ADDED_COLUMNS) :]) == ADDED_COLUMNS
-    return len(names) - len(ADDED_COLUMNS) if is_ours else None
+    return tuple(names)
 
 
 def looked_up_before(header: Sequence[str], columns: Mapping[Column, str]) -> int:

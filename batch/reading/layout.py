@@ -11,7 +11,7 @@ from batch.errors import InputError
 from batch.escape import unescape_text
 from batch.model import Field
 from batch.reading.grid import Grid
-from batch.reading.header import find_columns, looked_up_before, own_width
+from batch.reading.header import added_columns, find_columns, looked_up_before, refuse_newer
 
 _IDS = (Field.CAMPAIGN_ID, Field.CAMPAIGN_LEAD_ID)
 
@@ -20,15 +20,17 @@ _IDS = (Field.CAMPAIGN_ID, Field.CAMPAIGN_LEAD_ID)
 class Layout:
     """The columns of one spreadsheet.
 
-    names: those that are read, in their order; of a file of ours without the eleven added ones.
+    names: those that are read, in their order; of a file of ours without the added ones.
     users: how many of these are the user's own; ids that an earlier run looked up stand behind.
     fields: the position of each column that means something.
+    width: how many columns have a name, the added ones too.
     is_ours: whether it is a results.csv or failed.csv.
     """
 
     names: tuple[str, ...]
     users: int
     fields: Mapping[Column, int]
+    width: int
     is_ours: bool
 
     @property
@@ -48,16 +50,28 @@ class Layout:
 
 
 def layout_of(
-    grid: Grid, columns: Mapping[Column, str], *, has_campaign: bool, name: str
+    grid: Grid,
+    columns: Mapping[Column, str],
+    *,
+    has_campaign: bool,
+    name: str,
+    was_accepted: bool = False,
 ) -> Layout:
     """What the columns of a grid mean.
 
     columns: names that the user gave. has_campaign: whether one campaign was named for all rows.
-    name: what messages call the file. Raises InputError when it is not clear.
+    name: what messages call the file. was_accepted: whether an earlier run has read it so.
+    Raises InputError when it is not clear.
     """
-    own = own_width(grid.header)
-    names = grid.header if own is None else tuple(map(unescape_text, grid.header[:own]))
-    appended = 0 if own is None else looked_up_before(names, columns)
+    added = added_columns(grid.header)
+    if added is None:
+        if not was_accepted:
+            refuse_newer(grid.header, columns, name=name)
+        names, width, appended = grid.header, len(grid.header), 0
+    else:
+        start, width = added
+        names = tuple(map(unescape_text, grid.header[:start]))
+        appended = looked_up_before(names, columns)
     layout = Layout(
         names=names,
         users=len(names) - appended,
@@ -69,7 +83,8 @@ def layout_of(
             was_looked_up=appended > 0,
             has_campaign=has_campaign,
         ),
-        is_ours=own is not None,
+        width=width,
+        is_ours=added is not None,
     )
     if has_campaign and not layout.is_by_email:
         raise InputError(

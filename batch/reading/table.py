@@ -14,7 +14,7 @@ from typing import Self
 
 import polars as pl
 
-from batch.columns import ADDED_COLUMNS, COLUMNS, Column
+from batch.columns import COLUMNS, Column
 from batch.errors import InputError
 from batch.escape import unescape
 from batch.lines import only_lines
@@ -38,6 +38,7 @@ class TableOptions:
     delimiter: of a text file: one ASCII character, or tab, comma, semicolon.
     columns: header names of columns that are called otherwise.
     has_campaign: whether one campaign was named for all rows.
+    was_accepted: whether an earlier run has read it so, before later formats were known.
     """
 
     sheet: str | None = None
@@ -45,6 +46,7 @@ class TableOptions:
     delimiter: str | None = None
     columns: Mapping[Column, str] = field(default_factory=dict)
     has_campaign: bool = False
+    was_accepted: bool = False
 
 
 class Table:
@@ -74,7 +76,11 @@ class Table:
         self._lines = lines
         self._scratch = scratch
         self._layout = layout_of(
-            grid, options.columns, has_campaign=options.has_campaign, name=name
+            grid,
+            options.columns,
+            has_campaign=options.has_campaign,
+            name=name,
+            was_accepted=options.was_accepted,
         )
         self.name = name
         self.fields = self._layout.fields
@@ -164,7 +170,7 @@ class Table:
         """Columns without a name behind those of a file of ours are dropped, so must be blank."""
         if not self._layout.is_ours:
             return
-        width = len(self._layout.names) + len(ADDED_COLUMNS)
+        width = self._layout.width
         for column in range(width, len(self._grid.header)):
             cell = pl.col(str(column))
             filled = frame.select("line", cell).filter(~is_blank_text(cell))

@@ -2,12 +2,13 @@
 
 import csv
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from batch.columns import ADDED_COLUMNS
+from batch.columns import ADDED_SETS
 from batch.errors import InputError
 from batch.escape import unescape, unescape_text
 from batch.recording.plan_sheet import PLAN_COLUMNS
@@ -56,9 +57,12 @@ class Sheet:
     frame: pl.LazyFrame
 
 
-def open_sheet(path: Path, added: tuple[str, ...]) -> Sheet:
-    """A results.csv, failed.csv or plan.csv. Raises InputError when it is none."""
-    header, delimiter = _head(path, added)
+def open_sheet(path: Path, *formats: tuple[str, ...]) -> Sheet:
+    """A results.csv, failed.csv or plan.csv. Raises InputError when it is none.
+
+    formats: the columns that each format of the file adds.
+    """
+    header, delimiter, added = _head(path, formats)
     own = len(header) - len(added)
     names = [*map(str, range(own)), *added]
     frame = pl.scan_csv(
@@ -73,7 +77,7 @@ def open_sheet(path: Path, added: tuple[str, ...]) -> Sheet:
 
 def results_sheet(path: Path) -> Sheet:
     """A results.csv or failed.csv."""
-    return open_sheet(path, ADDED_COLUMNS)
+    return open_sheet(path, *ADDED_SETS)
 
 
 def plan_sheet(path: Path) -> Sheet:
@@ -97,13 +101,16 @@ def page_of(frame: pl.LazyFrame, query: Query, *, searched: list[str]) -> RowPag
     return RowPage(rows=shown.to_dicts(), total=counted.item(), offset=offset, limit=limit)
 
 
-def _head(path: Path, added: tuple[str, ...]) -> tuple[list[str], str]:
-    """The names of all columns, and the delimiter, which stands between the added ones."""
+def _head(path: Path, formats: Iterable[tuple[str, ...]]) -> tuple[list[str], str, tuple[str, ...]]:
+    """The names of all columns, the delimiter, which stands between the added ones, and these."""
     with path.open("rb") as file:
         text = file.read(_HEAD_BYTES).decode("utf-8-sig", errors="replace")
-    between = re.search(re.escape(added[0]) + r"(.)" + r"\1".join(map(re.escape, added[1:])), text)
-    if between:
-        header = next(csv.reader(text.splitlines(keepends=True), delimiter=between[1]))
-        if tuple(header[-len(added) :]) == added:
-            return header, between[1]
+    for added in formats:
+        between = re.search(
+            re.escape(added[0]) + r"(.)" + r"\1".join(map(re.escape, added[1:])), text
+        )
+        if between:
+            header = next(csv.reader(text.splitlines(keepends=True), delimiter=between[1]))
+            if tuple(header[-len(added) :]) == added:
+                return header, between[1], added
     raise InputError(f"{path.name}: is no file of this program any more. Make it again.")
