@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from batch.model import Budget
 
-ROUNDING_S = 1.0  # resets are told in whole seconds, rounded up
+ROUNDING_S = 1.0  # servers round resets and waits up to whole seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,11 +8,12 @@ refusals stays small at any latency.
 
 from dataclasses import dataclass
 
+from batch.sending.pace.sample import ROUNDING_S
+
 START_PER_S = 5.0
 GROWTH_A_SECOND = 1.5  # until the first refusal
 FIRST_CUT = 0.7
 LONG_WAIT_S = 2.0  # a refusal that names more is of a window, and shows how long that is
-ROUNDING_S = 1.0  # waits are told in whole seconds, rounded up
 MARGIN = 0.05  # by how much the rate is lowered, and then raised again in small steps
 REQUESTS_TO_LIMIT = 300
 REQUESTS_A_REFUSAL = 100
