@@ -65,6 +65,23 @@ def test_elements_that_lie_too_deep_are_refused(path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(("start", "end"), [("<!--", "-->"), ("<?a ", "?>"), ('<b c="', '"/>')])
+def test_markup_that_is_too_long_is_refused_before_it_ends(
+    path: Path, start: str, end: str
+) -> None:
+    with archive_of(path, f"<a>{start}{'x' * 900_000}{end}</a>") as archive:
+        assert len(list(elements(archive, "a.xml", {"a"}))) == 1
+    with (
+        archive_of(path, f"<a>{start}{'x' * 2_000_000}") as archive,
+        pytest.raises(CostError) as caught,
+    ):
+        list(elements(archive, "a.xml", {"a"}))
+    assert str(caught.value) == (
+        "a.xml has a tag or comment of more than 1,048,576 bytes, as no spreadsheet program writes "
+        "them. Open it in one and save it again."
+    )
+
+
 def test_a_damaged_or_missing_part_is_named(path: Path) -> None:
     with archive_of(path, "<a><b></a>") as archive:
         with pytest.raises(MarkupError, match=r"^a\.xml: mismatched tag"):
