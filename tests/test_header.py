@@ -122,6 +122,16 @@ def test_a_wide_or_unreadable_header_is_shown_in_part() -> None:
     assert '"c10" and 8 more. ' in message
 
 
+def test_many_columns_of_one_name_or_field_are_named_in_part() -> None:
+    assert refusal(*IDS, *["status"] * 16_000) == (
+        "leads.csv: columns 3 and 4 and 5 and 6 and 7 and 8 and 9 and 10 and 11 and 12 and 13 and "
+        '14 and 15988 more are all called "status". Rename all but one of them.'
+    )
+    message = refusal(*IDS, *("status" + " _" * i for i in range(1, 21)))
+    assert message.count("status _") == 12 + 1  # the advice names one, too
+    assert '" and 8 more both read as status. ' in message
+
+
 def test_two_columns_that_match_one_field_are_both_named() -> None:
     assert refusal("campaignId", "Campaign ID", "campaignLeadId", "status") == (
         'leads.csv: columns "campaignId" and "Campaign ID" both read as campaignId. '

@@ -126,6 +126,12 @@ def test_a_sheet_that_is_not_there_names_those_that_are(path: Path) -> None:
     assert refusal(path, sheet="July") == ('leads.xlsx: has no sheet "July"; found "May", "Lists".')
 
 
+def test_many_sheets_are_named_in_part(path: Path) -> None:
+    write_sheets(path, *map(str, range(300)))
+    assert refusal(path).endswith('"10", "11" and 288 more. Choose with --sheet.')
+    assert refusal(path, sheet="July").endswith('"10", "11" and 288 more.')
+
+
 def test_names_of_sheets_are_shown_on_one_line(path: Path) -> None:
     write_sheets(path, "May", "June")
     with zipfile.ZipFile(path) as archive:

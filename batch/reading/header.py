@@ -10,7 +10,7 @@ from types import MappingProxyType
 from batch.columns import ADDED_SETS, COLUMNS, FIRST_ADDED, Column, Naming, is_of_later_format
 from batch.errors import InputError
 from batch.model import Field
-from batch.reading.header_words import hint, nearest, places, plain, quoted, titles
+from batch.reading.header_words import both, hint, nearest, places, plain, quoted, titles
 
 _REQUIRED = (Field.CAMPAIGN_ID, Field.CAMPAIGN_LEAD_ID)
 _OPTIONAL = (Field.STATUS, Field.AI_TAG)
@@ -219,7 +219,7 @@ def _recognised(header: Sequence[str], field: Column, *, taken: set[int], name: 
         )
     plainest = min(found, key=len)
     raise InputError(
-        f"{name}: columns {' and '.join(map(quoted, found))} both read as {field}. "
+        f"{name}: columns {both([*map(quoted, found)])} both read as {field}. "
         f"Rename one, or name the right one with --map {field}={quoted(plainest)}."
     )
 

@@ -47,4 +47,10 @@ def quoted(name: str) -> str:
 
 def places(positions: Sequence[int]) -> str:
     """Columns by their numbers, from 1."""
-    return " and ".join(str(i + 1) for i in positions)
+    return both([str(i + 1) for i in positions])
+
+
+def both(texts: Sequence[str]) -> str:
+    """Two texts as a message names them, or more, as far as that is a sentence."""
+    more = len(texts) - _SHOWN_NAMES
+    return " and ".join([*texts[:_SHOWN_NAMES], *([f"{more} more"] if more > 0 else [])])

@@ -15,6 +15,7 @@ from batch.model import Field
 from batch.reading.content import FREE_EXPANSION, MAX_EXPANSION, Format, most_unpacked
 from batch.reading.cost import CostError, Tally
 from batch.reading.grid import Filled, Grid, HeldRows, held_rows, is_blank, shown, until_last_row
+from batch.reading.header_words import titles
 from batch.reading.markup import MarkupError
 from batch.reading.ods import open_ods
 from batch.reading.sheet import SheetRow, UnorderedRowsError, Workbook
@@ -126,7 +127,7 @@ def _choose_sheet(book: Workbook, sheet: str | None, *, name: str) -> str:
             for each in every:
                 if same(each.strip()) == same(sheet.strip()):
                     return each
-    listed = ", ".join(f'"{shown(each)}"' for each in (book.visible if sheet is None else every))
+    listed = titles(book.visible if sheet is None else every)
     if sheet is not None:
         raise InputError(f'{name}: has no sheet "{sheet}"; found {listed}.')
     if not book.visible:
