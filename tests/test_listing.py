@@ -187,6 +187,19 @@ def test_a_link_among_the_files_of_a_run_is_taken_away_and_not_followed(
 
 
 @each_way
+def test_a_folder_that_is_called_like_a_file_of_ours_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, by_descriptor: bool
+) -> None:
+    monkeypatch.setattr(removal, "_HAS_DIR_FD", by_descriptor)
+    folder = own(tmp_path / "runs" / "old", **FINISHED)
+    (folder / "report.html").mkdir()
+    (folder / "results.csv").touch()
+    assert not remove_run(listed(tmp_path)["old"], state_dir=tmp_path / "state")
+    assert [path.name for path in folder.iterdir()] == ["report.html"]
+    assert list_runs(tmp_path / "state", tmp_path / "runs").own == []
+
+
+@each_way
 def test_a_folder_that_another_run_has_taken_is_left_as_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, by_descriptor: bool
 ) -> None:

@@ -15,7 +15,7 @@ from batch.recording.atomic_file import PARTIAL_SUFFIX
 from batch.recording.runfile import RunRecord, read_record
 
 _DRAFT = re.compile(rf"\.[^/\\][^/\\-]*+-[^/\\]+{re.escape(PARTIAL_SUFFIX)}")
-_HAS_DIR_FD = {os.open, os.unlink} <= os.supports_dir_fd and os.listdir in os.supports_fd
+_HAS_DIR_FD = {os.open, os.unlink} <= os.supports_dir_fd and os.scandir in os.supports_fd
 
 
 def remove_files(folder: Path, record: RunRecord, names: Iterable[str]) -> bool:
@@ -42,8 +42,10 @@ def remove_files(folder: Path, record: RunRecord, names: Iterable[str]) -> bool:
 
 def _remove(descriptor: int, record: RunRecord, ours: set[str]) -> None:
     _check_same(read_record(Path("run.json"), dir_fd=descriptor), record)
-    for name in sorted(os.listdir(descriptor)):
-        if name in ours:
+    with os.scandir(descriptor) as found:
+        is_folder = {each.name: each.is_dir(follow_symlinks=False) for each in found}
+    for name in sorted(is_folder):
+        if name in ours and not is_folder[name]:
             os.unlink(name, dir_fd=descriptor)
         elif _DRAFT.fullmatch(name):
             try:
@@ -60,9 +62,10 @@ def _remove_by_path(folder: Path, record: RunRecord, ours: set[str]) -> None:
     _check_same(read_record(folder / "run.json"), record)
     for path in sorted(folder.iterdir()):
         is_draft = _DRAFT.fullmatch(path.name)
-        if is_draft and path.is_dir() and not path.is_symlink():
+        is_folder = path.is_dir() and not path.is_symlink()
+        if is_draft and is_folder:
             shutil.rmtree(path)
-        elif is_draft or path.name in ours:
+        elif is_draft or (path.name in ours and not is_folder):
             path.unlink()
     (folder / "run.json").unlink()
 
