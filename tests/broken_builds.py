@@ -933,8 +933,8 @@ BUILDS = (
     Broken(
         guarantee="of a run's folder only results are given out",
         file="web/run_routes.py",
-        line="if name not in _FILES or not path.is_file():",
-        instead="if not path.is_file():",
+        line="if name not in _FILES or not is_plain(path):",
+        instead="if not is_plain(path):",
         caught_by="test_web_way.py::test_only_files_of_a_run_are_given_out",
     ),
     Broken(

@@ -414,6 +414,18 @@ def test_only_files_of_a_run_are_given_out(tmp_path: Path) -> None:
         assert page.browser.get("/static/%2e%2e/app.py").status_code == 404
 
 
+def test_a_link_among_a_runs_files_is_not_given_out(tmp_path: Path) -> None:
+    with site(tmp_path) as page, served_by(Api()):
+        run = sent(page, write_leads(tmp_path / "leads.csv", pausing(1)))
+        folder = page.desk.run_of(run.rpartition("/")[2]).folder
+        for name in ("results.csv", "report.html"):
+            (folder / name).rename(tmp_path / name)
+            (folder / name).symlink_to(tmp_path / name)
+        for path in ("/files/results.csv", "/report"):
+            assert page.browser.get(f"{run}{path}").status_code == 400, path
+        assert lead_id(0) not in page.browser.get(run).text
+
+
 def test_a_report_is_shown_without_script_and_without_an_origin(tmp_path: Path) -> None:
     with site(tmp_path) as page, served_by(Api()):
         run = sent(page, write_leads(tmp_path / "leads.csv", pausing(1)))

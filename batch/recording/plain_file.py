@@ -26,6 +26,14 @@ def private(path: str, flags: int, *, dir_fd: int | None = None) -> int:
     raise OSError(errno.EINVAL, "Not a regular file", path)
 
 
+def is_plain(path: Path) -> bool:
+    """Whether a path is a regular file and no link. False for what can't be looked at."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
 def read_plain(path: Path, *, most_bytes: int, dir_fd: int | None = None) -> bytes:
     """The content of a regular file. Raises OSError for anything else, and for a longer one."""
     with open(path, "rb", opener=partial(private, dir_fd=dir_fd)) as file:

@@ -12,6 +12,7 @@ from batch.jobs.listing import ListedRun
 from batch.jobs.reporting import REPORT_NAME
 from batch.judging.diff import SENT
 from batch.model import Reason, Result
+from batch.recording.plain_file import is_plain
 from batch.recording.plan_sheet import PLAN_NAME
 from batch.recording.runfile import RunState
 from batch.web.board import Kind, Stage
@@ -52,8 +53,8 @@ def show_run(request: Request) -> Response:
     values = {
         "run": run,
         "record": run.record,
-        "files": [name for name in _FILES if (run.folder / name).is_file()],
-        "has_report": (run.folder / REPORT_NAME).is_file(),
+        "files": [name for name in _FILES if is_plain(run.folder / name)],
+        "has_report": is_plain(run.folder / REPORT_NAME),
         "told": _told(request, run),
     }
     if run.record.state is RunState.PLANNED:
@@ -66,7 +67,7 @@ def download(request: Request) -> Response:
     run = desk_of(request).run_of(request.path_params["run_id"])
     name = request.path_params["name"]
     path = run.folder / name
-    if name not in _FILES or not path.is_file():
+    if name not in _FILES or not is_plain(path):
         raise UsageError("This run has no such file.")
     return FileResponse(path, filename=f"{run.folder.name}-{name}", media_type=_FILES[name])
 
@@ -75,7 +76,7 @@ def show_report(request: Request) -> Response:
     """A run's report."""
     run = desk_of(request).run_of(request.path_params["run_id"])
     path = run.folder / REPORT_NAME
-    if not path.is_file():
+    if not is_plain(path):
         raise UsageError("This run has no report.")
     headers = {"Content-Security-Policy": _REPORT_POLICY}
     return FileResponse(path, media_type="text/html", headers=headers)
@@ -145,5 +146,5 @@ def _searched(sheet: Sheet) -> list[str]:
 
 def _newest(folder: Path, *names: str) -> Path | None:
     """The one of these files that was written last."""
-    there = [path for name in names if (path := folder / name).is_file()]
+    there = [path for name in names if is_plain(path := folder / name)]
     return max(there, key=lambda path: path.stat().st_mtime_ns, default=None)
