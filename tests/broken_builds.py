@@ -1703,7 +1703,7 @@ BUILDS = (
     ),
     Broken(
         guarantee="an attempt over the fast transport has a time limit as a whole, too",
-        file="api/connection.py",
+        file="api/http1/connection.py",
         line="        if due >= self._over_at:",
         instead="        if False:",
         caught_by="test_transport.py::test_a_server_that_takes_nothing_in_is_no_answer",
@@ -1795,7 +1795,7 @@ BUILDS = (
     ),
     Broken(
         guarantee="chunks after a padded coding are taken apart, never read as they stand",
-        file="api/answer_parser.py",
+        file="api/http1/answer_parser.py",
         line="            self._take_apart(chunk)",
         instead="            self.chunks.append(chunk)",
         caught_by="test_strictness.py::"
@@ -1803,7 +1803,7 @@ BUILDS = (
     ),
     Broken(
         guarantee="a body in chunks is coded once",
-        file="api/answer_parser.py",
+        file="api/http1/answer_parser.py",
         line="if self._codings > 1 or value",
         instead="if value",
         caught_by="test_strictness.py::test_an_odd_answer_is_read_as_the_table_says[chunked twice]",

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batch.api.answer_parser import MAX_HEAD_BYTES, AnswerParser, Headers
+from batch.api.http1.answer_parser import MAX_HEAD_BYTES, AnswerParser, Headers
 
 OK = b"HTTP/1.1 200 OK\r\n"
 WHOLE = OK + b"Content-Length: 2\r\n\r\n{}"

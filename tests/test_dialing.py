@@ -10,8 +10,8 @@ from typing import Any
 import anyio
 import pytest
 
-from batch.api import dialing
-from batch.api.dialing import dial
+from batch.api.http1 import dialing
+from batch.api.http1.dialing import dial
 from tests.raw_server import confirm_all, serving
 
 pytestmark = pytest.mark.anyio

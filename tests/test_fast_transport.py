@@ -10,7 +10,7 @@ import anyio
 import httpx
 import pytest
 
-from batch.api.fast_transport import FastTransport
+from batch.api.http1.fast_transport import FastTransport
 from tests.raw_server import CONFIRMED, Link, RawServer, Script, confirm_all, response, serving
 
 pytestmark = pytest.mark.anyio

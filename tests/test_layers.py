@@ -18,10 +18,10 @@ LAYERS = (
     | {
         "api.address",
         "api.answer",
-        "api.answer_parser",
         "api.budgets",
         "api.excerpt",
         "api.headers",
+        "api.http1.answer_parser",
         "api.listings",
         "api.page_path",
         "api.pages",
@@ -43,7 +43,7 @@ LAYERS = (
 # The few doors of a dependency: the modules that may import it.
 DOORS = {
     "http_sf": {"api.budgets"},
-    "httptools": {"api.answer_parser"},
+    "httptools": {"api.http1.answer_parser"},
     "httpx": {"api"},
     "jinja2": {"reporting.page", "web.render"},
     "sqlite3": {"recording.journal_file"},

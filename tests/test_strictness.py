@@ -10,7 +10,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from batch.api.fast_transport import FastTransport
+from batch.api.http1.fast_transport import FastTransport
 from batch.api.stock_transport import StockTransport
 from tests.raw_server import CONFIRMED, Link, serving
 

@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 import anyio
 import httpx
 
-from batch.api.connection import AttemptTimeout
 from batch.api.excerpt import Redactor
 from batch.api.faults import cause_of
+from batch.api.http1.connection import AttemptTimeout
 from batch.api.transport import WorkerTransport
 from batch.api.wire import Fault, Reply
 from batch.model import Reason

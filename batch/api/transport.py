@@ -15,7 +15,7 @@ import anyio
 import httpx
 import truststore
 
-from batch.api.fast_transport import FastTransport
+from batch.api.http1.fast_transport import FastTransport
 from batch.api.proxy import read_environment_proxy
 from batch.api.stock_transport import StockTransport
 from batch.model import TransportKind

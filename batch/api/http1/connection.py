@@ -14,7 +14,7 @@ from typing import cast
 
 import httpx
 
-from batch.api.answer_parser import AnswerParser, Headers
+from batch.api.http1.answer_parser import AnswerParser, Headers
 
 MAX_UNREAD_CHUNKS = 16  # of at most 256 KiB; then the server has to wait until they are read
 

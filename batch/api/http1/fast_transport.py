@@ -22,8 +22,8 @@ from typing import cast
 import anyio
 import httpx
 
-from batch.api.connection import AttemptTimeout, Connection
-from batch.api.dialing import dial
+from batch.api.http1.connection import AttemptTimeout, Connection
+from batch.api.http1.dialing import dial
 
 _LENGTH = b"content-length"
 _PORTS = {"http": 80, "https": 443}
