@@ -30,7 +30,7 @@ LAYERS = (
     }
     | {"sending.breaker", "sending.pace", "sending.retry", "sending.stops"},
     # 2: the edge: files, sockets, settings
-    {"api", "reading", "recording", "reporting", "settings"}
+    {"api", "manual", "reading", "recording", "reporting", "settings"}
     | {"jobs.descriptors", "terminal.problem_list"},
     # 3: workers
     {"sending"},
@@ -46,6 +46,7 @@ DOORS = {
     "httptools": {"api.http1.answer_parser"},
     "httpx": {"api"},
     "jinja2": {"reporting.page", "web.render"},
+    "markdown_it": {"terminal.help", "web.help_routes"},
     "sqlite3": {"recording.journal_file"},
     "starlette": {"sandbox", "web"},
     "uvicorn": {"sandbox", "web"},

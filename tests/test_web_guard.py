@@ -137,7 +137,7 @@ def test_outside_its_own_path_everything_is_the_same_bare_404(
 def test_every_address_on_the_page_is_below_its_own_path(tmp_path: Path) -> None:
     with site(tmp_path) as page:
         page.drop(write_leads(tmp_path / "leads.csv", pausing(60)))
-        for path in ("/", "/check", "/settings", "/runs", "/nowhere"):
+        for path in ("/", "/check", "/settings", "/runs", "/help", "/help/results", "/nowhere"):
             links = re.findall(r'(?:href|action|src)="([^"#]+)', page.get(path))
             assert links
             assert not [link for link in links if not link.startswith(f"{BASE}/")]

@@ -10,6 +10,7 @@ import typer
 
 from batch import __version__
 from batch.terminal import options as opt
+from batch.terminal.help import show_help
 from batch.terminal.live_words import export, verify
 from batch.terminal.plan_words import apply, plan, undo
 from batch.terminal.run_words import runs_app
@@ -291,6 +292,7 @@ app.command()(verify)
 app.command()(web)
 app.command()(trust)
 app.add_typer(runs_app)
+app.command("help")(show_help)
 
 
 @app.command()

@@ -10,7 +10,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from batch.errors import BatchError
-from batch.web import file_routes, run_routes, settings_routes, work_routes
+from batch.web import file_routes, help_routes, run_routes, settings_routes, work_routes
 from batch.web.desk import Desk
 from batch.web.guard import Access, Guard
 from batch.web.render import FOLDER, desk_of, page
@@ -26,6 +26,7 @@ def make_app(desk: Desk, access: Access, tokens: StartTokens) -> ASGIApp:
             *work_routes.ROUTES,
             *run_routes.ROUTES,
             *settings_routes.ROUTES,
+            *help_routes.ROUTES,
             Mount("/static", StaticFiles(directory=FOLDER / "static")),
             Route("/favicon.ico", lambda _: Response(status_code=204)),
         ],
