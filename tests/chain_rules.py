@@ -87,6 +87,14 @@ def check_row(row: dict[str, str], run: Run) -> None:
         assert reason != "in_flight" or run.was_killed, row
         return
     assert attempts, row
+    # A later process may have died with the row in its hands, and sent nothing: nobody can know.
+    last_life = max(
+        n
+        for n, life in enumerate(run.lives)
+        if any(e.lead == requests[-1].received.lead for e in life.log)
+    )
+    if reason == "in_flight" and any(life.exit_code is None for life in run.lives[last_life + 1 :]):
+        return
     check_reason(row, requests)
 
 
