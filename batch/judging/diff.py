@@ -101,7 +101,8 @@ def judge_live(
         rows = rows.join(
             baseline.with_columns(is_expected=True), on="line", how="left", maintain_order="left"
         )
-        drifted = pl.when(_would_change() & _has_drifted()).then(_word(Verdict.DRIFTED))
+        would_change = IS_THERE & ~(STATUS_HOLDS & TAG_HOLDS)
+        drifted = pl.when(would_change & _has_drifted()).then(_word(Verdict.DRIFTED))
         verdict = drifted.otherwise(verdict)
     return rows.with_columns(verdict=verdict).select(
         pl.col(name).cast(dtype) for name, dtype in VERDICTS.items()
@@ -132,10 +133,6 @@ def _verdict(known: Known) -> pl.Expr:
         .then(_word(Verdict.FINAL_STATE))
         .otherwise(_word(Verdict.WILL_CHANGE))
     )
-
-
-def _would_change() -> pl.Expr:
-    return IS_THERE & ~(STATUS_HOLDS & TAG_HOLDS)
 
 
 def _has_drifted() -> pl.Expr:

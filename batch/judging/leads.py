@@ -98,13 +98,12 @@ def between(parts: Iterable[pl.DataFrame], rows: pl.DataFrame) -> pl.DataFrame:
     if rows.is_empty():
         return pl.concat(part.clear() for part in parts)
     first, last = rows.item(0, "line"), rows.item(-1, "line")
-    return pl.concat(_slice(part, first, last) for part in parts).sort("line")
-
-
-def _slice(part: pl.DataFrame, first: int, last: int) -> pl.DataFrame:
-    lines = part.get_column("line")
-    start = lines.search_sorted(first, side="left")
-    return part.slice(start, lines.search_sorted(last, side="right") - start)
+    found = []
+    for part in parts:
+        lines = part["line"]
+        start, end = lines.search_sorted(first, "left"), lines.search_sorted(last, "right")
+        found.append(part.slice(start, end - start))
+    return pl.concat(found).sort("line")
 
 
 def no_leads() -> Leads:

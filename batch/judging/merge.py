@@ -98,7 +98,8 @@ def _of_lead(name: str) -> tuple[pl.Expr, ...]:
 def _reason(*, last_wins: bool) -> pl.Expr:
     """Why a row is not sent; null when it is."""
     conflict = pl.any_horizontal(map(_is_contested, _COMPARED)) & pl.lit(not last_wins)
-    keeps_some = pl.any_horizontal(_wins(name) for name in _COMPARED)
+    keeps = [pl.col(f"{name}_from") == pl.col(f"{name}_final") for name in _COMPARED]
+    keeps_some = pl.any_horizontal(keeps).fill_null(value=False)
     is_first = [pl.col("line").eq_missing(pl.col(f"{name}_from")) for name in _COMPARED]
     return (
         pl.when(conflict)
@@ -114,11 +115,6 @@ def _reason(*, last_wins: bool) -> pl.Expr:
 def _is_contested(name: str) -> pl.Expr:
     """Whether rows of the lead ask for different values; false where none asks for any."""
     return pl.col(f"{name}_first").ne_missing(pl.col(f"{name}_latest"))
-
-
-def _wins(name: str) -> pl.Expr:
-    """Whether the row sets the value that the lead ends with."""
-    return (pl.col(f"{name}_from") == pl.col(f"{name}_final")).fill_null(value=False)
 
 
 def _loses(name: str) -> pl.Expr:

@@ -233,14 +233,11 @@ class Nearest:
         """The nearest address of the campaign; None if none is near, or looking costs too much."""
         asked = (campaign_id, key)
         if asked not in self._found and self._left > 0:
-            keys = self._keys_of(campaign_id)
+            if campaign_id not in self._keys:
+                own = self._leads.filter(pl.col("campaign_id") == campaign_id)["key"]
+                self._keys[campaign_id] = own.head(_COMPARISONS).to_list()
+            keys = self._keys[campaign_id]
             self._left -= max(len(keys), 1)
             if self._left > 0:
                 self._found[asked] = self._names.nearest(key, keys, cutoff=_CUTOFF)
         return self._found.get(asked)
-
-    def _keys_of(self, campaign_id: str) -> list[str]:
-        if campaign_id not in self._keys:
-            own = self._leads.filter(pl.col("campaign_id") == campaign_id)["key"]
-            self._keys[campaign_id] = own.head(_COMPARISONS).to_list()
-        return self._keys[campaign_id]

@@ -103,7 +103,8 @@ def judge(cells: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     checks = _checks(rules, is_looked_up=is_looked_up)
     # Tags repeat: what costs most is done once for each distinct one.
     tags = _read_tags(texts.get_column(Field.AI_TAG).unique(), rules)
-    tags = tags.with_columns(tag_fails=_any_fails(checks, Field.AI_TAG))
+    fails = (check.fails for check in checks if check.column is Field.AI_TAG)
+    tags = tags.with_columns(tag_fails=pl.any_horizontal(fails))
     texts = texts.join(tags, on=Field.AI_TAG, how="left", maintain_order="left").with_columns(
         pl.col("clear_tag").fill_null(value=False)
     )
@@ -226,10 +227,6 @@ def _problems(texts: pl.DataFrame, checks: list[_Check]) -> pl.DataFrame:
         found=said.then("said_found").otherwise(found),
         message=said.then("said_message"),
     )
-
-
-def _any_fails(checks: list[_Check], field: Field) -> pl.Expr:
-    return pl.any_horizontal(check.fails for check in checks if check.column is field)
 
 
 def is_id(cell: pl.Expr, rules: Rules) -> pl.Expr:

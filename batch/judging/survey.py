@@ -74,7 +74,9 @@ class Survey:
         self.sendable += numbers(requests)
         if self.first_errors.height < FIRST_PROBLEMS:
             found = errors(rows).head(FIRST_PROBLEMS).select(ERROR.names())
-            self.first_errors = pl.concat([self.first_errors, _in_own_memory(found)])
+            # In memory of their own, or the texts of the whole batch would be kept for them.
+            found = found.with_columns(pl.col(pl.String) + pl.lit(""))
+            self.first_errors = pl.concat([self.first_errors, found])
         return requests.select("line", hash=_HASH)
 
     def _compare(self, rows: pl.DataFrame, *, last_wins: bool, clear_word: str) -> Leads:
@@ -164,8 +166,3 @@ def _numbered(rows: pl.DataFrame, hashes: pl.Series) -> pl.DataFrame:
     own = rows.get_column("hash")
     number = hashes.search_sorted(own).clip(upper_bound=hashes.len() - 1)
     return rows.with_columns(number=number).filter(hashes.gather(number) == own)
-
-
-def _in_own_memory(rows: pl.DataFrame) -> pl.DataFrame:
-    """The same rows; without this, a few of a batch's keep the text of all of them in memory."""
-    return rows.with_columns(pl.col(pl.String) + pl.lit(""))
