@@ -32,8 +32,8 @@ def zip_of(folder: Path, *parts: str) -> Path:
 @pytest.mark.parametrize(
     "packed",
     [
-        gzip.compress(TEXT),
-        gzip.compress(TEXT[:10]) + gzip.compress(TEXT[10:]),
+        gzip.compress(TEXT, mtime=0),
+        gzip.compress(TEXT[:10], mtime=0) + gzip.compress(TEXT[10:], mtime=0),
         zstandard.compress(TEXT),
         zstandard.compress(TEXT[:10]) + zstandard.compress(TEXT[10:]),
     ],
