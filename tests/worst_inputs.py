@@ -160,7 +160,7 @@ WORST: dict[str, dict[str, tuple[Worst, ...]]] = {
         r"'\\r\\n|\\r|\\n'": (sub("\r"), sub("a")),
         "'[0-9a-fA-F]{24}'": (search("a" * 23 + "x"), full("a"), polars("a" * 23 + "x")),
         r"'[^\\s@]{1,64}@[^\\s@]{1,255}'": (search("a"), search("a@"), full("a")),
-        "pattern": (polars("\r", pattern=r"\r\n?|\n"), polars("a", pattern=r"\r\n?|\n")),
+        r"'\\r\\n?|\\n'": (polars("\r"), polars("a")),
         r"'[\\n\\r]'": (polars("a"),),
         r"'^([^\\r\\n]*)'": (polars("a"),),
     },

@@ -91,7 +91,10 @@ def unpacked(path: Path, *, scratch: Path, name: str) -> Path:
             for chunk in _expanded(path, gzipped=start.startswith(_GZIP)):
                 size += len(chunk)
                 if size > limit:
-                    raise InputError(_bomb(name))
+                    raise InputError(
+                        f"{name}: expands to more than {MAX_EXPANSION} times its size, as no "
+                        "spreadsheet does. Unpack it yourself if you trust it."
+                    )
                 out.write(chunk)
     except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
         raise InputError(
@@ -159,13 +162,6 @@ def _frames(packed: BinaryIO) -> Iterator[bytes]:
             chunk = frame.unused_data
     if not frame.eof:
         raise EOFError("Zstandard frame ended before its end was reached")
-
-
-def _bomb(name: str) -> str:
-    return (
-        f"{name}: expands to more than {MAX_EXPANSION} times its size, as no spreadsheet does. "
-        "Unpack it yourself if you trust it."
-    )
 
 
 def format_of(path: Path, *, name: str) -> Format:

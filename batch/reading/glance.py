@@ -1,13 +1,11 @@
 """The first look at a spreadsheet: its header and some rows, before its columns are known."""
 
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from batch.errors import InputError
-from batch.reading.grid import Grid
 from batch.reading.table import TableOptions, open_grid
 
 
@@ -29,13 +27,10 @@ def glance(path: Path, options: TableOptions, *, name: str, rows: int) -> Glance
     with tempfile.TemporaryDirectory(prefix="sendkit-batch-") as scratch:
         try:
             grid = open_grid(path, options, scratch=Path(scratch), name=name)
-            first = tuple(islice(_rows(grid), rows))
+            found = chain.from_iterable(frame.iter_rows() for frame in grid.batches())
+            first = tuple(
+                (line, tuple(cell or "" for cell in cells)) for line, *cells in islice(found, rows)
+            )
         except OSError as error:
             raise InputError(f"{name}: can't be read: {error.strerror or error}.") from error
     return Glance(header=grid.header, rows=first, is_sheet=grid.is_sheet, delimiter=grid.delimiter)
-
-
-def _rows(grid: Grid) -> Iterator[tuple[int, tuple[str, ...]]]:
-    for frame in grid.batches():
-        for line, *cells in frame.iter_rows():
-            yield line, tuple(cell or "" for cell in cells)

@@ -69,7 +69,7 @@ def _sentence(line: int, breaks: int) -> str:
 def _is_candidate(column: int, delimiter: str, widths: Sequence[int]) -> pl.Expr:
     """Whether a cell is worth a closer look; of notes hardly any is."""
     cell = pl.col(str(column))
-    breaks = _count(cell, r"\r\n?|\n")
+    breaks = cell.str.count_matches(r"\r\n?|\n").cast(pl.Int64)
     delimiters = cell.str.count_matches(delimiter, literal=True).cast(pl.Int64)
     first = cell.str.extract(r"^([^\r\n]*)").str.count_matches(delimiter, literal=True)
     fits = [
@@ -79,10 +79,6 @@ def _is_candidate(column: int, delimiter: str, widths: Sequence[int]) -> pl.Expr
     ]
     has_id = cell.str.contains(r"[0-9a-fA-F]{24}")
     return (breaks > 0) & (delimiters > 0) & pl.any_horizontal(has_id, *fits)
-
-
-def _count(cell: pl.Expr, pattern: str) -> pl.Expr:
-    return cell.str.count_matches(pattern).cast(pl.Int64)
 
 
 class _Values:

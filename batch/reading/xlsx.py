@@ -173,7 +173,10 @@ class _Cells:
             case "d":
                 text = _iso_text(value)
             case "n":
-                text = self._number(style, float(value))
+                number_format = self._formats.get(int(style))
+                if number_format is None:
+                    return number_text(float(value))
+                return date_text(float(value), number_format, from_1904=self._from_1904)
             case _:  # "e", an error, is stored as it is shown
                 text = value
         return text
@@ -184,9 +187,3 @@ class _Cells:
         if not number.isdecimal() or int(number) >= len(self._strings):
             raise MarkupError(f"a cell has the shared text {number} of {len(self._strings)}")
         return self._strings[int(number)]
-
-    def _number(self, style: str, value: float) -> str:
-        number_format = self._formats.get(int(style))
-        if number_format is None:
-            return number_text(value)
-        return date_text(value, number_format, from_1904=self._from_1904)
