@@ -158,7 +158,8 @@ def _stream(
         written = result_rows(joined, columns=len(table.header), stop_reason=stop_reason)
         count.rows += part.height
         count.recorded += joined.height - joined["reason"].null_count()
-        count.tally.update(_tally(written))
+        for reason, rows in written["reason"].value_counts().iter_rows():
+            count.tally[Reason(reason)] += rows
         all_rows.write(to_csv(written, table.delimiter))
         failed_rows.write(to_csv(written.filter(_FAILED), table.delimiter))
     return count
@@ -167,11 +168,6 @@ def _stream(
 def _parts(table: Table) -> Iterator[pl.DataFrame]:
     for frame in table.rows():
         yield from (part for part in frame.iter_slices(BATCH_ROWS) if part.height)
-
-
-def _tally(written: pl.DataFrame) -> Tally:
-    counts = written["reason"].value_counts(name="rows")
-    return Tally({Reason(reason): rows for reason, rows in counts.iter_rows()})
 
 
 def _check_sum(count: _Count, journal: Outcomes, name: str) -> None:

@@ -137,14 +137,10 @@ def _is_in_its_place(entry: ListEntry) -> bool:
 
 
 def _is_replaced(known: ListEntry | Path, entry: ListEntry) -> bool:
-    if _folder_of(known) == entry.folder:
-        return True
-    has_id = isinstance(known, ListEntry) and bool(entry.id) and known.id == entry.id
-    return isinstance(known, ListEntry) and has_id and not _is_in_its_place(known)
-
-
-def _folder_of(known: ListEntry | Path) -> Path:
-    return known.folder if isinstance(known, ListEntry) else known
+    if isinstance(known, Path):
+        return known == entry.folder
+    has_its_id = bool(entry.id) and known.id == entry.id
+    return known.folder == entry.folder or (has_its_id and not _is_in_its_place(known))
 
 
 @contextmanager
