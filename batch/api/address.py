@@ -81,13 +81,12 @@ def _read_host(url: str) -> str:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
-        plain = _is_ipv6(host) if "[" in parts.netloc else bool(_HOST.fullmatch(host))
+        if "[" in parts.netloc:
+            plain = "%" not in host and ip_address(host).version == 6
+        else:
+            plain = bool(_HOST.fullmatch(host))
     except ValueError:  # a port that is no number, a bracket too many
         raise problem from None
     if not plain or port == 0 or not _PATH.fullmatch(parts.path):
         raise problem
     return host
-
-
-def _is_ipv6(host: str) -> bool:
-    return "%" not in host and ip_address(host).version == 6

@@ -61,8 +61,10 @@ def read_answer(
         said = _read_confirmation(change, reply.body, redactor)
     else:
         reason, message = read_refusal(reply, redactor=redactor)
-        hint = _HINTS.get(reply.http_status, "")
-        said = _Said(reason, _with_hint(message, hint, redactor))
+        if hint := _HINTS.get(reply.http_status, ""):
+            message = redactor.one_line(message, limit=MAX_LENGTH - len(hint) - 2)
+            message = f"{message.rstrip('.')}; {hint}"
+        said = _Said(reason, message)
     return Answer(
         reason=said.reason,
         http_status=None if said.reason is Reason.NO_ANSWER else reply.http_status,
@@ -208,10 +210,3 @@ def _phrase(http_status: int) -> str:
         return HTTPStatus(http_status).phrase
     except ValueError:
         return f"HTTP {http_status}"
-
-
-def _with_hint(message: str, hint: str, redactor: Redactor) -> str:
-    if not hint:
-        return message
-    room = MAX_LENGTH - len(hint) - 2
-    return f"{redactor.one_line(message, limit=room).rstrip('.')}; {hint}"

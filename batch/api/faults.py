@@ -19,20 +19,15 @@ def cause_of(fault: BaseException) -> str:
     for _ in range(_DEEPEST):
         if cause is None:
             break
+        if isinstance(cause, BaseExceptionGroup):  # one for each address that was tried
+            cause = cause.exceptions[0]
+            continue
         text = _words_for(cause) or text
-        cause = _next_cause(cause)
+        cause = cause.__cause__ or cause.__context__  # httpcore raises `from None` on its way out
     return text or type(fault).__name__
 
 
-def _next_cause(fault: BaseException) -> BaseException | None:
-    if isinstance(fault, BaseExceptionGroup):  # one for each address that was tried
-        return fault.exceptions[0]
-    return fault.__cause__ or fault.__context__  # httpcore raises `from None` on its way out
-
-
 def _words_for(fault: BaseException) -> str:
-    if isinstance(fault, BaseExceptionGroup):
-        return ""
     if isinstance(fault, ssl.SSLCertVerificationError):
         return f"the server's certificate is not trusted ({_why(fault, 'verify_message')})"
     if isinstance(fault, ssl.SSLError):

@@ -180,14 +180,11 @@ def _check_runs_dir(settings: Settings, given: _Given | None, cwd: Path) -> None
         raise SettingsError(texts.runs_outside(given.where, given.value, name=CONFIG_NAME))
 
 
-def _shown(path: Path, cwd: Path) -> str:
-    return str(path.relative_to(cwd) if path.is_relative_to(cwd) else path)
-
-
 def _from_file(file: _File | None, cwd: Path, problems: list[str]) -> _Layer:
     if file is None:
         return {}
-    path, shown = file.path, _shown(file.path, cwd)
+    path = file.path
+    shown = str(path.relative_to(cwd) if path.is_relative_to(cwd) else path)
     try:
         # Windows Notepad puts a byte order mark in front, which TOML does not know.
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))

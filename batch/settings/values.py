@@ -78,7 +78,12 @@ def parse_rate(value: object) -> Rate:
     text = _text_of(value)
     if text.lower() == "auto":
         return Rate.AUTO
-    per_s = float(value) if isinstance(value, float) else _per_s(text)
+    if isinstance(value, float):
+        per_s = value
+    elif found := _RATE.fullmatch(text):
+        per_s = float(found["number"]) / _SECONDS_OF[(found["unit"] or "s").lower()]
+    else:
+        raise ValueError("not a rate")
     if not 0 < per_s < math.inf:
         raise ValueError("not more than 0")
     return Rate(per_s=per_s)
@@ -117,13 +122,6 @@ def parse_range(text: str) -> tuple[int, int]:
     if not all(map(_COUNT.fullmatch, ends)) or int(ends[0]) > int(ends[1]):
         raise ValueError("neither a number nor a range")
     return int(ends[0]), int(ends[1])
-
-
-def _per_s(text: str) -> float:
-    found = _RATE.fullmatch(text)
-    if found is None:
-        raise ValueError("not a rate")
-    return float(found["number"]) / _SECONDS_OF[(found["unit"] or "s").lower()]
 
 
 def _text_of(value: object) -> str:
