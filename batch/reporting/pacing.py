@@ -60,7 +60,9 @@ def latency_of(elapsed: pl.DataFrame) -> Mapping[str, object] | None:
         f"within {ms(nearly_all)}; the slowest took {ms(longest)}. What counts is each lead's last "
         "attempt."
     )
-    bins = _bins(elapsed)
+    bins = _binned(elapsed, _FINE)
+    if len(bins) > _MOST_BINS:
+        bins = _binned(elapsed, _COARSE)
     total = sum(n for _, n in bins)
     return {
         "text": text,
@@ -143,13 +145,8 @@ def _pace_text(overtime: Overtime, *, scale: int, unit: str) -> str:
     return " ".join(parts)
 
 
-def _bins(elapsed: pl.DataFrame) -> Sequence[tuple[str, int]]:
-    """Answers by how long they took, from the first bin with any to the last."""
-    bins = _binned(elapsed, _FINE)
-    return bins if len(bins) <= _MOST_BINS else _binned(elapsed, _COARSE)
-
-
 def _binned(elapsed: pl.DataFrame, ends: Sequence[int]) -> Sequence[tuple[str, int]]:
+    """Answers by how long they took, from the first bin with any to the last."""
     edges = [end * 10**power for power in range(8) for end in ends]
     at = [0] * len(edges)
     for value, n in elapsed.iter_rows():

@@ -98,7 +98,11 @@ class Gate:
         lead_id = request.path_params.get("lead_id", "")
         fault = self.faults.pick(operation, lead_id, self._own_fault(request))
         call = self._call(request, api_key, body, applying=fault is None or fault.applied)
-        answer = self._act(act, call)
+        answer: Response
+        try:
+            answer = JSONResponse(act(call))
+        except ApiError as error:
+            answer = self._error(error.status, error.message)
         applied = operation in _EFFECTIVE and answer.status_code == 200 and call.applying
         if fault is None:
             answer.headers.update(headers)
@@ -124,12 +128,6 @@ class Gate:
             body=body,
             applying=applying,
         )
-
-    def _act(self, act: Act, call: Call) -> Response:
-        try:
-            return JSONResponse(act(call))
-        except ApiError as error:
-            return self._error(error.status, error.message)
 
     def _error(self, status: int, message: str, headers: dict[str, str] | None = None) -> Response:
         answer = error_response(status, message, self._shape)

@@ -44,7 +44,7 @@ class RequestLog:
         self._file: BinaryIO | None = None
         if path is not None:
             # Ids and tags of somebody's file: a new one is for its owner alone.
-            self._file = open(path, "ab", buffering=0, opener=_for_us_alone)  # noqa: SIM115 - takes an opener; open for good
+            self._file = open(path, "ab", buffering=0, opener=for_us_alone)  # noqa: SIM115 - takes an opener; open for good
 
     def write(self, entry: Entry, *, now_s: float) -> None:
         """Append this request. now_s: Unix time."""
@@ -67,7 +67,8 @@ class RequestLog:
         self._file.write(json.dumps(line).encode("ascii") + b"\n")
 
 
-def _for_us_alone(path: str, flags: int) -> int:
+def for_us_alone(path: str, flags: int) -> int:
+    """Open a file that only its owner may read; an opener for `open`."""
     return os.open(path, flags, 0o600)
 
 

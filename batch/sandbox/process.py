@@ -68,7 +68,11 @@ def start_sandbox(options: Options | None = None) -> Iterator[Sandbox]:
 def _start(options: Options, *, said: Path) -> subprocess.Popen[bytes]:
     # -P: what lies in the current folder must not stand in for a module.
     command = [sys.executable, "-P", "-m", "batch.sandbox", *options.to_argv()]
-    environment = {k: v for k, v in os.environ.items() if not _is_kept_back(k)}
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not (name.upper().startswith("SENDKIT_") or name.upper().endswith("_PROXY"))
+    }
     with said.open("wb") as output:
         return subprocess.Popen(  # noqa: S603 - this interpreter, with options of our own
             command,
@@ -80,11 +84,6 @@ def _start(options: Options, *, said: Path) -> subprocess.Popen[bytes]:
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             start_new_session=True,
         )
-
-
-def _is_kept_back(name: str) -> bool:
-    """Whether this environment variable is the program's own, or names a proxy."""
-    return name.upper().startswith("SENDKIT_") or name.upper().endswith("_PROXY")
 
 
 def _wait_until_ready(child: subprocess.Popen[bytes], ready_file: Path, *, said: Path) -> None:

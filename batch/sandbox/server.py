@@ -16,6 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from batch.sandbox import faults
 from batch.sandbox.app import make_app
+from batch.sandbox.log import for_us_alone
 from batch.sandbox.options import Options, SandboxError
 from batch.sandbox.world import World, make_world
 
@@ -133,13 +134,9 @@ def _announce(options: Options, world: World, *, port: int) -> None:
     written = options.ready_file.with_name(options.ready_file.name + ".part")
     written.unlink(missing_ok=True)
     # It holds keys: nobody else's to read, and no link that lies in wait is followed.
-    with open(written, "x", encoding="utf-8", opener=_for_us_alone) as out:
+    with open(written, "x", encoding="utf-8", opener=for_us_alone) as out:
         out.write(json.dumps(ready))
     written.replace(options.ready_file)
-
-
-def _for_us_alone(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _greeting(world: World, base_url: str) -> str:
