@@ -61,47 +61,57 @@ class Result(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a row has its result. The words are a promise to users: later versions only add."""
+    """Why a row has its result. The words are a promise to users: later versions only add.
+
+    The remark beside each is what the manual says of it (`python -m tests.make_reference`).
+    """
 
     APPLIED = "applied"  # the server confirmed the change
 
     BLANK_ROW = "blank_row"  # every cell is blank
     NOTHING_TO_CHANGE = "nothing_to_change"  # neither status nor aiTag is given
-    DUPLICATE = "duplicate"  # earlier rows of the lead set the same values
-    SUPERSEDED = "superseded"  # a later row of the lead sets other values (last-wins)
+    DUPLICATE = "duplicate"  # another row of the lead sets the same values
+    SUPERSEDED = "superseded"  # a later row of the lead sets other values (`last-wins`)
     ALREADY_SO = "already_so"  # the lead was read, and holds all that is asked for
 
+    # error, found before sending
     MISSING_ID = "missing_id"  # an id, or the e-mail address in place of it, is blank
     BAD_ID = "bad_id"  # an id that does not match the pattern
-    BAD_STATUS = "bad_status"  # neither active nor paused
+    BAD_STATUS = "bad_status"  # the status is neither `active` nor `paused`
     BAD_CELL = "bad_cell"  # a spreadsheet error, a formula without a value, a line break
-    UNKNOWN_CAMPAIGN = "unknown_campaign"  # no campaign, or several, of this id or name
-    UNKNOWN_LEAD = "unknown_lead"  # no lead of this id, or e-mail address, in the campaign
-    AMBIGUOUS_LEAD = "ambiguous_lead"  # several leads of this e-mail address in the campaign
-    UNKNOWN_TAG = "unknown_tag"  # not a label of the workspace
+    UNKNOWN_CAMPAIGN = "unknown_campaign"  # no campaign of this name or id, or several of this name
+    UNKNOWN_LEAD = "unknown_lead"  # no lead of the campaign has the id or the e-mail address, or
+    # the id and the address don't agree
+    AMBIGUOUS_LEAD = "ambiguous_lead"  # several leads of the campaign have the e-mail address
+    UNKNOWN_TAG = "unknown_tag"  # no label of the workspace; the nearest one is named
     CONFLICT = "conflict"  # rows of one lead ask for different values of one field
 
-    DRIFTED = "drifted"  # the lead has changed since the plan was made
-    CHANGED_SINCE = "changed_since"  # the lead is not what the run made it any more, so not undone
+    # error, found when the lead was read
+    DRIFTED = "drifted"  # the lead has changed since the plan was made, so `apply` left it as it is
+    CHANGED_SINCE = "changed_since"  # the lead is no longer what the run made it, so `undo` left it
+    # as it is
 
-    BAD_REQUEST = "bad_request"  # 400, 422
-    FORBIDDEN = "forbidden"  # 403
-    NOT_FOUND = "not_found"  # 404, 410
-    REJECTED = "rejected"  # any other 4xx
-    REDIRECTED = "redirected"  # 3xx, never followed
+    # error, answered
+    BAD_REQUEST = "bad_request"  # the server refused it: 400 or 422
+    FORBIDDEN = "forbidden"  # the server refused it: 403
+    NOT_FOUND = "not_found"  # the server refused it: 404 or 410
+    REJECTED = "rejected"  # the server refused it: any other 4xx
+    REDIRECTED = "redirected"  # the server answered with a redirect, which is never followed
     NOT_APPLIED = "not_applied"  # a 2xx whose data disagrees with what was asked
-    SUCCESS_FALSE = "success_false"  # a 2xx that says success: false
+    SUCCESS_FALSE = "success_false"  # a 2xx that says `success: false`
     NOT_JSON = "not_json"  # a 2xx whose body is no JSON object
-    EMPTY_ANSWER = "empty_answer"  # a 2xx without a body, or with neither success nor data
+    EMPTY_ANSWER = "empty_answer"  # a 2xx without a body, or with neither `success` nor `data`
     OVERSIZED_ANSWER = "oversized_answer"  # a body longer than is read
 
-    RATE_LIMITED = "rate_limited"  # 429, given up
-    SERVER_ERROR = "server_error"  # 5xx, 408 or 425, given up
+    # error, given up
+    RATE_LIMITED = "rate_limited"  # still refused for its pace (429) after all tries
+    SERVER_ERROR = "server_error"  # still failing (5xx, 408 or 425) after all tries
     NOT_CONNECTED = "not_connected"  # no request ever left this machine
-    NO_ANSWER = "no_answer"  # sent, may have been applied
+    NO_ANSWER = "no_answer"  # it was sent and **may have been applied**; sending it again is safe
 
+    # unsent, because the run ended first
     NOT_REACHED = "not_reached"  # no request of it ever went out
-    IN_FLIGHT = "in_flight"  # the last request that went out has no known answer
+    IN_FLIGHT = "in_flight"  # sent, and the last request that went out has no known answer
     STOPPED = "stopped"  # the last request was answered, but the job stopped or had no retry left
 
     @property

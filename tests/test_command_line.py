@@ -12,7 +12,18 @@ from batch.terminal import checking, command_line, commands
 from batch.terminal.given import Given
 from batch.terminal.signals import Interrupts
 
-COMMANDS = ("run", "check", "resume", "retry", "results", "report", "runs", "demo", "sandbox")
+COMMANDS = (
+    "run",
+    "check",
+    "resume",
+    "retry",
+    "results",
+    "report",
+    "runs",
+    "demo",
+    "sandbox",
+    "help",
+)
 HEAVY = (
     "asyncio",
     "polars",

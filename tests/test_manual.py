@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.make_reference import pages
 from tests.program import sendkit_batch
 
 ROOT = Path(__file__).parents[1]
@@ -55,6 +56,11 @@ def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
         led_to = page.parent / path if path else page
         assert led_to.exists(), target
         assert not anchor or anchor in anchors(led_to), target
+
+
+def test_the_references_say_what_the_code_says() -> None:
+    for path, wanted in pages().items():
+        assert path.read_text("utf-8") == wanted, "python -m tests.make_reference"
 
 
 def test_check_prints_what_the_manual_shows() -> None:

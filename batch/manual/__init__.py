@@ -14,6 +14,8 @@ TOPICS = (
     "going-on",
     "pace",
     "automation",
+    "commands",
+    "settings",
     "web",
     "security",
     "developing",

@@ -1,0 +1,189 @@
+"""Makes the manual's references of commands, settings and reasons: python -m tests.make_reference
+
+Commands and options come from the command line itself, settings from config.example.toml (which a
+test holds equal to the defaults), reasons from `Reason` and the comment beside each.
+"""
+
+import inspect
+import itertools
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer.main
+
+from batch.model import Reason
+from batch.terminal.command_line import app
+
+ROOT = Path(__file__).parents[1]
+MANUAL = ROOT / "batch" / "manual"
+_EXAMPLE = ROOT / "config.example.toml"
+_PANELS = ("Input", "Sending", "Safety", "Output", "Options")  # "Options" is Typer's own
+
+_SANDBOX = (
+    "`sandbox` has options of its own: `sendkit-batch sandbox --help` lists them and its faults."
+)
+_RANKS = (
+    "An option outranks the environment variable `SENDKIT_BATCH_<SECTION>_<KEY>` (as "
+    "`SENDKIT_BATCH_PACE_RATE`), which outranks the settings file. "
+    "[Automation](automation.md#settings) says which file counts."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Command:
+    """A command: its words with its arguments, its sentence, its parameters as Typer has them."""
+
+    words: str
+    help: str
+    options: tuple[Any, ...]
+
+    @property
+    def name(self) -> str:
+        return self.words.partition(" ")[0] if self.words[:4] != "runs" else self.words
+
+
+def commands_page() -> str:
+    """The page `commands`."""
+    found = list(_commands(typer.main.get_command(app)))
+    lines = [
+        "# Commands",
+        "",
+        "Every command and every option.",
+        "",
+        "`sendkit-batch COMMAND --help` says the same for one command.",
+        "",
+        *_table(("command", "what it does"), ((f"`{c.words}`", c.help) for c in found)),
+    ]
+    for panel, rows in _options(found).items():
+        table = _table(("option", "what it does", "commands"), rows)
+        lines += ["", f"## {'More options' if panel == 'Options' else panel}", "", *table]
+    return "\n".join([*lines, "", _SANDBOX]) + "\n"
+
+
+def settings_page() -> str:
+    """The page `settings`."""
+    lines = [
+        "# Settings",
+        "",
+        "Every setting with its default and what it means.",
+        "",
+        _RANKS,
+    ]
+    for section, settings in _settings().items():
+        lines += ["", f"## [{section}]", ""]
+        lines += [f"- `{key} = {default}`: {text}" for key, default, text in settings]
+    return "\n".join(lines) + "\n"
+
+
+def reasons_table() -> str:
+    """The table of *Reasons* on the page `results`."""
+    rows = [(group or each.result.value, f"`{each}`", text) for each, group, text in _reasons()]
+    shown = [
+        ("" if n and rows[n - 1][0] == group else group, word, text)
+        for n, (group, word, text) in enumerate(rows)
+    ]
+    return "\n".join(_table(("result", "reason", "what it means"), shown))
+
+
+def with_reasons(page: str) -> str:
+    """The page `results` with the table of today's reasons."""
+    before, heading, after = page.partition("## Reasons\n\n")
+    _, blank, after = after.partition("\n\n")
+    return before + heading + reasons_table() + blank + after
+
+
+def pages() -> dict[Path, str]:
+    """What the manual's pages with references must hold."""
+    results = MANUAL / "results.md"
+    return {
+        MANUAL / "commands.md": commands_page(),
+        MANUAL / "settings.md": settings_page(),
+        results: with_reasons(results.read_text("utf-8")),
+    }
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
+    lines = [head, ("---",) * len(head), *rows]
+    return [
+        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines
+    ]
+
+
+def _commands(group: Any, prefix: str = "") -> Iterator[_Command]:  # noqa: ANN401 - Typer's own class of it is private
+    for name, command in group.commands.items():
+        if command.hidden:
+            continue
+        arguments = [each for each in command.params if each.param_type_name == "argument"]
+        words = [prefix + name, *(each.metavar or each.name.upper() for each in arguments)]
+        yield _Command(
+            words=" ".join(words),
+            help=command.help.split("\n\n")[0].replace("\n", " "),
+            options=tuple(each for each in command.params if each.param_type_name == "option"),
+        )
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{name} ")
+
+
+def _options(commands: Iterable[_Command]) -> dict[str, list[tuple[str, str, str]]]:
+    """By panel: each option once, with the commands that take it."""
+    takers: dict[tuple[str, str, str], list[str]] = {}
+    for command in commands:
+        for option in command.options:
+            if option.name == "help":
+                continue
+            panel = option.rich_help_panel or _PANELS[-1]
+            names = ", ".join(f"`{each}`" for each in option.opts)
+            takers.setdefault((panel, names, option.help), []).append(f"`{command.name}`")
+    return {
+        wanted: [
+            (names, text, ", ".join(taken))
+            for (panel, names, text), taken in takers.items()
+            if panel == wanted
+        ]
+        for wanted in _PANELS
+        if any(panel == wanted for panel, _, _ in takers)
+    }
+
+
+def _settings() -> Mapping[str, list[tuple[str, str, str]]]:
+    """By section: each key with its default as the file spells it, and the remark before it."""
+    text = _EXAMPLE.read_text("utf-8")
+    found: dict[str, list[tuple[str, str, str]]] = {}
+    section, remark = "", list[str]()
+    for line in text.splitlines():
+        if line.startswith("["):
+            section, remark = line.strip("[]"), []
+            found[section] = []
+        elif line.startswith("#"):
+            remark.append(line.removeprefix("#").strip())
+        elif line and section:
+            key, _, default = line.partition(" = ")
+            found[section].append((key, default, " ".join(remark).rstrip(":")))
+            remark = []
+    assert {name: [key for key, *_ in keys] for name, keys in found.items()} == {
+        name: list(keys) for name, keys in tomllib.loads(text).items()
+    }
+    return found
+
+
+def _reasons() -> Iterator[tuple[Reason, str, str]]:
+    """Each reason with its group, "" where its result says enough, and what it means."""
+    members = inspect.getsource(Reason).partition('"""\n\n')[2].partition("    @property")[0]
+    for block in members.strip().split("\n\n"):
+        lines = [line.strip() for line in block.splitlines()]
+        group = lines[0].removeprefix("# ") if lines[0].startswith("#") else ""
+        starts = [n for n, line in enumerate(lines) if re.match(r"[A-Z_]+ = ", line)]
+        for start, end in itertools.pairwise([*starts, len(lines)]):
+            word = lines[start].partition('"')[2].partition('"')[0]
+            remarks = [lines[start].partition("  # ")[2]]
+            remarks += [line.removeprefix("# ") for line in lines[start + 1 : end]]
+            yield Reason(word), group, " ".join(remarks)
+
+
+if __name__ == "__main__":
+    for path, text in pages().items():
+        path.write_text(text, "utf-8")
