@@ -1,14 +1,17 @@
 """Where a list of pages ends: with servers that name a cursor, name none, or know none."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path
 
+import httpx
 import pytest
 from pydantic import SecretStr
 
 from batch.api.pages import Page
-from batch.api.sendkit import Access
-from batch.jobs.paging import ListNotReadError, Paging, Place
+from batch.api.sendkit import Access, SendKit, Timeouts
+from batch.jobs import paging
+from batch.jobs.paging import MOST_BARREN, ListNotReadError, Paging, Place
 from batch.jobs.reaching import make_client
 from batch.sandbox.options import Options
 from batch.sandbox.process import start_sandbox
@@ -36,6 +39,21 @@ def read(pages: Sequence[Page[str]]) -> tuple[list[str], int]:
         if place.is_at_end:
             return found, asked
     raise AssertionError("more is asked for")
+
+
+def fault_of(pages: Iterator[Page[str]]) -> tuple[str, int]:
+    """What ends the reading of pages without end, and how many of them are asked for."""
+    place: Place[str] = Place("the list")
+    for asked, each in enumerate(pages, 1):
+        try:
+            place.after(each)
+        except ListNotReadError as error:
+            return str(error), asked
+    raise AssertionError("unreachable: they have no end")
+
+
+def ids_of(n: int) -> list[str]:
+    return [f"{n}-{i}" for i in range(100)]
 
 
 AB, CD = page("a", "b"), page("c", "d")
@@ -87,6 +105,71 @@ def test_a_list_that_cant_be_read_to_its_end_is_a_fault(pages: list[Page[str]], 
     assert told in str(caught.value)
 
 
+def test_a_list_of_empty_pages_ends_with_a_fault() -> None:
+    told = (
+        "the list could not be read to the end: the last 1,000 pages in a row brought nothing new, "
+        "and the server still names a next page."
+    )
+    assert fault_of(page(cursor=f"{n}") for n in count()) == (told, MOST_BARREN)
+
+
+@pytest.mark.parametrize("lap", [1, 7, 90])
+def test_a_list_that_shows_the_same_pages_for_ever_ends_with_a_fault(lap: int) -> None:
+    pages = (page(*ids_of(n % lap), cursor=f"{n}") for n in count())
+    told, asked = fault_of(pages)
+    assert "1,000 pages in a row brought nothing new" in told
+    assert asked == lap + MOST_BARREN
+
+
+def test_empty_pages_among_others_are_read_over() -> None:
+    sparse = [page(cursor=f"{n}") for n in range(MOST_BARREN - 1)]
+    more = [page(cursor=f"{n}'") for n in range(MOST_BARREN - 1)]
+    pages = [*sparse, page("a", cursor="x"), *more, page("b", next_cursor=None, is_named=True)]
+    assert read(pages) == (["a", "b"], 2 * MOST_BARREN)
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_a_list_of_ever_new_records_ends_with_a_fault(
+    is_named: bool,  # noqa: FBT001 - a case
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(paging, "MOST_PAGES", 20_000)
+    more = {} if is_named else {"has_more": True}
+    pages = (page(f"{n}", cursor=f"{n}" if is_named else None, **more) for n in count())
+    told = (
+        "the list could not be read to the end: 20,000 pages with 20,000 records came, and the "
+        "server still names a next page."
+    )
+    assert fault_of(pages) == (told, 20_000)
+
+
+def test_a_list_of_ever_new_large_pages_ends_with_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paging, "MOST_RECORDS", 1_000)
+    told, asked = fault_of(page(*ids_of(n), cursor=f"{n}") for n in count())
+    assert "10 pages with 1,000 records came" in told
+    assert asked == 10
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("what", ["the campaigns", f"the leads of campaign {IDS[0]}"])
+async def test_no_list_of_the_api_is_read_for_ever(what: str) -> None:
+    asked = count(1)
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        onward = {"hasMore": True, "nextCursor": f"{next(asked)}"}
+        return httpx.Response(200, json={"success": True, "data": [], "pagination": onward})
+
+    target = Access(base_url="https://api.example.com", api_key=SecretStr("sk_1"))
+    timeouts = Timeouts(connect_s=9, write_s=9, read_s=9, attempt_s=9)
+    settings = Settings.model_validate({"pace": {"rate": 1_000_000}})
+    async with SendKit(target, timeouts=timeouts, transport=httpx.MockTransport(answer)) as api:
+        lists = Paging(api, settings)
+        pages = lists.campaigns() if what == "the campaigns" else lists.leads(IDS[0])
+        with pytest.raises(ListNotReadError, match=f"{what} could not be read to the end"):
+            _ = [each async for each in pages]
+    assert next(asked) == MOST_BARREN + 1
+
+
 @pytest.mark.parametrize(("read_so_far", "left"), [(100, 3), (300, 1), (350, 0), (400, 0)])
 def test_the_total_tells_how_many_pages_are_to_come(read_so_far: int, left: int) -> None:
     ids = tuple(map(str, range(100)))
@@ -126,9 +209,9 @@ async def test_every_list_is_read_whole_from_every_server(
         target = Access(base_url=sandbox.base_url, api_key=SecretStr(sandbox.api_key))
         settings = Settings.model_validate({"pace": {"rate": 10_000}})
         async with make_client(target, settings.http, connections=1, practice=True) as api:
-            paging = Paging(api, settings)
-            leads = [one async for page in paging.leads(IDS[0]) for one in page.records]
-            campaigns = [one async for page in paging.campaigns() for one in page]
+            lists = Paging(api, settings)
+            leads = [one async for page in lists.leads(IDS[0]) for one in page.records]
+            campaigns = [one async for page in lists.campaigns() for one in page]
         asked = len([each for each in received(sandbox, operation="leads")
                      if each["status"] == 200])  # fmt: skip
     assert [lead.campaign_lead_id for lead in leads] == [lead_id(i) for i in range(9)]

@@ -19,6 +19,12 @@ from batch.sending.retry import RetryPolicy
 from batch.settings.model import Settings
 
 _Value = TypeVar("_Value")
+MOST_BARREN = (
+    1_000  # pages in a row that name a next one and bring nothing new: an API may filter its pages
+)
+MOST_PAGES = 100_000  # of a list: 10 million records where a page has 100
+MOST_RECORDS = 10_000_000  # of a list, where pages are larger
+_REMEMBERED = 10_000  # ids by which a page that names a next one is known to bring something new
 _TOO_MUCH = frozenset({400, 413, 422})  # what a server may say to a page that is too large for it
 
 
@@ -35,16 +41,20 @@ class Place(Generic[_Value]):
 
     A cursor that a page names is followed, and must not come again. Where none is named, the last
     record's id is tried; a page with nothing new is the end then, for the server knows no such
-    cursor. what: the list, in words.
+    cursor. No list goes on for ever: neither on pages that bring nothing new, nor on new records.
+    what: the list, in words.
     """
 
     def __init__(self, what: str) -> None:
         self.cursor: str | None = None
         self.is_at_end = False
         self._what = what
-        self._named: set[str] = set()
+        self._named: set[int] = set()  # hashes: a cursor may be long
         self._seen: set[str] = set()  # ids; kept only where no cursor is named
+        self._late: set[int] = set()  # hashes of the latest ids, where one is
         self._pages = 0
+        self._records = 0
+        self._barren = 0  # pages in a row that brought nothing new
         self._is_guess = False  # whether the last cursor was not named
 
     def after(self, page: Page[_Value]) -> Page[_Value] | None:
@@ -60,16 +70,18 @@ class Place(Generic[_Value]):
             self._check_whole(page)
             self.is_at_end = True
             return None
-        if page.next_cursor in self._named:
+        if hash(page.next_cursor) in self._named:
             raise ListNotReadError(
                 f"{self._what}: the pages go round in a circle at {page.next_cursor}."
             )
         if page.is_named and page.next_cursor is not None:
-            self._named.add(page.next_cursor)
+            self._named.add(hash(page.next_cursor))
         if not page.is_named and not page.has_more and self._is_all(page):
             page = replace(page, next_cursor=None)
         self.cursor, self._is_guess = page.next_cursor, not page.is_named
         self.is_at_end = page.next_cursor is None
+        if not self.is_at_end:
+            self._check_progress(page)
         return page
 
     def _is_all(self, page: Page[_Value]) -> bool:
@@ -77,6 +89,28 @@ class Place(Generic[_Value]):
         if page.total is not None:
             return len(self._seen) >= page.total
         return page.pages is not None and self._pages >= page.pages
+
+    def _check_progress(self, page: Page[_Value]) -> None:
+        """A server that names a next page for ever can't be read to the end."""
+        ids = {*map(hash, page.ids)}
+        if ids <= self._late:
+            self._barren += 1
+        else:
+            self._barren = 0
+            if len(self._late) >= _REMEMBERED:
+                self._late.clear()
+            self._late |= ids
+        self._records += len(page.ids)
+        if self._barren >= MOST_BARREN:
+            what = f"the last {self._barren:,} pages in a row brought nothing new"
+        elif self._pages >= MOST_PAGES or self._records >= MOST_RECORDS:
+            what = f"{self._pages:,} pages with {self._records:,} records came"
+        else:
+            return
+        raise ListNotReadError(
+            f"{self._what} could not be read to the end: {what}, and the server still names a "
+            "next page."
+        )
 
     def _check_whole(self, page: Page[_Value]) -> None:
         """A server that tells of more, and shows the same again, can't be read to the end."""
