@@ -64,9 +64,13 @@ class Worth:
             asked.append(frame.select(_KEY, "status", "ai_tag", "clear_tag").cast(_ASKED))
             of_campaign = frame.group_by(LEAD[0], maintain_order=True)
             counts.append(of_campaign.agg(asked=pl.len().cast(pl.UInt64)))
-        self._asked = _sorted(pl.concat(asked))
-        self._keys = self._asked["key"]
-        self._asked = self._asked.drop("key")
+        whole = pl.concat(asked)
+        # A part at a time: sorting takes several times the memory of what it sorts.
+        part = pl.col("key") // (2**64 // _PARTS)
+        parts = [whole.filter(part == number).sort("key") for number in range(_PARTS)]
+        ordered = pl.concat(parts, rechunk=True)
+        self._keys = ordered["key"]
+        self._asked = ordered.drop("key")
         self._is_found = bytearray(len(self._keys))
         self._holding: dict[_Beside, bool] = {}
         of_campaign = pl.concat(counts).group_by(LEAD[0], maintain_order=True)
@@ -118,13 +122,6 @@ class Worth:
             return
         holds = pl.DataFrame(rows, schema=_BESIDE, orient="row").select(STATUS_HOLDS & TAG_HOLDS)
         self._holding.update(zip(rows, holds.to_series(), strict=True))
-
-
-def _sorted(asked: pl.DataFrame) -> pl.DataFrame:
-    """By their keys, a part at a time: sorting takes several times the memory of what it sorts."""
-    part = pl.col("key") // (2**64 // _PARTS)
-    parts = [asked.filter(part == number).sort("key") for number in range(_PARTS)]
-    return pl.concat(parts, rechunk=True)
 
 
 @dataclass(slots=True, kw_only=True)
