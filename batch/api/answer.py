@@ -98,7 +98,9 @@ def read_refusal(reply: Reply, *, redactor: Redactor) -> tuple[Reason, str]:
     reason = _REASONS.get(status, other or Reason.REJECTED)
     if isinstance(reply.body, Fault):
         return reason, redactor.one_line(f"{_phrase(status)}; {reply.body.message}")
-    return reason, _read_error_text(reply.body, redactor) or _phrase(status)
+    document = read_object(reply.body)
+    said = read_error(document) if document else ""
+    return reason, redactor.one_line(said or redactor.read_text(reply.body)) or _phrase(status)
 
 
 def _read_confirmation(change: Change, body: bytes | Fault, redactor: Redactor) -> _Said:
@@ -175,13 +177,6 @@ def _read_enrollment(
         return "", None
     name = _read_word(enrollment, "subsequenceName")
     return action, f"{action}: {name}" if name else action
-
-
-def _read_error_text(body: bytes, redactor: Redactor) -> str:
-    """What an error's body says, as one line; empty if it says nothing."""
-    document = read_object(body)
-    text = read_error(document) if document else ""
-    return redactor.one_line(text or redactor.read_text(body))
 
 
 def _read_redirect(location: str, redactor: Redactor) -> str:

@@ -67,7 +67,9 @@ class AnswerParser:
 
     def end(self) -> None:
         """No more bytes will come, which is how some bodies end."""
-        if self.has_head and not self.wrong and self._ends_with_connection():
+        named = {name.lower() for name, _ in self.headers}
+        has_own_end = b"content-length" in named or _CODING in named  # RFC 9112 section 6.3
+        if self.has_head and not self.wrong and not has_own_end:
             self.is_complete = True
         if not self.is_complete:
             self._object(_CLOSED_IN_BODY if self.has_head else _CLOSED_EARLY)
@@ -140,8 +142,3 @@ class AnswerParser:
             return "illegal chunk header"
         has_status = self._parser.get_status_code() >= HTTPStatus.CONTINUE  # all of its digits
         return "illegal header line" if has_status else "illegal status line"
-
-    def _ends_with_connection(self) -> bool:
-        """Whether the body has no end of its own. Source: RFC 9112 section 6.3."""
-        named = {name.lower() for name, _ in self.headers}
-        return b"content-length" not in named and _CODING not in named
