@@ -188,7 +188,10 @@ def _format_by_content(path: Path, *, name: str) -> Format:
     if start.startswith(_PARQUET):
         return Format.PARQUET
     if start.startswith(_OLE):
-        _refuse_protected(path, name=name)
+        # Excel wraps an .xlsx with a password in the container of the old .xls.
+        with path.open("rb") as file:
+            if "EncryptedPackage".encode("utf-16-le") in file.read(_CHUNK):
+                raise InputError(f"{name}: is protected by a password. Save it without one.")
         return Format.XLS
     _refuse_others(start, name=name)
     return Format.TEXT
@@ -221,11 +224,3 @@ def _zipped_format(path: Path, *, name: str) -> Format:
     if "content.xml" in parts:
         return Format.ODS
     raise InputError(f"{name}: is a zip archive. Unpack it and give the spreadsheet inside.")
-
-
-def _refuse_protected(path: Path, *, name: str) -> None:
-    """Excel wraps an .xlsx with a password in the container of the old .xls."""
-    with path.open("rb") as file:
-        protected = "EncryptedPackage".encode("utf-16-le") in file.read(_CHUNK)
-    if protected:
-        raise InputError(f"{name}: is protected by a password. Save it without one.")

@@ -50,7 +50,8 @@ def open_xlsx(archive: zipfile.ZipFile) -> Workbook:
         if element == "workbookPr":
             from_1904 = attributes.get("date1904") in {"1", "true"}
         elif element == "sheet":
-            kind, part = relations.get(_relation_id(attributes), ("", ""))
+            ids = (text for key, text in attributes.items() if key.endswith("/relationships id"))
+            kind, part = relations.get(next(ids, ""), ("", ""))
             if kind.endswith("/worksheet"):  # a chart may be a sheet of its own
                 if attributes["name"] in parts:
                     raise MarkupError(f'two sheets are called "{attributes["name"]}"')
@@ -83,12 +84,6 @@ def _relations(archive: zipfile.ZipFile, part: str) -> dict[str, tuple[str, str]
 
 def _target(relations: dict[str, tuple[str, str]], kind: str) -> str:
     return next((part for each, part in relations.values() if each.endswith(kind)), "")
-
-
-def _relation_id(attributes: Attributes) -> str:
-    return next(
-        (value for key, value in attributes.items() if key.endswith("/relationships id")), ""
-    )
 
 
 def _date_formats(archive: zipfile.ZipFile, part: str) -> dict[int, str]:

@@ -37,7 +37,10 @@ def write_leads(leads: Iterable[pl.DataFrame], out: Path, tag: str | None) -> in
     tag: those with this label alone, whatever its case; "" for those without; None for all.
     Raises RunError when the disk fails, SheetLimitError when they are too many for a sheet.
     """
-    wanted = (_with_tag(frame, tag) for frame in leads)
+    wanted = leads
+    if tag is not None:
+        own = pl.col("ai_tag").fill_null("").str.to_lowercase()
+        wanted = (frame.filter(own == tag.lower()) for frame in leads)
     if out.suffix.lower() != ".xlsx":
         with AtomicFile(out) as new_file:
             count = _write(wanted, new_file.file, out, escaped=tuple(_COLUMNS))
@@ -49,13 +52,6 @@ def write_leads(leads: Iterable[pl.DataFrame], out: Path, tag: str | None) -> in
             count = _write(wanted, file, source, escaped=_READ_BACK)
         write_failed_sheet(source, out, delimiter=",", name="leads")
     return count
-
-
-def _with_tag(leads: pl.DataFrame, tag: str | None) -> pl.DataFrame:
-    if tag is None:
-        return leads
-    own = pl.col("ai_tag").fill_null("").str.to_lowercase()
-    return leads.filter(own == tag.lower())
 
 
 def _write(

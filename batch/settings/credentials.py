@@ -48,7 +48,9 @@ def read_credentials(settings: Settings, environ: Mapping[str, str]) -> Credenti
     Raises SettingsError when there is no usable key, or a platform key has no workspace id.
     """
     key, key_place, notes = _read_key(settings.api.api_key_file, environ)
-    workspace_id, place = _workspace_id(settings.api.workspace_id, environ)
+    workspace_id, place = environ.get(WORKSPACE_VARIABLE, "").strip(), WORKSPACE_VARIABLE
+    if not workspace_id:
+        workspace_id, place = settings.api.workspace_id, "workspace_id under [api]"
     if not key.startswith(PLATFORM_PREFIX):
         if workspace_id:
             notes += (f"{place} is ignored: a workspace key already belongs to one workspace.",)
@@ -82,13 +84,6 @@ def _read_key(key_file: str, environ: Mapping[str, str]) -> tuple[str, str, tupl
     if not key:
         raise SettingsError(f"{path}: the first line is blank; expected the API key there.")
     return _checked(key, str(path)), f"The key in {path}", _notes_on_file(path)
-
-
-def _workspace_id(from_settings: str, environ: Mapping[str, str]) -> tuple[str, str]:
-    """The workspace id, blank when there is none, and where it was given."""
-    if given := environ.get(WORKSPACE_VARIABLE, "").strip():
-        return given, WORKSPACE_VARIABLE
-    return from_settings, "workspace_id under [api]"
 
 
 def _first_line(path: Path) -> str:
