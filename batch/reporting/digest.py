@@ -78,7 +78,9 @@ class Digest:
         requests: as `Leads.requests`, each with its outcome's columns beside it (null without one)
         and before_status and before_tag, which are null where they are not known.
         """
-        state = _planned_state() if self._is_planned else _state()
+        reason = pl.col("reason").fill_null(Reason.NOT_REACHED.value)
+        sent_state = reason.replace_strict(_RESULT_OF, return_dtype=pl.String)
+        state = _planned_state() if self._is_planned else sent_state
         rows = requests.with_columns(state=state)
         self.campaigns.add(rows)
         done = rows.filter(pl.col("state") == (WILL_CHANGE if self._is_planned else "success"))
@@ -146,11 +148,6 @@ def percentile(counted: pl.DataFrame, share: float) -> int:
     value, n = counted.to_series(0), counted["n"]
     at = n.cum_sum().search_sorted(share * int(n.sum()), side="left")
     return int(value[min(int(at), len(value) - 1)])
-
-
-def _state() -> pl.Expr:
-    reason = pl.col("reason").fill_null(Reason.NOT_REACHED.value)
-    return reason.replace_strict(_RESULT_OF, return_dtype=pl.String)
 
 
 def _planned_state() -> pl.Expr:

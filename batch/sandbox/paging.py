@@ -31,7 +31,9 @@ def read_page(
         if values and call.query.get(name, values[0]) not in values:
             raise ApiError(400, f"{name} must be one of {', '.join(values)}")
     where = call.unknowns.next_cursor
-    asked, limit = _read_cursor(call), _read_limit(call)
+    asked, limit = call.query.get("cursor", ""), _read_limit(call)
+    if asked and not call.world.id_pattern.fullmatch(asked):
+        raise ApiError(400, "cursor is not valid")
     found, cursor = take_page(
         ids,
         after="" if where is NextCursor.IGNORED else _shifted(call, ids, asked),
@@ -46,13 +48,6 @@ def read_page(
         size = {"page": 1, "limit": limit, "total": total, "pages": math.ceil(total / limit)}
         told["pagination"] = size | told.get("pagination", {})
     return {"success": True, "data": [record(one) for one in found]} | told
-
-
-def _read_cursor(call: Call) -> str:
-    cursor = call.query.get("cursor", "")
-    if cursor and not call.world.id_pattern.fullmatch(cursor):
-        raise ApiError(400, "cursor is not valid")
-    return cursor
 
 
 def _shifted(call: Call, ids: Sequence[str], cursor: str) -> str:

@@ -35,15 +35,11 @@ def spoil(
     if fault.kind is not Kind.HTML:
         answer.headers.update(headers)
     if fault.retry_after is not None:
-        answer.headers["Retry-After"] = _retry_after(fault.retry_after, now_s=now_s)
+        kind, _, seconds = fault.retry_after.partition(":")
+        is_date = kind == "date" and seconds.isdecimal()
+        words = http_date(now_s + int(seconds)) if is_date else fault.retry_after
+        answer.headers["Retry-After"] = words
     return Late(answer, delay_s=fault.delay_s) if fault.delay_s else answer
-
-
-def _retry_after(words: str, *, now_s: float) -> str:
-    kind, _, seconds = words.partition(":")
-    if kind == "date" and seconds.isdecimal():
-        return http_date(now_s + int(seconds))
-    return words
 
 
 def _with_padding(right: Response, size: str) -> Response:
