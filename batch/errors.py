@@ -3,6 +3,7 @@
 BatchError
 ├── UsageError            nothing was sent; exit 2
 │   ├── InputError        the spreadsheet can't be read or judged
+│   │   └── NewerFormatError  a newer version of this program wrote a run's file
 │   ├── SettingsError     a setting, an option or the key is wrong
 │   └── DeclinedError     the question before sending got no yes
 │       └── UnaskedError  there was nobody to put it to
@@ -20,6 +21,10 @@ class UsageError(BatchError):
 
 class InputError(UsageError):
     """The spreadsheet can't be used as it is."""
+
+
+class NewerFormatError(InputError):
+    """A file of a run has a format that only a newer version of this program knows."""
 
 
 class SettingsError(UsageError):

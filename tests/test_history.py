@@ -73,7 +73,7 @@ def test_what_is_gone_or_no_run_is_left_out(tmp_path: Path) -> None:
     (runs / "empty").mkdir(parents=True)
     (runs / "other").mkdir()
     (runs / "other" / "run.json").write_text("{}")
-    assert known_runs(state, runs) == KnownRuns(own=[], others=[])
+    assert known_runs(state, runs) == KnownRuns(own=[], others=[], newer=[])
 
 
 def test_a_list_with_a_line_cut_off_still_gives_the_others(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from batch.errors import InputError, RunError
 from batch.model import Claim, Outcome, Reason
 from batch.recording import journal_sql
 from batch.recording.journal import JUDGED_NOTE, Journal
-from batch.recording.journal_file import JournalBusyError, is_locked
+from batch.recording.journal_file import is_locked
+from batch.recording.sqlite_faults import JournalBusyError
 from tests.foreign_journals import (
     altered,
     endless,

@@ -47,7 +47,7 @@ DOORS = {
     "httpx": {"api"},
     "jinja2": {"reporting.page", "web.render"},
     "markdown_it": {"terminal.help", "web.help_routes"},
-    "sqlite3": {"recording.journal_file"},
+    "sqlite3": {"recording.journal_file", "recording.sqlite_faults"},
     "starlette": {"sandbox", "web"},
     "uvicorn": {"sandbox", "web"},
 }
@@ -241,7 +241,10 @@ def test_the_sandbox_may_import_nothing_but_itself(statement: str) -> None:
             "from httpx._models import URL",
             "imports httpx, which only api may",
         ),
-        ("import sqlite3.dbapi2", "imports sqlite3, which only recording.journal_file may"),
+        (
+            "import sqlite3.dbapi2",
+            "imports sqlite3, which only recording.journal_file, recording.sqlite_faults may",
+        ),
         ("from starlette import routing", "imports starlette, which only sandbox, web may"),
         ("__import__('uvicorn')", "imports uvicorn, which only sandbox, web may"),
     ],

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from batch.jobs.request import command
 from batch.model import Result
-from batch.recording.history import EarlierRun, own_runs
+from batch.recording.history import EarlierRun, known_runs, own_runs
 from batch.recording.run_list import listed
 from batch.recording.runfile import RunRecord, read_record
 
@@ -32,9 +32,10 @@ def linked_runs(folder: Path, *, state_dir: Path) -> LinkedRuns:
         return LinkedRuns(runs=(this,), notes=(note,))
     known = {run.record.id: run for run in own_runs(state_dir, folder.resolve().parent)}
     known[record.id] = this
+    newer = newer_note(folder, record, state_dir=state_dir, so="what it did is not told")
     runs = [run for run in known.values() if first_of(run.record) == first_of(record)]
     runs.sort(key=lambda run: run.record.started_at)
-    return LinkedRuns(runs=tuple(runs), notes=tuple(_gone(runs)))
+    return LinkedRuns(runs=tuple(runs), notes=(*_gone(runs), *newer))
 
 
 def retries_of(record: RunRecord, runs: Iterable[EarlierRun]) -> list[EarlierRun]:
@@ -50,15 +51,29 @@ def retried_note(
     options: what finds the key.
     """
     retries = retries_of(record, own_runs(state_dir, folder.resolve().parent))
+    newer = newer_note(folder, record, state_dir=state_dir, so="what it has done is sent once more")
     if not retries:
-        return ()
+        return newer
     last = retries[0]  # the newest comes first
     told = f"{folder} was tried again by {last.folder}: what that has done is sent once more."
     if last.is_finished and not last.record.counts.get(Result.ERROR):
-        return (told,)
+        return (told, *newer)
     word = "retry" if last.is_finished else "resume"
     instead = command(word, str(last.folder), *options)
-    return (f"{told} To go on from there instead: {instead}",)
+    return (f"{told} To go on from there instead: {instead}", *newer)
+
+
+def newer_note(folder: Path, record: RunRecord, *, state_dir: Path, so: str) -> tuple[str, ...]:
+    """What to say of runs that this version can't read, of which each may be a retry of a run.
+
+    so: what that means.
+    """
+    known = known_runs(state_dir, folder.resolve().parent)
+    return tuple(
+        f"{run.told} If that run is a retry of {folder}, {so}."
+        for run in known.newer
+        if run.may_be_of(record.input.sha256) and run.folder.resolve() != folder.resolve()
+    )
 
 
 def first_of(record: RunRecord) -> str:

@@ -13,7 +13,7 @@ from batch.jobs.reporting import REPORT_NAME
 from batch.jobs.verifying import VERIFY_NAME
 from batch.model import Result
 from batch.recording.baseline import BASELINE_NAME
-from batch.recording.history import EarlierRun, known_runs
+from batch.recording.history import EarlierRun, NewerRun, known_runs
 from batch.recording.journal import JOURNAL_NAME
 from batch.recording.journal_file import ROLLBACK, SHM, WAL
 from batch.recording.locks import holder_of
@@ -44,10 +44,12 @@ _OURS = (  # what a run's folder holds of ours beside its copy of the input, run
 class Runs:
     """All runs that are known. own: the user's, the newest first.
 
+    newer: those of the user's that only a newer version of this program can read.
     others: folders of what lies in the folder of runs but is not in the user's list.
     """
 
     own: list["ListedRun"]
+    newer: tuple[NewerRun, ...]
     others: tuple[Path, ...]
 
 
@@ -73,6 +75,7 @@ def list_runs(state_dir: Path, runs_dir: Path) -> Runs:
     known = known_runs(state_dir, runs_dir)
     return Runs(
         own=[_listed(run, state_dir) for run in known.own],
+        newer=tuple(known.newer),
         others=tuple(run.folder for run in known.others),
     )
 
@@ -87,7 +90,8 @@ def find_run(name: str, *, state_dir: Path, runs_dir: Path) -> Path:
     if path.exists() or len(path.parts) != 1:
         return path
     known = known_runs(state_dir, runs_dir)
-    found = [run.folder for run in known.own if run.folder.name == path.name]
+    mine = [run.folder for run in known.own] + [run.folder for run in known.newer]
+    found = [folder for folder in mine if folder.name == path.name]
     if len(found) == 1:
         return found[0]
     if found:

@@ -15,12 +15,13 @@ from batch.reading.table import Table, open_table
 from batch.recording.baseline import BASELINE_NAME
 from batch.recording.folder import sha256_of
 from batch.recording.journal import JOURNAL_NAME, Journal
-from batch.recording.journal_file import JournalBusyError, is_locked
+from batch.recording.journal_file import is_locked
 from batch.recording.locks import LockedError
 from batch.recording.resolved import RESOLVED_NAME, Resolved
 from batch.recording.run_list import listed
 from batch.recording.runfile import RunInput, RunRecord
 from batch.recording.scope import SCOPE_NAME, read_scope
+from batch.recording.sqlite_faults import JournalBusyError
 from batch.settings.load import restore_settings
 from batch.settings.model import Settings
 

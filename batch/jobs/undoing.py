@@ -19,7 +19,7 @@ from batch.jobs.applied import applied_rows
 from batch.jobs.holding import held
 from batch.jobs.job import JudgedRun, OpenRun, input_of, new_folder
 from batch.jobs.judged_again import judged_again
-from batch.jobs.linking import retries_of
+from batch.jobs.linking import newer_note, retries_of
 from batch.jobs.preflight import Preflight
 from batch.jobs.question import count_of
 from batch.jobs.reaching import access_of
@@ -158,6 +158,8 @@ def _retries(folder: Path, record: RunRecord, request: Request) -> Iterator[str]
     """What retries of the run have changed is theirs to undo."""
     for retry in retries_of(record, own_runs(request.state_dir, folder.resolve().parent)):
         yield f"{folder} was tried again by {retry.folder}, whose changes are not undone by this."
+    so = "its changes are not undone by this"
+    yield from newer_note(folder, record, state_dir=request.state_dir, so=so)
 
 
 def _notes(folder: Path, found: _Found) -> Iterator[str]:

@@ -89,6 +89,17 @@ def unfinished_of_others(opened: OpenRun) -> Unfinished | None:
     return None
 
 
+def newer_notes(opened: OpenRun) -> tuple[str, ...]:
+    """What to say of runs that this version can't read, of which each may be an unfinished one."""
+    request = opened.request
+    known = known_runs(request.state_dir, Path(request.settings.run.runs_dir))
+    return tuple(
+        f"{run.told} It may be an unfinished run of the same input; it is left as it is."
+        for run in known.newer
+        if run.may_be_of(opened.input.sha256)
+    )
+
+
 def unfinished_in(out: Path, request: Request) -> Unfinished | None:
     """The unfinished run in the very folder that `--out` names; None if there is no run in it.
 

@@ -26,8 +26,8 @@ from batch.recording.journal_file import (
     open_nothing,
     open_to_look,
     open_to_write,
-    sqlite_errors,
 )
+from batch.recording.sqlite_faults import sqlite_errors
 
 JOURNAL_NAME = "journal.sqlite"
 LABELS_NOTE = "labels"  # the name of the note that keeps what tags were checked against

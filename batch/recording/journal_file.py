@@ -17,47 +17,19 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
-from batch.errors import InputError, RunError
+from batch.errors import InputError, NewerFormatError, RunError
 from batch.recording import journal_sql as sql
 from batch.recording.atomic_file import disk_errors
+from batch.recording.plain_file import private
+from batch.recording.sqlite_faults import JournalBusyError, code_of, sqlite_errors
 
 WAL, SHM, ROLLBACK = "-wal", "-shm", "-journal"  # endings of the files that SQLite puts beside it
 LONGEST_BYTES = 16 << 20  # of a text or a row; what we write is far below, the labels' note too
 _MAGIC = bytes.fromhex("d9d505f920a163d7")  # at the end of a rollback journal that names a file
-# What SQLite's primary error codes mean to a person, and what to do.
-_CAUSES = {
-    sqlite3.SQLITE_FULL: "the disk is full. Free some space on it",
-    sqlite3.SQLITE_IOERR: "the disk can't be read or written. Check the disk, its free space and "
-    "its connection",
-    sqlite3.SQLITE_READONLY: "it may not be written. Check the disk, and that this user may write "
-    "its folder",
-    sqlite3.SQLITE_CANTOPEN: "it, or a file beside it, can't be opened. Check that it exists, that "
-    "its folder may be written, and the disk's free space",
-    sqlite3.SQLITE_BUSY: "another process is using it. Wait until that has ended",
-    sqlite3.SQLITE_CORRUPT: "it is damaged. Bring it back from a backup, or start a new run",
-    sqlite3.SQLITE_TOOBIG: "it is damaged. Bring it back from a backup, or start a new run",
-    sqlite3.SQLITE_NOTADB: "it is no journal of a run. Name the folder of a run",
-}
-# Those that say nothing of what is in the file.
-_OF_THE_MACHINE = {
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_NOMEM,
-    sqlite3.SQLITE_PERM,
-}
-
-
 _WANTED = (
     "Expected the journal of a run: a regular file with this program's tables and nothing else. "
     "Bring it back from a backup, or start a new run."
 )
-
-
-class JournalBusyError(RunError):
-    """Another process has the journal open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,23 +118,43 @@ def is_locked(path: Path) -> bool:
     return False
 
 
-@contextmanager
-def sqlite_errors(
-    path: Path, *, of_content: type[InputError | RunError] = RunError
-) -> Iterator[None]:
-    """Turn SQLite's errors into ours, naming the file and what to do.
+def refuse_newer(path: Path) -> None:
+    """Raise NewerFormatError where a newer version of this program has laid out a journal.
 
-    of_content: the kind for what is wrong in the file itself, not on this machine.
+    Nothing else is checked: one that can't be read now, or not at all, passes.
     """
     try:
-        yield
-    except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter: of a message of SQLite's own
-        code = _code_of(error)
-        if code == sqlite3.SQLITE_BUSY:
-            raise JournalBusyError(_explain(path, error)) from error
-        if code in _OF_THE_MACHINE or isinstance(error, sqlite3.ProgrammingError):
-            raise RunError(_explain(path, error)) from error
-        raise of_content(_explain(path, error, or_else=sqlite3.SQLITE_CORRUPT)) from error
+        version = _format_of(path)
+    except (OSError, InputError, RunError):
+        return
+    _check_format(path, version)
+
+
+def _format_of(path: Path) -> int:
+    _check_files(path)
+    if not os.path.lexists(path.with_name(path.name + WAL)):
+        # Nobody has it open, so that closing it lets go of no lock; and SQLite leaves no trace.
+        with open(path, "rb", opener=private) as file:
+            return int.from_bytes(file.read(64)[60:], "big")  # where SQLite keeps user_version
+    with sqlite_errors(path):
+        db, close = _connect_to_look(path)
+        try:
+            return _format_in(db)
+        finally:
+            close()
+
+
+def _format_in(db: sqlite3.Connection) -> int:
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def _check_format(path: Path, version: int) -> None:
+    if version > sql.SCHEMA_VERSION:
+        raise NewerFormatError(
+            f"{path}: found a journal of format {version}; expected format "
+            f"{sql.SCHEMA_VERSION}. Use the version of this program that made it."
+        )
 
 
 def _check_files(path: Path) -> None:
@@ -220,7 +212,7 @@ def _connect_to_look(path: Path) -> tuple[sqlite3.Connection, Callable[[], None]
             db.execute("BEGIN")  # to its end everything is read as it is now
             db.execute("SELECT 1 FROM sqlite_master").fetchone()
     except sqlite3.OperationalError as error:
-        if _code_of(error) not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
+        if code_of(error) not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
             raise
         return _connect_to_copy(path)
     return db, partial(_close_without_trace, db, made)
@@ -255,12 +247,8 @@ def _connect_to_copy(path: Path) -> tuple[sqlite3.Connection, Callable[[], None]
 
 def _checked(db: sqlite3.Connection, path: Path, *, close: Callable[[], None]) -> Opened:
     """The connection with what is laid out; raises InputError unless all of it is ours."""
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version > sql.SCHEMA_VERSION:
-        raise InputError(
-            f"{path}: found a journal of format {version}; expected format "
-            f"{sql.SCHEMA_VERSION}. Use the version of this program that made it."
-        )
+    version = _format_in(db)
+    _check_format(path, version)
     known = _known()
     found = db.execute("SELECT type, name, tbl_name, sql FROM sqlite_master").fetchmany(
         len(known) + 1
@@ -299,18 +287,3 @@ def _closed_if_it_fails(close: Callable[[], None]) -> Iterator[None]:
     except BaseException:
         close()
         raise
-
-
-def _explain(path: Path, error: Exception, *, or_else: int = 0) -> str:
-    """The error in a sentence. or_else: the code of the sentence where there is none for it."""
-    kind = _code_of(error)
-    if kind == sqlite3.SQLITE_IOERR and not os.access(path.parent, os.W_OK):
-        kind = sqlite3.SQLITE_READONLY  # a log to be played in is beside it
-    cause = _CAUSES.get(kind) or _CAUSES.get(or_else, "SQLite failed")
-    said = " ".join(str(error).split())
-    return f"{path}: {cause} ({said:.200})."
-
-
-def _code_of(error: Exception) -> int:
-    """The primary code; 0 where Python itself raises."""
-    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF  # the low byte is the kind

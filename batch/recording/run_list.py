@@ -13,7 +13,13 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from batch.errors import InputError, RunError, SettingsError, UsageError
+from batch.errors import (
+    InputError,
+    NewerFormatError,
+    RunError,
+    SettingsError,
+    UsageError,
+)
 from batch.recording.atomic_file import AtomicFile, disk_errors
 from batch.recording.runfile import RunRecord, read_record
 from batch.recording.state import check_own, is_own, make_state_dir, read_own
@@ -132,6 +138,8 @@ def _target_of(entry: ListEntry) -> str:
 def _is_in_its_place(entry: ListEntry) -> bool:
     try:
         return read_record(entry.folder / "run.json").id == entry.id
+    except NewerFormatError:  # a newer version has gone on with it
+        return True
     except InputError:
         return False
 

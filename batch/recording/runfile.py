@@ -7,6 +7,7 @@ out of `settings`. It may come from anybody: what is not as this program writes 
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
@@ -24,11 +25,12 @@ from pydantic import (
     model_validator,
 )
 
-from batch.errors import InputError, RunError
+from batch.errors import InputError, NewerFormatError, RunError
 from batch.model import Reason, Result
 from batch.recording.atomic_file import AtomicFile
 from batch.recording.plain_file import read_plain
 
+FORMAT = 1  # of run.json: raised when an earlier version would read it wrongly
 MOST_BYTES = 1 << 20  # ours take some 5 kB
 # `input` and the endings that tell the format, two of a packed file: no way out of the folder.
 _COPY = re.compile(r"input(\.[^./\\]{0,11}){0,2}")
@@ -197,9 +199,39 @@ class RunRecord(_Record):
         return self.is_planned or self.undo_of is not None
 
 
+class NewerRecordError(NewerFormatError):
+    """A newer version of this program wrote a run.json. sha256: of its input, None if unknown."""
+
+    def __init__(self, told: str, *, sha256: str | None) -> None:
+        super().__init__(told)
+        self.sha256 = sha256
+
+
+class _NewerRecord(BaseModel):
+    """All that is read of the record of a newer version, where any other field may differ."""
+
+    format: Annotated[int, Field(strict=True, gt=FORMAT, le=1 << 31)]
+    versions: JsonValue = None
+    input: JsonValue = None
+
+    @property
+    def maker(self) -> str:
+        """Which version wrote it, in words; "" where it does not say so as we do."""
+        said = self.versions.get("sendkit-batch") if isinstance(self.versions, dict) else None
+        is_version = isinstance(said, str) and said.isascii() and said.isprintable()
+        return f", made by version {said:.40}" if is_version else ""
+
+    @property
+    def sha256(self) -> str | None:
+        """Of the copied input; None where it does not say so as we do."""
+        said = self.input.get("sha256") if isinstance(self.input, dict) else None
+        return said if isinstance(said, str) else None
+
+
 def read_record(path: Path, *, dir_fd: int | None = None) -> RunRecord:
     """The record in a run.json. Raises InputError when it is none.
 
+    Raises NewerRecordError when a newer version of this program wrote it.
     dir_fd: of the folder that the path is in, if it is open.
     """
     try:
@@ -215,6 +247,13 @@ def read_record(path: Path, *, dir_fd: int | None = None) -> RunRecord:
             f"{path}: can't be read: {error.strerror}. Name the folder of a run."
         ) from error
     except ValidationError as error:
+        with suppress(ValidationError):
+            newer = _NewerRecord.model_validate_json(content)
+            raise NewerRecordError(
+                f"{path}: found a run of format {newer.format}{newer.maker}; expected format "
+                f"{FORMAT}. Use the version of this program that made it.",
+                sha256=newer.sha256,
+            ) from error
         raise InputError(
             f"{path}: is no record of a run of this version. Name the folder of a run."
         ) from error

@@ -14,7 +14,13 @@ from batch.jobs.preflight import Preflight
 from batch.jobs.question import Question
 from batch.jobs.request import command
 from batch.jobs.resuming import check_known_workspace, check_workspace
-from batch.jobs.unfinished import Unfinished, find_unfinished, unfinished_in, unfinished_of_others
+from batch.jobs.unfinished import (
+    Unfinished,
+    find_unfinished,
+    newer_notes,
+    unfinished_in,
+    unfinished_of_others,
+)
 from batch.settings.load import LoadedSettings
 from batch.settings.model import Settings
 from batch.terminal import demo as demo_input
@@ -93,9 +99,13 @@ def _to_go_on_with(
 
     A terminal is asked. Where nobody is, one that stopped lately is gone on with.
     """
-    found = None if given.new else find_unfinished(opened, preflight)
+    if given.new:
+        return None
+    for note in newer_notes(opened):
+        terminal.note(note)
+    found = find_unfinished(opened, preflight)
     if found is None:
-        if not given.new and (others := unfinished_of_others(opened)):
+        if others := unfinished_of_others(opened):
             _tell_of_others(terminal, given, others)
         return None
     folder, settings = found.run.folder, opened.request.settings

@@ -1,12 +1,12 @@
 """`results` and `runs` in a terminal: what is shown of earlier runs; they send nothing."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 from batch.errors import BatchError, DeclinedError, UnaskedError
 from batch.jobs.listing import (
     ListedRun,
+    Runs,
     describe_run,
     list_runs,
     parse_age,
@@ -17,6 +17,7 @@ from batch.jobs.planning import check_no_plan
 from batch.jobs.question import Question, count_of
 from batch.jobs.remaking import remake_results, remake_with_retries
 from batch.jobs.request import command
+from batch.recording.history import read_run
 from batch.recording.run_list import list_fault
 from batch.recording.runfile import read_record
 from batch.recording.state import default_state_dir
@@ -53,6 +54,8 @@ def runs(interrupts: Interrupts, *, as_json: bool, quiet: bool) -> int:
         known = list_runs(default_state_dir(), default_runs_dir())
         if known.own and not (as_json or quiet):
             run_table.print_runs(terminal.out, known.own)
+        if known.newer and not (as_json or quiet):
+            run_table.print_newer(terminal.out, known.newer)
         if known.others and not (as_json or quiet):
             run_table.print_others(terminal.out, known.others)
         if fault := list_fault(default_state_dir()):
@@ -61,7 +64,7 @@ def runs(interrupts: Interrupts, *, as_json: bool, quiet: bool) -> int:
         newest = run_table.shown_folder(known.own[0].folder) if known.own else Path()
         show = f"{command('runs', str(newest))} shows the newest" if known.own else "nothing to do"
         line = f"listed: {count}; next: {show}"
-        terminal.end(line, answer=_answer("listed", known.own, known.others))
+        terminal.end(line, answer=_answer("listed", known.own, known))
         return 0
 
     return guarded(terminal, list_them)
@@ -73,7 +76,7 @@ def show(name: str, interrupts: Interrupts, *, as_json: bool, quiet: bool) -> in
 
     def show_it() -> int:
         folder = named_run(name)
-        record = read_record(folder / "run.json")
+        record = read_run(folder).record
         run = describe_run(folder, record, state_dir=default_state_dir())
         if not (as_json or quiet):
             run_table.print_run(terminal.out, run)
@@ -95,6 +98,8 @@ def prune(older_than: str, interrupts: Interrupts, *, yes: bool, as_json: bool, 
             terminal.note(
                 f"{run_table.shown_folder(folder)}: is not in your list of runs; it stays."
             )
+        for newer in known.newer:
+            terminal.note(f"{newer.told} It stays.")
         old = prunable(known.own, older_than=age)
         if old and not (as_json or (quiet and yes)):
             run_table.print_runs(terminal.out, old)
@@ -112,7 +117,7 @@ def prune(older_than: str, interrupts: Interrupts, *, yes: bool, as_json: bool, 
         left = f", {count_of(failed, 'run')} could not be removed" if failed else ""
         line = f"pruned: {count_of(len(gone), 'run')}{left}; next: nothing to do"
         exit_code = 3 if failed else 0
-        answer = _answer("pruned", gone, known.others, exit_code=exit_code)
+        answer = _answer("pruned", gone, known, exit_code=exit_code)
         terminal.end(line, answer=answer)
         return exit_code
 
@@ -133,16 +138,15 @@ def _ask(terminal: Terminal, old: list[ListedRun], older_than: str) -> None:
         raise DeclinedError("Nothing was removed: the question was not answered with yes.")
 
 
-def _answer(
-    state: str, runs: list[ListedRun], others: Sequence[Path], *, exit_code: int = 0
-) -> str:
-    """As one JSON object. others: of which nothing is told but where they are."""
+def _answer(state: str, runs: list[ListedRun], known: Runs, *, exit_code: int = 0) -> str:
+    """As one JSON object. known: all runs; of others nothing is told but where they are."""
     return json.dumps(
         {
             "state": state,
             "exit_code": exit_code,
             "runs": [_as_json(run) for run in runs],
-            "not_yours": [str(folder) for folder in others],
+            "newer": [{"run": str(each.folder), "message": each.told} for each in known.newer],
+            "not_yours": [str(folder) for folder in known.others],
         }
     )
 

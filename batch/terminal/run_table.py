@@ -13,6 +13,7 @@ from batch.jobs.forecast import duration
 from batch.jobs.listing import BROKE_OFF, ListedRun
 from batch.jobs.request import command
 from batch.model import Result
+from batch.recording.history import NewerRun
 from batch.recording.runfile import RunState
 from batch.terminal.prose import print_whole
 from batch.visible import visible
@@ -46,6 +47,13 @@ def print_runs(console: Console, runs: Iterable[ListedRun]) -> None:
     for line, folder in zip(lines, folders, strict=True):
         print_ready(console, line)
         print_whole(console, folder)
+
+
+def print_newer(console: Console, runs: Iterable[NewerRun]) -> None:
+    """Runs of the user's that this version can't read, each with what to do."""
+    print_whole(console, "Made by a newer version of this program:")
+    for run in runs:
+        print_whole(console, f"   {run.told}")
 
 
 def print_others(console: Console, folders: Iterable[Path]) -> None:

@@ -44,7 +44,9 @@ _SENT = {verdict.value for verdict in SENT}
 def show_runs(request: Request) -> Response:
     """All earlier runs."""
     known = desk_of(request).runs()
-    return page(request, "runs.html", {"runs": known.own, "others": known.others})
+    return page(
+        request, "runs.html", {"runs": known.own, "newer": known.newer, "others": known.others}
+    )
 
 
 def show_run(request: Request) -> Response:

@@ -28,7 +28,7 @@ from batch.jobs.retrying import open_retry
 from batch.jobs.run_settings import settings_of_run
 from batch.jobs.seen import Seen
 from batch.jobs.undoing import open_undo
-from batch.jobs.unfinished import find_unfinished, unfinished_of_others
+from batch.jobs.unfinished import find_unfinished, newer_notes, unfinished_of_others
 from batch.jobs.verifying import open_applied, verify
 from batch.recording.run_list import listed
 from batch.recording.runfile import RunState, read_record
@@ -100,6 +100,8 @@ def run(talk: Talk, request: Request) -> Done:
     """Send a file without a plan, or practise it."""
     with _opened(request) as opened:
         preflight = _ask_server(talk, opened)
+        for note in newer_notes(opened):
+            talk.note(note)
         if found := find_unfinished(opened, preflight):
             talk.note(
                 f"There is {found}. This is a new run; to go on with that one, say no here and "
