@@ -56,6 +56,7 @@ READ = {
     "HTTP/2.0 by name": begun(b"HTTP/2.0 200 OK"),
     "line feeds alone": (OK + LENGTH + b"\r\n").replace(b"\r\n", b"\n") + CONFIRMED,
     "an interim answer": b"HTTP/1.1 103 X\r\nLink: x\r\n\r\n" + with_header(b"X: y"),
+    "100 interim answers": b"HTTP/1.1 103 X\r\n\r\n" * 100 + with_header(b"X: y"),
     "ended by the connection": OK + b"\r\n" + CONFIRMED,
     "bytes above ASCII in a header": with_header(b"X: \xe9\xff"),
     "a tab in a header": with_header(b"X: a\tb"),
@@ -141,6 +142,7 @@ STRICTER = {
     "a length said twice in a line": sized(b" %d, %d" % (len(CONFIRMED), len(CONFIRMED))),
     "a malformed chunk extension": chunked(SIZE + b";;;"),
     "bytes above ASCII in a chunk extension": chunked(SIZE + b";\xff=1"),
+    "101 interim answers": b"HTTP/1.1 103 X\r\n\r\n" * 101 + with_header(b"X: y"),
     "HTTP/1.2": begun(b"HTTP/1.2 200 OK"),
     "more after chunks after a tab": coded(b" chunked\t") + with_header(b"X: y"),
 }  # fmt: skip

@@ -21,7 +21,8 @@ import trustme
 import truststore
 from pydantic import SecretStr
 
-from batch.api.sendkit import Access, SendKit, Timeouts
+from batch.api.http1 import answer_parser
+from batch.api.sendkit import Access, ReadFailedError, SendKit, Timeouts
 from batch.api.stock_transport import StockTransport
 from batch.api.transport import WorkerTransport, make_transport, trust_operating_system
 from batch.errors import SettingsError
@@ -173,6 +174,38 @@ async def test_a_request_that_left_without_a_whole_answer_is_no_answer(
     names_stock = '[http] transport = "stock"' in answer.message
     assert names_stock is (is_unread and make is MAKERS[TransportKind.FAST])
     assert len(server.requests) == 1
+
+
+async def hint_for_ever(link: Link) -> None:
+    await link.read_request()
+    while True:
+        await link.write(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" * 100)
+
+
+async def test_a_server_that_never_stops_sending_ends_with_the_attempt(
+    make: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answer_parser, "MAX_INTERIM", 1e12)
+    timeouts = replace(TIMEOUTS, attempt_s=0.3)
+    answer = None
+    async with serving(hint_for_ever) as server, api_at(server.url, make, timeouts=timeouts) as api:
+        with anyio.move_on_after(5):
+            answer = await api.send_change(CHANGE)
+    assert answer is not None
+    assert (answer.reason, answer.message) == (Reason.NO_ANSWER, "no whole answer within 0.3 s")
+
+
+async def test_a_server_that_sends_interim_answers_alone_is_no_answer() -> None:
+    make = MAKERS[TransportKind.FAST]
+    async with serving(hint_for_ever) as server, api_at(server.url, make) as api:
+        answer = await api.send_change(CHANGE)
+        with pytest.raises(ReadFailedError, match="over 100 interim answers"):
+            await api.read_workspaces()
+    assert answer.reason is Reason.NO_ANSWER
+    assert answer.message == (
+        "the answer could not be read: over 100 interim answers (1xx) came before it; "
+        '[http] transport = "stock" may read it'
+    )
 
 
 async def break_off(link: Link) -> None:

@@ -6,6 +6,8 @@ import httptools
 
 MAX_HEAD_BYTES = 100 * 1024  # of a head, as httpx allows; also of what stands between two chunks
 
+MAX_INTERIM = 100  # answers of 1xx before the real one; a server sends one or two, if any
+
 _CODING = b"transfer-encoding"
 _CHUNKED = b"chunked"
 _CHUNKED_HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -25,8 +27,8 @@ class AnswerParser:
     """
 
     __slots__ = (
-        "_codings", "_is_dechunked", "_loose_bytes", "_padded", "_parser", "chunks", "has_head",
-        "headers", "is_complete", "keeps_alive", "status", "wrong",
+        "_codings", "_interim", "_is_dechunked", "_loose_bytes", "_padded", "_parser", "chunks",
+        "has_head", "headers", "is_complete", "keeps_alive", "status", "wrong",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -52,6 +54,7 @@ class AnswerParser:
         self.keeps_alive = False
         self._loose_bytes = 0  # that came since the last head or piece of a body
         self._codings = 0
+        self._interim = 0  # answers of 1xx that came
         self._is_dechunked = False  # whether llhttp takes the chunks apart
         self._padded: AnswerParser | None = None  # takes them apart where llhttp does not
 
@@ -97,6 +100,9 @@ class AnswerParser:
         elif status < HTTPStatus.OK:  # an interim answer: the real one follows
             self.headers.clear()
             self._codings = 0
+            self._interim += 1
+            if self._interim > MAX_INTERIM:
+                self._object(f"over {MAX_INTERIM} interim answers (1xx) came before it")
         elif not self.has_head:
             self.status = status
             self.has_head = not self.wrong

@@ -156,7 +156,9 @@ class Connection(asyncio.Protocol):
         self._wake()
 
     async def _wait(self, timeout_s: float | None, kind: type[httpx.TimeoutException]) -> None:
-        """Wait for anything to happen."""
+        """Wait for anything to happen. Raises what the wait lasted too long for."""
+        if self._loop.time() >= self._over_at:  # what comes without a pause outruns the alarm
+            raise AttemptTimeout("")
         self._set_alarm(timeout_s, kind)
         waiter = self._waiter = self._loop.create_future()
         try:
