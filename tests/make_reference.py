@@ -29,7 +29,8 @@ _SANDBOX = (
 _RANKS = (
     "An option outranks the environment variable `SENDKIT_BATCH_<SECTION>_<KEY>` (as "
     "`SENDKIT_BATCH_PACE_RATE`), which outranks the settings file. "
-    "[Automation](automation.md#settings) says which file counts."
+    "[Automation](automation.md#settings) says which file counts; "
+    "*this file* below is that one."
 )
 
 
@@ -75,7 +76,8 @@ def settings_page() -> str:
     ]
     for section, settings in _settings().items():
         lines += ["", f"## [{section}]", ""]
-        lines += [f"- `{key} = {default}`: {text}" for key, default, text in settings]
+        for key, default, text in settings:
+            lines += [f"- `{key} = {default}`: {text}"] if key else [text, ""]
     return "\n".join(lines) + "\n"
 
 
@@ -150,22 +152,26 @@ def _options(commands: Iterable[_Command]) -> dict[str, list[tuple[str, str, str
 
 
 def _settings() -> Mapping[str, list[tuple[str, str, str]]]:
-    """By section: each key with its default as the file spells it, and the remark before it."""
-    text = _EXAMPLE.read_text("utf-8")
+    """By section: each key with its default as the file spells it, and the remark before it.
+
+    A remark that stands by itself has no key: it is about the section.
+    """
+    example = _EXAMPLE.read_text("utf-8")
     found: dict[str, list[tuple[str, str, str]]] = {}
     section, remark = "", list[str]()
-    for line in text.splitlines():
+    for line in example.splitlines():
         if line.startswith("["):
             section, remark = line.strip("[]"), []
             found[section] = []
         elif line.startswith("#"):
             remark.append(line.removeprefix("#").strip())
-        elif line and section:
+        elif section and (line or remark):
             key, _, default = line.partition(" = ")
-            found[section].append((key, default, " ".join(remark).rstrip(":")))
+            text = " ".join(remark).rstrip(":")
+            found[section].append((key, default, text if text[-1] in ".…" else f"{text}."))
             remark = []
-    assert {name: [key for key, *_ in keys] for name, keys in found.items()} == {
-        name: list(keys) for name, keys in tomllib.loads(text).items()
+    assert {name: [key for key, *_ in keys if key] for name, keys in found.items()} == {
+        name: list(keys) for name, keys in tomllib.loads(example).items()
     }
     return found
 

@@ -48,6 +48,11 @@ def test_a_terminal_of_80_columns_gets_it_formatted(shell: Shell, topic: str) ->
     assert lines[0].strip() == manual_page(topic).title
     assert max(map(len, lines)) <= 80
     assert not [line for line in lines if "](" in line or "**" in line]
+    printed = {line.strip() for line in lines}
+    for block in re.findall(
+        r"^```\w+\n(.*?)^```", manual_page(topic).text, re.DOTALL | re.MULTILINE
+    ):
+        assert {line.strip() for line in block.splitlines() if len(line) <= 80} <= printed
 
 
 def test_an_unknown_topic_is_refused_and_names_the_nearest(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ DOORS = {
     "httptools": {"api.http1.answer_parser"},
     "httpx": {"api"},
     "jinja2": {"reporting.page", "web.render"},
-    "markdown_it": {"terminal.help", "web.help_routes"},
+    "markdown_it": {"terminal.manual_pages", "web.help_routes"},
     "sqlite3": {"recording.journal_file", "recording.sqlite_faults"},
     "starlette": {"sandbox", "web"},
     "uvicorn": {"sandbox", "web"},

@@ -524,10 +524,10 @@ WRITTEN_OUT = {
     "batch/jobs/resuming.py": ["resume`."],
     "batch/jobs/planning.py": ["plan FILE` makes one."],
     "batch/sandbox/server.py": ["run leads.csv --base-url "],
-    "batch/terminal/help.py": [
+    "batch/terminal/help.py": ["help lists the topics, sendkit-batch --help the commands."],
+    "batch/terminal/manual_pages.py": [
         "COMMAND --help lists the options of a command.",
         "help TOPIC shows one of:\n",
-        "help lists the topics, sendkit-batch --help the commands.",
     ],
     "batch/terminal/serving.py": ["runs", "runs lists what was done"],
     "batch/terminal/trusting.py": [
