@@ -1,4 +1,7 @@
-"""SendKit's API over httpx: one change to one answer. `sendkit` is the door."""
+"""SendKit's API over httpx: one change to one answer. `sendkit` is the door.
+
+The HTTP/1.1 transport of our own is a room within, `http1`.
+"""
 
 import sys
 

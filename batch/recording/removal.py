@@ -14,7 +14,7 @@ from batch.errors import InputError
 from batch.recording.atomic_file import PARTIAL_SUFFIX
 from batch.recording.runfile import RunRecord, read_record
 
-_DRAFT = re.compile(rf"\.[^/\\][^/\\-]*+-[^/\\]+{re.escape(PARTIAL_SUFFIX)}")
+_PARTIAL = re.compile(rf"\.[^/\\][^/\\-]*+-[^/\\]+{re.escape(PARTIAL_SUFFIX)}")
 _HAS_DIR_FD = {os.open, os.unlink} <= os.supports_dir_fd and os.scandir in os.supports_fd
 
 
@@ -47,7 +47,7 @@ def _remove(descriptor: int, record: RunRecord, ours: set[str]) -> None:
     for name in sorted(is_folder):
         if name in ours and not is_folder[name]:
             os.unlink(name, dir_fd=descriptor)
-        elif _DRAFT.fullmatch(name):
+        elif _PARTIAL.fullmatch(name):
             try:
                 os.unlink(name, dir_fd=descriptor)
             except OSError:  # a folder of partial files
@@ -61,11 +61,11 @@ def _remove_by_path(folder: Path, record: RunRecord, ours: set[str]) -> None:
         raise InputError(f"{folder}: is a link. Name the folder that it leads to.")
     _check_same(read_record(folder / "run.json"), record)
     for path in sorted(folder.iterdir()):
-        is_draft = _DRAFT.fullmatch(path.name)
+        is_partial = _PARTIAL.fullmatch(path.name)
         is_folder = path.is_dir() and not path.is_symlink()
-        if is_draft and is_folder:
+        if is_partial and is_folder:
             shutil.rmtree(path)
-        elif is_draft or (path.name in ours and not is_folder):
+        elif is_partial or (path.name in ours and not is_folder):
             path.unlink()
     (folder / "run.json").unlink()
 
