@@ -247,17 +247,7 @@ class Journal:
 
 
 def _rows_of(outcome: Outcome) -> Iterator[tuple[object, ...]]:
-    values = (
-        outcome.reason.value,
-        outcome.http_status,
-        outcome.attempts,
-        outcome.elapsed_ms,
-        _storable(outcome.message),
-        outcome.sent_at_ms,
-        _storable(outcome.server_status),
-        _storable(outcome.server_ai_tag),
-        _storable(outcome.subsequence),
-    )
+    values = [_storable(getattr(outcome, name)) for name in tuple(sql.ROW_SCHEMA)[1:]]
     return ((line, *values) for line in outcome.lines)
 
 
@@ -268,8 +258,8 @@ def _outcome_of(line: int, reason: str, *values: Any) -> Outcome:  # noqa: ANN40
     return Outcome(lines=(line,), reason=Reason(reason), in_doubt=bool(in_doubt), **named)
 
 
-def _storable(text: str | None) -> str | None:
-    """The text without lone surrogates: a server's JSON can hold them, UTF-8 can't."""
-    if text is None or text.isascii():
-        return text
-    return text.encode("utf-8", "replace").decode()
+def _storable(value: str | int | None) -> str | int | None:
+    """A text without lone surrogates: a server's JSON can hold them, UTF-8 can't."""
+    if not isinstance(value, str) or value.isascii():
+        return value
+    return value.encode("utf-8", "replace").decode()

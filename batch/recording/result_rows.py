@@ -34,7 +34,7 @@ def result_rows(joined: pl.DataFrame, *, columns: int, stop_reason: str = "") ->
     not_reached = f"{NOT_REACHED_MESSAGE} {stop_reason}".rstrip()
     recorded = pl.col("reason").is_not_null()
     reason = pl.col("reason").fill_null(Reason.NOT_REACHED.value)
-    added = {
+    as_made = {  # every other one is a text of the journal's
         "line": pl.col("line"),
         "result": reason.replace_strict(_RESULT_OF, return_dtype=pl.String),
         "reason": reason,
@@ -43,13 +43,10 @@ def result_rows(joined: pl.DataFrame, *, columns: int, stop_reason: str = "") ->
         "elapsed_ms": pl.col("elapsed_ms"),
         "message": pl.when(recorded).then(_cell("message")).otherwise(pl.lit(not_reached)),
         "sent_at": pl.from_epoch("sent_at_ms", time_unit="ms").dt.strftime(_TIME_FORMAT),
-        "server_status": _cell("server_status"),
-        "server_ai_tag": _cell("server_ai_tag"),
-        "subsequence": _cell("subsequence"),
     }
     return joined.select(
         *(_cell(str(index)) for index in range(columns)),
-        *(added[name].alias(name) for name in ADDED_COLUMNS),
+        *(as_made.get(name, _cell(name)).alias(name) for name in ADDED_COLUMNS),
     )
 
 
