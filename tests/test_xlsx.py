@@ -28,7 +28,13 @@ def cells(path: Path) -> list[list[str | None]]:
 
 
 def written_by_hand(
-    folder: Path, sheet_data: str, *, strings: str = "", properties: str = "", prefix: str = ""
+    folder: Path,
+    sheet_data: str,
+    *,
+    strings: str = "",
+    styles: str = "",
+    properties: str = "",
+    prefix: str = "",
 ) -> Path:
     """A workbook of the fewest parts; prefix: of the elements' namespace, with its colon."""
     path = folder / "leads.xlsx"
@@ -43,8 +49,10 @@ def written_by_hand(
         "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{RELATIONS}">'
         + relation.format("r1", "worksheet", "sheet.xml")
         + (relation.format("r2", "sharedStrings", "../xl/strings.xml") if strings else "")
+        + (relation.format("r3", "styles", "styles.xml") if styles else "")
         + "</Relationships>",
         "xl/sheet.xml": f"<{prefix}worksheet {xmlns}>{sheet_data}</{prefix}worksheet>",
+        "xl/styles.xml": f'<styleSheet xmlns="{MAIN}">{styles}</styleSheet>',
         "xl/strings.xml": f'<sst xmlns="{MAIN}">{strings}</sst>',
     }
     with zipfile.ZipFile(path, "w") as archive:
@@ -71,6 +79,20 @@ def test_a_number_format_of_brackets_is_refused_unread(tmp_path: Path) -> None:
         book.add_worksheet("Leads").write(0, 0, 1.5, longest)
     with pytest.raises(CostError, match="a number format has 256 characters"):
         rows(path)
+
+
+@pytest.mark.parametrize("parent", ["cellXfs", "cellStyleXfs"])
+def test_only_so_many_cell_formats_are_read(tmp_path: Path, parent: str) -> None:
+    def with_formats(number: int) -> Path:
+        return written_by_hand(tmp_path, "", styles=f"<{parent}>{'<xf/>' * number}</{parent}>")
+
+    assert rows(with_formats(65_490)) == []
+    with pytest.raises(CostError) as caught:
+        rows(with_formats(65_491))
+    assert caught.value.sentence("leads.xlsx") == (
+        "leads.xlsx: the workbook has more than 65,490 cell formats, the most that Excel takes. "
+        "Open it in a spreadsheet program and save it again, or save its data as CSV."
+    )
 
 
 def test_cells_read_as_a_person_would_type_them(tmp_path: Path) -> None:

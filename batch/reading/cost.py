@@ -13,6 +13,7 @@ from batch.reading.grid import Filled, shown
 
 MAX_LEVELS = 100  # of elements within each other; real workbooks have some twenty
 MAX_FORMAT_CODE = 255  # characters, Excel's own
+MAX_CELL_FORMATS = 65_490  # of a workbook, Excel's own
 MAX_COLUMNS = 1 << 14  # of Excel and LibreOffice, and for every format
 MAX_CELL = 32_767  # characters in a workbook, Excel's own
 MAX_TEXT_CELL = 1_000_000  # bytes in text and Parquet, as UTF-8
@@ -93,6 +94,15 @@ def check_characters(characters: int, part: str) -> None:
     """Raises CostError when a part of a workbook has more text than all cells may have."""
     if characters > MAX_CHARACTERS:
         raise CostError(f"{part} has more than {MAX_CHARACTERS:,} characters. {_ADVICE}")
+
+
+def check_cell_formats(number: int) -> None:
+    """Raises CostError when a workbook has more cell formats than one can have."""
+    if number > MAX_CELL_FORMATS:
+        raise CostError(
+            f"the workbook has more than {MAX_CELL_FORMATS:,} cell formats, the most that Excel "
+            "takes. Open it in a spreadsheet program and save it again, or save its data as CSV."
+        )
 
 
 def check_format_code(code: str) -> str:

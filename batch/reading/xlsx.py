@@ -8,9 +8,10 @@ looks like an id again).
 import posixpath
 import re
 import zipfile
+from collections import Counter
 from datetime import datetime
 
-from batch.reading.cost import check_characters, check_format_code
+from batch.reading.cost import check_cell_formats, check_characters, check_format_code
 from batch.reading.markup import Attributes, Listener, MarkupError, elements, listen
 from batch.reading.sheet import (
     Workbook,
@@ -92,7 +93,10 @@ def _date_formats(archive: zipfile.ZipFile, part: str) -> dict[int, str]:
         return {}
     codes = dict(_BUILT_IN_DATES)
     styles: list[int] = []
+    numbers: Counter[str] = Counter()  # of formats, by the list that they stand in
     for parent, element, attributes in elements(archive, part, {"numFmt", "xf"}):
+        numbers[parent] += 1
+        check_cell_formats(numbers[parent])
         if (parent, element) == ("numFmts", "numFmt"):
             number, code = int(attributes["numFmtId"]), check_format_code(attributes["formatCode"])
             codes.pop(number, None)
