@@ -7,10 +7,12 @@ import asyncio
 import socket
 import ssl
 import sys
+import tracemalloc
+import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import cast
 
 import anyio
@@ -206,6 +208,40 @@ async def test_a_server_that_sends_interim_answers_alone_is_no_answer() -> None:
         "the answer could not be read: over 100 interim answers (1xx) came before it; "
         '[http] transport = "stock" may read it'
     )
+
+
+@cache
+def packed_gigabyte() -> bytes:
+    """1 GiB of spaces as gzip, of 1 MiB: a bomb that is itself shorter than a list may be."""
+    packer = zlib.compressobj(wbits=16 + zlib.MAX_WBITS)
+    head = packer.compress(b"") + packer.flush(zlib.Z_FULL_FLUSH)
+    piece = packer.compress(b" " * (1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    return head + 1024 * piece
+
+
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "gzip, gzip", "br"])
+async def test_a_packed_gigabyte_is_never_unpacked(make: Maker, coding: str) -> None:
+    bomb = response(packed_gigabyte(), headers=(f"Content-Encoding: {coding}",))
+
+    async def answer(link: Link) -> None:
+        request = await link.read_request()
+        assert b"Accept-Encoding: identity" in request
+        await link.write(bomb)
+
+    async with serving(answer) as server, api_at(server.url, make) as api:
+        tracemalloc.start()
+        try:
+            change = await api.send_change(CHANGE)
+            with pytest.raises(ReadFailedError) as caught:
+                await api.read_workspaces()
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert change.reason is Reason.OVERSIZED_ANSWER
+    is_unpacked = coding in {"gzip", "x-gzip"}  # anything else is read as it came
+    told = "the answer is longer than 4,096 KiB" if is_unpacked else "expected a list, found"
+    assert told in str(caught.value)
+    assert peak < 32 << 20
 
 
 async def break_off(link: Link) -> None:
