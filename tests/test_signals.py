@@ -214,3 +214,129 @@ def test_outside_the_main_thread_nothing_is_caught_and_nothing_breaks() -> None:
     thread.join()
     assert told == [[]]
     assert [signal.getsignal(number) for number in INTERRUPTS] == before
+
+
+@both
+def test_in_a_loop_a_signal_cancels_the_work_and_is_raised_after_it(number: signal.Signals) -> None:
+    interrupts, passed = Interrupts(), []
+
+    async def work() -> None:
+        try:
+            signal.raise_signal(number)
+            passed.append("the signal")
+            await anyio.sleep(60)
+        finally:
+            signal.raise_signal(number)
+            passed.append("another while tidying up")
+
+    with interrupts.raised():
+        with pytest.raises(InterruptedProgramError):
+            interrupts.run(work)
+        signal.raise_signal(number)  # counted, and raised no more
+    assert interrupts.came == number
+    assert passed == ["the signal", "another while tidying up"]
+
+
+def test_a_signal_before_the_work_of_a_loop_lets_it_do_nothing() -> None:
+    interrupts, done = Interrupts(), []
+
+    async def work() -> None:
+        await anyio.lowlevel.checkpoint()
+        done.append(True)
+
+    with interrupts.raised():
+        with pytest.raises(InterruptedProgramError):
+            signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(InterruptedProgramError):
+            interrupts.run(work)
+    assert not done
+
+
+def test_an_error_while_a_loop_is_cancelled_hides_no_signal() -> None:
+    interrupts = Interrupts()
+
+    async def work() -> None:
+        signal.raise_signal(signal.SIGTERM)
+        raise ValueError
+
+    with interrupts.raised(), pytest.raises(InterruptedProgramError):
+        interrupts.run(work)
+
+
+def test_work_without_a_signal_gives_its_result() -> None:
+    async def work() -> int:
+        await anyio.lowlevel.checkpoint()
+        return 7
+
+    assert Interrupts().run(work) == 7
+
+
+# A command that reads, with a thread of the loop's, and gets two signals at the given place.
+COMMAND = """
+import asyncio.runners
+import signal
+import time
+
+import anyio.to_thread
+
+from batch.cli import main
+from batch.terminal import command_line, console
+
+
+async def work():
+    await anyio.to_thread.run_sync(int)
+    {in_work}
+
+
+tidy = asyncio.runners._cancel_all_tasks
+
+
+def tidy_up(loop):
+    {in_clean_up}
+    tidy(loop)
+
+
+def run_command_line(interrupts):
+    terminal = console.Terminal(interrupts)
+    return console.guarded(terminal, lambda: interrupts.run(work))
+
+
+asyncio.runners._cancel_all_tasks = tidy_up
+command_line.run_command_line = run_command_line
+main()
+"""
+TWICE = "[signal.raise_signal({number}) for _ in range(2)]"
+
+
+def run_command(number: signal.Signals, **places: str) -> "subprocess.CompletedProcess[str]":
+    """The command that has ended; its exit code is that of a SIGKILL where it had to be killed."""
+    places = {"in_work": "pass", "in_clean_up": "pass", **places}
+    for place, text in places.items():
+        places[place] = text.format(number=int(number))
+    command = [sys.executable, "-c", COMMAND.format(**places)]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, -9, stdout="", stderr="")
+
+
+@both
+@pytest.mark.parametrize(
+    "places",
+    [
+        {"in_clean_up": TWICE},
+        {"in_work": TWICE, "in_clean_up": TWICE},
+        {"in_work": f"{TWICE}; time.sleep(60)"},  # nothing that a cancellation could end
+        {"in_work": TWICE, "in_clean_up": "time.sleep(60)"},
+    ],
+    ids=["in_clean_up", "everywhere", "in_work_that_hangs", "before_clean_up_that_hangs"],
+)
+def test_two_signals_end_a_command_that_runs_a_loop_with_threads(
+    number: signal.Signals, places: dict[str, str]
+) -> None:
+    ended = run_command(number, **places)
+    assert ended.returncode == 128 + number
+    *_, before, last = ended.stderr.splitlines()
+    assert before in {"Interrupted before sending.", "Ended before sending."}
+    assert last.startswith("interrupted: ")
+    assert "Traceback" not in ended.stderr

@@ -102,7 +102,7 @@ def somebody_is_there() -> bool:
 def guarded(terminal: Terminal, command: Callable[[], int]) -> int:
     """Run a command; whatever ends it gets its sentence, its last line and its exit code."""
     try:
-        with terminal.interrupts.raised():
+        with terminal.interrupts.raised(last_words=lambda: _ended_by_force(terminal)):
             return command()
     except KeyboardInterrupt:
         return _interrupted(terminal)
@@ -147,6 +147,12 @@ def _interrupted(terminal: Terminal) -> int:
     if terminal.interrupts.came == signal.SIGTERM:
         return ended(terminal, "Ended before sending.", state=INTERRUPTED, exit_code=143)
     return ended(terminal, "Interrupted before sending.", state=INTERRUPTED, exit_code=130)
+
+
+def _ended_by_force(terminal: Terminal) -> None:
+    """Said by another thread while the command still hangs, perhaps with a screen of its own."""
+    terminal.err.show_cursor()
+    _interrupted(terminal)
 
 
 def _refused(terminal: Terminal, error: Exception) -> int:

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import anyio
-
 from batch.api.sendkit import Access, SendKit
 from batch.jobs.exporting import Exported, Wanted, check_wanted, export
 from batch.jobs.preflight import ask_server
@@ -49,7 +47,7 @@ def export_leads(asked: Asked, given: Given, interrupts: Interrupts) -> int:
         )
         check_wanted(wanted)
         access = open_gate(terminal, loaded, key_of(terminal, loaded, os.environ))
-        exported = anyio.run(_export, terminal, given, loaded.settings, access, wanted)
+        exported = interrupts.run(lambda: _export(terminal, given, loaded.settings, access, wanted))
         return _tell(terminal, given, exported)
 
     return guarded(terminal, do)

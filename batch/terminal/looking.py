@@ -1,7 +1,5 @@
 """Reading the leads of a run in a terminal, before it is asked whether to send."""
 
-import anyio
-
 from batch.jobs import looking
 from batch.jobs.job import JudgedRun
 from batch.jobs.looking import LeadsNotReadError, Look
@@ -19,7 +17,9 @@ def look(terminal: Terminal, judged: JudgedRun, *, quiet: bool) -> Seen | None:
         return look_whole(terminal, judged, how, quiet=quiet)
     try:
         with ReadingScreen(terminal, shown=not quiet) as screen:
-            return anyio.run(lambda: looking.look(judged, how, on_reading=screen.show))
+            return terminal.interrupts.run(
+                lambda: looking.look(judged, how, on_reading=screen.show)
+            )
     except LeadsNotReadError as error:  # reading was to spare requests; it is no condition
         terminal.note(f"{error} So no row is left out for being so already.")
         return None
@@ -28,7 +28,7 @@ def look(terminal: Terminal, judged: JudgedRun, *, quiet: bool) -> Seen | None:
 def look_whole(terminal: Terminal, judged: JudgedRun, how: Look, *, quiet: bool) -> Seen:
     """What all leads of a run are now. Raises LeadsNotReadError."""
     with ReadingScreen(terminal, shown=not quiet) as screen:
-        seen = anyio.run(lambda: looking.look(judged, how, on_reading=screen.show))
+        seen = terminal.interrupts.run(lambda: looking.look(judged, how, on_reading=screen.show))
     if seen is None:
         raise ValueError("leads that must be read were not")
     return seen

@@ -1,7 +1,5 @@
 """Looking up leads by their e-mail addresses in a terminal: what is said and shown of it."""
 
-import anyio
-
 from batch.jobs.job import OpenRun
 from batch.jobs.preflight import Preflight
 from batch.jobs.question import count_of
@@ -23,7 +21,7 @@ def look_up_leads(terminal: Terminal, given: Given, opened: OpenRun, preflight: 
             last[:] = [reading]
             screen.show(reading)
 
-        anyio.run(lambda: resolve(opened, preflight, on_reading=show))
+        terminal.interrupts.run(lambda: resolve(opened, preflight, on_reading=show))
     for reading in last:
         leads = count_of(reading.leads, "lead")
         campaigns = count_of(reading.campaigns, "campaign")

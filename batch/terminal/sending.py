@@ -32,7 +32,7 @@ def ask_server(terminal: Terminal, opened: job.OpenRun) -> Preflight:
     """Ask the server, telling what should be known before anything is sent."""
     terminal.key = opened.access.api_key
     _note_all(terminal, opened.notes)
-    preflight = anyio.run(opened.ask)
+    preflight = terminal.interrupts.run(opened.ask)
     _note_all(terminal, preflight.notes)
     return preflight
 

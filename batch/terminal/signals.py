@@ -1,22 +1,31 @@
 """Ctrl-C and SIGTERM: the one place that knows signals.
 
 `signal.signal` works on Windows too, where an event loop takes no signal handlers of its own.
-Imports nothing heavy: signals are caught before the program is loaded.
+Imports nothing heavy: signals are caught before the program is loaded. An exception out of a
+signal handler is raised at most once in a process, and never while an event loop runs: in the
+midst of a loop's clean-up it would leave threads that nobody tells to end.
 """
 
+import _thread
+import os
 import signal
+import sys
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from batch.sending.stops import Stop
 
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
+GRACE_S = 2.0  # after a second signal, for the clean-up: `timeout` and others always send two
+TELLING_S = 1.0  # after that, for the last line, which a pipe that nobody reads may hold up
 
+_T = TypeVar("_T")
 _Handler = Callable[[int, FrameType | None], object] | signal.Handlers
 
 
@@ -34,7 +43,7 @@ class Interrupts:
     `caught` keeps what comes; `raised` and `told_to`, within it, take at once what was kept.
     Handlers are set in the main thread only: elsewhere nothing can be caught, and nothing is.
 
-    came: the first that was raised; None as long as none was.
+    came: the first that was raised, or that ended `run`; None as long as none did.
     """
 
     def __init__(self) -> None:
@@ -42,6 +51,10 @@ class Interrupts:
         self._came: deque[signal.Signals] = deque()
         self._deliver_soon: Callable[[], object] | None = None
         self._over = False
+        self._ending = threading.Lock()  # held by whoever tells how the process ends
+        self._runs_loop = False
+        self._cancel_soon: Callable[[], object] | None = None
+        self._last_words: Callable[[], object] | None = None
 
     @contextmanager
     def caught(self) -> Iterator[None]:
@@ -50,12 +63,47 @@ class Interrupts:
             yield
 
     @contextmanager
-    def raised(self) -> Iterator[None]:
-        """Within it, each raises InterruptedProgramError, and `came` tells which it was."""
+    def raised(self, last_words: Callable[[], object] | None = None) -> Iterator[None]:
+        """Within it, the first raises InterruptedProgramError, and `came` tells which it was.
+
+        last_words: tells how the command ended. With it, a second signal ends the process by
+        force, unless `ignore` was called soon after.
+        """
+        self._last_words = last_words
         with self._handled(dict.fromkeys(INTERRUPTS, self._raise)):
             if self._came:
                 self._raise(self._came[0], None)
             yield
+
+    def run(self, work: Callable[[], Awaitable[_T]]) -> _T:
+        """Run an event loop as `anyio.run` does; within `raised`, a signal cancels the work.
+
+        Raises InterruptedProgramError once the loop and its threads have ended.
+        """
+        import asyncio  # noqa: PLC0415 - the start is quick
+
+        import anyio  # noqa: PLC0415
+
+        results: list[_T] = []
+
+        async def cancellable() -> None:
+            loop = asyncio.get_running_loop()
+            with anyio.CancelScope() as scope:
+                self._cancel_soon = lambda: loop.call_soon_threadsafe(scope.cancel)
+                if self.came:
+                    scope.cancel()
+                try:
+                    results.append(await work())
+                finally:
+                    self._cancel_soon = None
+
+        self._runs_loop = True
+        try:
+            anyio.run(cancellable)
+        finally:
+            self._runs_loop = False
+            self.check()
+        return results[0]
 
     def check(self) -> None:
         """Raise once more what was raised and got lost.
@@ -96,8 +144,11 @@ class Interrupts:
 
     def ignore(self) -> None:
         """From here to the end of the process they do nothing: how it ends has been told."""
-        self._over = True
-        if _is_main_thread():
+        if not _is_main_thread():
+            self._over = True
+            return
+        with self._ending:  # never given back by a thread that ends the process by force
+            self._over = True
             for number in INTERRUPTS:
                 signal.signal(number, signal.SIG_IGN)
 
@@ -107,8 +158,33 @@ class Interrupts:
             self._deliver_soon()
 
     def _raise(self, number: int, _frame: FrameType | None) -> None:
-        self.came = self.came or signal.Signals(number)
-        raise InterruptedProgramError
+        if self.came is None:
+            self.came = signal.Signals(number)
+            if not self._runs_loop:
+                raise InterruptedProgramError
+            if self._cancel_soon:
+                self._cancel_soon()
+        elif self._last_words:
+            # Not threading.Thread: this may be in the midst of its code, which holds its lock.
+            _thread.start_new_thread(self._end_by_force, (self._last_words,))
+            self._last_words = None
+
+    def _end_by_force(self, last_words: Callable[[], object]) -> None:
+        """Give the main thread a while to tell how the process ends; then end it from here."""
+
+        def tell() -> None:
+            last_words()
+            sys.stdout.flush()
+            sys.stderr.flush()
+
+        time.sleep(GRACE_S)
+        with self._ending:
+            if self._over:
+                return
+            teller = threading.Thread(target=tell, daemon=True)
+            teller.start()
+            teller.join(TELLING_S)
+            os._exit(128 + (self.came or signal.SIGINT))
 
     @contextmanager
     def _handled(self, handlers: Mapping[signal.Signals, _Handler]) -> Iterator[None]:

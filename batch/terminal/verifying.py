@@ -3,7 +3,6 @@
 import json
 import os
 
-import anyio
 from rich.table import Table
 
 from batch.jobs.planning import check_no_plan
@@ -34,7 +33,7 @@ def verify_run(given: Given, interrupts: Interrupts) -> int:
             open_applied(folder, record, request) as applied,
             ReadingScreen(terminal, shown=not given.quiet) as screen,
         ):
-            verified = anyio.run(lambda: verify(applied, on_reading=screen.show))
+            verified = terminal.interrupts.run(lambda: verify(applied, on_reading=screen.show))
         return _tell(terminal, verified, run=str(folder), quiet=given.quiet or given.as_json)
 
     return guarded(terminal, do)
