@@ -760,6 +760,14 @@ BUILDS = (
         caught_by="test_web_guard.py::test_it_listens_on_this_machine_alone",
     ),
     Broken(
+        guarantee="markup in a page of the manual is shown and never obeyed",
+        file="web/help_routes.py",
+        line='{"html": False}',
+        instead='{"html": True}',
+        caught_by="test_help.py::"
+        "test_markup_in_the_manual_is_shown_and_strange_links_lose_their_address",
+    ),
+    Broken(
         guarantee="the page answers to its own names alone",
         file="web/guard.py",
         line="or host.lower() not in access.hosts:",

@@ -11,7 +11,7 @@ from tests.program import sendkit_batch
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = sorted((ROOT / "batch" / "manual").glob("*.md"))
-IN_A_CLONE = (ROOT / ".github").is_dir()  # not in a copy of the program for one test
+OF_GITHUB = sorted((ROOT / ".github").glob("*.md"))  # none in a copy of the program for one test
 
 
 def anchors(page: Path) -> set[str]:
@@ -47,11 +47,11 @@ def test_a_page_begins_with_its_title_and_one_sentence_and_the_readme_lists_both
     assert f"- [{title[2:]}](batch/manual/{page.name}): {told}\n" in README.read_text("utf-8")
 
 
-@pytest.mark.parametrize("page", [README, *PAGES], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [README, *PAGES, *OF_GITHUB], ids=lambda page: page.stem)
 def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)]+)\)", page.read_text("utf-8")):
         path, _, anchor = target.partition("#")
-        if path.startswith("https:") or (path.startswith(".github") and not IN_A_CLONE):
+        if path.startswith("https:") or (path.startswith(".github") and not OF_GITHUB):
             continue
         led_to = page.parent / path if path else page
         assert led_to.exists(), target
@@ -61,6 +61,29 @@ def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
 def test_the_references_say_what_the_code_says() -> None:
     for path, wanted in pages().items():
         assert path.read_text("utf-8") == wanted, "python -m tests.make_reference"
+
+
+@pytest.mark.parametrize("page", [README, *PAGES, *OF_GITHUB], ids=lambda page: page.stem)
+def test_every_file_that_a_page_names_is_there(page: Path) -> None:
+    for name in re.findall(r"`((?:batch|tests)/[\w./]+|test_\w+\.py)`", page.read_text("utf-8")):
+        found = (ROOT / name).exists() if "/" in name else any((ROOT / "tests").rglob(name))
+        assert found, name
+
+
+def test_the_map_names_every_file_of_the_program_and_no_other() -> None:
+    page = (ROOT / "batch/manual/developing.md").read_text("utf-8")
+    rooms = re.split(r"^\*\*`(\w+)/`\*\*", page.split("## The map\n")[1], flags=re.MULTILINE)
+    shown: dict[str, set[str]] = {}
+    for room, text in zip(rooms[1::2], rooms[2::2], strict=True):
+        named = re.findall(r"`(\w+)`", text.split("\n## ")[0])
+        shown["" if room == "batch" else room] = set(named)
+    there: dict[str, set[str]] = {}
+    for path in (ROOT / "batch").rglob("*.py"):
+        room, *_ = path.relative_to(ROOT / "batch").parts[:-1] or [""]
+        there.setdefault(room, set())
+        if path.stem != "__init__":
+            there[room].add(path.stem)
+    assert shown == there
 
 
 def test_check_prints_what_the_manual_shows() -> None:
