@@ -39,10 +39,15 @@ def refuse_newer(header: Sequence[str], columns: Mapping[Column, str], *, name: 
     Such a file has columns of a later format behind those of the first. A user's own column may
     stand there, too: one that is read, or has another kind of name, makes the file the user's.
     """
-    names, width = _named_columns(header), len(FIRST_ADDED)
-    starts = range(len(names) - width, -1, -1)
-    start = next((i for i in starts if names[i : i + width] == FIRST_ADDED), None)
-    behind = () if start is None else names[start + width :]
+    names = _named_columns(header)
+    ends = (
+        (end, added)
+        for added in ADDED_SETS
+        for end in range(len(names), len(added) - 1, -1)
+        if names[end - len(added) : end] == added
+    )
+    end, added = next(ends, (len(names), FIRST_ADDED))
+    behind = names[end:]
     if not behind or not is_of_later_format(behind) or recognised_fields(behind, columns):
         return
     columns_are, they_are, them = (
@@ -50,7 +55,7 @@ def refuse_newer(header: Sequence[str], columns: Mapping[Column, str], *, name: 
     )
     raise InputError(
         f"{name}: found the {columns_are} {titles(behind)} behind those that results add, as a "
-        f"newer version of this program writes; expected none behind {quoted(FIRST_ADDED[-1])}. "
+        f"newer version of this program writes; expected none behind {quoted(added[-1])}. "
         f"Use that version, or, if {they_are} your own, move {them} in front of "
         f"{quoted(FIRST_ADDED[0])}."
     )
