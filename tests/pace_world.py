@@ -14,8 +14,7 @@ from datetime import UTC, datetime
 
 from batch.api.budgets import read_budgets
 from batch.api.excerpt import Redactor
-from batch.api.headers import retry_after_s
-from batch.api.server_clock import ServerClock
+from batch.api.headers import ServerClock, retry_after_s
 from batch.sandbox.headers import Spelling, http_date, spell
 from batch.sandbox.limits import Limiter, make_limiter
 from batch.sending.pace.pacer import Pacer

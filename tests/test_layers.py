@@ -22,10 +22,7 @@ LAYERS = (
         "api.excerpt",
         "api.headers",
         "api.http1.answer_parser",
-        "api.listings",
-        "api.page_path",
-        "api.pages",
-        "api.server_clock",
+        "api.lists",
         "api.wire",
     }
     | {"sending.breaker", "sending.pace", "sending.retry", "sending.stops"},

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from batch.api.excerpt import Redactor
-from batch.api.pages import Page, parse_campaigns, parse_leads
+from batch.api.lists import Page, parse_campaigns, parse_leads
 from batch.model import Campaign, CampaignLead
 
 KEY = "sk_0123456789abcdef"

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from batch.api.pages import Page
+from batch.api.lists import Page
 from batch.api.sendkit import Access, SendKit, Timeouts
 from batch.jobs import paging
 from batch.jobs.paging import MOST_BARREN, ListNotReadError, Paging, Place

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.api.server_clock import REMEMBERED_S, SLOWEST_S, ServerClock
+from batch.api.headers import REMEMBERED_S, SLOWEST_S, ServerClock
 
 NOON = 1_795_867_200.0  # at the server, when our clock says 0
 OWN = 1_000.0  # what our own wall clock says

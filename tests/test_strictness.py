@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from batch.api.http1.fast_transport import FastTransport
-from batch.api.stock_transport import StockTransport
+from batch.api.transport import StockTransport
 from tests.raw_server import CONFIRMED, Link, serving
 
 pytestmark = pytest.mark.anyio

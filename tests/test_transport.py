@@ -25,8 +25,12 @@ from pydantic import SecretStr
 
 from batch.api.http1 import answer_parser
 from batch.api.sendkit import Access, ReadFailedError, SendKit, Timeouts
-from batch.api.stock_transport import StockTransport
-from batch.api.transport import WorkerTransport, make_transport, trust_operating_system
+from batch.api.transport import (
+    StockTransport,
+    WorkerTransport,
+    make_transport,
+    trust_operating_system,
+)
 from batch.errors import SettingsError
 from batch.model import Change, Reason, Status, TransportKind
 from tests.raw_server import CONFIRMED, Link, RawServer, Script, confirm_all, response, serving

@@ -65,8 +65,8 @@ WORST: dict[str, dict[str, tuple[Worst, ...]]] = {
             sub("sk_\u200b"),
         ),
     },
-    "api/exchange.py": {r"'[1-5][0-9]{2}\\b'": (match("1"),)},
-    "api/faults.py": {
+    "api/exchange.py": {
+        r"'[1-5][0-9]{2}\\b'": (match("1"),),
         "'(?<![: ])[: ]*+\\\\b(bytearray\\\\()?b[\\'\\\\\"].*'": (sub(": "), sub("bytearray(")),
     },
     "api/headers.py": {r"'[0-9]+(\\.[0-9]+)?'": (full("1", after="x"), full("1", before="1."))},

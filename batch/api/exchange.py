@@ -1,10 +1,12 @@
 """One HTTP exchange over httpx: a request in, a whole response or a fault out.
 
-Together with `transport.py` the only door to httpx. It follows no redirect, keeps no cookie, and
+Together with `transport` the only door to httpx. It follows no redirect, keeps no cookie, and
 reads no more of a body than it was told to.
 """
 
+import os
 import re
+import ssl
 import zlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -19,7 +21,6 @@ import anyio
 import httpx
 
 from batch.api.excerpt import Redactor
-from batch.api.faults import cause_of
 from batch.api.http1.connection import AttemptTimeout
 from batch.api.transport import WorkerTransport
 from batch.api.wire import Fault, Reply
@@ -40,6 +41,8 @@ Headers = Sequence[tuple[bytes, bytes]]  # names and values, as they go over the
 
 MAX_REFUSAL_BYTES = 64 * 1024  # of which one line is shown
 
+_DEEPEST = 20  # causes are followed no further; a chain that is longer than this is a loop
+_RECEIVED = re.compile(r"(?<![: ])[: ]*+\b(bytearray\()?b['\"].*", re.DOTALL)  # as h11 quotes it
 _NO_LIMIT = nullcontext()
 _PACKED = frozenset({"gzip", "x-gzip", "deflate"})
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS  # zlib's way of saying: find out which
@@ -254,3 +257,40 @@ def _unpacked(body: bytes | Fault, coding: str, *, max_bytes: int) -> bytes | Fa
 def _oversized(max_bytes: int) -> Fault:
     message = f"the answer is longer than {max_bytes // 1024:,} KiB"
     return Fault(reason=Reason.OVERSIZED_ANSWER, message=message)
+
+
+def cause_of(fault: BaseException) -> str:
+    """The innermost cause in a few words, as "Connection refused"; never an empty text.
+
+    HTTP libraries wrap the operating system's error several times, often without its text. What
+    the other side sent is not repeated: it may be a proxy, and hold what only the proxy may know.
+    """
+    text = ""
+    cause: BaseException | None = fault
+    for _ in range(_DEEPEST):
+        if cause is None:
+            break
+        if isinstance(cause, BaseExceptionGroup):  # one for each address that was tried
+            cause = cause.exceptions[0]
+            continue
+        text = _words_for(cause) or text
+        cause = cause.__cause__ or cause.__context__  # httpcore raises `from None` on its way out
+    return text or type(fault).__name__
+
+
+def _words_for(fault: BaseException) -> str:
+    if isinstance(fault, ssl.SSLCertVerificationError):
+        return f"the server's certificate is not trusted ({_why(fault, 'verify_message')})"
+    if isinstance(fault, ssl.SSLError):
+        return f"TLS failed ({_why(fault, 'reason')})"
+    if isinstance(fault, OSError) and fault.errno and fault.errno > 0:
+        return os.strerror(fault.errno)
+    if isinstance(fault, OSError) and fault.strerror:  # a name that can't be looked up
+        return fault.strerror
+    return _RECEIVED.sub("", str(fault))
+
+
+def _why(fault: ssl.SSLError, name: str) -> str:
+    """OpenSSL's errors carry such an attribute; those that were raised in Python lack it."""
+    words = getattr(fault, name, None) or " ".join(map(str, fault.args[-1:]))
+    return str(words).rstrip(".")

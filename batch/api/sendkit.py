@@ -23,10 +23,8 @@ from batch.api.answer import MAX_BODY_BYTES, is_success, read_answer, read_refus
 from batch.api.budgets import read_budgets
 from batch.api.excerpt import Redactor
 from batch.api.exchange import Exchange, Headers, Timeouts
-from batch.api.headers import asked_wait_s
-from batch.api.listings import Workspace, parse_labels, parse_workspaces
-from batch.api.pages import Page, read_page
-from batch.api.server_clock import ServerClock
+from batch.api.headers import ServerClock, asked_wait_s
+from batch.api.lists import Page, Workspace, parse_labels, parse_workspaces, read_page
 from batch.api.wire import Fault, Reply, change_body, lead_path
 from batch.errors import BatchError, SettingsError, UsageError
 from batch.model import Answer, Budget, Change, Reason

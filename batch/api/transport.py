@@ -7,21 +7,24 @@ ConnectTimeout, a PoolTimeout or a ProxyError. What rows, retries and keys are i
 
 import ssl
 import sys
+import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import cast
+from urllib.parse import urlsplit
 
 import anyio
 import httpx
 import truststore
 
+from batch.api.address import is_loopback
 from batch.api.http1.fast_transport import FastTransport
-from batch.api.proxy import read_environment_proxy
-from batch.api.stock_transport import StockTransport
+from batch.errors import SettingsError
 from batch.model import TransportKind
 
 # Node's servers close an idle connection after 5 s; going first avoids sending into the closing.
 KEEPALIVE_S = 4.0
+_UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 
 
 def make_transport(
@@ -41,7 +44,7 @@ def make_transport(
     Raises SettingsError for a proxy that can't be used.
     """
     url = httpx.URL(base_url)
-    proxy_url = read_environment_proxy(base_url) if use_environment_proxy else None
+    proxy_url = _environment_proxy(base_url) if use_environment_proxy else None
     if proxy_url is None and kind is TransportKind.FAST:
         trusted = (tls or trust_operating_system()) if url.scheme == "https" else None  # 20 ms
         fast = partial(FastTransport, url, tls=trusted, keepalive_s=KEEPALIVE_S)
@@ -49,6 +52,37 @@ def make_transport(
     tls = tls or trust_operating_system()
     stock = partial(StockTransport, tls=tls, proxy_url=proxy_url, keepalive_s=KEEPALIVE_S)
     return WorkerTransport(stock, connections=connections)
+
+
+def _environment_proxy(base_url: str) -> httpx.URL | None:
+    """The proxy that the environment names for this address, or None to go straight there.
+
+    Raises SettingsError for one that can't be used.
+    """
+    target = urlsplit(base_url)
+    if is_loopback(target.hostname or "") or urllib.request.proxy_bypass(target.netloc):
+        return None
+    proxies = urllib.request.getproxies()
+    address = proxies.get(target.scheme) or proxies.get("all")
+    if not address:
+        return None
+    return _read_proxy_url(address if "://" in address else f"http://{address}")
+
+
+def _read_proxy_url(address: str) -> httpx.URL:
+    """Raises SettingsError, with no more of the address than its scheme: it may hold a password."""
+    wanted = (
+        "expected http://host:port or https://host:port. "
+        "Correct HTTPS_PROXY or ALL_PROXY, or list the API's host in NO_PROXY."
+    )
+    try:
+        url = httpx.URL(address)
+    except httpx.InvalidURL:
+        raise SettingsError(f"The proxy's address can't be read; {wanted}") from None
+    if url.scheme not in {"http", "https"} or not url.host:
+        found = f"{url.scheme}://{'…' if url.host else ''}"
+        raise SettingsError(f"The proxy's address: found {found}; {wanted}")
+    return url
 
 
 def trust_operating_system() -> ssl.SSLContext:
@@ -159,3 +193,63 @@ class _HeldStream(httpx.AsyncByteStream):
         close, self._close = self._close, None
         if close:
             await close()
+
+
+class StockTransport(httpx.AsyncHTTPTransport):
+    """One exchange at a time: a response must be closed before the next request."""
+
+    def __init__(
+        self, *, tls: ssl.SSLContext, proxy_url: httpx.URL | None, keepalive_s: float
+    ) -> None:
+        """tls: whom to trust, as the server and as an https proxy.
+
+        keepalive_s: how long an idle connection is used again.
+        """
+        proxy = None
+        if proxy_url is not None:
+            is_https = proxy_url.scheme == "https"
+            proxy = httpx.Proxy(proxy_url, ssl_context=tls if is_https else None)
+        limits = httpx.Limits(
+            max_connections=1, max_keepalive_connections=1, keepalive_expiry=keepalive_s
+        )
+        super().__init__(verify=tls, trust_env=False, proxy=proxy, limits=limits)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """The response's head; a fault that came before the request's body is one of connecting.
+
+        So ends a proxy that hangs or hangs up, and a kept connection found closed: without its
+        body no server can have acted on the request.
+        """
+        body = _WatchedBody(cast("httpx.AsyncByteStream", request.stream))  # an async one's is
+        try:
+            return await super().handle_async_request(_addressed(request, body))
+        except (httpx.TransportError, OSError) as fault:
+            if body.begun or isinstance(fault, _UNSENT):
+                raise
+            timed_out = isinstance(fault, httpx.TimeoutException)
+            raise (httpx.ConnectTimeout if timed_out else httpx.ConnectError)(str(fault)) from fault
+
+
+class _WatchedBody(httpx.AsyncByteStream):
+    """A request's body that knows whether it was asked for: httpcore does so after the head."""
+
+    def __init__(self, stream: httpx.AsyncByteStream) -> None:
+        self._stream = stream
+        self.begun = False
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        self.begun = True
+        return aiter(self._stream)
+
+
+def _addressed(request: httpx.Request, body: httpx.AsyncByteStream) -> httpx.Request:
+    """The request with its whole address: httpcore would send a `target` to a proxy as well."""
+    extensions = dict(request.extensions)
+    target = extensions.pop("target", request.url.raw_path)
+    return httpx.Request(
+        request.method,
+        request.url.copy_with(raw_path=target),
+        headers=request.headers,
+        stream=body,
+        extensions=extensions,
+    )

@@ -6,8 +6,14 @@ from dataclasses import replace
 from typing import Generic, TypeVar
 
 from batch.api.excerpt import Redactor
-from batch.api.page_path import MOST_A_PAGE, campaigns_path, leads_path
-from batch.api.pages import Page, parse_campaigns, parse_leads
+from batch.api.lists import (
+    MOST_A_PAGE,
+    Page,
+    campaigns_path,
+    leads_path,
+    parse_campaigns,
+    parse_leads,
+)
 from batch.api.sendkit import SendKit
 from batch.errors import BatchError
 from batch.jobs.known_pace import make_pacer

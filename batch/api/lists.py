@@ -1,7 +1,8 @@
-"""The API's lists that come a page at a time: campaigns, and their leads. Pure: bytes to values.
+"""The API's lists: where they are, and what they say. Pure: bytes to values.
 
-Where a page says how to go on is not documented: every likely place is looked at, and where none
-says anything the last record's id is the cursor, until a page brings nothing new.
+Workspaces and labels come whole, campaigns and their leads a page at a time. Where a page says how
+to go on is not documented: every likely place is looked at, and where none says anything the last
+record's id is the cursor, until a page brings nothing new.
 """
 
 import math
@@ -9,19 +10,95 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Generic, Literal, TypeVar
+from urllib.parse import quote, urlencode
 
-from pydantic import BaseModel, BeforeValidator, FailFast, Field
+from pydantic import BaseModel, BeforeValidator, FailFast, Field, ValidationError
 
 from batch.api.answer import is_success, read_refusal
 from batch.api.excerpt import Redactor
 from batch.api.headers import asked_wait_s
-from batch.api.listings import read_model
 from batch.api.wire import Fault, Reply
 from batch.model import Answer, Campaign, CampaignLead, Reason
 
 MOST_DIGITS = 18
+MOST_A_PAGE = 100  # the largest page is not documented; a server that takes less says 400
+
+
+def leads_path(
+    campaign_id: str, *, cursor: str | None, limit: int | None, status: str | None = None
+) -> str:
+    """The path of a page of a campaign's leads.
+
+    cursor: None for the first page. status: leads of that status alone; None for all.
+    """
+    path = f"/v1/campaigns/{quote(campaign_id, safe='')}/leads"
+    return _asking(path, status=status, cursor=cursor, limit=limit)
+
+
+def campaigns_path(*, cursor: str | None, limit: int | None) -> str:
+    """The path of a page of the workspace's campaigns."""
+    return _asking("/v1/campaigns", cursor=cursor, limit=limit)
+
 
 _Value = TypeVar("_Value")
+_Record = TypeVar("_Record", bound=BaseModel)
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def _asking(path: str, **asked: str | int | None) -> str:
+    query = urlencode({name: value for name, value in asked.items() if value is not None})
+    return f"{path}?{query}" if query else path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """A workspace that the key can see. name: fit to be shown; the id where it has no name."""
+
+    id: str
+    name: str
+
+
+class _WorkspaceRecord(BaseModel):
+    id: str = Field(alias="_id")
+    name: str | None = None
+
+
+class _LabelRecord(BaseModel):
+    name: str
+
+
+class _List(BaseModel, Generic[_Record]):
+    success: Literal[True] = True
+    # A list of a million wrong records is told by its first: all of them took 7 s and 1 GB.
+    data: Annotated[list[_Record], FailFast()]
+
+
+def parse_workspaces(body: bytes, redactor: Redactor) -> tuple[Workspace, ...]:
+    """The workspaces that a listing names; raises ValueError saying what was wrong with it."""
+    records = read_model(_List[_WorkspaceRecord], body, redactor).data
+    return tuple(
+        Workspace(
+            id=(id_ := redactor.one_line(record.id)),
+            name=redactor.one_line(record.name or "") or id_,
+        )
+        for record in records
+    )
+
+
+def parse_labels(body: bytes, redactor: Redactor) -> tuple[str, ...]:
+    """The labels' names, exactly as the API spells them; raises ValueError as above."""
+    records = read_model(_List[_LabelRecord], body, redactor).data
+    return tuple(redactor.without_key(record.name) for record in records)
+
+
+def read_model(model: type[_Model], body: bytes, redactor: Redactor) -> _Model:
+    """A body as this model; raises ValueError saying where it is none, and how."""
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(step) for step in first["loc"]) or "the body"
+        raise ValueError(redactor.one_line(f"{place}: {first['msg']}")) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,12 +168,12 @@ class _CampaignRecord(BaseModel):
     status: str = ""
 
 
-_Record = TypeVar("_Record", _LeadRecord, _CampaignRecord)
+_PagedRecord = TypeVar("_PagedRecord", _LeadRecord, _CampaignRecord)
 
 
-class _Listing(_Onward, Generic[_Record]):
+class _PagedList(_Onward, Generic[_PagedRecord]):
     success: Literal[True] = True
-    data: Annotated[list[_Record], FailFast()]  # the first that is wrong says enough
+    data: Annotated[list[_PagedRecord], FailFast()]  # the first that is wrong says enough
     pagination: _Onward | None = None
     meta: _Onward | None = None
 
@@ -137,7 +214,7 @@ def read_page(
 def parse_leads(body: bytes, redactor: Redactor) -> Page[CampaignLead]:
     """A page of a campaign's leads; raises ValueError saying what was wrong with it."""
     return _page(
-        read_model(_Listing[_LeadRecord], body, redactor), lambda one: _lead(one, redactor)
+        read_model(_PagedList[_LeadRecord], body, redactor), lambda one: _lead(one, redactor)
     )
 
 
@@ -148,7 +225,7 @@ def parse_campaigns(body: bytes, redactor: Redactor) -> Page[Campaign]:
         name = redactor.one_line(one.name or "")
         return Campaign(id=one.id, name=name or one.id, status=redactor.one_line(one.status))
 
-    return _page(read_model(_Listing[_CampaignRecord], body, redactor), campaign)
+    return _page(read_model(_PagedList[_CampaignRecord], body, redactor), campaign)
 
 
 def _lead(record: _LeadRecord, redactor: Redactor) -> CampaignLead:
@@ -169,7 +246,9 @@ def _lead(record: _LeadRecord, redactor: Redactor) -> CampaignLead:
     )
 
 
-def _page(listing: _Listing[_Record], value: Callable[[_Record], _Value]) -> Page[_Value]:
+def _page(
+    listing: _PagedList[_PagedRecord], value: Callable[[_PagedRecord], _Value]
+) -> Page[_Value]:
     places = [each for each in (listing.pagination, listing, listing.meta) if each is not None]
     next_cursor, is_named = _next_cursor(listing, places)
     return Page(
@@ -183,7 +262,9 @@ def _page(listing: _Listing[_Record], value: Callable[[_Record], _Value]) -> Pag
     )
 
 
-def _next_cursor(listing: _Listing[_Record], places: Sequence[_Onward]) -> tuple[str | None, bool]:
+def _next_cursor(
+    listing: _PagedList[_PagedRecord], places: Sequence[_Onward]
+) -> tuple[str | None, bool]:
     """The cursor of the next page, None at the end, and whether the page names either."""
     cursors = [each.next_cursor for each in places if "next_cursor" in each.model_fields_set]
     named = next(filter(None, cursors), None)
