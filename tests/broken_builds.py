@@ -1413,7 +1413,7 @@ BUILDS = (
         file="terminal/planning.py",
         line="        planned = keep_plan(ready, seen)\n",
         instead="        from batch.terminal.sending import execute\n"
-        "        execute(terminal, given, ready)\n"
+        "        execute(terminal, options, ready)\n"
         "        planned = keep_plan(ready, seen)\n",
         caught_by="test_planning.py::"
         "test_a_plan_tells_what_would_become_of_every_row_and_sends_nothing",
@@ -1920,7 +1920,7 @@ BUILDS = (
     # --- What to run next ---
     Broken(
         guarantee="a next command repeats that what leads were is kept",
-        file="terminal/given.py",
+        file="terminal/cli_options.py",
         line='"--keep-before": self.keep_before,',
         instead='"--keep-before": False,',
         caught_by="test_next_commands.py::test_a_next_command_can_be_run_as_printed[run_mended]",

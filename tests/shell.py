@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from batch.terminal import checking, commands, going_on, past
+from batch.terminal.cli_options import CliOptions
 from batch.terminal.command_line import run_command_line
-from batch.terminal.given import Given
 from batch.terminal.signals import INTERRUPTS, Interrupts
 from batch.terminal.streams import lasting_streams
 from tests.wired import (
@@ -101,20 +101,20 @@ class Shell:
         write_leads(self.cwd / name, rows)
         return name
 
-    def run(self, file: str, **options: Any) -> int:  # noqa: ANN401 - the fields of Given
-        given = Given(file=file, rate="1000", **options)
+    def run(self, file: str, **options: Any) -> int:  # noqa: ANN401 - the fields of CliOptions
+        given = CliOptions(file=file, rate="1000", **options)
         return self.do(lambda it: commands.run(given, it), api=None if given.sandbox else self.api)
 
-    def resume(self, run: str, **options: Any) -> int:  # noqa: ANN401 - the fields of Given
-        given = Given(file=run, **{"rate": "1000", **options})
+    def resume(self, run: str, **options: Any) -> int:  # noqa: ANN401 - the fields of CliOptions
+        given = CliOptions(file=run, **{"rate": "1000", **options})
         return self.do(lambda it: going_on.resume(given, it), api=self.api)
 
-    def retry(self, run: str, **options: Any) -> int:  # noqa: ANN401 - the fields of Given
-        given = Given(file=run, **{"rate": "1000", **options})
+    def retry(self, run: str, **options: Any) -> int:  # noqa: ANN401 - the fields of CliOptions
+        given = CliOptions(file=run, **{"rate": "1000", **options})
         return self.do(lambda it: going_on.retry(given, it), api=self.api)
 
-    def results(self, run: str, *, with_retries: bool = False, **options: Any) -> int:  # noqa: ANN401 - the fields of Given
-        given = Given(file=run, **options)
+    def results(self, run: str, *, with_retries: bool = False, **options: Any) -> int:  # noqa: ANN401 - the fields of CliOptions
+        given = CliOptions(file=run, **options)
         return self.do(lambda it: past.results(given, it, with_retries=with_retries))
 
     def words(self, *words: str) -> int:
@@ -122,8 +122,8 @@ class Shell:
         self.monkeypatch.setattr(sys, "argv", ["sendkit-batch", *words])
         return self.do(run_command_line, api=self.api)
 
-    def check(self, file: str, **options: Any) -> int:  # noqa: ANN401 - the fields of Given
-        return self.do(lambda it: checking.check(Given(file=file, **options), it))
+    def check(self, file: str, **options: Any) -> int:  # noqa: ANN401 - the fields of CliOptions
+        return self.do(lambda it: checking.check(CliOptions(file=file, **options), it))
 
     @property
     def out(self) -> str:

@@ -10,7 +10,7 @@ import pytest
 from batch.jobs import reaching
 from batch.recording.runfile import read_record
 from batch.terminal import commands
-from batch.terminal.given import Given
+from batch.terminal.cli_options import CliOptions
 from tests.answering import Answering
 from tests.program import read_rows
 from tests.shell import shell_in
@@ -73,7 +73,7 @@ def test_an_outage_names_its_cause_everywhere(
         return httpx.Response(200, json={"data": data})
 
     monkeypatch.setattr(reaching, "make_transport", lambda **_: Answering(answer))
-    given = Given(
+    given = CliOptions(
         file=shell.leads(pausing(40)), out=Path("out"), yes=True, concurrency="2", rate="1000"
     )
     assert shell.do(lambda interrupts: commands.run(given, interrupts)) == 3

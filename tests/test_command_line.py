@@ -9,7 +9,7 @@ import typer.main
 
 from batch import __version__, cli
 from batch.terminal import checking, command_line, commands
-from batch.terminal.given import Given
+from batch.terminal.cli_options import CliOptions
 from batch.terminal.signals import Interrupts
 
 COMMANDS = (
@@ -120,18 +120,18 @@ CHECK_WORDS = (
 def test_every_option_reaches_the_command(
     monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
 ) -> None:
-    taken: list[Given] = []
+    taken: list[CliOptions] = []
 
-    def command(given: Given, _: Interrupts) -> int:
-        taken.append(given)
+    def command(options: CliOptions, _: Interrupts) -> int:
+        taken.append(options)
         return 3
 
     monkeypatch.setattr(checking if words[0] == "check" else commands, words[0], command)
     assert main(monkeypatch, *words) == 3
-    (given,) = taken
-    untouched = Given(file="leads.csv")
+    (options,) = taken
+    untouched = CliOptions(file="leads.csv")
     left_alone = {
-        name for name in Given.__slots__ if getattr(given, name) == getattr(untouched, name)
+        name for name in CliOptions.__slots__ if getattr(options, name) == getattr(untouched, name)
     }
     others = {
         "base_url",

@@ -17,8 +17,8 @@ from typer.main import get_command
 from batch.jobs.request import OF_RUN_ALONE
 from batch.sandbox.options import Options
 from batch.sandbox.process import Sandbox, start_sandbox
+from batch.terminal.cli_options import CliOptions
 from batch.terminal.command_line import app, run_command_line
-from batch.terminal.given import Given
 from tests.live_world import HEADER, change
 from tests.program import lead_id, write_rows
 from tests.shell import Shell, Stdin, shell_in
@@ -567,7 +567,7 @@ def options_of(name: str) -> set[str]:
 
 
 def test_a_command_takes_every_option_that_is_repeated_for_it() -> None:
-    given = Given(
+    given = CliOptions(
         file="x.csv", config=Path("c.toml"), base_url="https://x.test", rate="5", concurrency="2",
         on_conflict="last-wins", max_errors="1", skip_unchanged="never", canary="1",
         keep_before=True, strict=True, allow_clears=True,

@@ -20,7 +20,7 @@ from batch.recording.atomic_file import AtomicFile
 from batch.recording.journal import Journal
 from batch.recording.result_rows import with_outcomes
 from batch.terminal import going_on
-from batch.terminal.given import Given
+from batch.terminal.cli_options import CliOptions
 from tests.program import read_rows
 from tests.shell import BAD, Shell
 from tests.test_runner import OK, Job, Server, changes
@@ -47,7 +47,7 @@ class Going:
         """Gives the exit code; what came to the API before is forgotten."""
         self.shell.api.changes.clear()
         self.shell.api.answer = self._answer(statuses or {})
-        given = Given(file=str(RUN), yes=True)
+        given = CliOptions(file=str(RUN), yes=True)
         return self.shell.do(lambda it: going_on.resume(given, it), api=self.shell.api)
 
     def _answer(self, statuses: dict[int, int]) -> Callable[[httpx.Request], httpx.Response]:

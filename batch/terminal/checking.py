@@ -8,28 +8,28 @@ from batch.jobs.check import check as check_table
 from batch.jobs.request import command
 from batch.settings.load import LoadedSettings, default_config_dir
 from batch.terminal import report_json, summary
+from batch.terminal.cli_options import CliOptions
 from batch.terminal.console import Terminal, guarded
 from batch.terminal.gate import tell_foreign
-from batch.terminal.given import Given
 from batch.terminal.problem_list import write_problems
 from batch.terminal.signals import Interrupts
 
 
-def check(given: Given, interrupts: Interrupts) -> int:
+def check(options: CliOptions, interrupts: Interrupts) -> int:
     """`check`: judge, show and write nothing but what was asked for. Gives the exit code."""
-    terminal = Terminal(interrupts, quiet=given.quiet, as_json=given.as_json)
-    return guarded(terminal, lambda: _check(terminal, given))
+    terminal = Terminal(interrupts, quiet=options.quiet, as_json=options.as_json)
+    return guarded(terminal, lambda: _check(terminal, options))
 
 
-def dry_run(given: Given, interrupts: Interrupts) -> int:
+def dry_run(options: CliOptions, interrupts: Interrupts) -> int:
     """`run --dry-run`: judge and forecast as the run would. Gives the exit code."""
-    terminal = Terminal(interrupts, quiet=given.quiet, as_json=given.as_json)
-    return guarded(terminal, lambda: _dry_run(terminal, given))
+    terminal = Terminal(interrupts, quiet=options.quiet, as_json=options.as_json)
+    return guarded(terminal, lambda: _dry_run(terminal, options))
 
 
-def load(terminal: Terminal, given: Given) -> LoadedSettings:
+def load(terminal: Terminal, options: CliOptions) -> LoadedSettings:
     """The settings, and a note that names their file. Raises SettingsError."""
-    loaded = given.load(os.environ, cwd=Path.cwd(), config_dir=default_config_dir())
+    loaded = options.load(os.environ, cwd=Path.cwd(), config_dir=default_config_dir())
     if loaded.source:
         terminal.note(f"Settings: {loaded.source}")
     tell_foreign(terminal, loaded)
@@ -41,24 +41,24 @@ def header_only(name: str) -> str:
     return f"{name} has a header and no rows."
 
 
-def _check(terminal: Terminal, given: Given) -> int:
-    with check_table(given.request(load(terminal, given), None)) as checked:
+def _check(terminal: Terminal, options: CliOptions) -> int:
+    with check_table(options.request(load(terminal, options), None)) as checked:
         exit_code = 2 if checked.plan.tally.error else 0
-        if given.problems:
-            write_problems(checked.plan.problems(), given.problems, read_from=given.path)
-            terminal.note(f"All problems are in {given.problems}")
-        _show(terminal, given, checked, all_problems="--problems FILE")
+        if options.problems:
+            write_problems(checked.plan.problems(), options.problems, read_from=options.path)
+            terminal.note(f"All problems are in {options.problems}")
+        _show(terminal, options, checked, all_problems="--problems FILE")
         return _end(terminal, checked, state="checked", exit_code=exit_code)
 
 
-def _dry_run(terminal: Terminal, given: Given) -> int:
-    with check_table(given.request(load(terminal, given), None)) as checked:
+def _dry_run(terminal: Terminal, options: CliOptions) -> int:
+    with check_table(options.request(load(terminal, options), None)) as checked:
         exit_code = 2 if checked.refusal else int(bool(checked.plan.tally.error))
-        _show(terminal, given, checked, all_problems="check --problems FILE")
+        _show(terminal, options, checked, all_problems="check --problems FILE")
         return _end(terminal, checked, state="dry_run", exit_code=exit_code)
 
 
-def _show(terminal: Terminal, given: Given, checked: Checked, *, all_problems: str) -> None:
+def _show(terminal: Terminal, options: CliOptions, checked: Checked, *, all_problems: str) -> None:
     terminal.interrupts.check()
     for note in (*checked.table.notes, *checked.missing):
         terminal.note(note)
@@ -66,8 +66,8 @@ def _show(terminal: Terminal, given: Given, checked: Checked, *, all_problems: s
         terminal.note("Leads are named by e-mail address: their ids are looked up in a run.")
     if not checked.plan.rows:
         terminal.note(header_only(checked.request.source.name))
-    if not (given.as_json or given.quiet):
-        summary.print_check(terminal.out, checked, name=given.file, all_problems=all_problems)
+    if not (options.as_json or options.quiet):
+        summary.print_check(terminal.out, checked, name=options.file, all_problems=all_problems)
 
 
 def _end(terminal: Terminal, checked: Checked, *, state: str, exit_code: int) -> int:

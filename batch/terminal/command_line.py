@@ -99,9 +99,9 @@ def run(  # noqa: PLR0913 - each argument is an option of the command
 ) -> None:
     """Send the changes of a spreadsheet, and record what came of every row."""
     from batch.terminal import commands  # noqa: PLC0415
-    from batch.terminal.given import Given  # noqa: PLC0415
+    from batch.terminal.cli_options import CliOptions  # noqa: PLC0415
 
-    given = Given(
+    options = CliOptions(
         file=file,
         config=config,
         base_url=base_url,
@@ -131,7 +131,7 @@ def run(  # noqa: PLR0913 - each argument is an option of the command
         opens=open_,
         sandbox=sandbox,
     )
-    raise typer.Exit(commands.run(given, context.obj))
+    raise typer.Exit(commands.run(options, context.obj))
 
 
 @app.command()
@@ -156,9 +156,9 @@ def check(  # noqa: PLR0913 - each argument is an option of the command
 ) -> None:
     """Judge a spreadsheet without asking a server: exit 0 without errors, else 2."""
     from batch.terminal import checking  # noqa: PLC0415
-    from batch.terminal.given import Given  # noqa: PLC0415
+    from batch.terminal.cli_options import CliOptions  # noqa: PLC0415
 
-    given = Given(
+    options = CliOptions(
         file=file,
         config=config,
         rate=rate,
@@ -175,7 +175,7 @@ def check(  # noqa: PLR0913 - each argument is an option of the command
         as_json=as_json,
         quiet=quiet,
     )
-    raise typer.Exit(checking.check(given, context.obj))
+    raise typer.Exit(checking.check(options, context.obj))
 
 
 @app.command()
@@ -195,9 +195,9 @@ def resume(  # noqa: PLR0913 - each argument is an option of the command
 ) -> None:
     """Go on with a run that broke off: send what has no final outcome yet."""
     from batch.terminal import going_on  # noqa: PLC0415
-    from batch.terminal.given import Given  # noqa: PLC0415
+    from batch.terminal.cli_options import CliOptions  # noqa: PLC0415
 
-    given = Given(
+    options = CliOptions(
         file=run,
         config=config,
         base_url=base_url,
@@ -209,7 +209,7 @@ def resume(  # noqa: PLR0913 - each argument is an option of the command
         quiet=quiet,
         opens=open_,
     )
-    raise typer.Exit(going_on.resume(given, context.obj))
+    raise typer.Exit(going_on.resume(options, context.obj))
 
 
 @app.command()
@@ -230,9 +230,9 @@ def retry(  # noqa: PLR0913 - each argument is an option of the command
 ) -> None:
     """Try once more, as a new run, the rows of an earlier one that are error or unsent."""
     from batch.terminal import going_on  # noqa: PLC0415
-    from batch.terminal.given import Given  # noqa: PLC0415
+    from batch.terminal.cli_options import CliOptions  # noqa: PLC0415
 
-    given = Given(
+    options = CliOptions(
         file=run,
         config=config,
         base_url=base_url,
@@ -245,7 +245,7 @@ def retry(  # noqa: PLR0913 - each argument is an option of the command
         quiet=quiet,
         opens=open_,
     )
-    raise typer.Exit(going_on.retry(given, context.obj))
+    raise typer.Exit(going_on.retry(options, context.obj))
 
 
 @app.command()
@@ -260,10 +260,10 @@ def results(
 ) -> None:
     """Make the results of an earlier run again, from what its folder holds."""
     from batch.terminal import past  # noqa: PLC0415
-    from batch.terminal.given import Given  # noqa: PLC0415
+    from batch.terminal.cli_options import CliOptions  # noqa: PLC0415
 
-    given = Given(file=run, out=out, as_json=as_json, quiet=quiet)
-    raise typer.Exit(past.results(given, context.obj, with_retries=with_retries))
+    options = CliOptions(file=run, out=out, as_json=as_json, quiet=quiet)
+    raise typer.Exit(past.results(options, context.obj, with_retries=with_retries))
 
 
 @app.command()
@@ -278,10 +278,10 @@ def report(
 ) -> None:
     """Make the report of an earlier run, or of a plan, again: one page to read and pass on."""
     from batch.terminal import reporting  # noqa: PLC0415
-    from batch.terminal.given import Given  # noqa: PLC0415
+    from batch.terminal.cli_options import CliOptions  # noqa: PLC0415
 
-    given = Given(file=run, out=out, as_json=as_json, quiet=quiet, opens=open_)
-    raise typer.Exit(reporting.report(given, context.obj))
+    options = CliOptions(file=run, out=out, as_json=as_json, quiet=quiet, opens=open_)
+    raise typer.Exit(reporting.report(options, context.obj))
 
 
 app.command()(plan)

@@ -25,9 +25,9 @@ from batch.settings.load import LoadedSettings
 from batch.settings.model import Settings
 from batch.terminal import demo as demo_input
 from batch.terminal.checking import dry_run, load
+from batch.terminal.cli_options import CliOptions
 from batch.terminal.console import Terminal, guarded, somebody_is_there
 from batch.terminal.gate import key_of, open_gate
-from batch.terminal.given import Given
 from batch.terminal.going_on import resume_run
 from batch.terminal.looking import look
 from batch.terminal.looking_up import look_up_leads
@@ -35,12 +35,12 @@ from batch.terminal.sending import ask_server, asks_before_sending, confirm, exe
 from batch.terminal.signals import Interrupts
 
 
-def run(given: Given, interrupts: Interrupts) -> int:
+def run(options: CliOptions, interrupts: Interrupts) -> int:
     """`run`: the whole way. Gives the exit code."""
-    if given.dry_run:
-        return dry_run(given, interrupts)
-    terminal = Terminal(interrupts, quiet=given.quiet, as_json=given.as_json)
-    return guarded(terminal, lambda: _run(terminal, given, load(terminal, given), os.environ))
+    if options.dry_run:
+        return dry_run(options, interrupts)
+    terminal = Terminal(interrupts, quiet=options.quiet, as_json=options.as_json)
+    return guarded(terminal, lambda: _run(terminal, options, load(terminal, options), os.environ))
 
 
 def demo(interrupts: Interrupts, *, rate: str | None, quiet: bool) -> int:
@@ -53,67 +53,69 @@ def demo(interrupts: Interrupts, *, rate: str | None, quiet: bool) -> int:
             prefix="sendkit-batch-", ignore_cleanup_errors=True
         ) as folder:
             path = demo_input.write_demo(Path(folder))
-            given = Given(file=str(path), rate=rate, quiet=quiet, sandbox=True, new=True)
+            options = CliOptions(file=str(path), rate=rate, quiet=quiet, sandbox=True, new=True)
             # No settings file, no environment: the demo needs nothing but the program.
-            loaded = given.load({}, cwd=path.parent, config_dir=None)
-            return _run(terminal, given, loaded, {})
+            loaded = options.load({}, cwd=path.parent, config_dir=None)
+            return _run(terminal, options, loaded, {})
 
     return guarded(terminal, run_demo)
 
 
 def _run(
-    terminal: Terminal, given: Given, loaded: LoadedSettings, environ: Mapping[str, str]
+    terminal: Terminal, options: CliOptions, loaded: LoadedSettings, environ: Mapping[str, str]
 ) -> int:
-    credentials = None if given.sandbox else key_of(terminal, loaded, environ)
+    credentials = None if options.sandbox else key_of(terminal, loaded, environ)
     asks = asks_before_sending(
-        given, practice=given.sandbox, or_else=", or --dry-run to see what would be sent"
+        options, practice=options.sandbox, or_else=", or --dry-run to see what would be sent"
     )
     access = open_gate(terminal, loaded, credentials) if credentials else None
-    request = given.request(loaded, access)
+    request = options.request(loaded, access)
     there = unfinished_in(request.out, request) if request.out else None
     if there:
-        _check_goes_on_there(terminal, given, request.settings, there)
+        _check_goes_on_there(terminal, options, request.settings, there)
         check = check_workspace if there.is_own else check_known_workspace
-        return resume_run(terminal, given, there.run.folder, check=partial(check, there.run.record))
+        return resume_run(
+            terminal, options, there.run.folder, check=partial(check, there.run.record)
+        )
     with ExitStack() as sent:
         with job.open_run(request) as opened:
             preflight = ask_server(terminal, opened)
-            earlier = _to_go_on_with(terminal, given, opened, preflight)
+            earlier = _to_go_on_with(terminal, options, opened, preflight)
             if earlier is None:
-                look_up_leads(terminal, given, opened, preflight)
+                look_up_leads(terminal, options, opened, preflight)
                 judged = opened.judge(preflight)
-                ready = judged.ready(look(terminal, judged, quiet=given.quiet), can_ask=asks)
+                ready = judged.ready(look(terminal, judged, quiet=options.quiet), can_ask=asks)
                 confirm(terminal, ready, asks=asks)
                 # To the end: whoever interrupts from now on gets the run's results, not less.
                 sent.enter_context(terminal.interrupts.caught())
-                report = execute(terminal, given, ready)
+                report = execute(terminal, options, ready)
         if earlier is None:
-            return tell(terminal, report, given)
-    return resume_run(terminal, given, earlier)  # the new folder is gone again
+            return tell(terminal, report, options)
+    return resume_run(terminal, options, earlier)  # the new folder is gone again
 
 
 def _to_go_on_with(
-    terminal: Terminal, given: Given, opened: job.OpenRun, preflight: Preflight
+    terminal: Terminal, options: CliOptions, opened: job.OpenRun, preflight: Preflight
 ) -> Path | None:
     """The unfinished run to go on with instead of a new one; None if there is none, or not wanted.
 
     A terminal is asked. Where nobody is, one that stopped lately is gone on with.
     """
-    if given.new:
+    if options.new:
         return None
     for note in newer_notes(opened):
         terminal.note(note)
     found = find_unfinished(opened, preflight)
     if found is None:
         if others := unfinished_of_others(opened):
-            _tell_of_others(terminal, given, others)
+            _tell_of_others(terminal, options, others)
         return None
     folder, settings = found.run.folder, opened.request.settings
     if opened.request.out:
-        resume = command("resume", str(folder), *given.key_options)
+        resume = command("resume", str(folder), *options.key_options)
         terminal.note(f"There is {found}. This is a new run; to go on with that one: {resume}")
         return None
-    if not given.yes and somebody_is_there():
+    if not options.yes and somebody_is_there():
         text = f"There is {found}. Yes goes on with it; no starts a new run."
         return folder if terminal.ask(Question(text=text)) else None
     if not found.is_recent(settings):
@@ -123,11 +125,11 @@ def _to_go_on_with(
     return folder
 
 
-def _tell_of_others(terminal: Terminal, given: Given, found: Unfinished) -> None:
+def _tell_of_others(terminal: Terminal, options: CliOptions, found: Unfinished) -> None:
     base_url = found.run.record.base_url
-    is_known = given.sandbox or base_url == BUILT_IN
+    is_known = options.sandbox or base_url == BUILT_IN
     address = () if is_known else ("--base-url", base_url)  # it is the one that is asked for now
-    resume = command("resume", str(found.run.folder), *given.key_options, *address)
+    resume = command("resume", str(found.run.folder), *options.key_options, *address)
     terminal.note(
         f"There is {found}. It is not in your list of runs, so this is a new run; to go on with "
         f"that one: {resume}"
@@ -135,17 +137,17 @@ def _tell_of_others(terminal: Terminal, given: Given, found: Unfinished) -> None
 
 
 def _check_goes_on_there(
-    terminal: Terminal, given: Given, settings: Settings, found: Unfinished
+    terminal: Terminal, options: CliOptions, settings: Settings, found: Unfinished
 ) -> None:
     """Raise UsageError unless the run in the folder that `--out` names is to be gone on with."""
     another = "Name another --out for a new run."
-    if given.new:
+    if options.new:
         raise SettingsError(f"--new: there is {found}. {another}")
-    if not given.yes and somebody_is_there():
+    if not options.yes and somebody_is_there():
         if not terminal.ask(Question(text=f"There is {found}. Yes goes on with it.")):
             raise DeclinedError(f"Nothing was sent: that run is not gone on with. {another}")
     elif not found.is_recent(settings):
-        resume = command("resume", str(found.run.folder), *given.key_options)
+        resume = command("resume", str(found.run.folder), *options.key_options)
         raise SettingsError(
             f"There is {found}, {_too_long_ago(settings)}. {another} To go on with it: {resume}"
         )

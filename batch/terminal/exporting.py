@@ -14,9 +14,9 @@ from batch.jobs.reaching import make_client
 from batch.jobs.request import command, words_of
 from batch.settings.model import Settings
 from batch.terminal.checking import load
+from batch.terminal.cli_options import CliOptions
 from batch.terminal.console import Terminal, guarded
 from batch.terminal.gate import key_of, open_gate
-from batch.terminal.given import Given
 from batch.terminal.reading_screen import ReadingScreen
 from batch.terminal.signals import Interrupts
 
@@ -31,12 +31,12 @@ class Asked:
     out: Path | None
 
 
-def export_leads(asked: Asked, given: Given, interrupts: Interrupts) -> int:
+def export_leads(asked: Asked, options: CliOptions, interrupts: Interrupts) -> int:
     """`export`: campaigns' leads as a spreadsheet. Gives the exit code."""
-    terminal = Terminal(interrupts, quiet=given.quiet, as_json=given.as_json)
+    terminal = Terminal(interrupts, quiet=options.quiet, as_json=options.as_json)
 
     def do() -> int:
-        loaded = load(terminal, given)
+        loaded = load(terminal, options)
         clear_word = loaded.settings.input.clear_word
         untagged = asked.tag is not None and asked.tag.lower() == clear_word.lower()
         wanted = Wanted(
@@ -47,18 +47,20 @@ def export_leads(asked: Asked, given: Given, interrupts: Interrupts) -> int:
         )
         check_wanted(wanted)
         access = open_gate(terminal, loaded, key_of(terminal, loaded, os.environ))
-        exported = interrupts.run(lambda: _export(terminal, given, loaded.settings, access, wanted))
-        return _tell(terminal, given, exported)
+        exported = interrupts.run(
+            lambda: _export(terminal, options, loaded.settings, access, wanted)
+        )
+        return _tell(terminal, options, exported)
 
     return guarded(terminal, do)
 
 
 async def _export(
-    terminal: Terminal, given: Given, settings: Settings, access: Access, wanted: Wanted
+    terminal: Terminal, options: CliOptions, settings: Settings, access: Access, wanted: Wanted
 ) -> Exported:
     async with make_client(access, settings.http, connections=settings.pace.concurrency) as api:
         await _name_workspace(terminal, api, access)
-        with ReadingScreen(terminal, shown=not given.quiet) as progress:
+        with ReadingScreen(terminal, shown=not options.quiet) as progress:
             return await export(api, settings, wanted, on_reading=progress.show)
 
 
@@ -71,7 +73,7 @@ async def _name_workspace(terminal: Terminal, api: SendKit, access: Access) -> N
         terminal.note(f"Workspace: {preflight.workspace.name} ({access.base_url})")
 
 
-def _tell(terminal: Terminal, given: Given, exported: Exported) -> int:
+def _tell(terminal: Terminal, options: CliOptions, exported: Exported) -> int:
     what = f"{count_of(exported.leads, 'lead')} of {count_of(exported.campaigns, 'campaign')}"
     answer = {
         "state": "exported",
@@ -81,8 +83,8 @@ def _tell(terminal: Terminal, given: Given, exported: Exported) -> int:
         "campaigns": exported.campaigns,
         "requests": exported.requests,
     }
-    options = words_of(given.repeated_options(), "plan")
-    next_command = command("plan", str(exported.path), *options)
+    words = words_of(options.repeated_options(), "plan")
+    next_command = command("plan", str(exported.path), *words)
     terminal.end(
         f"exported: {what}; file: {exported.path}; next: edit it, then {next_command}",
         answer=json.dumps(answer),

@@ -17,9 +17,9 @@ from batch.recording.run_list import listed
 from batch.recording.runfile import read_record
 from batch.recording.state import default_state_dir
 from batch.settings.load import default_config_dir
+from batch.terminal.cli_options import CliOptions
 from batch.terminal.console import Terminal, guarded
 from batch.terminal.gate import key_of, open_gate, tell_foreign
-from batch.terminal.given import Given
 from batch.terminal.looking import look
 from batch.terminal.looking_up import look_up_leads
 from batch.terminal.naming import named_run
@@ -27,21 +27,21 @@ from batch.terminal.sending import ask_server, asks_before_sending, confirm, exe
 from batch.terminal.signals import Interrupts
 
 
-def resume(given: Given, interrupts: Interrupts) -> int:
+def resume(options: CliOptions, interrupts: Interrupts) -> int:
     """`resume`: go on with an earlier run, which `file` names. Gives the exit code."""
-    terminal = Terminal(interrupts, quiet=given.quiet, as_json=given.as_json)
-    return guarded(terminal, lambda: resume_run(terminal, given, named_run(given.file)))
+    terminal = Terminal(interrupts, quiet=options.quiet, as_json=options.as_json)
+    return guarded(terminal, lambda: resume_run(terminal, options, named_run(options.file)))
 
 
-def retry(given: Given, interrupts: Interrupts) -> int:
+def retry(options: CliOptions, interrupts: Interrupts) -> int:
     """`retry`: try once more what was error or unsent in an earlier run. Gives the exit code."""
-    terminal = Terminal(interrupts, quiet=given.quiet, as_json=given.as_json)
-    return guarded(terminal, lambda: _retry(terminal, given, named_run(given.file)))
+    terminal = Terminal(interrupts, quiet=options.quiet, as_json=options.as_json)
+    return guarded(terminal, lambda: _retry(terminal, options, named_run(options.file)))
 
 
 def resume_run(
     terminal: Terminal,
-    given: Given,
+    options: CliOptions,
     folder: Path,
     *,
     check: Callable[[Preflight], None] = lambda _: None,
@@ -51,16 +51,16 @@ def resume_run(
     check: raises UsageError where nothing may be sent.
     """
     record = read_record(folder / "run.json")
-    check_no_plan(folder, record, options=given.key_options)
-    asks = asks_before_sending(given, practice=record.sandbox)
-    request = request_again(terminal, given, folder, os.environ)
-    request = replace(request, strict=given.strict, canary=given.canary_size)
-    return go_on(terminal, given, folder, request, asks=asks, check=check)
+    check_no_plan(folder, record, options=options.key_options)
+    asks = asks_before_sending(options, practice=record.sandbox)
+    request = request_again(terminal, options, folder, os.environ)
+    request = replace(request, strict=options.strict, canary=options.canary_size)
+    return go_on(terminal, options, folder, request, asks=asks, check=check)
 
 
 def go_on(
     terminal: Terminal,
-    given: Given,
+    options: CliOptions,
     folder: Path,
     request: Request,
     *,
@@ -79,40 +79,40 @@ def go_on(
             judged = reopened.judge(preflight)
             if reopened.has_begun:
                 expects = reopened.opened.baseline is not None
-                seen = look(terminal, judged, quiet=given.quiet) if expects else None
+                seen = look(terminal, judged, quiet=options.quiet) if expects else None
                 ready = reopened.ready(judged, seen)
             else:
-                seen = look(terminal, judged, quiet=given.quiet)
+                seen = look(terminal, judged, quiet=options.quiet)
                 ready = judged.ready(seen, can_ask=asks)
             confirm(terminal, ready, asks=asks)
             if not ready.work.requests:  # said in any case: it is the journal's word alone
                 terminal.say("Nothing was sent by this command: no row is left to send.")
             # To the end: whoever interrupts from now on gets the run's results, not less.
             sent.enter_context(terminal.interrupts.caught())
-            report = execute(terminal, given, ready)
-        return tell(terminal, report, given)
+            report = execute(terminal, options, ready)
+        return tell(terminal, report, options)
 
 
-def _retry(terminal: Terminal, given: Given, folder: Path) -> int:
+def _retry(terminal: Terminal, options: CliOptions, folder: Path) -> int:
     record = read_record(folder / "run.json")
-    check_no_plan(folder, record, so="nothing can be tried again", options=given.key_options)
-    asks = asks_before_sending(given, practice=record.sandbox)
-    request = replace(request_again(terminal, given, folder, os.environ), out=given.out)
+    check_no_plan(folder, record, so="nothing can be tried again", options=options.key_options)
+    asks = asks_before_sending(options, practice=record.sandbox)
+    request = replace(request_again(terminal, options, folder, os.environ), out=options.out)
     with ExitStack() as sent:
         with open_retry(folder, request) as again:
             preflight = ask_server(terminal, again.opened)
             check_workspace(again.record, preflight)
-            look_up_leads(terminal, given, again.opened, preflight)
+            look_up_leads(terminal, options, again.opened, preflight)
             judged = again.judge(preflight)
-            ready = judged.ready(look(terminal, judged, quiet=given.quiet), can_ask=asks)
+            ready = judged.ready(look(terminal, judged, quiet=options.quiet), can_ask=asks)
             confirm(terminal, ready, asks=asks)
             sent.enter_context(terminal.interrupts.caught())
-            report = execute(terminal, given, ready)
-        return tell(terminal, report, given)
+            report = execute(terminal, options, ready)
+        return tell(terminal, report, options)
 
 
 def request_again(
-    terminal: Terminal, given: Given, folder: Path, environ: Mapping[str, str]
+    terminal: Terminal, options: CliOptions, folder: Path, environ: Mapping[str, str]
 ) -> Request:
     """What was asked of an earlier run, with the options that may change it, and the key.
 
@@ -120,13 +120,13 @@ def request_again(
     """
     record = read_record(folder / "run.json")
     request = request_of(folder, record, state_dir=default_state_dir())
-    if given.config:
-        named = ("--config", str(given.config))
+    if options.config:
+        named = ("--config", str(options.config))
         request = replace(request, repeated_options=(named, *request.repeated_options))
-    settings = given.replaced(request.settings)
+    settings = options.replaced(request.settings)
     if request.sandbox:
         return replace(request, settings=settings)
-    own = given.load(environ, cwd=Path.cwd(), config_dir=default_config_dir(), heeds_folder=False)
+    own = options.load(environ, cwd=Path.cwd(), config_dir=default_config_dir(), heeds_folder=False)
     is_listed = listed(request.state_dir, folder, record) is not None
     loaded = settings_of_run(
         folder,

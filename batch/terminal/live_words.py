@@ -24,10 +24,10 @@ def export(  # noqa: PLR0913 - each argument is an option of the command
 ) -> None:
     """Read campaigns' leads into a spreadsheet that can be edited and run back."""
     from batch.terminal import exporting  # noqa: PLC0415
-    from batch.terminal.given import Given  # noqa: PLC0415
+    from batch.terminal.cli_options import CliOptions  # noqa: PLC0415
 
     asked = exporting.Asked(campaigns=tuple(campaigns), status=status, tag=tag, out=out)
-    given = Given(
+    options = CliOptions(
         file="",
         config=config,
         base_url=base_url,
@@ -36,7 +36,7 @@ def export(  # noqa: PLR0913 - each argument is an option of the command
         as_json=as_json,
         quiet=quiet,
     )
-    raise typer.Exit(exporting.export_leads(asked, given, context.obj))
+    raise typer.Exit(exporting.export_leads(asked, options, context.obj))
 
 
 def verify(
@@ -52,9 +52,9 @@ def verify(
 ) -> None:
     """Read the leads of a run again, and see whether they hold what it set."""
     from batch.terminal import verifying  # noqa: PLC0415
-    from batch.terminal.given import Given  # noqa: PLC0415
+    from batch.terminal.cli_options import CliOptions  # noqa: PLC0415
 
-    given = Given(
+    options = CliOptions(
         file=run,
         config=config,
         base_url=base_url,
@@ -63,4 +63,4 @@ def verify(
         as_json=as_json,
         quiet=quiet,
     )
-    raise typer.Exit(verifying.verify_run(given, context.obj))
+    raise typer.Exit(verifying.verify_run(options, context.obj))

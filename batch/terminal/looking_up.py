@@ -5,17 +5,19 @@ from batch.jobs.preflight import Preflight
 from batch.jobs.question import count_of
 from batch.jobs.resolving import is_needed, resolve
 from batch.jobs.snapshotting import Reading
+from batch.terminal.cli_options import CliOptions
 from batch.terminal.console import Terminal
-from batch.terminal.given import Given
 from batch.terminal.reading_screen import ReadingScreen
 
 
-def look_up_leads(terminal: Terminal, given: Given, opened: OpenRun, preflight: Preflight) -> None:
+def look_up_leads(
+    terminal: Terminal, options: CliOptions, opened: OpenRun, preflight: Preflight
+) -> None:
     """Look up the leads of a run that names them by e-mail address; nothing for any other run."""
     if not is_needed(opened):
         return
     last: list[Reading] = []
-    with ReadingScreen(terminal, shown=not given.quiet) as screen:
+    with ReadingScreen(terminal, shown=not options.quiet) as screen:
 
         def show(reading: Reading) -> None:
             last[:] = [reading]

@@ -22,26 +22,26 @@ from batch.recording.run_list import list_fault
 from batch.recording.runfile import read_record
 from batch.recording.state import default_state_dir
 from batch.terminal import run_table
+from batch.terminal.cli_options import CliOptions
 from batch.terminal.console import Terminal, guarded, somebody_is_there
-from batch.terminal.given import Given
 from batch.terminal.naming import default_runs_dir, folder_for_files, named_run
 from batch.terminal.sending import tell
 from batch.terminal.signals import Interrupts
 
 
-def results(given: Given, interrupts: Interrupts, *, with_retries: bool) -> int:
+def results(options: CliOptions, interrupts: Interrupts, *, with_retries: bool) -> int:
     """`results`: make the results of an earlier run again. Gives the exit code."""
-    terminal = Terminal(interrupts, quiet=given.quiet, as_json=given.as_json)
+    terminal = Terminal(interrupts, quiet=options.quiet, as_json=options.as_json)
     remake = remake_with_retries if with_retries else remake_results
 
     def remake_them() -> int:
-        folder = named_run(given.file)
+        folder = named_run(options.file)
         check_no_plan(folder, read_record(folder / "run.json"), so="there are no results")
-        into = folder_for_files("results", folder, given.out)
+        into = folder_for_files("results", folder, options.out)
         remade = remake(folder, state_dir=default_state_dir(), into=into)
         for note in remade.notes:
             terminal.note(note)
-        return tell(terminal, remade.report, given)
+        return tell(terminal, remade.report, options)
 
     return guarded(terminal, remake_them)
 

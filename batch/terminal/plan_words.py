@@ -31,9 +31,9 @@ def plan(  # noqa: PLR0913 - each argument is an option of the command
 ) -> None:
     """Hold a spreadsheet against what the leads are now; `apply` sends it once you have looked."""
     from batch.terminal import planning  # noqa: PLC0415
-    from batch.terminal.given import Given  # noqa: PLC0415
+    from batch.terminal.cli_options import CliOptions  # noqa: PLC0415
 
-    given = Given(
+    options = CliOptions(
         file=file,
         config=config,
         base_url=base_url,
@@ -52,7 +52,7 @@ def plan(  # noqa: PLR0913 - each argument is an option of the command
         as_json=as_json,
         quiet=quiet,
     )
-    raise typer.Exit(planning.plan(given, context.obj))
+    raise typer.Exit(planning.plan(options, context.obj))
 
 
 def apply(  # noqa: PLR0913 - each argument is an option of the command
@@ -75,9 +75,9 @@ def apply(  # noqa: PLR0913 - each argument is an option of the command
 ) -> None:
     """Send a plan that you have looked at. Leads that have changed since are left out."""
     from batch.terminal import applying  # noqa: PLC0415
-    from batch.terminal.given import Given  # noqa: PLC0415
+    from batch.terminal.cli_options import CliOptions  # noqa: PLC0415
 
-    given = Given(
+    options = CliOptions(
         file=run,
         config=config,
         base_url=base_url,
@@ -93,7 +93,7 @@ def apply(  # noqa: PLR0913 - each argument is an option of the command
         quiet=quiet,
         opens=open_,
     )
-    raise typer.Exit(applying.apply(given, context.obj))
+    raise typer.Exit(applying.apply(options, context.obj))
 
 
 def undo(  # noqa: PLR0913 - each argument is an option of the command
@@ -115,9 +115,9 @@ def undo(  # noqa: PLR0913 - each argument is an option of the command
 ) -> None:
     """Set the leads of a run back to what they were, where they still are what it made them."""
     from batch.terminal import undoing  # noqa: PLC0415
-    from batch.terminal.given import Given  # noqa: PLC0415
+    from batch.terminal.cli_options import CliOptions  # noqa: PLC0415
 
-    given = Given(
+    options = CliOptions(
         file=run,
         config=config,
         base_url=base_url,
@@ -132,4 +132,4 @@ def undo(  # noqa: PLR0913 - each argument is an option of the command
         quiet=quiet,
         opens=open_,
     )
-    raise typer.Exit(undoing.undo(given, context.obj))
+    raise typer.Exit(undoing.undo(options, context.obj))

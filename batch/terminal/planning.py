@@ -18,9 +18,9 @@ from batch.judging.diff import Verdict
 from batch.model import Reason, Result
 from batch.terminal import report_json, summary
 from batch.terminal.checking import header_only, load
+from batch.terminal.cli_options import CliOptions
 from batch.terminal.console import Terminal, guarded
 from batch.terminal.gate import key_of, open_gate
-from batch.terminal.given import Given
 from batch.terminal.looking import look_whole
 from batch.terminal.looking_up import look_up_leads
 from batch.terminal.prose import print_sentences, print_whole
@@ -40,21 +40,21 @@ _WORDS = {
 }
 
 
-def plan(given: Given, interrupts: Interrupts) -> int:
+def plan(options: CliOptions, interrupts: Interrupts) -> int:
     """`plan`: what a spreadsheet would change, held against what is. Gives the exit code."""
-    terminal = Terminal(interrupts, quiet=given.quiet, as_json=given.as_json)
-    return guarded(terminal, lambda: _plan(terminal, given))
+    terminal = Terminal(interrupts, quiet=options.quiet, as_json=options.as_json)
+    return guarded(terminal, lambda: _plan(terminal, options))
 
 
-def _plan(terminal: Terminal, given: Given) -> int:
-    loaded = load(terminal, given)
+def _plan(terminal: Terminal, options: CliOptions) -> int:
+    loaded = load(terminal, options)
     access = open_gate(terminal, loaded, key_of(terminal, loaded, os.environ))
-    request = replace(given.request(loaded, access), is_planned=True)
+    request = replace(options.request(loaded, access), is_planned=True)
     with job.open_run(request) as opened:
         preflight = ask_server(terminal, opened)
-        look_up_leads(terminal, given, opened, preflight)
+        look_up_leads(terminal, options, opened, preflight)
         judged = opened.judge(preflight)
-        seen = look_whole(terminal, judged, Look(), quiet=given.quiet)
+        seen = look_whole(terminal, judged, Look(), quiet=options.quiet)
         ready = judged.ready(seen, can_ask=True)
         for warning in ready.question.warnings:
             terminal.note(warning)
@@ -62,7 +62,7 @@ def _plan(terminal: Terminal, given: Given) -> int:
             terminal.note(header_only(request.source.name))
         terminal.interrupts.check()
         planned = keep_plan(ready, seen)
-    if not (given.as_json or given.quiet):
+    if not (options.as_json or options.quiet):
         print_plan(terminal.out, planned)
     is_to_mend = planned.tally.error and not ready.work.requests
     mend = "mend the problems, then " if is_to_mend else ""

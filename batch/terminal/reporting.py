@@ -6,21 +6,21 @@ from batch.jobs.question import count_of
 from batch.jobs.reporting import remake_report
 from batch.recording.state import default_state_dir
 from batch.terminal.browser import open_page
+from batch.terminal.cli_options import CliOptions
 from batch.terminal.console import Terminal, guarded
-from batch.terminal.given import Given
 from batch.terminal.naming import folder_for_files, named_run
 from batch.terminal.signals import Interrupts
 
 
-def report(given: Given, interrupts: Interrupts) -> int:
+def report(options: CliOptions, interrupts: Interrupts) -> int:
     """`report`: write the report of a run, or of a plan, again. Gives the exit code."""
-    terminal = Terminal(interrupts, quiet=given.quiet, as_json=given.as_json)
+    terminal = Terminal(interrupts, quiet=options.quiet, as_json=options.as_json)
 
     def write_it() -> int:
-        folder = named_run(given.file)
-        into = folder_for_files("report", folder, given.out)
+        folder = named_run(options.file)
+        into = folder_for_files("report", folder, options.out)
         remade = remake_report(folder, state_dir=default_state_dir(), into=into)
-        if given.opens:
+        if options.opens:
             open_page(terminal, remade.path)
         answer = {
             "state": "reported",

@@ -11,14 +11,14 @@ from batch.jobs.preflight import Preflight
 from batch.terminal import summary
 from batch.terminal.browser import open_page
 from batch.terminal.checking import header_only
+from batch.terminal.cli_options import CliOptions
 from batch.terminal.console import Terminal, end_of_run, somebody_is_there
-from batch.terminal.given import Given
 from batch.terminal.screen import make_screen
 
 
-def asks_before_sending(given: Given, *, practice: bool, or_else: str = "") -> bool:
+def asks_before_sending(options: CliOptions, *, practice: bool, or_else: str = "") -> bool:
     """Whether a question is put before sending. Raises UnaskedError when nobody can answer it."""
-    if practice or given.yes:
+    if practice or options.yes:
         return False
     if not somebody_is_there():
         raise UnaskedError(
@@ -50,7 +50,7 @@ def confirm(terminal: Terminal, ready: job.ReadyRun, *, asks: bool) -> None:
         raise DeclinedError(f"Nothing was sent: the question was not answered with {wanted}.")
 
 
-def execute(terminal: Terminal, given: Given, ready: job.ReadyRun) -> Report:
+def execute(terminal: Terminal, options: CliOptions, ready: job.ReadyRun) -> Report:
     """Send, showing how far it is."""
     if ready.seen and not ready.seen.is_fresh(ready.opened.request.settings.run.snapshot_age):
         raise UsageError(
@@ -58,18 +58,18 @@ def execute(terminal: Terminal, given: Given, ready: job.ReadyRun) -> Report:
             "Run it again."
         )
     terminal.interrupts.check()  # nothing is sent by a run that somebody has ended
-    with make_screen(terminal.err, quiet=given.quiet) as screen:
+    with make_screen(terminal.err, quiet=options.quiet) as screen:
         report = terminal.report = anyio.run(
             lambda: execution.execute(ready, on_moment=screen.show, orders=terminal.interrupts)
         )
     return report
 
 
-def tell(terminal: Terminal, report: Report, given: Given) -> int:
+def tell(terminal: Terminal, report: Report, options: CliOptions) -> int:
     """Tell how the run ended. Gives the exit code."""
-    if not given.quiet:
+    if not options.quiet:
         summary.print_report(terminal.err, report)
-    if given.opens and report.page:
+    if options.opens and report.page:
         open_page(terminal, report.page)
     return end_of_run(terminal, report)
 

@@ -8,8 +8,8 @@ from batch.errors import SettingsError
 from batch.jobs.ending import Report
 from batch.jobs.undoing import open_undo
 from batch.recording.runfile import RunState, read_record
+from batch.terminal.cli_options import CliOptions, expected_changes
 from batch.terminal.console import Terminal, guarded
-from batch.terminal.given import Given, expected_changes
 from batch.terminal.going_on import request_again
 from batch.terminal.looking import look
 from batch.terminal.naming import named_run
@@ -17,34 +17,34 @@ from batch.terminal.sending import ask_server, asks_before_sending, confirm, exe
 from batch.terminal.signals import Interrupts
 
 
-def undo(given: Given, interrupts: Interrupts) -> int:
+def undo(options: CliOptions, interrupts: Interrupts) -> int:
     """`undo`: set the leads of an earlier run back. Gives the exit code."""
-    terminal = Terminal(interrupts, quiet=given.quiet, as_json=given.as_json)
-    return guarded(terminal, lambda: _undo(terminal, given))
+    terminal = Terminal(interrupts, quiet=options.quiet, as_json=options.as_json)
+    return guarded(terminal, lambda: _undo(terminal, options))
 
 
-def _undo(terminal: Terminal, given: Given) -> int:
-    folder = named_run(given.file)
+def _undo(terminal: Terminal, options: CliOptions) -> int:
+    folder = named_run(options.file)
     record = read_record(folder / "run.json")
     if record.state is RunState.PLANNED:
         raise SettingsError(f"{folder}: is a plan, of which nothing was sent. Nothing to undo.")
-    asks = asks_before_sending(given, practice=record.sandbox)
+    asks = asks_before_sending(options, practice=record.sandbox)
     request = replace(
-        request_again(terminal, given, folder, os.environ),
-        out=given.out,
-        canary=given.canary_size,
-        expect_changes=expected_changes(given.expect_changes),
+        request_again(terminal, options, folder, os.environ),
+        out=options.out,
+        canary=options.canary_size,
+        expect_changes=expected_changes(options.expect_changes),
     )
     with ExitStack() as sent:
         with open_undo(folder, record, request) as undone:
             judged = undone.judge(ask_server(terminal, undone.opened))
-            ready = judged.ready(look(terminal, judged, quiet=given.quiet), can_ask=asks)
+            ready = judged.ready(look(terminal, judged, quiet=options.quiet), can_ask=asks)
             for note in filter(None, (*undone.notes, undone.unknown)):
                 terminal.note(note)
             confirm(terminal, ready, asks=asks)
             sent.enter_context(terminal.interrupts.caught())
-            report = _with_unknown(execute(terminal, given, ready), undone.unknown)
-        return tell(terminal, report, given)
+            report = _with_unknown(execute(terminal, options, ready), undone.unknown)
+        return tell(terminal, report, options)
 
 
 def _with_unknown(report: Report, unknown: str) -> Report:

@@ -9,8 +9,8 @@ from batch.jobs.planning import check_no_plan
 from batch.jobs.question import count_of
 from batch.jobs.verifying import Verified, open_applied, verify
 from batch.recording.runfile import read_record
+from batch.terminal.cli_options import CliOptions
 from batch.terminal.console import Terminal, guarded
-from batch.terminal.given import Given
 from batch.terminal.going_on import request_again
 from batch.terminal.naming import named_run
 from batch.terminal.reading_screen import ReadingScreen
@@ -20,21 +20,21 @@ from batch.visible import visible
 FIRST = 20  # differences that are shown
 
 
-def verify_run(given: Given, interrupts: Interrupts) -> int:
+def verify_run(options: CliOptions, interrupts: Interrupts) -> int:
     """`verify`: whether the leads are what a run made them. Gives the exit code."""
-    terminal = Terminal(interrupts, quiet=given.quiet, as_json=given.as_json)
+    terminal = Terminal(interrupts, quiet=options.quiet, as_json=options.as_json)
 
     def do() -> int:
-        folder = named_run(given.file)
+        folder = named_run(options.file)
         record = read_record(folder / "run.json")
-        check_no_plan(folder, record, so="nothing can be verified", options=given.key_options)
-        request = request_again(terminal, given, folder, os.environ)
+        check_no_plan(folder, record, so="nothing can be verified", options=options.key_options)
+        request = request_again(terminal, options, folder, os.environ)
         with (
             open_applied(folder, record, request) as applied,
-            ReadingScreen(terminal, shown=not given.quiet) as screen,
+            ReadingScreen(terminal, shown=not options.quiet) as screen,
         ):
             verified = terminal.interrupts.run(lambda: verify(applied, on_reading=screen.show))
-        return _tell(terminal, verified, run=str(folder), quiet=given.quiet or given.as_json)
+        return _tell(terminal, verified, run=str(folder), quiet=options.quiet or options.as_json)
 
     return guarded(terminal, do)
 

@@ -11,9 +11,9 @@ from batch.errors import InputError, SettingsError
 from batch.jobs.request import Request
 from batch.model import Field
 from batch.settings.load import LoadedSettings
-from batch.terminal.given import Given
+from batch.terminal.cli_options import CliOptions
 
-FULL = Given(
+FULL = CliOptions(
     file="in/leads.xlsx",
     config=Path("my settings.toml"),
     base_url="http://127.0.0.1:8080",
@@ -35,12 +35,12 @@ FULL = Given(
 )
 
 
-def load(given: Given, tmp_path: Path, **environ: str) -> LoadedSettings:
-    return given.load(environ, cwd=tmp_path, config_dir=None)
+def load(options: CliOptions, tmp_path: Path, **environ: str) -> LoadedSettings:
+    return options.load(environ, cwd=tmp_path, config_dir=None)
 
 
-def request(given: Given, tmp_path: Path, access: Access | None = None) -> Request:
-    return given.request(load(given, tmp_path), access)
+def request(options: CliOptions, tmp_path: Path, access: Access | None = None) -> Request:
+    return options.request(load(options, tmp_path), access)
 
 
 def test_options_are_settings_over_the_environment_and_the_file(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_options_are_settings_over_the_environment_and_the_file(tmp_path: Path) 
 
 
 def test_what_was_not_given_leaves_the_defaults(tmp_path: Path) -> None:
-    settings = load(Given(file="x.csv"), tmp_path).settings
+    settings = load(CliOptions(file="x.csv"), tmp_path).settings
     assert settings.public() == type(settings)().public()
 
 
@@ -97,9 +97,9 @@ def test_the_next_command_repeats_what_means_the_same_for_it(tmp_path: Path) -> 
 
 
 def test_nothing_given_is_nothing_repeated(tmp_path: Path) -> None:
-    asked = request(Given(file="x.csv"), tmp_path)
+    asked = request(CliOptions(file="x.csv"), tmp_path)
     assert (asked.reading_options, asked.options_for("run")) == ((), ())
-    practised = request(Given(file="x.csv", sandbox=True), tmp_path)
+    practised = request(CliOptions(file="x.csv", sandbox=True), tmp_path)
     assert practised.options_for("run") == ("--sandbox",)
 
 
@@ -108,7 +108,7 @@ def test_practice_sees_neither_the_real_address_nor_the_key_file(tmp_path: Path)
         '[api]\nbase_url = "https://real.example.com"\napi_key_file = "key"\n'
         'workspace_id = "real"\nid_pattern = "[a-z]+"\n[pace]\nrate = 7\n'
     )
-    settings = load(Given(file="x.csv", sandbox=True), tmp_path).settings
+    settings = load(CliOptions(file="x.csv", sandbox=True), tmp_path).settings
     assert settings.api.base_url == "https://api.sendkit.ai"
     assert settings.api.api_key_file == ""
     assert settings.api.workspace_id == ""
@@ -121,7 +121,7 @@ def test_practice_sees_neither_the_real_address_nor_the_key_file(tmp_path: Path)
 )
 def test_a_map_that_maps_nothing_is_refused(mapping: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
-        load(Given(file="x.csv", mapping=(mapping,)), tmp_path)
+        load(CliOptions(file="x.csv", mapping=(mapping,)), tmp_path)
     assert str(caught.value) == (
         f"--map: found {mapping!r}; expected a column's name, = and a header, "
         'as campaignId="Campaign". '
@@ -132,23 +132,23 @@ def test_a_map_that_maps_nothing_is_refused(mapping: str, tmp_path: Path) -> Non
 
 def test_a_blank_campaign_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
-        request(Given(file="x.csv", campaign=" "), tmp_path)
+        request(CliOptions(file="x.csv", campaign=" "), tmp_path)
     assert str(caught.value) == "--campaign: found nothing; expected a campaign's name or id."
 
 
 def test_two_headers_for_one_column_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
-        load(Given(file="x.csv", mapping=("campaignId=A", "CampaignId=B")), tmp_path)
+        load(CliOptions(file="x.csv", mapping=("campaignId=A", "CampaignId=B")), tmp_path)
     assert str(caught.value) == (
         '--map: found two headers for campaignId, "A" and "B"; expected one.'
     )
-    same = Given(file="x.csv", mapping=("status=S", 'STATUS="S"'))
+    same = CliOptions(file="x.csv", mapping=("status=S", 'STATUS="S"'))
     assert load(same, tmp_path).settings.columns.names() == {Field.STATUS: "S"}
 
 
 def test_a_concurrency_that_is_no_number_is_told_as_any_other_setting(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
-        load(Given(file="x.csv", concurrency="abc"), tmp_path)
+        load(CliOptions(file="x.csv", concurrency="abc"), tmp_path)
     assert str(caught.value) == (
         '--concurrency: found "abc"; expected a whole number of workers from 1 to 1000.'
     )
@@ -157,24 +157,24 @@ def test_a_concurrency_that_is_no_number_is_told_as_any_other_setting(tmp_path: 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "20%", "", "x", "1e9", "\u0663"])
 def test_a_canary_that_is_no_number_of_changes_is_refused(text: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
-        request(Given(file="x.csv", canary=text), tmp_path)
+        request(CliOptions(file="x.csv", canary=text), tmp_path)
     assert str(caught.value) == f"--canary: found {text!r}; expected a whole number of 1 or more."
 
 
 @pytest.mark.parametrize(("text", "size"), [(None, 0), ("1", 1), (" 20 ", 20), ("007", 7)])
 def test_a_canary_is_so_many_changes(text: str | None, size: int, tmp_path: Path) -> None:
-    assert request(Given(file="x.csv", canary=text), tmp_path).canary == size
+    assert request(CliOptions(file="x.csv", canary=text), tmp_path).canary == size
 
 
 def test_a_header_may_have_an_equals_sign(tmp_path: Path) -> None:
-    columns = load(Given(file="x.csv", mapping=("status=a=b",)), tmp_path).settings.columns
+    columns = load(CliOptions(file="x.csv", mapping=("status=a=b",)), tmp_path).settings.columns
     assert columns.names() == {Field.STATUS: "a=b"}
 
 
 def test_a_hyphen_is_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.BytesIO(b"a,b\n")
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=stream))
-    source = request(Given(file="-"), tmp_path).source
+    source = request(CliOptions(file="-"), tmp_path).source
     assert (source.name, source.argument, source.bytes_from) == ("stdin", "-", stream)
 
 
@@ -183,5 +183,5 @@ def test_a_standard_input_that_is_closed_is_said_so(
 ) -> None:
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(InputError) as caught:
-        request(Given(file="-"), tmp_path)
+        request(CliOptions(file="-"), tmp_path)
     assert str(caught.value) == ("stdin: is closed; expected a spreadsheet there. Name a file.")

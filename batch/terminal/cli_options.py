@@ -20,7 +20,7 @@ STDIN = "-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
+class CliOptions:
     """The options of a command, as typed; None or False where they were left out."""
 
     file: str
