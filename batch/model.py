@@ -5,7 +5,8 @@ Values only: nothing here reads, sends or decides.
 
 from collections import Counter
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Flag, StrEnum, auto
+from typing import Self
 
 
 class Field(StrEnum):
@@ -60,94 +61,93 @@ class Result(StrEnum):
     UNSENT = "unsent"
 
 
+class Found(StrEnum):
+    """How an error came to light, in the manual's words."""
+
+    JUDGED = "found before sending"
+    READ = "found when the lead was read"
+    ANSWERED = "answered"
+    GIVEN_UP = "given up"
+
+
+class Trait(Flag):
+    """What is true of some reasons only."""
+
+    NONE = 0
+    CHANGES_NOTHING = auto()  # the server refused the request, or never got one
+    MAY_PASS = auto()
+
+
 class Reason(StrEnum):
     """Why a row has its result. The words are a promise to users: later versions only add.
 
-    The remark beside each is what the manual says of it (`python -m tests.make_reference`).
+    A new one needs a line here and its sentences in `wording/reasons.py`; the manual's table is
+    made of both (`python -m tests.make_reference`).
+
+    result: the result that it belongs to. found: how it came to light; None if it is no error.
+    changes_nothing: whether an attempt that came to this has certainly changed nothing. may_pass:
+    whether another time may end otherwise, with nothing mended in the spreadsheet.
     """
 
-    APPLIED = "applied"  # the server confirmed the change
+    APPLIED = "applied", Result.SUCCESS
 
-    BLANK_ROW = "blank_row"  # every cell is blank
-    NOTHING_TO_CHANGE = "nothing_to_change"  # neither status nor aiTag is given
-    DUPLICATE = "duplicate"  # another row of the lead sets the same values
-    SUPERSEDED = "superseded"  # a later row of the lead sets other values (`last-wins`)
-    ALREADY_SO = "already_so"  # the lead was read, and holds all that is asked for
+    BLANK_ROW = "blank_row", Result.SKIPPED
+    NOTHING_TO_CHANGE = "nothing_to_change", Result.SKIPPED
+    DUPLICATE = "duplicate", Result.SKIPPED
+    SUPERSEDED = "superseded", Result.SKIPPED
+    ALREADY_SO = "already_so", Result.SKIPPED
 
-    # error, found before sending
-    MISSING_ID = "missing_id"  # an id, or the e-mail address in place of it, is blank
-    BAD_ID = "bad_id"  # an id that does not match the pattern
-    BAD_STATUS = "bad_status"  # the status is neither `active` nor `paused`
-    BAD_CELL = "bad_cell"  # a spreadsheet error, a formula without a value, a line break
-    UNKNOWN_CAMPAIGN = "unknown_campaign"  # no campaign of this name or id, or several of this name
-    UNKNOWN_LEAD = "unknown_lead"  # no lead of the campaign has the id or the e-mail address, or
-    # the id and the address don't agree
-    AMBIGUOUS_LEAD = "ambiguous_lead"  # several leads of the campaign have the e-mail address
-    UNKNOWN_TAG = "unknown_tag"  # no label of the workspace; the nearest one is named
-    CONFLICT = "conflict"  # rows of one lead ask for different values of one field
+    MISSING_ID = "missing_id", Found.JUDGED
+    BAD_ID = "bad_id", Found.JUDGED
+    BAD_STATUS = "bad_status", Found.JUDGED
+    BAD_CELL = "bad_cell", Found.JUDGED
+    UNKNOWN_CAMPAIGN = "unknown_campaign", Found.JUDGED
+    UNKNOWN_LEAD = "unknown_lead", Found.JUDGED
+    AMBIGUOUS_LEAD = "ambiguous_lead", Found.JUDGED
+    UNKNOWN_TAG = "unknown_tag", Found.JUDGED
+    CONFLICT = "conflict", Found.JUDGED
 
-    # error, found when the lead was read
-    DRIFTED = "drifted"  # the lead has changed since the plan was made, so `apply` left it as it is
-    CHANGED_SINCE = "changed_since"  # the lead is no longer what the run made it, so `undo` left it
-    # as it is
+    DRIFTED = "drifted", Found.READ
+    CHANGED_SINCE = "changed_since", Found.READ
 
-    # error, answered
-    BAD_REQUEST = "bad_request"  # the server refused it: 400 or 422
-    FORBIDDEN = "forbidden"  # the server refused it: 403
-    NOT_FOUND = "not_found"  # the server refused it: 404 or 410
-    REJECTED = "rejected"  # the server refused it: any other 4xx
-    REDIRECTED = "redirected"  # the server answered with a redirect, which is never followed
-    NOT_APPLIED = "not_applied"  # a 2xx whose data disagrees with what was asked
-    SUCCESS_FALSE = "success_false"  # a 2xx that says `success: false`
-    NOT_JSON = "not_json"  # a 2xx whose body is no JSON object
-    EMPTY_ANSWER = "empty_answer"  # a 2xx without a body, or with neither `success` nor `data`
-    OVERSIZED_ANSWER = "oversized_answer"  # a body longer than is read
+    BAD_REQUEST = "bad_request", Found.ANSWERED, Trait.CHANGES_NOTHING
+    FORBIDDEN = "forbidden", Found.ANSWERED, Trait.CHANGES_NOTHING | Trait.MAY_PASS
+    NOT_FOUND = "not_found", Found.ANSWERED, Trait.CHANGES_NOTHING
+    REJECTED = "rejected", Found.ANSWERED, Trait.CHANGES_NOTHING
+    REDIRECTED = "redirected", Found.ANSWERED, Trait.CHANGES_NOTHING
+    NOT_APPLIED = "not_applied", Found.ANSWERED
+    SUCCESS_FALSE = "success_false", Found.ANSWERED
+    NOT_JSON = "not_json", Found.ANSWERED
+    EMPTY_ANSWER = "empty_answer", Found.ANSWERED
+    OVERSIZED_ANSWER = "oversized_answer", Found.ANSWERED
 
-    # error, given up
-    RATE_LIMITED = "rate_limited"  # still refused for its pace (429) after all tries
-    SERVER_ERROR = "server_error"  # still failing (5xx, 408 or 425) after all tries
-    NOT_CONNECTED = "not_connected"  # no request ever left this machine
-    NO_ANSWER = "no_answer"  # it was sent and **may have been applied**; sending it again is safe
+    RATE_LIMITED = "rate_limited", Found.GIVEN_UP, Trait.CHANGES_NOTHING | Trait.MAY_PASS
+    # A 5xx may come after the change was made.
+    SERVER_ERROR = "server_error", Found.GIVEN_UP, Trait.MAY_PASS
+    NOT_CONNECTED = "not_connected", Found.GIVEN_UP, Trait.CHANGES_NOTHING | Trait.MAY_PASS
+    NO_ANSWER = "no_answer", Found.GIVEN_UP, Trait.MAY_PASS
 
-    # unsent, because the run ended first
-    NOT_REACHED = "not_reached"  # no request of it ever went out
-    IN_FLIGHT = "in_flight"  # sent, and the last request that went out has no known answer
-    STOPPED = "stopped"  # the last request was answered, but the job stopped or had no retry left
+    NOT_REACHED = "not_reached", Result.UNSENT
+    IN_FLIGHT = "in_flight", Result.UNSENT
+    STOPPED = "stopped", Result.UNSENT
 
-    @property
-    def result(self) -> Result:
-        """The result that this reason belongs to."""
-        return _RESULT_OF.get(self, Result.ERROR)
+    result: Result
+    found: Found | None
+    changes_nothing: bool
+    may_pass: bool
 
-    @property
-    def changes_nothing(self) -> bool:
-        """Whether an attempt that came to this has certainly changed nothing."""
-        return self in _CHANGES_NOTHING
-
-
-_RESULT_OF = {
-    Reason.APPLIED: Result.SUCCESS,
-    Reason.BLANK_ROW: Result.SKIPPED,
-    Reason.NOTHING_TO_CHANGE: Result.SKIPPED,
-    Reason.DUPLICATE: Result.SKIPPED,
-    Reason.SUPERSEDED: Result.SKIPPED,
-    Reason.ALREADY_SO: Result.SKIPPED,
-    Reason.NOT_REACHED: Result.UNSENT,
-    Reason.IN_FLIGHT: Result.UNSENT,
-    Reason.STOPPED: Result.UNSENT,
-}
-# The server refused the request, or never got one. A 5xx may come after the change was made.
-_CHANGES_NOTHING = frozenset(
-    {
-        Reason.BAD_REQUEST,
-        Reason.FORBIDDEN,
-        Reason.NOT_FOUND,
-        Reason.REJECTED,
-        Reason.REDIRECTED,
-        Reason.RATE_LIMITED,
-        Reason.NOT_CONNECTED,
-    }
-)
+    # The defaults are for looking a member up by its word.
+    def __new__(
+        cls, word: str, kind: Result | Found = Result.ERROR, traits: Trait = Trait.NONE
+    ) -> Self:
+        """A word with what is true of it. kind: its result, or how the error came to light."""
+        reason = str.__new__(cls, word)
+        reason._value_ = word
+        reason.found = kind if isinstance(kind, Found) else None
+        reason.result = Result.ERROR if isinstance(kind, Found) else kind
+        reason.changes_nothing = Trait.CHANGES_NOTHING in traits
+        reason.may_pass = Trait.MAY_PASS in traits
+        return reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,9 @@
 """Makes the manual's references of commands, settings and reasons: python -m tests.make_reference
 
 Commands and options come from the command line itself, settings from config.example.toml (which a
-test holds equal to the defaults), reasons from `Reason` and the comment beside each.
+test holds equal to the defaults), reasons from `Reason` and `wording/reasons.py`.
 """
 
-import inspect
-import itertools
-import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,8 +12,9 @@ from typing import Any
 
 import typer.main
 
-from batch.model import Reason
+from batch.model import Reason, Result
 from batch.terminal.command_line import app
+from batch.wording.reasons import REASON_WORDS
 
 ROOT = Path(__file__).parents[1]
 MANUAL = ROOT / "batch" / "manual"
@@ -83,7 +81,7 @@ def settings_page() -> str:
 
 def reasons_table() -> str:
     """The table of *Reasons* on the page `results`."""
-    rows = [(group or each.result.value, f"`{each}`", text) for each, group, text in _reasons()]
+    rows = [(_group(each), f"`{each}`", REASON_WORDS[each].meaning) for each in Reason]
     shown = [
         ("" if n and rows[n - 1][0] == group else group, word, text)
         for n, (group, word, text) in enumerate(rows)
@@ -176,18 +174,11 @@ def _settings() -> Mapping[str, list[tuple[str, str, str]]]:
     return found
 
 
-def _reasons() -> Iterator[tuple[Reason, str, str]]:
-    """Each reason with its group, "" where its result says enough, and what it means."""
-    members = inspect.getsource(Reason).partition('"""\n\n')[2].partition("    @property")[0]
-    for block in members.strip().split("\n\n"):
-        lines = [line.strip() for line in block.splitlines()]
-        group = lines[0].removeprefix("# ") if lines[0].startswith("#") else ""
-        starts = [n for n, line in enumerate(lines) if re.match(r"[A-Z_]+ = ", line)]
-        for start, end in itertools.pairwise([*starts, len(lines)]):
-            word = lines[start].partition('"')[2].partition('"')[0]
-            remarks = [lines[start].partition("  # ")[2]]
-            remarks += [line.removeprefix("# ") for line in lines[start + 1 : end]]
-            yield Reason(word), group, " ".join(remarks)
+def _group(reason: Reason) -> str:
+    """The result of a reason, with how it comes to be."""
+    if reason.result is Result.UNSENT:
+        return "unsent, because the run ended first"
+    return f"{reason.result}, {reason.found}" if reason.found else reason.result.value
 
 
 if __name__ == "__main__":

@@ -249,8 +249,9 @@ def test_leads_that_drifted_are_judged_again_and_left_out(tmp_path: Path, leads:
         "status active, aiTag Warm now."
     )
     assert (
-        "2 rows are already so. 1 row is left out: bad_status. 1 row is left out: "
-        "unknown_campaign. 1 row is left out: unknown_lead. "
+        "2 rows are already so. 1 row is left out: a status that can't be set. 1 row is left "
+        "out: no such campaign in this workspace. 1 row is left out: no such lead in that "
+        "campaign. "
     ) in ran.err
     assert "2 rows have changed since the plan was made and are left out." in ran.err
     assert "2 of 12 rows are wrong and will not be sent." in ran.err

@@ -151,7 +151,7 @@ def test_a_run_that_was_killed_has_broken_off(shell: Shell) -> None:
     assert "Broke off, begun on " in text
     assert "2 success + 0 error + 0 skipped + 1 unsent = 3 of 3 rows" in text
     assert "1 row left unsent: resuming the run goes on there." in text
-    assert "On its way when the run broke off: it may have been applied." in text
+    assert "Its last request has no known answer, so it may have been applied." in text
 
 
 @pytest.mark.slow

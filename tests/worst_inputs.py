@@ -247,7 +247,6 @@ WORST: dict[str, dict[str, tuple[Worst, ...]]] = {
         r"'[/\\\\]'": (sub("/"),),
     },
     "web/words.py": {
-        r"'left out: (\\w+)\\.'": (sub("left out: "), sub("a", before="left out: ")),
         "pattern": tuple(
             sub(of, pattern=pattern)
             for of, pattern in (

@@ -15,14 +15,6 @@ from batch.sending.pace.pacer import Learnt
 from batch.sending.stops import Stop, StopCause
 
 FOUND_DELIMITERS = {",", ";", "\t"}  # those that reading finds by itself
-# What another time may end otherwise with nothing mended in the spreadsheet.
-MAY_PASS_AGAIN = (
-    Reason.FORBIDDEN,
-    Reason.RATE_LIMITED,
-    Reason.SERVER_ERROR,
-    Reason.NOT_CONNECTED,
-    Reason.NO_ANSWER,
-)
 _INTERRUPTED = {StopCause.INTERRUPTED: 130, StopCause.TERMINATED: 143}
 
 
@@ -145,7 +137,7 @@ def next_command(
         return command(word, str(folder), *force, *request.key_options)
     if files is None or not tally.error:
         return None
-    if any(tally[reason] for reason in MAY_PASS_AGAIN):
+    if any(tally[reason] for reason in Reason if reason.may_pass):
         return command("retry", str(folder), *request.key_options)
     # Leads that are not what they were taken for are to be looked at before anything is sent.
     word = "plan" if tally[Reason.DRIFTED] or tally[Reason.CHANGED_SINCE] else "run"

@@ -7,6 +7,7 @@ from batch.jobs.forecast import duration
 from batch.judging.plan import Plan
 from batch.judging.totals import Effect
 from batch.model import Reason, Tally
+from batch.wording.reasons import rows_left_out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +43,7 @@ def ask_about(
     """
     host = urlsplit(base_url).netloc
     where = f"workspace {workspace} ({host})" if workspace else f"an unknown workspace ({host})"
-    tally = left_out or Tally()
-    left = [_left_out(reason, tally[reason]) for reason in Reason if tally[reason]]
+    left = _left_out(left_out or Tally())
     if not effect.requests:
         sentences = [f"Nothing to change in {where}.", *left, *warnings]
         return Question(text=" ".join(sentences), warnings=warnings)
@@ -70,16 +70,13 @@ def about_wrong_rows(plan: Plan) -> tuple[str, ...]:
     return (told,) if wrong else ()
 
 
-def _left_out(reason: Reason, rows: int) -> str:
-    """As "98,000 rows are already so."."""
-    are = "is" if rows == 1 else "are"
-    has = "has" if rows == 1 else "have"
-    told = {
-        Reason.ALREADY_SO: f"{are} already so.",
-        Reason.DRIFTED: f"{has} changed since the plan was made and {are} left out.",
-        Reason.CHANGED_SINCE: f"{has} changed since the run and {are} not undone.",
-    }
-    return f"{count_of(rows, 'row')} {told.get(reason, f'{are} left out: {reason}.')}"
+def _left_out(tally: Tally) -> list[str]:
+    """As "98,000 rows are already so.", a sentence for each reason."""
+    return [
+        f"{count_of(rows, 'row')} {rows_left_out(reason, rows)}"
+        for reason in Reason
+        if (rows := tally[reason])
+    ]
 
 
 def what_changes(effect: Effect) -> str:
@@ -116,7 +113,7 @@ def ask_to_go_on(
     """
     host = urlsplit(base_url).netloc
     where = f"workspace {workspace} ({host})" if workspace else f"an unknown workspace ({host})"
-    others = [_left_out(reason, left_out[reason]) for reason in Reason if left_out[reason]]
+    others = _left_out(left_out)
     if not left:
         sentences = [f"Nothing is left to change in {where}.", *others, *warnings]
         return Question(text=" ".join(sentences))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from batch.jobs.question import count_of, what_changes
 from batch.judging.totals import Effect
-from batch.model import Reason, Result, Tally
+from batch.model import Result, Tally
 from batch.recording.runfile import RunRecord, RunState
 
 RESULT_WORDS: Mapping[Result, str] = {
@@ -12,43 +12,6 @@ RESULT_WORDS: Mapping[Result, str] = {
     Result.ERROR: "Failed",
     Result.SKIPPED: "Needed nothing",
     Result.UNSENT: "Unsent",
-}
-
-MEANINGS: Mapping[Reason, str] = {
-    Reason.APPLIED: "The server confirmed the change.",
-    Reason.BLANK_ROW: "Every cell is blank.",
-    Reason.NOTHING_TO_CHANGE: "Neither a status nor a tag is given.",
-    Reason.DUPLICATE: "An earlier row of the lead asks for the same.",
-    Reason.SUPERSEDED: "A later row of the lead asks for something else.",
-    Reason.ALREADY_SO: "The lead was read, and is so already.",
-    Reason.MISSING_ID: "An id is blank.",
-    Reason.BAD_ID: "An id can't be right.",
-    Reason.BAD_STATUS: "A status that can't be set.",
-    Reason.BAD_CELL: "A cell that can't be right.",
-    Reason.UNKNOWN_TAG: "No label of the workspace.",
-    Reason.CONFLICT: "Rows of one lead contradict each other.",
-    Reason.UNKNOWN_LEAD: "No lead of the campaign has this id, or this e-mail address.",
-    Reason.AMBIGUOUS_LEAD: "Several leads of the campaign have this e-mail address.",
-    Reason.UNKNOWN_CAMPAIGN: "No campaign of the workspace has this id, or this name alone.",
-    Reason.DRIFTED: "The lead has changed since the plan was made.",
-    Reason.CHANGED_SINCE: "The lead has changed since the run, so it is not set back.",
-    Reason.BAD_REQUEST: "The server refused it as wrong (400 or 422).",
-    Reason.FORBIDDEN: "The key may not do that (403).",
-    Reason.NOT_FOUND: "The server knows no such lead (404 or 410).",
-    Reason.REJECTED: "The server refused it.",
-    Reason.REDIRECTED: "The server pointed elsewhere, which is never followed.",
-    Reason.NOT_APPLIED: "The server said yes, and told of other values.",
-    Reason.SUCCESS_FALSE: "The server answered, and said that it did not succeed.",
-    Reason.NOT_JSON: "The answer is none of the API's.",
-    Reason.EMPTY_ANSWER: "The answer says nothing.",
-    Reason.OVERSIZED_ANSWER: "The answer is too long to be one of the API's.",
-    Reason.RATE_LIMITED: "Refused for its pace until it was given up (429).",
-    Reason.SERVER_ERROR: "The server failed until it was given up.",
-    Reason.NOT_CONNECTED: "No request ever left this machine.",
-    Reason.NO_ANSWER: "Sent without an answer: it may have been applied. Sending it again is safe.",
-    Reason.NOT_REACHED: "The run ended before it was sent.",
-    Reason.IN_FLIGHT: "On its way when the run broke off: it may have been applied.",
-    Reason.STOPPED: "Answered, to be tried again, but the run stopped.",
 }
 
 STATE_WORDS: Mapping[RunState, str] = {

@@ -10,7 +10,8 @@ from batch.reporting.digest import ALREADY_SO, OTHER, WILL_CHANGE, Counts
 from batch.reporting.findings import Findings
 from batch.reporting.heading import masked
 from batch.reporting.pacing import share_of
-from batch.reporting.sentence import MEANINGS, RESULT_WORDS
+from batch.reporting.sentence import RESULT_WORDS
+from batch.wording.reasons import meaning_of
 
 FIRST_ROWS = 10  # of campaigns, and of kinds of change, that are seen at once
 FOLDED_ROWS = 200  # more of them that can be unfolded
@@ -109,7 +110,7 @@ def reasons(found: Findings) -> Iterator[Mapping[str, object]]:
                 "result": reason.result.value,
                 "kind": reason.result.value,
                 "reason": reason.value,
-                "meaning": MEANINGS[reason],
+                "meaning": meaning_of(reason),
                 "examples": _by_message(found.examples.get(reason, ())),
             }
 

@@ -14,7 +14,6 @@ from batch.jobs.forecast import duration
 from batch.jobs.looking import Look
 from batch.jobs.planning import Planned, keep_plan
 from batch.jobs.question import count_of
-from batch.judging.diff import Verdict
 from batch.model import Reason, Result
 from batch.terminal import report_json, summary
 from batch.terminal.checking import header_only, load
@@ -27,17 +26,9 @@ from batch.terminal.prose import print_sentences, print_whole
 from batch.terminal.sending import ask_server
 from batch.terminal.signals import Interrupts
 from batch.visible import visible
+from batch.wording.reasons import VERDICT_WORDS
 
 FIRST = 20  # campaigns and changes that are shown
-_WORDS = {
-    Verdict.WILL_CHANGE: "will change",
-    Verdict.FINAL_STATE: "will change, in a state in which that may mean nothing",
-    Verdict.ALREADY_SO: "already so",
-    Verdict.UNKNOWN_LEAD: "no lead of the campaign has this id",
-    Verdict.OWN_ID: "the lead's own id, not its campaign lead's; plan.csv names the right one",
-    Verdict.UNKNOWN_CAMPAIGN: "no campaign of the workspace has this id",
-    Verdict.BAD_STATUS: "a status that can't be set, and is not the lead's",
-}
 
 
 def plan(options: CliOptions, interrupts: Interrupts) -> int:
@@ -88,7 +79,9 @@ def print_plan(console: Console, planned: Planned) -> None:
     table.add_column(justify="right")
     table.add_column(overflow="fold")
     for verdict, count in preview.rows_by_verdict().items():
-        table.add_row(f"{count:,}", Text(_WORDS[verdict], style="" if verdict.is_sent else "dim"))
+        table.add_row(
+            f"{count:,}", Text(VERDICT_WORDS[verdict], style="" if verdict.is_sent else "dim")
+        )
     for reason in Reason:
         if count := ready.plan.tally[reason]:
             style = "red" if reason.result is Result.ERROR else "dim"

@@ -8,11 +8,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from batch.jobs.ending import MAY_PASS_AGAIN
 from batch.jobs.forecast import duration
 from batch.jobs.listing import BROKE_OFF, ListedRun
 from batch.jobs.request import command
-from batch.model import Result
+from batch.model import Reason, Result
 from batch.recording.history import NewerRun
 from batch.recording.runfile import RunState
 from batch.terminal.prose import print_whole
@@ -88,7 +87,7 @@ def next_of(run: ListedRun) -> str | None:
         return command("apply", shown_folder(run.folder)) if to_send else None
     if run.state != RunState.FINISHED:
         return command("resume", shown_folder(run.folder))
-    if any(run.record.reasons.get(reason) for reason in MAY_PASS_AGAIN):
+    if any(run.record.reasons.get(reason) for reason in Reason if reason.may_pass):
         return command("retry", shown_folder(run.folder))
     if not run.counts[Result.ERROR]:
         return None

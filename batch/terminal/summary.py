@@ -8,26 +8,15 @@ from rich.table import Table
 from rich.text import Text
 
 from batch.jobs.check import Checked
-from batch.jobs.ending import MAY_PASS_AGAIN, Report
+from batch.jobs.ending import Report
 from batch.jobs.forecast import duration
 from batch.jobs.question import count_of, what_changes
 from batch.judging.plan import Plan, Problem
-from batch.model import Reason, Result, Tally
+from batch.model import Found, Reason, Result, Tally
 from batch.recording.runfile import RunState
 from batch.terminal.prose import print_sentences, print_whole
 from batch.visible import visible
 
-JUDGED_ERRORS = (
-    Reason.MISSING_ID,
-    Reason.BAD_ID,
-    Reason.BAD_STATUS,
-    Reason.BAD_CELL,
-    Reason.UNKNOWN_CAMPAIGN,
-    Reason.UNKNOWN_LEAD,
-    Reason.AMBIGUOUS_LEAD,
-    Reason.UNKNOWN_TAG,
-    Reason.CONFLICT,
-)
 _STYLE_OF = {
     Result.SUCCESS: "green",
     Result.ERROR: "red",
@@ -96,12 +85,11 @@ def last_line(state: str, tally: Tally, *, results: Path | None, next_command: s
 
 def next_words(report: Report) -> str | None:
     """The next command, after what must be done first: judged errors fail again as they are."""
-    judged = any(report.tally[reason] for reason in JUDGED_ERRORS)
+    judged = any(report.tally[reason] for reason in Reason if reason.found is Found.JUDGED)
     if report.next_command is None or report.files is None or not judged:
         return report.next_command
-    if report.state is not RunState.FINISHED or any(
-        report.tally[reason] for reason in MAY_PASS_AGAIN
-    ):
+    may_pass = any(report.tally[reason] for reason in Reason if reason.may_pass)
+    if report.state is not RunState.FINISHED or may_pass:
         return report.next_command  # resume or retry, which look at no mended rows
     name = (report.files.failed_sheet or report.files.failed).name
     return f"mend the rows in {name}, then {report.next_command}"

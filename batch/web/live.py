@@ -9,7 +9,7 @@ from batch.sending.runner import GRACE_S
 from batch.terminal.reading_screen import reading_line
 from batch.terminal.screen import budget_line, hold_line, outage_line, used_up_line
 from batch.web.board import Stage, View
-from batch.web.words import REASONS
+from batch.wording.reasons import reason_title
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ def live_of(view: View) -> Live:
 def causes_of(moment: Moment) -> list[tuple[str, str]]:
     """The errors so far by cause, the most frequent first."""
     found = [(count, reason) for reason, count in moment.tally.items() if _is_error(reason, count)]
-    return [(REASONS[reason], f"{count:,}") for count, reason in sorted(found, reverse=True)]
+    return [(reason_title(reason), f"{count:,}") for count, reason in sorted(found, reverse=True)]
 
 
 def as_json(view: View) -> dict[str, object]:

@@ -15,7 +15,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from batch.visible import visible_lines
 from batch.web.board import Stage
 from batch.web.desk import Desk
-from batch.web.words import STATES, on_the_page, reason_words
+from batch.web.words import STATES, on_the_page
+from batch.wording.reasons import plan_title, reason_title
 
 FOLDER = Path(__file__).parent
 STEPS = ("File", "Check", "Send", "Results")
@@ -37,7 +38,8 @@ _templates = jinja2.Environment(
 _templates.filters |= {
     "as_typed": markupsafe.escape,
     "page": on_the_page,
-    "reason": reason_words,
+    "reason": reason_title,
+    "plan": plan_title,
     "state": lambda name: STATES.get(name, name),
     "count": lambda number: f"{number:,}",
     "times": lambda time: f"{time.astimezone():%Y-%m-%d %H:%M}",

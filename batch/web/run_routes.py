@@ -7,7 +7,6 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from batch.errors import UsageError
-from batch.jobs.ending import MAY_PASS_AGAIN
 from batch.jobs.listing import ListedRun
 from batch.jobs.reporting import REPORT_NAME
 from batch.judging.diff import SENT
@@ -107,7 +106,9 @@ def _results(request: Request, run: ListedRun) -> dict[str, object]:
         "counts": [(result, run.counts[result]) for result in Result],
         "reasons": [(reason, count) for reason, count in reasons if count],
         "is_open": run.record.state is not RunState.FINISHED,
-        "may_pass_again": any(run.record.reasons.get(each) for each in MAY_PASS_AGAIN),
+        "may_pass_again": any(
+            run.record.reasons.get(reason) for reason in Reason if reason.may_pass
+        ),
     }
     path = _newest(run.folder, "results.csv", "results-2.csv")
     if path is None:

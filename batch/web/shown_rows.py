@@ -9,7 +9,7 @@ from batch.columns import Column
 from batch.judging.diff import SENT, Verdict
 from batch.model import Field, Reason, Result
 from batch.web.row_pages import RowPage, Sheet
-from batch.web.words import reason_words
+from batch.wording.reasons import plan_title, reason_title
 
 MOST_COLUMNS = 12  # of the user's that are shown; the files have all
 _TONE_OF_RESULT = {
@@ -43,7 +43,7 @@ def checked_rows(
         ShownRow(
             line=row["line"],
             tone=_TONES.get(row["result"], "open"),
-            label=reason_words(row["reason"]) if row["reason"] else "Will be sent",
+            label=reason_title(row["reason"]) if row["reason"] else "Will be sent",
             message=row["message"],
             cells=_cells(row, header),
             bad_cell=places.get(row["column"], -1),
@@ -58,7 +58,7 @@ def result_rows(page: RowPage, header: Sequence[str]) -> list[ShownRow]:
         ShownRow(
             line=row["line"],
             tone=_TONES.get(row["result"], "open"),
-            label=reason_words(row["reason"]),
+            label=reason_title(row["reason"]),
             message=row["message"],
             cells=_cells(row, header),
         )
@@ -72,7 +72,7 @@ def plan_rows(page: RowPage, header: Sequence[str]) -> list[ShownRow]:
         ShownRow(
             line=row["line"],
             tone=tone_of(row["plan"]),
-            label=reason_words(row["plan"]),
+            label=plan_title(row["plan"]),
             message=row["message"],
             cells=_cells(row, header),
             changes=tuple(_changes(row)),
