@@ -87,7 +87,7 @@ BUILDS = (
     ),
     Broken(
         guarantee="a resumed run knows what is left by line, not by position",
-        file="sending/work.py",
+        file="jobs/work.py",
         line="yield lines.filter(~lines.is_in(final.implode()))",
         instead="yield lines[len(final) :]",
         caught_by="test_work.py::test_what_is_left_is_told_by_line_whatever_lies_between",
@@ -145,7 +145,7 @@ BUILDS = (
     ),
     Broken(
         guarantee="a row that is left out once its lead has moved on keeps what was sent of it",
-        file="sending/work.py",
+        file="jobs/work.py",
         line="                if line in self.tried\n",
         instead="                if line not in self.tried\n",
         caught_by="test_in_doubt.py::test_a_lead_that_moves_on_after_a_kill_stays_known_as_sent",
@@ -1531,9 +1531,9 @@ BUILDS = (
     Broken(
         guarantee="every attempt passes the pacer, retries too",
         file="sending/attempts.py",
-        line="-> Decision:\n        probe = await self._gate.turn()",
+        line="-> Decision:\n        probe = await self._gate.take_turn()",
         instead="-> Decision:\n"
-        "        probe = False if tries.attempts else await self._gate.turn()",
+        "        probe = False if tries.attempts else await self._gate.take_turn()",
         caught_by="test_runner.py::test_the_rate_holds_for_attempts_not_rows",
     ),
     Broken(
@@ -1722,7 +1722,7 @@ BUILDS = (
     Broken(
         guarantee="with one or two workers an outage costs no row its outcome",
         file="sending/runner.py",
-        line="if are_caught or carried.tries.outages < self._gate.outages:",
+        line="if are_caught or delivery.tries.outages < self._gate.outages:",
         instead="if are_caught:",
         caught_by="test_runner.py::"
         "test_with_few_workers_or_rows_an_outage_costs_no_row_its_outcome",
@@ -1730,7 +1730,7 @@ BUILDS = (
     Broken(
         guarantee="an outage costs the last rows of a job no outcome",
         file="sending/runner.py",
-        line="is_there = await self._attempts.is_there(self._look)",
+        line="is_there = await self._attempts.wait_until_served(self._look)",
         instead="is_there = True",
         caught_by="test_runner.py::"
         "test_with_few_workers_or_rows_an_outage_costs_no_row_its_outcome",
@@ -1861,7 +1861,7 @@ BUILDS = (
     Broken(
         guarantee="a stop names what the server failed by",
         file="sending/stops.py",
-        line='The last fault: {sentence(fault_words(last))}"',
+        line='The last fault: {with_full_stop(fault_text(last))}"',
         instead='"',
         caught_by="test_causes.py::test_an_outage_names_its_cause_everywhere[refused]",
     ),

@@ -127,8 +127,8 @@ class World:
         if wait_s > 0:
             self._turn_at(pacer, self.now + min(wait_s, LONGEST_SLEEP_S))
             return
-        pacer.leave(self.now)
-        pacer.departed()
+        pacer.take_turn(self.now)
+        pacer.begin_attempt()
         self.left.append(self.now)
         self._free -= 1
         sent_at, half_s = self.now, self._latency() / 2
@@ -154,11 +154,11 @@ class World:
             return self._clock.now_s()
 
         self._free += 1
-        pacer.landed()
+        pacer.end_attempt()
         budgets = read_budgets(reply.headers, server_now_s=server_now_s, redactor=NO_KEY)
         pacer.observe(self.now, budgets, sent_at=sent_at)
         if reply.is_admitted:
-            pacer.served(self.now)
+            pacer.report_served(self.now)
         else:
             here = datetime.fromtimestamp(self._own_unix_s(), UTC)
             asked_s = retry_after_s(reply.headers, now=here)

@@ -24,13 +24,13 @@ from hypothesis import strategies as st
 from batch.errors import RunError
 from batch.jobs.check import check
 from batch.jobs.dispatch import Moment, Sending
+from batch.jobs.work import remaining_work, whole_work
 from batch.judging.plan import Plan
 from batch.model import Answer, Change, Entry, Reason, Result
 from batch.reading.table import Table
 from batch.recording.journal import JUDGED_NOTE, Journal
 from batch.recording.journal_sql import IN_FLIGHT_MESSAGE
 from batch.recording.results import write_results
-from batch.sending.work import remaining_work, whole_work
 from batch.settings.model import Settings
 from batch.terminal.signals import stop_by
 from tests.program import read_rows

@@ -9,16 +9,16 @@ def opened(*, max_probe_s: float = 30.0, max_outage_s: float = 900.0) -> Breaker
     """A breaker that has opened at 10 s, after failures since 0 s."""
     breaker = Breaker(max_probe_s=max_probe_s, max_outage_s=max_outage_s)
     for row in range(5):
-        breaker.failed(10.0, sent_at=float(row), row=row, probe=False)
+        breaker.report_failure(10.0, sent_at=float(row), row=row, probe=False)
     return breaker
 
 
 def test_it_opens_after_five_failures_in_a_row_of_several_rows() -> None:
     breaker = Breaker(max_probe_s=30.0, max_outage_s=900.0)
     for row in range(4):
-        breaker.failed(10.0, sent_at=1.0 + row, row=row, probe=False)
+        breaker.report_failure(10.0, sent_at=1.0 + row, row=row, probe=False)
         assert breaker.outage is None
-    breaker.failed(10.0, sent_at=5.0, row=4, probe=False)
+    breaker.report_failure(10.0, sent_at=5.0, row=4, probe=False)
     assert breaker.outage == Outage(since=1.0, next_probe_at=11.0)
 
 
@@ -28,7 +28,7 @@ def test_few_rows_that_always_fail_say_nothing_about_the_server(
 ) -> None:
     breaker = Breaker(max_probe_s=30.0, max_outage_s=900.0)
     for number in range(50):
-        breaker.failed(10.0, sent_at=0.0, row=number % rows, probe=False)
+        breaker.report_failure(10.0, sent_at=0.0, row=number % rows, probe=False)
     assert (breaker.outage is not None) is is_open
 
 
@@ -36,8 +36,8 @@ def test_something_served_begins_the_count_anew() -> None:
     breaker = Breaker(max_probe_s=30.0, max_outage_s=900.0)
     for _ in range(10):
         for row in range(4):
-            breaker.failed(10.0, sent_at=0.0, row=row, probe=False)
-        breaker.served()
+            breaker.report_failure(10.0, sent_at=0.0, row=row, probe=False)
+        breaker.report_served()
     assert breaker.outage is None
 
 
@@ -59,39 +59,39 @@ def test_probes_leave_at_growing_intervals_up_to_the_cap() -> None:
         intervals.append(outage.next_probe_at - now)
         now = outage.next_probe_at
         assert breaker.take_probe(now)
-        breaker.failed(now, sent_at=now, row=9, probe=True)
+        breaker.report_failure(now, sent_at=now, row=9, probe=True)
     assert intervals == [1, 2, 4, 8, 16, 30, 30, 30]
 
 
 def test_late_failures_of_others_do_not_count_as_the_probe() -> None:
     breaker = opened()
     breaker.take_probe(11.0)
-    breaker.failed(11.5, sent_at=9.0, row=7, probe=False)
+    breaker.report_failure(11.5, sent_at=9.0, row=7, probe=False)
     assert breaker.outage == Outage(since=0.0, next_probe_at=None)
 
 
 def test_a_probe_that_told_nothing_is_repeated_at_once() -> None:
     breaker = opened()
     breaker.take_probe(11.0)
-    breaker.neutral(12.0)
+    breaker.report_neutral(12.0)
     assert breaker.take_probe(12.0)
 
 
 def test_a_last_probe_is_due_when_the_outage_has_lasted_long_enough() -> None:
     breaker = opened(max_outage_s=12.0)
     breaker.take_probe(11.0)
-    breaker.failed(11.5, sent_at=11.0, row=9, probe=True)
+    breaker.report_failure(11.5, sent_at=11.0, row=9, probe=True)
     assert breaker.outage == Outage(since=0.0, next_probe_at=12.0)
-    assert not breaker.is_over(11.9)
-    assert breaker.is_over(12.0)
+    assert not breaker.is_overdue(11.9)
+    assert breaker.is_overdue(12.0)
 
 
 def test_it_closes_when_a_probe_is_served() -> None:
     breaker = opened()
     breaker.take_probe(11.0)
-    breaker.served()
+    breaker.report_served()
     assert breaker.outage is None
-    assert not breaker.is_over(10_000.0)
+    assert not breaker.is_overdue(10_000.0)
 
 
 @given(events=st.lists(st.sampled_from(["fail", "serve", "hold", "wait"]), max_size=60))
@@ -101,13 +101,13 @@ def test_an_open_breaker_always_lets_a_probe_out_sooner_or_later(events: list[st
     for row, event in enumerate(events):
         probing = probing or breaker.take_probe(now)
         if event == "fail":
-            breaker.failed(now, sent_at=now, row=row, probe=probing)
+            breaker.report_failure(now, sent_at=now, row=row, probe=probing)
             probing = False
         elif event == "serve":
-            breaker.served()
+            breaker.report_served()
             probing = False
         elif event == "hold" and probing:
-            breaker.neutral(now)
+            breaker.report_neutral(now)
             probing = False
         now += 31.0
     if breaker.outage is not None and not probing:

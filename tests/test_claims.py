@@ -30,7 +30,7 @@ async def test_no_change_is_taken_before_its_claim_is_durable() -> None:
         await anyio.sleep(1)
         assert claimed == [Claim(lines=(2, 3))]
         assert taken == []
-        claims.durable()
+        claims.confirm()
         await anyio.sleep(1)
     assert taken == [change(2)]
 
@@ -41,7 +41,7 @@ async def test_the_next_block_is_claimed_while_the_last_one_is_taken() -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(claims.take)
         await anyio.sleep(1)
-        claims.durable()
+        claims.confirm()
     assert [claim.lines for claim in claimed] == [(2, 3, 4), (5, 6, 7)]
 
 
@@ -51,7 +51,7 @@ async def test_every_line_of_joined_rows_is_claimed() -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(claims.take)
         await anyio.sleep(1)
-        claims.durable()
+        claims.confirm()
     assert claimed == [Claim(lines=(2, 9, 3))]
 
 
@@ -67,7 +67,7 @@ async def test_what_is_given_back_is_claimed_and_taken_once_more() -> None:
         tasks.start_soon(become_durable)
 
     async def become_durable() -> None:
-        claims.durable()
+        claims.confirm()
 
     claims = Claims(iter([change(n) for n in range(2, 5)]), block=2, put=put)
     async with anyio.create_task_group() as tasks:
@@ -84,7 +84,7 @@ async def test_every_change_is_taken_once_and_then_there_are_no_more(count: int)
 
     async def commit() -> None:
         await anyio.sleep(1)
-        claims.durable()
+        claims.confirm()
 
     taken: list[Change] = []
 

@@ -23,12 +23,12 @@ from batch.jobs.execution import execute
 from batch.jobs.job import ReadyRun, open_run
 from batch.jobs.known_pace import KnownPace
 from batch.jobs.preflight import Preflight
+from batch.jobs.work import whole_work
 from batch.model import Outcome, Reason
 from batch.reading.table import Table
 from batch.recording import results
 from batch.recording.journal import Journal
 from batch.recording.runfile import RunState
-from batch.sending.work import whole_work
 from batch.settings.model import Settings
 from batch.terminal.signals import INTERRUPTS, Interrupts
 from tests.shell import rise_always

@@ -8,7 +8,7 @@ from batch.jobs.known_pace import KnownPace, keep_learnt, known_pace
 from batch.jobs.preflight import Preflight
 from batch.jobs.request import Request
 from batch.model import Budget
-from batch.sending.pace.pacer import Learnt, Source
+from batch.sending.pace.pacer import PaceEstimate, Source
 from batch.settings.model import Settings
 from tests.wired import request_of
 
@@ -47,7 +47,7 @@ def request_here(tmp_path: Path) -> Request:
 
 @pytest.mark.parametrize("source", [Source.HEADERS, Source.SEARCH])
 def test_what_one_run_learnt_another_knows(request_here: Request, source: Source) -> None:
-    keep_learnt(request_here, "w1", Learnt(source=source, rate_per_s=11.0, good_per_s=12.5))
+    keep_learnt(request_here, "w1", PaceEstimate(source=source, rate_per_s=11.0, good_per_s=12.5))
     assert known_pace(request_here, PREFLIGHT) == KnownPace(good_per_s=12.5)
     elsewhere = replace(PREFLIGHT, workspace=Workspace(id="w2", name="Other"))
     assert known_pace(request_here, elsewhere) == KnownPace()
@@ -60,15 +60,19 @@ def test_what_the_server_told_with_the_lists_is_known(request_here: Request) -> 
 
 
 def test_a_set_rate_tells_nothing_that_could_be_remembered(request_here: Request) -> None:
-    keep_learnt(request_here, "w1", Learnt(source=Source.SETTING, rate_per_s=50.0, good_per_s=5.0))
-    keep_learnt(request_here, "w1", Learnt(source=Source.SEARCH, rate_per_s=50.0))
-    keep_learnt(request_here, None, Learnt(source=Source.SEARCH, rate_per_s=50.0, good_per_s=5.0))
+    keep_learnt(
+        request_here, "w1", PaceEstimate(source=Source.SETTING, rate_per_s=50.0, good_per_s=5.0)
+    )
+    keep_learnt(request_here, "w1", PaceEstimate(source=Source.SEARCH, rate_per_s=50.0))
+    keep_learnt(
+        request_here, None, PaceEstimate(source=Source.SEARCH, rate_per_s=50.0, good_per_s=5.0)
+    )
     assert known_pace(request_here, PREFLIGHT) == KnownPace()
 
 
 def test_practice_remembers_nothing_and_knows_nothing(request_here: Request) -> None:
     practice = replace(request_here, sandbox=True)
-    learnt = Learnt(source=Source.SEARCH, rate_per_s=50.0, good_per_s=5.0)
+    learnt = PaceEstimate(source=Source.SEARCH, rate_per_s=50.0, good_per_s=5.0)
     keep_learnt(practice, "w1", learnt)
     assert known_pace(request_here, PREFLIGHT) == KnownPace()
     keep_learnt(request_here, "w1", learnt)

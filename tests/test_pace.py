@@ -180,7 +180,7 @@ def test_headers_that_are_gone_for_good_leave_the_present_rate(kind: str) -> Non
     world.run(pacer, 100)
     world.spellings = ()
     world.run(pacer, 10)
-    assert pacer.learnt(world.now).source is Source.SEARCH
+    assert pacer.estimate(world.now).source is Source.SEARCH
     # A bucket's savings last for a while of more.
     assert 0.9 * 9.5 <= sent_per_s(world, pacer, 60) <= (1.3 if kind == "bucket" else 1.1) * 9.5
 
@@ -192,7 +192,7 @@ def test_a_few_answers_without_headers_change_nothing() -> None:
     world.run(pacer, 1.5)  # 15 requests
     world.spellings = (Spelling.RATELIMIT,)
     assert sent_per_s(world, pacer, 60) == pytest.approx(9.5, rel=0.05)
-    assert pacer.learnt(world.now).source is Source.HEADERS
+    assert pacer.estimate(world.now).source is Source.HEADERS
 
 
 def test_headers_that_come_after_a_while_are_followed() -> None:
@@ -200,7 +200,7 @@ def test_headers_that_come_after_a_while_are_followed() -> None:
     world.run(pacer, 100)
     world.spellings = (Spelling.X_UNIX,)
     world.run(pacer, 30)
-    assert pacer.learnt(world.now).source is Source.HEADERS
+    assert pacer.estimate(world.now).source is Source.HEADERS
     assert sent_per_s(world, pacer, 60) == pytest.approx(9.5, rel=0.05)
 
 

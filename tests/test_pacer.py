@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch.model import Budget
-from batch.sending.pace.pacer import MISLED_S, SPENT_SPACING_S, Learnt, Pacer, Source
+from batch.sending.pace.pacer import MISLED_S, SPENT_SPACING_S, PaceEstimate, Pacer, Source
 from batch.sending.pace.quotas import LATENESS_S, SILENT_ANSWERS
 
 
@@ -24,7 +24,7 @@ def turns(pacer: Pacer, count: int, *, now: float) -> list[float]:
     taken = []
     for _ in range(count):
         now += pacer.wait_s(now)
-        pacer.leave(now)
+        pacer.take_turn(now)
         taken.append(round(now, 6))
     return taken
 
@@ -51,7 +51,7 @@ def test_a_timer_that_is_a_little_late_does_not_slow_the_pace_down() -> None:
     while now < 10.0:
         wait_s = pacer.wait_s(now)
         now += wait_s + (0.0015 if wait_s else 0.0)
-        pacer.leave(now)
+        pacer.take_turn(now)
         taken += 1
     assert 4950 <= taken <= 5003
 
@@ -68,7 +68,7 @@ def test_turns_are_never_closer_than_the_spacing_but_for_a_timer_that_was_late(
     for gap in gaps:
         now += gap
         now += pacer.wait_s(now)
-        pacer.leave(now)
+        pacer.take_turn(now)
         taken.append(now)
     closest = 1 / rate - LATENESS_S
     assert all(b - a >= closest - 1e-6 for a, b in pairwise(taken))
@@ -114,7 +114,7 @@ def test_without_a_named_time_hold_backs_double_until_something_is_served() -> N
         lengths.append(hold.until - now)
         now = hold.until
     assert lengths == [0.5, 1, 2, 4, 8, 16, 30, 30]
-    pacer.served(now)
+    pacer.report_served(now)
     assert pacer.hold(now, None, "HTTP 429").until - now == 0.5
 
 
@@ -135,7 +135,7 @@ def test_a_hold_back_counts_from_the_last_request_served() -> None:
     pacer = make_pacer()
     pacer.hold(0.0, 10.0, "x")
     assert pacer.hold(10.0, 10.0, "x").since == 0.0
-    pacer.served(20.0)
+    pacer.report_served(20.0)
     assert pacer.hold(30.0, 10.0, "x").since == 30.0
 
 
@@ -163,18 +163,18 @@ def tell(pacer: Pacer, *budgets: Budget, start: float = 0.0, answers: int = 30) 
     """Answers in 10 s, each to a request that left after the one before; when the last came."""
     for n in range(answers):
         now = start + 10 * n / answers
-        pacer.departed()
-        pacer.landed()
+        pacer.begin_attempt()
+        pacer.end_attempt()
         pacer.observe(now, budgets, sent_at=now)
     return now
 
 
 def test_without_headers_the_set_rate_is_what_is_known() -> None:
-    assert make_pacer(10.0).learnt(0.0) == Learnt(source=Source.SETTING, rate_per_s=10.0)
+    assert make_pacer(10.0).estimate(0.0) == PaceEstimate(source=Source.SETTING, rate_per_s=10.0)
 
 
 def test_without_headers_or_a_set_rate_it_is_found_by_trying() -> None:
-    assert make_pacer(None).learnt(0.0) == Learnt(source=Source.SEARCH, rate_per_s=5.0)
+    assert make_pacer(None).estimate(0.0) == PaceEstimate(source=Source.SEARCH, rate_per_s=5.0)
 
 
 def test_of_several_budgets_the_tightest_counts_and_is_shown() -> None:
@@ -184,14 +184,14 @@ def test_of_several_budgets_the_tightest_counts_and_is_shown() -> None:
     now = tell(pacer, minute, hour)
     # 60 a minute are 1 a second, 1800 an hour half a one.
     assert pacer.rate_per_s(now) == 0.5
-    learnt = pacer.learnt(now)
+    learnt = pacer.estimate(now)
     assert (learnt.limit, learnt.window_s, learnt.remaining) == (1800, 3600, 1799)
     assert (learnt.source, learnt.rate_per_s) == (Source.HEADERS, 0.5)
 
 
 def test_a_budget_that_is_used_up_is_waited_for_and_not_a_longer_one_that_is_not() -> None:
     pacer = make_pacer(None)
-    pacer.leave(0.0)
+    pacer.take_turn(0.0)
     hour = budget("hour", limit=3600, remaining=3000, reset_s=3000, window_s=3600)
     pacer.observe(0.0, [budget(remaining=0, reset_s=20), hour], sent_at=-0.1)
     assert pacer.rate_per_s(1.0) == 0.0
@@ -203,7 +203,7 @@ def test_headers_lower_a_set_rate_but_never_raise_it() -> None:
         pacer = make_pacer(rate_per_s)
         now = tell(pacer, budget(remaining=59))
         assert pacer.rate_per_s(now) == expected
-        assert pacer.learnt(now).rate_per_s == expected
+        assert pacer.estimate(now).rate_per_s == expected
 
 
 def test_what_headers_allow_is_reached_by_doubling_an_answer() -> None:
@@ -231,7 +231,7 @@ def test_headers_that_are_gone_in_a_window_that_is_used_up_leave_more_than_nothi
     now = tell(pacer, budget(remaining=59))
     pacer.observe(now, [budget(remaining=0, reset_s=50)], sent_at=now)
     now = tell(pacer, start=now, answers=SILENT_ANSWERS)
-    assert pacer.learnt(now).source is Source.SEARCH
+    assert pacer.estimate(now).source is Source.SEARCH
     assert pacer.rate_per_s(now) == pytest.approx(1.0)
 
 
@@ -253,12 +253,12 @@ def test_headers_that_mislead_again_and_again_are_not_heard_for_ten_minutes() ->
     now = tell(pacer, told)
     for n in range(11):
         pacer.hold(now + n / 100, 0.0, "HTTP 429", sent_at=now + n / 100)
-    assert pacer.learnt(now + 0.1).source is Source.SEARCH
+    assert pacer.estimate(now + 0.1).source is Source.SEARCH
     assert pacer.rate_per_s(now + 0.1) == pytest.approx(50.0, rel=0.01)
     pacer.observe(now + 60, [told], sent_at=now + 60)
-    assert pacer.learnt(now + 60).source is Source.SEARCH
+    assert pacer.estimate(now + 60).source is Source.SEARCH
     pacer.observe(now + 1 + MISLED_S, [told], sent_at=now + MISLED_S)
-    assert pacer.learnt(now + 1 + MISLED_S).source is Source.HEADERS
+    assert pacer.estimate(now + 1 + MISLED_S).source is Source.HEADERS
 
 
 @given(
@@ -295,15 +295,15 @@ def test_whatever_is_told_waits_are_finite_and_never_shorter_than_a_hold_back(
         now += min(gap_s, pacer.wait_s(now))
         if pacer.wait_s(now) == 0:
             assert now >= held_until - 1e-6
-            pacer.leave(now)
-            pacer.departed()
-            pacer.landed()
+            pacer.take_turn(now)
+            pacer.begin_attempt()
+            pacer.end_attempt()
         pacer.observe(now, budgets, sent_at=now - 0.1)
         if is_refused:
             hold = pacer.hold(now, retry_after_s, "HTTP 429", sent_at=now - 0.1)
             held_until = max(held_until, now + (retry_after_s or 0.0), hold.until)
         else:
-            pacer.served(now)
+            pacer.report_served(now)
         assert 0 <= pacer.wait_s(now) < math.inf
         assert now + pacer.wait_s(now) >= held_until - 1e-6
         assert rate_per_s is None or pacer.rate_per_s(now) <= rate_per_s
@@ -320,8 +320,8 @@ def test_a_window_is_told_only_once_its_length_is_known() -> None:
     pacer = make_pacer(10.0)
     half = Budget(name="a", limit=60, remaining=50, reset_s=4.0)  # the end of a window of 20 s
     pacer.observe(0.0, (half,), sent_at=0.0)
-    learnt = pacer.learnt(0.0)
+    learnt = pacer.estimate(0.0)
     assert (learnt.limit, learnt.window_s, learnt.good_per_s) == (60, None, None)
     pacer.observe(4.2, (replace(half, remaining=59, reset_s=20.0),), sent_at=4.1)
-    learnt = pacer.learnt(4.2)
+    learnt = pacer.estimate(4.2)
     assert (learnt.limit, learnt.window_s, learnt.good_per_s) == (60, 20.0, 3.0)

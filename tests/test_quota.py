@@ -83,7 +83,7 @@ def test_of_what_is_on_its_way_half_may_have_been_counted_already() -> None:
 def test_a_window_that_is_used_up_is_waited_for() -> None:
     spent = counting_down(3, at=30.0)
     assert spent.rate_per_s(30.0, in_flight=3) == 0.0
-    assert spent.whole_at(30.0) == 60.0
+    assert spent.refilled_at(30.0) == 60.0
 
 
 def test_at_the_end_that_was_told_the_even_pace_goes_on_though_no_answer_says_so_yet() -> None:
@@ -170,6 +170,6 @@ def test_no_answer_in_whatever_order_makes_the_pace_anything_but_a_number(
     rate = made.rate_per_s(now, in_flight=in_flight)
     assert 0 <= rate < math.inf
     assert 0 < made.even_per_s < math.inf
-    assert now <= made.whole_at(now) < math.inf
+    assert now <= made.refilled_at(now) < math.inf
     if rate == 0:  # then there is an end to wait for
-        assert made.whole_at(now) > now
+        assert made.refilled_at(now) > now

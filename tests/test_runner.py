@@ -121,7 +121,7 @@ class Job:
 
     async def commit(self, outcome: Outcome) -> None:
         await anyio.sleep(self.commit_s)
-        self.runner.durable(outcome)
+        self.runner.confirm(outcome)
 
     def reasons(self) -> dict[Reason, int]:
         found = [outcome.reason for outcome in self.outcomes.values()]

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from batch.jobs.dispatch import Moment
 from batch.model import Reason, Tally
-from batch.sending.pace.pacer import Hold, Learnt, Source
+from batch.sending.pace.pacer import Hold, PaceEstimate, Source
 from batch.sending.stops import Stop, StopCause
 from batch.terminal.screen import (
     WIDEST_BAR,
@@ -27,7 +27,7 @@ START = Moment(
     hold=None,
     hold_left_s=0.0,
     stop=None,
-    learnt=Learnt(source=Source.SETTING, rate_per_s=5.0),
+    learnt=PaceEstimate(source=Source.SETTING, rate_per_s=5.0),
 )
 UNDER_WAY = replace(
     START,
@@ -165,9 +165,9 @@ def test_a_terminal_shows_rows_results_rate_and_time_left() -> None:
     ]
 
 
-def allowed(wait_s: float = 0.1) -> Learnt:
+def allowed(wait_s: float = 0.1) -> PaceEstimate:
     """What headers told: 100 requests in 10 s, of which 95 are ours."""
-    return Learnt(
+    return PaceEstimate(
         source=Source.HEADERS,
         rate_per_s=9.5,
         wait_s=wait_s,

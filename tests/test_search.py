@@ -13,7 +13,7 @@ def serve(search: Search, seconds: float, *, start: float = 0.0, is_used: bool =
     """Serve at the search's own rate for so long; when it was over."""
     now = start
     while now < start + seconds:
-        search.served(now, is_used=is_used)
+        search.report_served(now, is_used=is_used)
         now += 1 / search.rate_per_s
     return now
 
@@ -39,33 +39,33 @@ def test_a_first_refusal_that_names_a_window_tells_the_limit() -> None:
     # 30 were admitted in 6 s, and 24 s more are to be waited for: 30 in 30 s, less 5 %.
     search = Search()
     for n in range(30):
-        search.served(n / 5, is_used=False)
-    search.refused(6.0, sent_at=5.9, wait_s=24.0)
+        search.report_served(n / 5, is_used=False)
+    search.report_refusal(6.0, sent_at=5.9, wait_s=24.0)
     assert search.rate_per_s == search.good_per_s == pytest.approx(0.95 * 1.0)
 
 
 def test_a_first_refusal_that_names_none_takes_three_tenths_off() -> None:
     search = Search()
     for n in range(30):
-        search.served(n / 5, is_used=False)
-    search.refused(6.0, sent_at=5.9, wait_s=None)
+        search.report_served(n / 5, is_used=False)
+    search.report_refusal(6.0, sent_at=5.9, wait_s=None)
     assert search.rate_per_s == pytest.approx(5.0 * 0.7 * 0.95)
 
 
 def test_refusals_of_what_left_before_the_rate_was_lowered_lower_it_no_more() -> None:
     search = Search()
     serve(search, 4.0)
-    search.refused(5.0, sent_at=4.9, wait_s=None)
+    search.report_refusal(5.0, sent_at=4.9, wait_s=None)
     lowered = search.rate_per_s
     for _ in range(30):
-        search.refused(5.1, sent_at=4.95, wait_s=None)
+        search.report_refusal(5.1, sent_at=4.95, wait_s=None)
     assert search.rate_per_s == lowered
 
 
 def test_refusals_of_a_key_that_others_have_used_up_say_nothing_of_the_rate() -> None:
     search = Search()
     for n in range(10):
-        search.refused(float(n), sent_at=n - 0.1, wait_s=60.0)
+        search.report_refusal(float(n), sent_at=n - 0.1, wait_s=60.0)
     assert search.rate_per_s == START_PER_S
 
 
@@ -73,12 +73,12 @@ def test_a_rate_of_a_few_an_hour_recovers_within_hours() -> None:
     # 3 were left of an hour's budget: 3 in 3600 s. 1.02 ** 5 a request makes 10 % more each.
     search = Search()
     for n in range(3):
-        search.served(n / 5, is_used=True)
-    search.refused(0.6, sent_at=0.5, wait_s=3600.0)
+        search.report_served(n / 5, is_used=True)
+    search.report_refusal(0.6, sent_at=0.5, wait_s=3600.0)
     assert search.rate_per_s == pytest.approx(0.95 * 3 / 3600.6)
     now = 3601.0
     while search.rate_per_s < 0.25:  # of the 0.28 that the limit is
-        search.served(now, is_used=True)
+        search.report_served(now, is_used=True)
         now += 1 / search.rate_per_s
     assert now < 5 * 3600
 
@@ -87,20 +87,20 @@ def test_a_limit_that_a_long_wait_tells_after_many_requests_is_kept_to() -> None
     # 100 in 10 s, then a wait of 90 s: 1 a second. What follows comes nearer in small steps.
     search = Search(None)
     for n in range(100):
-        search.served(n / 10, is_used=True)
-    search.refused(10.0, sent_at=9.9, wait_s=90.0)
+        search.report_served(n / 10, is_used=True)
+    search.report_refusal(10.0, sent_at=9.9, wait_s=90.0)
     assert search.rate_per_s == pytest.approx(0.95 * 100 / 100.0)
     for n in range(60):
-        search.served(100.0 + n, is_used=True)
+        search.report_served(100.0 + n, is_used=True)
     assert search.rate_per_s < 0.97
 
 
 def test_a_hold_back_is_no_time_to_grow_in() -> None:
     search = Search(1.0)
-    search.served(0.0, is_used=True)
-    search.refused(1.0, sent_at=0.9, wait_s=3600.0)
+    search.report_served(0.0, is_used=True)
+    search.report_refusal(1.0, sent_at=0.9, wait_s=3600.0)
     before = search.rate_per_s
-    search.served(3601.0, is_used=True)
+    search.report_served(3601.0, is_used=True)
     assert search.rate_per_s == before
 
 
@@ -118,8 +118,8 @@ def test_whatever_comes_the_rate_stays_a_rate(
     for gap, is_served, wait_s, is_used in steps:
         now += gap
         if is_served:
-            search.served(now, is_used=is_used)
+            search.report_served(now, is_used=is_used)
         else:
-            search.refused(now, sent_at=now - min(gap, 1.0), wait_s=wait_s)
+            search.report_refusal(now, sent_at=now - min(gap, 1.0), wait_s=wait_s)
         assert 0 < search.rate_per_s <= 1e5
         assert search.good_per_s is None or 0 < search.good_per_s < math.inf

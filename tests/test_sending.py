@@ -13,12 +13,12 @@ from batch.jobs.check import check
 from batch.jobs.dispatch import Moment, Sending
 from batch.jobs.known_pace import make_pacer
 from batch.jobs.orders import Rest
+from batch.jobs.work import whole_work
 from batch.judging.plan import Plan
 from batch.model import Answer, Budget, Change, Reason, Tally
 from batch.recording.journal import Journal
-from batch.sending.pace.pacer import Learnt, Source
+from batch.sending.pace.pacer import PaceEstimate, Source
 from batch.sending.stops import Stop, StopCause
-from batch.sending.work import whole_work
 from batch.settings.model import Settings
 from batch.terminal.signals import stop_by
 from tests.wired import CAMPAIGN, lead_id, pausing, request_of, write_leads
@@ -112,7 +112,7 @@ async def test_a_moment_counts_judged_rows_and_forecasts_at_the_set_pace(
         hold=None,
         hold_left_s=0.0,
         stop=None,
-        learnt=Learnt(source=Source.SETTING, rate_per_s=10.0),
+        learnt=PaceEstimate(source=Source.SETTING, rate_per_s=10.0),
     )
 
 

@@ -7,7 +7,7 @@ from batch.jobs.dispatch import Moment
 from batch.jobs.orders import Order
 from batch.jobs.question import Question
 from batch.model import Reason, Tally
-from batch.sending.pace.pacer import Hold, Learnt, Source
+from batch.sending.pace.pacer import Hold, PaceEstimate, Source
 from batch.sending.stops import Stop, StopCause
 from batch.web.board import Board, Kind, Stage, View
 from batch.web.live import as_json, live_of
@@ -22,7 +22,7 @@ MOMENT = Moment(
     hold=None,
     hold_left_s=0.0,
     stop=None,
-    learnt=Learnt(source=Source.HEADERS, rate_per_s=9.5, limit=100, window_s=10.0),
+    learnt=PaceEstimate(source=Source.HEADERS, rate_per_s=9.5, limit=100, window_s=10.0),
 )
 VIEW = View(number=1, kind=Kind.RUN, name="leads.csv", stage=Stage.SENDING, moment=MOMENT)
 OUTAGE = "The server has been away for 30 s. A single request now and then sees whether it is back."

@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from batch.jobs.check import check
+from batch.jobs.work import remaining_work, whole_work
 from batch.judging.plan import Plan
 from batch.model import Outcome, Reason
 from batch.recording.journal import Journal
-from batch.sending.work import remaining_work, whole_work
 from tests.wired import CAMPAIGN, lead_id, pausing, request_of, write_leads
 
 ROWS = [

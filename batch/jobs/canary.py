@@ -19,7 +19,7 @@ from batch.model import Change, Outcome, Reason
 from batch.recording.snapshot import SCHEMA, LeadRows
 from batch.sending.claims import Claims
 from batch.sending.gate import Gate
-from batch.sending.stops import Stop, StopCause, sentence
+from batch.sending.stops import Stop, StopCause, with_full_stop
 
 _GO_ON = (
     "Nothing else was sent. Look at these leads before you go on: resume sends the rest without "
@@ -74,9 +74,9 @@ class Canary:
         """Take changes back, as `Claims.give_back`."""
         self._claims.give_back(changes)
 
-    def durable(self) -> None:
-        """The claim that was handed over is on disk, as `Claims.durable`."""
-        self._claims.durable()
+    def confirm(self) -> None:
+        """The claim that was handed over is on disk, as `Claims.confirm`."""
+        self._claims.confirm()
 
     def came_to(self, outcome: Outcome) -> None:
         """Look at an outcome that is on disk: the first ones must all be a success."""
@@ -136,7 +136,7 @@ class Canary:
         return pl.DataFrame(rows, schema=REQUESTS, orient="row")
 
     def _fail(self, found: str) -> None:
-        message = f"The canary does not hold: {sentence(found)} {_GO_ON}"
+        message = f"The canary does not hold: {with_full_stop(found)} {_GO_ON}"
         self._stop(Stop(cause=StopCause.CANARY, message=message))
 
 

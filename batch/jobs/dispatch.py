@@ -17,6 +17,7 @@ from batch.jobs.known_pace import make_pacer
 from batch.jobs.limits import limits_of, stop_limits_of
 from batch.jobs.orders import Order, Rest
 from batch.jobs.paging import Paging
+from batch.jobs.work import Work
 from batch.judging.plan import Plan
 from batch.model import Answer, Change, Claim, Entry, Outcome, Tally
 from batch.recording.group_commit import GroupCommit
@@ -24,10 +25,9 @@ from batch.recording.journal import Journal
 from batch.sending.breaker import Breaker
 from batch.sending.claims import Claims
 from batch.sending.gate import Gate
-from batch.sending.pace.pacer import Hold, Learnt, Pacer
+from batch.sending.pace.pacer import Hold, PaceEstimate, Pacer
 from batch.sending.runner import Runner
 from batch.sending.stops import Stop, StopRules
-from batch.sending.work import Work
 from batch.settings.model import Settings
 
 TELL_EVERY_S = 0.25
@@ -58,7 +58,7 @@ class Moment:
     hold: Hold | None
     hold_left_s: float
     stop: Stop | None
-    learnt: Learnt
+    learnt: PaceEstimate
     outage_s: float = 0.0
     outage_why: str = ""
     refused: int = 0
@@ -181,17 +181,17 @@ class Sending:
         # what comes.
         is_flowing = pace.hold is None and pace.outage is None and pace.measured_s >= MEASURED_S
         is_flowing = is_flowing and pace.rate_per_s > 0
-        allowed = pace.learnt.rate_per_s
+        allowed = pace.estimate.rate_per_s
         is_slower = is_flowing and pace.rate_per_s < SLOWER_SHARE * allowed
         rate = pace.rate_per_s if is_slower else allowed
-        waits_s = max(pace.hold_left_s, pace.learnt.wait_s)
+        waits_s = max(pace.hold_left_s, pace.estimate.wait_s)
         return Moment(
             rows=self._rows,
             tally=Tally(work.before + progress.tally),
             requests=pace.attempts,
             rate_per_s=pace.rate_per_s,
             left_s=work.requests * share / rate + waits_s if left else 0.0,
-            learnt=pace.learnt,
+            learnt=pace.estimate,
             hold=pace.hold,
             hold_left_s=pace.hold_left_s,
             outage_s=pace.outage_s,
@@ -247,9 +247,9 @@ class Sending:
 
     def _durable(self, entry: Entry) -> None:
         if isinstance(entry, Claim):
-            self._claims.durable()
+            self._claims.confirm()
             return
         self._undurable_rows -= len(entry.lines)
-        self._runner.durable(entry)
+        self._runner.confirm(entry)
         if self._canary:
             self._canary.came_to(entry)

@@ -11,7 +11,7 @@ from batch.model import Reason, Tally
 from batch.reading.table import Table
 from batch.recording.results import ResultFiles
 from batch.recording.runfile import RunState
-from batch.sending.pace.pacer import Learnt
+from batch.sending.pace.pacer import PaceEstimate
 from batch.sending.stops import Stop, StopCause
 
 FOUND_DELIMITERS = {",", ";", "\t"}  # those that reading finds by itself
@@ -41,7 +41,7 @@ class Report:
     files: ResultFiles | None
     next_command: str | None
     requests: int
-    learnt: Learnt | None = None
+    learnt: PaceEstimate | None = None
     page: Path | None = None
     page_note: str = ""
 
@@ -70,7 +70,7 @@ class Left:
     files: ResultFiles | None = None
     examples: dict[Reason, tuple[int, str]]
     requests: int = 0
-    learnt: Learnt | None = None
+    learnt: PaceEstimate | None = None
 
 
 def report_of(run: ReadyRun, ended: Ended, left: Left) -> Report:

@@ -28,6 +28,7 @@ from batch.jobs.reaching import access_of, make_client
 from batch.jobs.refusal import brakes_of, refusal_of, typed_number
 from batch.jobs.request import Request
 from batch.jobs.seen import Seen
+from batch.jobs.work import Work, needed_work, whole_work
 from batch.judging.plan import Plan, make_plan
 from batch.judging.rules import Rules, check_rules
 from batch.judging.totals import Effect
@@ -36,7 +37,6 @@ from batch.reading.table import Table, open_table
 from batch.recording.folder import InputCopy, RunFolder, input_stem
 from batch.recording.journal import Journal
 from batch.recording.runfile import RunInput, RunLink, RunRecord, RunUndone, RunWorkspace
-from batch.sending.work import Work, needed_work, whole_work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

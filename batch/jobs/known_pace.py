@@ -7,7 +7,7 @@ from batch.jobs.preflight import Preflight
 from batch.jobs.request import Request
 from batch.model import Budget
 from batch.recording.pace_memory import good_pace, keep_pace
-from batch.sending.pace.pacer import Learnt, Pacer, Source
+from batch.sending.pace.pacer import PaceEstimate, Pacer, Source
 from batch.sending.pace.search import START_PER_S
 from batch.settings.model import Settings
 
@@ -62,7 +62,7 @@ def known_pace(request: Request, preflight: Preflight) -> KnownPace:
     return KnownPace(budgets=preflight.budgets, good_per_s=good_per_s)
 
 
-def keep_learnt(request: Request, workspace_id: str | None, learnt: Learnt) -> None:
+def keep_learnt(request: Request, workspace_id: str | None, learnt: PaceEstimate) -> None:
     """Remember what a run learnt. A set rate tells nothing, and practice is not remembered."""
     if learnt.source is Source.SETTING or workspace_id is None or request.sandbox:
         return

@@ -123,7 +123,7 @@ async def look(
     return Seen(
         preview=preview,
         pacer=paging.pacer,
-        learnt=pace.learnt,
+        learnt=pace.estimate,
         requests=pace.attempts,
         at=time.monotonic(),
     )

@@ -22,6 +22,7 @@ from batch.jobs.reaching import access_of
 from batch.jobs.recorded import open_recorded_table, reopened_journal
 from batch.jobs.request import Request
 from batch.jobs.seen import Seen
+from batch.jobs.work import remaining_work
 from batch.model import Tally
 from batch.recording.atomic_file import clear_partial_files
 from batch.recording.baseline import read_baseline
@@ -29,7 +30,6 @@ from batch.recording.folder import RunFolder, sha256_of
 from batch.recording.journal import JUDGED_NOTE, LABELS_NOTE, Journal
 from batch.recording.run_list import listed
 from batch.recording.runfile import RunRecord, RunState, read_record
-from batch.sending.work import remaining_work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from batch.jobs.job import ReadyRun
 from batch.jobs.request import Request
 from batch.model import Reason, Result, Tally
 from batch.recording.runfile import RunBudget, RunRecord, RunState
-from batch.sending.pace.pacer import Learnt
+from batch.sending.pace.pacer import PaceEstimate
 
 
 class Counts(TypedDict):
@@ -107,7 +107,7 @@ def record_at(record: RunRecord, moment: Moment) -> RunRecord:
     )
 
 
-def _budget_of(learnt: Learnt) -> RunBudget:
+def _budget_of(learnt: PaceEstimate) -> RunBudget:
     return RunBudget(
         source=learnt.source,
         rate_per_s=learnt.rate_per_s,

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 
 from batch.judging.preview import Preview
-from batch.sending.pace.pacer import Learnt, Pacer
+from batch.sending.pace.pacer import PaceEstimate, Pacer
 from batch.settings.values import Age
 
 
@@ -19,7 +19,7 @@ class Seen:
 
     preview: Preview
     pacer: Pacer
-    learnt: Learnt
+    learnt: PaceEstimate
     requests: int
     at: float
 

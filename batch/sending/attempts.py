@@ -14,22 +14,22 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_never
 from batch.model import Answer, Change, Outcome, Reason
 from batch.sending.gate import Gate
 from batch.sending.retry import Decision, RetryPolicy, Step, Tries, decide, is_failure, is_hold
-from batch.sending.stops import Stop, StopCause, StopRules, fault_words
+from batch.sending.stops import Stop, StopCause, StopRules, fault_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Carried:
-    """What became of a change.
+class Delivery:
+    """A change that was attempted, and its outcome.
 
-    outcome: what is known now. if_served: the outcome as soon as the server serves another row
-    without an outage in between; until then the server may be at fault and not the row. None where
-    there is no doubt. tries: what has happened to the change.
+    outcome: what is known now. tries: what has happened to the change.
+    outcome_if_served: its outcome once the server serves another row without an outage in between;
+        until then the server may be at fault, not the row. None where there is no doubt.
     """
 
     change: Change
     tries: Tries
     outcome: Outcome
-    if_served: Outcome | None = None
+    outcome_if_served: Outcome | None = None
 
 
 class Attempts:
@@ -63,7 +63,7 @@ class Attempts:
         self._stop = stop
         self._broke_off = broke_off
 
-    async def carry(self, change: Change, tries: Tries | None = None) -> Carried | None:
+    async def deliver(self, change: Change, tries: Tries | None = None) -> Delivery | None:
         """One change to its outcome; None if a stop came before its first attempt.
 
         tries: what has happened to a change that an outage caught, and that is carried again.
@@ -81,12 +81,12 @@ class Attempts:
             return None
         outcome = tries.outcome(change, decision.reason, decision.message)
         if not decision.given_up:
-            return Carried(change=change, tries=tries, outcome=outcome)
+            return Delivery(change=change, tries=tries, outcome=outcome)
         message = f"{decision.message} (no other row was served since)"
         unsent = tries.outcome(change, tries.unsent_reason(), message)
-        return Carried(change=change, tries=tries, outcome=unsent, if_served=outcome)
+        return Delivery(change=change, tries=tries, outcome=unsent, outcome_if_served=outcome)
 
-    async def is_there(self, look: Callable[[], Awaitable[Answer]]) -> bool:
+    async def wait_until_served(self, look: Callable[[], Awaitable[Answer]]) -> bool:
         """Ask the server something harmless until it serves that; whether it did at once.
 
         That is how a job's last failing rows are judged, which no other row can tell about. False,
@@ -94,17 +94,17 @@ class Attempts:
         """
         failures = 0
         while True:
-            probe = await self._gate.turn()
+            probe = await self._gate.take_turn()
             if self.stopped is not None:
                 return False
-            answer = await self._gate.fly(look)
+            answer = await self._gate.attempt(look)
             if is_hold(answer):
                 self._after_hold(answer)
             elif is_failure(answer):
                 failures += 1
                 self._after_failure(answer, row=-failures, probe=probe)
             else:
-                self._gate.served()
+                self._gate.report_served()
                 return not failures
 
     async def _decision(self, change: Change, tries: Tries) -> Decision:
@@ -121,18 +121,18 @@ class Attempts:
         return await retrying(_resume_with(first, step))
 
     async def _attempt(self, change: Change, tries: Tries) -> Decision:
-        probe = await self._gate.turn()
+        probe = await self._gate.take_turn()
         if self.stopped is not None:
-            return _left_behind(tries, self.stopped)
-        answer = await self._fly(change, tries)
-        self._heed(answer, change, probe=probe)
+            return _stop_decision(tries, self.stopped)
+        answer = await self._send_once(change, tries)
+        self._report(answer, change, probe=probe)
         tries.add(answer, counts=not self._gate.is_away)
         if self._gate.outages > tries.outages:
             tries.forgive(outages=self._gate.outages)
         if tries.holds == 1 and is_hold(answer):
             tries.successes_before = self._rules.successes
         if self.stopped is not None and _is_cause(answer, self.stopped):
-            return _left_behind(tries, self.stopped)
+            return _stop_decision(tries, self.stopped)
         decision = decide(
             answer,
             tries=tries,
@@ -143,18 +143,18 @@ class Attempts:
         )
         return self._charged(decision, tries)
 
-    async def _fly(self, change: Change, tries: Tries) -> Answer:
+    async def _send_once(self, change: Change, tries: Tries) -> Answer:
         """One attempt; if it is cut off, `tries` knows."""
         started = self._gate.now()
         answer = None
         try:
-            answer = await self._gate.fly(partial(self._send, change))
+            answer = await self._gate.attempt(partial(self._send, change))
         finally:
             if answer is None:
-                tries.add(_cut_off(self._gate.now() - started))
+                tries.add(_cut_off_answer(self._gate.now() - started))
         return answer
 
-    def _heed(self, answer: Answer, change: Change, *, probe: bool) -> None:
+    def _report(self, answer: Answer, change: Change, *, probe: bool) -> None:
         """Let the pace, the breaker and the stop rules know of an answer."""
         if stop := self._rules.after_answer(answer):
             self._stop(stop)
@@ -163,35 +163,35 @@ class Attempts:
         elif is_failure(answer):
             self._after_failure(answer, row=change.lines[0], probe=probe)
         else:
-            self._gate.served()
+            self._gate.report_served()
 
     def _after_failure(self, answer: Answer, *, row: int, probe: bool) -> None:
         """Let the breaker know, and stop where the server was away for long enough."""
         sent_at = self._gate.now() - answer.elapsed_ms / 1000
-        self._gate.failed(sent_at=sent_at, row=row, probe=probe, why=fault_words(answer))
-        lasted_s = self._gate.outage_is_over_s()
+        self._gate.report_failure(sent_at=sent_at, row=row, probe=probe, why=fault_text(answer))
+        lasted_s = self._gate.overdue_outage_s()
         if lasted_s is not None:
             self._stop(self._rules.after_outage(lasted_s, answer))
 
     def _after_hold(self, answer: Answer) -> None:
         """Hold everybody back, as the server asks, and stop where that is for too long."""
-        self._gate.neutral()
+        self._gate.report_neutral()
         asked = answer.retry_after_s
         status = None if answer.http_status is None else f"HTTP {answer.http_status}"
         retry_after = None if asked is None else f"Retry-After {asked:.0f} s"
         why = ", ".join(filter(None, (status, retry_after)))
-        if stop := self._rules.after_hold(self._gate.held(answer, why)):
+        if stop := self._rules.after_hold(self._gate.hold_back(answer, why)):
             self._stop(stop)
 
     def _why_cut_off(self) -> str:
-        return "the run broke off" if self.stopped is None else _stopped(self.stopped)
+        return "the run broke off" if self.stopped is None else _stop_message(self.stopped)
 
     def _charged(self, decision: Decision, tries: Tries) -> Decision:
         """The decision as far as the job's retries reach."""
         if decision.step is Step.DONE:
             return decision
         if self.stopped is not None:
-            return _left_behind(tries, self.stopped)
+            return _stop_decision(tries, self.stopped)
         if decision.step is Step.HOLD:
             return decision
         if self.retries >= self._retry_budget:
@@ -236,7 +236,7 @@ def _is_cause(answer: Answer, stop: Stop) -> bool:
     return answer.http_status == 403 and stop.cause is StopCause.FORBIDDEN
 
 
-def _cut_off(lasted_s: float) -> Answer:
+def _cut_off_answer(lasted_s: float) -> Answer:
     """What stands for the answer of a request that nobody waits for any longer."""
     elapsed_ms = round(lasted_s * 1000)
     return Answer(
@@ -247,9 +247,9 @@ def _cut_off(lasted_s: float) -> Answer:
     )
 
 
-def _left_behind(tries: Tries, stop: Stop) -> Decision:
-    return Decision(step=Step.DONE, reason=tries.unsent_reason(), message=_stopped(stop))
+def _stop_decision(tries: Tries, stop: Stop) -> Decision:
+    return Decision(step=Step.DONE, reason=tries.unsent_reason(), message=_stop_message(stop))
 
 
-def _stopped(stop: Stop) -> str:
+def _stop_message(stop: Stop) -> str:
     return f"the run stopped: {stop.message}"

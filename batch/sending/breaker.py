@@ -56,7 +56,9 @@ class Breaker:
         self._outage = replace(outage, next_probe_at=None)
         return True
 
-    def failed(self, now: float, *, sent_at: float, row: int, probe: bool, why: str = "") -> None:
+    def report_failure(
+        self, now: float, *, sent_at: float, row: int, probe: bool, why: str = ""
+    ) -> None:
         """A fault, or a passing server error, of the row's attempt that left at `sent_at`."""
         if not self._failures:
             self._since = sent_at
@@ -71,18 +73,18 @@ class Breaker:
         if self._outage is not None:
             self._outage = replace(self._outage, why=why)
 
-    def neutral(self, now: float) -> None:
+    def report_neutral(self, now: float) -> None:
         """A probe that told nothing, such as one that was held back: another one may leave."""
         if self._outage is not None and self._outage.next_probe_at is None:
             self._outage = replace(self._outage, next_probe_at=now)
 
-    def served(self) -> None:
+    def report_served(self) -> None:
         """The server answered something final: it is there."""
         self._failures = 0
         self._rows.clear()
         self._outage = None
 
-    def is_over(self, now: float) -> bool:
+    def is_overdue(self, now: float) -> bool:
         """Whether an outage has lasted as long as is waited for."""
         return self._outage is not None and now - self._since >= self._max_outage_s
 

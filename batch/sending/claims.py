@@ -17,7 +17,7 @@ class Claims:
     """The changes of a job, one after another, to many workers.
 
     block: changes that are claimed at once; up to twice as many are claimed and not yet taken.
-    put: hands a claim over to be made durable; `durable` must then be called with it.
+    put: hands a claim over to be made durable; call `confirm` once it is.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Claims:
         self._changes = chain(changes, self._changes)
         self._exhausted = False
 
-    def durable(self) -> None:
+    def confirm(self) -> None:
         """The claim that was handed over is on disk: its changes may leave."""
         self._ready.extend(self._claiming)
         self._claiming = []

@@ -16,7 +16,7 @@ import anyio
 
 from batch.model import Answer
 from batch.sending.breaker import Breaker, Outage
-from batch.sending.pace.pacer import Hold, Learnt, Pacer
+from batch.sending.pace.pacer import Hold, PaceEstimate, Pacer
 
 LONGEST_SLEEP_S = 0.5  # then the pacer is asked again: it may have learnt of more
 RATE_WINDOW_S = 10.0  # the rate that is shown is measured over this time
@@ -40,7 +40,7 @@ class Pace:
     hold_left_s: float
     outage: Outage | None
     outage_s: float
-    learnt: Learnt
+    estimate: PaceEstimate
     refused: int = 0
     is_always_served: bool = False
 
@@ -79,7 +79,7 @@ class Gate:
             pause.cancel()
 
     @contextmanager
-    def worker(self) -> Iterator[None]:
+    def worker_scope(self) -> Iterator[None]:
         """All that a worker does; what of it lasts longer than a stop waits for is cancelled.
 
         One scope for all of its attempts: one for each would take 10 us.
@@ -91,7 +91,7 @@ class Gate:
             finally:
                 self._workers.discard(worker)
 
-    async def turn(self) -> bool:
+    async def take_turn(self) -> bool:
         """Wait until an attempt may leave, or the gate is shut. Whether it leaves as a probe."""
         if self._leave_at_once():
             return False
@@ -99,32 +99,32 @@ class Gate:
             if await self._pass_breaker():
                 await self.wait(self._leave_in_pace)  # it waits for the pacer, not for the others
                 return True
-            await self.wait(self._take_turn)
+            await self.wait(self._leave_in_order)
             if not self.is_away:
                 return False
         return False
 
-    async def fly(self, send: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def attempt(self, send: Callable[[], Awaitable[Answer]]) -> Answer:
         """One attempt; cancelled if a stop cuts it off before its answer comes."""
         started = self.now()
         self._departures.append(started)
         self._attempts += 1
-        self._pacer.departed()
+        self._pacer.begin_attempt()
         try:
             answer = await send()
         finally:
-            self._pacer.landed()
+            self._pacer.end_attempt()
         if answer.http_status is not None:
             self._pacer.observe(self.now(), answer.budgets, sent_at=started)
         return answer
 
-    def failed(self, *, sent_at: float, row: int, probe: bool, why: str = "") -> None:
+    def report_failure(self, *, sent_at: float, row: int, probe: bool, why: str = "") -> None:
         """Tell the breaker of a failed attempt. why: in a few words."""
         self._is_always_served = False
-        self._breaker.failed(self.now(), sent_at=sent_at, row=row, probe=probe, why=why)
-        self._tell()
+        self._breaker.report_failure(self.now(), sent_at=sent_at, row=row, probe=probe, why=why)
+        self._announce_breaker()
 
-    def held(self, answer: Answer, why: str) -> Hold:
+    def hold_back(self, answer: Answer, why: str) -> Hold:
         """Hold everybody back, as the server asks. answer: one that `retry.is_hold` is true of."""
         self._is_always_served = False
         now = self.now()
@@ -133,19 +133,19 @@ class Gate:
         sent_at = now - answer.elapsed_ms / 1000 if is_refused else None
         return self._pacer.hold(now, answer.retry_after_s, why, sent_at=sent_at)
 
-    def neutral(self) -> None:
+    def report_neutral(self) -> None:
         """Tell the breaker of an answer that says nothing about the server's health."""
-        self._breaker.neutral(self.now())
-        self._tell()
+        self._breaker.report_neutral(self.now())
+        self._announce_breaker()
 
-    def served(self) -> None:
+    def report_served(self) -> None:
         """Tell both that the server is there."""
         self._served += 1
-        self._pacer.served(self.now())
+        self._pacer.report_served(self.now())
         was_away = self.is_away
-        self._breaker.served()
+        self._breaker.report_served()
         if was_away:
-            self._tell()
+            self._announce_breaker()
 
     @property
     def is_away(self) -> bool:
@@ -157,11 +157,11 @@ class Gate:
         """How many outages there were, with the one that is going on."""
         return self._breaker.outages
 
-    def outage_is_over_s(self) -> float | None:
+    def overdue_outage_s(self) -> float | None:
         """Seconds of an outage that has lasted as long as is waited for; None otherwise."""
         now = self.now()
         outage = self._breaker.outage
-        return now - outage.since if outage and self._breaker.is_over(now) else None
+        return now - outage.since if outage and self._breaker.is_overdue(now) else None
 
     async def pause(self, seconds: float) -> None:
         """Wait, or until the gate is shut."""
@@ -195,7 +195,7 @@ class Gate:
             hold_left_s=hold.until - now if hold else 0.0,
             outage=outage,
             outage_s=now - outage.since if outage else 0.0,
-            learnt=self._pacer.learnt(now),
+            estimate=self._pacer.estimate(now),
         )
 
     def _leave_at_once(self) -> bool:
@@ -208,7 +208,7 @@ class Gate:
         now = self.now()
         if self._pacer.wait_s(now) > 0:
             return False
-        self._pacer.leave(now)
+        self._pacer.take_turn(now)
         return True
 
     async def _pass_breaker(self) -> bool:
@@ -222,7 +222,7 @@ class Gate:
                 await self.wait(self._news.wait)
         return False
 
-    async def _take_turn(self) -> None:
+    async def _leave_in_order(self) -> None:
         """Leave in order of coming; if the server is away by then, the turn is not used up."""
         async with self._turns:
             if not self.is_away:
@@ -233,11 +233,11 @@ class Gate:
         while (wait_s := self._wait_s()) > 0:  # noqa: ASYNC110 - it waits for a time, not for an event
             await anyio.sleep(min(wait_s, LONGEST_SLEEP_S))
         if not (unless_away and self.is_away):
-            self._pacer.leave(self.now())
+            self._pacer.take_turn(self.now())
 
     def _wait_s(self) -> float:
         return LONGEST_SLEEP_S if self.is_resting else self._pacer.wait_s(self.now())
 
-    def _tell(self) -> None:
+    def _announce_breaker(self) -> None:
         self._news.set()
         self._news = anyio.Event()

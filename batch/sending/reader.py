@@ -16,7 +16,7 @@ from batch.errors import BatchError
 from batch.model import Answer
 from batch.sending.gate import Gate
 from batch.sending.retry import Decision, RetryPolicy, Step, Tries, decide, is_failure, is_hold
-from batch.sending.stops import fault_words
+from batch.sending.stops import fault_text
 
 _Read = TypeVar("_Read")
 Fetch = Callable[[], Awaitable[tuple[Answer, _Read | None]]]
@@ -75,7 +75,7 @@ class Reader:
         return tried.read
 
     async def _attempt(self, fetch: Fetch[_Read], tries: Tries, number: int) -> _Tried[_Read]:
-        probe = await self._gate.turn()
+        probe = await self._gate.take_turn()
         read: _Read | None = None
 
         async def send() -> Answer:
@@ -83,9 +83,9 @@ class Reader:
             answer, read = await fetch()
             return answer
 
-        answer = await self._gate.fly(send)
+        answer = await self._gate.attempt(send)
         self.requests += 1
-        self._heed(answer, number, probe=probe)
+        self._report(answer, number, probe=probe)
         tries.add(answer, counts=not self._gate.is_away)
         decision = decide(
             answer,
@@ -98,23 +98,23 @@ class Reader:
         tries.spent_s += decision.delay_s
         return _Tried(decision=decision, answer=answer, read=read)
 
-    def _heed(self, answer: Answer, number: int, *, probe: bool) -> None:
+    def _report(self, answer: Answer, number: int, *, probe: bool) -> None:
         """Let the pace and the breaker know. Raises NotReadError for a server that is away long."""
         if is_hold(answer):
-            self._gate.neutral()
+            self._gate.report_neutral()
             self._hold(answer)
         elif is_failure(answer):
             sent_at = anyio.current_time() - answer.elapsed_ms / 1000
-            why = fault_words(answer)
-            self._gate.failed(sent_at=sent_at, row=number, probe=probe, why=why)
-            if (lasted_s := self._gate.outage_is_over_s()) is not None:
+            why = fault_text(answer)
+            self._gate.report_failure(sent_at=sent_at, row=number, probe=probe, why=why)
+            if (lasted_s := self._gate.overdue_outage_s()) is not None:
                 message = f"the server has been away for {lasted_s:.0f} s: {why}"
                 raise NotReadError(message, answer=answer)
         else:
-            self._gate.served()
+            self._gate.report_served()
 
     def _hold(self, answer: Answer) -> None:
-        hold = self._gate.held(answer, f"HTTP {answer.http_status}")
+        hold = self._gate.hold_back(answer, f"HTTP {answer.http_status}")
         if hold.until - hold.since > self._max_wait_s:
             message = f"the server asks to wait {hold.until - hold.since:.0f} s: {answer.message}"
             raise NotReadError(message, answer=answer)

@@ -130,7 +130,7 @@ class Tries:
         return Reason.STOPPED
 
 
-def not_sent_again(outcome: Outcome, earlier: Outcome) -> Outcome:
+def with_earlier_attempts(outcome: Outcome, earlier: Outcome) -> Outcome:
     """The outcome of a line that is not sent any more, with what earlier processes know of it."""
     message = _also(outcome.message, MAY_BE_APPLIED) if earlier.in_doubt else outcome.message
     return replace(earlier, lines=outcome.lines, reason=outcome.reason, message=message)

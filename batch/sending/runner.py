@@ -14,7 +14,7 @@ from typing import Protocol
 import anyio
 
 from batch.model import Answer, Change, Outcome, Reason, Result, Tally
-from batch.sending.attempts import Attempts, Carried
+from batch.sending.attempts import Attempts, Delivery
 from batch.sending.gate import Gate, Pace
 from batch.sending.retry import RetryPolicy, Tries
 from batch.sending.stops import FORBIDDEN_STREAK, Stop, StopCause, StopRules
@@ -92,7 +92,7 @@ class Runner:
         # A worker takes one for each row; it is free again once the row's outcome is durable.
         self._slots = anyio.Semaphore(limits.workers * UNDURABLE_PER_WORKER, fast_acquire=True)
         self._forbidden: deque[Outcome] = deque(maxlen=FORBIDDEN_STREAK - 1)
-        self._doubtful: list[Carried] = []
+        self._doubtful: list[Delivery] = []
         self._caught: dict[tuple[int, ...], Tries] = {}  # by lines: rows that an outage caught
         self._revised: dict[int, Reason] = {}  # id of an outcome: the reason that it replaces
         self._tally = Tally()
@@ -127,7 +127,7 @@ class Runner:
         if first and stop.cause is StopCause.FORBIDDEN:
             self._take_back_forbidden()
 
-    def durable(self, outcome: Outcome) -> None:
+    def confirm(self, outcome: Outcome) -> None:
         """Count an outcome that is on disk now, and let the next row go out in its place."""
         self._tally[outcome.reason] += len(outcome.lines)
         replaced = self._revised.pop(id(outcome), None)
@@ -153,15 +153,15 @@ class Runner:
     async def _judge_the_last(self) -> None:
         """No row is left to tell whether the last ones failed by themselves: the server must."""
         is_there = False
-        with self._gate.worker():
-            is_there = await self._attempts.is_there(self._look)
+        with self._gate.worker_scope():
+            is_there = await self._attempts.wait_until_served(self._look)
         if self._attempts.stopped is not None:
             return
         self._settle_doubtful(are_caught=not is_there)
         await self._work_all()
 
     async def _work(self) -> None:
-        with self._gate.worker():
+        with self._gate.worker_scope():
             while True:
                 if self._slots.value:
                     self._slots.acquire_nowait()  # 4 us less
@@ -172,21 +172,21 @@ class Runner:
                     self._slots.release()
                     return
                 tries = self._caught.pop(change.lines, None) if self._caught else None
-                carried = await self._attempts.carry(change, tries)
-                if carried is None:
+                delivery = await self._attempts.deliver(change, tries)
+                if delivery is None:
                     self._slots.release()
                     return
-                self._finish(carried)
+                self._finish(delivery)
 
-    def _finish(self, carried: Carried) -> None:
-        outcome = carried.outcome
+    def _finish(self, delivery: Delivery) -> None:
+        outcome = delivery.outcome
         self._record(outcome)
         if outcome.http_status == 403 and outcome.reason is Reason.FORBIDDEN:
             self._forbidden.append(outcome)
         else:
             self._forbidden.clear()
-        if carried.if_served is not None:
-            self._doubtful.append(carried)
+        if delivery.outcome_if_served is not None:
+            self._doubtful.append(delivery)
             return
         if self._doubtful and outcome.reason.result is not Result.UNSENT:
             self._settle_doubtful()
@@ -200,15 +200,15 @@ class Runner:
         """
         settled, self._doubtful = self._doubtful, []
         caught = []
-        for carried in settled:
-            if are_caught or carried.tries.outages < self._gate.outages:
-                carried.tries.forgive(outages=self._gate.outages)
-                self._caught[carried.change.lines] = carried.tries
-                self._tally[carried.outcome.reason] -= len(carried.outcome.lines)
-                caught.append(carried.change)
-            elif carried.if_served is not None:
-                self._revise(carried.outcome, carried.if_served)
-                self._count(carried.if_served)
+        for delivery in settled:
+            if are_caught or delivery.tries.outages < self._gate.outages:
+                delivery.tries.forgive(outages=self._gate.outages)
+                self._caught[delivery.change.lines] = delivery.tries
+                self._tally[delivery.outcome.reason] -= len(delivery.outcome.lines)
+                caught.append(delivery.change)
+            elif delivery.outcome_if_served is not None:
+                self._revise(delivery.outcome, delivery.outcome_if_served)
+                self._count(delivery.outcome_if_served)
         if caught:
             self._changes.give_back(caught)
 

@@ -78,13 +78,13 @@ class StopRules:
             return Stop(
                 cause=StopCause.FORBIDDEN,
                 message="The server refuses the key for this (403) before any row succeeded: "
-                f"{sentence(answer.message)} Check which workspace the key belongs to.",
+                f"{with_full_stop(answer.message)} Check which workspace the key belongs to.",
             )
         if self._forbidden_in_a_row >= FORBIDDEN_STREAK:
             return Stop(
                 cause=StopCause.FORBIDDEN,
                 message=f"The server refused {FORBIDDEN_STREAK} rows in a row (403): "
-                f"{sentence(answer.message)} Check the rights of the key.",
+                f"{with_full_stop(answer.message)} Check the rights of the key.",
             )
         return None
 
@@ -115,13 +115,13 @@ class StopRules:
         return Stop(
             cause=StopCause.OUTAGE,
             message=f"The server has been away for {seconds:.0f} s, and longer is not waited for "
-            f"([retry] max_outage_s). The last fault: {sentence(fault_words(last))}",
+            f"([retry] max_outage_s). The last fault: {with_full_stop(fault_text(last))}",
         )
 
     def _too_many_errors(self, last: Outcome) -> Stop | None:
         limits = self._limits
         said = f": {last.message}" if last.message else ""
-        why = f"The last: line {last.lines[0]}, {sentence(f'{last.reason}{said}')}"
+        why = f"The last: line {last.lines[0]}, {with_full_stop(f'{last.reason}{said}')}"
         if limits.max_error_rows is not None and self._error_rows > limits.max_error_rows:
             return Stop(
                 cause=StopCause.MAX_ERRORS,
@@ -139,13 +139,13 @@ class StopRules:
         )
 
 
-def fault_words(answer: Answer) -> str:
+def fault_text(answer: Answer) -> str:
     """What an attempt failed by: the fault's own words, or the status and the server's."""
     if answer.http_status is None:
         return answer.message
     return ": ".join(filter(None, (f"HTTP {answer.http_status}", answer.message)))
 
 
-def sentence(text: str) -> str:
+def with_full_stop(text: str) -> str:
     """The server's words with a stop at their end, whichever they end in."""
     return text if text.endswith((".", "?", "!")) else f"{text}."

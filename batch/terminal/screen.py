@@ -18,7 +18,7 @@ from rich.text import Text
 from batch.jobs.dispatch import Moment
 from batch.jobs.forecast import duration
 from batch.model import Tally
-from batch.sending.pace.pacer import Hold, Learnt
+from batch.sending.pace.pacer import Hold, PaceEstimate
 from batch.sending.runner import GRACE_S
 from batch.sending.stops import Stop, StopCause
 from batch.terminal.prose import print_whole
@@ -159,7 +159,7 @@ def pace_line(moment: Moment, *, mark: str = " · ") -> str:
     return mark.join(filter(None, (pace, budget_line(moment.learnt), left)))
 
 
-def budget_line(learnt: Learnt) -> str:
+def budget_line(learnt: PaceEstimate) -> str:
     """What the server's headers allow; "" where they don't say."""
     if learnt.limit is None or learnt.window_s is None:
         return ""

@@ -37,7 +37,7 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Learnt:
+class PaceEstimate:
     """What is known of the pace.
 
     rate_per_s: attempts a second in the long run. wait_s: seconds until the next may leave, more
@@ -109,18 +109,18 @@ class Pacer:
         hold = self.current_hold(now)
         return max(0.0, max(due, hold.until) - now if hold else due - now)
 
-    def leave(self, now: float) -> None:
+    def take_turn(self, now: float) -> None:
         """Take the turn that has come: the next one is a spacing later."""
         due = self._due(now)
         self._is_used = now - due <= self._quotas.lateness_s
         self._slot_at = due if self._is_used else now
 
-    def departed(self) -> None:
+    def begin_attempt(self) -> None:
         """An attempt is on its way now."""
         self._sent += 1
         self._in_flight += 1
 
-    def landed(self) -> None:
+    def end_attempt(self) -> None:
         """An attempt is over, whatever came of it."""
         self._in_flight -= 1
 
@@ -131,7 +131,7 @@ class Pacer:
         taken = self._sent - self._in_flight
         self._quotas.observe(now, budgets, sent_at=sent_at, taken=taken)
         if self._quotas.are_silent:
-            self._go_on_without(now)
+            self._ignore_budgets(now)
 
     def hold(
         self, now: float, retry_after_s: float | None, why: str, *, sent_at: float | None = None
@@ -142,7 +142,7 @@ class Pacer:
         sent_at: when the request left that was refused for its pace; None if none was.
         """
         if sent_at is not None:
-            self._refused(now, sent_at, retry_after_s)
+            self._report_refusal(now, sent_at, retry_after_s)
         current = self.current_hold(now)
         if retry_after_s is None:
             retry_after_s = 0.0 if current else self._own_hold_s()
@@ -154,12 +154,12 @@ class Pacer:
         self._hold = Hold(since=self._held_since, until=until, why=why)
         return self._hold
 
-    def served(self, now: float) -> None:
+    def report_served(self, now: float) -> None:
         """The server served a request: hold-backs begin anew from the shortest."""
         self._refusals = 0
         self._held_since = None
         if self._set_per_s is None and not self._quotas:
-            self._search.served(now, is_used=self._is_used)
+            self._search.report_served(now, is_used=self._is_used)
 
     def current_hold(self, now: float) -> Hold | None:
         """The hold-back that is in force, if any."""
@@ -167,12 +167,12 @@ class Pacer:
             return None
         return self._hold
 
-    def learnt(self, now: float) -> Learnt:
+    def estimate(self, now: float) -> PaceEstimate:
         """What is known of the pace now."""
         wait_s = self.wait_s(now)
         if not self._quotas:
             source = Source.SEARCH if self._set_per_s is None else Source.SETTING
-            return Learnt(
+            return PaceEstimate(
                 source=source,
                 rate_per_s=self._own_per_s,
                 wait_s=wait_s,
@@ -180,7 +180,7 @@ class Pacer:
             )
         tightest = self._quotas.tightest
         rate = tightest.even_per_s
-        return Learnt(
+        return PaceEstimate(
             source=Source.HEADERS,
             rate_per_s=rate if self._set_per_s is None else min(rate, self._set_per_s),
             wait_s=wait_s,
@@ -195,19 +195,19 @@ class Pacer:
         rate = self.rate_per_s(now)
         if rate > 0:
             return self._slot_at + 1 / max(rate, LEAST_PER_S)
-        whole_at = self._quotas.whole_at(now, in_flight=self._in_flight)
-        return max(whole_at, self._slot_at + SPENT_SPACING_S)
+        refilled_at = self._quotas.refilled_at(now, in_flight=self._in_flight)
+        return max(refilled_at, self._slot_at + SPENT_SPACING_S)
 
-    def _refused(self, now: float, sent_at: float, retry_after_s: float | None) -> None:
+    def _report_refusal(self, now: float, sent_at: float, retry_after_s: float | None) -> None:
         if self._quotas:
-            self._quotas.refused(now, sent_at=sent_at)
+            self._quotas.report_refusal(now, sent_at=sent_at)
             if self._quotas.are_misleading and self._set_per_s is None:
                 self._misled_until = now + MISLED_S
-                self._go_on_without(now)
+                self._ignore_budgets(now)
         elif self._set_per_s is None:
-            self._search.refused(now, sent_at=sent_at, wait_s=retry_after_s)
+            self._search.report_refusal(now, sent_at=sent_at, wait_s=retry_after_s)
 
-    def _go_on_without(self, now: float) -> None:
+    def _ignore_budgets(self, now: float) -> None:
         """From the present rate."""
         self._search = Search(max(LEAST_PER_S, self._quotas.long_run_per_s(now)))
         self._quotas = Quotas(headroom=self._headroom, start_per_s=self._own_per_s)

@@ -134,7 +134,7 @@ class Quota:
             return self._spread(now, even, in_flight)
         return self._braked(even)
 
-    def whole_at(self, now: float) -> float:
+    def refilled_at(self, now: float) -> float:
         """When something is there again, of a window that is used up."""
         return max(now, self._by - self._early_s)
 

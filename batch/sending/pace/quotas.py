@@ -74,7 +74,7 @@ class Quotas:
             self._grown_at = now
             self._reached_per_s = min(2 * self._reached_per_s, MOST_PER_S)
 
-    def refused(self, now: float, *, sent_at: float) -> None:
+    def report_refusal(self, now: float, *, sent_at: float) -> None:
         """A request was refused all the same; those that left before the last trim say no more.
 
         Nor do those of the first window, whose beginning others may have used up, or the lists
@@ -105,10 +105,10 @@ class Quotas:
         )
         return min(rate * self._trim_at(now, window_s), self._reached_per_s)
 
-    def whole_at(self, now: float, *, in_flight: int) -> float:
+    def refilled_at(self, now: float, *, in_flight: int) -> float:
         """When something is there again of those that have nothing left."""
         return max(
-            quota.whole_at(now)
+            quota.refilled_at(now)
             for quota in self._all.values()
             if not quota.rate_per_s(now, in_flight=in_flight)
         )

@@ -63,7 +63,7 @@ class Search:
         self._lowered_at = float("-inf")
         self._grown_at: float | None = None
 
-    def served(self, now: float, *, is_used: bool) -> None:
+    def report_served(self, now: float, *, is_used: bool) -> None:
         """A request was not refused. is_used: whether requests wait for their turn at all."""
         cycle = self._cycle = self._cycle or _Cycle(began_at=now, wanted_at=now)
         self._want(now, cycle)
@@ -74,7 +74,7 @@ class Search:
         if is_used:
             self.rate_per_s = min(MOST_PER_S, self.rate_per_s * self._growth(cycle, since_s))
 
-    def refused(self, now: float, *, sent_at: float, wait_s: float | None) -> None:
+    def report_refusal(self, now: float, *, sent_at: float, wait_s: float | None) -> None:
         """A request was refused. wait_s: what the server asked to wait; None if it named no time.
 
         Requests that left before the rate was lowered say nothing of the lower one.
@@ -86,12 +86,12 @@ class Search:
         if sent_at < self._lowered_at or cycle.admitted == cycle.cut_at:
             return
         if self._limit_per_s is None:
-            self._found(now, cycle, self._first_limit(now, cycle, wait_s or 0.0))
+            self._set_limit(now, cycle, self._first_limit(now, cycle, wait_s or 0.0))
         elif cycle.admitted >= self._telling:
             self._is_measured = True
             is_long = now - cycle.began_at >= LONG_CYCLE_S
             self._is_told = self._is_told or (is_long and cycle.admitted >= TOLD_BY)
-            self._found(now, cycle, self.rate_per_s * min(1.0, cycle.admitted / cycle.wanted))
+            self._set_limit(now, cycle, self.rate_per_s * min(1.0, cycle.admitted / cycle.wanted))
         elif cycle.admitted >= cycle.cut_at + CUT_AFTER:
             cycle.cut_at = cycle.admitted
             self.rate_per_s = max(LEAST_SHARE * self._limit_per_s, self.rate_per_s * CUT)
@@ -105,7 +105,7 @@ class Search:
             return cycle.admitted / (now - cycle.began_at + wait_s)
         return FIRST_CUT * self.rate_per_s
 
-    def _found(self, now: float, cycle: _Cycle, admits_per_s: float) -> None:
+    def _set_limit(self, now: float, cycle: _Cycle, admits_per_s: float) -> None:
         limit = self._limit_per_s = max(LEAST_PER_S, min(self.rate_per_s, admits_per_s))
         self.rate_per_s = self.good_per_s = limit * (1 - MARGIN)
         self._lowered_at = now

@@ -9,7 +9,7 @@ from batch.judging.plan import Plan
 from batch.judging.preview import Preview
 from batch.model import Change, Outcome, Reason, Result, Tally
 from batch.recording.journal import Journal
-from batch.sending.retry import not_sent_again
+from batch.sending.retry import with_earlier_attempts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class Work:
         for outcomes in self.left_out.left_out() if self.left_out else ():
             yield outcomes
             yield [
-                not_sent_again(replace(outcome, lines=(line,)), self.tried[line])
+                with_earlier_attempts(replace(outcome, lines=(line,)), self.tried[line])
                 for outcome in outcomes
                 for line in (outcome.lines if self.tried else ())
                 if line in self.tried
