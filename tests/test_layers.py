@@ -14,7 +14,7 @@ LAYERS = (
     {"__init__", "columns", "errors", "escape", "lines", "model", "redaction", "statuses"}
     | {"near_names", "visible"},
     # 1: the core, which decides and does no I/O
-    {"judging", "jobs.forecast", "settings.values"}
+    {"judging", "settings.values"}
     | {
         "api.address",
         "api.answer",

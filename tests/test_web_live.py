@@ -5,13 +5,13 @@ import pytest
 
 from batch.jobs.dispatch import Moment
 from batch.jobs.orders import Order
-from batch.jobs.question import Question
 from batch.model import Reason, Tally
 from batch.sending.pace.pacer import Hold, PaceEstimate, Source
 from batch.sending.stops import Stop, StopCause
 from batch.web.board import Board, Kind, Stage, View
 from batch.web.live import as_json, live_of
 from batch.web.talk import STOPPED, StoppedError, Talk
+from batch.wording.questions import Question
 
 MOMENT = Moment(
     rows=200,

@@ -6,7 +6,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from batch.jobs.forecast import forecast_s
 from batch.jobs.job import plan_of
 from batch.jobs.known_pace import KnownPace
 from batch.jobs.missing_columns import about_missing_columns
@@ -60,7 +59,7 @@ def check(request: Request) -> Iterator[Checked]:
             plan=plan,
             rate_per_s=rate_per_s,
             is_auto=request.settings.pace.rate.per_s is None,
-            forecast_s=forecast_s(plan.requests, rate_per_s=rate_per_s),
+            forecast_s=plan.requests / rate_per_s,
             refusal=refusal_of(plan, request) or " ".join(brakes_of(plan, request)) or None,
             missing=about_missing_columns(table, labels=None),
         )

@@ -17,13 +17,11 @@ import polars as pl
 
 from batch.api.sendkit import Access, SendKit
 from batch.errors import InputError
-from batch.jobs.forecast import forecast_s
 from batch.jobs.holding import held
 from batch.jobs.known_pace import KnownPace, known_pace
 from batch.jobs.missing_columns import about_missing_columns
 from batch.jobs.named_cells import cells_of, named_of
 from batch.jobs.preflight import Preflight, ask_server, hold_of
-from batch.jobs.question import Question, about_wrong_rows, ask_about
 from batch.jobs.reaching import access_of, make_client
 from batch.jobs.refusal import brakes_of, refusal_of, typed_number
 from batch.jobs.request import Request
@@ -37,6 +35,7 @@ from batch.reading.table import Table, open_table
 from batch.recording.folder import InputCopy, RunFolder, input_stem
 from batch.recording.journal import Journal
 from batch.recording.runfile import RunInput, RunLink, RunRecord, RunUndone, RunWorkspace
+from batch.wording.questions import Question, about_wrong_rows, ask_about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +127,7 @@ class JudgedRun:
             raise InputError(" ".join(brakes))
         pace = known_pace(request, preflight)
         rate_per_s = seen.learnt.rate_per_s if seen else pace.expected_per_s(request.settings)
-        takes_s = forecast_s(effect.requests, rate_per_s=rate_per_s)
+        takes_s = effect.requests / rate_per_s
         question = ask_about(
             effect,
             workspace=preflight.workspace.name if preflight.workspace else None,

@@ -10,7 +10,6 @@ from pathlib import Path
 import polars as pl
 
 from batch.errors import SettingsError
-from batch.jobs.forecast import duration
 from batch.jobs.job import ReadyRun
 from batch.jobs.known_pace import keep_learnt
 from batch.jobs.preflight import Preflight
@@ -24,6 +23,7 @@ from batch.recording.journal import JOURNAL_NAME, LABELS_NOTE, Journal
 from batch.recording.plan_sheet import PLAN_NAME, write_plan
 from batch.recording.run_list import remember
 from batch.recording.runfile import RunFile, RunRecord, RunState
+from batch.wording.amounts import duration
 
 # Endings of the journal's files: SQLite leaves those beside it behind where the disk is full.
 _OF_JOURNAL = ("", "-wal", "-shm", "-journal")

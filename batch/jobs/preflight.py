@@ -12,9 +12,9 @@ import anyio
 
 from batch.api.sendkit import MAX_READ_WAIT_S, ReadFailedError, SendKit, Workspace
 from batch.errors import SettingsError, UsageError
-from batch.jobs.forecast import duration
 from batch.model import Budget
 from batch.settings.model import Settings
+from batch.wording.amounts import duration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

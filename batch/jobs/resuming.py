@@ -11,13 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from batch.errors import SettingsError
-from batch.jobs.forecast import forecast_s
 from batch.jobs.holding import held
 from batch.jobs.job import JudgedRun, OpenRun, ReadyRun
 from batch.jobs.known_pace import known_pace
 from batch.jobs.linking import retried_note
 from batch.jobs.preflight import Preflight
-from batch.jobs.question import ask_to_go_on
 from batch.jobs.reaching import access_of
 from batch.jobs.recorded import open_recorded_table, reopened_journal
 from batch.jobs.request import Request
@@ -30,6 +28,7 @@ from batch.recording.folder import RunFolder, sha256_of
 from batch.recording.journal import JUDGED_NOTE, LABELS_NOTE, Journal
 from batch.recording.run_list import listed
 from batch.recording.runfile import RunRecord, RunState, read_record
+from batch.wording.questions import ask_to_go_on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +65,7 @@ class Reopened:
         plan, opened = judged.plan, self.opened
         work = remaining_work(plan, self.journal, seen.preview if seen else None)
         pace = known_pace(opened.request, judged.preflight)
-        takes_s = forecast_s(work.requests, rate_per_s=pace.expected_per_s(opened.request.settings))
+        takes_s = work.requests / pace.expected_per_s(opened.request.settings)
         # The server's own word, if it gave it: a run's record may come from anybody.
         workspace = judged.preflight.workspace or self.record.workspace
         question = ask_to_go_on(

@@ -12,12 +12,12 @@ from pydantic import JsonValue
 from batch import __version__
 from batch.jobs.dispatch import Moment
 from batch.jobs.ending import Report
-from batch.jobs.forecast import duration
 from batch.jobs.job import ReadyRun
 from batch.jobs.request import Request
 from batch.model import Reason, Result, Tally
 from batch.recording.runfile import RunBudget, RunRecord, RunState
 from batch.sending.pace.pacer import PaceEstimate
+from batch.wording.amounts import duration
 
 
 class Counts(TypedDict):

@@ -21,7 +21,6 @@ from batch.jobs.job import JudgedRun, OpenRun, input_of, new_folder
 from batch.jobs.judged_again import judged_again
 from batch.jobs.linking import newer_note, retries_of
 from batch.jobs.preflight import Preflight
-from batch.jobs.question import count_of
 from batch.jobs.reaching import access_of
 from batch.jobs.request import Request, Source
 from batch.jobs.resuming import check_workspace
@@ -33,6 +32,7 @@ from batch.reading.table import open_table
 from batch.recording.history import own_runs
 from batch.recording.runfile import RunRecord, RunUndone
 from batch.settings.model import ColumnSettings
+from batch.wording.amounts import count_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

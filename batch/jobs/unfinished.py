@@ -6,7 +6,6 @@ from pathlib import Path
 
 from batch.api.address import address_of
 from batch.errors import SettingsError
-from batch.jobs.forecast import duration
 from batch.jobs.job import OpenRun
 from batch.jobs.linking import retries_of
 from batch.jobs.preflight import Preflight
@@ -18,6 +17,7 @@ from batch.recording.history import EarlierRun, known_runs
 from batch.recording.run_list import listed
 from batch.recording.runfile import RunRecord, RunState, read_record
 from batch.settings.model import Settings
+from batch.wording.amounts import duration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

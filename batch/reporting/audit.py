@@ -7,10 +7,9 @@ import json
 import re
 from collections.abc import Iterator
 
-from batch.jobs.forecast import duration
-from batch.jobs.question import count_of
 from batch.recording.runfile import RunRecord, RunState
 from batch.reporting.heading import at
+from batch.wording.amounts import count_of, duration
 
 _PATHS = ("api_key_file", "runs_dir")
 

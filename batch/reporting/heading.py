@@ -7,12 +7,11 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from batch.jobs.forecast import duration
-from batch.jobs.question import count_of
 from batch.model import Result
 from batch.recording.runfile import RunState
 from batch.reporting.findings import Findings
 from batch.reporting.sentence import plan_sentence, run_sentence
+from batch.wording.amounts import count_of, duration
 
 _NO_EDGE = r"[^\s\"<>(),;:|@]"
 # Looked for where a word begins, and no word twice: a long one without @ would take its square.

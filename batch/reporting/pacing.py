@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from batch.jobs.forecast import duration
-from batch.jobs.question import count_of
 from batch.reporting.charts import NARROW, WIDE, clock, latency_chart, pace_chart
 from batch.reporting.digest import percentile
 from batch.reporting.overtime import Overtime
+from batch.wording.amounts import count_of, duration
 
 FEWEST_BARS = 3  # less is no course of time
 _FINE, _COARSE = (1, 2, 3, 5, 7), (1, 2, 5)  # ends of the bins of a decade of milliseconds

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
-from batch.jobs.question import count_of, what_changes
 from batch.judging.totals import Effect
 from batch.model import Result, Tally
 from batch.recording.runfile import RunRecord, RunState
+from batch.wording.amounts import count_of, listed
+from batch.wording.questions import what_changes
 
 RESULT_WORDS: Mapping[Result, str] = {
     Result.SUCCESS: "Applied",
@@ -45,7 +46,7 @@ def plan_sentence(record: RunRecord, effect: Effect, states: Mapping[str, int], 
     parts = [f"{will:,} would change", f"{so:,} {'is' if so == 1 else 'are'} so already"]
     parts += [f"{other:,} can't be changed"] if other else []
     return (
-        f"{name} asks to change {asked} in {where} ({what_changes(effect)}): {_listed(parts)}; "
+        f"{name} asks to change {asked} in {where} ({what_changes(effect)}): {listed(parts)}; "
         "nothing has been sent."
     )
 
@@ -54,7 +55,7 @@ def _came(tally: Tally) -> str:
     parts = [
         f"{count:,} {_verb(result, count)}" for result in Result if (count := tally.of(result))
     ]
-    return f"{count_of(tally.total(), 'row')}, {_listed(parts)}"
+    return f"{count_of(tally.total(), 'row')}, {listed(parts)}"
 
 
 def _verb(result: Result, count: int) -> str:
@@ -68,11 +69,6 @@ def _verb(result: Result, count: int) -> str:
             return "needed nothing"
         case Result.UNSENT:
             return f"{was} left unsent"
-
-
-def _listed(parts: list[str]) -> str:
-    """As "one", "one and two", "one, two and three"."""
-    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
 
 
 def _where(record: RunRecord) -> str:

@@ -11,7 +11,6 @@ from batch.errors import DeclinedError, SettingsError
 from batch.jobs import job
 from batch.jobs.gate import BUILT_IN
 from batch.jobs.preflight import Preflight
-from batch.jobs.question import Question
 from batch.jobs.request import command
 from batch.jobs.resuming import check_known_workspace, check_workspace
 from batch.jobs.unfinished import (
@@ -33,6 +32,7 @@ from batch.terminal.looking import look
 from batch.terminal.looking_up import look_up_leads
 from batch.terminal.sending import ask_server, asks_before_sending, confirm, execute, tell
 from batch.terminal.signals import Interrupts
+from batch.wording.questions import Question
 
 
 def run(options: CliOptions, interrupts: Interrupts) -> int:

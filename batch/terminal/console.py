@@ -18,12 +18,12 @@ from rich.text import Text
 from batch.errors import BatchError, DeclinedError, UnaskedError, UsageError
 from batch.jobs.ending import Report
 from batch.jobs.failure import told, without_key
-from batch.jobs.question import Question
 from batch.model import Tally
 from batch.recording.runfile import RunState
 from batch.terminal import report_json, summary
 from batch.terminal.prose import print_sentences, print_whole
 from batch.terminal.signals import Interrupts
+from batch.wording.questions import Question
 
 PLAIN_WIDTH = 160  # columns where there is no terminal to measure
 REFUSED, FAILED, INTERRUPTED = "refused", "failed", "interrupted"

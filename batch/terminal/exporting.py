@@ -9,7 +9,6 @@ from pathlib import Path
 from batch.api.sendkit import Access, SendKit
 from batch.jobs.exporting import Exported, Wanted, check_wanted, export
 from batch.jobs.preflight import ask_server
-from batch.jobs.question import count_of
 from batch.jobs.reaching import make_client
 from batch.jobs.request import command, words_of
 from batch.settings.model import Settings
@@ -19,6 +18,7 @@ from batch.terminal.console import Terminal, guarded
 from batch.terminal.gate import key_of, open_gate
 from batch.terminal.reading_screen import ReadingScreen
 from batch.terminal.signals import Interrupts
+from batch.wording.amounts import count_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

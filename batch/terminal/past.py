@@ -14,7 +14,6 @@ from batch.jobs.listing import (
     remove_run,
 )
 from batch.jobs.planning import check_no_plan
-from batch.jobs.question import Question, count_of
 from batch.jobs.remaking import remake_results, remake_with_retries
 from batch.jobs.request import command
 from batch.recording.history import read_run
@@ -27,6 +26,8 @@ from batch.terminal.console import Terminal, guarded, somebody_is_there
 from batch.terminal.naming import default_runs_dir, folder_for_files, named_run
 from batch.terminal.sending import tell
 from batch.terminal.signals import Interrupts
+from batch.wording.amounts import count_of
+from batch.wording.questions import Question
 
 
 def results(options: CliOptions, interrupts: Interrupts, *, with_retries: bool) -> int:

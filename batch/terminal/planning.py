@@ -10,10 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from batch.jobs import job
-from batch.jobs.forecast import duration
 from batch.jobs.looking import Look
 from batch.jobs.planning import Planned, keep_plan
-from batch.jobs.question import count_of
 from batch.model import Reason, Result
 from batch.terminal import report_json, summary
 from batch.terminal.checking import header_only, load
@@ -26,6 +24,7 @@ from batch.terminal.prose import print_sentences, print_whole
 from batch.terminal.sending import ask_server
 from batch.terminal.signals import Interrupts
 from batch.visible import visible
+from batch.wording.amounts import count_of, duration
 from batch.wording.reasons import VERDICT_WORDS
 
 FIRST = 20  # campaigns and changes that are shown

@@ -6,9 +6,9 @@ from typing import Self
 from rich.live import Live
 from rich.text import Text
 
-from batch.jobs.question import count_of
 from batch.jobs.snapshotting import Reading
 from batch.terminal.console import Terminal
+from batch.wording.amounts import count_of
 
 LINE_EVERY_S = 30.0  # where nothing can be redrawn
 

@@ -2,7 +2,6 @@
 
 import json
 
-from batch.jobs.question import count_of
 from batch.jobs.reporting import remake_report
 from batch.recording.state import default_state_dir
 from batch.terminal.browser import open_page
@@ -10,6 +9,7 @@ from batch.terminal.cli_options import CliOptions
 from batch.terminal.console import Terminal, guarded
 from batch.terminal.naming import folder_for_files, named_run
 from batch.terminal.signals import Interrupts
+from batch.wording.amounts import count_of
 
 
 def report(options: CliOptions, interrupts: Interrupts) -> int:

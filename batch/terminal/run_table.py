@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from batch.jobs.forecast import duration
 from batch.jobs.listing import BROKE_OFF, ListedRun
 from batch.jobs.request import command
 from batch.model import Reason, Result
@@ -16,6 +15,7 @@ from batch.recording.history import NewerRun
 from batch.recording.runfile import RunState
 from batch.terminal.prose import print_whole
 from batch.visible import visible
+from batch.wording.amounts import duration
 
 _STYLES = {RunState.FINISHED.value: "green", RunState.RUNNING.value: "cyan"}
 

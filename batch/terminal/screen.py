@@ -16,13 +16,13 @@ from rich.table import Table
 from rich.text import Text
 
 from batch.jobs.dispatch import Moment
-from batch.jobs.forecast import duration
 from batch.model import Tally
 from batch.sending.pace.pacer import Hold, PaceEstimate
 from batch.sending.runner import GRACE_S
 from batch.sending.stops import Stop, StopCause
 from batch.terminal.prose import print_whole
 from batch.visible import visible
+from batch.wording.amounts import duration
 
 HEARTBEAT_S = 60.0
 WIDEST_BAR = 40  # columns

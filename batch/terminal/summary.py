@@ -9,13 +9,13 @@ from rich.text import Text
 
 from batch.jobs.check import Checked
 from batch.jobs.ending import Report
-from batch.jobs.forecast import duration
-from batch.jobs.question import count_of, what_changes
 from batch.judging.plan import Plan, Problem
 from batch.model import Found, Reason, Result, Tally
 from batch.recording.runfile import RunState
 from batch.terminal.prose import print_sentences, print_whole
 from batch.visible import visible
+from batch.wording.amounts import count_of, duration
+from batch.wording.questions import what_changes
 
 _STYLE_OF = {
     Result.SUCCESS: "green",

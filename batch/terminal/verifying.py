@@ -6,7 +6,6 @@ import os
 from rich.table import Table
 
 from batch.jobs.planning import check_no_plan
-from batch.jobs.question import count_of
 from batch.jobs.verifying import Verified, open_applied, verify
 from batch.recording.runfile import read_record
 from batch.terminal.cli_options import CliOptions
@@ -16,6 +15,7 @@ from batch.terminal.naming import named_run
 from batch.terminal.reading_screen import ReadingScreen
 from batch.terminal.signals import Interrupts
 from batch.visible import visible
+from batch.wording.amounts import count_of
 
 FIRST = 20  # differences that are shown
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from batch.jobs.dispatch import Moment
-from batch.jobs.question import Question
 from batch.jobs.snapshotting import Reading
+from batch.wording.questions import Question
 
 
 class Stage(StrEnum):

@@ -14,13 +14,13 @@ from pydantic import PlainSerializer, PlainValidator
 from batch.columns import Column
 from batch.errors import InputError
 from batch.jobs.check import Checked, check
-from batch.jobs.forecast import duration
-from batch.jobs.question import what_changes
 from batch.jobs.request import Request
 from batch.model import Reason, Result, Tally
 from batch.reading.table import open_table
 from batch.terminal.problem_list import write_problems
 from batch.web.row_pages import LONGEST_CELL, Query, RowPage, page_of
+from batch.wording.amounts import duration
+from batch.wording.questions import what_changes
 
 _BATCH_ROWS = 50_000
 _BATCH_BYTES = 64 << 20  # whoever shows a page of rows reads one batch at a time

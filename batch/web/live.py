@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from batch.jobs.dispatch import Moment
-from batch.jobs.forecast import duration
 from batch.model import Reason, Result
 from batch.sending.runner import GRACE_S
 from batch.terminal.reading_screen import reading_line
 from batch.terminal.screen import budget_line, hold_line, outage_line, used_up_line
 from batch.web.board import Stage, View
+from batch.wording.amounts import duration
 from batch.wording.reasons import reason_title
 
 

@@ -19,7 +19,6 @@ from batch.jobs.job import JudgedRun, OpenRun, ReadyRun, open_run
 from batch.jobs.looking import LeadsNotReadError, Look
 from batch.jobs.planning import check_plan, check_same_workspace, keep_plan
 from batch.jobs.preflight import Preflight
-from batch.jobs.question import count_of
 from batch.jobs.recorded import request_of
 from batch.jobs.request import Request, Source
 from batch.jobs.resolving import is_needed, resolve
@@ -35,6 +34,7 @@ from batch.recording.runfile import RunState, read_record
 from batch.settings.load import LoadedSettings
 from batch.web.board import Stage
 from batch.web.talk import Talk
+from batch.wording.amounts import count_of
 
 OpenGate = Callable[[LoadedSettings], tuple[Access, tuple[str, ...]]]
 

@@ -12,10 +12,10 @@ import anyio
 from batch.errors import DeclinedError
 from batch.jobs.dispatch import Moment
 from batch.jobs.orders import Order, Rest
-from batch.jobs.question import Question
 from batch.jobs.snapshotting import Reading
 from batch.sending.stops import Stop, StopCause
 from batch.web.board import Board, Stage
+from batch.wording.questions import Question
 
 STOPPED = Stop(cause=StopCause.INTERRUPTED, message="Stopped on the page.")
 _LOOK_EVERY_S = 0.1

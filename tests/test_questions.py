@@ -1,13 +1,7 @@
 import pytest
 
-from batch.jobs.question import (
-    about_wrong_rows,
-    ask_about,
-    ask_to_go_on,
-    count_of,
-    what_changes,
-)
 from batch.model import Reason, Tally
+from batch.wording.questions import about_wrong_rows, ask_about, ask_to_go_on, what_changes
 from tests.wired import plan_of
 
 BASE = "https://api.sendkit.ai"
@@ -110,10 +104,3 @@ def test_nothing_to_change_is_said_so() -> None:
 
 def test_a_plan_without_changes_changes_nothing() -> None:
     assert what_changes(plan_of()) == "nothing"
-
-
-@pytest.mark.parametrize(
-    ("number", "text"), [(0, "0 rows"), (1, "1 row"), (2, "2 rows"), (4120, "4,120 rows")]
-)
-def test_counts_agree_with_their_noun(number: int, text: str) -> None:
-    assert count_of(number, "row") == text

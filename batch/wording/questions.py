@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from batch.jobs.forecast import duration
 from batch.judging.plan import Plan
 from batch.judging.totals import Effect
 from batch.model import Reason, Tally
+from batch.wording.amounts import count_of, duration
 from batch.wording.reasons import rows_left_out
 
 
@@ -41,8 +41,7 @@ def ask_about(
     left_out: rows that are not sent because of what their leads are now, by reason.
     warnings: what else a yes means, in sentences. brakes: why a number must be typed.
     """
-    host = urlsplit(base_url).netloc
-    where = f"workspace {workspace} ({host})" if workspace else f"an unknown workspace ({host})"
+    where = _where(workspace, base_url)
     left = _left_out(left_out or Tally())
     if not effect.requests:
         sentences = [f"Nothing to change in {where}.", *left, *warnings]
@@ -90,11 +89,6 @@ def what_changes(effect: Effect) -> str:
     return ", ".join(part for part in parts if part) or "nothing"
 
 
-def count_of(number: int, noun: str) -> str:
-    """As "1 row" or "4,120 rows"."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def ask_to_go_on(
     plan: Plan,
     *,
@@ -111,8 +105,7 @@ def ask_to_go_on(
     left_out: rows that are not sent any more because of what their leads are now, by reason.
     warnings: more sentences.
     """
-    host = urlsplit(base_url).netloc
-    where = f"workspace {workspace} ({host})" if workspace else f"an unknown workspace ({host})"
+    where = _where(workspace, base_url)
     others = _left_out(left_out)
     if not left:
         sentences = [f"Nothing is left to change in {where}.", *others, *warnings]
@@ -127,3 +120,8 @@ def ask_to_go_on(
         *warnings,
     ]
     return Question(text=" ".join(sentences))
+
+
+def _where(workspace: str | None, base_url: str) -> str:
+    host = urlsplit(base_url).netloc
+    return f"workspace {workspace} ({host})" if workspace else f"an unknown workspace ({host})"

@@ -1,15 +1,21 @@
-"""How long a run will take, and how a duration is said."""
+"""How numbers, durations and lists are said."""
 
 import math
+from collections.abc import Sequence
 
 _MINUTE_S = 60
 _HOUR_MIN = 60
 _DAY_H = 24
 
 
-def forecast_s(requests: int, *, rate_per_s: float) -> float:
-    """Seconds that so many requests take at this rate, if none has to be sent again."""
-    return requests / rate_per_s
+def count_of(number: int, noun: str) -> str:
+    """As "1 row" or "4,120 rows"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """As "one", "one and two", "one, two and three"."""
+    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
 
 
 def duration(seconds: float) -> str:
