@@ -28,7 +28,7 @@ class Broken:
 
     guarantee: in plain words, as it holds when nothing is broken. file: below `batch/`.
     line: found there exactly once. instead: what the broken build has there.
-    caught_by: the test that must fail, below `tests/`.
+    caught_by: the test that must fail. Its file's name is enough, wherever it is below `tests/`.
     """
 
     guarantee: str
@@ -2011,6 +2011,12 @@ class Verdict:
         return bool(self.failures) and all(asserted) and not self.errors
 
 
+def file_of(test: str) -> Path:
+    """The file of a `caught_by`, from the top of the repository. No two files share a name."""
+    (found,) = (ROOT / "tests").rglob(test.partition("::")[0])
+    return found.relative_to(ROOT)
+
+
 def run_tests(tests: Sequence[str], folder: Path) -> Verdict:
     """Run these tests against the copy in this folder, in a process of its own."""
     report = folder / "report.xml"
@@ -2018,7 +2024,7 @@ def run_tests(tests: Sequence[str], folder: Path) -> Verdict:
         [
             *(sys.executable, "-m", "pytest", "-q", "-m", "slow or not slow"),
             *("-p", "no:cacheprovider", "--timeout", "60", f"--junit-xml={report}"),
-            *dict.fromkeys(f"tests/{test}" for test in tests),
+            *dict.fromkeys(str(file_of(test)) + test[test.index("::") :] for test in tests),
         ],
         cwd=folder,
         env=environment_of(folder),

@@ -5,7 +5,7 @@ from pathlib import Path
 import hypothesis  # at its import it looks for objects that gc.freeze() would hide
 import pytest
 
-from tests.shell import Shell, shell_in
+from tests.support.shell import Shell, shell_in
 
 # A first example loads what it uses, and the machine may be busy: neither is a fault.
 hypothesis.settings.register_profile("ours", deadline=None)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from batch.sandbox.options import Options
 from batch.sandbox.process import Sandbox, start_sandbox
-from tests.program import (
+from tests.support.program import (
     CAMPAIGN,
     access,
     lead_id,

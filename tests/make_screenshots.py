@@ -9,9 +9,9 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.live_world import HEADER, served
-from tests.program import CAMPAIGN, lead_id, write_rows
-from tests.web_browser import browser_page, drop, opened, serving
+from tests.support.live_world import HEADER, served
+from tests.support.program import CAMPAIGN, lead_id, write_rows
+from tests.support.web_browser import browser_page, drop, opened, serving
 
 FOLDER = Path(__file__).parents[1] / "samples" / "screenshots"
 _COUNT = 400

@@ -10,7 +10,7 @@ import pytest
 
 from batch import __version__
 from batch.terminal.signals import INTERRUPTS
-from tests.program import CAMPAIGN, command, environment, lead_id, write_rows
+from tests.support.program import CAMPAIGN, command, environment, lead_id, write_rows
 
 EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 FULL = Path("/dev/full")

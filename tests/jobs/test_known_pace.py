@@ -1,0 +1,79 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from batch.api.sendkit import Workspace
+from batch.jobs.known_pace import KnownPace, keep_learnt, known_pace
+from batch.jobs.preflight import Preflight
+from batch.jobs.request import Request
+from batch.model import Budget
+from batch.sending.pace.pacer import PaceEstimate, Source
+from batch.settings.model import Settings
+from tests.support.wired import request_of
+
+PREFLIGHT = Preflight(workspace=Workspace(id="w1", name="Acme"), labels=None)
+MINUTE = Budget(name="a", limit=600, remaining=599, reset_s=60, window_s=60.0)  # 10 a second
+HOUR = Budget(name="b", limit=7200, remaining=7000, reset_s=3600, window_s=3600.0)  # 2 a second
+UNNAMED = Budget(name="c", limit=100, remaining=99, reset_s=1)
+
+
+@pytest.mark.parametrize(
+    ("rate", "known", "expected"),
+    [
+        ("auto", KnownPace(), 5.0),  # where a run begins
+        ("auto", KnownPace(good_per_s=30.0), 30.0),
+        ("auto", KnownPace(budgets=(MINUTE,)), 9.5),  # less 5 %
+        ("auto", KnownPace(budgets=(MINUTE, HOUR)), 1.9),  # the tightest
+        ("auto", KnownPace(budgets=(MINUTE,), good_per_s=30.0), 9.5),
+        ("auto", KnownPace(budgets=(UNNAMED,)), 5.0),  # for how long it is meant is not said
+        (20, KnownPace(), 20.0),
+        (20, KnownPace(good_per_s=3.0), 20.0),
+        (20, KnownPace(budgets=(MINUTE,)), 9.5),  # headers lower what is set
+        (4, KnownPace(budgets=(MINUTE,)), 4.0),
+    ],
+)
+def test_what_is_counted_on_is_named_by_the_server_or_went_well_or_is_a_guess(
+    rate: object, known: KnownPace, expected: float
+) -> None:
+    settings = Settings.model_validate({"pace": {"rate": rate}})
+    assert known.expected_per_s(settings) == pytest.approx(expected)
+
+
+@pytest.fixture
+def request_here(tmp_path: Path) -> Request:
+    return replace(request_of(tmp_path / "leads.csv"), state_dir=tmp_path / "state")
+
+
+@pytest.mark.parametrize("source", [Source.HEADERS, Source.SEARCH])
+def test_what_one_run_learnt_another_knows(request_here: Request, source: Source) -> None:
+    keep_learnt(request_here, "w1", PaceEstimate(source=source, rate_per_s=11.0, good_per_s=12.5))
+    assert known_pace(request_here, PREFLIGHT) == KnownPace(good_per_s=12.5)
+    elsewhere = replace(PREFLIGHT, workspace=Workspace(id="w2", name="Other"))
+    assert known_pace(request_here, elsewhere) == KnownPace()
+    assert known_pace(request_here, replace(PREFLIGHT, workspace=None)) == KnownPace()
+
+
+def test_what_the_server_told_with_the_lists_is_known(request_here: Request) -> None:
+    told = replace(PREFLIGHT, budgets=(MINUTE,))
+    assert known_pace(request_here, told) == KnownPace(budgets=(MINUTE,))
+
+
+def test_a_set_rate_tells_nothing_that_could_be_remembered(request_here: Request) -> None:
+    keep_learnt(
+        request_here, "w1", PaceEstimate(source=Source.SETTING, rate_per_s=50.0, good_per_s=5.0)
+    )
+    keep_learnt(request_here, "w1", PaceEstimate(source=Source.SEARCH, rate_per_s=50.0))
+    keep_learnt(
+        request_here, None, PaceEstimate(source=Source.SEARCH, rate_per_s=50.0, good_per_s=5.0)
+    )
+    assert known_pace(request_here, PREFLIGHT) == KnownPace()
+
+
+def test_practice_remembers_nothing_and_knows_nothing(request_here: Request) -> None:
+    practice = replace(request_here, sandbox=True)
+    learnt = PaceEstimate(source=Source.SEARCH, rate_per_s=50.0, good_per_s=5.0)
+    keep_learnt(practice, "w1", learnt)
+    assert known_pace(request_here, PREFLIGHT) == KnownPace()
+    keep_learnt(request_here, "w1", learnt)
+    assert known_pace(practice, PREFLIGHT) == KnownPace()

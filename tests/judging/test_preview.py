@@ -1,0 +1,162 @@
+import polars as pl
+import pytest
+
+from batch.judging.diff import Known, Verdict, judge_live
+from batch.judging.preview import Preview
+from batch.judging.totals import Effect
+from batch.model import Outcome, Reason, Tally
+from tests.support.leads_now import READ_MS, baseline, leads, requests
+
+ASKED = requests(
+    ("a", "paused", None),
+    ("b", "active", "Hot"),  # only its tag changes
+    ("c", None, ""),
+    ("d", "active", "Cold"),  # already so
+    ("e", "paused", None),  # not there
+    ("own-a", "paused", None),
+    ("f", "paused", "Hot"),  # replied
+)
+NOW = leads(
+    ("a", "active", None),
+    ("b", "active", "Cold"),
+    ("c", "active", "Cold"),
+    ("d", "active", "Cold"),
+    ("f", "replied", "Hot"),
+)
+
+
+def preview_of(**known: object) -> Preview:
+    several = pl.Series([None, [3, 20], *[None] * 5], dtype=pl.List(pl.UInt32))
+    asked = ASKED.with_columns(lines=several)
+    judged = judge_live(asked, Known(leads=NOW, **known))  # type: ignore[arg-type]  # its fields
+    return Preview(verdicts=judged, clear_word="null")
+
+
+def test_rows_are_counted_by_verdict_and_those_left_out_by_reason() -> None:
+    preview = preview_of()
+    assert preview.rows_by_verdict() == {
+        Verdict.WILL_CHANGE: 4,  # one request stands for two rows
+        Verdict.FINAL_STATE: 1,
+        Verdict.ALREADY_SO: 1,
+        Verdict.UNKNOWN_LEAD: 1,
+        Verdict.OWN_ID: 1,
+    }
+    assert preview.tally == Tally({Reason.ALREADY_SO: 1, Reason.UNKNOWN_LEAD: 2})
+    assert preview.lines.to_list() == [2, 3, 4, 8]
+
+
+def test_the_effect_counts_what_really_changes() -> None:
+    assert preview_of().effect() == Effect(
+        requests=4,
+        sendable_rows=5,
+        to_active=0,
+        to_paused=2,
+        tags_set=1,
+        tags_cleared=1,
+        clears_rows=1,
+    )
+
+
+def test_what_was_not_read_counts_as_a_change() -> None:
+    effect = preview_of(whole=False, oldest_ms=READ_MS + 1).effect()
+    assert (effect.requests, effect.to_active, effect.tags_set) == (6, 1, 2)
+
+
+def test_changes_are_counted_from_one_value_to_another() -> None:
+    preview = preview_of()
+    assert preview.status_changes().rows() == [("active", "paused", 1), ("replied", "paused", 1)]
+    assert preview.tag_changes().rows() == [("Cold", "Hot", 1), ("Cold", "null", 1)]
+    assert preview.by_campaign().rows() == [("c", 4, 1, 2)]
+
+
+def test_rows_left_out_have_an_outcome_with_a_sentence() -> None:
+    outcomes = [outcome for part in preview_of().left_out() for outcome in part]
+    assert outcomes == [
+        Outcome(
+            lines=(5,),
+            reason=Reason.ALREADY_SO,
+            message="the lead already reads status active, aiTag Cold.",
+        ),
+        Outcome(
+            lines=(6,),
+            reason=Reason.UNKNOWN_LEAD,
+            message="the campaign has no lead of this id.",
+        ),
+        Outcome(
+            lines=(7,),
+            reason=Reason.UNKNOWN_LEAD,
+            message="this is the lead's own id, not that of the campaign lead; expected a for it.",
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("expected", "drifted", "message"),
+    [
+        (
+            (2, "paused", "Hot"),
+            Reason.DRIFTED,
+            (
+                "left as it is: it read status paused, aiTag Hot when the plan was made, and reads "
+                "status active, aiTag null now."
+            ),
+        ),
+        (
+            (9, "paused", "Hot"),
+            Reason.DRIFTED,
+            (
+                "left as it is: nothing was planned for it, and it reads status active, aiTag null "
+                "now."
+            ),
+        ),
+        (
+            (2, None, "Hot"),
+            Reason.CHANGED_SINCE,
+            (
+                "left as it is: the run asked for aiTag Hot, "
+                "and it reads status active, aiTag null now."
+            ),
+        ),
+    ],
+)
+def test_a_drifted_lead_is_told_with_what_it_was_and_is(
+    expected: tuple[int, str | None, str], drifted: Reason, message: str
+) -> None:
+    judged = judge_live(
+        requests(("a", "paused", None)), Known(leads=NOW), baseline=baseline(expected)
+    )
+    preview = Preview(verdicts=judged, clear_word="null", drifted=drifted)
+    assert list(preview.left_out()) == [[Outcome(lines=(2,), reason=drifted, message=message)]]
+
+
+def test_what_leads_were_is_kept_of_those_that_are_sent_or_of_all() -> None:
+    preview = preview_of()
+    assert preview.before(sent_only=True).rows() == [
+        (2, "active", "", READ_MS),
+        (3, "active", "Cold", READ_MS),
+        (4, "active", "Cold", READ_MS),
+        (8, "replied", "Hot", READ_MS),
+    ]
+    assert preview.before(sent_only=False)["line"].to_list() == [2, 3, 4, 5, 8]
+
+
+def test_every_row_of_a_request_is_told_what_is_planned() -> None:
+    told = preview_of().told()
+    assert told.rows() == [
+        (2, "will_change", "active", "paused", "null", "null", ""),
+        (3, "will_change", "active", "active", "Cold", "Hot", ""),
+        (4, "will_change", "active", "active", "Cold", "null", ""),
+        (5, "already_so", "active", "active", "Cold", "Cold", told["message"][3]),
+        (6, "unknown_lead", None, None, None, None, "the campaign has no lead of this id."),
+        (7, "own_id", None, None, None, None, told["message"][5]),
+        (
+            8,
+            "final_state",
+            "replied",
+            "paused",
+            "Hot",
+            "Hot",
+            "the lead is replied: a change may mean nothing.",
+        ),
+        (20, "will_change", "active", "active", "Cold", "Hot", ""),
+    ]

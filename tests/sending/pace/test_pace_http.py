@@ -1,0 +1,106 @@
+"""The pace over real HTTP: whole runs against a sandbox that limits, judged by its log.
+
+Slow limits are shown in virtual time, in test_pace.py. These take real time:
+`python -m pytest -m measured -s tests/sending/pace/test_pace_http.py` prints the figures.
+"""
+
+import sys
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from batch.sandbox.options import Options
+from batch.sandbox.process import start_sandbox
+from tests.support.program import CAMPAIGN, access, lead_id, received, sendkit_batch, write_rows
+
+HEADROOM = 0.05
+FIRST_WINDOW_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paced:
+    """What the server saw after the first window.
+
+    share: of the limit less the headroom. refused: share of the requests. most: in any window.
+    """
+
+    share: float
+    refused: float
+    most: int
+
+
+def paced(folder: Path, kind: str, per_s: int, headers: str, *, rows: int, from_s: float) -> Paced:
+    """A whole run with its defaults; from_s: seconds from the first change on that don't count."""
+    leads = [(CAMPAIGN, lead_id(n), "paused") for n in range(1, rows + 1)]
+    path = write_rows(folder / "leads.csv", ("campaignId", "campaignLeadId", "status"), leads)
+    options = Options(seed_csv=path, rate_limit=f"{kind}:{per_s}/1s", headers=headers)
+    with start_sandbox(options) as sandbox:
+        env, given = access(sandbox)
+        # The sandbox has its leads from the same file, so that all of it is so already.
+        given += ["--skip-unchanged", "never"]
+        ran = sendkit_batch("run", path, *given, cwd=folder, env=env, timeout_s=900)
+        log = received(sandbox)
+    assert ran.exit_code == 0, ran.err
+    assert {row["result"] for row in ran.results} == {"success"}
+    return judged([(seconds(each["time"]), each["status"] != 429) for each in log], per_s, from_s)
+
+
+def seconds(time: str) -> float:
+    return datetime.fromisoformat(time).timestamp()
+
+
+def judged(log: list[tuple[float, bool]], per_s: int, from_s: float) -> Paced:
+    """What the log shows from then on until a little before the last request."""
+    log = sorted(log)
+    start = log[0][0] + from_s
+    counted = [(at, ok) for at, ok in log if at >= start]
+    span_s = counted[-1][0] - start
+    admitted = sum(ok for _, ok in counted)
+    most, first = 0, 0
+    for last, (at, _) in enumerate(counted):
+        while counted[first][0] <= at - 1.0:
+            first += 1
+        most = max(most, last - first + 1)
+    return Paced(
+        share=admitted / span_s / (per_s * (1 - HEADROOM)),
+        refused=1 - admitted / len(counted),
+        most=most,
+    )
+
+
+@pytest.mark.slow
+def test_a_run_keeps_the_pace_that_headers_tell_over_http(tmp_path: Path) -> None:
+    seen = paced(tmp_path, "sliding", 50, "x-delta", rows=1000, from_s=FIRST_WINDOW_S)
+    assert 0.95 <= seen.share <= 1.0 / (1 - HEADROOM)
+    assert seen.refused <= 0.002
+    assert seen.most <= 50
+
+
+@pytest.mark.measured
+@pytest.mark.parametrize("headers", ["ietf", "x-delta", "x-unix,retry-after-date"])
+@pytest.mark.parametrize("kind", ["fixed", "sliding", "bucket"])
+@pytest.mark.parametrize(("per_s", "rows"), [(5, 110), (50, 2100), (500, 10_500)])
+def test_with_headers_a_run_keeps_within_3_percent_of_what_it_may(
+    tmp_path: Path, kind: str, per_s: int, rows: int, headers: str
+) -> None:
+    seen = paced(tmp_path, kind, per_s, headers, rows=rows, from_s=FIRST_WINDOW_S)
+    sys.stderr.write(f"\n{kind} {per_s}/s, {headers}: {seen}\n")
+    assert seen.share >= 0.97
+    assert seen.refused <= 0.002
+    assert seen.most <= per_s
+
+
+@pytest.mark.measured
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("headers", ["none", "retry-after"])
+@pytest.mark.parametrize("kind", ["fixed", "sliding", "bucket"])
+@pytest.mark.parametrize(("per_s", "rows"), [(5, 1200), (50, 12_000), (500, 120_000)])
+def test_without_headers_a_run_finds_the_pace(
+    tmp_path: Path, kind: str, per_s: int, rows: int, headers: str
+) -> None:
+    seen = paced(tmp_path, kind, per_s, headers, rows=rows, from_s=FIRST_WINDOW_S)
+    sys.stderr.write(f"\n{kind} {per_s}/s, {headers}: {seen}\n")
+    assert seen.share >= 0.85
+    assert seen.refused <= 0.02

@@ -1,0 +1,1 @@
+"""What several tests use: worlds, servers, and ways to run a command."""

@@ -1,0 +1,130 @@
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from batch.columns import ADDED_SETS
+from batch.errors import InputError
+from batch.web.row_pages import MOST_PAGE_ROWS, Query, page_of, plan_sheet, results_sheet
+from batch.web.shown_rows import plan_changes, plan_counts, plan_rows, tone_of
+from tests.support.web_site import site
+from tests.support.wired import pausing, write_leads
+
+ROWS = pl.LazyFrame(
+    {
+        "line": range(2, 502),
+        "result": ["success", "error"] * 250,
+        "0": [f"p{n}@Example.com" for n in range(500)],
+    }
+)
+
+
+def lines(query: Query) -> tuple[list[str], int]:
+    page = page_of(ROWS, query, searched=["0"])
+    return [row["line"] for row in page.rows], page.total
+
+
+def test_a_page_is_cut_out_of_all_rows() -> None:
+    assert lines(Query(offset=0, limit=3)) == (["2", "3", "4"], 500)
+    assert lines(Query(offset=499, limit=3)) == (["501"], 500)
+    assert lines(Query(offset=10**6, limit=3)) == ([], 500)
+
+
+def test_rows_are_filtered_and_searched_regardless_of_case() -> None:
+    errors = (("result", frozenset({"error"})),)
+    assert lines(Query(limit=2, where=errors)) == (["3", "5"], 250)
+    assert lines(Query(search="P49@example")) == (["51"], 1)
+    assert lines(Query(search="p49", where=errors))[1] == 6  # 49, 491, 493, …, 499
+    assert lines(Query(search=".*")) == ([], 0)  # a text, no pattern
+
+
+def test_nobody_gets_all_rows_at_once() -> None:
+    assert len(lines(Query(limit=10**9))[0]) == MOST_PAGE_ROWS
+    assert len(lines(Query(limit=-1))[0]) == 1
+    assert lines(Query(offset=-5, limit=1)) == (["2"], 500)
+
+
+@pytest.mark.parametrize("added", ADDED_SETS)
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_results_of_each_format_are_read_with_whatever_separates_them(
+    tmp_path: Path, delimiter: str, added: tuple[str, ...]
+) -> None:
+    path = tmp_path / "results.csv"
+    header = delimiter.join(["a", '"b\nc"', "'=d", *added])
+    blank = [""] * (len(added) - 3)
+    row = delimiter.join(["'=1+1", '"x\ny"', "", "2", "success", "applied", *blank])
+    path.write_text(f"\ufeff{header}\n{row}\n", encoding="utf-8")
+    sheet = results_sheet(path)
+    assert sheet.header == ("a", "b\nc", "=d")
+    (found,) = page_of(sheet.frame, Query(), searched=["0"]).rows
+    assert (found["0"], found["1"], found["2"], found["line"]) == ("=1+1", "x\ny", "", "2")
+
+
+def test_what_is_no_file_of_ours_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    path.write_text("a,b\n1,2\n", encoding="utf-8")
+    with pytest.raises(InputError) as error:
+        results_sheet(path)
+    assert str(error.value) == "results.csv: is no file of this program any more. Make it again."
+
+
+PLAN = """a,line,plan,before_status,after_status,before_ai_tag,after_ai_tag,message
+x,2,will_change,active,paused,null,Hot,
+x,3,will_change,active,paused,Hot,Hot,
+x,4,already_so,paused,paused,null,null,
+x,5,bad_id,,,,,"found ""bad"", 3 hexadecimal digits; expected 24."
+"""
+
+
+def test_a_plan_is_counted_and_its_changes_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "plan.csv"
+    path.write_text(PLAN, encoding="utf-8")
+    sheet = plan_sheet(path)
+    assert plan_counts(sheet) == [("will_change", 2), ("already_so", 1), ("bad_id", 1)]
+    assert plan_changes(sheet) == [
+        ("status", "active", "paused", 2),
+        ("aiTag", "null", "Hot", 1),
+    ]
+    rows = plan_rows(page_of(sheet.frame, Query(), searched=["0"]), sheet.header)
+    assert [row.tone for row in rows] == ["open", "open", "quiet", "bad"]
+    assert rows[0].changes == (("status", "active", "paused"), ("aiTag", "null", "Hot"))
+    assert rows[1].changes == (("status", "active", "paused"),)
+    assert rows[3].message == 'found "bad", 3 hexadecimal digits; expected 24.'
+
+
+@pytest.mark.parametrize(
+    ("name", "tone"),
+    [
+        ("applied", "good"), ("not_found", "bad"), ("duplicate", "quiet"), ("stopped", "open"),
+        ("own_id", "bad"), ("drifted", "quiet"), ("unread", "open"), ("something_new", "bad"),
+    ],
+)  # fmt: skip
+def test_a_tone_stands_beside_every_word(name: str, tone: str) -> None:
+    assert tone_of(name) == tone
+
+
+def test_pages_lead_to_the_pages_beside_them_and_keep_the_filter(tmp_path: Path) -> None:
+    with site(tmp_path) as page:
+        page.drop(write_leads(tmp_path / "leads.csv", pausing(120)))
+        text = page.get("/check?offset=50&search=65a2")
+        assert "51 to 100 of 120" in text
+        assert 'href="/the-path/check?search=65a2#rows"' in text
+        assert 'href="/the-path/check?search=65a2&amp;offset=100#rows"' in text
+        assert "More rows" not in page.get("/check?offset=100")
+        for odd in ("-1", "x", "٣", "9" * 30, "1e3"):
+            assert "1 to 50 of 120" in page.get(f"/check?offset={odd}")
+
+
+def test_an_earlier_upload_is_taken_away(tmp_path: Path) -> None:
+    with site(tmp_path) as page:
+        for _ in range(3):
+            page.drop(write_leads(tmp_path / "leads.csv", pausing(1)))
+        assert len(list((tmp_path / "uploads").iterdir())) == 1
+
+
+def test_a_file_without_rows_is_shown(tmp_path: Path) -> None:
+    with site(tmp_path) as page:
+        page.drop(write_leads(tmp_path / "leads.csv", []))
+        text = page.get("/check")
+        assert "No row is like that." in text
+        assert "See what would change" not in text

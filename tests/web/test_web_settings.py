@@ -1,0 +1,128 @@
+from pathlib import Path
+
+import pytest
+
+from batch.web.board import Stage
+from tests.support.web_site import BASE, site
+from tests.support.wired import KEY, Api, pausing, served_by, write_leads
+
+TYPED = "sk_typed_0123456789"
+PLATFORM = "sk_user_0123456789"
+PAGES = ("/", "/check", "/settings", "/runs", "/job")
+
+ADDRESS = "https://api.sendkit.ai"
+
+
+def whole(**more: str) -> dict[str, str]:
+    """The settings form as it stands, and these fields."""
+    base = {"base_url": ADDRESS, "rate": "auto", "plans_first": "yes"}
+    return {**base, **more}
+
+
+def test_a_typed_key_is_used_and_never_given_back(tmp_path: Path) -> None:
+    keys: list[str] = []
+    api = Api()
+    with site(tmp_path, environ={}) as page, served_by(api):
+        page.drop(write_leads(tmp_path / "leads.csv", pausing(1)))
+        page.post("/settings/key", key=TYPED, address=ADDRESS, back="/check")
+        assert "key typed for this session" in page.get("/")
+        page.desk.session.change({}, plans_first=False)
+        page.post("/run")
+        page.until(Stage.QUESTION)
+        page.post("/job/answer", answer="yes")
+        run = page.end().run_id
+        keys.append(page.desk.session.open_gate()[0].api_key.get_secret_value())
+        for address in (*PAGES, f"/runs/{run}"):
+            assert TYPED not in page.get(address), address
+    assert keys == [TYPED]
+    for path in tmp_path.rglob("*"):
+        assert not path.is_file() or TYPED.encode() not in path.read_bytes(), path
+
+
+def test_the_key_of_the_environment_is_never_shown(tmp_path: Path) -> None:
+    with site(tmp_path) as page:
+        for address in PAGES:
+            assert KEY not in page.get(address), address
+        assert "key from the environment (SENDKIT_API_KEY)" in page.get("/settings")
+
+
+def test_a_typed_key_can_be_forgotten(tmp_path: Path) -> None:
+    with site(tmp_path, environ={}) as page:
+        page.post("/settings/key", key=TYPED, address=ADDRESS)
+        assert "There is one, typed for this session." in page.get("/settings")
+        page.post("/settings/key")
+        assert "There is none yet." in page.get("/settings")
+
+
+@pytest.mark.parametrize("key", ["two words", '"sk_quoted"', "sk_\x7f"])
+def test_what_is_no_key_is_refused_and_not_repeated(tmp_path: Path, key: str) -> None:
+    with site(tmp_path, environ={}) as page:
+        text = page.post("/settings/key", key=key, address=ADDRESS)
+        assert "the API key (not shown) has a space, a quote, a control character" in text
+        assert key not in text
+        assert "There is none yet." in text
+
+
+def test_a_platform_key_needs_a_workspace(tmp_path: Path) -> None:
+    with site(tmp_path, environ={}) as page:
+        assert "needs the id of a workspace" in page.post(
+            "/settings/key", key=PLATFORM, address=ADDRESS
+        )
+        page.post("/settings", **whole(workspace_id="w1"))
+        assert "typed for this session" in page.post("/settings/key", key=PLATFORM, address=ADDRESS)
+        found, _ = page.desk.session.open_gate()
+        assert found.workspace_id == "w1"
+
+
+def test_nobody_is_sent_elsewhere_after_typing_a_key(tmp_path: Path) -> None:
+    with site(tmp_path, environ={}) as page:
+        for back in ("https://evil.example", "//evil.example", "/runs"):
+            answer = page.browser.ask(
+                "POST",
+                "/settings/key",
+                data={"key": TYPED, "address": ADDRESS, "back": back},
+                follow=False,
+            )
+            assert answer.headers["location"] == f"{BASE}/settings"
+
+
+def test_settings_are_for_the_session(tmp_path: Path) -> None:
+    with site(tmp_path) as page:
+        form = whole(base_url="http://127.0.0.1:9", rate="60/min", campaignId="Campaign")
+        assert "Settings saved." in page.post("/settings", **form)
+        settings = page.desk.settings
+        assert settings.api.base_url == "http://127.0.0.1:9"
+        assert settings.pace.rate.per_s == 1
+        assert settings.columns.campaign_id == "Campaign"
+        assert page.desk.session.plans_first
+        assert "Address <strong>127.0.0.1:9</strong>" in page.get("/")
+        page.post("/settings", base_url="https://api.sendkit.ai", rate="auto")
+        assert not page.desk.session.plans_first
+        assert page.desk.settings.columns.campaign_id == ""
+    assert not list(tmp_path.rglob("*.toml"))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        (
+            "base_url", "http://evil.example",
+            ("Address: found &#34;http://evil.example&#34;; expected an address such as "
+             "&#34;https://api.sendkit.ai&#34;; http:// only to this machine."),
+        ),
+        (
+            "rate", "0",
+            ("Pace: found &#34;0&#34;; expected &#34;auto&#34;, a number a second that is more "
+             "than 0, or a text such as &#34;60/min&#34;."),
+        ),
+    ],
+)  # fmt: skip
+def test_a_wrong_setting_is_told_in_words_and_changes_nothing(
+    tmp_path: Path, field: str, value: str, message: str
+) -> None:
+    with site(tmp_path) as page:
+        before = page.desk.settings
+        text = page.post("/settings", **whole(**{field: value}))
+        assert message in text
+        assert f'value="{value}"' in text  # what was typed is still there to be mended
+        assert page.desk.settings == before
