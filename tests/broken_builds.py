@@ -213,7 +213,7 @@ BUILDS = (
     ),
     Broken(
         guarantee="a run reads its own copy, whatever becomes of the original",
-        file="jobs/job.py",
+        file="jobs/opening.py",
         line="open_table(copy.path, request.table_options",
         instead="open_table(request.source.path or copy.path, request.table_options",
         caught_by="test_promises.py::"
@@ -238,7 +238,7 @@ BUILDS = (
     # --- Earlier runs, and other processes ---
     Broken(
         guarantee="two processes can't send the same input to the same address at once",
-        file="jobs/holding.py",
+        file="jobs/opening.py",
         line="        lock_input("
         "request.state_dir, sha256=sha256, base_url=access.base_url, run=run),\n",
         instead="",
@@ -534,7 +534,7 @@ BUILDS = (
     ),
     Broken(
         guarantee="only the user's own runs are retries of the user's own",
-        file="jobs/linking.py",
+        file="jobs/unfinished.py",
         line="    retries = retries_of(record, own_runs(state_dir, folder.resolve().parent))\n",
         instead="    from batch.recording.history import known_runs\n"
         "    known = known_runs(state_dir, folder.resolve().parent)\n"
@@ -732,7 +732,7 @@ BUILDS = (
     ),
     Broken(
         guarantee="an interrupt stops the run",
-        file="jobs/dispatch.py",
+        file="jobs/engine.py",
         line="            self._runner.stop(stop)\n        else:",
         instead="            pass\n        else:",
         caught_by="test_sending.py::test_an_interrupt_before_the_first_request_sends_nothing",
@@ -1166,7 +1166,7 @@ BUILDS = (
     ),
     Broken(
         guarantee="rows without an outcome are never a finished run",
-        file="jobs/ending.py",
+        file="jobs/outcome.py",
         line="if tally.unsent and ended.stop is None and ended.failure is None:",
         instead="if tally.unsent and ended.stop is not None and ended.failure is not None:",
         caught_by="test_execution.py::test_rows_without_an_outcome_are_never_a_finished_run",
@@ -1387,7 +1387,7 @@ BUILDS = (
     ),
     Broken(
         guarantee="the key is in no traceback",
-        file="jobs/failure.py",
+        file="jobs/outcome.py",
         line="[redactor.without_key_in_lines(text) for text in texts]",
         instead="list(texts)",
         caught_by="test_execution.py::"
@@ -1479,9 +1479,9 @@ BUILDS = (
         file="jobs/execution.py",
         line="            await anyio.to_thread.run_sync(_record_judged, run, journal)\n"
         "            async with api:\n"
-        "                ended = Ended(stop=await sending.run(tell))\n",
+        "                ended = Ending(stop=await sending.run(tell))\n",
         instead="            async with api:\n"
-        "                ended = Ended(stop=await sending.run(tell))\n"
+        "                ended = Ending(stop=await sending.run(tell))\n"
         "            await anyio.to_thread.run_sync(_record_judged, run, journal)\n",
         caught_by="test_undoing.py::test_what_a_killed_run_has_changed_is_taken_back",
     ),
@@ -1844,10 +1844,10 @@ BUILDS = (
     # --- What is asked before sending ---
     Broken(
         guarantee="the question counts the rows that are wrong",
-        file="jobs/job.py",
+        file="jobs/opening.py",
         line="(*about_wrong_rows(self.plan), *self.missing, *tags)",
         instead="(*about_wrong_rows(self.plan)[:0], *self.missing, *tags)",
-        caught_by="test_job.py::test_the_question_counts_the_rows_that_are_wrong",
+        caught_by="test_opening.py::test_the_question_counts_the_rows_that_are_wrong",
     ),
     Broken(
         guarantee="a column that looks like a missing one by its cells is named",

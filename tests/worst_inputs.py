@@ -77,7 +77,7 @@ WORST: dict[str, dict[str, tuple[Worst, ...]]] = {
         "_NUMBER": (full("1 ", after="x"),),
         r"f'^(?:{_NUMBER})\\z'": (polars("1 ", after="x"),),
     },
-    "jobs/campaign_names.py": {
+    "jobs/resolving.py": {
         r"'[A-Za-z0-9_-]+'": (full("a", after="!"),),
         r"f'\\A(?:{pattern})\\z'": (
             polars("a", after="!", pattern=_CUT),

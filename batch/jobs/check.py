@@ -6,9 +6,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from batch.jobs.job import plan_of
 from batch.jobs.known_pace import KnownPace
 from batch.jobs.missing_columns import about_missing_columns
+from batch.jobs.opening import plan_of
 from batch.jobs.refusal import brakes_of, refusal_of
 from batch.jobs.request import Request
 from batch.judging.plan import Plan

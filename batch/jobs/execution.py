@@ -5,6 +5,7 @@ and an unexpected error leaves its traceback in the folder, without the key.
 """
 
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -14,13 +15,11 @@ from functools import partial
 import anyio.to_thread
 
 from batch.errors import RunError, SettingsError
-from batch.jobs.descriptors import OTHER_FILES, raise_open_files
-from batch.jobs.dispatch import Moment, Sending
-from batch.jobs.ending import Ended, Left, Report, report_of
-from batch.jobs.failure import told
-from batch.jobs.job import OpenRun, ReadyRun
+from batch.jobs.engine import Moment, SendEngine
+from batch.jobs.frontend import Orders
 from batch.jobs.known_pace import keep_learnt, make_pacer
-from batch.jobs.orders import Orders
+from batch.jobs.opening import OpenRun, ReadyRun
+from batch.jobs.outcome import Ending, RunOutcome, SendResult, error_sentence, outcome_of
 from batch.jobs.paging import Paging
 from batch.jobs.reporting import REPORT_NAME, write_report
 from batch.jobs.request import command
@@ -33,8 +32,16 @@ from batch.recording.run_list import remember
 from batch.recording.runfile import RunFile, RunRecord, RunState
 from batch.recording.timeline import Timeline
 
+if sys.platform != "win32":
+    import resource
 
-async def execute(run: ReadyRun, *, on_moment: Callable[[Moment], None], orders: Orders) -> Report:
+# The journal, the input, logs, standard streams, the event loop, a sandbox's pipes: some 30, twice.
+OTHER_FILES = 64
+
+
+async def execute(
+    run: ReadyRun, *, on_moment: Callable[[Moment], None], orders: Orders
+) -> RunOutcome:
     """Send what is left of the run and report; what a run can meet does not raise.
 
     on_moment: called a few times a second, on the event loop.
@@ -72,9 +79,9 @@ async def execute(run: ReadyRun, *, on_moment: Callable[[Moment], None], orders:
             journal = held.enter_context(_journal_of(run))
             report = await _send_and_tell(run, journal, tell, orders)
         except Exception as error:  # noqa: BLE001 - told, kept in the folder, and exit 3
-            failure = told(error, folder.path, run.opened.access.api_key)
-            left = Left(tally=run.work.before, examples={})
-            report = report_of(run, Ended(failure=failure), left)
+            failure = error_sentence(error, folder.path, run.opened.access.api_key)
+            left = SendResult(tally=run.work.before, examples={})
+            report = outcome_of(run, Ending(failure=failure), left)
         timeline.end()
         last = last_record(record, report)
         try:
@@ -86,17 +93,19 @@ async def execute(run: ReadyRun, *, on_moment: Callable[[Moment], None], orders:
     return report
 
 
-def _with_page(run: ReadyRun, report: Report, record: RunRecord, journal: Journal) -> Report:
+def _with_page(
+    run: ReadyRun, report: RunOutcome, record: RunRecord, journal: Journal
+) -> RunOutcome:
     """The report with its page; one that can't be written is a note, and spoils nothing."""
     opened = run.opened
     try:
         return replace(report, page=write_report(report.folder, record, run.plan, journal))
     except Exception as error:  # noqa: BLE001 - told, and kept in the folder
-        why = told(error, report.folder, opened.access.api_key)
+        why = error_sentence(error, report.folder, opened.access.api_key)
         return replace(report, page_note=f"{REPORT_NAME} was not written. {why}")
 
 
-def _with_stale_record(report: Report, error: RunError) -> Report:
+def _with_stale_record(report: RunOutcome, error: RunError) -> RunOutcome:
     """A run whose run.json still says what was before its end: going on with it mends that."""
     return replace(
         report,
@@ -111,18 +120,18 @@ def _with_stale_record(report: Report, error: RunError) -> Report:
 
 async def _send_and_tell(
     run: ReadyRun, journal: Journal, tell: Callable[[Moment], None], orders: Orders
-) -> Report:
+) -> RunOutcome:
     """Send, and write the results of what the journal holds, however the sending ended."""
     opened, settings = run.opened, run.opened.request.settings
     api = opened.client(connections=settings.pace.concurrency)
-    sending = Sending(
+    sending = SendEngine(
         run.plan,
         work=run.work,
         journal=journal,
         settings=settings,
         send=api.send_change,
         look=api.look,
-        pacer=run.seen.pacer if run.seen else make_pacer(settings, run.pace.good_per_s),
+        pacer=run.diff.pacer if run.diff else make_pacer(settings, run.pace.good_per_s),
         canary=opened.request.canary,
         paging_by=lambda gate: Paging(api, settings, gate=gate),
     )
@@ -133,10 +142,10 @@ async def _send_and_tell(
         try:
             await anyio.to_thread.run_sync(_record_judged, run, journal)
             async with api:
-                ended = Ended(stop=await sending.run(tell))
+                ended = Ending(stop=await sending.run(tell))
         except Exception as error:  # noqa: BLE001 - told, kept in the folder, and exit 3
-            failure = told(error, opened.folder.path, key)
-            ended = Ended(failure=failure + _unrecorded(sending.lost_rows))
+            failure = error_sentence(error, opened.folder.path, key)
+            ended = Ending(failure=failure + _unrecorded(sending.lost_rows))
         files, examples = None, {}
         try:
             files = await anyio.to_thread.run_sync(
@@ -152,18 +161,18 @@ async def _send_and_tell(
                 ended = _then_failed(ended, files.failure)
             examples = journal.examples()
         except Exception as error:  # noqa: BLE001 - the same
-            ended = _then_failed(ended, told(error, opened.folder.path, key))
+            ended = _then_failed(ended, error_sentence(error, opened.folder.path, key))
         moment = sending.moment()
         workspace_id = run.workspace.id if run.workspace else None
         await anyio.to_thread.run_sync(keep_learnt, opened.request, workspace_id, moment.learnt)
-    left = Left(
+    left = SendResult(
         tally=Tally(moment.tally),
         files=files,
         examples=examples,
         requests=moment.requests,
         learnt=moment.learnt,
     )
-    return report_of(run, ended, left)
+    return outcome_of(run, ended, left)
 
 
 def _remember(opened: OpenRun, record: RunRecord) -> None:
@@ -198,15 +207,15 @@ def _record_judged(run: ReadyRun, journal: Journal) -> None:
         journal.record(outcomes)
     for outcomes in left_out:
         journal.record(outcomes)
-    if run.seen is not None:
-        journal.keep_before(run.seen.preview.before(sent_only=True))
+    if run.diff is not None:
+        journal.keep_before(run.diff.preview.before(sent_only=True))
     journal.keep(JUDGED_NOTE, "all")
 
 
-def _then_failed(ended: Ended, failure: str) -> Ended:
+def _then_failed(ended: Ending, failure: str) -> Ending:
     """What happened first comes first; this failure is told after it."""
     first = ended.failure or (ended.stop.message if ended.stop else "")
-    return Ended(failure=f"{first} {failure}".strip())
+    return Ending(failure=f"{first} {failure}".strip())
 
 
 def _unrecorded(lost_rows: int) -> str:
@@ -215,3 +224,33 @@ def _unrecorded(lost_rows: int) -> str:
         return ""
     what = "1 row that was sent" if lost_rows == 1 else f"{lost_rows:,} rows that were sent"
     return f" The outcomes of {what} could not be recorded: the results call them in_flight."
+
+
+def raise_open_files(needed: int) -> None:
+    """See to it that as many descriptors can be open at once; Windows knows no such limit.
+
+    needed: connections and OTHER_FILES. The limit is raised for this process and those that it
+    starts, never above what the system allows it. Raises SettingsError where that is not enough.
+    """
+    if sys.platform == "win32":
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if _is_enough(soft, needed):
+        return
+    if not _is_enough(hard, needed):
+        raise _too_few("hard limit", hard, needed)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    except (OSError, ValueError) as error:  # macOS has one more limit, which only trying shows
+        raise _too_few("limit", soft, needed) from error
+
+
+def _is_enough(limit: int, needed: int) -> bool:
+    return limit == resource.RLIM_INFINITY or limit >= needed
+
+
+def _too_few(kind: str, found: int, needed: int) -> SettingsError:
+    return SettingsError(
+        f"Open files: found a {kind} of {found}; expected {needed} or more for this many "
+        f"connections. Lower --concurrency, or raise the limit first (ulimit -n {needed})."
+    )

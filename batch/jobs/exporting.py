@@ -9,8 +9,8 @@ import anyio.to_thread
 
 from batch.api.sendkit import SendKit
 from batch.errors import SettingsError
-from batch.jobs.campaign_names import campaign_ids
 from batch.jobs.paging import Paging
+from batch.jobs.resolving import campaign_ids
 from batch.jobs.snapshotting import Reading, take_snapshot
 from batch.judging.lead_words import unknown_campaign
 from batch.recording.lead_sheet import write_leads

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from batch.jobs.job import plan_of
+from batch.jobs.opening import plan_of
 from batch.jobs.recorded import open_recorded_table, recorded_journal
 from batch.jobs.request import Request
 from batch.judging.plan import Plan

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from batch.errors import InputError, RunError, SettingsError, UsageError
-from batch.jobs.failure import TRACEBACK_NAME
+from batch.jobs.outcome import TRACEBACK_NAME
 from batch.jobs.remaking import RETRIES_SUFFIX
 from batch.jobs.reporting import REPORT_NAME
 from batch.jobs.verifying import VERIFY_NAME

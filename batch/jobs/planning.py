@@ -10,12 +10,11 @@ from pathlib import Path
 import polars as pl
 
 from batch.errors import SettingsError
-from batch.jobs.job import ReadyRun
 from batch.jobs.known_pace import keep_learnt
+from batch.jobs.opening import LeadsDiff, ReadyRun
 from batch.jobs.preflight import Preflight
 from batch.jobs.request import Request, command
 from batch.jobs.run_record import first_record
-from batch.jobs.seen import Seen
 from batch.judging.preview import with_partly_sent
 from batch.model import Reason, Tally
 from batch.recording.atomic_file import clear_partial_files
@@ -34,7 +33,7 @@ class Planned:
     """A plan that is kept. tally: every input row, those that would be sent as not reached."""
 
     ready: ReadyRun
-    seen: Seen
+    diff: LeadsDiff
     sheet: Path
     tally: Tally
     exit_code: int
@@ -50,12 +49,12 @@ class Planned:
         return command("plan", request.source.argument, *words) if self.tally.error else None
 
 
-def keep_plan(ready: ReadyRun, seen: Seen) -> Planned:
+def keep_plan(ready: ReadyRun, diff: LeadsDiff) -> Planned:
     """Write what would be sent, and what the leads were, into the run's folder.
 
     The folder counts as a run once this is done. Raises RunError when the disk fails.
     """
-    opened, folder, preview = ready.opened, ready.opened.folder, seen.preview
+    opened, folder, preview = ready.opened, ready.opened.folder, diff.preview
     path = folder.path / JOURNAL_NAME
     folder.will_hold(*(path.with_name(path.name + more) for more in _OF_JOURNAL))
     folder.will_hold(folder.path / PLAN_NAME)
@@ -77,15 +76,15 @@ def keep_plan(ready: ReadyRun, seen: Seen) -> Planned:
             "planned_at": now,
             "ended_at": now,
             "exit_code": exit_code,
-            "requests": seen.requests,
+            "requests": diff.requests,
         }
     )
-    keep_learnt(opened.request, ready.workspace.id if ready.workspace else None, seen.learnt)
+    keep_learnt(opened.request, ready.workspace.id if ready.workspace else None, diff.learnt)
     clear_partial_files(folder.path)
     remember(opened.request.state_dir, folder.path, record)
     RunFile(folder.path / "run.json").write(record)
     folder.keep()
-    return Planned(ready=ready, seen=seen, sheet=sheet, tally=tally, exit_code=exit_code)
+    return Planned(ready=ready, diff=diff, sheet=sheet, tally=tally, exit_code=exit_code)
 
 
 def check_no_plan(

@@ -8,10 +8,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from batch.jobs.ending import Report, next_command
-from batch.jobs.linking import linked_runs
+from batch.jobs.outcome import RunOutcome, next_command
 from batch.jobs.recorded import open_recorded_table, recorded_journal, request_of
 from batch.jobs.run_record import counts_of
+from batch.jobs.unfinished import linked_runs
 from batch.model import Tally
 from batch.recording.history import EarlierRun
 from batch.recording.journal import Journal
@@ -27,7 +27,7 @@ RETRIES_SUFFIX = "-with-retries"
 class Remade:
     """Results that were made again. notes: sentences for the user."""
 
-    report: Report
+    report: RunOutcome
     notes: tuple[str, ...]
 
 
@@ -87,7 +87,7 @@ def _report(
     state_dir: Path,
     into: Path,
     suffix: str = "",
-) -> Report:
+) -> RunOutcome:
     """The results of the first run, by what all of them came to."""
     folder, record = runs[0].folder, runs[0].record
     request = request_of(folder, record, state_dir=state_dir)
@@ -101,7 +101,7 @@ def _report(
             state, exit_code, reason = RunState.FAILED, 3, files.failure
         open_ones = [run for run in runs if files.tally.unsent and not run.is_finished]
         next_one = (open_ones or runs)[-1].folder
-        return Report(
+        return RunOutcome(
             folder=folder,
             state=state,
             exit_code=exit_code,

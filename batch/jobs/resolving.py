@@ -1,24 +1,29 @@
 """Looking up the leads that a spreadsheet names by their e-mail addresses, before it is judged."""
 
+import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import anyio
 import anyio.to_thread
 import polars as pl
 
 from batch.errors import SettingsError
-from batch.jobs.campaign_names import campaign_ids
-from batch.jobs.job import OpenRun
 from batch.jobs.known_pace import known_pace
 from batch.jobs.named_cells import named_of
+from batch.jobs.opening import OpenRun
 from batch.jobs.paging import Paging
 from batch.jobs.preflight import Preflight, hold_of
 from batch.jobs.snapshotting import Reading, take_snapshot
-from batch.judging.lead_words import unknown_campaign
+from batch.judging.lead_words import find_campaign, unknown_campaign
 from batch.judging.resolve import RESOLVED, Directory, read_names
+from batch.model import Campaign
+from batch.near_names import NearNames
 from batch.recording.resolved import Resolved
 from batch.recording.snapshot import LEADS_NOW, Snapshot
+from batch.settings.model import Settings
+
+_SAFE_ID = re.compile("[A-Za-z0-9_-]+")  # what can change no path of a request, nor of a file
 
 
 def is_needed(opened: OpenRun) -> bool:
@@ -87,3 +92,32 @@ def _refuse_unknown(campaign: str | None, campaigns: dict[str, tuple[str | None,
     campaign_id, why = campaigns.get(campaign or "", ("", ""))
     if campaign_id is None:
         raise SettingsError(f"--campaign: {why}")
+
+
+async def campaign_ids(
+    named: Iterable[str], settings: Settings, paging: Paging
+) -> dict[str, tuple[str | None, str]]:
+    """The id of the campaign for each way of naming one; else None, and why there is none.
+
+    What looks like an id is taken for one: whether there is such a campaign shows when it is read.
+    Raises ListNotReadError.
+    """
+    found: dict[str, tuple[str | None, str]] = dict.fromkeys(named, (None, ""))
+    ids = _ids(found, settings.api.id_pattern)
+    names = [each for each in found if each not in ids]
+    known: list[Campaign] = []
+    if names:
+        listed = [campaign async for page in paging.campaigns() for campaign in page]
+        known = [campaign for campaign in listed if _SAFE_ID.fullmatch(campaign.id)]
+    near_names = NearNames()
+    for each in found:
+        found[each] = (
+            (each.lower(), "") if each in ids else find_campaign(each, known, near_names=near_names)
+        )
+    return found
+
+
+def _ids(named: Iterable[str], pattern: str) -> set[str]:
+    """Those that match the pattern, by Polars: `re` may take for ever over a cell of the file."""
+    cells = pl.Series(list(named), dtype=pl.String)
+    return set(cells.filter(cells.str.contains(rf"\A(?:{pattern})\z")))

@@ -11,15 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from batch.errors import SettingsError
-from batch.jobs.holding import held
-from batch.jobs.job import JudgedRun, OpenRun, ReadyRun
 from batch.jobs.known_pace import known_pace
-from batch.jobs.linking import retried_note
+from batch.jobs.opening import JudgedRun, LeadsDiff, OpenRun, ReadyRun, take_locks
 from batch.jobs.preflight import Preflight
 from batch.jobs.reaching import access_of
 from batch.jobs.recorded import open_recorded_table, reopened_journal
 from batch.jobs.request import Request
-from batch.jobs.seen import Seen
+from batch.jobs.unfinished import retried_note
 from batch.jobs.work import remaining_work
 from batch.model import Tally
 from batch.recording.atomic_file import clear_partial_files
@@ -60,10 +58,10 @@ class Reopened:
         judged = replace(self.opened, request=request).judge(replace(preflight, labels=labels))
         return replace(judged, record=self.record, journal=self.journal)
 
-    def ready(self, judged: JudgedRun, seen: Seen | None = None) -> ReadyRun:
-        """See what is left to send. seen: what its leads are by now, if it was looked."""
+    def ready(self, judged: JudgedRun, diff: LeadsDiff | None = None) -> ReadyRun:
+        """See what is left to send. diff: what its leads are by now, if it was looked."""
         plan, opened = judged.plan, self.opened
-        work = remaining_work(plan, self.journal, seen.preview if seen else None)
+        work = remaining_work(plan, self.journal, diff.preview if diff else None)
         pace = known_pace(opened.request, judged.preflight)
         takes_s = work.requests / pace.expected_per_s(opened.request.settings)
         # The server's own word, if it gave it: a run's record may come from anybody.
@@ -87,7 +85,7 @@ class Reopened:
             question=question,
             pace=pace,
             forecast_s=takes_s,
-            seen=seen,
+            diff=diff,
             hold=judged.hold,
             record=self.record,
             journal=self.journal,
@@ -104,7 +102,9 @@ def reopen_run(folder: Path, request: Request) -> Iterator[Reopened]:
     """
     record = read_record(folder / "run.json")
     with ExitStack() as resources:
-        warnings = resources.enter_context(held(request, sha256=record.input.sha256, run=folder))
+        warnings = resources.enter_context(
+            take_locks(request, sha256=record.input.sha256, run=folder)
+        )
         # Read again: until the lock was had, another process may have gone on with it.
         record = read_record(folder / "run.json")
         table = resources.enter_context(open_recorded_table(folder, record, request))

@@ -13,14 +13,13 @@ from pathlib import Path
 
 import polars as pl
 
-from batch.jobs.holding import held
-from batch.jobs.job import JudgedRun, OpenRun, new_folder
-from batch.jobs.linking import first_of, retried_note
+from batch.jobs.opening import JudgedRun, OpenRun, new_folder, take_locks
 from batch.jobs.preflight import Preflight
 from batch.jobs.reaching import access_of
 from batch.jobs.recorded import check_copy, open_recorded_table, recorded_journal
 from batch.jobs.request import Request
 from batch.jobs.resuming import check_workspace
+from batch.jobs.unfinished import first_of, retried_note
 from batch.reading.table import Table, open_table
 from batch.recording.baseline import read_baseline
 from batch.recording.runfile import RunLink, RunRecord, read_record
@@ -54,7 +53,9 @@ def open_retry(folder: Path, request: Request) -> Iterator[Retry]:
     made = new_folder(request, now=started_at)
     with ExitStack() as resources:
         resources.callback(made.discard_unless_kept)
-        warnings = resources.enter_context(held(request, sha256=record.input.sha256, run=made.path))
+        warnings = resources.enter_context(
+            take_locks(request, sha256=record.input.sha256, run=made.path)
+        )
         source = folder / record.input.copy_name
         copy = made.copy_input(source, name=record.input.copy_name)
         check_copy(source, copy.sha256, record.input)

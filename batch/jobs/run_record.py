@@ -10,9 +10,9 @@ from typing import TypedDict
 from pydantic import JsonValue
 
 from batch import __version__
-from batch.jobs.dispatch import Moment
-from batch.jobs.ending import Report
-from batch.jobs.job import ReadyRun
+from batch.jobs.engine import Moment
+from batch.jobs.opening import ReadyRun
+from batch.jobs.outcome import RunOutcome
 from batch.jobs.request import Request
 from batch.model import Reason, Result, Tally
 from batch.recording.runfile import RunBudget, RunRecord, RunState
@@ -117,7 +117,7 @@ def _budget_of(learnt: PaceEstimate) -> RunBudget:
     )
 
 
-def last_record(record: RunRecord, report: Report) -> RunRecord:
+def last_record(record: RunRecord, report: RunOutcome) -> RunRecord:
     """The run as it ended. record: as it began now, after the requests of earlier times."""
     return record.model_copy(
         update={

@@ -16,14 +16,13 @@ import polars as pl
 from batch.errors import SettingsError
 from batch.escape import escape
 from batch.jobs.applied import applied_rows
-from batch.jobs.holding import held
-from batch.jobs.job import JudgedRun, OpenRun, input_of, new_folder
 from batch.jobs.judged_again import judged_again
-from batch.jobs.linking import newer_note, retries_of
+from batch.jobs.opening import JudgedRun, OpenRun, input_of, new_folder, take_locks
 from batch.jobs.preflight import Preflight
 from batch.jobs.reaching import access_of
 from batch.jobs.request import Request, Source
 from batch.jobs.resuming import check_workspace
+from batch.jobs.unfinished import newer_note, retries_of
 from batch.judging.leads import REQUESTS
 from batch.judging.reverse import Reverse, reverse
 from batch.lines import line_list
@@ -99,7 +98,7 @@ def open_undo(folder: Path, record: RunRecord, request: Request) -> Iterator[Und
         resources.callback(made.discard_unless_kept)
         copy = made.copy_input(source, name=name)
         made.write_baseline(found.reverse.baseline)
-        warnings = resources.enter_context(held(request, sha256=copy.sha256, run=made.path))
+        warnings = resources.enter_context(take_locks(request, sha256=copy.sha256, run=made.path))
         table = resources.enter_context(open_table(copy.path, request.table_options, name=name))
         opened = OpenRun(
             request=request,

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from batch.errors import DeclinedError, SettingsError
-from batch.jobs import job
+from batch.jobs import opening
 from batch.jobs.gate import BUILT_IN
 from batch.jobs.preflight import Preflight
 from batch.jobs.request import command
@@ -78,7 +78,7 @@ def _run(
             terminal, options, there.run.folder, check=partial(check, there.run.record)
         )
     with ExitStack() as sent:
-        with job.open_run(request) as opened:
+        with opening.open_run(request) as opened:
             preflight = ask_server(terminal, opened)
             earlier = _to_go_on_with(terminal, options, opened, preflight)
             if earlier is None:
@@ -95,7 +95,7 @@ def _run(
 
 
 def _to_go_on_with(
-    terminal: Terminal, options: CliOptions, opened: job.OpenRun, preflight: Preflight
+    terminal: Terminal, options: CliOptions, opened: opening.OpenRun, preflight: Preflight
 ) -> Path | None:
     """The unfinished run to go on with instead of a new one; None if there is none, or not wanted.
 

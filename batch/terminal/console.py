@@ -16,8 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from batch.errors import BatchError, DeclinedError, UnaskedError, UsageError
-from batch.jobs.ending import Report
-from batch.jobs.failure import told, without_key
+from batch.jobs.outcome import RunOutcome, error_sentence, without_key
 from batch.model import Tally
 from batch.recording.runfile import RunState
 from batch.terminal import report_json, summary
@@ -45,7 +44,7 @@ class Terminal:
         self.out = _console(sys.stdout)
         self.err = _console(sys.stderr)
         self.key = SecretStr("")
-        self.report: Report | None = None
+        self.report: RunOutcome | None = None
 
     def note(self, text: str) -> None:
         """A sentence for a person; `--quiet` leaves it out."""
@@ -133,7 +132,7 @@ def ended(
     return exit_code
 
 
-def end_of_run(terminal: Terminal, report: Report) -> int:
+def end_of_run(terminal: Terminal, report: RunOutcome) -> int:
     """The last line of a run. Gives the exit code."""
     results = report.files.results if report.files else None
     line = summary.last_line(
@@ -167,9 +166,9 @@ def _refused(terminal: Terminal, error: Exception) -> int:
     return ended(terminal, message, state=FAILED, exit_code=3)
 
 
-def _broken_after_sending(terminal: Terminal, report: Report, error: Exception) -> int:
+def _broken_after_sending(terminal: Terminal, report: RunOutcome, error: Exception) -> int:
     """What came of the rows is recorded and told; that something broke after that is told too."""
-    reason = told(error, report.folder, terminal.key)
+    reason = error_sentence(error, report.folder, terminal.key)
     terminal.say(f"The sending had ended before this happened. {reason}", style="red")
     return end_of_run(terminal, replace(report, state=RunState.FAILED, exit_code=3, reason=reason))
 

@@ -1,6 +1,6 @@
 """Looking up leads by their e-mail addresses in a terminal: what is said and shown of it."""
 
-from batch.jobs.job import OpenRun
+from batch.jobs.opening import OpenRun
 from batch.jobs.preflight import Preflight
 from batch.jobs.resolving import is_needed, resolve
 from batch.jobs.snapshotting import Reading

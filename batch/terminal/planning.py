@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from batch.jobs import job
-from batch.jobs.looking import Look
+from batch.jobs import opening
+from batch.jobs.diff_leads import Look
 from batch.jobs.planning import Planned, keep_plan
 from batch.model import Reason, Result
 from batch.terminal import report_json, summary
@@ -40,7 +40,7 @@ def _plan(terminal: Terminal, options: CliOptions) -> int:
     loaded = load(terminal, options)
     access = open_gate(terminal, loaded, key_of(terminal, loaded, os.environ))
     request = replace(options.request(loaded, access), is_planned=True)
-    with job.open_run(request) as opened:
+    with opening.open_run(request) as opened:
         preflight = ask_server(terminal, opened)
         look_up_leads(terminal, options, opened, preflight)
         judged = opened.judge(preflight)
@@ -68,7 +68,7 @@ def _plan(terminal: Terminal, options: CliOptions) -> int:
 
 def print_plan(console: Console, planned: Planned) -> None:
     """What would be sent and what not, and what it would change."""
-    ready, preview = planned.ready, planned.seen.preview
+    ready, preview = planned.ready, planned.diff.preview
     effect = preview.effect()
     where = ready.workspace.name if ready.workspace else "an unknown workspace"
     name = ready.opened.input.name
@@ -105,8 +105,8 @@ def print_plan(console: Console, planned: Planned) -> None:
 
 
 def _sentences(planned: Planned) -> Iterator[str]:
-    ready, effect = planned.ready, planned.seen.preview.effect()
-    pages = count_of(planned.seen.requests, "request")
+    ready, effect = planned.ready, planned.diff.preview.effect()
+    pages = count_of(planned.diff.requests, "request")
     without = ready.plan.requests
     yield (
         f"{count_of(effect.requests, 'request')} to send instead of {without:,}; "

@@ -5,14 +5,14 @@ import json
 import polars as pl
 
 from batch.jobs.check import Checked
-from batch.jobs.ending import Report
+from batch.jobs.outcome import RunOutcome
 from batch.jobs.planning import Planned
 from batch.model import Result, Tally
 from batch.recording.runfile import RunState
 from batch.terminal.summary import judged_tally, report_files
 
 
-def reported(report: Report) -> str:
+def reported(report: RunOutcome) -> str:
     """A run as one JSON object."""
     return _json(
         run=str(report.folder),
@@ -42,7 +42,7 @@ def judged(checked: Checked, *, state: str, exit_code: int, next_command: str) -
 
 def planned(plan: Planned) -> str:
     """A plan as one JSON object of the same keys, and of what it holds beside."""
-    ready, preview = plan.ready, plan.seen.preview
+    ready, preview = plan.ready, plan.diff.preview
     effect = preview.effect()
     return _json(
         run=str(ready.opened.folder.path),
@@ -56,7 +56,7 @@ def planned(plan: Planned) -> str:
         plan={str(verdict): rows for verdict, rows in preview.rows_by_verdict().items()},
         requests=effect.requests,
         requests_without_reading=ready.plan.requests,
-        requests_for_reading=plan.seen.requests,
+        requests_for_reading=plan.diff.requests,
         tag_changes=effect.tag_changes,
         forecast_s=round(ready.forecast_s, 1),
         changes={

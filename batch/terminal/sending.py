@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import anyio
 
 from batch.errors import DeclinedError, UnaskedError, UsageError
-from batch.jobs import execution, job
-from batch.jobs.ending import Report
+from batch.jobs import execution, opening
+from batch.jobs.outcome import RunOutcome
 from batch.jobs.preflight import Preflight
 from batch.terminal import summary
 from batch.terminal.browser import open_page
@@ -28,7 +28,7 @@ def asks_before_sending(options: CliOptions, *, practice: bool, or_else: str = "
     return True
 
 
-def ask_server(terminal: Terminal, opened: job.OpenRun) -> Preflight:
+def ask_server(terminal: Terminal, opened: opening.OpenRun) -> Preflight:
     """Ask the server, telling what should be known before anything is sent."""
     terminal.key = opened.access.api_key
     _note_all(terminal, opened.notes)
@@ -37,7 +37,7 @@ def ask_server(terminal: Terminal, opened: job.OpenRun) -> Preflight:
     return preflight
 
 
-def confirm(terminal: Terminal, ready: job.ReadyRun, *, asks: bool) -> None:
+def confirm(terminal: Terminal, ready: opening.ReadyRun, *, asks: bool) -> None:
     """Put the question, or only tell it. Raises DeclinedError unless the answer is yes."""
     if not (ready.plan.rows or ready.opened.retry_of or ready.opened.undo_of):
         terminal.note(header_only(ready.opened.request.source.name))
@@ -50,9 +50,9 @@ def confirm(terminal: Terminal, ready: job.ReadyRun, *, asks: bool) -> None:
         raise DeclinedError(f"Nothing was sent: the question was not answered with {wanted}.")
 
 
-def execute(terminal: Terminal, options: CliOptions, ready: job.ReadyRun) -> Report:
+def execute(terminal: Terminal, options: CliOptions, ready: opening.ReadyRun) -> RunOutcome:
     """Send, showing how far it is."""
-    if ready.seen and not ready.seen.is_fresh(ready.opened.request.settings.run.snapshot_age):
+    if ready.diff and not ready.diff.is_fresh(ready.opened.request.settings.run.snapshot_age):
         raise UsageError(
             "Nothing was sent: the leads were read longer ago than [run] snapshot_age. "
             "Run it again."
@@ -65,7 +65,7 @@ def execute(terminal: Terminal, options: CliOptions, ready: job.ReadyRun) -> Rep
     return report
 
 
-def tell(terminal: Terminal, report: Report, options: CliOptions) -> int:
+def tell(terminal: Terminal, report: RunOutcome, options: CliOptions) -> int:
     """Tell how the run ended. Gives the exit code."""
     if not options.quiet:
         summary.print_report(terminal.err, report)

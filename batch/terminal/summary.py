@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from batch.jobs.check import Checked
-from batch.jobs.ending import Report
+from batch.jobs.outcome import RunOutcome
 from batch.judging.plan import Plan, Problem
 from batch.model import Found, Reason, Result, Tally
 from batch.recording.runfile import RunState
@@ -33,7 +33,7 @@ _FILE_WORDS = {
 }
 
 
-def print_report(console: Console, report: Report) -> None:
+def print_report(console: Console, report: RunOutcome) -> None:
     """Results grouped by reason with an example line each, and the files."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("Rows", "Result", "Reason", "For example"):
@@ -58,7 +58,7 @@ def print_report(console: Console, report: Report) -> None:
             print_whole(console, f"{_FILE_WORDS[name]}: {path}")
 
 
-def report_files(report: Report) -> dict[str, str]:
+def report_files(report: RunOutcome) -> dict[str, str]:
     """The files of a run by what they are, as in `--json`."""
     files = report.files
     paths = {
@@ -83,7 +83,7 @@ def last_line(state: str, tally: Tally, *, results: Path | None, next_command: s
     return visible(f"{state}: {counts}; {where}; next: {next_command or 'nothing to do'}")
 
 
-def next_words(report: Report) -> str | None:
+def next_words(report: RunOutcome) -> str | None:
     """The next command, after what must be done first: judged errors fail again as they are."""
     judged = any(report.tally[reason] for reason in Reason if reason.found is Found.JUDGED)
     if report.next_command is None or report.files is None or not judged:

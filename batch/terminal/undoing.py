@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from batch.errors import SettingsError
-from batch.jobs.ending import Report
+from batch.jobs.outcome import RunOutcome
 from batch.jobs.undoing import open_undo
 from batch.recording.runfile import RunState, read_record
 from batch.terminal.cli_options import CliOptions, expected_changes
@@ -47,7 +47,7 @@ def _undo(terminal: Terminal, options: CliOptions) -> int:
         return tell(terminal, report, options)
 
 
-def _with_unknown(report: Report, unknown: str) -> Report:
+def _with_unknown(report: RunOutcome, unknown: str) -> RunOutcome:
     """Whoever reads no notes, as a script, must not take an undo for whole that can't be."""
     if not unknown or report.exit_code:
         return report

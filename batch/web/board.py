@@ -4,7 +4,7 @@ import threading
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from batch.jobs.dispatch import Moment
+from batch.jobs.engine import Moment
 from batch.jobs.snapshotting import Reading
 from batch.wording.questions import Question
 

@@ -13,10 +13,10 @@ import anyio
 
 from batch.api.sendkit import Access
 from batch.errors import DeclinedError, SettingsError, UsageError
-from batch.jobs import execution, looking
-from batch.jobs.ending import Report
-from batch.jobs.job import JudgedRun, OpenRun, ReadyRun, open_run
-from batch.jobs.looking import LeadsNotReadError, Look
+from batch.jobs import diff_leads, execution
+from batch.jobs.diff_leads import LeadsNotReadError, Look
+from batch.jobs.opening import JudgedRun, LeadsDiff, OpenRun, ReadyRun, open_run
+from batch.jobs.outcome import RunOutcome
 from batch.jobs.planning import check_plan, check_same_workspace, keep_plan
 from batch.jobs.preflight import Preflight
 from batch.jobs.recorded import request_of
@@ -25,7 +25,6 @@ from batch.jobs.resolving import is_needed, resolve
 from batch.jobs.resuming import check_workspace, reopen_run
 from batch.jobs.retrying import open_retry
 from batch.jobs.run_settings import settings_of_run
-from batch.jobs.seen import Seen
 from batch.jobs.undoing import open_undo
 from batch.jobs.unfinished import find_unfinished, newer_notes, unfinished_of_others
 from batch.jobs.verifying import open_applied, verify
@@ -216,21 +215,21 @@ def _look_up_leads(talk: Talk, opened: OpenRun, preflight: Preflight) -> None:
         talk.run(lambda: resolve(opened, preflight, on_reading=talk.show_reading))
 
 
-def _look(talk: Talk, judged: JudgedRun) -> Seen | None:
-    how = looking.look_of(judged.opened)
+def _look(talk: Talk, judged: JudgedRun) -> LeadsDiff | None:
+    how = diff_leads.look_of(judged.opened)
     if how is None or not judged.plan.requests:
         return None
     if not how.pays:
         return _look_whole(talk, judged, how)
     try:
-        return talk.run(lambda: looking.look(judged, how, on_reading=talk.show_reading))
+        return talk.run(lambda: diff_leads.look(judged, how, on_reading=talk.show_reading))
     except LeadsNotReadError as error:  # reading was to spare requests; it is no condition
         talk.note(f"{error} So no row is left out for being so already.")
         return None
 
 
-def _look_whole(talk: Talk, judged: JudgedRun, how: Look) -> Seen:
-    seen = talk.run(lambda: looking.look(judged, how, on_reading=talk.show_reading))
+def _look_whole(talk: Talk, judged: JudgedRun, how: Look) -> LeadsDiff:
+    seen = talk.run(lambda: diff_leads.look(judged, how, on_reading=talk.show_reading))
     if seen is None:
         raise ValueError("leads that must be read were not")
     return seen
@@ -241,7 +240,7 @@ def _send(talk: Talk, ready: ReadyRun) -> Done:
     if ready.work.requests and not talk.ask(ready.question):
         raise DeclinedError("Nothing was sent: you said no.")
     talk.check()
-    if ready.seen and not ready.seen.is_fresh(ready.opened.request.settings.run.snapshot_age):
+    if ready.diff and not ready.diff.is_fresh(ready.opened.request.settings.run.snapshot_age):
         raise UsageError(
             "Nothing was sent: the leads were read longer ago than [run] snapshot_age. Start again."
         )
@@ -252,7 +251,7 @@ def _send(talk: Talk, ready: ReadyRun) -> Done:
     )
 
 
-def _told(report: Report) -> str:
+def _told(report: RunOutcome) -> str:
     note = report.files.note if report.files else ""
     return " ".join(filter(None, (report.reason, note)))
 

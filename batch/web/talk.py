@@ -10,8 +10,8 @@ from typing import TypeVar
 import anyio
 
 from batch.errors import DeclinedError
-from batch.jobs.dispatch import Moment
-from batch.jobs.orders import Order, Rest
+from batch.jobs.engine import Moment
+from batch.jobs.frontend import Order, Rest
 from batch.jobs.snapshotting import Reading
 from batch.sending.stops import Stop, StopCause
 from batch.web.board import Board, Stage

@@ -27,8 +27,7 @@ LAYERS = (
     }
     | {"sending.breaker", "sending.pace", "sending.retry", "sending.stops"},
     # 2: the edge: files, sockets, settings
-    {"api", "manual", "reading", "recording", "settings"}
-    | {"jobs.descriptors", "terminal.problem_list"},
+    {"api", "manual", "reading", "recording", "settings"} | {"terminal.problem_list"},
     # 3: workers
     {"sending"},
     # 4: sentences that people read

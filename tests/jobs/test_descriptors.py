@@ -5,7 +5,7 @@ from contextlib import ExitStack
 import pytest
 
 from batch.errors import SettingsError
-from batch.jobs.descriptors import raise_open_files
+from batch.jobs.execution import raise_open_files
 
 if sys.platform == "win32":
     pytest.skip("Windows knows no such limit", allow_module_level=True)

@@ -17,11 +17,11 @@ import pytest
 from batch.api.sendkit import Workspace
 from batch.errors import RunError
 from batch.jobs import execution
-from batch.jobs.dispatch import Moment
-from batch.jobs.ending import Report
+from batch.jobs.engine import Moment
 from batch.jobs.execution import execute
-from batch.jobs.job import ReadyRun, open_run
 from batch.jobs.known_pace import KnownPace
+from batch.jobs.opening import ReadyRun, open_run
+from batch.jobs.outcome import RunOutcome
 from batch.jobs.preflight import Preflight
 from batch.jobs.work import whole_work
 from batch.model import Outcome, Reason
@@ -76,7 +76,7 @@ class Run:
         with_change: Change = lambda ready: ready,
         on_moment: Callable[[Moment], None] = lambda _: None,
         **asked: object,
-    ) -> Report:
+    ) -> RunOutcome:
         """before: called when signals are caught already, and the event loop is still to begin."""
         path = write_leads(self.tmp_path / "leads.csv", rows)
         settings = Settings.model_validate({"pace": {"rate": rate, "concurrency": 2}})
@@ -526,7 +526,7 @@ def test_an_error_before_the_first_request_is_kept_in_the_folder_too(
     def fail(*_: object, **__: object) -> None:
         raise MemoryError("no more")
 
-    monkeypatch.setattr(execution, "Sending", fail)
+    monkeypatch.setattr(execution, "SendEngine", fail)
     report = run.execute(pausing(2))
     assert (report.state, report.exit_code) == (RunState.FAILED, 3)
     assert report.reason == (

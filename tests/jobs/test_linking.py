@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from batch.jobs.linking import linked_runs, retried_note
+from batch.jobs.unfinished import linked_runs, retried_note
 from batch.recording.runfile import RunLink, RunState, read_record
 from tests.recording.test_history import recorded, remember
 

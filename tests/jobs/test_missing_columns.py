@@ -5,8 +5,8 @@ import httpx
 import pytest
 
 from batch.api.sendkit import Workspace
-from batch.jobs.job import open_run
 from batch.jobs.missing_columns import about_missing_columns
+from batch.jobs.opening import open_run
 from batch.jobs.preflight import Preflight
 from batch.jobs.resuming import reopen_run
 from batch.reading.table import TableOptions, open_table

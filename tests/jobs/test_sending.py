@@ -10,9 +10,9 @@ import pytest
 
 from batch.errors import RunError
 from batch.jobs.check import check
-from batch.jobs.dispatch import Moment, Sending
+from batch.jobs.engine import Moment, SendEngine
+from batch.jobs.frontend import Rest
 from batch.jobs.known_pace import make_pacer
-from batch.jobs.orders import Rest
 from batch.jobs.work import whole_work
 from batch.judging.plan import Plan
 from batch.model import Answer, Budget, Change, Reason, Tally
@@ -69,8 +69,10 @@ async def served() -> Answer:
     return OK
 
 
-def sending_of(plan: Plan, journal: Journal, server: Server, settings: Settings = FAST) -> Sending:
-    return Sending(
+def sending_of(
+    plan: Plan, journal: Journal, server: Server, settings: Settings = FAST
+) -> SendEngine:
+    return SendEngine(
         plan,
         work=whole_work(plan),
         journal=journal,
@@ -204,7 +206,7 @@ async def test_a_second_interrupt_does_not_wait_for_answers(
         raise AssertionError
 
     plan = plan_for(pausing(3))
-    sending = Sending(
+    sending = SendEngine(
         plan, work=whole_work(plan), journal=journal, settings=FAST, send=never, look=served
     )
 
@@ -336,7 +338,7 @@ async def test_a_rate_that_went_well_before_is_begun_with(
     plan = plan_for(pausing(1))
     work, server = whole_work(plan), Server()
     settings = Settings()
-    sending = Sending(
+    sending = SendEngine(
         plan,
         work=work,
         journal=journal,

@@ -9,7 +9,7 @@ import pytest
 
 from batch.api.sendkit import Workspace
 from batch.errors import SettingsError
-from batch.jobs.job import OpenRun, open_run
+from batch.jobs.opening import OpenRun, open_run
 from batch.jobs.preflight import Preflight
 from batch.jobs.unfinished import find_unfinished, unfinished_in
 from batch.model import Result

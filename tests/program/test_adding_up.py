@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from batch.errors import RunError
 from batch.jobs.check import check
-from batch.jobs.dispatch import Moment, Sending
+from batch.jobs.engine import Moment, SendEngine
 from batch.jobs.work import remaining_work, whole_work
 from batch.judging.plan import Plan
 from batch.model import Answer, Change, Entry, Reason, Result
@@ -149,7 +149,7 @@ class Process:
         work = remaining_work(plan, journal) if self._world.legs else whole_work(plan)
 
         async def send() -> None:
-            self.sending = Sending(
+            self.sending = SendEngine(
                 plan,
                 work=work,
                 journal=journal,

@@ -462,17 +462,19 @@ def test_a_next_command_can_be_run_as_printed(case: Callable[[World], None], wor
 
 # Where a command of this program is spelled, and the cases above that print what is spelled there.
 PLACES: dict[str, dict[str, tuple[Callable[[World], None], ...]]] = {
-    "batch/jobs/ending.py": {
+    "batch/jobs/outcome.py": {
         "next_command": (run_mended, run_stopped, run_forbidden_once, apply_forced_and_stopped),
     },
     "batch/jobs/execution.py": {"_with_stale_record": (run_stopped,)},
-    "batch/jobs/linking.py": {"retried_note": (retried_before,)},
+    "batch/jobs/unfinished.py": {
+        "retried_note": (retried_before,),
+        "unfinished_in": (plan_there, unfinished_there),
+    },
     "batch/jobs/planning.py": {
         "next_command": (plan_all_wrong, apply_drifted),
         "check_no_plan": (resume_a_plan,),
         "check_plan": (plan_too_old,),
     },
-    "batch/jobs/unfinished.py": {"unfinished_in": (plan_there, unfinished_there)},
     "batch/terminal/checking.py": {"_next_command": (run_with_an_odd_delimiter, dry_run)},
     "batch/terminal/commands.py": {
         "_to_go_on_with": (unfinished_there,),

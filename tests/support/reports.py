@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import cast
 
 from batch.jobs.check import Checked
-from batch.jobs.ending import Report
+from batch.jobs.outcome import RunOutcome
 from batch.jobs.request import Request
 from batch.judging.plan import Plan
 from batch.model import Reason, Tally
@@ -30,7 +30,7 @@ FILES = ResultFiles(
     rows=4124,
     note="",
 )
-REPORT = Report(
+REPORT = RunOutcome(
     folder=Path("runs/x"),
     state=RunState.STOPPED,
     exit_code=3,

@@ -33,7 +33,7 @@ HEAVY = (
     "starlette",
     "uvicorn",
     "jinja2",
-    "batch.jobs.job",
+    "batch.jobs.opening",
 )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from batch.jobs import job
+from batch.jobs import opening
 from batch.reading.table import Table
 from batch.terminal import commands
 from tests.support.shell import BAD, EXIT_CODES, Shell, Stdin, both, refused, rise
@@ -249,7 +249,7 @@ def test_an_interrupt_that_compiled_code_drops_or_renames_sends_nothing(
         if error:
             raise error
 
-    shell.monkeypatch.setattr(job, "check_rules", dropped)
+    shell.monkeypatch.setattr(opening, "check_rules", dropped)
     leads = shell.leads(pausing(1))
     runs: list[Callable[[], int]] = [
         lambda: shell.run(leads, yes=True),

@@ -7,6 +7,7 @@ and `execution.execute`. A new run that is not executed leaves no
 trace. Shows nothing.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -17,7 +18,6 @@ import polars as pl
 
 from batch.api.sendkit import Access, SendKit
 from batch.errors import InputError
-from batch.jobs.holding import held
 from batch.jobs.known_pace import KnownPace, known_pace
 from batch.jobs.missing_columns import about_missing_columns
 from batch.jobs.named_cells import cells_of, named_of
@@ -25,17 +25,40 @@ from batch.jobs.preflight import Preflight, ask_server, hold_of
 from batch.jobs.reaching import access_of, make_client
 from batch.jobs.refusal import brakes_of, refusal_of, typed_number
 from batch.jobs.request import Request
-from batch.jobs.seen import Seen
 from batch.jobs.work import Work, needed_work, whole_work
 from batch.judging.plan import Plan, make_plan
+from batch.judging.preview import Preview
 from batch.judging.rules import Rules, check_rules
 from batch.judging.totals import Effect
 from batch.model import Tally
 from batch.reading.table import Table, open_table
 from batch.recording.folder import InputCopy, RunFolder, input_stem
 from batch.recording.journal import Journal
+from batch.recording.locks import lock_input, share_key
 from batch.recording.runfile import RunInput, RunLink, RunRecord, RunUndone, RunWorkspace
+from batch.sending.pace.pacer import PaceEstimate, Pacer
+from batch.settings.values import Age
 from batch.wording.questions import Question, about_wrong_rows, ask_about
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeadsDiff:
+    """What was read, and what that took.
+
+    pacer: the one that reading kept to, which knows what reading has used up of the budget.
+    learnt: what is known of the pace by now. requests: pages that were read.
+    at: when that was done, seconds of time.monotonic().
+    """
+
+    preview: Preview
+    pacer: Pacer
+    learnt: PaceEstimate
+    requests: int
+    at: float
+
+    def is_fresh(self, age: Age) -> bool:
+        """Whether it still counts, or somebody took longer than that to say yes."""
+        return time.monotonic() - self.at < age.seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,14 +134,14 @@ class JudgedRun:
         tags = _unchecked_tags(self.plan, self.opened.request, self.preflight)
         return (*about_wrong_rows(self.plan), *self.missing, *tags)
 
-    def ready(self, seen: Seen | None = None, *, can_ask: bool) -> "ReadyRun":
+    def ready(self, diff: LeadsDiff | None = None, *, can_ask: bool) -> "ReadyRun":
         """Make it ready. Raises UsageError when a brake of the contract holds it back.
 
-        seen: what was read of its leads. can_ask: whether somebody can type the number that a
+        diff: what was read of its leads. can_ask: whether somebody can type the number that a
         brake asks for.
         """
         request, preflight, plan = self.opened.request, self.preflight, self.plan
-        preview = seen.preview if seen else None
+        preview = diff.preview if diff else None
         effect: Effect = preview.effect() if preview else plan
         if refusal := refusal_of(plan, request, effect):
             raise InputError(refusal)
@@ -126,7 +149,7 @@ class JudgedRun:
         if brakes and not can_ask:
             raise InputError(" ".join(brakes))
         pace = known_pace(request, preflight)
-        rate_per_s = seen.learnt.rate_per_s if seen else pace.expected_per_s(request.settings)
+        rate_per_s = diff.learnt.rate_per_s if diff else pace.expected_per_s(request.settings)
         takes_s = effect.requests / rate_per_s
         question = ask_about(
             effect,
@@ -147,7 +170,7 @@ class JudgedRun:
             question=question,
             pace=pace,
             forecast_s=takes_s,
-            seen=seen,
+            diff=diff,
             hold=self.hold,
             record=self.record,
             journal=self.journal,
@@ -160,7 +183,7 @@ class ReadyRun:
 
     labels: those that its tags were checked against; None if they weren't.
     pace: what is known of the pace that the server allows. forecast_s: how long sending takes.
-    seen: what was read of the leads; None if nothing was.
+    diff: what was read of the leads; None if nothing was.
     hold: until when (seconds of time.monotonic()) nothing may be sent, and why; None if it may.
     record, journal: of the earlier run that this goes on with; None for a new one.
     """
@@ -173,7 +196,7 @@ class ReadyRun:
     question: Question
     pace: KnownPace
     forecast_s: float
-    seen: Seen | None = None
+    diff: LeadsDiff | None = None
     hold: tuple[float, str] | None = None
     record: RunRecord | None = None
     journal: Journal | None = None
@@ -191,7 +214,7 @@ def open_run(request: Request) -> Iterator[OpenRun]:
     with ExitStack() as resources:
         resources.callback(folder.discard_unless_kept)
         copy = folder.copy_input(request.source.bytes_from, name=request.source.name)
-        warnings = resources.enter_context(held(request, sha256=copy.sha256, run=folder.path))
+        warnings = resources.enter_context(take_locks(request, sha256=copy.sha256, run=folder.path))
         table = resources.enter_context(
             open_table(copy.path, request.table_options, name=request.source.name)
         )
@@ -253,3 +276,21 @@ def as_recorded(preflight: Preflight) -> RunWorkspace | None:
     """The workspace as run.json has it."""
     workspace = preflight.workspace
     return RunWorkspace(id=workspace.id, name=workspace.name) if workspace else None
+
+
+@contextmanager
+def take_locks(request: Request, *, sha256: str, run: Path) -> Iterator[tuple[str, ...]]:
+    """Hold the input for its base address, and take part in the key's budget; gives warnings.
+
+    sha256: of the input. Practice needs none of it: each has a server and a key of its own.
+    Raises LockedError, naming who is at work, and SettingsError when no lock can be made.
+    """
+    if request.sandbox or request.access is None:
+        yield ()
+        return
+    access = request.access
+    with (
+        lock_input(request.state_dir, sha256=sha256, base_url=access.base_url, run=run),
+        share_key(request.state_dir, key=access.api_key, run=run) as warnings,
+    ):
+        yield warnings

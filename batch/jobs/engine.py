@@ -13,9 +13,8 @@ import anyio
 import anyio.to_thread
 
 from batch.jobs.canary import Canary
+from batch.jobs.frontend import Order, Rest
 from batch.jobs.known_pace import make_pacer
-from batch.jobs.limits import limits_of, stop_limits_of
-from batch.jobs.orders import Order, Rest
 from batch.jobs.paging import Paging
 from batch.jobs.work import Work
 from batch.judging.plan import Plan
@@ -26,8 +25,9 @@ from batch.sending.breaker import Breaker
 from batch.sending.claims import Claims
 from batch.sending.gate import Gate
 from batch.sending.pace.pacer import Hold, PaceEstimate, Pacer
-from batch.sending.runner import Runner
-from batch.sending.stops import Stop, StopRules
+from batch.sending.retry import RetryPolicy, retry_budget
+from batch.sending.runner import Limits, Runner
+from batch.sending.stops import Stop, StopLimits, StopRules
 from batch.settings.model import Settings
 
 TELL_EVERY_S = 0.25
@@ -66,7 +66,7 @@ class Moment:
     is_resting: bool = False
 
 
-class Sending:
+class SendEngine:
     """The sending of what is left of one plan; `run` may be called once."""
 
     def __init__(  # noqa: PLR0913 - the pieces that it wires together
@@ -253,3 +253,28 @@ class Sending:
         self._runner.confirm(entry)
         if self._canary:
             self._canary.came_to(entry)
+
+
+def stop_limits_of(settings: Settings) -> StopLimits:
+    """Where a job gives up."""
+    max_errors = settings.run.max_errors
+    return StopLimits(
+        max_error_rows=max_errors.count,
+        max_error_share=max_errors.share,
+        max_wait_s=settings.pace.max_wait_s,
+    )
+
+
+def limits_of(settings: Settings, *, requests: int) -> Limits:
+    """What a job with so many requests may use."""
+    retry = settings.retry
+    return Limits(
+        workers=settings.pace.concurrency,
+        retry_budget=retry_budget(requests, share=retry.budget_share, floor=retry.budget_floor),
+        policy=RetryPolicy(
+            max_attempts=retry.max_attempts,
+            max_elapsed_s=retry.max_elapsed_s,
+            backoff_base_s=retry.backoff_base_s,
+            backoff_max_s=retry.backoff_max_s,
+        ),
+    )

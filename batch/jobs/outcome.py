@@ -1,25 +1,35 @@
-"""How a run ended: its state, its exit code, its counts, and what to run next."""
+"""How a run ended: its state, its exit code, its counts, and what to run next.
 
+And errors as sentences; the traceback of one that nobody expected is left in error.txt.
+"""
+
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from batch.columns import result_header
-from batch.jobs.job import ReadyRun
+from batch.errors import BatchError
+from batch.jobs.opening import ReadyRun
 from batch.jobs.request import Request, command
 from batch.model import Reason, Tally
 from batch.reading.table import Table
+from batch.recording.plain_file import private
 from batch.recording.results import ResultFiles
 from batch.recording.runfile import RunState
+from batch.redaction import KeyRedactor
 from batch.sending.pace.pacer import PaceEstimate
 from batch.sending.stops import Stop, StopCause
 
+TRACEBACK_NAME = "error.txt"
 FOUND_DELIMITERS = {",", ";", "\t"}  # those that reading finds by itself
 _INTERRUPTED = {StopCause.INTERRUPTED: 130, StopCause.TERMINATED: 143}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class RunOutcome:
     """How a run ended.
 
     reason: why it ended early, in a sentence; "" when it finished.
@@ -47,7 +57,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class Ending:
     """How the sending ended: at most one of the two is set."""
 
     stop: Stop | None = None
@@ -60,7 +70,7 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
+class SendResult:
     """What a run left behind.
 
     tally: the rows whose outcome is known, where no files count them. learnt: of the pace.
@@ -73,18 +83,18 @@ class Left:
     learnt: PaceEstimate | None = None
 
 
-def report_of(run: ReadyRun, ended: Ended, left: Left) -> Report:
+def outcome_of(run: ReadyRun, ended: Ending, left: SendResult) -> RunOutcome:
     """The report of a run that ended so, and left that behind."""
     rows = run.plan.rows
     unknown = Tally({Reason.NOT_REACHED: rows - left.tally.total()})
     tally = left.files.tally if left.files else Tally(left.tally + unknown)
     if tally.unsent and ended.stop is None and ended.failure is None:
-        ended = Ended(
+        ended = Ending(
             failure=f"{tally.unsent:,} rows have no outcome although the run went to its end; "
             "please report this as a bug."
         )
     state, exit_code = _state_of(ended, tally)
-    return Report(
+    return RunOutcome(
         folder=run.opened.folder.path,
         state=state,
         exit_code=exit_code,
@@ -101,7 +111,7 @@ def report_of(run: ReadyRun, ended: Ended, left: Left) -> Report:
     )
 
 
-def _state_of(ended: Ended, tally: Tally) -> tuple[RunState, int]:
+def _state_of(ended: Ending, tally: Tally) -> tuple[RunState, int]:
     """The state and the exit code.
 
     A stop that left no row behind came too late to matter, unless what was sent does not hold.
@@ -155,3 +165,35 @@ def _column_options(request: Request, table: Table) -> Iterator[str]:
         if field not in table.fields:  # an e-mail address where ids stand beside it
             continue
         yield from ("--map", f"{field}={names[table.fields[field]]}")
+
+
+def error_sentence(error: Exception, folder: Path, key: SecretStr) -> str:
+    """A sentence about an error; one that nobody expected is written to error.txt, without key."""
+    single = list(_singles(error))
+    if all(isinstance(each, BatchError) for each in single):
+        return str(single[0])
+    path = folder / TRACEBACK_NAME
+    text, summary = without_key(
+        key, "".join(traceback.format_exception(error)), f"{type(single[0]).__name__}: {single[0]}"
+    )
+    try:
+        with open(path, "a", encoding="utf-8", opener=private) as out:
+            out.write(text)
+    except OSError:
+        return f"Unexpected error: {summary}. Its traceback could not be written."
+    return f"Unexpected error: {summary}. Its traceback is in {path}; please report it."
+
+
+def without_key(key: SecretStr, *texts: str) -> list[str]:
+    """Texts for a person, of any number of lines, with *** in place of the key."""
+    redactor = KeyRedactor(key.get_secret_value(), mark="***")
+    return [redactor.without_key_in_lines(text) for text in texts]
+
+
+def _singles(error: BaseException) -> Iterator[BaseException]:
+    """The errors inside groups, as task groups wrap them."""
+    if not isinstance(error, BaseExceptionGroup):
+        yield error
+        return
+    for each in error.exceptions:
+        yield from _singles(each)

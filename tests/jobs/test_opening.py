@@ -10,7 +10,7 @@ import pytest
 from batch.api.sendkit import Workspace
 from batch.errors import InputError, SettingsError
 from batch.jobs.check import check
-from batch.jobs.job import open_run
+from batch.jobs.opening import open_run
 from batch.jobs.preflight import Preflight
 from batch.jobs.request import Request, Source, command
 from batch.model import Reason

@@ -13,10 +13,9 @@ import anyio.to_thread
 import polars as pl
 
 from batch.errors import UsageError
-from batch.jobs.job import JudgedRun, OpenRun
 from batch.jobs.known_pace import known_pace
+from batch.jobs.opening import JudgedRun, LeadsDiff, OpenRun
 from batch.jobs.paging import ListNotReadError, Paging
-from batch.jobs.seen import Seen
 from batch.jobs.snapshotting import Reading, take_snapshot, to_read_again
 from batch.judging.diff import Known, Verdict, judge_live
 from batch.judging.leads import LEAD
@@ -80,7 +79,7 @@ def look_of(opened: OpenRun) -> Look | None:
 
 async def look(
     judged: JudgedRun, how: Look, *, on_reading: Callable[[Reading], None]
-) -> Seen | None:
+) -> LeadsDiff | None:
     """Read the leads of a judged run; None when there is nothing worth reading.
 
     What was read of them before, to look them up by their addresses, is not read again.
@@ -120,7 +119,7 @@ async def look(
         except ListNotReadError as error:
             raise LeadsNotReadError(str(error)) from error
         pace = paging.pace()
-    return Seen(
+    return LeadsDiff(
         preview=preview,
         pacer=paging.pacer,
         learnt=pace.estimate,
