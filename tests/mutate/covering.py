@@ -1,0 +1,83 @@
+"""Which tests run which line: measured once, kept beside the results."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from tests.mutate.mutants import Place
+from tests.mutate.rooms import ROOT, Room
+from tests.mutate.trial import Copy
+
+LONGEST_S = 120  # tests of one mutant, as long as they take alone; the slowest are left out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Covering:
+    """What one run of a room's tests has shown.
+
+    seconds: of each test that passed. lines: the tests that run each line of a file, with "" among
+    them if it runs at import. texts: each file's, when they were run.
+    """
+
+    code: str
+    texts: Mapping[str, str]
+    seconds: Mapping[str, float]
+    lines: Mapping[str, Mapping[int, Sequence[str]]]
+
+    def tests(self, place: Place) -> Mapping[str, float]:
+        """The tests that may notice a mutant there, with the seconds of each."""
+        of_file = self.lines.get(place.path, {})
+        names = set(of_file.get(place.line, ()))
+        if not names - {""}:
+            names = {each for line in place.lines for each in of_file.get(line, ())}
+        if place.names:
+            names |= self._using(place.names)
+        taken, chosen = 0.0, dict[str, float]()
+        for name in sorted(names & self.seconds.keys(), key=self.seconds.__getitem__):
+            taken += self.seconds[name]
+            if chosen and taken > LONGEST_S:
+                break
+            chosen[name] = self.seconds[name]
+        return chosen
+
+    def _using(self, names: frozenset[str]) -> set[str]:
+        """The tests of all lines that use a name which is given its value at import."""
+        used = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(names)))})\b")
+        return {
+            test
+            for path, of_file in self.lines.items()
+            for number, line in enumerate(self.texts[path].splitlines(), 1)
+            if used.search(line)
+            for test in of_file.get(number, ())
+        }
+
+
+def covering(room: Room, copy: Copy, kept: Path) -> Covering:
+    """Return what is kept, if code and tests are as they were; else measure and keep it."""
+    code = _code(room)
+    if kept.exists():
+        found = json.loads(kept.read_text("utf-8"))
+        if found["code"] == code:
+            found["lines"] = {
+                path: {int(number): tests for number, tests in of_file.items()}
+                for path, of_file in found["lines"].items()
+            }
+            return Covering(**found)
+    texts = {path: (ROOT / path).read_text("utf-8") for path in room.around()}
+    seconds, lines = copy.covered(room.tests, room.around())
+    measured = Covering(code=code, texts=texts, seconds=seconds, lines=lines)
+    kept.write_text(json.dumps(asdict(measured)), "utf-8")
+    return measured
+
+
+def _code(room: Room) -> str:
+    """A digest of the room's folders and of its tests."""
+    digest = sha256()
+    tests = [path for each in room.tests for path in sorted((ROOT / each).rglob("*.py"))]
+    tests += [ROOT / each for each in room.tests if each.endswith(".py")]
+    for path in (*(ROOT / each for each in room.around()), *tests):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
