@@ -1033,14 +1033,14 @@ BUILDS = (
     Broken(
         guarantee="a tag or comment of a workbook's part is only so long",
         file="reading/markup.py",
-        line="if given - parser.CurrentByteIndex > _LONGEST_MARKUP:",
-        instead="if given < 0:",
+        line="if size - parser.CurrentByteIndex > _LONGEST_MARKUP:",
+        instead="if size < 0:",
         caught_by="test_markup.py::test_markup_that_is_too_long_is_refused_before_it_ends",
     ),
     Broken(
         guarantee="a Parquet file is judged by what it says itself before anything is decoded",
         file="reading/parquet.py",
-        line="if contents.unpacked_bytes > most_unpacked(path.stat().st_size):",
+        line="if contents.unpacked_bytes > allowed:",
         instead="if contents.unpacked_bytes < 0:",
         caught_by="test_parquet.py::"
         "test_what_says_itself_that_it_unpacks_to_too_much_is_refused_unread",
@@ -1129,7 +1129,7 @@ BUILDS = (
     Broken(
         guarantee="a workbook's parts together unpack only so far",
         file="reading/workbook.py",
-        line="if sum(part.file_size for part in archive.infolist()) > most_unpacked(size):",
+        line="if sum(part.file_size for part in archive.infolist()) > max_unpacked_bytes(size):",
         instead="if not archive.infolist():",
         caught_by="test_cost.py::test_all_parts_together_unpack_only_so_far",
     ),

@@ -127,9 +127,9 @@ WORST: dict[str, dict[str, tuple[Worst, ...]]] = {
         r"""'"?sep=(\\\\t|[^"\\r\\n])"?[\\r\\n]*'""": (match("\n", before="sep=;"), match("sep=")),
     },
     "reading/header.py": {
+        r"'[\\s_\\u200b\\ufeff-]+'": (sub(" "), sub("a ")),
         r"'\\s*[0-9a-fA-F]{24}\\s*'": (match(" "), match(" ", before="a" * 24)),
     },
-    "reading/header_words.py": {r"'[\\s_\\u200b\\ufeff-]+'": (sub(" "), sub("a "))},
     "reading/ods.py": {
         r"'PT(\\d+)H(\\d+)M(\\d+)(?:[.,]\\d+)?S'": (
             full("1", before="PT"),

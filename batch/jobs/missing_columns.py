@@ -11,7 +11,7 @@ import polars as pl
 from batch.judging.texts import folded, trimmed
 from batch.model import LEAD_STATUSES, Field
 from batch.near_names import NearNames
-from batch.reading.header_words import plain, quoted
+from batch.reading.header import name_key, quoted
 from batch.reading.table import Table
 
 # How a name ends that stands for the column. ("stage" has "tag" in it, and is none.)
@@ -59,11 +59,11 @@ def _sentence(field: Field, table: Table, labels: Collection[str] | None) -> str
 
 def _near(field: Field, unused: Mapping[int, str]) -> str | None:
     """The unused name that ends like the field, or else is spelt much like it."""
-    names = {plain(name): name.strip() for name in unused.values()}
+    names = {name_key(name): name.strip() for name in unused.values()}
     ending = [name for name in names if name.endswith(_ENDINGS[field])]
     if ending:
         return names[ending[0]]
-    near = NearNames().nearest(plain(field), names, cutoff=_NEAR_ENOUGH)
+    near = NearNames().nearest(name_key(field), names, cutoff=_NEAR_ENOUGH)
     return names[near] if near else None
 
 

@@ -1,4 +1,4 @@
-"""What a file is by its content: gz and zst taken off, the format told, its suffix compared."""
+"""Unpack a file (gzip, Zstandard) and detect its format by its content, not by its suffix."""
 
 import gzip
 import re
@@ -7,7 +7,6 @@ import zlib
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path, PurePath
-from typing import BinaryIO
 
 import zstandard
 
@@ -27,7 +26,7 @@ _GZIP, _ZSTD, _ZIP, _OLE, _PARQUET = (
     b"PAR1",
 )
 
-# What people take for a spreadsheet and is none: a message's name for it, and how it begins.
+# What people take for a spreadsheet but is none: its name in messages, and how it begins.
 _OTHER_STARTS = {
     "a picture": (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"),
     "a PDF document": (b"%PDF-",),
@@ -74,8 +73,8 @@ _SUFFIX_OF_FORMAT = {
 }
 
 
-def unpacked(path: Path, *, scratch: Path, name: str) -> Path:
-    """The file itself, or its content in the scratch folder when it is gzip or Zstandard.
+def unpack(path: Path, *, scratch: Path, name: str) -> Path:
+    """The file itself, or an unpacked copy in the scratch folder if it is gzip or Zstandard.
 
     Raises InputError when it is damaged, or expands as no spreadsheet does.
     """
@@ -83,12 +82,12 @@ def unpacked(path: Path, *, scratch: Path, name: str) -> Path:
         start = file.read(4)
     if not start.startswith((_GZIP, _ZSTD)):
         return path
-    limit = most_unpacked(path.stat().st_size)
+    limit = max_unpacked_bytes(path.stat().st_size)
     copy = scratch / "unpacked"
     size = 0
     try:
         with copy.open("wb") as out:
-            for chunk in _expanded(path, gzipped=start.startswith(_GZIP)):
+            for chunk in _unpacked_chunks(path, is_gzip=start.startswith(_GZIP)):
                 size += len(chunk)
                 if size > limit:
                     raise InputError(
@@ -104,22 +103,22 @@ def unpacked(path: Path, *, scratch: Path, name: str) -> Path:
 
 
 def part_key(name: str) -> str:
-    """What names of parts of a zipped file are compared by: regardless of case and of slashes.
+    """The name of a zipped file's part as it is compared: regardless of case and of slashes.
 
     Some programs write backslashes, or another case than where the name is used.
     """
     return name.replace("\\", "/").lstrip("/").casefold()
 
 
-def most_unpacked(size: int) -> int:
-    """The bytes that a file, or a part of one, may unpack to. size: its own, in bytes."""
+def max_unpacked_bytes(size: int) -> int:
+    """The most bytes that a file, or a part of one, may unpack to. size: packed, in bytes."""
     return FREE_EXPANSION + MAX_EXPANSION * size
 
 
 def expands_beyond(path: Path, limit: int) -> bool:
-    """Whether a file that is packed holds more bytes than this: gzip, Zstandard, or a workbook.
+    """Whether a packed file (gzip, Zstandard, a workbook) unpacks to more than `limit` bytes.
 
-    limit: bytes. False for what is not packed, and for what is damaged: reading tells of that.
+    False for a file that is not packed, and for a damaged one: reading it raises the error.
     """
     with path.open("rb") as file:
         start = file.read(4)
@@ -129,7 +128,7 @@ def expands_beyond(path: Path, limit: int) -> bool:
                 return sum(part.file_size for part in archive.infolist()) > limit
         size = 0
         if start.startswith((_GZIP, _ZSTD)):
-            for chunk in _expanded(path, gzipped=start.startswith(_GZIP)):
+            for chunk in _unpacked_chunks(path, is_gzip=start.startswith(_GZIP)):
                 size += len(chunk)
                 if size > limit:
                     return True
@@ -138,44 +137,41 @@ def expands_beyond(path: Path, limit: int) -> bool:
     return False
 
 
-def _expanded(path: Path, *, gzipped: bool) -> Iterator[bytes]:
-    with path.open("rb") as packed:
-        if not gzipped:
-            yield from _frames(packed)
-            return
-        stream = gzip.GzipFile(fileobj=packed)
-        while chunk := stream.read(_CHUNK):
-            yield chunk
+def _unpacked_chunks(path: Path, *, is_gzip: bool) -> Iterator[bytes]:
+    """A packed file's content, a piece at a time.
 
-
-def _frames(packed: BinaryIO) -> Iterator[bytes]:
-    """The content of Zstandard frames. Raises EOFError when the last one is not whole.
-
-    The library's own stream ends in silence there.
+    Raises EOFError when the last Zstandard frame is cut short: the library's own stream ends
+    there without an error.
     """
-    frame = zstandard.ZstdDecompressor().decompressobj()
-    while chunk := packed.read(_ZSTD_CHUNK):
-        while chunk:
-            if frame.eof:
-                frame = zstandard.ZstdDecompressor().decompressobj()
-            yield frame.decompress(chunk)
-            chunk = frame.unused_data
-    if not frame.eof:
-        raise EOFError("Zstandard frame ended before its end was reached")
+    with path.open("rb") as packed:
+        if is_gzip:
+            stream = gzip.GzipFile(fileobj=packed)
+            while chunk := stream.read(_CHUNK):
+                yield chunk
+            return
+        frame = zstandard.ZstdDecompressor().decompressobj()
+        while chunk := packed.read(_ZSTD_CHUNK):
+            while chunk:
+                if frame.eof:
+                    frame = zstandard.ZstdDecompressor().decompressobj()
+                yield frame.decompress(chunk)
+                chunk = frame.unused_data
+        if not frame.eof:
+            raise EOFError("Zstandard frame ended before its end was reached")
 
 
-def format_of(path: Path, *, name: str) -> Format:
-    """The format by the file's content.
+def detect_format(path: Path, *, name: str) -> Format:
+    """The format of the file's content.
 
-    Raises InputError when it is none that is read, or when the suffix of name promises another.
+    Raises InputError for a format that is not read, or when the suffix of `name` says another.
     """
     found = _format_by_content(path, name=name)
     plain = PurePath(name.lower().removesuffix(".gz").removesuffix(".zst"))
-    promised = _FORMAT_OF_SUFFIX.get(plain.suffix, found)
-    if promised is not found:
+    named = _FORMAT_OF_SUFFIX.get(plain.suffix, found)
+    if named is not found:
         raise InputError(
             f"{name}: its name ends in {plain.suffix}, but its content is {found}. "
-            f"Rename it to end in {_SUFFIX_OF_FORMAT[found]}, or save it again as {promised}."
+            f"Rename it to end in {_SUFFIX_OF_FORMAT[found]}, or save it again as {named}."
         )
     return found
 
@@ -193,20 +189,16 @@ def _format_by_content(path: Path, *, name: str) -> Format:
             if "EncryptedPackage".encode("utf-16-le") in file.read(_CHUNK):
                 raise InputError(f"{name}: is protected by a password. Save it without one.")
         return Format.XLS
-    _refuse_others(start, name=name)
-    return Format.TEXT
-
-
-def _refuse_others(start: bytes, *, name: str) -> None:
     if start.startswith((_GZIP, _ZSTD)):
         raise InputError(f"{name}: is packed twice. Unpack it once and give what comes out.")
     text = start.translate(None, _MARKS_AND_NULS)
-    seems = [what for what, others in _OTHER_STARTS.items() if start.startswith(others)]
-    seems += [what for what, other in _OTHER_TEXTS.items() if other.match(text)]
+    seems = [what for what, starts in _OTHER_STARTS.items() if start.startswith(starts)]
+    seems += [what for what, pattern in _OTHER_TEXTS.items() if pattern.match(text)]
     if seems:
         raise InputError(
             f"{name}: seems to be {seems[0]}. Save its data as CSV or XLSX and give that file."
         )
+    return Format.TEXT
 
 
 def _zipped_format(path: Path, *, name: str) -> Format:

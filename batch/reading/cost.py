@@ -1,7 +1,7 @@
-"""What a spreadsheet may cost, by what comes out of it and not by its size on disk.
+"""Limits on what a spreadsheet may hold, by what comes out of it and not by its size on disk.
 
 A few hundred bytes can stand for billions of cells: repeated rows, a text that a million cells
-share, pages of one value. So each bound is on what is read, and is held while it is read.
+share, pages of one value. So each limit is on what is read, and is checked while it is read.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from batch.errors import InputError
-from batch.reading.grid import Filled, shown
+from batch.reading.grid import Filled, short_text
 
 MAX_LEVELS = 100  # of elements within each other; real workbooks have some twenty
 MAX_FORMAT_CODE = 255  # characters, Excel's own
@@ -33,7 +33,7 @@ class CostError(ValueError):
         self._where = where
 
     def sentence(self, name: str) -> str:
-        """The whole message. name: what it calls the file."""
+        """The whole message. name: what messages call the file."""
         return f"{name}{self._where and f' {self._where}'}: {self}"
 
 
@@ -73,7 +73,7 @@ class Tally:
 
 
 def long_cell(line: int, column: int) -> CostError:
-    """The error that a workbook's cell is longer than one can be. column: its number, from 1."""
+    """The error for a workbook's cell that is too long. column: its number, from 1."""
     return CostError(
         f"the cell has more than {MAX_CELL:,} characters, the most that a workbook's cell holds. "
         "Shorten it.",
@@ -82,7 +82,7 @@ def long_cell(line: int, column: int) -> CostError:
 
 
 def wide_row(line: int) -> CostError:
-    """The error that a workbook's row has more columns than one can have."""
+    """The error for a workbook's row with too many columns."""
     return CostError(
         f"the row has more than {MAX_COLUMNS:,} columns, the most that a sheet holds. "
         "Take out those that are not needed.",
@@ -91,13 +91,13 @@ def wide_row(line: int) -> CostError:
 
 
 def check_characters(characters: int, part: str) -> None:
-    """Raises CostError when a part of a workbook has more text than all cells may have."""
+    """Raise CostError when a part of a workbook has more text than all cells may have."""
     if characters > MAX_CHARACTERS:
         raise CostError(f"{part} has more than {MAX_CHARACTERS:,} characters. {_ADVICE}")
 
 
 def check_cell_formats(number: int) -> None:
-    """Raises CostError when a workbook has more cell formats than one can have."""
+    """Raise CostError when a workbook has too many cell formats."""
     if number > MAX_CELL_FORMATS:
         raise CostError(
             f"the workbook has more than {MAX_CELL_FORMATS:,} cell formats, the most that Excel "
@@ -106,7 +106,7 @@ def check_cell_formats(number: int) -> None:
 
 
 def check_format_code(code: str) -> str:
-    """The number format itself. Raises CostError when it is longer than one can be."""
+    """The number format, unchanged. Raises CostError when it is too long."""
     if len(code) > MAX_FORMAT_CODE:
         raise CostError(
             f"a number format has {len(code):,} characters; a workbook's holds at most "
@@ -116,7 +116,7 @@ def check_format_code(code: str) -> str:
 
 
 def check_columns(columns: int, *, name: str) -> None:
-    """Raises InputError when a file has more columns than any spreadsheet program shows."""
+    """Raise InputError when a file has more columns than any spreadsheet program shows."""
     if columns > MAX_COLUMNS:
         raise InputError(
             f"{name}: has {columns:,} columns; expected at most {MAX_COLUMNS:,}. "
@@ -127,9 +127,9 @@ def check_columns(columns: int, *, name: str) -> None:
 def check_cells(
     frame: pl.DataFrame, header: Sequence[str], *, name: str, advice: str = "Shorten it."
 ) -> None:
-    """Raises InputError when a cell of a text or Parquet file is longer than is read.
+    """Raise InputError when a cell of a text or Parquet file is too long.
 
-    frame: as a grid gives it. advice: what to do about it.
+    frame: a grid's. advice: what to do about it.
     """
     lengths = frame.select(pl.exclude("line").str.len_bytes().max()).row(0) if header else ()
     for column, length in enumerate(lengths):
@@ -137,6 +137,6 @@ def check_cells(
             is_long = pl.col(str(column)).str.len_bytes() > MAX_TEXT_CELL
             line = frame.select(pl.col("line").filter(is_long).first()).item()
             raise InputError(
-                f'{name} line {line}, column {column + 1} "{shown(header[column])}": '
+                f'{name} line {line}, column {column + 1} "{short_text(header[column])}": '
                 f"the cell takes {length:,} bytes; expected at most {MAX_TEXT_CELL:,}. {advice}"
             )

@@ -1,8 +1,8 @@
 """CSV, TSV and semicolon text as a grid, in bounded memory.
 
-A file is cut into blocks of whole records. A block whose quotes all stand where they belong goes to
-Polars. From a block with a stray quote on, the standard library's reader takes over: it reads what
-a spreadsheet program reads, and where rows would vanish into a cell the line is named.
+A file is cut into blocks of whole records. Polars parses each block whose quotes all stand where
+they belong. From the first block with a stray quote on, the standard library's reader takes over:
+it reads what a spreadsheet program reads, and names the line where rows would vanish into a cell.
 """
 
 import io
@@ -21,15 +21,15 @@ from batch.reading.cost import check_cells
 from batch.reading.grid import (
     Cells,
     Grid,
+    add_lines,
     column_names,
-    filled,
-    held_rows,
-    until_last_row,
-    widened,
-    with_lines,
+    filled_cells,
+    pack_rows,
+    widen,
+    without_empty_end,
 )
 from batch.reading.head import Head, read_head
-from batch.reading.records import bounded_lines, records
+from batch.reading.records import bounded_lines, read_records
 
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
 BLOCK = 4 << 20  # bytes; larger ones are no faster and take five times as much memory
@@ -48,42 +48,35 @@ def open_delimited(
     """The grid of a UTF-8 text file, which may begin with a byte order mark.
 
     delimiter: one ASCII character, or tab, comma, semicolon; None to find it.
-    columns: header names that the user gave, which help to find the delimiter.
-    notes: what reading its bytes brought up.
+    columns: header names that the user gave; they help to find the delimiter.
+    notes: sentences about its bytes that the user should see.
     Raises InputError here when there is no header, and while rows are read for a cell beyond the
     header's width and for a quote that is never closed.
     """
     head = read_head(path, delimiter, columns, name=name)
     unbroken: set[int] = set()
-    return Grid(
-        header=head.header,
-        delimiter=head.delimiter,
-        better_delimiter=head.better_delimiter,
-        batches=partial(_batches, path, head, _end_of_text(path), [head.end], unbroken, name),
-        notes=notes,
-        unbroken=unbroken,
-    )
-
-
-def _end_of_text(path: Path) -> int:
-    """The offset behind the last byte that is no line break: empty lines at the end are no rows.
-
-    The file has a header, so there is such a byte.
-    """
     with path.open("rb") as file:
+        # empty lines at the end are no rows; some byte is no line break, since there is a header
         start = file.seek(0, io.SEEK_END)
         kept = 0
         while not kept:
             end, start = start, max(0, start - BLOCK)
             file.seek(start)
             kept = len(file.read(end - start).rstrip(b"\r\n"))
-    return start + kept
+    return Grid(
+        header=head.header,
+        delimiter=head.delimiter,
+        better_delimiter=head.better_delimiter,
+        batches=partial(_batches, path, head, start + kept, [head.end], unbroken, name),
+        notes=notes,
+        frames_without_breaks=unbroken,
+    )
 
 
 def _batches(
     path: Path, head: Head, end: int, bounds: list[int], unbroken: set[int], name: str
 ) -> Iterator[pl.DataFrame]:
-    """bounds: what `_regular_blocks` knows from the times before. unbroken: as in Grid."""
+    """bounds: what `_regular_blocks` learnt before. unbroken: `Grid.frames_without_breaks`."""
     line, offset = head.line + 1, head.end
     with path.open("rb") as file:
         for block in _regular_blocks(file, head.delimiter, bounds, end=end, name=name):
@@ -96,37 +89,33 @@ def _batches(
         if offset < end:
             file.seek(offset)
             with io.TextIOWrapper(file, encoding="utf-8", newline="") as lines:
-                yield from _frames(lines, head, line, name, trim=until_last_row)
+                yield from _frames(lines, head, line, name, trim=without_empty_end)
 
 
 def _block_frames(
     block: bytes, head: Head, line: int, name: str
 ) -> Iterator[tuple[pl.DataFrame, int]]:
-    """The frames of a block of whole records, each with the lines of text that it was made of.
+    """The frames of a block of whole records, each with the number of text lines it came from.
 
-    Where several were made of the same, their lines are those of all.
+    Several frames of one part count all of its lines.
     """
+    full_width = len(head.header)
     for part, width in _parts(block, head):
-        for frame in _part_frames(part, head, line, name, width=width):
-            yield frame, part.count(b"\n")
+        text_lines = part.count(b"\n")
+        if not width:
+            blank = pl.DataFrame(height=text_lines)
+            frames = iter([widen(add_lines(blank, line), full_width)])
+        elif (parsed := _parse(part, head, width=width)) is not None:
+            frames = iter([_checked(widen(add_lines(parsed, line), full_width), head, name)])
+        else:
+            frames = _frames(io.StringIO(part.decode(), newline=""), head, line, name)
+        for frame in frames:
+            yield frame, text_lines
             line += frame.height
 
 
-def _part_frames(
-    part: bytes, head: Head, line: int, name: str, *, width: int
-) -> Iterator[pl.DataFrame]:
-    """width: as `_parts` gives it."""
-    if not width:
-        lines = pl.DataFrame(height=part.count(b"\n"))
-        yield widened(with_lines(lines, line), len(head.header))
-    elif (parsed := _parsed(part, head, width=width)) is not None:
-        yield _checked(widened(with_lines(parsed, line), len(head.header)), head, name)
-    else:
-        yield from _frames(io.StringIO(part.decode(), newline=""), head, line, name)
-
-
 def _parts(block: bytes, head: Head) -> Iterator[tuple[bytes, int]]:
-    """A block in parts that take bounded memory once they are parsed, with their width.
+    """A block in parts that take bounded memory once they are parsed, each with its width.
 
     A header of thousands of names above lines of one byte makes thousands of cells of each byte.
     The width is 0 where all rows are blank.
@@ -167,9 +156,10 @@ def _frames(
     *,
     trim: Callable[[Iterable[Cells]], Iterable[Cells]] = iter,
 ) -> Iterator[pl.DataFrame]:
-    read = records(bounded_lines(lines), head.delimiter, first_line=line, name=name)
+    """Frames by the standard library's reader, the first of them from this line on."""
+    read = read_records(bounded_lines(lines), head.delimiter, first_line=line, name=name)
     width = len(head.header)
-    for rows in held_rows(map(filled, trim(read)), width=width, first_line=line, name=name):
+    for rows in pack_rows(map(filled_cells, trim(read)), width=width, first_line=line, name=name):
         yield _checked(rows.frame(width), head, name)
 
 
@@ -181,20 +171,27 @@ def _checked(frame: pl.DataFrame, head: Head, name: str) -> pl.DataFrame:
 def _regular_blocks(
     file: BinaryIO, delimiter: str, bounds: list[int], *, end: int, name: str
 ) -> Iterator[bytes]:
-    """Blocks of whole records, up to the end or the first that is irregular.
+    """Blocks of whole records, up to the end or the first irregular one.
 
-    bounds: where the blocks that are known to be regular begin, and where the last of them ends.
-    It grows here: cutting and proving take half of the reading, and a file is read several times.
-    A last block without a line break is given one. Raises InputError when the file ends too early.
+    A regular block is one that Polars and a spreadsheet program read alike: each quote opens or
+    closes a whole cell or is doubled within one, and no carriage return stands without its line
+    feed.
+    bounds: where the known regular blocks begin, and where the last of them ends. It grows here:
+    cutting and checking take half of the reading, and a file is read several times.
+    A last block without a line break is given one. Raises InputError when the file became shorter.
     """
     for start, stop in pairwise(bounds):
         file.seek(start)
         yield _whole(_read(file, stop - start, name=name))
-    is_regular = _regularity(delimiter)
+    one = re.escape(delimiter.encode())
+    quoted = rb'(?<![^%b\n])"(?:[^"]++|"")*+"(?=[%b\r\n])' % (one, one)
+    well_quoted = re.compile(rb'(?:[^"]*+%b)*+[^"]*+' % quoted)  # possessive: its time is linear
     for offset, block in _blocks(file, start=bounds[-1], end=end, name=name):
-        if not is_regular(block):
+        if not block.endswith(b"\n") or _LONE_RETURN.search(block):
             return
-        if offset == bounds[-1]:  # who reads at the same time may be further
+        if b'"' in block and not well_quoted.fullmatch(block):
+            return
+        if offset == bounds[-1]:  # another reader of the same grid may be further on
             bounds.append(min(offset + len(block), end))
         yield block
 
@@ -202,8 +199,8 @@ def _regular_blocks(
 def _blocks(file: BinaryIO, *, start: int, end: int, name: str) -> Iterator[tuple[int, bytes]]:
     """Blocks of whole records with their offsets, as far as quotes stand where they belong.
 
-    A record that fills two blocks, or a quote that is never closed, makes a block that ends inside
-    a record: it is irregular.
+    A record that fills two blocks, or a quote that is never closed, gives a block that ends inside
+    a record: an irregular one.
     """
     rest = b""
     left = end - start
@@ -247,29 +244,9 @@ def _end_of_records(block: bytes) -> int:
     return cut
 
 
-def _regularity(delimiter: str) -> Callable[[bytes], bool]:
-    """A test whether Polars and a spreadsheet program read a block of text alike.
-
-    They do when each quote opens or closes a whole cell or is doubled within one, and no carriage
-    return stands without its line feed. The pattern is possessive: its time is linear.
-    """
-    one = re.escape(delimiter.encode())
-    quoted = rb'(?<![^%b\n])"(?:[^"]++|"")*+"(?=[%b\r\n])' % (one, one)
-    well_quoted = re.compile(rb'(?:[^"]*+%b)*+[^"]*+' % quoted)
-
-    def is_regular(block: bytes) -> bool:
-        return (
-            block.endswith(b"\n")
-            and _LONE_RETURN.search(block) is None
-            and (b'"' not in block or well_quoted.fullmatch(block) is not None)
-        )
-
-    return is_regular
-
-
-def _parsed(block: bytes, head: Head, *, width: int) -> pl.DataFrame | None:
-    """The block by Polars, or None where a row is wider than this."""
-    # Polars takes the width from the first line and drops it when it is blank: give it one.
+def _parse(block: bytes, head: Head, *, width: int) -> pl.DataFrame | None:
+    """The block as Polars parses it; None where a row is wider than `width`."""
+    # Polars takes the width from the first line, and drops a blank one: put one in front.
     ruler = head.delimiter.join("x" * width).encode() + b"\n"
     try:
         frame = pl.read_csv(

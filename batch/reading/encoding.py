@@ -1,4 +1,4 @@
-"""What a text file's bytes mean: its encoding found, proved over the whole file, brought to UTF-8.
+"""Find a text file's encoding, check it over the whole file, and convert the file to UTF-8.
 
 Never guesses in silence: a fallback is announced, an unmarked UTF-16 file refused.
 """
@@ -10,9 +10,9 @@ from pathlib import Path
 from batch.errors import InputError
 
 _CHUNK = 1 << 20
-_SAMPLE = 4096  # bytes that tell unmarked UTF-16: its ASCII letters are every other byte NUL
+_SAMPLE = 4096  # bytes; enough to recognise unmarked UTF-16, whose every other byte is NUL
 _FALLBACK = "cp1252"
-# What a file may be that begins with a byte order mark: by the mark's name, and more exactly.
+# The encodings of a file that begins with a byte order mark: the mark's, and the exact one.
 # UTF-32 comes first, since its mark may begin with that of UTF-16.
 _MARKS = {
     codecs.BOM_UTF32_LE: ("utf-32", "utf-32-le"),
@@ -27,34 +27,35 @@ _NO_FILES = {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-esc
 _CONTROLS = bytes({*range(32), 127} - set(b"\t\n\v\f\r"))
 
 
-def utf8_file(
+def to_utf8(
     path: Path, encoding: str | None, *, scratch: Path, name: str
 ) -> tuple[Path, tuple[str, ...]]:
-    """A file with the same text in UTF-8, and what the user should be told about it.
+    """A file with the same text in UTF-8, and sentences that the user should see.
 
-    encoding: what the user says it is; None to find out.
-    scratch: a folder for the copy, which is made only when the file is not UTF-8.
+    encoding: as the user names it; None to find it.
+    scratch: the folder for a copy, which is made only when the file is not UTF-8.
     The file may begin with a byte order mark. Raises InputError when the bytes fit no encoding,
-    or not the one that they should.
+    or not the one that is named or marked.
     """
     with path.open("rb") as file:
         sample = file.read(_SAMPLE)
     marked = next((fitting for mark, fitting in _MARKS.items() if sample.startswith(mark)), ())
     if encoding is not None:
         codec = _codec(encoding, marked, name=name)
-        return _as_told(path, codec, scratch=scratch, name=name), ()
+        return _convert(path, codec, scratch=scratch, name=name), ()
     if marked:
-        return _as_told(path, marked[0], scratch=scratch, name=name), ()
+        return _convert(path, marked[0], scratch=scratch, name=name), ()
     _refuse_unmarked_utf16(sample, name=name)
     if _is_utf8(path):
         return path, ()
     _refuse_binary(sample, name=name)
     try:
-        copy = _copied(path, _FALLBACK, scratch / "text.csv")
+        copy = _copy_as_utf8(path, _FALLBACK, scratch / "text.csv")
     except UnicodeDecodeError as error:
         raise InputError(
-            f"{name}: text line {_line_of(path, _FALLBACK)} is neither UTF-8 nor {_FALLBACK}"
-            f" (byte 0x{error.object[error.start]:02X}). Name its encoding with --encoding."
+            f"{name}: text line {_undecodable_line(path, _FALLBACK)} is neither UTF-8 nor "
+            f"{_FALLBACK} (byte 0x{error.object[error.start]:02X}). "
+            "Name its encoding with --encoding."
         ) from error
     note = (
         f"{name}: not UTF-8, so it is read as {_FALLBACK} (Western European). "
@@ -64,12 +65,16 @@ def utf8_file(
 
 
 def _codec(encoding: str, marked: tuple[str, ...], *, name: str) -> str:
-    """Python's name of the encoding that the user named.
+    """Python's name for the encoding that the user named.
 
-    marked: the encodings that the file's byte order mark allows; empty when it has none.
+    marked: the encodings that the file's byte order mark allows; empty without a mark.
     """
-    codec = _lookup(encoding)
-    if codec is None:
+    try:
+        "".encode(encoding)  # refuses codecs that are no text encodings, such as base64
+        codec = codecs.lookup(encoding).name
+    except (LookupError, UnicodeError):
+        codec = ""
+    if not codec or codec in _NO_FILES:
         raise InputError(
             f'{name}: --encoding "{encoding}" is unknown; '
             "expected a name such as utf-8, utf-16, cp1252 or latin-1."
@@ -87,31 +92,23 @@ def _codec(encoding: str, marked: tuple[str, ...], *, name: str) -> str:
     return codec
 
 
-def _lookup(encoding: str) -> str | None:
-    try:
-        "".encode(encoding)  # refuses codecs that are no text encodings, such as base64
-        codec = codecs.lookup(encoding).name
-    except (LookupError, UnicodeError):
-        return None
-    return None if codec in _NO_FILES else codec
-
-
-def _as_told(path: Path, codec: str, *, scratch: Path, name: str) -> Path:
-    """The file in UTF-8, by a mark or by what the user said."""
+def _convert(path: Path, codec: str, *, scratch: Path, name: str) -> Path:
+    """The file in UTF-8, from the encoding that its mark or the user names."""
     try:
         if codec in {"utf-8", "utf-8-sig"}:
-            for _ in _decoded(path, codec):
+            for _ in _decode(path, codec):
                 pass
             return path
-        return _copied(path, codec, scratch / "text.csv")
+        return _copy_as_utf8(path, codec, scratch / "text.csv")
     except UnicodeError as error:
         raise InputError(
-            f"{name}: text line {_line_of(path, codec)} is not {codec.removesuffix('-sig')}. "
+            f"{name}: text line {_undecodable_line(path, codec)} is not "
+            f"{codec.removesuffix('-sig')}. "
             "Name the file's encoding with --encoding, or save it as UTF-8."
         ) from error
 
 
-def _decoded(path: Path, codec: str) -> Iterator[str]:
+def _decode(path: Path, codec: str) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder(codec)()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
@@ -119,9 +116,9 @@ def _decoded(path: Path, codec: str) -> Iterator[str]:
     yield decoder.decode(b"", final=True)
 
 
-def _copied(path: Path, codec: str, copy: Path) -> Path:
+def _copy_as_utf8(path: Path, codec: str, copy: Path) -> Path:
     with copy.open("w", encoding="utf-8", newline="") as file:
-        file.writelines(_decoded(path, codec))
+        file.writelines(_decode(path, codec))
     return copy
 
 
@@ -130,7 +127,7 @@ def _is_utf8(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             while chunk := file.read(_CHUNK):
-                # ASCII is told ten times faster than it is decoded
+                # checking for ASCII is ten times faster than decoding it
                 if not chunk.isascii() or decoder.getstate()[0]:
                     decoder.decode(chunk)
         decoder.decode(b"", final=True)
@@ -139,11 +136,11 @@ def _is_utf8(path: Path) -> bool:
     return True
 
 
-def _line_of(path: Path, codec: str) -> int:
-    """The text line, from 1, of the first byte that can't be decoded."""
+def _undecodable_line(path: Path, codec: str) -> int:
+    """The text line, from 1, with the first byte that can't be decoded."""
     line = 1
     try:
-        for text in _decoded(path, codec):
+        for text in _decode(path, codec):
             line += text.count("\n")
     except UnicodeDecodeError as error:
         line += error.object[: error.start].count(b"\n")
@@ -163,7 +160,7 @@ def _refuse_unmarked_utf16(sample: bytes, *, name: str) -> None:
 
 
 def _refuse_binary(sample: bytes, *, name: str) -> None:
-    """Text has next to no control characters; of a picture or an archive they are a tenth."""
+    """Text has next to no control characters; in a picture or an archive they are a tenth."""
     controls = len(sample) - len(sample.translate(None, _CONTROLS))
     if controls * 20 > len(sample):
         raise InputError(

@@ -1,4 +1,4 @@
-"""A text file up to its header: where that is, and what separates its columns."""
+"""Read a text file up to its header: find the header's line and the delimiter."""
 
 import io
 import re
@@ -12,13 +12,13 @@ from batch.errors import InputError
 from batch.model import Field
 from batch.reading.cost import check_columns
 from batch.reading.header import recognised_fields
-from batch.reading.records import records
+from batch.reading.records import read_records
 
 _HEAD_MB = 1
-_HEAD = _HEAD_MB * 1_000_000  # bytes in which the header must end
+_HEAD_BYTES = _HEAD_MB * 1_000_000  # in which the header must end
 _DELIMITERS = (",", ";", "\t")
-_ADVISED = (*_DELIMITERS, "|")  # those that a message may recommend
-_NO_NAME = " ,;\t\xa0"  # a row of these alone is blank, whichever of them is the delimiter
+_RECOMMENDED = (*_DELIMITERS, "|")  # by a message
+_BLANKS = " ,;\t\xa0"  # a row of these alone is blank, whichever of them is the delimiter
 _NAMED_DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";"}
 _BOM = "\ufeff"  # a file that was marked twice may have two
 _SEP_LINE = re.compile(r'"?sep=(\\t|[^"\r\n])"?[\r\n]*', re.IGNORECASE)
@@ -26,10 +26,10 @@ _SEP_LINE = re.compile(r'"?sep=(\\t|[^"\r\n])"?[\r\n]*', re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """Where a text file's header stands, and what it says.
+    """A text file's header and its place.
 
     line: the header's line number.
-    end: the offset in bytes of what follows the header.
+    end: the offset in bytes of the first row.
     better_delimiter: as in Grid.
     """
 
@@ -51,14 +51,14 @@ def _one_character(delimiter: str, *, name: str) -> str:
 
 
 def read_head(path: Path, given: str | None, columns: Mapping[Column, str], *, name: str) -> Head:
-    """The head of a UTF-8 text file. given: its delimiter, or None to find it.
+    """The head of a UTF-8 text file. given: its delimiter; None to find it.
 
-    columns: header names that the user gave, which help to find the delimiter.
+    columns: header names that the user gave; they help to find the delimiter.
     Raises InputError when there is no header.
     """
     given = None if given is None else _one_character(given, name=name)
     with path.open("rb") as file:
-        start = file.read(_HEAD)
+        start = file.read(_HEAD_BYTES)
         is_whole = not file.read(1)
     text = start.decode("utf-8", errors="ignore")  # only a cut last character is ignored
     marks = len(text) - len(text.lstrip(_BOM))
@@ -67,15 +67,15 @@ def read_head(path: Path, given: str | None, columns: Mapping[Column, str], *, n
     if sep is not None:
         given = given or _one_character(sep[1], name=name)
     read = partial(
-        _head_by,
+        _read_heads,
         text=text[first:],
         offset=len(text[:first].encode()),
         is_whole=is_whole,
         name=name,
     )
-    heads, problem = _heads([given] if given else _DELIMITERS, read)
+    heads, problem = _try_delimiters([given] if given else _DELIMITERS, read)
     if not heads:
-        is_blank = not text.strip(f'{_NO_NAME}{_BOM}"\r\n')
+        is_blank = not text.strip(f'{_BLANKS}{_BOM}"\r\n')
         raise (None if is_blank else problem) or InputError(
             f"{name}: no header row was found{'' if is_whole else f' in its first {_HEAD_MB} MB'}; "
             f"expected {', '.join(Field)}."
@@ -86,14 +86,14 @@ def read_head(path: Path, given: str | None, columns: Mapping[Column, str], *, n
 
     best = max(heads, key=fit)
     check_columns(len(best.header), name=name)
-    better = max([best, *_heads(_ADVISED, read)[0]], key=fit)
+    better = max([best, *_try_delimiters(_RECOMMENDED, read)[0]], key=fit)
     return best if better is best else replace(best, better_delimiter=better.delimiter)
 
 
-def _heads(
+def _try_delimiters(
     delimiters: Iterable[str], read: Callable[[str], Iterator[Head]]
 ) -> tuple[list[Head], InputError | None]:
-    """The head by each delimiter that gives one, and what went wrong last."""
+    """The head for each delimiter that gives one, and the last error."""
     heads: list[Head] = []
     problem = None
     for delimiter in delimiters:
@@ -104,16 +104,16 @@ def _heads(
     return heads, problem
 
 
-def _head_by(
+def _read_heads(
     delimiter: str, text: str, *, offset: int, is_whole: bool, name: str
 ) -> Iterator[Head]:
-    """The head if this were the delimiter; nothing where every row is blank.
+    """The head for one delimiter; none where every row is blank.
 
-    is_whole: whether this is all of the file. Raises InputError for a header that ends behind it.
+    is_whole: whether the text is all of the file. Raises InputError for a header that goes on.
     """
     source = io.StringIO(text, newline="")
-    for line, record in enumerate(records(source, delimiter, first_line=1, name=name), 1):
-        if any(cell.strip(_NO_NAME) for cell in record):
+    for line, record in enumerate(read_records(source, delimiter, first_line=1, name=name), 1):
+        if any(cell.strip(_BLANKS) for cell in record):
             if not is_whole and source.tell() == len(text):
                 raise InputError(
                     f"{name} line {line}: the header is longer than {_HEAD_MB} MB. "

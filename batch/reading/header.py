@@ -1,4 +1,4 @@
-"""Which column is which: header names matched to what is read, and files of ours recognised.
+"""Which column is which: header names matched to the columns that are read.
 
 Pure: names in, column positions or one clear sentence out.
 """
@@ -7,82 +7,18 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from batch.columns import ADDED_SETS, COLUMNS, FIRST_ADDED, Column, Naming, is_of_later_format
+from batch.columns import COLUMNS, Column, Naming
 from batch.errors import InputError
 from batch.model import Field
-from batch.reading.header_words import both, hint, nearest, places, plain, quoted, titles
+from batch.near_names import NearNames
+from batch.reading.grid import short_text
 
 _REQUIRED = (Field.CAMPAIGN_ID, Field.CAMPAIGN_LEAD_ID)
 _OPTIONAL = (Field.STATUS, Field.AI_TAG)
 _SPELLINGS: Mapping[Column, tuple[str, ...]] = {Naming.EMAIL: ("email", "emailaddress")}
 _ID = re.compile(r"\s*[0-9a-fA-F]{24}\s*")
 _WORDS = {"\t": "tab", ";": "semicolon", ",": "comma"}  # what a shell takes as it is
-
-
-def added_columns(header: Sequence[str]) -> tuple[int, int] | None:
-    """Where the added columns of a results.csv or failed.csv begin and end; None for other files.
-
-    It is one of them when its last columns are exactly those that some format of the results adds.
-    Some spreadsheet programs put white space round names, and columns without a name behind them.
-    """
-    names = _named_columns(header)
-    for added in ADDED_SETS:
-        if names[-len(added) :] == added:
-            return len(names) - len(added), len(names)
-    return None
-
-
-def refuse_newer(header: Sequence[str], columns: Mapping[Column, str], *, name: str) -> None:
-    """Raise InputError for the results of a newer version of this program.
-
-    header: of a file that is none of ours. columns: names that the user gave.
-    Such a file has columns of a later format behind those of the first. A user's own column may
-    stand there, too: one that is read, or has another kind of name, makes the file the user's.
-    """
-    names = _named_columns(header)
-    ends = (
-        (end, added)
-        for added in ADDED_SETS
-        for end in range(len(names), len(added) - 1, -1)
-        if names[end - len(added) : end] == added
-    )
-    end, added = next(ends, (len(names), FIRST_ADDED))
-    behind = names[end:]
-    if not behind or not is_of_later_format(behind) or recognised_fields(behind, columns):
-        return
-    columns_are, they_are, them = (
-        ("column", "it is", "it") if len(behind) == 1 else ("columns", "they are", "them")
-    )
-    raise InputError(
-        f"{name}: found the {columns_are} {titles(behind)} behind those that results add, as a "
-        f"newer version of this program writes; expected none behind {quoted(added[-1])}. "
-        f"Use that version, or, if {they_are} your own, move {them} in front of "
-        f"{quoted(FIRST_ADDED[0])}."
-    )
-
-
-def _named_columns(header: Sequence[str]) -> tuple[str, ...]:
-    """The names of the columns, up to the last that has one."""
-    names = [name.strip() for name in header]
-    while names and not names[-1]:
-        names.pop()
-    return tuple(names)
-
-
-def looked_up_before(header: Sequence[str], columns: Mapping[Column, str]) -> int:
-    """How many of the last own columns of a file of ours are ids that an earlier run looked up.
-
-    header: its own columns. columns: as `find_columns` has them. They stand there exactly as
-    results have them, behind a column of e-mail addresses.
-    """
-    appended = 0
-    for field in reversed(_REQUIRED):
-        rest = header[: len(header) - appended]
-        if field in columns or not rest or rest[-1].strip() != field:
-            break
-        appended += 1
-    users = header[: len(header) - appended]
-    return appended if any(_reads_as(cell, Naming.EMAIL, columns) for cell in users) else 0
+_LISTED_NAMES = 12  # of a wide header; with more a message is no sentence any more
 
 
 def find_columns(
@@ -91,25 +27,25 @@ def find_columns(
     *,
     name: str,
     better_delimiter: str | None = None,
-    was_looked_up: bool = False,
+    has_looked_up_ids: bool = False,
     has_campaign: bool = False,
 ) -> dict[Column, int]:
-    """The position of each column that is read in the header.
+    """The position in the header of each column that is read.
 
     header: the names as read.
     columns: names that the user gave for columns; they outrank what a header name looks like.
     name: what messages call the file.
-    better_delimiter: one that would give more of the columns than the one that is used.
-    was_looked_up: whether its ids were looked up by e-mail address in an earlier run.
-    has_campaign: whether one campaign was named for all rows.
-    `status` or `aiTag` may be absent, not both. E-mail addresses are in it where they stand for
-    `campaignLeadId`, with the campaign's name if there is such a column; nowhere else do these two
-    mean anything. Raises InputError for a missing column, for two columns that match one, and for
-    a given name that no or several columns have.
+    better_delimiter: one that would give more of the columns than the one in use.
+    has_looked_up_ids: whether an earlier run looked up the file's ids by e-mail address.
+    has_campaign: whether the user named one campaign for all rows.
+    `status` or `aiTag` may be absent, not both. The columns of e-mail addresses and campaign names
+    are included only where addresses stand for `campaignLeadId`. Raises InputError for a missing
+    column, for two columns that match one field, and for a given name that no column or several
+    have.
     """
     cause = _cause(header, columns, better_delimiter)
     found = _find(header, columns, Field, name=name, cause=cause)
-    if was_looked_up or Field.CAMPAIGN_LEAD_ID not in found:
+    if has_looked_up_ids or Field.CAMPAIGN_LEAD_ID not in found:
         naming = _find(header, columns, Naming, name=name, cause=cause, taken=found)
         if Naming.EMAIL in naming:
             found |= naming
@@ -118,53 +54,27 @@ def find_columns(
 
 
 def recognised_fields(header: Sequence[str], columns: Mapping[Column, str]) -> int:
-    """How many of the columns that are read these names give: the measure of a right delimiter."""
-    names = set(map(plain, header))
+    """How many of the columns that are read are in a header; most for the right delimiter."""
+    names = set(map(name_key, header))
     return sum(not names.isdisjoint(_spellings(column, columns)) for column in COLUMNS)
 
 
-def _find(
-    header: Sequence[str],
-    columns: Mapping[Column, str],
-    wanted: Iterable[Column],
-    *,
-    name: str,
-    cause: str,
-    taken: Mapping[Column, int] = MappingProxyType({}),
-) -> dict[Column, int]:
-    """Those of the wanted columns that are there. taken: those that were found already."""
-    wanted = list(wanted)
-    found = {
-        column: _named(header, column, columns[column], name=name, cause=cause)
-        for column in wanted
-        if column in columns
-    }
-    _refuse_shared(header, {**taken, **found}, name=name)
-    for column in wanted:
-        if column not in found:
-            used = {*taken.values(), *found.values()}
-            position = _recognised(header, column, taken=used, name=name)
-            if position is not None:
-                found[column] = position
-    return found
-
-
-def _reads_as(cell: str, column: Column, columns: Mapping[Column, str]) -> bool:
-    """Whether a header name stands for a column, by the name that was given for it or its own."""
-    return plain(cell) in _spellings(column, columns)
+def reads_as(cell: str, column: Column, columns: Mapping[Column, str]) -> bool:
+    """Whether a header name stands for a column, by the name that the user gave it or its own."""
+    return name_key(cell) in _spellings(column, columns)
 
 
 def _spellings(column: Column, columns: Mapping[Column, str]) -> tuple[str, ...]:
-    """The names that a column goes by, as they are compared."""
+    """The names of a column, as `name_key` gives them."""
     if column in columns:
-        return (plain(columns[column]),)
-    return _SPELLINGS.get(column, (plain(column),))
+        return (name_key(columns[column]),)
+    return _SPELLINGS.get(column, (name_key(column),))
 
 
 def _cause(
     header: Sequence[str], columns: Mapping[Column, str], better_delimiter: str | None
 ) -> str:
-    """Why columns are missing, if it is the header as a whole that is wrong; else empty."""
+    """Why columns are missing, if the header as a whole is wrong; else empty."""
     if better_delimiter:
         word = _WORDS.get(better_delimiter, f'"{better_delimiter}"')
         return f"The delimiter seems to be {word}: name it with --delimiter {word}."
@@ -178,53 +88,71 @@ def _cause(
     )
 
 
-def _named(header: Sequence[str], field: Column, given: str, *, name: str, cause: str) -> int:
+def _find(
+    header: Sequence[str],
+    columns: Mapping[Column, str],
+    wanted: Iterable[Column],
+    *,
+    name: str,
+    cause: str,
+    taken: Mapping[Column, int] = MappingProxyType({}),
+) -> dict[Column, int]:
+    """The positions of the wanted columns. taken: columns that were found before."""
+    wanted = list(wanted)
+    owners = {position: column for column, position in taken.items()}
+    found: dict[Column, int] = {}
+    for column in filter(columns.__contains__, wanted):
+        position = _find_mapped(header, column, columns[column], name=name, cause=cause)
+        if position in owners:
+            raise InputError(
+                f"{name}: {owners[position]} and {column} are both mapped to "
+                f"{quoted(header[position])}. Map each to a column of its own."
+            )
+        owners[position] = column
+        found[column] = position
+    for column in wanted:
+        if column not in found:
+            used = {*taken.values(), *found.values()}
+            recognised = _recognise(header, column, taken=used, name=name)
+            if recognised is not None:
+                found[column] = recognised
+    return found
+
+
+def _find_mapped(header: Sequence[str], field: Column, given: str, *, name: str, cause: str) -> int:
     """The position of the column that the user named, exactly or else loosely."""
     positions = [i for i, cell in enumerate(header) if cell.strip() == given.strip()]
     if not positions:
-        positions = [i for i, cell in enumerate(header) if plain(cell) == plain(given)]
+        positions = [i for i, cell in enumerate(header) if name_key(cell) == name_key(given)]
     if len(positions) == 1:
         return positions[0]
     if positions:
         raise InputError(
-            f"{name}: {field} is mapped to {quoted(given)}, but columns {places(positions)} are "
-            "called so. Rename all but one of them."
+            f"{name}: {field} is mapped to {quoted(given)}, but columns {_numbers(positions)} have "
+            "that name. Rename all but one of them."
         )
-    near = nearest(header, given, taken=set())
+    near = _nearest(header, given, taken=set())
     advice = cause or (f"Nearest is {quoted(near)}." if near else "")
     raise InputError(
         f"{name}: {field} is mapped to {quoted(given)}, which is no column; "
-        f"found {titles(header)}. {advice}".rstrip()
+        f"found {listed(header)}. {advice}".rstrip()
     )
 
 
-def _refuse_shared(header: Sequence[str], found: Mapping[Column, int], *, name: str) -> None:
-    owners: dict[int, Column] = {}
-    for field, position in found.items():
-        if position in owners:
-            raise InputError(
-                f"{name}: {owners[position]} and {field} are both mapped to "
-                f"{quoted(header[position])}. Map each to a column of its own."
-            )
-        owners[position] = field
-
-
-def _recognised(header: Sequence[str], field: Column, *, taken: set[int], name: str) -> int | None:
-    """The position of the one column whose name is the field's, or None."""
-    positions = [
-        i for i, cell in enumerate(header) if i not in taken and _reads_as(cell, field, {})
-    ]
+def _recognise(header: Sequence[str], field: Column, *, taken: set[int], name: str) -> int | None:
+    """The position of the one column with the field's name, or None."""
+    positions = [i for i, cell in enumerate(header) if i not in taken and reads_as(cell, field, {})]
     if len(positions) < 2:
         return positions[0] if positions else None
     found = [header[i].strip() for i in positions]
     if len(set(found)) < len(found):
         raise InputError(
-            f"{name}: columns {places(positions)} are all called {quoted(found[0])}. "
+            f"{name}: columns {_numbers(positions)} are all called {quoted(found[0])}. "
             "Rename all but one of them."
         )
     plainest = min(found, key=len)
     raise InputError(
-        f"{name}: columns {both([*map(quoted, found)])} both read as {field}. "
+        f"{name}: columns {_joined([*map(quoted, found)])} both read as {field}. "
         f"Rename one, or name the right one with --map {field}={quoted(plainest)}."
     )
 
@@ -237,34 +165,73 @@ def _refuse_missing(
     cause: str,
     has_campaign: bool,
 ) -> None:
-    if Naming.EMAIL in found:
-        _refuse_no_campaign(header, found, name=name, has_campaign=has_campaign)
-    missing = [] if Naming.EMAIL in found else [each for each in _REQUIRED if each not in found]
+    taken = set(found.values())
+    is_by_email = Naming.EMAIL in found
+    # an address says nothing without its campaign: a lead may be in several
+    if is_by_email and not (has_campaign or {Field.CAMPAIGN_ID, Naming.CAMPAIGN} & found.keys()):
+        advice = _hint(header, Naming.CAMPAIGN, taken, alone=True)
+        raise InputError(
+            f"{name}: there is no column campaignId or campaign beside the e-mail addresses; "
+            f"found {listed(header)}. {advice} "
+            "Or name one campaign for all rows with --campaign."
+        )
+    missing = [] if is_by_email else [each for each in _REQUIRED if each not in found]
     if missing:
         is_missing = "column {} is missing" if len(missing) == 1 else "columns {} are missing"
-        listed = " and ".join(missing)
+        names = " and ".join(missing)
         if Field.CAMPAIGN_LEAD_ID in missing:
-            listed += f" (or {Naming.EMAIL} in its place)"
+            names += f" (or {Naming.EMAIL} in its place)"
     elif not any(field in found for field in _OPTIONAL):
-        missing, is_missing, listed = list(_OPTIONAL), "there is no column {}", "status or aiTag"
+        missing, is_missing, names = list(_OPTIONAL), "there is no column {}", "status or aiTag"
     else:
         return
-    taken = set(found.values())
-    hints = [hint(header, field, taken, alone=len(missing) == 1) for field in missing]
+    hints = [_hint(header, field, taken, alone=len(missing) == 1) for field in missing]
     raise InputError(
-        f"{name}: {is_missing.format(listed)}; found {titles(header)}. {cause or ' '.join(hints)}"
+        f"{name}: {is_missing.format(names)}; found {listed(header)}. {cause or ' '.join(hints)}"
     )
 
 
-def _refuse_no_campaign(
-    header: Sequence[str], found: Mapping[Column, int], *, name: str, has_campaign: bool
-) -> None:
-    """An address says nothing without its campaign: a lead may be in several."""
-    if has_campaign or Field.CAMPAIGN_ID in found or Naming.CAMPAIGN in found:
-        return
-    advice = hint(header, Naming.CAMPAIGN, set(found.values()), alone=True)
-    raise InputError(
-        f"{name}: there is no column campaignId or campaign beside the e-mail addresses; "
-        f"found {titles(header)}. {advice} "
-        "Or name one campaign for all rows with --campaign."
-    )
+def _hint(header: Sequence[str], field: Column, taken: set[int], *, alone: bool) -> str:
+    """What to do about a missing column. alone: whether it is the only one."""
+    near = _nearest(header, field, taken=taken)
+    if not near:
+        return f'Name it with --map {field}="…".'
+    to_what = "" if alone else f" to {field}"
+    return f"Nearest{to_what} is {quoted(near)}; name it with --map {field}={quoted(near)}."
+
+
+def _nearest(header: Sequence[str], wanted: str, *, taken: set[int]) -> str | None:
+    """The header's nearest name to the wanted one, without the taken positions; or None."""
+    free = {name_key(c): c.strip() for i, c in enumerate(header) if i not in taken and c.strip()}
+    # 0.4 lets "lead" stand for "campaignLeadId" and keeps "Company" from it.
+    near = NearNames().nearest(name_key(wanted), free, cutoff=0.4)
+    return free[near] if near else None
+
+
+def name_key(name: str) -> str:
+    """The name as it is compared: without case, spaces, hyphens and underscores."""
+    return re.sub(r"[\s_\u200b\ufeff-]+", "", name).casefold()
+
+
+def listed(header: Sequence[str]) -> str:
+    """The names of a header, as a message lists them."""
+    names = [cell for cell in header if cell.strip()]
+    more = len(names) - _LISTED_NAMES
+    first = ", ".join(map(quoted, names[:_LISTED_NAMES])) or "none"
+    return f"{first} and {more} more" if more > 0 else first
+
+
+def quoted(name: str) -> str:
+    """A name in quotes, as a message shows it."""
+    return f'"{short_text(name)}"'
+
+
+def _numbers(positions: Sequence[int]) -> str:
+    """Columns by their numbers, from 1."""
+    return _joined([str(i + 1) for i in positions])
+
+
+def _joined(texts: Sequence[str]) -> str:
+    """Texts joined by "and", no more of them than a sentence can take."""
+    more = len(texts) - _LISTED_NAMES
+    return " and ".join([*texts[:_LISTED_NAMES], *([f"{more} more"] if more > 0 else [])])

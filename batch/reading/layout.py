@@ -3,32 +3,42 @@
 Pure: a grid's header in, positions out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from batch.columns import Column, Naming
+import polars as pl
+
+from batch.columns import ADDED_SETS, FIRST_ADDED, Column, Naming, is_of_later_format
 from batch.errors import InputError
 from batch.escape import unescape_text
 from batch.model import Field
 from batch.reading.grid import Grid
-from batch.reading.header import added_columns, find_columns, looked_up_before, refuse_newer
+from batch.reading.header import find_columns, listed, quoted, reads_as, recognised_fields
 
 _IDS = (Field.CAMPAIGN_ID, Field.CAMPAIGN_LEAD_ID)
+
+
+class LookedUpIds(Protocol):
+    """Ids that were looked up by e-mail address."""
+
+    def between(self, first_line: int, last_line: int) -> pl.DataFrame:
+        """Those of the lines from first to last: line (UInt32), campaignId, campaignLeadId."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
     """The columns of one spreadsheet.
 
-    names: those that are read, in their order; of a file of ours without the added ones.
-    users: how many of these are the user's own; ids that an earlier run looked up stand behind.
+    names: the columns that are read, in their order; without the added ones of a file of ours.
+    own_width: how many of these are the user's own; ids that an earlier run looked up follow them.
     fields: the position of each column that means something.
     width: how many columns have a name, the added ones too.
     is_ours: whether it is a results.csv or failed.csv.
     """
 
     names: tuple[str, ...]
-    users: int
+    own_width: int
     fields: Mapping[Column, int]
     width: int
     is_ours: bool
@@ -40,16 +50,27 @@ class Layout:
 
     @property
     def campaign_was_found(self) -> bool:
-        """Whether an earlier run has found the campaigns' ids."""
-        return self.fields.get(Field.CAMPAIGN_ID, -1) >= self.users
+        """Whether an earlier run has looked up the campaigns' ids."""
+        return self.fields.get(Field.CAMPAIGN_ID, -1) >= self.own_width
 
     @property
-    def lacking(self) -> tuple[Field, ...]:
-        """The ids that the user's own columns have not: found ones are shown behind them."""
-        return tuple(each for each in _IDS if self.fields.get(each, self.users) >= self.users)
+    def missing_ids(self) -> tuple[Field, ...]:
+        """The ids that are not among the user's own columns; results show them behind those."""
+        end = self.own_width
+        return tuple(each for each in _IDS if self.fields.get(each, end) >= end)
+
+    def append_ids(
+        self, frames: Iterator[pl.DataFrame], ids: LookedUpIds
+    ) -> Iterator[pl.DataFrame]:
+        """The user's own columns, as `Table.rows` gives them, followed by the missing ids."""
+        places = enumerate(self.missing_ids, self.own_width)
+        columns = [pl.col(field).alias(str(place)) for place, field in places]
+        for frame in frames:
+            found = ids.between(frame["line"][0], frame["line"][-1]).select("line", *columns)
+            yield frame.join(found, on="line", how="left", maintain_order="left")
 
 
-def layout_of(
+def find_layout(
     grid: Grid,
     columns: Mapping[Column, str],
     *,
@@ -63,31 +84,93 @@ def layout_of(
     name: what messages call the file. was_accepted: whether an earlier run has read it so.
     Raises InputError when it is not clear.
     """
-    added = added_columns(grid.header)
+    added = find_added_columns(grid.header)
     if added is None:
         if not was_accepted:
             refuse_newer(grid.header, columns, name=name)
-        names, width, appended = grid.header, len(grid.header), 0
+        names, width, looked_up = grid.header, len(grid.header), 0
     else:
         start, width = added
         names = tuple(map(unescape_text, grid.header[:start]))
-        appended = looked_up_before(names, columns)
-    layout = Layout(
-        names=names,
-        users=len(names) - appended,
-        fields=find_columns(
-            names,
-            columns,
-            name=name,
-            better_delimiter=grid.better_delimiter,
-            was_looked_up=appended > 0,
-            has_campaign=has_campaign,
-        ),
-        width=width,
-        is_ours=added is not None,
+        looked_up = count_looked_up_ids(names, columns)
+    fields = find_columns(
+        names,
+        columns,
+        name=name,
+        better_delimiter=grid.better_delimiter,
+        has_looked_up_ids=looked_up > 0,
+        has_campaign=has_campaign,
     )
-    if has_campaign and not layout.is_by_email:
+    if has_campaign and Naming.EMAIL not in fields:
         raise InputError(
             f"{name}: names its leads by their ids, where --campaign means nothing. Leave it out."
         )
-    return layout
+    own_width, is_ours = len(names) - looked_up, added is not None
+    return Layout(names=names, own_width=own_width, fields=fields, width=width, is_ours=is_ours)
+
+
+def find_added_columns(header: Sequence[str]) -> tuple[int, int] | None:
+    """Where the added columns of a results.csv or failed.csv begin and end; None for other files.
+
+    A file is one of these when its last columns are exactly those that some format of the results
+    adds. Some spreadsheet programs put white space round names, and columns without a name behind
+    them.
+    """
+    names = _named_columns(header)
+    for added in ADDED_SETS:
+        if names[-len(added) :] == added:
+            return len(names) - len(added), len(names)
+    return None
+
+
+def refuse_newer(header: Sequence[str], columns: Mapping[Column, str], *, name: str) -> None:
+    """Raise InputError for the results of a newer version of this program.
+
+    header: of a file that is none of ours. columns: names that the user gave.
+    Such a file has columns of a later format behind those of the first. Columns of the user's own
+    may stand there, too: one that is read, or has another kind of name, makes the file the user's.
+    """
+    names = _named_columns(header)
+    ends = (
+        (end, added)
+        for added in ADDED_SETS
+        for end in range(len(names), len(added) - 1, -1)
+        if names[end - len(added) : end] == added
+    )
+    end, added = next(ends, (len(names), FIRST_ADDED))
+    behind = names[end:]
+    if not behind or not is_of_later_format(behind) or recognised_fields(behind, columns):
+        return
+    columns_are, they_are, them = (
+        ("column", "it is", "it") if len(behind) == 1 else ("columns", "they are", "them")
+    )
+    raise InputError(
+        f"{name}: found the {columns_are} {listed(behind)} behind those that results add, as a "
+        f"newer version of this program writes; expected none behind {quoted(added[-1])}. "
+        f"Use that version, or, if {they_are} your own, move {them} in front of "
+        f"{quoted(FIRST_ADDED[0])}."
+    )
+
+
+def _named_columns(header: Sequence[str]) -> tuple[str, ...]:
+    """The names of the columns, up to the last that has one."""
+    names = [name.strip() for name in header]
+    while names and not names[-1]:
+        names.pop()
+    return tuple(names)
+
+
+def count_looked_up_ids(header: Sequence[str], columns: Mapping[Column, str]) -> int:
+    """How many columns at a header's end are ids that an earlier run looked up.
+
+    header: of a file of ours, without the added columns. columns: names that the user gave.
+    Such ids are called exactly as results call them, and follow a column of e-mail addresses.
+    """
+    count = 0
+    for field in reversed(_IDS):
+        rest = header[: len(header) - count]
+        if field in columns or not rest or rest[-1].strip() != field:
+            break
+        count += 1
+    own = header[: len(header) - count]
+    return count if any(reads_as(cell, Naming.EMAIL, columns) for cell in own) else 0

@@ -1,8 +1,7 @@
-"""The XML parts of a zipped workbook, read as a stream.
+"""Read the XML parts of a zipped workbook as a stream.
 
-No document type is accepted, so no entity can name a file or expand; a part that unpacks to far
-more than it takes in the archive is refused, and so is one whose elements lie too deep within each
-other, or whose tags are too long.
+Refuses document types, so that no entity can name a file or expand; parts that unpack to far more
+than they take in the archive; and parts with elements too deep within each other or tags too long.
 """
 
 import zipfile
@@ -12,10 +11,10 @@ from functools import lru_cache
 from typing import IO
 from xml.parsers import expat
 
-from batch.reading.content import MAX_EXPANSION, most_unpacked, part_key
+from batch.reading.content import MAX_EXPANSION, max_unpacked_bytes, part_key
 from batch.reading.cost import MAX_LEVELS, CostError
 
-_CHUNK = 1 << 16  # bytes; of 40, a row whose only cell is the last takes 128 kB until it is taken
+_CHUNK = 1 << 16  # bytes; 40 make a row whose only cell is the last: 128 kB until it is taken
 # Bytes of one tag, comment or instruction. Until it is whole, expat before 2.6 reads it from its
 # beginning for every chunk: one of 60 MB, which packs to 63 kB, took 17 s.
 _LONGEST_MARKUP = 1 << 20
@@ -24,7 +23,7 @@ Attributes = dict[str, str]
 
 
 class MarkupError(ValueError):
-    """A part is damaged, missing or built to do harm; its text says which and why."""
+    """A part is damaged, missing or built to do harm; the text says which part and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,18 +39,18 @@ class Listener:
 
 
 def listen(archive: zipfile.ZipFile, part: str, listener: Listener) -> Iterator[None]:
-    """Tell the listener about a part, chunk by chunk; yields after each.
+    """Call the listener for the elements of a part, chunk by chunk; yields after each chunk.
 
     Raises MarkupError, CostError, and zipfile's and zlib's errors for a damaged archive.
     """
     parser = _parser(part, listener)
-    given = 0
-    with _opened(archive, part) as stream:
+    size = 0
+    with _open_part(archive, part) as stream:
         try:
             while chunk := stream.read(_CHUNK):
                 parser.Parse(chunk, False)
-                given += len(chunk)
-                if given - parser.CurrentByteIndex > _LONGEST_MARKUP:
+                size += len(chunk)
+                if size - parser.CurrentByteIndex > _LONGEST_MARKUP:
                     raise CostError(
                         f"{part} has a tag or comment of more than {_LONGEST_MARKUP:,} bytes, as "
                         "no spreadsheet program writes them. Open it in one and save it again."
@@ -87,7 +86,7 @@ def _parser(part: str, listener: Listener) -> expat.XMLParserType:
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
     local = lru_cache(maxsize=256)(lambda name: name.rpartition(" ")[2])
-    told_start, told_end = listener.start, listener.end
+    on_start, on_end = listener.start, listener.end
     level = 0
 
     def start(name: str, attributes: Attributes) -> None:
@@ -98,12 +97,12 @@ def _parser(part: str, listener: Listener) -> expat.XMLParserType:
                 f"{part} has elements more than {MAX_LEVELS} levels deep, as no spreadsheet "
                 "program writes them. Open it in one and save it again."
             )
-        told_start(local(name), attributes)
+        on_start(local(name), attributes)
 
     def end(name: str) -> None:
         nonlocal level
         level -= 1
-        told_end(local(name))
+        on_end(local(name))
 
     def refuse(*_: object) -> None:
         raise MarkupError(f"{part}: declares a document type, as no workbook does")
@@ -115,23 +114,19 @@ def _parser(part: str, listener: Listener) -> expat.XMLParserType:
     return parser
 
 
-def _parts(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """The parts by what their names are compared by.
+def _open_part(archive: zipfile.ZipFile, part: str) -> IO[bytes]:
+    """Open a part for reading.
 
-    Raises MarkupError where one is there twice: which of the two a program reads is chance.
+    Raises MarkupError where any part is there twice: which of the two a program reads is chance.
     """
     parts: dict[str, zipfile.ZipInfo] = {}
     for info in archive.infolist():
         first = parts.setdefault(part_key(info.filename), info)
         if first is not info and not info.is_dir():
             raise MarkupError(f"{info.filename} is in it twice")
-    return parts
-
-
-def _opened(archive: zipfile.ZipFile, part: str) -> IO[bytes]:
-    info = _parts(archive).get(part_key(part))
-    if info is None:
+    found = parts.get(part_key(part))
+    if found is None:
         raise MarkupError(f"{part} is missing")
-    if info.file_size > most_unpacked(info.compress_size):
+    if found.file_size > max_unpacked_bytes(found.compress_size):
         raise MarkupError(f"{part} unpacks to more than {MAX_EXPANSION} times its size")
-    return archive.open(info)
+    return archive.open(found)

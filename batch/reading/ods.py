@@ -31,7 +31,11 @@ def open_ods(archive: zipfile.ZipFile) -> Workbook:
     """
 
     def rows(sheet: str) -> Iterator[SheetRow]:
-        return _rows(archive, sheet)
+        gathered = _SheetListener(sheet)
+        listener = Listener(start=gathered.start, end=gathered.end, text=gathered.text)
+        for _ in listen(archive, _PART, listener):
+            yield from gathered.rows
+            gathered.rows.clear()
 
     sheets: dict[str, str] = {}
     hidden_styles: set[str] = set()
@@ -46,26 +50,18 @@ def open_ods(archive: zipfile.ZipFile) -> Workbook:
             name = attributes.get(f"{_TABLE}name")
             if name in sheets:
                 raise MarkupError(f'two sheets are called "{name}"')
-            if name is not None:  # else it is what a link to another file showed last
+            if name is not None:  # one without a name holds what a link to another file showed
                 sheets[name] = attributes.get(f"{_TABLE}style-name", "")
     return Workbook(
         visible=tuple(sheet for sheet, style in sheets.items() if style not in hidden_styles),
         hidden=tuple(sheet for sheet, style in sheets.items() if style in hidden_styles),
         rows=rows,
-        sorted_rows=rows,  # places are counted: there is no other order
+        sorted_rows=rows,  # places follow from the order
     )
 
 
-def _rows(archive: zipfile.ZipFile, name: str) -> Iterator[SheetRow]:
-    sheet = _SheetListener(name)
-    listener = Listener(start=sheet.start, end=sheet.end, text=sheet.text)
-    for _ in listen(archive, _PART, listener):
-        yield from sheet.rows
-        sheet.rows.clear()
-
-
 def _cell_text(attributes: Attributes, shown: str) -> str:
-    """What a cell says: the text that it shows, or its value as a person would type it."""
+    """A cell's text: what it shows, or its value as a person would type it."""
     formula = attributes.get(f"{_TABLE}formula")
     kind = attributes.get(f"{_OFFICE}value-type")
     match "error" if attributes.get(_CALC_TYPE) == "error" else kind:
@@ -83,7 +79,7 @@ def _cell_text(attributes: Attributes, shown: str) -> str:
 
 
 def _repeated(attributes: Attributes, what: str) -> int:
-    """How often a row or a cell stands there. what: rows or columns."""
+    """How many rows or cells an element stands for. what: rows or columns."""
     times = int(attributes.get(f"{_TABLE}number-{what}-repeated", 1))
     if times < 1:
         raise MarkupError(f"repeats {what} {times} times")
@@ -137,7 +133,13 @@ class _SheetListener:
         if not self._is_wanted:
             return
         if name in {"table-cell", "covered-table-cell"}:
-            self._end_cell()
+            start = self._column
+            self._column += _repeated(self._cell, "columns")
+            text = _cell_text(self._cell, "\n".join(self._paragraphs))
+            if text and self._column > MAX_COLUMNS:
+                raise wide_row(self._next_line)
+            if text:
+                self._row.update(dict.fromkeys(range(start, self._column), text))
         elif name == "table-row":
             self._end_row()
 
@@ -146,23 +148,10 @@ class _SheetListener:
         return self._line + self._empty + 1
 
     def _is_cell_text(self) -> bool:
-        """Whether this is inside a paragraph of a cell, and not of a comment or a drawing on it.
-
-        Nor is it how the text is pronounced.
-        """
+        """Whether text here belongs to a cell, not to a comment, a drawing or a pronunciation."""
         path = self._path
         is_in_paragraph = "table-cell" in path[:-1] and path[path.index("table-cell") + 1] == "p"
         return is_in_paragraph and "ruby-text" not in path
-
-    def _end_cell(self) -> None:
-        repeated = _repeated(self._cell, "columns")
-        text = _cell_text(self._cell, "\n".join(self._paragraphs))
-        start = self._column
-        self._column += repeated
-        if text and self._column > MAX_COLUMNS:
-            raise wide_row(self._next_line)
-        if text:
-            self._row.update(dict.fromkeys(range(start, self._column), text))
 
     def _end_row(self) -> None:
         repeated = _repeated(self._row_attributes, "rows")

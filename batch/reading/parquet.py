@@ -7,26 +7,33 @@ from pathlib import Path
 import polars as pl
 
 from batch.errors import InputError
-from batch.reading.content import FREE_EXPANSION, MAX_EXPANSION, most_unpacked
+from batch.reading.content import FREE_EXPANSION, MAX_EXPANSION, max_unpacked_bytes
 from batch.reading.cost import check_cells, check_columns
-from batch.reading.grid import Grid, column_names, shown, with_lines
-from batch.reading.parquet_contents import FooterError, contents_of
+from batch.reading.grid import Grid, add_lines, column_names, short_text
+from batch.reading.parquet_contents import FooterError, read_contents
 
 _ROWS_A_BATCH = 100_000
 _CELLS_A_BATCH = 2_000_000  # of a wide file
-_BYTES_A_BATCH = 32 << 20  # of text: pages hold a long one once, but who works on it copies it
-_FREE_TEXT = 4 << 30  # bytes of text that may come out of any file, for the same cause
+_BYTES_A_BATCH = 32 << 20  # of text: pages hold a long text once, but work on it copies it
+_FREE_TEXT = 4 << 30  # bytes of text that any file may hold, for the same reason
 _FIRST_LINE = 2  # row + 1, as if the header were line 1
 
 
 def open_parquet(path: Path, *, name: str) -> Grid:
     """The grid of a Parquet file.
 
-    Raises InputError when it can't be read, or says itself that it unpacks to far more than its
+    Raises InputError when it can't be read, or by its own account unpacks to far more than its
     size: a page of some bytes may hold millions of rows.
     """
+    allowed = max_unpacked_bytes(path.stat().st_size)
     try:
-        _refuse_bomb(path, name=name)
+        contents = read_contents(path)
+        if contents.unpacked_bytes > allowed:
+            raise InputError(
+                f"{name}: its {contents.rows:,} rows take {contents.unpacked_bytes >> 20:,} MB "
+                f"once unpacked, more than {FREE_EXPANSION >> 20} MB and {MAX_EXPANSION} times the "
+                "file, as no spreadsheet does. Save its data as CSV if you trust it."
+            )
         frame = pl.scan_parquet(path, glob=False, hive_partitioning=False)
         schema = frame.collect_schema()
         height = frame.select(pl.len()).collect().item()
@@ -38,13 +45,13 @@ def open_parquet(path: Path, *, name: str) -> Grid:
     for column, dtype in schema.items():
         if dtype in (pl.Binary, pl.Object):
             raise InputError(
-                f"{name}: column {shown(column)} holds bytes; expected text or numbers."
+                f"{name}: column {short_text(column)} holds bytes; expected text or numbers."
             )
     texts = [
         _as_text(column, dtype).alias(key)
         for key, (column, dtype) in zip(column_names(len(schema)), schema.items(), strict=True)
     ]
-    most_text = max(_FREE_TEXT, most_unpacked(path.stat().st_size))
+    most_text = max(_FREE_TEXT, allowed)
     return Grid(
         header=tuple(schema),
         batches=partial(
@@ -53,24 +60,14 @@ def open_parquet(path: Path, *, name: str) -> Grid:
     )
 
 
-def _refuse_bomb(path: Path, *, name: str) -> None:
-    contents = contents_of(path)
-    if contents.unpacked_bytes > most_unpacked(path.stat().st_size):
-        raise InputError(
-            f"{name}: its {contents.rows:,} rows take {contents.unpacked_bytes >> 20:,} MB once "
-            f"unpacked, more than {FREE_EXPANSION >> 20} MB and {MAX_EXPANSION} times the "
-            "file, as no spreadsheet does. Save its data as CSV if you trust it."
-        )
-
-
 def _batches(
     texts: pl.LazyFrame, height: int, header: tuple[str, ...], *, most_text: int, name: str
 ) -> Iterator[pl.DataFrame]:
-    """Raises InputError for a cell, or text altogether, that is longer than is read."""
+    """The grid's frames. Raises InputError for a cell that is too long, or too much text."""
     rows = max(1, min(_ROWS_A_BATCH, _CELLS_A_BATCH // max(1, len(header))))
     text = 0
     for offset in range(0, height, rows):
-        frame = with_lines(texts.slice(offset, rows).collect(), _FIRST_LINE + offset)
+        frame = add_lines(texts.slice(offset, rows).collect(), _FIRST_LINE + offset)
         check_cells(frame, header, name=name)
         lengths = frame.select(
             pl.sum_horizontal(pl.exclude("line").str.len_bytes().cast(pl.Int64)).cum_sum().alias("")

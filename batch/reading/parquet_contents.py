@@ -1,7 +1,7 @@
-"""What a Parquet file says of itself, read before anything of it is decoded.
+"""Read a Parquet file's own account of its contents, before anything of it is decoded.
 
 Its footer, and the head of each page, is a struct of Thrift's compact protocol. Numbers, lists and
-structs are kept, which tell sizes; texts are passed over.
+structs, which hold the sizes, are kept; texts are skipped.
 Source: https://github.com/apache/parquet-format (parquet.thrift), and Thrift's
 thrift-compact-protocol.md.
 """
@@ -33,20 +33,20 @@ class FooterError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
-    """What a file holds by its own account.
+    """A file's contents by its own account.
 
-    rows: of all row groups. unpacked_bytes: what its pages take once they are unpacked, or what
-    its values take if that is more: a page may say "the same again" a million times.
+    rows: of all row groups. unpacked_bytes: the size of its pages once unpacked, or of its values
+    if that is more: a page may say "the same again" a million times.
     """
 
     rows: int
     unpacked_bytes: int
 
 
-def contents_of(path: Path) -> Contents:
-    """What a file holds by its footer and the heads of its pages.
+def read_contents(path: Path) -> Contents:
+    """A file's contents by its footer and the heads of its pages.
 
-    Both are looked at, since a reader unpacks what a page's own head says. Raises FooterError, and
+    The heads count because a reader unpacks what a page's own head says. Raises FooterError, and
     OSError where the file can't be read.
     """
     size = path.stat().st_size
@@ -58,33 +58,22 @@ def contents_of(path: Path) -> Contents:
         if text[size - 4 :] != _MARK or start < 0 or length > _MAX_FOOTER:
             raise FooterError(f"a footer of {length} bytes")
         footer = _Reader(text, start, size - _TAIL).struct()
-        groups = list(_structs(footer, 4))
-        return Contents(
-            rows=sum(_integer(group, 3) for group in groups),
-            unpacked_bytes=sum(
-                max(_pages_bytes(text, start, chunk), _values_bytes(chunk, _integer(group, 3)))
-                for group in groups
-                for chunk in _chunks(group)
-            ),
-        )
-
-
-def _chunks(group: Struct) -> Iterator[Struct]:
-    """The metadata of each column of a row group."""
-    for column in _structs(group, 1):
-        chunk = column.get(3)
-        if not isinstance(chunk, dict):
-            raise FooterError("a column without metadata")
-        yield chunk
-
-
-def _values_bytes(chunk: Struct, rows: int) -> int:
-    """What a column's values take, at least. rows: of its group."""
-    return max(rows, _integer(chunk, 5)) * _VALUE_BYTES.get(_integer(chunk, 1), 1)
+        all_rows = unpacked = 0
+        for group in _structs(footer, 4):
+            rows = _integer(group, 3)
+            all_rows += rows
+            for column in _structs(group, 1):
+                chunk = column.get(3)
+                if not isinstance(chunk, dict):
+                    raise FooterError("a column without metadata")
+                value_bytes = _VALUE_BYTES.get(_integer(chunk, 1), 1)
+                values_bytes = max(rows, _integer(chunk, 5)) * value_bytes
+                unpacked += max(_pages_bytes(text, start, chunk), values_bytes)
+        return Contents(rows=all_rows, unpacked_bytes=unpacked)
 
 
 def _pages_bytes(text: mmap, end: int, chunk: Struct) -> int:
-    """What a column's pages take once they are unpacked, by the head of each. end: of all pages."""
+    """The unpacked size of a column's pages, by the head of each. end: of all pages."""
     at = _integer(chunk, 11) if chunk.get(11) else _integer(chunk, 9)
     end = min(end, at + _integer(chunk, 7))
     total = 0
@@ -114,7 +103,7 @@ def _structs(struct: Struct, field: int) -> Iterator[Struct]:
 
 
 class _Reader:
-    """Reads values of the compact protocol; each takes a byte at least, so its cost is bounded."""
+    """Reads values of the compact protocol; each takes at least a byte, so the cost is bounded."""
 
     def __init__(self, text: bytes | mmap, at: int, end: int) -> None:
         self.at = at
@@ -123,7 +112,7 @@ class _Reader:
         self._level = 0
 
     def struct(self) -> Struct:
-        """The fields of a struct by their numbers; texts and doubles are passed over as None."""
+        """The fields of a struct by their numbers; texts and doubles are skipped, as None."""
         self._descend()
         fields: Struct = {}
         number = 0
@@ -148,7 +137,11 @@ class _Reader:
         elif kind in {_TRUE, _FALSE, _BYTE}:
             self._skip(1)
         elif kind == _MAP:
-            self._pass_map()
+            count = self._varint()
+            kinds = self._byte() if count else 0
+            for _ in range(count):
+                self._value(kinds >> 4)
+                self._value(kinds & 15)
         else:
             raise FooterError(f"a value of type {kind}")
         return None
@@ -164,15 +157,6 @@ class _Reader:
         values = [self._value(kind) for _ in range(count)]
         self._level -= 1
         return values
-
-    def _pass_map(self) -> None:
-        count = self._varint()
-        if not count:
-            return
-        kinds = self._byte()
-        for _ in range(count):
-            self._value(kinds >> 4)
-            self._value(kinds & 15)
 
     def _descend(self) -> None:
         self._level += 1

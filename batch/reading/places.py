@@ -1,8 +1,8 @@
-"""Where the cells of a sheet's XML stand, and the rows that they make.
+"""Put the cells of a sheet's XML in their places, and make rows of them.
 
 A cell stands where its reference says, not where it comes in the file. Nearly all programs write
-rows from top to bottom, and those are given as they come; others are gathered and sorted. No place
-is filled twice.
+rows from top to bottom, and those are passed on as they come; others are gathered and sorted. No
+place is filled twice.
 """
 
 import json
@@ -22,8 +22,8 @@ from batch.reading.sheet import MAX_ROWS, SheetRow, UnorderedRowsError
 _EMPTY = SheetRow(cells={})
 _NUMBER = re.compile(r"0*([0-9]{1,7})")
 _LETTERS = re.compile(r"[A-Za-z]{1,3}")
-_ENCODING = ("utf-8", "surrogatepass")  # of the file in which its rows are kept meanwhile
-_MOST_PIECES = 1 << 24  # of rows, and empty cells, of a sheet that is not in order
+_ENCODING = ("utf-8", "surrogatepass")  # of the file for rows that are out of order
+_MOST_PIECES = 1 << 24  # of rows, and empty cells, of a sheet that is out of order
 
 
 def row_number(text: str) -> int:
@@ -60,13 +60,13 @@ class Row(NamedTuple):
 
 
 class Places:
-    """Puts cells in their places, and gives on each row once a cell of another comes.
+    """Puts cells in their places, and passes each row on when a cell of another row comes.
 
-    give: gets the rows; one that comes in pieces as often as others lie between.
+    add: gets the rows; a row with others in between comes in pieces.
     """
 
-    def __init__(self, give: Callable[[Row], None]) -> None:
-        self._give = give
+    def __init__(self, add: Callable[[Row], None]) -> None:
+        self._add = add
         self._line = 0
         self._cells: dict[int, str] = {}
         self._empty: set[int] = set()
@@ -83,22 +83,26 @@ class Places:
         if hidden:
             self._is_hidden = True
         if column in self._cells or column in self._empty:
-            raise _taken(line, column)
+            letters, left = "", column + 1
+            while left:
+                left, letter = divmod(left - 1, 26)
+                letters = chr(ord("A") + letter) + letters
+            raise MarkupError(f"cell {letters}{line} stands in the sheet twice")
         if text:
             self._cells[column] = text
         else:
             self._empty.add(column)
 
     def end(self) -> None:
-        """Give on the last row."""
+        """Pass the last row on."""
         if self._line:
-            self._give(Row(self._line, self._cells, self._empty, self._is_hidden))
+            self._add(Row(self._line, self._cells, self._empty, self._is_hidden))
 
 
 class OrderedRows:
     """The rows of a sheet that come in order.
 
-    complete: the rows so far, without gaps; whoever takes them clears it.
+    complete: the rows so far, without gaps; the caller takes them and clears the list.
     """
 
     def __init__(self) -> None:
@@ -115,13 +119,13 @@ class OrderedRows:
 
 
 class GatheredRows:
-    """The rows of a sheet in any order and in pieces: kept in a file, of which the places are held.
+    """The rows of a sheet in any order and in pieces, kept in a file.
 
-    A piece costs twelve bytes of memory until the rows are given.
+    Memory holds only where each piece stands in the file: twelve bytes a piece.
     """
 
     def __init__(self, file: BinaryIO) -> None:
-        """file: an empty one, to be written and read."""
+        """file: an empty one, open for writing and reading."""
         self._file = file
         self._lines = array("I")
         self._starts = array("Q", [0])
@@ -129,7 +133,7 @@ class GatheredRows:
         self._tally = Tally()
 
     def add(self, row: Row) -> None:
-        """Add a row or a piece of one. Raises CostError once there is more than is read."""
+        """Add a row or a piece of one. Raises CostError when the sheet holds too much."""
         self._tally.add(row.cells, line=row.line)
         self._empty += len(row.empty)
         if max(len(self._lines), self._empty) >= _MOST_PIECES:
@@ -158,12 +162,3 @@ class GatheredRows:
             whole.complete.clear()
         places.end()
         yield from whole.complete
-
-
-def _taken(line: int, column: int) -> MarkupError:
-    letters = ""
-    column += 1
-    while column:
-        column, letter = divmod(column - 1, 26)
-        letters = chr(ord("A") + letter) + letters
-    return MarkupError(f"cell {letters}{line} stands in the sheet twice")

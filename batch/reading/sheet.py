@@ -1,4 +1,4 @@
-"""What a workbook's cells say as text: numbers, dates and booleans as a person would type them.
+"""The values of a workbook's cells as text: numbers, dates and booleans as a person types them.
 
 Pure, and shared by the three workbook formats.
 """
@@ -37,12 +37,12 @@ class SheetRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workbook:
-    """The sheets of a workbook by name, in order, and a way to read one.
+    """The sheets of a workbook by name, in order, and two ways to read one.
 
-    visible: names of the sheets that a person sees; hidden: the others.
-    rows: the rows of a sheet without gaps, the first being spreadsheet line 1; it may raise
+    visible, hidden: the names of the sheets.
+    rows: gives a sheet's rows without gaps, from spreadsheet line 1 on; may raise
     UnorderedRowsError on the way.
-    sorted_rows: the same rows, however they stand in the file, at twice the cost.
+    sorted_rows: gives the same rows in whatever order the file has them, at twice the cost.
     """
 
     visible: tuple[str, ...]
@@ -54,7 +54,7 @@ class Workbook:
 def number_text(value: float) -> str:
     """The number with the 15 digits that Excel keeps: 123, 0.3, 6.5E+23.
 
-    An id that Excel turned into a number is told by its E.
+    The E gives away an id that Excel turned into a number.
     """
     return f"{value or 0.0:.15g}".upper()
 
@@ -80,7 +80,10 @@ def date_text(serial: float, number_format: str, *, from_1904: bool) -> str:
     units = _LITERALS.sub("", number_format.partition(";")[0]).lower()
     milliseconds = round(serial * _DAY_MS)
     if not re.search(r"[yd]", units) and (serial < 1 or "[" in units):
-        return _clock(milliseconds)
+        seconds, fraction = divmod(milliseconds, 1000)
+        minutes, second = divmod(seconds, 60)
+        hour, minute = divmod(minutes, 60)
+        return f"{hour:02}:{minute:02}:{second:02}" + (f".{fraction:03}" if fraction else "")
     if serial < 61 and not from_1904:
         milliseconds += _DAY_MS  # Excel counts a 29 February 1900 that never was
     epoch = datetime(1904, 1, 1) if from_1904 else datetime(1899, 12, 30)  # noqa: DTZ001  # a cell has no time zone
@@ -92,10 +95,3 @@ def moment_text(moment: datetime) -> str:
     if moment.time() == datetime.min.time():
         return moment.date().isoformat()
     return moment.isoformat(sep=" ", timespec="milliseconds").removesuffix(".000")
-
-
-def _clock(milliseconds: int) -> str:
-    seconds, fraction = divmod(milliseconds, 1000)
-    minutes, second = divmod(seconds, 60)
-    hour, minute = divmod(minutes, 60)
-    return f"{hour:02}:{minute:02}:{second:02}" + (f".{fraction:03}" if fraction else "")

@@ -1,4 +1,4 @@
-"""The rows of a sheet of an .xlsx workbook, from its XML: which cells there are, and where."""
+"""Read the rows of an .xlsx workbook's sheet from its XML: each cell, and where it stands."""
 
 import tempfile
 import zipfile
@@ -40,9 +40,9 @@ def sorted_rows(archive: zipfile.ZipFile, part: str, text: CellText) -> Iterator
 
 
 def _read(
-    archive: zipfile.ZipFile, part: str, text: CellText, give: Callable[[Row], None]
+    archive: zipfile.ZipFile, part: str, text: CellText, add: Callable[[Row], None]
 ) -> Iterator[None]:
-    places = Places(give)
+    places = Places(add)
     sheet = _SheetListener(text, places.put)
     yield from listen(archive, part, Listener(start=sheet.start, end=sheet.end, text=sheet.text))
     places.end()
@@ -52,10 +52,10 @@ def _read(
 class _SheetListener:
     """Reads a sheet's XML and puts its cells in their places.
 
-    A reference decides, also where its row is another than its row
-    element's: so do LibreOffice and openpyxl. A row without a number follows the one before, a
-    cell without a reference the one to its left; where references contradict that, such a cell
-    could stand in either row, and the sheet is refused.
+    A cell's reference decides, even against the number of its row element: LibreOffice and
+    openpyxl do the same. A row without a number follows the one before, a cell without a reference
+    the one to its left; where references contradict that, such a cell could stand in either row,
+    and the sheet is refused.
     """
 
     def __init__(self, cell_text: CellText, put: Put) -> None:
@@ -85,7 +85,14 @@ class _SheetListener:
         elif name == "f":
             self._into = self._formula = []
         elif name == "row":
-            self._begin_row(attributes)
+            number = attributes.get("r")
+            self._is_numbered = number is not None
+            self._counts |= self._is_numbered
+            self._line = row_number(str(self._line + 1) if number is None else number)
+            self._line_text = str(self._line)
+            self._in_row, self._has_unnamed, self._has_strayed = True, False, False
+            self._column = -1
+            self._hidden = attributes.get("hidden") in {"1", "true"}
         elif name == "rPh":
             self._is_phonetic = True
 
@@ -97,28 +104,15 @@ class _SheetListener:
         if name == "c":
             self._end_cell()
         elif name == "row":
-            self._end_row()
+            self._in_row = False
+            if self._has_strayed and not self._is_numbered:
+                self._counts = False
+            if self._has_unnamed and (self._has_strayed or not self._counts):
+                raise MarkupError(f"row {self._line} or another: its cells don't say which")
         elif name == "rPh":
             self._is_phonetic = False
         else:
             self._into = None
-
-    def _begin_row(self, attributes: Attributes) -> None:
-        number = attributes.get("r")
-        self._is_numbered = number is not None
-        self._counts |= self._is_numbered
-        self._line = row_number(str(self._line + 1) if number is None else number)
-        self._line_text = str(self._line)
-        self._in_row, self._has_unnamed, self._has_strayed = True, False, False
-        self._column = -1
-        self._hidden = attributes.get("hidden") in {"1", "true"}
-
-    def _end_row(self) -> None:
-        self._in_row = False
-        if self._has_strayed and not self._is_numbered:
-            self._counts = False
-        if self._has_unnamed and (self._has_strayed or not self._counts):
-            raise MarkupError(f"row {self._line} or another: its cells don't say which")
 
     def _begin_cell(self, attributes: Attributes) -> None:
         reference = attributes.get("r", "")

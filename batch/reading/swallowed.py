@@ -1,7 +1,7 @@
-"""Cells of a text file that have swallowed other rows: a quote was opened, and closed rows below.
+"""Find cells of a text file that swallowed other rows: a quote was opened, and closed rows below.
 
-Only cells with line breaks are looked at. A note of several lines stays a note: what tells the two
-apart is whether the lines of the cell, each put back in its place, are rows of this table.
+Only cells with line breaks are looked at. A note of several lines stays a note: the test is whether
+the lines of the cell, each put back in its place, are rows of this table.
 """
 
 import re
@@ -11,26 +11,26 @@ import polars as pl
 
 from batch.columns import SWALLOWED, Column, Naming
 from batch.model import LEAD_STATUSES, Field
-from batch.reading.grid import shown
+from batch.reading.grid import short_text
 
 _BREAK = re.compile(r"\r\n|\r|\n")
 _ID = re.compile(r"[0-9a-fA-F]{24}")
 _ADDRESS = re.compile(r"[^\s@]{1,64}@[^\s@]{1,255}")
 _IDS = (Field.CAMPAIGN_ID, Field.CAMPAIGN_LEAD_ID)
-_SEEN = (*_IDS, Naming.EMAIL, Field.STATUS)  # where it can be seen what does not belong there
+_CHECKED = (*_IDS, Naming.EMAIL, Field.STATUS)  # fields whose values can be told from others
 _ID_LENGTHS = range(4, 65)  # of another pattern
 _AROUND = ' \t\xa0"='  # what exporters put round a value
 _MOST_LINES = 1_000  # of a cell that are looked at: rows show at once
 _FOUND_CHARACTERS = 200  # of a cell that are kept to be shown
 
 
-def with_breaks(frame: pl.DataFrame, width: int) -> list[int]:
-    """Which of a grid's first so many columns have a cell with a line break."""
+def columns_with_breaks(frame: pl.DataFrame, width: int) -> list[int]:
+    """Which of a grid's first `width` columns have a cell with a line break."""
     breaks = (pl.col(str(i)).str.contains(r"[\n\r]").any() for i in range(width))
     return [i for i, has in enumerate(frame.select(breaks).row(0)) if has]
 
 
-def swallowed(
+def find_swallowed(
     frame: pl.DataFrame,
     fields: Mapping[Column, int],
     columns: Mapping[int, str],
@@ -38,10 +38,10 @@ def swallowed(
     delimiter: str,
     widths: Sequence[int],
 ) -> pl.DataFrame:
-    """The rows with a cell that has swallowed others: their line, and SWALLOWED of the first cell.
+    """The rows with a cell that swallowed others: their line, and SWALLOWED of the first such cell.
 
-    frame: of a grid. fields: the positions of the columns that are read. columns: the names of
-    those that are looked at. widths: how many columns the rows that are swallowed may have.
+    frame: a grid's. fields: the positions of the columns that are read. columns: the names of the
+    columns to look at. widths: the numbers of columns that a swallowed row may have.
     """
     found: dict[int, tuple[int, str | None, str, str]] = {}
     titles = {position: column.value for column, position in fields.items()}
@@ -50,24 +50,21 @@ def swallowed(
             values = _Values(column, cells, fields, delimiter)
             if line in found or not (values.have_id() or values.are_of_rows(widths)):
                 continue
-            where = "" if column in titles else f'column "{shown(name) or column + 1}": '
-            sentence = where + _sentence(line, len(_BREAK.findall(cells[column])))
+            breaks = len(_BREAK.findall(cells[column]))
+            has = "has a line break" if breaks == 1 else f"has {breaks:,} line breaks"
+            lines = f"line {line + 1}" if breaks == 1 else f"lines {line + 1} to {line + breaks}"
+            where = "" if column in titles else f'column "{short_text(name) or column + 1}": '
+            sentence = (
+                f"{where}the cell {has} and seems to hold {lines} as well: a quote may be "
+                "unclosed. Close or remove the quote, or take the line breaks out."
+            )
             found[line] = (line, titles.get(column), cells[column][:_FOUND_CHARACTERS], sentence)
     schema = {"line": pl.UInt32, **dict.fromkeys(SWALLOWED, pl.String)}
     return pl.DataFrame(list(found.values()), schema=schema, orient="row")
 
 
-def _sentence(line: int, breaks: int) -> str:
-    has = "has a line break" if breaks == 1 else f"has {breaks:,} line breaks"
-    lines = f"line {line + 1}" if breaks == 1 else f"lines {line + 1} to {line + breaks}"
-    return (
-        f"the cell {has} and seems to hold {lines} as well: a quote may be unclosed. "
-        "Close or remove the quote, or take the line breaks out."
-    )
-
-
 def _is_candidate(column: int, delimiter: str, widths: Sequence[int]) -> pl.Expr:
-    """Whether a cell is worth a closer look; of notes hardly any is."""
+    """Whether a cell is worth a closer look; hardly any note is."""
     cell = pl.col(str(column))
     breaks = cell.str.count_matches(r"\r\n?|\n").cast(pl.Int64)
     delimiters = cell.str.count_matches(delimiter, literal=True).cast(pl.Int64)
@@ -82,9 +79,9 @@ def _is_candidate(column: int, delimiter: str, widths: Sequence[int]) -> pl.Expr
 
 
 class _Values:
-    """What a cell's lines would hold in the columns that are read, were they rows of the table.
+    """The values of a cell's lines in the columns that are read, if the lines were rows.
 
-    The first line goes on in the cell's own row, the others begin at the first column.
+    The first line continues the cell's own row, the others begin at the first column.
     """
 
     def __init__(
@@ -105,27 +102,25 @@ class _Values:
         return any(field in _IDS and _ID.fullmatch(value) for field, value in self._each())
 
     def are_of_rows(self, widths: Sequence[int]) -> bool:
-        """Whether there are as many cells as rows have, and what is read of them is of its kind.
+        """Whether the lines have as many cells as rows, with values of the columns' kinds.
 
         For ids of another pattern, and for leads that are named by their addresses.
         """
-        if not any(self._fit(width) for width in widths):
+        breaks, first = len(self._lines) - 1, len(self._lines[0])
+        delimiters = sum(map(len, self._lines)) - len(self._lines)
+        if not any(
+            first == width - self._column
+            and abs(delimiters - breaks * (width - 1)) * 10 <= breaks * (width - 1)
+            for width in widths
+        ):
             return False
         fitting = others = 0
         for field, value in self._each():
             if value == self._own[field] or _is_of_kind(field, value):
                 fitting += 1
-            elif field in _SEEN:
+            elif field in _CHECKED:
                 others += 1
         return fitting > 2 * others
-
-    def _fit(self, width: int) -> bool:
-        """Whether the first line ends its row, and the lines have cells for rows in all."""
-        breaks = len(self._lines) - 1
-        delimiters = sum(map(len, self._lines)) - len(self._lines)
-        return len(self._lines[0]) == width - self._column and abs(
-            delimiters - breaks * (width - 1)
-        ) * 10 <= breaks * (width - 1)
 
     def _each(self) -> Iterator[tuple[Column, str]]:
         """Each value that is not blank, of lines with several cells."""

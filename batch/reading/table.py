@@ -1,13 +1,14 @@
-"""Any spreadsheet as text cells with their line numbers: what is read, and the user's own.
+"""Any spreadsheet as text cells with their line numbers: the columns that are read, and the user's.
 
-The one door to reading. It changes no cell (a file of ours gets its apostrophes taken off) and
-judges none.
+The one door to reading. It judges no cell, and changes none but for the apostrophes that a file of
+ours has.
 """
 
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,26 +20,25 @@ from batch.errors import InputError
 from batch.escape import unescape
 from batch.lines import only_lines
 from batch.model import Field
-from batch.reading.content import Format, format_of, unpacked
+from batch.reading.content import Format, detect_format, unpack
 from batch.reading.delimited import open_delimited
-from batch.reading.encoding import utf8_file
-from batch.reading.found_ids import Ids, with_ids
+from batch.reading.encoding import to_utf8
 from batch.reading.grid import Grid, column_names, extra_cell, is_blank_text
-from batch.reading.layout import layout_of
+from batch.reading.layout import LookedUpIds, find_layout
 from batch.reading.parquet import open_parquet
-from batch.reading.swallowed import swallowed, with_breaks
+from batch.reading.swallowed import columns_with_breaks, find_swallowed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableOptions:
-    """What the user says about the spreadsheet; None is to be found out.
+    """What the user says about the spreadsheet; None is found out.
 
     sheet: a workbook's sheet, by name.
-    encoding: of a text file, by Python's name for it.
-    delimiter: of a text file: one ASCII character, or tab, comma, semicolon.
+    encoding: a text file's, by Python's name for it.
+    delimiter: a text file's: one ASCII character, or tab, comma, semicolon.
     columns: header names of columns that are called otherwise.
     has_campaign: whether one campaign was named for all rows.
-    was_accepted: whether an earlier run has read it so, before later formats were known.
+    was_accepted: whether an earlier run has read the file, perhaps before later formats were known.
     """
 
     sheet: str | None = None
@@ -55,7 +55,7 @@ class Table:
     name: what messages call the file.
     fields: the position of each column that is read; status or aiTag may be absent, not both.
     is_by_email: whether e-mail addresses stand for the leads' ids.
-    campaign_was_found: whether its campaigns' ids were found by an earlier run.
+    campaign_was_found: whether an earlier run has looked up the campaigns' ids.
     ids: those that were looked up by e-mail address; None until they are.
     delimiter: of a text file, else a comma.
     is_sheet: whether it comes from a workbook.
@@ -75,7 +75,7 @@ class Table:
         self._grid = grid
         self._lines = lines
         self._scratch = scratch
-        self._layout = layout_of(
+        self._layout = find_layout(
             grid,
             options.columns,
             has_campaign=options.has_campaign,
@@ -86,7 +86,7 @@ class Table:
         self.fields = self._layout.fields
         self.is_by_email = self._layout.is_by_email
         self.campaign_was_found = self._layout.campaign_was_found
-        self.ids: Ids | None = None
+        self.ids: LookedUpIds | None = None
         self.delimiter = grid.delimiter or ","
         self.is_sheet = grid.is_sheet
         self.notes = grid.notes
@@ -95,18 +95,18 @@ class Table:
     def header(self) -> tuple[str, ...]:
         """The names of the user's own columns as read, then of the ids that were looked up.
 
-        What a file of ours has behind the user's own columns is left out.
+        The other columns of a file of ours are left out.
         """
-        users = self._layout.names[: self._layout.users]
-        return users if self.ids is None else users + self._layout.lacking
+        own = self._layout.names[: self._layout.own_width]
+        return own if self.ids is None else own + self._layout.missing_ids
 
     def cells(self) -> Iterator[pl.DataFrame]:
-        """What is read of every row, in batches; can be asked for again.
+        """The columns that are read, of every row, in batches; can be called again.
 
         Columns: line (UInt32); blank_row (Boolean: every cell of the whole row is blank);
         campaignId, campaignLeadId, status, aiTag, and where leads are named by e-mail address
         email and campaign (String, as read and untrimmed; null or "" when blank). A column that
-        the file has not is all null. SWALLOWED are there only where a row has them.
+        the file lacks is all null. SWALLOWED are there only where a row has them.
         Raises InputError for what only reading shows, such as a cell beyond the header's width.
         """
         texts = self._texts()
@@ -129,7 +129,7 @@ class Table:
             if may_be_blank:
                 blank_row = pl.all_horizontal(map(is_blank_text, filled))
             cells = frame.select("line", blank_row.alias("blank_row"), *fields)
-            found = self._swallowed(frame)
+            found = self._find_swallowed(frame)
             if found is not None and found.height:
                 cells = cells.join(found, on="line", how="left", maintain_order="left")
             yield cells
@@ -139,9 +139,9 @@ class Table:
 
         Columns: line (UInt32); "0", "1", … (String), the text as read of each header column.
         """
-        wanted = [pl.col("line"), *self._texts()[: self._layout.users]]
+        wanted = [pl.col("line"), *self._texts()[: self._layout.own_width]]
         frames = (frame.select(wanted) for frame in self._frames())
-        return frames if self.ids is None else with_ids(frames, self.ids, self._layout)
+        return frames if self.ids is None else self._layout.append_ids(frames, self.ids)
 
     def close(self) -> None:
         """Remove the copies that reading needed; the table can't be read afterwards."""
@@ -159,38 +159,39 @@ class Table:
         self.close()
 
     def _frames(self) -> Iterator[pl.DataFrame]:
-        """The grid's frames, looked through for what is wrong or odd about their cells."""
+        """The grid's frames with the wanted lines.
+
+        Columns without a name behind those of a file of ours are dropped, so they must be blank:
+        raises InputError for one that is not.
+        """
+        width, end = self._layout.width, len(self._grid.header)
+        dropped = range(width, end) if self._layout.is_ours else ()
         for frame in self._grid.batches():
-            self._refuse_unnamed(frame)
+            for column in dropped:
+                cell = pl.col(str(column))
+                filled = frame.select("line", cell).filter(~is_blank_text(cell))
+                if filled.height:
+                    line, text = filled.row(0)
+                    raise extra_cell(
+                        text, line=line, column=column + 1, width=width, name=self.name
+                    )
             wanted = frame if self._lines is None else only_lines(frame, self._lines)
             if wanted.height:
                 yield wanted
 
-    def _refuse_unnamed(self, frame: pl.DataFrame) -> None:
-        """Columns without a name behind those of a file of ours are dropped, so must be blank."""
-        if not self._layout.is_ours:
-            return
-        width = self._layout.width
-        for column in range(width, len(self._grid.header)):
-            cell = pl.col(str(column))
-            filled = frame.select("line", cell).filter(~is_blank_text(cell))
-            if filled.height:
-                line, text = filled.row(0)
-                raise extra_cell(text, line=line, column=column + 1, width=width, name=self.name)
+    def _find_swallowed(self, frame: pl.DataFrame) -> pl.DataFrame | None:
+        """As `find_swallowed` gives it; None where no cell can have swallowed rows.
 
-    def _swallowed(self, frame: pl.DataFrame) -> pl.DataFrame | None:
-        """As `swallowed` gives it; None where no cell can have swallowed rows.
-
-        The same frames come each time: which of them have no line break is remembered.
+        The same frames come each time: those without a line break are remembered.
         """
-        start, names = frame.item(0, "line"), self._layout.names
-        if self._grid.delimiter is None or start in self._grid.unbroken:
+        first_line, names = frame.item(0, "line"), self._layout.names
+        if self._grid.delimiter is None or first_line in self._grid.frames_without_breaks:
             return None  # a quote can be left open in text only
-        broken = with_breaks(frame, len(names))
+        broken = columns_with_breaks(frame, len(names))
         if not broken:
-            self._grid.unbroken.add(start)
+            self._grid.frames_without_breaks.add(first_line)
             return None
-        return swallowed(
+        return find_swallowed(
             frame,
             self.fields,
             {column: names[column] for column in broken},
@@ -216,8 +217,8 @@ def open_table(
 ) -> Table:
     """The spreadsheet in a file, whatever its format.
 
-    name: what messages call the file; its suffix is held against the content.
-    lines: the only ones to be read (UInt32, rising); None for all.
+    name: what messages call the file; its suffix must fit the content.
+    lines: the only lines to read (UInt32, rising); None for all.
     Raises InputError, in a sentence for the user, when it can't be read.
     """
     name = name or path.name
@@ -234,33 +235,18 @@ def open_table(
 
 
 def open_grid(path: Path, options: TableOptions, *, scratch: Path, name: str) -> Grid:
-    """The spreadsheet before anybody asks what its columns mean. scratch: where copies may go.
+    """The spreadsheet before its columns are known. scratch: the folder for copies.
 
     Raises InputError when it can't be read.
     """
     if not path.stat().st_size:
         raise InputError(f"{name}: is empty (0 bytes).")
-    plain = unpacked(path, scratch=scratch, name=name)
-    file_format = format_of(plain, name=name)
-    _refuse_idle_options(options, file_format, name=name)
-    if file_format is Format.PARQUET:
-        return open_parquet(plain, name=name)
-    if file_format is not Format.TEXT:
-        from batch.reading.workbook import open_workbook  # noqa: PLC0415 - 15 ms to load
-
-        return open_workbook(plain, file_format, sheet=options.sheet, name=name)
-    text, notes = utf8_file(plain, options.encoding, scratch=scratch, name=name)
-    return open_delimited(
-        text, delimiter=options.delimiter, columns=options.columns, notes=notes, name=name
-    )
-
-
-def _refuse_idle_options(options: TableOptions, file_format: Format, *, name: str) -> None:
-    """An option that would do nothing is a misunderstanding about the file."""
-    is_text = file_format is Format.TEXT
-    has_sheets = not is_text and file_format is not Format.PARQUET
+    plain = unpack(path, scratch=scratch, name=name)
+    file_format = detect_format(plain, name=name)
+    is_text, is_parquet = file_format is Format.TEXT, file_format is Format.PARQUET
+    # An option that would do nothing is a misunderstanding about the file.
     for option, value, fits in (
-        ("--sheet", options.sheet, has_sheets),
+        ("--sheet", options.sheet, not is_text and not is_parquet),
         ("--encoding", options.encoding, is_text),
         ("--delimiter", options.delimiter, is_text),
     ):
@@ -268,3 +254,42 @@ def _refuse_idle_options(options: TableOptions, file_format: Format, *, name: st
             raise InputError(
                 f"{name}: is {file_format}, where {option} means nothing. Leave it out."
             )
+    if is_parquet:
+        return open_parquet(plain, name=name)
+    if not is_text:
+        from batch.reading.workbook import open_workbook  # noqa: PLC0415 - 15 ms to load
+
+        return open_workbook(plain, file_format, sheet=options.sheet, name=name)
+    text, notes = to_utf8(plain, options.encoding, scratch=scratch, name=name)
+    return open_delimited(
+        text, delimiter=options.delimiter, columns=options.columns, notes=notes, name=name
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstRows:
+    """A spreadsheet's header and its first rows. rows: line and cells as read."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[int, tuple[str, ...]], ...]
+    is_sheet: bool
+    delimiter: str | None
+
+
+def read_first_rows(path: Path, options: TableOptions, *, name: str, rows: int) -> FirstRows:
+    """The header and that many rows of a spreadsheet, whatever its columns are called.
+
+    name: what messages call the file. Raises InputError when it can't be read.
+    """
+    with tempfile.TemporaryDirectory(prefix="sendkit-batch-") as scratch:
+        try:
+            grid = open_grid(path, options, scratch=Path(scratch), name=name)
+            every = chain.from_iterable(frame.iter_rows() for frame in grid.batches())
+            first = tuple(
+                (line, tuple(cell or "" for cell in cells)) for line, *cells in islice(every, rows)
+            )
+        except OSError as error:
+            raise InputError(f"{name}: can't be read: {error.strerror or error}.") from error
+    return FirstRows(
+        header=grid.header, rows=first, is_sheet=grid.is_sheet, delimiter=grid.delimiter
+    )

@@ -1,4 +1,4 @@
-"""A workbook as a grid: its sheet chosen, its rows held as text, hidden ones counted."""
+"""A workbook as a grid: choose its sheet, read its rows as text, count the hidden ones."""
 
 import struct
 import zipfile
@@ -12,10 +12,18 @@ import xlrd
 
 from batch.errors import InputError
 from batch.model import Field
-from batch.reading.content import FREE_EXPANSION, MAX_EXPANSION, Format, most_unpacked
+from batch.reading.content import FREE_EXPANSION, MAX_EXPANSION, Format, max_unpacked_bytes
 from batch.reading.cost import CostError, Tally
-from batch.reading.grid import Filled, Grid, HeldRows, held_rows, is_blank, shown, until_last_row
-from batch.reading.header_words import titles
+from batch.reading.grid import (
+    Filled,
+    Grid,
+    PackedRows,
+    is_blank,
+    pack_rows,
+    short_text,
+    without_empty_end,
+)
+from batch.reading.header import listed
 from batch.reading.markup import MarkupError
 from batch.reading.ods import open_ods
 from batch.reading.sheet import SheetRow, UnorderedRowsError, Workbook
@@ -38,84 +46,98 @@ _DAMAGE = (
 
 
 def open_workbook(path: Path, file_format: Format, *, sheet: str | None, name: str) -> Grid:
-    """The grid of one sheet of a workbook; its cells are held in memory, as text.
+    """The grid of one sheet of a workbook; its cells are in memory, as text.
 
-    sheet: the sheet's name; None when only one can be seen.
-    Raises InputError when the file is damaged or holds more than is read, the sheet is not clear
-    or has no header, or a cell stands beyond the header's width.
+    sheet: the sheet's name; None when only one is visible.
+    Raises InputError when the file is damaged or holds too much, the sheet is not clear or has no
+    header, or a cell stands beyond the header's width.
     """
-    with _opened(path, file_format, name=name) as book:
+    with _open(path, file_format, name=name) as book:
         chosen = _choose_sheet(book, sheet, name=name)
         try:
-            read = _read(book.rows(chosen), sheet=chosen, name=name)
+            read = _read_sheet(book.rows(chosen), sheet=chosen, name=name)
         except UnorderedRowsError:
-            read = _read(book.sorted_rows(chosen), sheet=chosen, name=name)
+            read = _read_sheet(book.sorted_rows(chosen), sheet=chosen, name=name)
+    notes = []
+    if len(book.visible) + len(book.hidden) > 1:
+        notes.append(f'{name}: reading sheet "{short_text(chosen)}".')
+    if read.hidden == 1:
+        notes.append(f"{name}: 1 hidden or filtered row is read and sent like the others.")
+    elif read.hidden:
+        notes.append(
+            f"{name}: {read.hidden:,} hidden or filtered rows are read and sent like the others."
+        )
     return Grid(
         header=read.header,
         batches=lambda: (rows.frame(len(read.header)) for rows in read.rows),
         is_sheet=True,
-        notes=tuple(_notes(book, chosen, read.hidden, name=name)),
+        notes=tuple(notes),
     )
 
 
 class _Sheet(NamedTuple):
-    """A sheet as it was read. hidden: how many hidden rows hold something."""
+    """A sheet's contents. hidden: the number of hidden rows that hold something."""
 
     header: tuple[str, ...]
-    rows: tuple[HeldRows, ...]
+    rows: tuple[PackedRows, ...]
     hidden: int
 
 
-def _read(rows: Iterable[SheetRow], *, sheet: str, name: str) -> _Sheet:
-    numbered = _counted(rows)
-    line, header = _find_header(numbered, sheet=sheet, name=name)
-    hidden: list[int] = []
-    held = tuple(
-        held_rows(
-            until_last_row(_cells(numbered, hidden)),
-            width=len(header),
-            first_line=line + 1,
-            name=name,
+def _read_sheet(rows: Iterable[SheetRow], *, sheet: str, name: str) -> _Sheet:
+    """Raises CostError when the rows hold too much, and InputError when there is no header."""
+    tally = Tally()
+    hidden = 0
+    header: tuple[str, ...] = ()
+    line = 0
+    numbered = enumerate(rows, 1)
+    for line, row in numbered:
+        tally.add(row.cells, line=line)
+        if not all(map(is_blank, row.cells.values())):
+            header = tuple(cell or "" for cell in row.texts())
+            break
+    if not header:
+        raise InputError(
+            f'{name}: sheet "{short_text(sheet)}" is empty; '
+            f"expected a header with {', '.join(Field)}."
         )
-    )
-    return _Sheet(header=header, rows=held, hidden=len(hidden))
+
+    def below() -> Iterator[Filled]:
+        nonlocal hidden
+        for line, row in numbered:
+            tally.add(row.cells, line=line)
+            hidden += row.hidden and not all(map(is_blank, row.cells.values()))
+            yield row.cells
+
+    cells = without_empty_end(below())
+    packed = tuple(pack_rows(cells, width=len(header), first_line=line + 1, name=name))
+    return _Sheet(header=header, rows=packed, hidden=hidden)
 
 
 @contextmanager
-def _opened(path: Path, file_format: Format, *, name: str) -> Iterator[Workbook]:
+def _open(path: Path, file_format: Format, *, name: str) -> Iterator[Workbook]:
     try:
         if file_format is Format.XLS:
             yield open_xls(path)
             return
+        size = path.stat().st_size
         # a sheet that is refused half read would keep a file open that the archive had opened
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
-            _refuse_bomb(archive, path.stat().st_size)
+            # each part may unpack to some MB, however small it is: all of them together no further
+            if sum(part.file_size for part in archive.infolist()) > max_unpacked_bytes(size):
+                raise InputError(
+                    f"{name}: its parts unpack to more than {FREE_EXPANSION >> 20} MB and "
+                    f"{MAX_EXPANSION} times its size, as those of no workbook do. "
+                    "Save its data as CSV if you trust it."
+                )
             yield open_ods(archive) if file_format is Format.ODS else open_xlsx(archive)
     except CostError as error:
         raise InputError(error.sentence(name)) from error
     except _DAMAGE as error:
-        detail = f" ({shown(str(error))})" if isinstance(error, MarkupError) else ""
+        detail = f" ({short_text(str(error))})" if isinstance(error, MarkupError) else ""
         raise InputError(
             f"{name}: can't be read as {file_format}{detail}; it is damaged or protected. "
             "Open it in a spreadsheet program and save it again."
         ) from error
-
-
-def _refuse_bomb(archive: zipfile.ZipFile, size: int) -> None:
-    """Each part may unpack to some MB, however small it is: all of them together no further."""
-    if sum(part.file_size for part in archive.infolist()) > most_unpacked(size):
-        raise CostError(
-            f"its parts unpack to more than {FREE_EXPANSION >> 20} MB and {MAX_EXPANSION} times "
-            "its size, as those of no workbook do. Save its data as CSV if you trust it."
-        )
-
-
-def _counted(rows: Iterable[SheetRow]) -> Iterator[tuple[int, SheetRow]]:
-    """The rows with their lines. Raises CostError once they hold more than is read."""
-    tally = Tally()
-    for line, row in enumerate(rows, 1):
-        tally.add(row.cells, line=line)
-        yield line, row
 
 
 def _choose_sheet(book: Workbook, sheet: str | None, *, name: str) -> str:
@@ -127,37 +149,9 @@ def _choose_sheet(book: Workbook, sheet: str | None, *, name: str) -> str:
             for each in every:
                 if same(each.strip()) == same(sheet.strip()):
                     return each
-    listed = titles(book.visible if sheet is None else every)
+    names = listed(book.visible if sheet is None else every)
     if sheet is not None:
-        raise InputError(f'{name}: has no sheet "{sheet}"; found {listed}.')
+        raise InputError(f'{name}: has no sheet "{sheet}"; found {names}.')
     if not book.visible:
         raise InputError(f"{name}: has no visible sheet. Name a sheet with --sheet.")
-    raise InputError(f"{name}: has {len(book.visible)} sheets: {listed}. Choose with --sheet.")
-
-
-def _find_header(
-    rows: Iterable[tuple[int, SheetRow]], *, sheet: str, name: str
-) -> tuple[int, tuple[str, ...]]:
-    for line, row in rows:
-        if not all(map(is_blank, row.cells.values())):
-            return line, tuple(cell or "" for cell in row.texts())
-    raise InputError(
-        f'{name}: sheet "{shown(sheet)}" is empty; expected a header with {", ".join(Field)}.'
-    )
-
-
-def _cells(rows: Iterable[tuple[int, SheetRow]], hidden: list[int]) -> Iterator[Filled]:
-    """The rows' cells; the lines of hidden rows that hold something are noted."""
-    for line, row in rows:
-        if row.hidden and not all(map(is_blank, row.cells.values())):
-            hidden.append(line)
-        yield row.cells
-
-
-def _notes(book: Workbook, sheet: str, hidden: int, *, name: str) -> Iterator[str]:
-    if len(book.visible) + len(book.hidden) > 1:
-        yield f'{name}: reading sheet "{shown(sheet)}".'
-    if hidden == 1:
-        yield f"{name}: 1 hidden or filtered row is read and sent like the others."
-    elif hidden:
-        yield f"{name}: {hidden:,} hidden or filtered rows are read and sent like the others."
+    raise InputError(f"{name}: has {len(book.visible)} sheets: {names}. Choose with --sheet.")

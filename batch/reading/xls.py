@@ -6,25 +6,24 @@ empty text there, which can't be told from a formula that gives one: such a cell
 
 import io
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import xlrd
 from xlrd.biffh import XL_CELL_BOOLEAN, XL_CELL_DATE, XL_CELL_ERROR, XL_CELL_NUMBER
 
 from batch.reading.cost import check_format_code
-from batch.reading.grid import filled
+from batch.reading.grid import filled_cells
 from batch.reading.sheet import SheetRow, Workbook, boolean_text, date_text, number_text
 
-_look_at_format = xlrd.formatting.is_date_format_string
+_is_date_format = xlrd.formatting.is_date_format_string
 
 
 def is_date_format_string(book: xlrd.Book, code: str) -> bool:
-    """Whether a number format shows a date. Raises CostError when it is too long to be looked at.
+    """Whether a number format shows a date. Raises CostError when it is too long to check.
 
-    xlrd's own takes the square of the length. It has no hook, and takes this one by its name.
+    Replaces xlrd's own, which takes the square of the length and has no hook.
     """
-    return bool(_look_at_format(book, check_format_code(code)))
+    return bool(_is_date_format(book, check_format_code(code)))
 
 
 xlrd.formatting.is_date_format_string = is_date_format_string
@@ -35,24 +34,23 @@ def open_xls(path: Path) -> Workbook:
 
     Raises CostError, xlrd.XLRDError for a damaged file, and whatever its parser stumbles over.
     """
-    # formatting_info tells hidden rows and date formats; xlrd's remarks go nowhere
+    # formatting_info for hidden rows and date formats; xlrd's own remarks are dropped
     book = xlrd.open_workbook(path, formatting_info=True, logfile=io.StringIO())
     sheets = book.sheets()
-    rows = partial(_rows, book)
+
+    def rows(name: str) -> Iterator[SheetRow]:
+        sheet = book.sheet_by_name(name)
+        for i in range(sheet.nrows):
+            cells = filled_cells([_text(book, cell) for cell in sheet.row(i)])
+            info = sheet.rowinfo_map.get(i)
+            yield SheetRow(cells=cells, hidden=info is not None and bool(info.hidden))
+
     return Workbook(
         visible=tuple(sheet.name for sheet in sheets if not sheet.visibility),
         hidden=tuple(sheet.name for sheet in sheets if sheet.visibility),
         rows=rows,
         sorted_rows=rows,  # xlrd puts each cell in its place
     )
-
-
-def _rows(book: xlrd.Book, name: str) -> Iterator[SheetRow]:
-    sheet = book.sheet_by_name(name)
-    for i in range(sheet.nrows):
-        cells = filled([_text(book, cell) for cell in sheet.row(i)])
-        info = sheet.rowinfo_map.get(i)
-        yield SheetRow(cells=cells, hidden=info is not None and bool(info.hidden))
 
 
 def _text(book: xlrd.Book, cell: xlrd.sheet.Cell) -> str:

@@ -1,14 +1,15 @@
 """An .xlsx workbook's cells as text, straight from its XML.
 
-The libraries that read values lose what this program must know: which cell is an error, which
-formula has no stored value, which row is hidden, and an id that became 6.5E+23 (as an integer it
-looks like an id again).
+Libraries that read values lose what this program must know: which cell is an error, which formula
+has no stored value, which row is hidden, and that an id became 6.5E+23 (as an integer it looks like
+an id again).
 """
 
 import posixpath
 import re
 import zipfile
 from collections import Counter
+from contextlib import suppress
 from datetime import datetime
 
 from batch.reading.cost import check_cell_formats, check_characters, check_format_code
@@ -23,7 +24,7 @@ from batch.reading.sheet import (
 )
 from batch.reading.sheet_xml import ordered_rows, sorted_rows
 
-# Formats that a workbook need not spell out.
+# Formats that a workbook uses by number alone.
 _BUILT_IN_DATES = {
     **dict.fromkeys((14, 15, 16, 17, 27, 30, 36, 50, 57), "yyyy-mm-dd"),
     **dict.fromkeys((18, 19, 20, 21, 45, 47), "hh:mm:ss"),
@@ -71,7 +72,7 @@ def open_xlsx(archive: zipfile.ZipFile) -> Workbook:
 
 
 def _relations(archive: zipfile.ZipFile, part: str) -> dict[str, tuple[str, str]]:
-    """Kind and part of each relation of a part, by id."""
+    """The relations of a part, by id: the kind of each, and the part that it leads to."""
     folder, file = posixpath.split(part)
     relations = posixpath.join(folder, "_rels", f"{file}.rels")
     found: dict[str, tuple[str, str]] = {}
@@ -142,16 +143,8 @@ def _plain(text: str) -> str:
     return _ESCAPED_CHARACTER.sub(lambda match: chr(int(match[1], 16)), text)
 
 
-def _iso_text(value: str) -> str:
-    """A date as people type it; a time or a length of time as it is stored."""
-    try:
-        return moment_text(datetime.fromisoformat(value))
-    except ValueError:
-        return value
-
-
 class _Cells:
-    """What a cell's type, style, formula and stored value say together."""
+    """Reads a cell's type, style, formula and stored value as its text."""
 
     def __init__(self, *, strings: list[str], formats: dict[int, str], from_1904: bool) -> None:
         self._strings = strings
@@ -159,30 +152,29 @@ class _Cells:
         self._from_1904 = from_1904
 
     def text(self, kind: str, style: str, value: str, formula: str | None) -> str | None:
-        """The cell's text; a formula without a stored value is given as itself, from its = on."""
+        """The cell's text; for a formula without a stored value the formula, from its = on."""
         if not value:
             return None if formula is None or kind == "str" else f"={formula}"
+        text = value  # of "e", an error, as it is shown
         match kind:
             case "s":
-                text = self._shared(value)
+                number = value.strip()
+                # one below 0 would count from the end
+                if not number.isdecimal() or int(number) >= len(self._strings):
+                    raise MarkupError(
+                        f"a cell has the shared text {number} of {len(self._strings)}"
+                    )
+                text = self._strings[int(number)]
             case "str" | "inlineStr":
                 text = _plain(value)
             case "b":
                 text = _BOOLEANS.get(value.strip().lower(), value)
             case "d":
-                text = _iso_text(value)
+                with suppress(ValueError):  # a time or a length of time stays as it is stored
+                    text = moment_text(datetime.fromisoformat(value))
             case "n":
                 number_format = self._formats.get(int(style))
                 if number_format is None:
                     return number_text(float(value))
                 return date_text(float(value), number_format, from_1904=self._from_1904)
-            case _:  # "e", an error, is stored as it is shown
-                text = value
         return text
-
-    def _shared(self, value: str) -> str:
-        number = value.strip()
-        # one below 0 would count from the end
-        if not number.isdecimal() or int(number) >= len(self._strings):
-            raise MarkupError(f"a cell has the shared text {number} of {len(self._strings)}")
-        return self._strings[int(number)]

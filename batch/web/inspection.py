@@ -14,8 +14,8 @@ from pydantic import TypeAdapter
 
 from batch.errors import BatchError, InputError
 from batch.jobs.request import Request, Source
-from batch.reading.content import Format, expands_beyond, format_of, unpacked
-from batch.reading.glance import Glance, glance
+from batch.reading.content import Format, detect_format, expands_beyond, unpack
+from batch.reading.table import FirstRows, read_first_rows
 from batch.settings.load import restore_settings
 from batch.web.checked import CheckedFile, check_file
 from batch.web.row_pages import LONGEST_CELL
@@ -61,7 +61,7 @@ class Inspected:
     all, whatever columns are chosen. trouble: the traceback of an error that nobody expected.
     """
 
-    first: Glance | None = None
+    first: FirstRows | None = None
     checked: CheckedFile | None = None
     problem: str = ""
     is_refused: bool = False
@@ -86,7 +86,7 @@ def inspect(ask: Ask) -> Inspected:
         return Inspected(problem=str(error), is_refused=True)
     try:
         request = _request_of(ask)
-        found = glance(ask.path, request.table_options, name=ask.name, rows=_FIRST_ROWS)
+        found = read_first_rows(ask.path, request.table_options, name=ask.name, rows=_FIRST_ROWS)
         first = replace(found, rows=tuple((line, _shown(cells)) for line, cells in found.rows))
         return Inspected(first=first, checked=check_file(request, ask.folder, most_rows=ask.rows))
     except BatchError as error:
@@ -103,8 +103,8 @@ def _check_takes(ask: Ask) -> None:
             "Unpack it yourself if you trust it, and use the command line."
         )
     with TemporaryDirectory() as scratch:
-        plain = unpacked(ask.path, scratch=Path(scratch), name=ask.name)
-        if format_of(plain, name=ask.name) is Format.PARQUET:  # a few bytes may be any number
+        plain = unpack(ask.path, scratch=Path(scratch), name=ask.name)
+        if detect_format(plain, name=ask.name) is Format.PARQUET:  # a few bytes may be any number
             raise InputError(f"{ask.name}: is {Format.PARQUET}. Only the command line takes those.")
 
 

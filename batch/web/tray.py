@@ -10,7 +10,7 @@ from pathlib import Path
 
 from batch.columns import Column
 from batch.errors import InputError, SettingsError
-from batch.reading.glance import Glance
+from batch.reading.table import FirstRows
 from batch.visible import visible_lines
 from batch.web.checked import CheckedFile
 from batch.web.inspection import Ask, Inspected
@@ -38,7 +38,7 @@ class FileAtHand:
     columns: Mapping[Column, str]
     sheet: str = ""
     campaign: str = ""
-    first: Glance | None = None
+    first: FirstRows | None = None
     checked: CheckedFile | None = None
     problem: str = ""
 

@@ -8,7 +8,7 @@ import zstandard
 
 from batch.errors import InputError
 from batch.reading import content
-from batch.reading.content import Format, expands_beyond, format_of, part_key, unpacked
+from batch.reading.content import Format, detect_format, expands_beyond, part_key, unpack
 
 TEXT = b"campaignId,campaignLeadId,aiTag\n1,2,x\n"
 
@@ -18,7 +18,7 @@ def opened(folder: Path, packed: bytes) -> Path:
     path.write_bytes(packed)
     scratch = folder / "scratch"
     scratch.mkdir()
-    return unpacked(path, scratch=scratch, name="leads.csv.gz")
+    return unpack(path, scratch=scratch, name="leads.csv.gz")
 
 
 def zip_of(folder: Path, *parts: str) -> Path:
@@ -86,7 +86,7 @@ def test_a_zst_that_is_cut_short_anywhere_is_refused(tmp_path: Path) -> None:
     for length in range(4, len(packed)):
         path.write_bytes(packed[:length])
         with pytest.raises(InputError, match="damaged or cut short"):
-            unpacked(path, scratch=tmp_path, name="leads.csv.zst")
+            unpack(path, scratch=tmp_path, name="leads.csv.zst")
 
 
 def test_frames_that_a_program_puts_its_own_notes_in_are_no_content(tmp_path: Path) -> None:
@@ -121,10 +121,10 @@ def test_the_format_is_told_by_the_content(tmp_path: Path) -> None:
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1....", Format.XLS),
     ):
         path.write_bytes(start)
-        assert format_of(path, name="stdin") is expected
+        assert detect_format(path, name="stdin") is expected
     xlsx = zip_of(tmp_path, "[Content_Types].xml", "xl/workbook.xml")
-    assert format_of(xlsx, name="stdin") is Format.XLSX
-    assert format_of(zip_of(tmp_path, "content.xml"), name="stdin") is Format.ODS
+    assert detect_format(xlsx, name="stdin") is Format.XLSX
+    assert detect_format(zip_of(tmp_path, "content.xml"), name="stdin") is Format.ODS
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_the_format_is_told_by_the_content(tmp_path: Path) -> None:
 def test_text_may_have_these_names(tmp_path: Path, name: str) -> None:
     path = tmp_path / "file"
     path.write_bytes(TEXT)
-    assert format_of(path, name=name) is Format.TEXT
+    assert detect_format(path, name=name) is Format.TEXT
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_a_csv_under_another_formats_name_is_refused(
     path = tmp_path / "file"
     path.write_bytes(TEXT)
     with pytest.raises(InputError) as caught:
-        format_of(path, name=f"leads{suffix}")
+        detect_format(path, name=f"leads{suffix}")
     assert str(caught.value) == (
         f"leads{suffix}: its name ends in {suffix}, but its content is CSV or other text. "
         f"Rename it to end in .csv, or save it again as {promised}."
@@ -161,7 +161,7 @@ def test_a_csv_under_another_formats_name_is_refused(
 
 def test_a_workbook_named_csv_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
-        format_of(zip_of(tmp_path, "[Content_Types].xml"), name="leads.csv")
+        detect_format(zip_of(tmp_path, "[Content_Types].xml"), name="leads.csv")
     assert str(caught.value) == (
         "leads.csv: its name ends in .csv, but its content is an .xlsx workbook. "
         "Rename it to end in .xlsx, or save it again as CSV or other text."
@@ -182,21 +182,21 @@ def test_other_zipped_files_are_refused(
     tmp_path: Path, parts: tuple[str, ...], message: str
 ) -> None:
     with pytest.raises(InputError) as caught:
-        format_of(zip_of(tmp_path, *parts), name="leads.zip")
+        detect_format(zip_of(tmp_path, *parts), name="leads.zip")
     assert str(caught.value) == f"leads.zip: {message}"
 
 
 def test_names_of_parts_are_compared_as_every_system_does(tmp_path: Path) -> None:
     assert part_key("xl/_rels/Workbook.xml") == part_key("\\XL\\_RELS/workbook.XML")
     other_case = zip_of(tmp_path, "[content_types].XML", "xl\\workbook.xml")
-    assert format_of(other_case, name="leads.xlsx") is Format.XLSX
+    assert detect_format(other_case, name="leads.xlsx") is Format.XLSX
 
 
 def test_a_damaged_zip_is_refused(tmp_path: Path) -> None:
     path = zip_of(tmp_path, "[Content_Types].xml")
     path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(InputError) as caught:
-        format_of(path, name="leads.xlsx")
+        detect_format(path, name="leads.xlsx")
     assert str(caught.value) == (
         "leads.xlsx: can't be opened, it is damaged or cut short. Save or fetch it again."
     )
@@ -208,7 +208,7 @@ def test_a_workbook_with_a_password_is_refused(tmp_path: Path) -> None:
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512) + "EncryptedPackage".encode("utf-16-le")
     )
     with pytest.raises(InputError) as caught:
-        format_of(path, name="leads.xlsx")
+        detect_format(path, name="leads.xlsx")
     assert str(caught.value) == "leads.xlsx: is protected by a password. Save it without one."
 
 
@@ -239,7 +239,7 @@ def test_what_is_no_spreadsheet_is_named(
     path = tmp_path / "file"
     path.write_bytes(start)
     with pytest.raises(InputError) as caught:
-        format_of(path, name=name)
+        detect_format(path, name=name)
     assert str(caught.value) == (
         f"{name}: seems to be {what}. Save its data as CSV or XLSX and give that file."
     )
@@ -251,14 +251,14 @@ def test_what_is_no_spreadsheet_is_named(
 def test_odd_header_names_are_text(tmp_path: Path, start: bytes) -> None:
     path = tmp_path / "file"
     path.write_bytes(start)
-    assert format_of(path, name="leads.csv") is Format.TEXT
+    assert detect_format(path, name="leads.csv") is Format.TEXT
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
 def test_what_is_packed_twice_is_refused(tmp_path: Path, pack: type[bytes]) -> None:
     path = opened(tmp_path, pack(pack(TEXT)))
     with pytest.raises(InputError) as caught:
-        format_of(path, name="leads.csv.gz")
+        detect_format(path, name="leads.csv.gz")
     assert str(caught.value) == (
         "leads.csv.gz: is packed twice. Unpack it once and give what comes out."
     )

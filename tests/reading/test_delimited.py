@@ -282,7 +282,7 @@ def test_a_quote_left_open_in_the_header_names_its_line(folder: Path) -> None:
 def test_line_breaks_in_quotes_leave_the_reading_to_polars(folder: Path) -> None:
     with patch.object(delimited, "BLOCK", 64):
         grid = opened(folder, HEADER + 'a,b,active,"x\ny"\n' * 40)
-        with patch.object(delimited, "held_rows", side_effect=AssertionError("read by Python")):
+        with patch.object(delimited, "pack_rows", side_effect=AssertionError("read by Python")):
             assert len(rows(grid)) == 40
 
 
@@ -376,7 +376,7 @@ def test_short_rows_below_a_wide_header_are_parsed_no_wider_than_they_are(
     monkeypatch.setattr(delimited, "_CELLS_A_FRAME", 1000)
     header = ",".join(["campaignId", "campaignLeadId", "status", *map(str, range(300))])
     body = "a\n" * 30 + "b" + "," * 302 + "\n" + 'c,"d\ne",f\n' * 30
-    with patch.object(delimited, "_parsed", wraps=delimited._parsed) as parsed:  # noqa: SLF001
+    with patch.object(delimited, "_parse", wraps=delimited._parse) as parsed:  # noqa: SLF001
         frames = list(opened(folder, header + "\n" + body).batches())
     cells = [call.args[0].count(b"\n") * call.kwargs["width"] for call in parsed.call_args_list]
     assert max(cells) <= 1000

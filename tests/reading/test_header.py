@@ -3,13 +3,8 @@ import pytest
 from batch.columns import ADDED_COLUMNS, ADDED_SETS, Column, column_of
 from batch.errors import InputError
 from batch.model import Field
-from batch.reading.header import (
-    added_columns,
-    find_columns,
-    looked_up_before,
-    recognised_fields,
-    refuse_newer,
-)
+from batch.reading.header import find_columns, recognised_fields
+from batch.reading.layout import count_looked_up_ids, find_added_columns, refuse_newer
 
 IDS = ("campaignId", "campaignLeadId")
 
@@ -149,7 +144,7 @@ def test_two_columns_of_the_very_same_name_can_only_be_renamed() -> None:
         'leads.csv: columns 1 and 4 are all called "campaignId". Rename all but one of them.'
     )
     assert refusal("A", "A", "campaignLeadId", "status", campaignId="A") == (
-        'leads.csv: campaignId is mapped to "A", but columns 1 and 2 are called so. '
+        'leads.csv: campaignId is mapped to "A", but columns 1 and 2 have that name. '
         "Rename all but one of them."
     )
 
@@ -197,12 +192,12 @@ WIDTH = len(ADDED_COLUMNS)
 def test_a_header_is_ours_when_it_ends_with_exactly_the_added_columns_in_order(
     header: tuple[str, ...], found: tuple[int, int] | None
 ) -> None:
-    assert added_columns(header) == found
+    assert find_added_columns(header) == found
 
 
 @pytest.mark.parametrize("added", ADDED_SETS)
 def test_results_of_every_earlier_format_are_ours(added: tuple[str, ...]) -> None:
-    assert added_columns((*IDS, "status", *added, "")) == (3, 3 + len(added))
+    assert find_added_columns((*IDS, "status", *added, "")) == (3, 3 + len(added))
 
 
 @pytest.mark.parametrize(
@@ -407,10 +402,10 @@ def test_two_columns_of_addresses_are_both_named() -> None:
 def test_ids_that_an_earlier_run_found_are_the_last_columns_behind_addresses(
     header: tuple[str, ...], appended: int
 ) -> None:
-    assert looked_up_before(header, {}) == appended
+    assert count_looked_up_ids(header, {}) == appended
 
 
 def test_ids_that_are_mapped_are_the_users_own() -> None:
     header = ("email", "status", "campaignId", "campaignLeadId")
-    assert looked_up_before(header, {Field.CAMPAIGN_LEAD_ID: "campaignLeadId"}) == 0
-    assert looked_up_before(header, {Field.CAMPAIGN_ID: "campaignId"}) == 1
+    assert count_looked_up_ids(header, {Field.CAMPAIGN_LEAD_ID: "campaignLeadId"}) == 0
+    assert count_looked_up_ids(header, {Field.CAMPAIGN_ID: "campaignId"}) == 1

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.reading.parquet_contents import FooterError, contents_of
+from batch.reading.parquet_contents import FooterError, read_contents
 
 MARK = b"PAR1"
 
@@ -24,7 +24,7 @@ def counted(number: int, length: int) -> bytes:
 
 def test_rows_of_all_groups_are_counted(path: Path) -> None:
     pl.DataFrame({"a": range(1000), "b": [None] * 1000}).write_parquet(path, row_group_size=300)
-    assert contents_of(path).rows == 1000
+    assert read_contents(path).rows == 1000
 
 
 @pytest.mark.parametrize("compression", ["uncompressed", "zstd", "snappy"])
@@ -33,7 +33,7 @@ def test_pages_count_as_they_are_unpacked(path: Path, compression: str) -> None:
         path,
         compression=compression,  # type: ignore[arg-type]  # one of its literals
     )
-    assert 1_000_000 < contents_of(path).unpacked_bytes < 1_010_000
+    assert 1_000_000 < read_contents(path).unpacked_bytes < 1_010_000
 
 
 @pytest.mark.parametrize(
@@ -45,12 +45,12 @@ def test_values_count_though_a_page_says_them_once(
     pl.DataFrame({"a": [1] * 100_000}, schema_overrides={"a": pl.Int64}).cast(dtype).write_parquet(
         path
     )
-    assert 100_000 * size <= contents_of(path).unpacked_bytes < 100_000 * size + 1000
+    assert 100_000 * size <= read_contents(path).unpacked_bytes < 100_000 * size + 1000
 
 
 def test_a_footer_that_says_less_than_its_pages_is_not_believed(path: Path) -> None:
     pl.DataFrame({"a": ["x" * 3_000_000]}).write_parquet(path)
-    honest = contents_of(path).unpacked_bytes
+    honest = read_contents(path).unpacked_bytes
     text = path.read_bytes()
     footer = len(text) - 8 - int.from_bytes(text[-8:-4], "little")
     sizes = [n for n in range(3_000_000, 3_001_000) if counted(n, 4) in text[footer:]]
@@ -58,14 +58,14 @@ def test_a_footer_that_says_less_than_its_pages_is_not_believed(path: Path) -> N
     for size in sizes:
         text = text[:footer] + text[footer:].replace(counted(size, 4), counted(9, 4))
     path.write_bytes(text)
-    assert contents_of(path).unpacked_bytes >= honest - 1000
+    assert read_contents(path).unpacked_bytes >= honest - 1000
 
 
 def test_a_footer_of_more_than_8_mb_is_refused_unread(path: Path) -> None:
     length = (8 << 20) + 1
     path.write_bytes(MARK + bytes(length) + length.to_bytes(4, "little") + MARK)
     with pytest.raises(FooterError, match=f"a footer of {length} bytes"):
-        contents_of(path)
+        read_contents(path)
 
 
 @given(st.binary(max_size=200))
@@ -75,7 +75,7 @@ def test_any_other_footer_is_an_error_in_bounded_time(
     path = tmp_path_factory.mktemp("footer") / "leads.parquet"
     path.write_bytes(MARK + text + len(text).to_bytes(4, "little") + MARK)
     with pytest.raises(FooterError):
-        contents_of(path)
+        read_contents(path)
 
 
 @pytest.mark.parametrize(
@@ -91,11 +91,11 @@ def test_any_other_footer_is_an_error_in_bounded_time(
 def test_a_footer_can_not_cost_more_than_its_length(path: Path, footer: bytes) -> None:
     path.write_bytes(MARK + footer + len(footer).to_bytes(4, "little") + MARK)
     with pytest.raises(FooterError):
-        contents_of(path)
+        read_contents(path)
 
 
 @pytest.mark.parametrize("text", [b"", b"PAR1", b"PAR1PAR1", b"PAR1" + bytes(8)])
 def test_what_has_no_footer_is_an_error(path: Path, text: bytes) -> None:
     path.write_bytes(text)
     with pytest.raises(FooterError):
-        contents_of(path)
+        read_contents(path)

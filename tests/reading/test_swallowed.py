@@ -240,7 +240,7 @@ def test_cells_of_text_without_line_breaks_are_not_looked_at(tmp_path: Path, com
     path.write_text(table_of(HEADER, *(row(HEADER, n % 9, company=company) for n in range(500))))
     with (
         patch.object(delimited, "BLOCK", 4096),
-        patch("batch.reading.table.with_breaks", side_effect=AssertionError("looked at")),
+        patch("batch.reading.table.columns_with_breaks", side_effect=AssertionError("looked at")),
         open_table(path, TableOptions()) as table,
     ):
         assert sum(frame.height for frame in table.cells()) == 500
@@ -251,7 +251,9 @@ def test_frames_of_the_standard_library_are_looked_at_once(tmp_path: Path) -> No
     path.write_text(table_of(HEADER, FALLBACK, *(row(HEADER, n % 9) for n in range(500))))
     with patch.object(grid, "ROWS_A_BATCH", 100), open_table(path, TableOptions()) as table:
         assert sum(1 for _ in table.cells()) > 3
-        with patch("batch.reading.table.with_breaks", side_effect=AssertionError("looked again")):
+        with patch(
+            "batch.reading.table.columns_with_breaks", side_effect=AssertionError("looked again")
+        ):
             assert sum(frame.height for frame in table.cells()) == 501
 
 

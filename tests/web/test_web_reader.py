@@ -289,7 +289,7 @@ def test_the_page_opens_uploads_in_one_place_alone() -> None:
         return {name for name, text in texts.items() if re.search(pattern, text)}
 
     # What opens a spreadsheet stands in two files, and one function leads there, in a process.
-    opens = r"\b(open_table|open_grid|glance|check_file|unpacked|expands_beyond)\("
+    opens = r"\b(open_table|open_grid|read_first_rows|check_file|unpack|expands_beyond)\("
     assert having(opens) == {"checked.py", "inspection.py"}
     assert having(r"\binspect\(") == {"inspection.py", "reader_process.py"}
     assert having(r"\bcheck_file\(") == {"checked.py", "inspection.py"}
