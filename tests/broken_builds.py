@@ -1920,23 +1920,24 @@ BUILDS = (
     # --- What to run next ---
     Broken(
         guarantee="a next command repeats that what leads were is kept",
-        file="terminal/cli_options.py",
-        line='"--keep-before": self.keep_before,',
-        instead='"--keep-before": False,',
+        file="settings/options.py",
+        line='"Read all leads first, so that every change can be undone.",\n'
+        "            SAFETY,\n            ALWAYS,",
+        instead='"Read all leads first, so that every change can be undone.",\n            SAFETY,',
         caught_by="test_next_commands.py::test_a_next_command_can_be_run_as_printed[run_mended]",
     ),
     Broken(
         guarantee="a next command of an earlier run repeats what its settings say",
         file="jobs/request.py",
-        line="        if value != default:",
-        instead="        if value == default:",
+        line=":= told[option.section][name]) != defaults",
+        instead=":= told[option.section][name]) == defaults",
         caught_by="test_next_commands.py::test_a_next_command_can_be_run_as_printed[run_stopped]",
     ),
     Broken(
         guarantee="a next command has only options that its command takes",
-        file="jobs/request.py",
-        line='name == "run" or option[0] not in OF_RUN_ALONE',
-        instead="option",
+        file="settings/options.py",
+        line="option.repeat is repeat and name in TAKEN_BY[taken_by]",
+        instead="option.repeat is repeat",
         caught_by="test_next_commands.py::test_a_next_command_can_be_run_as_printed[apply_drifted]",
     ),
     # --- The report ---

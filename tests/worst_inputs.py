@@ -234,7 +234,7 @@ WORST: dict[str, dict[str, tuple[Worst, ...]]] = {
         "'[0-9]{1,12}'": (full("1"),),
         "f\"{_NUMBER}\\\\s*(?P<unit>{'|'.join(_AGE_UNITS)})\"": (full("1"), full(" ", before="1")),
     },
-    "terminal/cli_options.py": {"'0*[1-9][0-9]{0,8}'": (full("0"), full("1"))},
+    "jobs/requesting.py": {"'0*[1-9][0-9]{0,8}'": (full("0"), full("1"))},
     "columns.py": {"'[a-z][a-z0-9]*(_[a-z0-9]+)+'": (full("a"), full("a_a", after="_"))},
     "web/row_pages.py": {
         r"re.escape(added[0]) + '(.)' + '\\1'.join(map(re.escape, added[1:]))": (

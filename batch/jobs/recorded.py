@@ -24,6 +24,7 @@ from batch.recording.scope import SCOPE_NAME, read_scope
 from batch.recording.sqlite_faults import JournalBusyError
 from batch.settings.load import restore_settings
 from batch.settings.model import Settings
+from batch.settings.options import CliOptions
 
 
 def request_of(folder: Path, record: RunRecord, *, state_dir: Path) -> Request:
@@ -45,27 +46,18 @@ def request_of(folder: Path, record: RunRecord, *, state_dir: Path) -> Request:
         tag_check=record.tag_check,
         sandbox=record.sandbox,
         is_planned=record.is_planned,
-        reading_options=tuple(_reading_options(record, settings)),
-        repeated_options=(
-            *([] if record.sandbox else [("--base-url", record.base_url)]),
-            *([] if record.tag_check else [("--no-tag-check",)]),
+        options=CliOptions(
+            sheet=record.input.sheet,
+            encoding=record.input.encoding,
+            delimiter=record.input.delimiter,
+            mapping=tuple(f"{name}={header}" for name, header in settings.columns.names().items()),
+            campaign=record.input.campaign,
+            base_url=None if record.sandbox else record.base_url,
+            no_tag_check=not record.tag_check,
+            sandbox=record.sandbox,
         ),
         is_recorded=True,
     )
-
-
-def _reading_options(record: RunRecord, settings: Settings) -> Iterator[str]:
-    """How the run's own spreadsheet is read."""
-    told = record.input
-    for flag, value in (
-        ("--sheet", told.sheet),
-        ("--encoding", told.encoding),
-        ("--delimiter", told.delimiter),
-    ):
-        if value is not None:
-            yield from (flag, value)
-    for field, header in settings.columns.names().items():
-        yield from ("--map", f"{field}={header}")
 
 
 def recorded_settings(record: RunRecord, *, where: str) -> Settings:

@@ -1,31 +1,18 @@
 """What somebody asks of the use cases: a spreadsheet, the settings, and how strict to be."""
 
 import shlex
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from batch.api.sendkit import Access
 from batch.judging.brakes import Range
 from batch.judging.rules import Rules
 from batch.model import LEAD_STATUSES, Status
 from batch.reading.table import TableOptions
+from batch.settings.declarations import Repeat, Words
 from batch.settings.model import Settings
-
-Option = tuple[str, ...]  # as typed: an option, and its value if it takes one
-
-# Options of `run` that `plan` doesn't know.
-OF_RUN_ALONE = frozenset(
-    {
-        "--max-errors",
-        "--skip-unchanged",
-        "--keep-before",
-        "--canary",
-        "--allow-clears",
-        "--sandbox",
-    }
-)
+from batch.settings.options import OPTIONS, CliOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +53,8 @@ class Request:
     force: whether leads are changed also where they are not what they are expected to be.
     canary: how many changes go alone first, and are read back; 0 for none.
     tag_check: whether the workspace's labels are asked for.
-    reading_options: options about the file itself that a next command on it needs again.
-    repeated_options: what else was asked that a next command needs again, each option with its
-        value. is_recorded: whether it is an earlier run's, whose settings tell the rest.
+    options: as typed, or as they would be typed to ask for the same as an earlier run.
+    is_recorded: whether it is an earlier run's, whose settings tell the rest.
     """
 
     source: Source
@@ -90,8 +76,7 @@ class Request:
     tag_check: bool = True
     sandbox: bool = False
     access: Access | None = None
-    reading_options: tuple[str, ...] = ()
-    repeated_options: tuple[Option, ...] = ()
+    options: CliOptions = field(default_factory=CliOptions)
     is_recorded: bool = False
 
     @property
@@ -117,46 +102,30 @@ class Request:
         )
 
     @property
-    def key_options(self) -> tuple[str, ...]:
-        """What a next command on the run needs to find the key: the settings file, if named."""
-        named = (option for option in self.repeated_options if option[0] == "--config")
-        return tuple(word for option in named for word in option)
+    def key_options(self) -> Words:
+        """What a next command on the run needs to find the key."""
+        return self.options.key_options
 
-    def options_for(self, name: str) -> tuple[str, ...]:
+    @property
+    def reading_options(self) -> Words:
+        """The options about the file itself that a next command on it needs again."""
+        return self.options.repeated(Repeat.FILE)
+
+    def options_for(self, name: str) -> Words:
         """What a next `run` or `plan` must be told to mean the same, but for how to read a file."""
-        options = (
-            *([("--campaign", self.campaign)] if self.campaign else []),
-            *self.repeated_options,
-            *(_told_by(self.settings) if self.is_recorded else ()),
-            *([("--sandbox",)] if self.sandbox else []),
-        )
-        return words_of(options, name)
+        told = _told_by(self.settings) if self.is_recorded else {}
+        return replace(self.options, **told).repeated(Repeat.ALWAYS, taken_by=name)
 
 
-def words_of(options: Iterable[Option], name: str) -> tuple[str, ...]:
-    """Those of the options that a command takes, as words of its command line."""
-    taken = (option for option in options if name == "run" or option[0] not in OF_RUN_ALONE)
-    return tuple(word for option in taken for word in option)
-
-
-def _told_by(settings: Settings) -> Iterator[Option]:
+def _told_by(settings: Settings) -> dict[str, Any]:
     """An earlier run's settings as options, where they are not the defaults."""
-    defaults = Settings()
-    for flag, value, default in (
-        ("--rate", settings.pace.rate.as_setting(), defaults.pace.rate.as_setting()),
-        ("--concurrency", settings.pace.concurrency, defaults.pace.concurrency),
-        ("--on-conflict", settings.input.on_conflict, defaults.input.on_conflict),
-        (
-            "--max-errors",
-            settings.run.max_errors.as_setting(),
-            defaults.run.max_errors.as_setting(),
-        ),
-        ("--skip-unchanged", settings.run.skip_unchanged, defaults.run.skip_unchanged),
-    ):
-        if value != default:
-            yield (flag, str(value).removesuffix(".0"))
-    if settings.run.keep_before:
-        yield ("--keep-before",)
+    told, defaults = settings.public(), Settings().public()
+    return {
+        name: value if isinstance(value, bool) else str(value).removesuffix(".0")
+        for name, option in OPTIONS.items()
+        if option.section not in {"", "api"}  # the address stands in the record itself
+        and (value := told[option.section][name]) != defaults[option.section][name]
+    }
 
 
 def command(name: str, subject: str, *options: str) -> str:

@@ -4,8 +4,9 @@ import os
 from dataclasses import replace
 
 from batch.jobs.planning import check_plan, check_same_workspace
+from batch.jobs.requesting import canary_size, expected_changes
 from batch.recording.runfile import RunState, read_record
-from batch.terminal.cli_options import CliOptions, expected_changes
+from batch.settings.options import CliOptions
 from batch.terminal.console import Terminal, guarded
 from batch.terminal.going_on import go_on, request_again
 from batch.terminal.naming import named_run
@@ -20,7 +21,7 @@ def apply(options: CliOptions, interrupts: Interrupts) -> int:
 
 
 def _apply(terminal: Terminal, options: CliOptions) -> int:
-    folder = named_run(options.file)
+    folder = named_run(options.run)
     record = read_record(folder / "run.json")
     asks = asks_before_sending(options, practice=record.sandbox)
     request = request_again(terminal, options, folder, os.environ)
@@ -30,7 +31,7 @@ def _apply(terminal: Terminal, options: CliOptions) -> int:
     request = replace(
         request,
         force=options.force,
-        canary=options.canary_size,
+        canary=canary_size(options.canary),
         allow_clears=options.allow_clears,
         expect_changes=expected_changes(options.expect_changes),
     )

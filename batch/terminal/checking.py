@@ -6,9 +6,10 @@ from pathlib import Path
 from batch.jobs.check import Checked
 from batch.jobs.check import check as check_table
 from batch.jobs.request import command
+from batch.jobs.requesting import load_with, request_of
 from batch.settings.load import LoadedSettings, default_config_dir
+from batch.settings.options import CliOptions
 from batch.terminal import report_json, summary
-from batch.terminal.cli_options import CliOptions
 from batch.terminal.console import Terminal, guarded
 from batch.terminal.gate import tell_foreign
 from batch.terminal.problem_list import write_problems
@@ -29,7 +30,7 @@ def dry_run(options: CliOptions, interrupts: Interrupts) -> int:
 
 def load(terminal: Terminal, options: CliOptions) -> LoadedSettings:
     """The settings, and a note that names their file. Raises SettingsError."""
-    loaded = options.load(os.environ, cwd=Path.cwd(), config_dir=default_config_dir())
+    loaded = load_with(options, os.environ, cwd=Path.cwd(), config_dir=default_config_dir())
     if loaded.source:
         terminal.note(f"Settings: {loaded.source}")
     tell_foreign(terminal, loaded)
@@ -42,7 +43,7 @@ def header_only(name: str) -> str:
 
 
 def _check(terminal: Terminal, options: CliOptions) -> int:
-    with check_table(options.request(load(terminal, options), None)) as checked:
+    with check_table(request_of(options, load(terminal, options), None)) as checked:
         exit_code = 2 if checked.plan.tally.error else 0
         if options.problems:
             write_problems(checked.plan.problems(), options.problems, read_from=options.path)
@@ -52,7 +53,7 @@ def _check(terminal: Terminal, options: CliOptions) -> int:
 
 
 def _dry_run(terminal: Terminal, options: CliOptions) -> int:
-    with check_table(options.request(load(terminal, options), None)) as checked:
+    with check_table(request_of(options, load(terminal, options), None)) as checked:
         exit_code = 2 if checked.refusal else int(bool(checked.plan.tally.error))
         _show(terminal, options, checked, all_problems="check --problems FILE")
         return _end(terminal, checked, state="dry_run", exit_code=exit_code)

@@ -1,22 +1,21 @@
-"""The words of the command line: each command with its options, handed to what does it.
+"""The commands of the command line, made from what `settings.options` declares.
 
 Holds no logic of its own. Heavy imports are inside the commands, so that `--help` is instant.
 """
 
+import inspect
 import sys
-from typing import Annotated
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, get_type_hints
 
 import typer
+from typer.core import TyperGroup
 
 from batch import __version__
-from batch.terminal import options as opt
+from batch.settings.declarations import Argument
+from batch.settings.options import TAKEN_BY, CliOptions, declaration
 from batch.terminal.help import show_help
-from batch.terminal.live_words import export, verify
-from batch.terminal.plan_words import apply, plan, undo
-from batch.terminal.run_words import runs_app
 from batch.terminal.signals import Interrupts
-from batch.terminal.trust_words import trust
-from batch.terminal.web_words import web
 
 app = typer.Typer(
     name="sendkit-batch",
@@ -25,6 +24,24 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class _RunsGroup(TyperGroup):
+    """A word that is no command is a run: `runs RUN` is `runs show RUN`."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - click's types, of which Typer has its own copy
+        if args and args[0] not in self.commands:
+            args = ["show", *args]
+        return super().resolve_command(ctx, args)
+
+
+runs_app = typer.Typer(
+    name="runs",
+    help="Earlier runs: a table of all; `runs RUN` shows one; `runs prune` takes old ones away.",
+    cls=_RunsGroup,
+    invoke_without_command=True,
+    subcommand_metavar="[RUN | prune]",
 )
 
 
@@ -47,6 +64,54 @@ def _refuse(message: str, interrupts: Interrupts) -> int:
     return refuse(message, interrupts, as_json="--json" in sys.argv)
 
 
+def _with_options(does: Callable[[CliOptions, Interrupts], int]) -> Callable[..., None]:
+    """A command as Typer takes it: with a parameter for each option that TAKEN_BY gives it."""
+
+    def call(context: typer.Context, **typed: Any) -> None:  # noqa: ANN401 - of each field's type
+        if context.invoked_subcommand:
+            return
+        before = context.parent.params if context.parent else {}  # `runs --json RUN`
+        typed = {name: value or before.get(name, value) for name, value in typed.items()}
+        typed |= {name: tuple(typed[name] or ()) for name in _LISTS & typed.keys()}
+        raise typer.Exit(does(CliOptions(**typed), context.obj))
+
+    context = inspect.Parameter("context", _BY_NAME, annotation=typer.Context)
+    parameters = [context, *_parameters(does.__name__)]
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # inspect reads it
+    call.__annotations__ = {each.name: each.annotation for each in parameters}
+    call.__name__, call.__doc__ = does.__name__, does.__doc__
+    return call
+
+
+_BY_NAME = inspect.Parameter.KEYWORD_ONLY
+_DEFAULTS = CliOptions()
+_TYPES = get_type_hints(CliOptions)
+_LISTS = {name for name in _TYPES if getattr(_DEFAULTS, name) == ()}
+
+
+def _parameters(command: str) -> Iterator[inspect.Parameter]:
+    """What a command takes, as a function's parameters."""
+    for name in TAKEN_BY[command]:
+        declared, default = declaration(name, command), getattr(_DEFAULTS, name)
+        info: Any
+        if isinstance(declared, Argument):
+            default = None if default is None else ...
+            info = typer.Argument(default, metavar=declared.metavar, help=declared.help)
+        else:
+            least, most = declared.bounds or (None, None)
+            info = typer.Option(
+                default or None if name in _LISTS else default,
+                *declared.flags_for(name),
+                help=declared.help,
+                metavar=declared.metavar,
+                min=least,
+                max=most,
+                rich_help_panel=declared.panel or None,
+            )
+        kind = list[str] if name in _LISTS else _TYPES[name]
+        yield inspect.Parameter(name, _BY_NAME, default=info, annotation=kind)
+
+
 def _print_version(value: bool) -> None:  # noqa: FBT001 - Typer calls it so
     if value:
         typer.echo(f"sendkit-batch {__version__}")
@@ -65,242 +130,160 @@ def _common(
 
 
 @app.command()
-def run(  # noqa: PLR0913 - each argument is an option of the command
-    context: typer.Context,
-    file: opt.File,
-    *,
-    config: opt.Config = None,
-    base_url: opt.BaseUrl = None,
-    rate: opt.Rate = None,
-    concurrency: opt.Concurrency = None,
-    out: opt.Out = None,
-    new: opt.New = False,
-    yes: opt.Yes = False,
-    dry_run: opt.DryRun = False,
-    strict: opt.Strict = False,
-    on_conflict: opt.OnConflict = None,
-    allow_invalid: opt.AllowInvalid = False,
-    allow_clears: opt.AllowClears = False,
-    expect_changes: opt.ExpectChanges = None,
-    canary: opt.Canary = None,
-    max_errors: opt.MaxErrors = None,
-    skip_unchanged: opt.SkipUnchanged = None,
-    keep_before: opt.KeepBefore = False,
-    mapping: opt.Map = None,
-    sheet: opt.Sheet = None,
-    encoding: opt.Encoding = None,
-    delimiter: opt.Delimiter = None,
-    campaign: opt.Campaign = None,
-    no_tag_check: opt.NoTagCheck = False,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = False,
-    open_: opt.Open = False,
-    sandbox: opt.Sandbox = False,
-) -> None:
+@_with_options
+def run(options: CliOptions, interrupts: Interrupts) -> int:
     """Send the changes of a spreadsheet, and record what came of every row."""
     from batch.terminal import commands  # noqa: PLC0415
-    from batch.terminal.cli_options import CliOptions  # noqa: PLC0415
 
-    options = CliOptions(
-        file=file,
-        config=config,
-        base_url=base_url,
-        rate=rate,
-        concurrency=concurrency,
-        out=out,
-        new=new,
-        yes=yes,
-        dry_run=dry_run,
-        strict=strict,
-        on_conflict=on_conflict,
-        allow_invalid=allow_invalid,
-        allow_clears=allow_clears,
-        expect_changes=expect_changes,
-        canary=canary,
-        max_errors=max_errors,
-        skip_unchanged=skip_unchanged,
-        keep_before=keep_before,
-        mapping=tuple(mapping or ()),
-        sheet=sheet,
-        encoding=encoding,
-        delimiter=delimiter,
-        campaign=campaign,
-        no_tag_check=no_tag_check,
-        as_json=as_json,
-        quiet=quiet,
-        opens=open_,
-        sandbox=sandbox,
-    )
-    raise typer.Exit(commands.run(options, context.obj))
+    return commands.run(options, interrupts)
 
 
 @app.command()
-def check(  # noqa: PLR0913 - each argument is an option of the command
-    context: typer.Context,
-    file: opt.File,
-    *,
-    config: opt.Config = None,
-    rate: opt.Rate = None,
-    strict: opt.Strict = False,
-    on_conflict: opt.OnConflict = None,
-    allow_invalid: opt.AllowInvalid = False,
-    allow_clears: opt.AllowClears = False,
-    mapping: opt.Map = None,
-    sheet: opt.Sheet = None,
-    encoding: opt.Encoding = None,
-    delimiter: opt.Delimiter = None,
-    campaign: opt.Campaign = None,
-    problems: opt.Problems = None,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = False,
-) -> None:
+@_with_options
+def check(options: CliOptions, interrupts: Interrupts) -> int:
     """Judge a spreadsheet without asking a server: exit 0 without errors, else 2."""
     from batch.terminal import checking  # noqa: PLC0415
-    from batch.terminal.cli_options import CliOptions  # noqa: PLC0415
 
-    options = CliOptions(
-        file=file,
-        config=config,
-        rate=rate,
-        strict=strict,
-        on_conflict=on_conflict,
-        allow_invalid=allow_invalid,
-        allow_clears=allow_clears,
-        mapping=tuple(mapping or ()),
-        sheet=sheet,
-        encoding=encoding,
-        delimiter=delimiter,
-        campaign=campaign,
-        problems=problems,
-        as_json=as_json,
-        quiet=quiet,
-    )
-    raise typer.Exit(checking.check(options, context.obj))
+    return checking.check(options, interrupts)
 
 
 @app.command()
-def resume(  # noqa: PLR0913 - each argument is an option of the command
-    context: typer.Context,
-    run: opt.Run,
-    *,
-    config: opt.RunConfig = None,
-    base_url: opt.RunBaseUrl = None,
-    rate: opt.Rate = None,
-    concurrency: opt.Concurrency = None,
-    max_errors: opt.MaxErrors = None,
-    yes: opt.Yes = False,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = False,
-    open_: opt.Open = False,
-) -> None:
+@_with_options
+def resume(options: CliOptions, interrupts: Interrupts) -> int:
     """Go on with a run that broke off: send what has no final outcome yet."""
     from batch.terminal import going_on  # noqa: PLC0415
-    from batch.terminal.cli_options import CliOptions  # noqa: PLC0415
 
-    options = CliOptions(
-        file=run,
-        config=config,
-        base_url=base_url,
-        rate=rate,
-        concurrency=concurrency,
-        max_errors=max_errors,
-        yes=yes,
-        as_json=as_json,
-        quiet=quiet,
-        opens=open_,
-    )
-    raise typer.Exit(going_on.resume(options, context.obj))
+    return going_on.resume(options, interrupts)
 
 
 @app.command()
-def retry(  # noqa: PLR0913 - each argument is an option of the command
-    context: typer.Context,
-    run: opt.Run,
-    *,
-    config: opt.RunConfig = None,
-    base_url: opt.RunBaseUrl = None,
-    rate: opt.Rate = None,
-    concurrency: opt.Concurrency = None,
-    max_errors: opt.MaxErrors = None,
-    out: opt.Out = None,
-    yes: opt.Yes = False,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = False,
-    open_: opt.Open = False,
-) -> None:
+@_with_options
+def retry(options: CliOptions, interrupts: Interrupts) -> int:
     """Try once more, as a new run, the rows of an earlier one that are error or unsent."""
     from batch.terminal import going_on  # noqa: PLC0415
-    from batch.terminal.cli_options import CliOptions  # noqa: PLC0415
 
-    options = CliOptions(
-        file=run,
-        config=config,
-        base_url=base_url,
-        rate=rate,
-        concurrency=concurrency,
-        max_errors=max_errors,
-        out=out,
-        yes=yes,
-        as_json=as_json,
-        quiet=quiet,
-        opens=open_,
-    )
-    raise typer.Exit(going_on.retry(options, context.obj))
+    return going_on.retry(options, interrupts)
 
 
 @app.command()
-def results(
-    context: typer.Context,
-    run: opt.Run,
-    *,
-    with_retries: opt.WithRetries = False,
-    out: opt.FilesOut = None,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = False,
-) -> None:
+@_with_options
+def results(options: CliOptions, interrupts: Interrupts) -> int:
     """Make the results of an earlier run again, from what its folder holds."""
     from batch.terminal import past  # noqa: PLC0415
-    from batch.terminal.cli_options import CliOptions  # noqa: PLC0415
 
-    options = CliOptions(file=run, out=out, as_json=as_json, quiet=quiet)
-    raise typer.Exit(past.results(options, context.obj, with_retries=with_retries))
+    return past.results(options, interrupts)
 
 
 @app.command()
-def report(
-    context: typer.Context,
-    run: opt.Run,
-    *,
-    open_: opt.Open = False,
-    out: opt.FilesOut = None,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = False,
-) -> None:
+@_with_options
+def report(options: CliOptions, interrupts: Interrupts) -> int:
     """Make the report of an earlier run, or of a plan, again: one page to read and pass on."""
     from batch.terminal import reporting  # noqa: PLC0415
-    from batch.terminal.cli_options import CliOptions  # noqa: PLC0415
 
-    options = CliOptions(file=run, out=out, as_json=as_json, quiet=quiet, opens=open_)
-    raise typer.Exit(reporting.report(options, context.obj))
+    return reporting.report(options, interrupts)
 
 
-app.command()(plan)
-app.command()(apply)
-app.command()(undo)
-app.command()(export)
-app.command()(verify)
-app.command()(web)
-app.command()(trust)
+@app.command()
+@_with_options
+def plan(options: CliOptions, interrupts: Interrupts) -> int:
+    """Hold a spreadsheet against what the leads are now; `apply` sends it once you have looked."""
+    from batch.terminal import planning  # noqa: PLC0415
+
+    return planning.plan(options, interrupts)
+
+
+@app.command()
+@_with_options
+def apply(options: CliOptions, interrupts: Interrupts) -> int:
+    """Send a plan that you have looked at. Leads that have changed since are left out."""
+    from batch.terminal import applying  # noqa: PLC0415
+
+    return applying.apply(options, interrupts)
+
+
+@app.command()
+@_with_options
+def undo(options: CliOptions, interrupts: Interrupts) -> int:
+    """Set the leads of a run back to what they were, where they still are what it made them."""
+    from batch.terminal import undoing  # noqa: PLC0415
+
+    return undoing.undo(options, interrupts)
+
+
+@app.command()
+@_with_options
+def export(options: CliOptions, interrupts: Interrupts) -> int:
+    """Read campaigns' leads into a spreadsheet that can be edited and run back."""
+    from batch.terminal import exporting  # noqa: PLC0415
+
+    return exporting.export_leads(options, interrupts)
+
+
+@app.command()
+@_with_options
+def verify(options: CliOptions, interrupts: Interrupts) -> int:
+    """Read the leads of a run again, and see whether they hold what it set."""
+    from batch.terminal import verifying  # noqa: PLC0415
+
+    return verifying.verify_run(options, interrupts)
+
+
+@app.command()
+@_with_options
+def web(options: CliOptions, interrupts: Interrupts) -> int:
+    """Open a page on this machine that goes the whole way, for people who would rather look."""
+    from batch.terminal import serving  # noqa: PLC0415
+
+    return serving.serve(options, interrupts)
+
+
+@app.command()
+@_with_options
+def trust(options: CliOptions, interrupts: Interrupts) -> int:
+    """List the addresses that you have approved for a key, or withdraw them."""
+    from batch.terminal import trusting  # noqa: PLC0415
+
+    return trusting.trust(options, interrupts)
+
+
+@runs_app.callback()
+@_with_options
+def runs(options: CliOptions, interrupts: Interrupts) -> int:
+    """List earlier runs; `runs RUN` shows one, `runs prune` takes old ones away."""
+    from batch.terminal import past  # noqa: PLC0415
+
+    return past.runs(options, interrupts)
+
+
+@runs_app.command(hidden=True)
+@_with_options
+def show(options: CliOptions, interrupts: Interrupts) -> int:
+    """Show one earlier run."""
+    from batch.terminal import past  # noqa: PLC0415
+
+    return past.show(options, interrupts)
+
+
+@runs_app.command()
+@_with_options
+def prune(options: CliOptions, interrupts: Interrupts) -> int:
+    """Remove finished runs that ended long ago: list them, ask, and take them away."""
+    from batch.terminal import past  # noqa: PLC0415
+
+    return past.prune(options, interrupts)
+
+
 app.add_typer(runs_app)
 app.command("help")(show_help)
 
 
 @app.command()
-def demo(context: typer.Context, *, rate: opt.Rate = None, quiet: opt.Quiet = False) -> None:
+@_with_options
+def demo(options: CliOptions, interrupts: Interrupts) -> int:
     """Try it: a small input of its own against a built-in sandbox. Needs no key."""
     from batch.terminal import commands  # noqa: PLC0415
 
-    raise typer.Exit(commands.demo(context.obj, rate=rate, quiet=quiet))
+    return commands.demo(options, interrupts)
 
 
 @app.command(

@@ -4,6 +4,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from batch.jobs import opening
 from batch.jobs.gate import BUILT_IN
 from batch.jobs.preflight import Preflight
 from batch.jobs.request import command
+from batch.jobs.requesting import load_with, request_of
 from batch.jobs.resuming import check_known_workspace, check_workspace
 from batch.jobs.unfinished import (
     Unfinished,
@@ -22,9 +24,9 @@ from batch.jobs.unfinished import (
 )
 from batch.settings.load import LoadedSettings
 from batch.settings.model import Settings
+from batch.settings.options import CliOptions
 from batch.terminal import demo as demo_input
 from batch.terminal.checking import dry_run, load
-from batch.terminal.cli_options import CliOptions
 from batch.terminal.console import Terminal, guarded, somebody_is_there
 from batch.terminal.gate import key_of, open_gate
 from batch.terminal.going_on import resume_run
@@ -43,9 +45,9 @@ def run(options: CliOptions, interrupts: Interrupts) -> int:
     return guarded(terminal, lambda: _run(terminal, options, load(terminal, options), os.environ))
 
 
-def demo(interrupts: Interrupts, *, rate: str | None, quiet: bool) -> int:
+def demo(options: CliOptions, interrupts: Interrupts) -> int:
     """`demo`: an input of its own against a sandbox of its own. Gives the exit code."""
-    terminal = Terminal(interrupts, quiet=quiet)
+    terminal = Terminal(interrupts, quiet=options.quiet)
 
     def run_demo() -> int:
         # What can't be tidied up is no matter once the last line has been told.
@@ -53,10 +55,10 @@ def demo(interrupts: Interrupts, *, rate: str | None, quiet: bool) -> int:
             prefix="sendkit-batch-", ignore_cleanup_errors=True
         ) as folder:
             path = demo_input.write_demo(Path(folder))
-            options = CliOptions(file=str(path), rate=rate, quiet=quiet, sandbox=True, new=True)
+            demo_options = replace(options, file=str(path), sandbox=True, new=True)
             # No settings file, no environment: the demo needs nothing but the program.
-            loaded = options.load({}, cwd=path.parent, config_dir=None)
-            return _run(terminal, options, loaded, {})
+            loaded = load_with(demo_options, {}, cwd=path.parent, config_dir=None)
+            return _run(terminal, demo_options, loaded, {})
 
     return guarded(terminal, run_demo)
 
@@ -69,7 +71,7 @@ def _run(
         options, practice=options.sandbox, or_else=", or --dry-run to see what would be sent"
     )
     access = open_gate(terminal, loaded, credentials) if credentials else None
-    request = options.request(loaded, access)
+    request = request_of(options, loaded, access)
     there = unfinished_in(request.out, request) if request.out else None
     if there:
         _check_goes_on_there(terminal, options, request.settings, there)

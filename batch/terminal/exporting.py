@@ -2,7 +2,6 @@
 
 import json
 import os
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,10 +9,11 @@ from batch.api.sendkit import Access, SendKit
 from batch.jobs.exporting import Exported, Wanted, check_wanted, export
 from batch.jobs.preflight import ask_server
 from batch.jobs.reaching import make_client
-from batch.jobs.request import command, words_of
+from batch.jobs.request import command
+from batch.settings.declarations import Repeat
 from batch.settings.model import Settings
+from batch.settings.options import CliOptions
 from batch.terminal.checking import load
-from batch.terminal.cli_options import CliOptions
 from batch.terminal.console import Terminal, guarded
 from batch.terminal.gate import key_of, open_gate
 from batch.terminal.reading_screen import ReadingScreen
@@ -21,29 +21,19 @@ from batch.terminal.signals import Interrupts
 from batch.wording.amounts import count_of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """The words of `export`, beside the options that it shares with other commands."""
-
-    campaigns: tuple[str, ...]
-    status: str | None
-    tag: str | None
-    out: Path | None
-
-
-def export_leads(asked: Asked, options: CliOptions, interrupts: Interrupts) -> int:
+def export_leads(options: CliOptions, interrupts: Interrupts) -> int:
     """`export`: campaigns' leads as a spreadsheet. Gives the exit code."""
     terminal = Terminal(interrupts, quiet=options.quiet, as_json=options.as_json)
 
     def do() -> int:
         loaded = load(terminal, options)
         clear_word = loaded.settings.input.clear_word
-        untagged = asked.tag is not None and asked.tag.lower() == clear_word.lower()
+        untagged = options.tag is not None and options.tag.lower() == clear_word.lower()
         wanted = Wanted(
-            campaigns=asked.campaigns,
-            status=asked.status.lower() if asked.status else None,
-            tag="" if untagged else asked.tag,
-            out=asked.out or Path(f"leads-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.csv"),
+            campaigns=options.campaigns,
+            status=options.status.lower() if options.status else None,
+            tag="" if untagged else options.tag,
+            out=options.out or Path(f"leads-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.csv"),
         )
         check_wanted(wanted)
         access = open_gate(terminal, loaded, key_of(terminal, loaded, os.environ))
@@ -83,7 +73,7 @@ def _tell(terminal: Terminal, options: CliOptions, exported: Exported) -> int:
         "campaigns": exported.campaigns,
         "requests": exported.requests,
     }
-    words = words_of(options.repeated_options(), "plan")
+    words = options.repeated(Repeat.ALWAYS, taken_by="plan")
     next_command = command("plan", str(exported.path), *words)
     terminal.end(
         f"exported: {what}; file: {exported.path}; next: edit it, then {next_command}",

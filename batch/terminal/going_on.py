@@ -10,6 +10,7 @@ from batch.jobs.planning import check_no_plan
 from batch.jobs.preflight import Preflight
 from batch.jobs.recorded import request_of
 from batch.jobs.request import Request
+from batch.jobs.requesting import canary_size, changed_by, load_with
 from batch.jobs.resuming import check_workspace, reopen_run
 from batch.jobs.retrying import open_retry
 from batch.jobs.run_settings import is_confirmed_by, settings_of_run
@@ -17,7 +18,7 @@ from batch.recording.run_list import listed
 from batch.recording.runfile import read_record
 from batch.recording.state import default_state_dir
 from batch.settings.load import default_config_dir
-from batch.terminal.cli_options import CliOptions
+from batch.settings.options import CliOptions
 from batch.terminal.console import Terminal, guarded
 from batch.terminal.gate import key_of, open_gate, tell_foreign
 from batch.terminal.looking import look
@@ -28,15 +29,15 @@ from batch.terminal.signals import Interrupts
 
 
 def resume(options: CliOptions, interrupts: Interrupts) -> int:
-    """`resume`: go on with an earlier run, which `file` names. Gives the exit code."""
+    """`resume`: go on with an earlier run, which `run` names. Gives the exit code."""
     terminal = Terminal(interrupts, quiet=options.quiet, as_json=options.as_json)
-    return guarded(terminal, lambda: resume_run(terminal, options, named_run(options.file)))
+    return guarded(terminal, lambda: resume_run(terminal, options, named_run(options.run)))
 
 
 def retry(options: CliOptions, interrupts: Interrupts) -> int:
     """`retry`: try once more what was error or unsent in an earlier run. Gives the exit code."""
     terminal = Terminal(interrupts, quiet=options.quiet, as_json=options.as_json)
-    return guarded(terminal, lambda: _retry(terminal, options, named_run(options.file)))
+    return guarded(terminal, lambda: _retry(terminal, options, named_run(options.run)))
 
 
 def resume_run(
@@ -54,7 +55,7 @@ def resume_run(
     check_no_plan(folder, record, options=options.key_options)
     asks = asks_before_sending(options, practice=record.sandbox)
     request = request_again(terminal, options, folder, os.environ)
-    request = replace(request, strict=options.strict, canary=options.canary_size)
+    request = replace(request, strict=options.strict, canary=canary_size(options.canary))
     return go_on(terminal, options, folder, request, asks=asks, check=check)
 
 
@@ -121,12 +122,13 @@ def request_again(
     record = read_record(folder / "run.json")
     request = request_of(folder, record, state_dir=default_state_dir())
     if options.config:
-        named = ("--config", str(options.config))
-        request = replace(request, repeated_options=(named, *request.repeated_options))
-    settings = options.replaced(request.settings)
+        request = replace(request, options=replace(request.options, config=options.config))
+    settings = changed_by(options, request.settings)
     if request.sandbox:
         return replace(request, settings=settings)
-    own = options.load(environ, cwd=Path.cwd(), config_dir=default_config_dir(), heeds_folder=False)
+    own = load_with(
+        options, environ, cwd=Path.cwd(), config_dir=default_config_dir(), heeds_folder=False
+    )
     is_listed = listed(request.state_dir, folder, record) is not None
     loaded = settings_of_run(
         folder,

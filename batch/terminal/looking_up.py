@@ -4,7 +4,7 @@ from batch.jobs.opening import OpenRun
 from batch.jobs.preflight import Preflight
 from batch.jobs.resolving import is_needed, resolve
 from batch.jobs.snapshotting import Reading
-from batch.terminal.cli_options import CliOptions
+from batch.settings.options import CliOptions
 from batch.terminal.console import Terminal
 from batch.terminal.reading_screen import ReadingScreen
 from batch.wording.amounts import count_of

@@ -20,8 +20,8 @@ from batch.recording.history import read_run
 from batch.recording.run_list import list_fault
 from batch.recording.runfile import read_record
 from batch.recording.state import default_state_dir
+from batch.settings.options import CliOptions
 from batch.terminal import run_table
-from batch.terminal.cli_options import CliOptions
 from batch.terminal.console import Terminal, guarded, somebody_is_there
 from batch.terminal.naming import default_runs_dir, folder_for_files, named_run
 from batch.terminal.sending import tell
@@ -30,13 +30,13 @@ from batch.wording.amounts import count_of
 from batch.wording.questions import Question
 
 
-def results(options: CliOptions, interrupts: Interrupts, *, with_retries: bool) -> int:
+def results(options: CliOptions, interrupts: Interrupts) -> int:
     """`results`: make the results of an earlier run again. Gives the exit code."""
     terminal = Terminal(interrupts, quiet=options.quiet, as_json=options.as_json)
-    remake = remake_with_retries if with_retries else remake_results
+    remake = remake_with_retries if options.with_retries else remake_results
 
     def remake_them() -> int:
-        folder = named_run(options.file)
+        folder = named_run(options.run)
         check_no_plan(folder, read_record(folder / "run.json"), so="there are no results")
         into = folder_for_files("results", folder, options.out)
         remade = remake(folder, state_dir=default_state_dir(), into=into)
@@ -47,17 +47,17 @@ def results(options: CliOptions, interrupts: Interrupts, *, with_retries: bool) 
     return guarded(terminal, remake_them)
 
 
-def runs(interrupts: Interrupts, *, as_json: bool, quiet: bool) -> int:
+def runs(options: CliOptions, interrupts: Interrupts) -> int:
     """`runs`: all earlier runs. Gives the exit code."""
-    terminal = Terminal(interrupts, as_json=as_json, quiet=quiet)
+    terminal = Terminal(interrupts, quiet=options.quiet, as_json=options.as_json)
 
     def list_them() -> int:
         known = list_runs(default_state_dir(), default_runs_dir())
-        if known.own and not (as_json or quiet):
+        if known.own and not (options.as_json or options.quiet):
             run_table.print_runs(terminal.out, known.own)
-        if known.newer and not (as_json or quiet):
+        if known.newer and not (options.as_json or options.quiet):
             run_table.print_newer(terminal.out, known.newer)
-        if known.others and not (as_json or quiet):
+        if known.others and not (options.as_json or options.quiet):
             run_table.print_others(terminal.out, known.others)
         if fault := list_fault(default_state_dir()):
             terminal.note(fault)
@@ -71,15 +71,15 @@ def runs(interrupts: Interrupts, *, as_json: bool, quiet: bool) -> int:
     return guarded(terminal, list_them)
 
 
-def show(name: str, interrupts: Interrupts, *, as_json: bool, quiet: bool) -> int:
+def show(options: CliOptions, interrupts: Interrupts) -> int:
     """`runs RUN`: the details of one. Gives the exit code."""
-    terminal = Terminal(interrupts, as_json=as_json, quiet=quiet)
+    terminal = Terminal(interrupts, quiet=options.quiet, as_json=options.as_json)
 
     def show_it() -> int:
-        folder = named_run(name)
+        folder = named_run(options.run)
         record = read_run(folder).record
         run = describe_run(folder, record, state_dir=default_state_dir())
-        if not (as_json or quiet):
+        if not (options.as_json or options.quiet):
             run_table.print_run(terminal.out, run)
         line = f"{run.state}: {folder}; next: {run_table.next_of(run) or 'nothing to do'}"
         terminal.end(line, answer=json.dumps(_as_json(run)))
@@ -88,12 +88,12 @@ def show(name: str, interrupts: Interrupts, *, as_json: bool, quiet: bool) -> in
     return guarded(terminal, show_it)
 
 
-def prune(older_than: str, interrupts: Interrupts, *, yes: bool, as_json: bool, quiet: bool) -> int:
+def prune(options: CliOptions, interrupts: Interrupts) -> int:
     """`runs prune`: take finished runs away that ended long ago. Gives the exit code."""
-    terminal = Terminal(interrupts, as_json=as_json, quiet=quiet)
+    terminal = Terminal(interrupts, quiet=options.quiet, as_json=options.as_json)
 
     def prune_them() -> int:
-        age, state_dir = parse_age(older_than), default_state_dir()
+        age, state_dir = parse_age(options.older_than), default_state_dir()
         known = list_runs(state_dir, default_runs_dir())
         for folder in known.others:
             terminal.note(
@@ -102,10 +102,10 @@ def prune(older_than: str, interrupts: Interrupts, *, yes: bool, as_json: bool, 
         for newer in known.newer:
             terminal.note(f"{newer.told} It stays.")
         old = prunable(known.own, older_than=age)
-        if old and not (as_json or (quiet and yes)):
+        if old and not (options.as_json or (options.quiet and options.yes)):
             run_table.print_runs(terminal.out, old)
-        if old and not yes:
-            _ask(terminal, old, older_than)
+        if old and not options.yes:
+            _ask(terminal, old, options.older_than)
         gone, failed = [], 0
         for run in old:
             try:

@@ -12,10 +12,11 @@ from rich.text import Text
 from batch.jobs import opening
 from batch.jobs.diff_leads import Look
 from batch.jobs.planning import Planned, keep_plan
+from batch.jobs.requesting import request_of
 from batch.model import Reason, Result
+from batch.settings.options import CliOptions
 from batch.terminal import report_json, summary
 from batch.terminal.checking import header_only, load
-from batch.terminal.cli_options import CliOptions
 from batch.terminal.console import Terminal, guarded
 from batch.terminal.gate import key_of, open_gate
 from batch.terminal.looking import look_whole
@@ -39,7 +40,7 @@ def plan(options: CliOptions, interrupts: Interrupts) -> int:
 def _plan(terminal: Terminal, options: CliOptions) -> int:
     loaded = load(terminal, options)
     access = open_gate(terminal, loaded, key_of(terminal, loaded, os.environ))
-    request = replace(options.request(loaded, access), is_planned=True)
+    request = replace(request_of(options, loaded, access), is_planned=True)
     with opening.open_run(request) as opened:
         preflight = ask_server(terminal, opened)
         look_up_leads(terminal, options, opened, preflight)

@@ -4,8 +4,8 @@ import json
 
 from batch.jobs.reporting import remake_report
 from batch.recording.state import default_state_dir
+from batch.settings.options import CliOptions
 from batch.terminal.browser import open_page
-from batch.terminal.cli_options import CliOptions
 from batch.terminal.console import Terminal, guarded
 from batch.terminal.naming import folder_for_files, named_run
 from batch.terminal.signals import Interrupts
@@ -17,7 +17,7 @@ def report(options: CliOptions, interrupts: Interrupts) -> int:
     terminal = Terminal(interrupts, quiet=options.quiet, as_json=options.as_json)
 
     def write_it() -> int:
-        folder = named_run(options.file)
+        folder = named_run(options.run)
         into = folder_for_files("report", folder, options.out)
         remade = remake_report(folder, state_dir=default_state_dir(), into=into)
         if options.opens:

@@ -8,10 +8,10 @@ from batch.errors import DeclinedError, UnaskedError, UsageError
 from batch.jobs import execution, opening
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.preflight import Preflight
+from batch.settings.options import CliOptions
 from batch.terminal import summary
 from batch.terminal.browser import open_page
 from batch.terminal.checking import header_only
-from batch.terminal.cli_options import CliOptions
 from batch.terminal.console import Terminal, end_of_run, somebody_is_there
 from batch.terminal.screen import make_screen
 

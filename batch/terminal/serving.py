@@ -1,24 +1,11 @@
 """`web` in a terminal: it names the page's address, and says how it ended."""
 
-from dataclasses import dataclass
-from pathlib import Path
-
+from batch.settings.options import CliOptions
 from batch.terminal.console import Terminal, guarded
 from batch.terminal.signals import Interrupts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """The options of `web`, as typed."""
-
-    config: Path | None
-    base_url: str | None
-    rate: str | None
-    port: int
-    opens: bool
-
-
-def serve(asked: Asked, interrupts: Interrupts) -> int:
+def serve(options: CliOptions, interrupts: Interrupts) -> int:
     """`web`: serve the page until it is ended. Gives the exit code."""
     terminal = Terminal(interrupts)
 
@@ -26,11 +13,7 @@ def serve(asked: Asked, interrupts: Interrupts) -> int:
         from batch.web.server import serve_page  # noqa: PLC0415 - after what is wrong is told
 
         exit_code = serve_page(
-            config=asked.config,
-            base_url=asked.base_url,
-            rate=asked.rate,
-            port=asked.port,
-            opens=asked.opens,
+            options,
             interrupts=interrupts,
         )
         runs = "sendkit-batch runs lists what was done" if exit_code == 0 else "sendkit-batch runs"

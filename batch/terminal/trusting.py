@@ -6,26 +6,25 @@ from batch.api.address import address_of
 from batch.errors import SettingsError
 from batch.recording.approvals import approvals, withdraw
 from batch.recording.state import default_state_dir
+from batch.settings.options import CliOptions
 from batch.terminal.console import Terminal, guarded
 from batch.terminal.prose import print_whole
 from batch.terminal.signals import Interrupts
 
 
-def trust(
-    address: str | None, interrupts: Interrupts, *, forget: bool, as_json: bool, quiet: bool
-) -> int:
+def trust(options: CliOptions, interrupts: Interrupts) -> int:
     """`trust`: list approvals, or withdraw them. Gives the exit code."""
-    terminal = Terminal(interrupts, quiet=quiet, as_json=as_json)
+    terminal = Terminal(interrupts, quiet=options.quiet, as_json=options.as_json)
 
     def do() -> int:
-        if forget:
-            return _forget(terminal, address)
-        if address is not None:
+        if options.forget:
+            return _forget(terminal, options.address)
+        if options.address is not None:
             raise SettingsError(
                 "trust: an address alone says nothing. Add --forget to withdraw its approvals. "
                 "An address is approved by a yes to the question of the command that needs it."
             )
-        return _list(terminal, as_json=as_json)
+        return _list(terminal, as_json=options.as_json)
 
     return guarded(terminal, do)
 

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from batch.errors import SettingsError
 from batch.jobs.outcome import RunOutcome
+from batch.jobs.requesting import canary_size, expected_changes
 from batch.jobs.undoing import open_undo
 from batch.recording.runfile import RunState, read_record
-from batch.terminal.cli_options import CliOptions, expected_changes
+from batch.settings.options import CliOptions
 from batch.terminal.console import Terminal, guarded
 from batch.terminal.going_on import request_again
 from batch.terminal.looking import look
@@ -24,7 +25,7 @@ def undo(options: CliOptions, interrupts: Interrupts) -> int:
 
 
 def _undo(terminal: Terminal, options: CliOptions) -> int:
-    folder = named_run(options.file)
+    folder = named_run(options.run)
     record = read_record(folder / "run.json")
     if record.state is RunState.PLANNED:
         raise SettingsError(f"{folder}: is a plan, of which nothing was sent. Nothing to undo.")
@@ -32,7 +33,7 @@ def _undo(terminal: Terminal, options: CliOptions) -> int:
     request = replace(
         request_again(terminal, options, folder, os.environ),
         out=options.out,
-        canary=options.canary_size,
+        canary=canary_size(options.canary),
         expect_changes=expected_changes(options.expect_changes),
     )
     with ExitStack() as sent:

@@ -8,7 +8,7 @@ from rich.table import Table
 from batch.jobs.planning import check_no_plan
 from batch.jobs.verifying import Verified, open_applied, verify
 from batch.recording.runfile import read_record
-from batch.terminal.cli_options import CliOptions
+from batch.settings.options import CliOptions
 from batch.terminal.console import Terminal, guarded
 from batch.terminal.going_on import request_again
 from batch.terminal.naming import named_run
@@ -25,7 +25,7 @@ def verify_run(options: CliOptions, interrupts: Interrupts) -> int:
     terminal = Terminal(interrupts, quiet=options.quiet, as_json=options.as_json)
 
     def do() -> int:
-        folder = named_run(options.file)
+        folder = named_run(options.run)
         record = read_record(folder / "run.json")
         check_no_plan(folder, record, so="nothing can be verified", options=options.key_options)
         request = request_again(terminal, options, folder, os.environ)

@@ -14,9 +14,11 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from batch.errors import SettingsError
+from batch.jobs.requesting import overrides_of
 from batch.recording.state import default_state_dir
 from batch.sending.stops import Stop, StopCause
 from batch.settings.load import default_config_dir
+from batch.settings.options import CliOptions
 from batch.terminal.signals import Interrupts
 from batch.visible import visible_lines
 from batch.web.app import make_app
@@ -49,17 +51,13 @@ class _Server(uvicorn.Server):
 
 
 def serve_page(
+    options: CliOptions,
     *,
-    config: Path | None,
-    base_url: str | None,
-    rate: str | None,
-    port: int,
-    opens: bool,
     interrupts: Interrupts,
 ) -> int:
     """Serve until Ctrl-C or SIGTERM. Gives the exit code: 130 or 143 where a run was broken off.
 
-    port: 0 for a free one. opens: whether the browser is opened. Raises SettingsError.
+    Raises SettingsError.
     """
     with tempfile.TemporaryDirectory(prefix="sendkit-batch-", ignore_cleanup_errors=True) as folder:
         place = Place(
@@ -68,13 +66,13 @@ def serve_page(
             config_dir=default_config_dir(),
             state_dir=default_state_dir(),
             folder=Path(folder),
-            config=config,
+            config=options.config,
         )
-        desk = Desk(place, {"api": {"base_url": base_url}, "pace": {"rate": rate}})
-        listener = listen(port)
+        desk = Desk(place, overrides_of(options))
+        listener = listen(options.port)
         access = Access.make(listener.getsockname()[1])
         tokens = StartTokens(on_second_use=_warn_of_second_use)
-        doorway = Doorway(access, tokens, Path(folder), opens=opens)
+        doorway = Doorway(access, tokens, Path(folder), opens=not options.no_open)
         server = _Server(config_of(make_app(desk, access, tokens)), on_listening=doorway.begin)
         with interrupts.caught():
             return anyio.run(_serve, server, listener, desk, interrupts)

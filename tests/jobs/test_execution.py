@@ -30,6 +30,7 @@ from batch.recording import results
 from batch.recording.journal import Journal
 from batch.recording.runfile import RunState
 from batch.settings.model import Settings
+from batch.settings.options import CliOptions
 from batch.terminal.signals import INTERRUPTS, Interrupts
 from tests.support.shell import rise_always
 from tests.support.wired import (
@@ -234,8 +235,8 @@ def test_a_run_begins_with_what_an_earlier_one_learnt(run: Run) -> None:
 
 
 def test_some_errors_are_exit_1_and_their_file_is_the_next_command(run: Run) -> None:
-    options = (("--rate", "60/min"), ("--keep-before",))
-    report = run.execute([*pausing(1), BAD], repeated_options=options)
+    options = CliOptions(rate="60/min", keep_before=True)
+    report = run.execute([*pausing(1), BAD], options=options)
     assert (report.state, report.exit_code) == (RunState.FINISHED, 1)
     assert report.next_command == (
         f"sendkit-batch run {run.folder}/failed.csv --rate 60/min --keep-before"
@@ -332,8 +333,7 @@ def test_a_journal_that_cant_be_made_is_exit_3_and_nothing_is_sent(run: Run) -> 
         return ready
 
     report = run.execute(
-        [*pausing(2), BAD], with_change=block, repeated_options=(("--rate", "5"),),
-        reading_options=("--delimiter", ","),
+        [*pausing(2), BAD], with_change=block, options=CliOptions(rate="5", delimiter=","),
     )  # fmt: skip
     assert (report.state, report.exit_code) == (RunState.FAILED, 3)
     assert report.reason == (
@@ -385,7 +385,7 @@ def test_a_full_disk_while_sending_is_exit_3_with_results_of_what_is_durable(
 
 def test_results_that_cant_be_written_are_exit_3_and_the_counts_stay_true(run: Run) -> None:
     run.on_change(3, (run.folder / "results.csv").mkdir)
-    report = run.execute([*pausing(3), BAD], repeated_options=(("--rate", "5"),))
+    report = run.execute([*pausing(3), BAD], options=CliOptions(rate="5"))
     assert (report.state, report.exit_code) == (RunState.FAILED, 3)
     assert report.reason == (
         f"{run.folder}/results.csv: can't be written: Is a directory. "

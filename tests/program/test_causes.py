@@ -9,8 +9,8 @@ import pytest
 
 from batch.jobs import reaching
 from batch.recording.runfile import read_record
+from batch.settings.options import CliOptions
 from batch.terminal import commands
-from batch.terminal.cli_options import CliOptions
 from tests.support.answering import Answering
 from tests.support.program import read_rows
 from tests.support.shell import shell_in

@@ -19,8 +19,8 @@ from batch.model import Answer, Claim, Outcome, Reason
 from batch.recording.atomic_file import AtomicFile
 from batch.recording.journal import Journal
 from batch.recording.result_rows import with_outcomes
+from batch.settings.options import CliOptions
 from batch.terminal import going_on
-from batch.terminal.cli_options import CliOptions
 from tests.sending.test_runner import OK, Job, Server, changes
 from tests.support.program import read_rows
 from tests.support.shell import BAD, Shell
@@ -47,7 +47,7 @@ class Going:
         """Gives the exit code; what came to the API before is forgotten."""
         self.shell.api.changes.clear()
         self.shell.api.answer = self._answer(statuses or {})
-        given = CliOptions(file=str(RUN), yes=True)
+        given = CliOptions(run=str(RUN), yes=True)
         return self.shell.do(lambda it: going_on.resume(given, it), api=self.shell.api)
 
     def _answer(self, statuses: dict[int, int]) -> Callable[[httpx.Request], httpx.Response]:

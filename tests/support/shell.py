@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from batch.settings.options import CliOptions
 from batch.terminal import checking, commands, going_on, past
-from batch.terminal.cli_options import CliOptions
 from batch.terminal.command_line import run_command_line
 from batch.terminal.signals import INTERRUPTS, Interrupts
 from batch.terminal.streams import lasting_streams
@@ -106,16 +106,16 @@ class Shell:
         return self.do(lambda it: commands.run(given, it), api=None if given.sandbox else self.api)
 
     def resume(self, run: str, **options: Any) -> int:  # noqa: ANN401 - the fields of CliOptions
-        given = CliOptions(file=run, **{"rate": "1000", **options})
+        given = CliOptions(run=run, **{"rate": "1000", **options})
         return self.do(lambda it: going_on.resume(given, it), api=self.api)
 
     def retry(self, run: str, **options: Any) -> int:  # noqa: ANN401 - the fields of CliOptions
-        given = CliOptions(file=run, **{"rate": "1000", **options})
+        given = CliOptions(run=run, **{"rate": "1000", **options})
         return self.do(lambda it: going_on.retry(given, it), api=self.api)
 
-    def results(self, run: str, *, with_retries: bool = False, **options: Any) -> int:  # noqa: ANN401 - the fields of CliOptions
-        given = CliOptions(file=run, **options)
-        return self.do(lambda it: past.results(given, it, with_retries=with_retries))
+    def results(self, run: str, **options: Any) -> int:  # noqa: ANN401 - the fields of CliOptions
+        given = CliOptions(run=run, **options)
+        return self.do(lambda it: past.results(given, it))
 
     def words(self, *words: str) -> int:
         """Whole words of a command line, behind the command's name."""

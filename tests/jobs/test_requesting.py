@@ -9,9 +9,10 @@ from pydantic import SecretStr
 from batch.api.sendkit import Access
 from batch.errors import InputError, SettingsError
 from batch.jobs.request import Request
+from batch.jobs.requesting import load_with, request_of
 from batch.model import Field
 from batch.settings.load import LoadedSettings
-from batch.terminal.cli_options import CliOptions
+from batch.settings.options import CliOptions
 
 FULL = CliOptions(
     file="in/leads.xlsx",
@@ -36,11 +37,11 @@ FULL = CliOptions(
 
 
 def load(options: CliOptions, tmp_path: Path, **environ: str) -> LoadedSettings:
-    return options.load(environ, cwd=tmp_path, config_dir=None)
+    return load_with(options, environ, cwd=tmp_path, config_dir=None)
 
 
 def request(options: CliOptions, tmp_path: Path, access: Access | None = None) -> Request:
-    return options.request(load(options, tmp_path), access)
+    return request_of(options, load(options, tmp_path), access)
 
 
 def test_options_are_settings_over_the_environment_and_the_file(tmp_path: Path) -> None:

@@ -1,0 +1,151 @@
+"""From the options of a command to settings and a request."""
+
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from batch.api.sendkit import Access
+from batch.columns import COLUMNS
+from batch.errors import InputError, SettingsError
+from batch.jobs.request import Request, Source
+from batch.judging.brakes import Range
+from batch.recording.state import default_state_dir
+from batch.settings.load import LoadedSettings, load_settings, restore_settings
+from batch.settings.model import ApiSettings, Settings
+from batch.settings.options import OPTIONS, TAKEN_BY, CliOptions
+from batch.settings.values import parse_range
+
+
+def load_with(
+    options: CliOptions,
+    environ: Mapping[str, str],
+    *,
+    cwd: Path,
+    config_dir: Path | None,
+    heeds_folder: bool = True,
+) -> LoadedSettings:
+    """The settings, with these options over them. Raises SettingsError.
+
+    cwd, config_dir: where a settings file is looked for. heeds_folder: whether that of `cwd`
+    counts, which it does not for an earlier run.
+    """
+    loaded = load_settings(
+        options.config, overrides_of(options), environ, cwd, config_dir, heeds_folder=heeds_folder
+    )
+    if not options.sandbox:
+        return loaded
+    # Practice never sees the real address or key file, wherever they were set.
+    api = ApiSettings(id_pattern=loaded.settings.api.id_pattern)
+    return replace(loaded, settings=loaded.settings.model_copy(update={"api": api}))
+
+
+def overrides_of(options: CliOptions) -> dict[str, dict[str, object]]:
+    """The settings that options outrank, as sections of keys; None for those left out.
+
+    Raises SettingsError for columns that are wrongly named.
+    """
+    sections: dict[str, dict[str, object]] = {"columns": _columns_of(options.mapping)}
+    for name, option in OPTIONS.items():
+        if option.section:
+            value = getattr(options, name)
+            sections.setdefault(option.section, {})[name] = None if value is False else value
+    return sections
+
+
+def changed_by(options: CliOptions, settings: Settings) -> Settings:
+    """An earlier run's settings with the options over them that `resume` takes.
+
+    Raises SettingsError.
+    """
+    public = {**settings.public(), "api": {}}  # nothing of which can be changed
+    for name in TAKEN_BY["resume"]:
+        section = OPTIONS[name].section if name in OPTIONS else ""
+        if section not in {"", "api"} and getattr(options, name) is not None:
+            public[section][name] = getattr(options, name)
+    replaced = restore_settings(public, where="options")
+    return replaced.model_copy(update={"api": settings.api})
+
+
+def request_of(options: CliOptions, loaded: LoadedSettings, access: Access | None) -> Request:
+    """What is asked of the use cases. access: None where no server is asked."""
+    options = replace(options, campaign=_named_campaign(options.campaign))
+    return Request(
+        source=_source_of(options),
+        settings=loaded.settings,
+        state_dir=default_state_dir(),
+        out=options.out,
+        sheet=options.sheet,
+        encoding=options.encoding,
+        delimiter=options.delimiter,
+        campaign=options.campaign,
+        strict=options.strict,
+        allow_invalid=options.allow_invalid,
+        allow_clears=options.allow_clears,
+        expect_changes=expected_changes(options.expect_changes),
+        canary=canary_size(options.canary),
+        tag_check=not options.no_tag_check,
+        sandbox=options.sandbox,
+        access=access,
+        options=options,
+    )
+
+
+def canary_size(text: str | None) -> int:
+    """How many changes go alone first; 0 for none. Raises SettingsError."""
+    if text is None:
+        return 0
+    if not re.fullmatch(r"0*[1-9][0-9]{0,8}", text.strip()):
+        raise SettingsError(f"--canary: found {text!r}; expected a whole number of 1 or more.")
+    return int(text)
+
+
+def expected_changes(text: str | None) -> Range | None:
+    """How many tags are to change. Raises SettingsError."""
+    if text is None:
+        return None
+    try:
+        least, most = parse_range(text)
+    except ValueError as error:
+        raise SettingsError(
+            f"--expect-changes: found {text!r}; expected a number, or a range as 100-150."
+        ) from error
+    return Range(least=least, most=most)
+
+
+def _source_of(options: CliOptions) -> Source:
+    if options.path is not None:
+        return Source(name=options.path.name, path=options.path)
+    if sys.stdin is None:
+        raise InputError("stdin: is closed; expected a spreadsheet there. Name a file.")
+    return Source(name="stdin", stream=sys.stdin.buffer)
+
+
+def _named_campaign(text: str | None) -> str | None:
+    """One campaign for all rows, by name or id. Raises SettingsError for a blank one."""
+    if text is None or text.strip():
+        return None if text is None else text.strip()
+    raise SettingsError("--campaign: found nothing; expected a campaign's name or id.")
+
+
+def _columns_of(mapping: tuple[str, ...]) -> dict[str, object]:
+    """`--map` options as a `[columns]` section."""
+    columns: dict[str, object] = {}
+    for each in mapping:
+        name, equals, header = each.partition("=")
+        known = {column.lower(): column.value for column in COLUMNS}
+        field = known.get(name.strip().lower())
+        header = header.strip().strip("\"'")
+        if field is None or not equals or not header:
+            raise SettingsError(
+                f"--map: found {each!r}; expected a column's name, = and a header, "
+                f'as campaignId="Campaign". The names are {", ".join(COLUMNS)}.'
+            )
+        if columns.get(field, header) != header:
+            raise SettingsError(
+                f'--map: found two headers for {field}, "{columns[field]}" and "{header}"; '
+                "expected one."
+            )
+        columns[field] = header
+    return columns

@@ -1,0 +1,291 @@
+"""Every option of the command line, declared once: name, type, default, help, and what it is for.
+
+The command line is made from these declarations. So are the settings that options override and
+the options that a printed next command repeats. Imports nothing heavy: `--help` is instant.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, get_args, get_type_hints
+
+from batch.settings.declarations import Argument, Option, Panel, Repeat, Words
+
+INPUT, SENDING, SAFETY, OUTPUT = Panel.INPUT, Panel.SENDING, Panel.SAFETY, Panel.OUTPUT
+FILE, ALWAYS = Repeat.FILE, Repeat.ALWAYS
+STDIN = "-"
+_ON_RUNS = ("resume", "retry", "apply", "undo", "verify")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CliOptions:
+    """The options of a command, as typed. Those that it was not given have their defaults.
+
+    A next command repeats them in this order.
+    """
+
+    file: Annotated[
+        str,
+        Argument("FILE", "The spreadsheet: CSV, TSV, XLSX, XLS, ODS or Parquet; - is stdin."),
+    ] = ""
+    run: Annotated[str, Argument("RUN", "An earlier run: its folder, or that folder's name.")] = ""
+    campaigns: Annotated[
+        tuple[str, ...], Argument("CAMPAIGN…", "Campaigns: their ids or names.")
+    ] = ()
+    address: Annotated[str | None, Argument("[ADDRESS]", "With --forget: only this address.")] = (
+        None
+    )
+
+    # How a file is read, and what is expected of it
+    sheet: Annotated[str | None, Option("The sheet of a workbook.", INPUT, FILE)] = None
+    encoding: Annotated[
+        str | None, Option("The encoding of a text file, as cp1252.", INPUT, FILE)
+    ] = None
+    delimiter: Annotated[str | None, Option("What separates the columns.", INPUT, FILE)] = None
+    expect_changes: Annotated[
+        str | None,
+        Option("Send only if so many leads' tags change: a number, or as 100-150.", SAFETY, FILE),
+    ] = None
+    mapping: Annotated[
+        tuple[str, ...],
+        Option(
+            'Another header name, as campaignId="Campaign"; may be repeated.',
+            INPUT,
+            FILE,
+            flags=("--map",),
+            metavar="FIELD=HEADER",
+        ),
+    ] = ()
+    allow_invalid: Annotated[
+        bool, Option("Go on although more than half of the rows are invalid.", SAFETY, FILE)
+    ] = False
+    campaign: Annotated[
+        str | None,
+        Option(
+            "The campaign of rows with an e-mail address that name none: its name or id.",
+            INPUT,
+            ALWAYS,
+        ),
+    ] = None
+
+    # Where requests go, and how
+    config: Annotated[
+        Path | None,
+        Option(
+            "Settings file; else sendkit-batch.toml here, else in the user's configuration.",
+            SENDING,
+            ALWAYS,
+        ),
+        Option(
+            "Settings file: its key file counts, and so what it says of a run that is not listed.",
+            SENDING,
+            only=_ON_RUNS,
+        ),
+    ] = None
+    base_url: Annotated[
+        str | None,
+        Option("The API's address: https, or this machine.", SENDING, ALWAYS, section="api"),
+        Option(
+            "Confirms the run's address, for a run that is not in your list; changes nothing.",
+            SENDING,
+            only=_ON_RUNS,
+        ),
+    ] = None
+    rate: Annotated[
+        str | None,
+        Option(
+            "Requests: auto, or at most so many a second, or as 60/min.",
+            SENDING,
+            ALWAYS,
+            section="pace",
+        ),
+    ] = None
+    concurrency: Annotated[
+        str | None,  # a text, so that a wrong one is told as any other setting
+        Option("Requests under way at once, 1 to 1000.", SENDING, ALWAYS, section="pace"),
+    ] = None
+
+    # What is sent, and what holds it back
+    on_conflict: Annotated[
+        str | None,
+        Option(
+            "Rows of one lead that disagree: error (default) or last-wins.",
+            INPUT,
+            ALWAYS,
+            section="input",
+        ),
+    ] = None
+    max_errors: Annotated[
+        str | None,
+        Option(
+            "Stop when more rows than this end in error: a number, or as 50% of the last 200.",
+            SAFETY,
+            ALWAYS,
+            section="run",
+        ),
+    ] = None
+    skip_unchanged: Annotated[
+        str | None,
+        Option(
+            "Leave out rows that are already so: auto (reads as long as it pays), always, never.",
+            SENDING,
+            ALWAYS,
+            section="run",
+        ),
+    ] = None
+    canary: Annotated[
+        str | None,
+        Option(
+            "Send the first N changes alone, and the others only if those read back as set.",
+            SAFETY,
+            ALWAYS,
+            metavar="N",
+        ),
+    ] = None
+    keep_before: Annotated[
+        bool,
+        Option(
+            "Read all leads first, so that every change can be undone.",
+            SAFETY,
+            ALWAYS,
+            section="run",
+        ),
+    ] = False
+    strict: Annotated[bool, Option("Send nothing if any row is invalid.", SAFETY, ALWAYS)] = False
+    allow_clears: Annotated[
+        bool, Option("Go on although more than half of the rows clear the tag.", SAFETY, ALWAYS)
+    ] = False
+    no_tag_check: Annotated[
+        bool, Option("Don't check tags against the workspace's labels.", SAFETY, ALWAYS)
+    ] = False
+    sandbox: Annotated[
+        bool,
+        Option(
+            "Practise: send to a built-in imitation of SendKit that knows the file's leads.",
+            SAFETY,
+            ALWAYS,
+        ),
+    ] = False
+    force: Annotated[
+        bool,
+        Option("Change leads also where they have changed since the plan was made.", SAFETY),
+    ] = False
+    new: Annotated[
+        bool,
+        Option("Start anew also where an earlier run of the same input broke off.", SAFETY),
+    ] = False
+    dry_run: Annotated[bool, Option("Judge and forecast; send and write nothing.", SAFETY)] = False
+    yes: Annotated[
+        bool,
+        Option("Send without asking.", SAFETY, flags=("--yes", "-y")),
+        Option("Remove without asking.", flags=("--yes", "-y"), only=("prune",)),
+    ] = False
+
+    # What is shown and written
+    out: Annotated[
+        Path | None,
+        Option("The run's folder, new or empty; else one below runs/.", OUTPUT),
+        Option(
+            "Another folder for the files, as of a run in a folder that can't be written.",
+            OUTPUT,
+            only=("results", "report"),
+        ),
+        Option("The file to write, .csv or .xlsx.", OUTPUT, only=("export",)),
+    ] = None
+    as_json: Annotated[
+        bool, Option("One JSON object on standard output.", OUTPUT, flags=("--json",))
+    ] = False
+    quiet: Annotated[
+        bool, Option("Only errors and the last line.", OUTPUT, flags=("--quiet", "-q"))
+    ] = False
+    opens: Annotated[bool, Option("Open the report in the browser.", OUTPUT, flags=("--open",))] = (
+        False
+    )
+    problems: Annotated[
+        Path | None, Option("Write all problems to this CSV file.", OUTPUT, metavar="FILE")
+    ] = None
+    with_retries: Annotated[
+        bool,
+        Option("The latest outcome of every row over the run and all its retries.", OUTPUT),
+    ] = False
+
+    # One command's own
+    status: Annotated[str | None, Option("Only leads of this status.", INPUT)] = None
+    tag: Annotated[str | None, Option("Only leads with this label; null: without.", INPUT)] = None
+    older_than: Annotated[
+        str, Option("How long ago they ended: 90d, 12w or 36h.", metavar="AGE")
+    ] = "90d"
+    forget: Annotated[bool, Option("Withdraw the approvals of ADDRESS, or all of them.")] = False
+    port: Annotated[
+        int, Option("The page's port on this machine; 0: a free one.", bounds=(0, 65535))
+    ] = 0
+    no_open: Annotated[bool, Option("Print the address, don't open the browser.")] = False
+
+    @property
+    def path(self) -> Path | None:
+        """The spreadsheet's path; None for standard input."""
+        return None if self.file == STDIN else Path(self.file)
+
+    @property
+    def key_options(self) -> Words:
+        """What a next command on the same run needs to find the key."""
+        return ("--config", str(self.config)) if self.config else ()
+
+    def repeated(self, repeat: Repeat, *, taken_by: str = "run") -> Words:
+        """The options that a next command repeats, as words of a command that takes them."""
+        return tuple(
+            word
+            for name, option in OPTIONS.items()
+            if option.repeat is repeat and name in TAKEN_BY[taken_by]
+            for words in option.words_for(name, getattr(self, name))
+            for word in words
+        )
+
+
+_CONNECTION = "config base_url rate concurrency"
+_READING = "mapping sheet encoding delimiter campaign"
+_OUTPUT = "as_json quiet"
+
+# What each command takes, in the order of its help.
+_TAKEN_BY = {
+    "run": f"file {_CONNECTION} out new yes dry_run strict on_conflict allow_invalid allow_clears"
+    " expect_changes canary max_errors skip_unchanged keep_before"
+    f" {_READING} no_tag_check {_OUTPUT} opens sandbox",
+    "check": "file config rate strict on_conflict allow_invalid allow_clears"
+    f" {_READING} problems {_OUTPUT}",
+    "resume": f"run {_CONNECTION} max_errors yes {_OUTPUT} opens",
+    "retry": f"run {_CONNECTION} max_errors out yes {_OUTPUT} opens",
+    "results": f"run with_retries out {_OUTPUT}",
+    "report": f"run opens out {_OUTPUT}",
+    "plan": f"file {_CONNECTION} out strict on_conflict allow_invalid mapping campaign sheet"
+    f" encoding delimiter no_tag_check {_OUTPUT}",
+    "apply": f"run {_CONNECTION} max_errors force allow_clears expect_changes canary yes"
+    f" {_OUTPUT} opens",
+    "undo": f"run {_CONNECTION} max_errors out expect_changes canary yes {_OUTPUT} opens",
+    "export": f"campaigns status tag out {_CONNECTION} {_OUTPUT}",
+    "verify": f"run {_CONNECTION} {_OUTPUT}",
+    "web": "config base_url rate port no_open",
+    "trust": f"address forget {_OUTPUT}",
+    "demo": "rate quiet",
+    "runs": _OUTPUT,
+    "show": f"run {_OUTPUT}",
+    "prune": f"older_than yes {_OUTPUT}",
+}
+TAKEN_BY: Mapping[str, tuple[str, ...]] = {
+    command: tuple(taken.split()) for command, taken in _TAKEN_BY.items()
+}
+
+_DECLARED: Mapping[str, tuple[Argument | Option, ...]] = {
+    name: get_args(hint)[1:]
+    for name, hint in get_type_hints(CliOptions, include_extras=True).items()
+}
+OPTIONS: Mapping[str, Option] = {
+    name: first for name, (first, *_) in _DECLARED.items() if isinstance(first, Option)
+}
+
+
+def declaration(name: str, command: str) -> Argument | Option:
+    """How a field of CliOptions is declared for a command that takes it."""
+    first, *others = _DECLARED[name]
+    of_command = (each for each in others if isinstance(each, Option) and command in each.only)
+    return next(of_command, first)
