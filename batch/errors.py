@@ -10,9 +10,18 @@ BatchError
 └── RunError              a run broke off for a cause on this machine; exit 3
 """
 
+from batch.advice import Advice, Remedy
+
 
 class BatchError(Exception):
-    """Base of all: its text is one sentence or two for a person to act on, without secrets."""
+    """Base of all: its text is one sentence or two for a person to act on, without secrets.
+
+    advice: the text with what can be done about it, which a front end says in its own words.
+    """
+
+    def __init__(self, *parts: str | Remedy) -> None:
+        self.advice = Advice(*parts)
+        super().__init__(self.advice)
 
 
 class UsageError(BatchError):

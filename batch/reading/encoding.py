@@ -7,6 +7,7 @@ import codecs
 from collections.abc import Iterator
 from pathlib import Path
 
+from batch.advice import Advice, Fix, Remedy
 from batch.errors import InputError
 
 _CHUNK = 1 << 20
@@ -54,14 +55,11 @@ def to_utf8(
     except UnicodeDecodeError as error:
         raise InputError(
             f"{name}: text line {_undecodable_line(path, _FALLBACK)} is neither UTF-8 nor "
-            f"{_FALLBACK} (byte 0x{error.object[error.start]:02X}). "
-            "Name its encoding with --encoding."
+            f"{_FALLBACK} (byte 0x{error.object[error.start]:02X}).",
+            Remedy(Fix.NAME_ENCODING),
         ) from error
-    note = (
-        f"{name}: not UTF-8, so it is read as {_FALLBACK} (Western European). "
-        "If letters look wrong, name its encoding with --encoding."
-    )
-    return copy, (note,)
+    note = f"{name}: not UTF-8, so it is read as {_FALLBACK} (Western European)."
+    return copy, (Advice(note, Remedy(Fix.MEND_LETTERS)),)
 
 
 def _codec(encoding: str, marked: tuple[str, ...], *, name: str) -> str:
@@ -76,18 +74,18 @@ def _codec(encoding: str, marked: tuple[str, ...], *, name: str) -> str:
         codec = ""
     if not codec or codec in _NO_FILES:
         raise InputError(
-            f'{name}: --encoding "{encoding}" is unknown; '
+            f'{name}: the encoding "{encoding}" is unknown; '
             "expected a name such as utf-8, utf-16, cp1252 or latin-1."
         )
     if marked and codec not in marked:
         raise InputError(
             f"{name}: begins with the byte order mark of {marked[-1]}, so it is not {encoding}. "
-            "Leave --encoding out."
+            "Name no encoding."
         )
     if codec in _NEED_A_MARK and not marked:
         raise InputError(
-            f"{name}: does not begin with the byte order mark of {codec}. Leave --encoding out, "
-            f"or name {codec}-le or {codec}-be if it is {codec} all the same."
+            f"{name}: does not begin with the byte order mark of {codec}. Name no encoding, "
+            f"or {codec}-le or {codec}-be if it is {codec} all the same."
         )
     return codec
 
@@ -103,8 +101,8 @@ def _convert(path: Path, codec: str, *, scratch: Path, name: str) -> Path:
     except UnicodeError as error:
         raise InputError(
             f"{name}: text line {_undecodable_line(path, codec)} is not "
-            f"{codec.removesuffix('-sig')}. "
-            "Name the file's encoding with --encoding, or save it as UTF-8."
+            f"{codec.removesuffix('-sig')}.",
+            Remedy(Fix.NAME_ENCODING),
         ) from error
 
 
@@ -154,8 +152,8 @@ def _refuse_unmarked_utf16(sample: bytes, *, name: str) -> None:
         return
     order = "utf-16-le" if odd > even else "utf-16-be"
     raise InputError(
-        f"{name}: looks like UTF-16 without a byte order mark. "
-        f"Name it with --encoding {order}, or save it as UTF-8."
+        f"{name}: looks like UTF-16 without a byte order mark.",
+        Remedy(Fix.NAME_ENCODING, order),
     )
 
 

@@ -44,7 +44,7 @@ def _one_character(delimiter: str, *, name: str) -> str:
     one = _NAMED_DELIMITERS.get(delimiter.lower(), delimiter)
     if len(one) != 1 or not one.isascii() or one in '"\r\n\0':
         raise InputError(
-            f'{name}: --delimiter "{delimiter}" can\'t be used; expected one ASCII character '
+            f'{name}: the delimiter "{delimiter}" can\'t be used; expected one ASCII character '
             "other than a quote, such as ; or | or the word tab."
         )
     return one

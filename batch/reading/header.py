@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
+from batch.advice import Advice, Fix, Remedy
 from batch.columns import COLUMNS, Column, Naming
 from batch.errors import InputError
 from batch.model import Field
@@ -77,7 +78,7 @@ def _cause(
     """Why columns are missing, if the header as a whole is wrong; else empty."""
     if better_delimiter:
         word = _WORDS.get(better_delimiter, f'"{better_delimiter}"')
-        return f"The delimiter seems to be {word}: name it with --delimiter {word}."
+        return Advice(f"The delimiter seems to be {word}.", Remedy(Fix.NAME_DELIMITER, word))
     names = [cell for cell in header if cell.strip()]
     looks_like_one = 2 * len(names) >= len(header) and len(names) > len(_REQUIRED)
     if recognised_fields(header, columns) or (looks_like_one and not any(map(_ID.match, names))):
@@ -132,10 +133,10 @@ def _find_mapped(header: Sequence[str], field: Column, given: str, *, name: str,
             "that name. Rename all but one of them."
         )
     near = _nearest(header, given, taken=set())
-    advice = cause or (f"Nearest is {quoted(near)}." if near else "")
     raise InputError(
         f"{name}: {field} is mapped to {quoted(given)}, which is no column; "
-        f"found {listed(header)}. {advice}".rstrip()
+        f"found {listed(header)}.",
+        cause or (f"Nearest is {quoted(near)}." if near else ""),
     )
 
 
@@ -153,7 +154,8 @@ def _recognise(header: Sequence[str], field: Column, *, taken: set[int], name: s
     plainest = min(found, key=len)
     raise InputError(
         f"{name}: columns {_joined([*map(quoted, found)])} both read as {field}. "
-        f"Rename one, or name the right one with --map {field}={quoted(plainest)}."
+        "Rename one, or name the right one.",
+        Remedy(Fix.MAP_COLUMN, plainest, field),
     )
 
 
@@ -169,11 +171,11 @@ def _refuse_missing(
     is_by_email = Naming.EMAIL in found
     # an address says nothing without its campaign: a lead may be in several
     if is_by_email and not (has_campaign or {Field.CAMPAIGN_ID, Naming.CAMPAIGN} & found.keys()):
-        advice = _hint(header, Naming.CAMPAIGN, taken, alone=True)
         raise InputError(
             f"{name}: there is no column campaignId or campaign beside the e-mail addresses; "
-            f"found {listed(header)}. {advice} "
-            "Or name one campaign for all rows with --campaign."
+            f"found {listed(header)}.",
+            _hint(header, Naming.CAMPAIGN, taken, alone=True),
+            Remedy(Fix.NAME_CAMPAIGN),
         )
     missing = [] if is_by_email else [each for each in _REQUIRED if each not in found]
     if missing:
@@ -187,17 +189,18 @@ def _refuse_missing(
         return
     hints = [_hint(header, field, taken, alone=len(missing) == 1) for field in missing]
     raise InputError(
-        f"{name}: {is_missing.format(names)}; found {listed(header)}. {cause or ' '.join(hints)}"
+        f"{name}: {is_missing.format(names)}; found {listed(header)}.",
+        *([cause] if cause else hints),
     )
 
 
-def _hint(header: Sequence[str], field: Column, taken: set[int], *, alone: bool) -> str:
+def _hint(header: Sequence[str], field: Column, taken: set[int], *, alone: bool) -> Advice:
     """What to do about a missing column. alone: whether it is the only one."""
     near = _nearest(header, field, taken=taken)
     if not near:
-        return f'Name it with --map {field}="…".'
+        return Advice(Remedy(Fix.MAP_COLUMN, column=field))
     to_what = "" if alone else f" to {field}"
-    return f"Nearest{to_what} is {quoted(near)}; name it with --map {field}={quoted(near)}."
+    return Advice(f"Nearest{to_what} is {quoted(near)}.", Remedy(Fix.MAP_COLUMN, near, field))
 
 
 def _nearest(header: Sequence[str], wanted: str, *, taken: set[int]) -> str | None:

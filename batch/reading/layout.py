@@ -103,7 +103,8 @@ def find_layout(
     )
     if has_campaign and Naming.EMAIL not in fields:
         raise InputError(
-            f"{name}: names its leads by their ids, where --campaign means nothing. Leave it out."
+            f"{name}: names its leads by their ids, where one campaign for all rows means nothing. "
+            "Leave it out."
         )
     own_width, is_ours = len(names) - looked_up, added is not None
     return Layout(names=names, own_width=own_width, fields=fields, width=width, is_ours=is_ours)

@@ -245,15 +245,13 @@ def open_grid(path: Path, options: TableOptions, *, scratch: Path, name: str) ->
     file_format = detect_format(plain, name=name)
     is_text, is_parquet = file_format is Format.TEXT, file_format is Format.PARQUET
     # An option that would do nothing is a misunderstanding about the file.
-    for option, value, fits in (
-        ("--sheet", options.sheet, not is_text and not is_parquet),
-        ("--encoding", options.encoding, is_text),
-        ("--delimiter", options.delimiter, is_text),
+    for what, value, fits in (
+        ("a sheet", options.sheet, not is_text and not is_parquet),
+        ("an encoding", options.encoding, is_text),
+        ("a delimiter", options.delimiter, is_text),
     ):
         if value is not None and not fits:
-            raise InputError(
-                f"{name}: is {file_format}, where {option} means nothing. Leave it out."
-            )
+            raise InputError(f"{name}: is {file_format}, where {what} means nothing. Leave it out.")
     if is_parquet:
         return open_parquet(plain, name=name)
     if not is_text:

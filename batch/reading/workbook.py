@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import xlrd
 
+from batch.advice import Fix, Remedy
 from batch.errors import InputError
 from batch.model import Field
 from batch.reading.content import FREE_EXPANSION, MAX_EXPANSION, Format, max_unpacked_bytes
@@ -153,5 +154,5 @@ def _choose_sheet(book: Workbook, sheet: str | None, *, name: str) -> str:
     if sheet is not None:
         raise InputError(f'{name}: has no sheet "{sheet}"; found {names}.')
     if not book.visible:
-        raise InputError(f"{name}: has no visible sheet. Name a sheet with --sheet.")
-    raise InputError(f"{name}: has {len(book.visible)} sheets: {names}. Choose with --sheet.")
+        raise InputError(f"{name}: has no visible sheet.", Remedy(Fix.NAME_SHEET))
+    raise InputError(f"{name}: has {len(book.visible)} sheets: {names}.", Remedy(Fix.NAME_SHEET))

@@ -21,6 +21,7 @@ from batch.model import Tally
 from batch.recording.runfile import RunState
 from batch.terminal import report_json, summary
 from batch.terminal.prose import print_sentences, print_whole
+from batch.terminal.remedies import in_terminal
 from batch.terminal.signals import Interrupts
 from batch.wording.questions import Question
 
@@ -157,9 +158,9 @@ def _ended_by_force(terminal: Terminal) -> None:
 def _refused(terminal: Terminal, error: Exception) -> int:
     if isinstance(error, UsageError):
         declined = isinstance(error, DeclinedError) and not isinstance(error, UnaskedError)
-        return ended(terminal, str(error), state=REFUSED, exit_code=2, declined=declined)
+        return ended(terminal, in_terminal(error), state=REFUSED, exit_code=2, declined=declined)
     if isinstance(error, BatchError):
-        return ended(terminal, str(error), state=FAILED, exit_code=3)
+        return ended(terminal, in_terminal(error), state=FAILED, exit_code=3)
     text = "".join(traceback.format_exception(error))
     terminal.say(*without_key(terminal.key, text))
     message = "Unexpected error; nothing was sent. Please report what stands above."

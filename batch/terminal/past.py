@@ -113,7 +113,7 @@ def prune(options: CliOptions, interrupts: Interrupts) -> int:
                     terminal.note(f"{run.folder}: its other files stay.")
                 gone.append(run)
             except BatchError as error:  # it blocks no other
-                terminal.say(str(error), style="red")
+                terminal.say(error.advice, style="red")
                 failed += 1
         left = f", {count_of(failed, 'run')} could not be removed" if failed else ""
         line = f"pruned: {count_of(len(gone), 'run')}{left}; next: nothing to do"

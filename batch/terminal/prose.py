@@ -7,6 +7,7 @@ has a meaning.
 from rich.console import Console
 from rich.text import Text
 
+from batch.terminal.remedies import in_terminal
 from batch.visible import visible, visible_lines
 
 COMMAND = ": sendkit-batch "  # before a command that ends a sentence
@@ -15,11 +16,12 @@ COMMAND = ": sendkit-batch "  # before a command that ends a sentence
 def print_sentences(console: Console, text: str, *, style: str = "") -> None:
     """Print lines for a person to read: a terminal's width breaks them between words.
 
-    A command that ends a line stands in one of its own there, whole, to be copied.
+    A command that ends a line stands in one of its own there, whole, to be copied. What can be
+    done about a problem is said with it.
     """
     # Not console.is_terminal, which FORCE_COLOR sets for a log file too.
     is_terminal = console.file.isatty()
-    for line in visible_lines(text).split("\n"):
+    for line in visible_lines(in_terminal(text)).split("\n"):
         words, colon, command = line.rpartition(COMMAND)
         if not (is_terminal and colon):
             console.print(Text(line, style=style), soft_wrap=not is_terminal)

@@ -9,6 +9,7 @@ from batch.jobs.outcome import RunOutcome
 from batch.jobs.planning import Planned
 from batch.model import Result, Tally
 from batch.recording.runfile import RunState
+from batch.terminal.remedies import in_terminal
 from batch.terminal.summary import judged_tally, report_files
 
 
@@ -36,7 +37,7 @@ def judged(checked: Checked, *, state: str, exit_code: int, next_command: str) -
         tally=judged_tally(checked.plan),
         files={},
         next_command=next_command,
-        message=checked.refusal or "",
+        message=in_terminal(checked.refusal or ""),
     )
 
 

@@ -13,6 +13,7 @@ from batch.errors import BatchError
 from batch.web import file_routes, help_routes, run_routes, settings_routes, work_routes
 from batch.web.desk import Desk
 from batch.web.guard import Access, Guard
+from batch.web.remedies import on_page
 from batch.web.render import FOLDER, desk_of, page
 from batch.web.tokens import StartTokens
 from batch.web.worker import BusyError
@@ -44,7 +45,9 @@ def make_app(desk: Desk, access: Access, tokens: StartTokens) -> ASGIApp:
 def _told(request: Request, error: Exception) -> Response:
     """What can't be done, and why."""
     status = 409 if isinstance(error, BusyError) else 400
-    told = desk_of(request).session.hide(str(error))
+    told = desk_of(request).session.hide(
+        on_page(error) if isinstance(error, BatchError) else str(error)
+    )
     return page(request, "message.html", {"told": told}, status=status)
 
 

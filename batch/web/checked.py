@@ -18,6 +18,7 @@ from batch.jobs.request import Request
 from batch.model import Reason, Result, Tally
 from batch.reading.table import open_table
 from batch.terminal.problem_list import write_problems
+from batch.web.remedies import on_page
 from batch.web.row_pages import LONGEST_CELL, Query, RowPage, page_of
 from batch.wording.amounts import duration
 from batch.wording.questions import what_changes
@@ -84,14 +85,14 @@ def check_file(request: Request, folder: Path, *, most_rows: int) -> CheckedFile
             name=request.source.name,
             header=table.header,
             fields=dict(table.fields),
-            notes=(*table.notes, *checked.missing),
+            notes=tuple(map(on_page, (*table.notes, *checked.missing))),
             rows=plan.rows,
             sendable=plan.sendable_rows,
             requests=plan.requests,
             changes=what_changes(plan),
             tally=Tally(plan.tally),
             forecast=duration(checked.forecast_s),
-            refusal=checked.refusal or "",
+            refusal=on_page(checked.refusal or ""),
             folder=folder,
         )
 

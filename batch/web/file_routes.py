@@ -12,6 +12,7 @@ from batch.errors import BatchError, InputError
 from batch.web.checked import CheckedFile, skipped_reasons
 from batch.web.forms import posting, query_of
 from batch.web.pager import Pager
+from batch.web.remedies import on_page
 from batch.web.render import base_of, desk_of, lead_to, page
 from batch.web.shown_rows import MOST_COLUMNS, checked_rows
 from batch.web.tray import FileAtHand
@@ -39,7 +40,7 @@ async def take_file(request: Request) -> Response:
         upload = await desk.tray.uploads.receive(request.stream(), name=name)
         await run_in_threadpool(desk.take_file, upload)
     except BatchError as error:
-        return JSONResponse({"error": on_the_page(str(error))}, status_code=400)
+        return JSONResponse({"error": on_the_page(on_page(error))}, status_code=400)
     return JSONResponse({"go": f"{base_of(request)}/check"})
 
 

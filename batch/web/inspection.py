@@ -18,6 +18,7 @@ from batch.reading.content import Format, detect_format, expands_beyond, unpack
 from batch.reading.table import FirstRows, read_first_rows
 from batch.settings.load import restore_settings
 from batch.web.checked import CheckedFile, check_file
+from batch.web.remedies import on_page
 from batch.web.row_pages import LONGEST_CELL
 from batch.web.shown_rows import MOST_COLUMNS
 
@@ -83,14 +84,14 @@ def inspect(ask: Ask) -> Inspected:
     try:
         _check_takes(ask)
     except InputError as error:
-        return Inspected(problem=str(error), is_refused=True)
+        return Inspected(problem=on_page(error), is_refused=True)
     try:
         request = _request_of(ask)
         found = read_first_rows(ask.path, request.table_options, name=ask.name, rows=_FIRST_ROWS)
         first = replace(found, rows=tuple((line, _shown(cells)) for line, cells in found.rows))
         return Inspected(first=first, checked=check_file(request, ask.folder, most_rows=ask.rows))
     except BatchError as error:
-        return Inspected(first=first, problem=str(error))
+        return Inspected(first=first, problem=on_page(error))
 
 
 def _check_takes(ask: Ask) -> None:

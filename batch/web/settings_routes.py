@@ -10,6 +10,7 @@ from starlette.routing import Route
 from batch.columns import COLUMNS
 from batch.errors import SettingsError
 from batch.web.forms import posting
+from batch.web.remedies import on_page
 from batch.web.render import desk_of, lead_to, page
 
 _BACK = {"/check", "/settings"}
@@ -39,7 +40,7 @@ def take_settings(request: Request, form: Mapping[str, str]) -> Response:
             key=SecretStr(key) if key else None,
         )
     except SettingsError as error:
-        return _page(request, problem=desk.session.hide(str(error)), typed=form)
+        return _page(request, problem=desk.session.hide(on_page(error)), typed=form)
     return lead_to(request, "/settings?saved=yes")
 
 
@@ -51,7 +52,7 @@ def take_key(request: Request, form: Mapping[str, str]) -> Response:
     try:
         desk.session.take_key(SecretStr(key) if key else None, address=form.get("address", ""))
     except SettingsError as error:
-        return _page(request, problem=desk.session.hide(str(error)))
+        return _page(request, problem=desk.session.hide(on_page(error)))
     return lead_to(request, back if back in _BACK else "/settings")
 
 

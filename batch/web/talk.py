@@ -15,6 +15,7 @@ from batch.jobs.frontend import Order, Rest
 from batch.jobs.snapshotting import Reading
 from batch.sending.stops import Stop, StopCause
 from batch.web.board import Board, Stage
+from batch.web.remedies import on_page
 from batch.wording.questions import Question
 
 STOPPED = Stop(cause=StopCause.INTERRUPTED, message="Stopped on the page.")
@@ -45,9 +46,7 @@ class Talk:
         """Sentences that people should see."""
         _, view = self.board.look()
         if view:
-            self.board.show(
-                notes=(*view.notes, *(each for each in notes if each not in view.notes))
-            )
+            self.board.show(notes=tuple(dict.fromkeys((*view.notes, *map(on_page, notes)))))
 
     def check(self) -> None:
         """Raise StoppedError once somebody has said stop."""

@@ -15,6 +15,7 @@ from batch.visible import visible_lines
 from batch.web.checked import CheckedFile
 from batch.web.inspection import Ask, Inspected
 from batch.web.reader import UnreadableError, inspect_apart
+from batch.web.remedies import on_page
 from batch.web.uploads import Upload, UploadLimits, Uploads
 
 # Looks into a file until it is told to give up.
@@ -132,7 +133,7 @@ class Tray:
                 found = self._inspect(ask, lambda: self._is_closing() or number != self._readings)
             self._check_taken(found)
         except SettingsError as error:  # of columns that can't be chosen
-            found = Inspected(first=file.first, problem=str(error))
+            found = Inspected(first=file.first, problem=on_page(error))
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise

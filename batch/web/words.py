@@ -29,16 +29,12 @@ STATES: Mapping[str, str] = {
 _TYPE_IT = "type the number when you are asked"
 _CHOOSE_IT = ": choose it under Columns."
 _ON_THE_PAGE = (
-    (r"Choose with --sheet\.", "Write the name of one under Columns."),
-    (r"Name a sheet with --sheet\.", "Write its name under Columns."),
-    (r"Name it with --map [^.]{0,300}\.", "Choose it under Columns."),
     (r"[,;]? ?(?:or )?name (?:it|the right one) with --map [^.]{0,300}\.", _CHOOSE_IT),
     (r"; to send the valid rows all the same, use --allow-invalid", ""),
     (r"or name its columns with --map", "or choose other columns"),
     (r"Keep one value, or use --on-conflict last-wins\.", "Keep one value."),
     (r"use --allow-clears, or type \d+ at the question", _TYPE_IT),
     (r"use --expect-changes \d+, or type \d+ at the question", _TYPE_IT),
-    (r"name one campaign for all rows with --campaign\.", "name one for all rows below."),
     (r"--campaign", "Campaign"),
     (r"--base-url", "Address"),
     (r"--workspace-id", "Workspace id"),

@@ -9,6 +9,7 @@ from batch.errors import BatchError, DeclinedError, UsageError
 from batch.sending.stops import Stop
 from batch.visible import visible_lines
 from batch.web.board import Board, Kind, Stage, View
+from batch.web.remedies import on_page
 from batch.web.steps import Done
 from batch.web.talk import STOPPED, Talk
 
@@ -67,9 +68,9 @@ class Worker:
         try:
             done = work(talk)
         except DeclinedError as error:
-            done = Done(run_id="", told=str(error))
+            done = Done(run_id="", told=on_page(error))
         except BatchError as error:
-            done = Done(run_id="", told=str(error), is_wrong=True)
+            done = Done(run_id="", told=on_page(error), is_wrong=True)
         except Exception as error:  # noqa: BLE001 - told, with its traceback in the terminal
             text = "".join(traceback.format_exception(error))
             sys.stderr.write(visible_lines(self._hide(text)))

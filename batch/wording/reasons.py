@@ -166,10 +166,10 @@ def reason_title(name: str) -> str:
 
 
 def plan_title(name: str) -> str:
-    """What a row of a plan comes to: its request's verdict, or the reason of what is not sent."""
-    return (
-        _capitalised(VERDICT_WORDS[Verdict(name)]) if name in set(Verdict) else reason_title(name)
-    )
+    """What a row of a plan comes to: a reason, or a verdict that no result has."""
+    if name in set(Verdict) - set(Reason):
+        return _capitalised(VERDICT_WORDS[Verdict(name)])
+    return reason_title(name)
 
 
 def rows_left_out(reason: Reason, rows: int) -> str:

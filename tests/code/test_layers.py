@@ -11,7 +11,7 @@ import batch
 # stands for all that is in it but the modules that are named by themselves.
 LAYERS = (
     # 0: words that every layer shares
-    {"__init__", "columns", "errors", "escape", "lines", "model", "redaction", "statuses"}
+    {"__init__", "advice", "columns", "errors", "escape", "lines", "model", "redaction", "statuses"}
     | {"near_names", "visible"},
     # 1: the core, which decides and does no I/O
     {"judging", "settings.values"}

@@ -470,7 +470,8 @@ def test_a_file_that_has_its_ids_is_used_by_them_whatever_its_addresses(
     refused = run(sandbox, path, "--campaign", "Spring sale", "--new")
     assert refused.exit_code == 2
     assert refused.err.splitlines()[0] == (
-        "leads.csv: names its leads by their ids, where --campaign means nothing. Leave it out."
+        "leads.csv: names its leads by their ids, where one campaign for all rows means nothing. "
+        "Leave it out."
     )
 
 

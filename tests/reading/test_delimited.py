@@ -18,6 +18,7 @@ from batch.model import Field
 from batch.reading import delimited, records
 from batch.reading.delimited import open_delimited
 from batch.reading.grid import Grid
+from batch.terminal.remedies import in_terminal
 
 HEADER = "campaignId,campaignLeadId,status,aiTag\n"
 
@@ -52,7 +53,7 @@ def rows(grid: Grid) -> list[Row]:
 def refusal(folder: Path, text: str, *, delimiter: str | None = None) -> str:
     with pytest.raises(InputError) as caught:
         rows(opened(folder, text, delimiter=delimiter))
-    return str(caught.value)
+    return in_terminal(caught.value)
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
@@ -92,7 +93,7 @@ def test_a_delimiter_can_be_given(folder: Path, given: str, used: str) -> None:
 @pytest.mark.parametrize("given", ["", "::", '"', "\n", "§"])
 def test_a_delimiter_that_is_not_one_ascii_character_is_refused(folder: Path, given: str) -> None:
     assert refusal(folder, HEADER, delimiter=given) == (
-        f'leads.csv: --delimiter "{given}" can\'t be used; expected one ASCII character '
+        f'leads.csv: the delimiter "{given}" can\'t be used; expected one ASCII character '
         "other than a quote, such as ; or | or the word tab."
     )
 
@@ -493,7 +494,7 @@ def test_a_file_that_becomes_shorter_while_it_is_read_is_named(folder: Path) -> 
     (folder / "leads.csv").write_text(HEADER)
     with pytest.raises(InputError) as caught:
         list(grid.batches())
-    assert str(caught.value) == (
+    assert in_terminal(caught.value) == (
         "leads.csv: the file became shorter while it was read. Leave it alone during a run."
     )
 
@@ -504,6 +505,6 @@ def test_a_file_that_becomes_shorter_between_two_readings_is_named(folder: Path)
     (folder / "leads.csv").write_text(HEADER + "a,b,active,x\n")
     with pytest.raises(InputError) as caught:
         list(grid.batches())
-    assert str(caught.value) == (
+    assert in_terminal(caught.value) == (
         "leads.csv: the file became shorter while it was read. Leave it alone during a run."
     )

@@ -8,6 +8,7 @@ import pytest
 
 from batch.errors import InputError
 from batch.reading.encoding import to_utf8
+from batch.terminal.remedies import in_terminal
 
 TEXT = "campaignId,campaignLeadId,aiTag\n1,2,Größe €\n"
 
@@ -24,7 +25,7 @@ def read(folder: Path, content: bytes, encoding: str | None = None) -> tuple[str
 def refusal(folder: Path, content: bytes, encoding: str | None = None) -> str:
     with pytest.raises(InputError) as caught:
         read(folder, content, encoding)
-    return str(caught.value)
+    return in_terminal(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,7 @@ def test_a_utf8_file_is_not_copied(tmp_path: Path) -> None:
 def test_what_is_not_utf8_is_read_as_cp1252_and_that_is_announced(tmp_path: Path) -> None:
     text, (note,) = read(tmp_path, TEXT.encode("cp1252"))
     assert text == TEXT
-    assert note == (
+    assert in_terminal(note) == (
         "leads.csv: not UTF-8, so it is read as cp1252 (Western European). "
         "If letters look wrong, name its encoding with --encoding."
     )
@@ -81,7 +82,7 @@ def test_a_letter_cut_off_at_the_end_is_not_utf8(tmp_path: Path) -> None:
 def test_bytes_that_fit_no_encoding_are_refused_with_their_line(tmp_path: Path) -> None:
     assert refusal(tmp_path, b"a,b\nc,\x81\n") == (
         "leads.csv: text line 2 is neither UTF-8 nor cp1252 (byte 0x81). "
-        "Name its encoding with --encoding."
+        "Name its encoding with --encoding, or save it as UTF-8."
     )
 
 
@@ -89,7 +90,7 @@ def test_bytes_that_fit_no_encoding_are_refused_with_their_line(tmp_path: Path) 
 def test_unmarked_utf16_is_refused_by_its_name(tmp_path: Path, order: str) -> None:
     assert refusal(tmp_path, TEXT.encode(order)) == (
         "leads.csv: looks like UTF-16 without a byte order mark. "
-        f"Name it with --encoding {order}, or save it as UTF-8."
+        f"Name its encoding with --encoding {order}, or save it as UTF-8."
     )
 
 
@@ -115,14 +116,14 @@ def test_a_byte_order_mark_is_no_text_when_utf8_is_named(tmp_path: Path, encodin
 def test_a_named_encoding_that_is_wrong_is_refused_with_the_line(tmp_path: Path) -> None:
     assert refusal(tmp_path, "a\nb\né".encode("cp1252"), "utf-8") == (
         "leads.csv: text line 3 is not utf-8. "
-        "Name the file's encoding with --encoding, or save it as UTF-8."
+        "Name its encoding with --encoding, or save it as UTF-8."
     )
 
 
 def test_a_marked_file_that_is_not_what_its_mark_says_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path, codecs.BOM_UTF8 + b"a\n\xe9\n") == (
         "leads.csv: text line 2 is not utf-8. "
-        "Name the file's encoding with --encoding, or save it as UTF-8."
+        "Name its encoding with --encoding, or save it as UTF-8."
     )
 
 
@@ -137,7 +138,7 @@ def test_a_marked_file_that_is_not_what_its_mark_says_is_refused(tmp_path: Path)
 )
 def test_an_unknown_encoding_is_refused(tmp_path: Path, encoding: str) -> None:
     assert refusal(tmp_path, b"a", encoding) == (
-        f'leads.csv: --encoding "{encoding}" is unknown; '
+        f'leads.csv: the encoding "{encoding}" is unknown; '
         "expected a name such as utf-8, utf-16, cp1252 or latin-1."
     )
 
@@ -157,8 +158,8 @@ def test_a_mark_that_the_named_encoding_needs_and_the_file_has_not_is_told(
 ) -> None:
     codec = codecs.lookup(encoding).name
     assert refusal(tmp_path, TEXT.encode(), encoding) == (
-        f"leads.csv: does not begin with the byte order mark of {codec}. Leave --encoding out, "
-        f"or name {codec}-le or {codec}-be if it is {codec} all the same."
+        f"leads.csv: does not begin with the byte order mark of {codec}. Name no encoding, "
+        f"or {codec}-le or {codec}-be if it is {codec} all the same."
     )
 
 
@@ -179,7 +180,7 @@ def test_a_named_encoding_that_the_mark_belies_is_refused(
 ) -> None:
     assert refusal(tmp_path, mark + TEXT.encode(marked), encoding) == (
         f"leads.csv: begins with the byte order mark of {marked}, so it is not {encoding}. "
-        "Leave --encoding out."
+        "Name no encoding."
     )
 
 

@@ -5,6 +5,7 @@ from batch.errors import InputError
 from batch.model import Field
 from batch.reading.header import find_columns, recognised_fields
 from batch.reading.layout import count_looked_up_ids, find_added_columns, refuse_newer
+from batch.terminal.remedies import in_terminal
 
 IDS = ("campaignId", "campaignLeadId")
 
@@ -17,7 +18,7 @@ def found(*header: str, **columns: str) -> dict[str, int]:
 def refusal(*header: str, **columns: str) -> str:
     with pytest.raises(InputError) as caught:
         found(*header, **columns)
-    return str(caught.value)
+    return in_terminal(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -80,8 +81,8 @@ def test_status_or_ai_tag_may_be_missing(optional: str) -> None:
 def test_status_and_ai_tag_may_not_both_be_missing() -> None:
     assert refusal(*IDS, "tag name") == (
         'leads.csv: there is no column status or aiTag; found "campaignId", "campaignLeadId", '
-        '"tag name". Name it with --map status="…". '
-        'Nearest to aiTag is "tag name"; name it with --map aiTag="tag name".'
+        '"tag name". Use --map status="…". '
+        'Nearest to aiTag is "tag name". Use --map aiTag="tag name".'
     )
 
 
@@ -89,7 +90,7 @@ def test_a_missing_column_is_named_with_what_was_found_and_the_nearest_name() ->
     assert refusal("campaignId", "lead", "aiTag") == (
         "leads.csv: column campaignLeadId (or email in its place) is missing; "
         'found "campaignId", "lead", "aiTag". '
-        'Nearest is "lead"; name it with --map campaignLeadId="lead".'
+        'Nearest is "lead". Use --map campaignLeadId="lead".'
     )
 
 
@@ -97,8 +98,8 @@ def test_two_missing_columns_are_named_together() -> None:
     assert refusal("Campaign", "xyz", "aiTag") == (
         "leads.csv: columns campaignId and campaignLeadId (or email in its place) are missing; "
         'found "Campaign", "xyz", "aiTag". '
-        'Nearest to campaignId is "Campaign"; name it with --map campaignId="Campaign". '
-        'Nearest to campaignLeadId is "Campaign"; name it with --map campaignLeadId="Campaign".'
+        'Nearest to campaignId is "Campaign". Use --map campaignId="Campaign". '
+        'Nearest to campaignLeadId is "Campaign". Use --map campaignLeadId="Campaign".'
     )
 
 
@@ -106,7 +107,7 @@ def test_a_missing_column_without_a_near_name_says_how_to_name_one() -> None:
     assert refusal("campaignId", "", "xyz", "aiTag") == (
         "leads.csv: column campaignLeadId (or email in its place) is missing; "
         'found "campaignId", "xyz", "aiTag". '
-        'Name it with --map campaignLeadId="…".'
+        'Use --map campaignLeadId="…".'
     )
 
 
@@ -130,7 +131,7 @@ def test_many_columns_of_one_name_or_field_are_named_in_part() -> None:
 def test_two_columns_that_match_one_field_are_both_named() -> None:
     assert refusal("campaignId", "Campaign ID", "campaignLeadId", "status") == (
         'leads.csv: columns "campaignId" and "Campaign ID" both read as campaignId. '
-        'Rename one, or name the right one with --map campaignId="campaignId".'
+        'Rename one, or name the right one. Use --map campaignId="campaignId".'
     )
 
 
@@ -217,7 +218,7 @@ def test_a_longer_set_that_begins_with_the_added_columns_is_refused_as_newer(
     assert told.startswith(column)
     with pytest.raises(InputError) as caught:
         refuse_newer((*OURS, *behind), {}, name="failed.csv")
-    assert str(caught.value) == (
+    assert in_terminal(caught.value) == (
         f"failed.csv: found the {told} behind those that results add, as a newer version of this "
         'program writes; expected none behind "subsequence". Use that version, or, if '
         f'{it_is} your own, move {it} in front of "line".'
@@ -264,10 +265,10 @@ def test_a_better_delimiter_is_named_instead_of_near_columns(better: str, word: 
     with pytest.raises(InputError) as caught:
         find_columns((names,), {}, name="leads.csv", better_delimiter=better)
     shown = names.replace("\t", " ")
-    assert str(caught.value) == (
+    assert in_terminal(caught.value) == (
         f"leads.csv: columns campaignId and campaignLeadId (or email in its place) are missing; "
         f'found "{shown}". '
-        f"The delimiter seems to be {word}: name it with --delimiter {word}."
+        f"The delimiter seems to be {word}. Name it with --delimiter {word}."
     )
 
 
@@ -275,9 +276,9 @@ def test_a_better_delimiter_is_named_where_a_mapping_finds_no_column() -> None:
     columns: dict[Column, str] = {Field.CAMPAIGN_ID: "Campaign"}
     with pytest.raises(InputError) as caught:
         find_columns(("Campaign|Lead",), columns, name="leads.csv", better_delimiter="|")
-    assert str(caught.value) == (
+    assert in_terminal(caught.value) == (
         'leads.csv: campaignId is mapped to "Campaign", which is no column; '
-        'found "Campaign|Lead". The delimiter seems to be "|": name it with --delimiter "|".'
+        'found "Campaign|Lead". The delimiter seems to be "|". Name it with --delimiter "|".'
     )
 
 
@@ -321,8 +322,8 @@ def test_names_are_shown_on_one_line_without_control_characters_and_cut() -> Non
     odd, long = "sta\ntus\x1b[31m", "x" * 99
     assert refusal(*IDS, odd, long) == (
         'leads.csv: there is no column status or aiTag; found "campaignId", "campaignLeadId", '
-        f'"sta tus [31m", "{"x" * 59}…". Nearest to status is "sta tus [31m"; name it with '
-        '--map status="sta tus [31m". Name it with --map aiTag="…".'
+        f'"sta tus [31m", "{"x" * 59}…". Nearest to status is "sta tus [31m". Use '
+        '--map status="sta tus [31m". Use --map aiTag="…".'
     )
     assert refusal("A\tB", "status", campaignId="A\tB", aiTag="A\tB") == (
         'leads.csv: campaignId and aiTag are both mapped to "A B". Map each to a column of its own.'
@@ -336,7 +337,7 @@ def test_names_are_shown_on_one_line_without_control_characters_and_cut() -> Non
 def test_of_two_columns_for_one_field_the_plainest_name_is_proposed() -> None:
     assert refusal(*IDS, "sta\ntus", "status") == (
         'leads.csv: columns "sta tus" and "status" both read as status. '
-        'Rename one, or name the right one with --map status="status".'
+        'Rename one, or name the right one. Use --map status="status".'
     )
 
 
@@ -375,7 +376,7 @@ def test_a_mapped_address_that_is_not_needed_is_not_looked_for() -> None:
 def test_addresses_without_a_campaign_are_refused() -> None:
     assert refusal("email", "status", "campain") == (
         "leads.csv: there is no column campaignId or campaign beside the e-mail addresses; "
-        'found "email", "status", "campain". Nearest is "campain"; name it with '
+        'found "email", "status", "campain". Nearest is "campain". Use '
         '--map campaign="campain". Or name one campaign for all rows with --campaign.'
     )
 
@@ -383,7 +384,7 @@ def test_addresses_without_a_campaign_are_refused() -> None:
 def test_two_columns_of_addresses_are_both_named() -> None:
     assert refusal("email", "Email address", "campaign", "status") == (
         'leads.csv: columns "email" and "Email address" both read as email. '
-        'Rename one, or name the right one with --map email="email".'
+        'Rename one, or name the right one. Use --map email="email".'
     )
 
 

@@ -15,6 +15,7 @@ from batch.columns import ADDED_COLUMNS
 from batch.errors import InputError
 from batch.model import Field
 from batch.reading.table import TableOptions, open_table
+from batch.terminal.remedies import in_terminal
 
 TEXT = (
     "Company,Campaign ID,campaign_lead_id,AI tag\n"
@@ -68,7 +69,7 @@ def refusal(path: Path, *, name: str | None = None, **options: str) -> str:
     )
     with pytest.raises(InputError) as caught, open_table(path, given, name=name) as table:
         rows_of(table.cells())
-    return str(caught.value)
+    return in_terminal(caught.value)
 
 
 def workbook(folder: Path) -> Path:
@@ -160,7 +161,7 @@ def test_a_table_says_what_it_was_read_from(tmp_path: Path) -> None:
     with open_table(path, TableOptions(), name="stdin") as table:
         assert (table.name, table.delimiter, table.is_sheet) == ("stdin", ";", False)
         (note,) = table.notes
-        assert note == (
+        assert in_terminal(note) == (
             "stdin: not UTF-8, so it is read as cp1252 (Western European). "
             "If letters look wrong, name its encoding with --encoding."
         )
@@ -285,7 +286,7 @@ def test_two_fields_can_not_share_a_column(tmp_path: Path) -> None:
     options = TableOptions(columns={Field.STATUS: "AI tag", Field.AI_TAG: " ai tag"})
     with pytest.raises(InputError) as caught:
         open_table(written(tmp_path, TEXT), options)
-    assert str(caught.value) == (
+    assert in_terminal(caught.value) == (
         'leads.csv: status and aiTag are both mapped to "AI tag". Map each to a column of its own.'
     )
 
@@ -294,10 +295,10 @@ def test_a_delimiter_that_must_be_named_is_told(tmp_path: Path) -> None:
     assert refusal(written(tmp_path, TEXT.replace(",", "|"))) == (
         "leads.csv: columns campaignId and campaignLeadId (or email in its place) are missing; "
         'found "Company|Campaign ID|campaign_lead_id|AI tag". '
-        'The delimiter seems to be "|": name it with --delimiter "|".'
+        'The delimiter seems to be "|". Name it with --delimiter "|".'
     )
     assert refusal(written(tmp_path, TEXT), delimiter="|").endswith(
-        "The delimiter seems to be comma: name it with --delimiter comma."
+        "The delimiter seems to be comma. Name it with --delimiter comma."
     )
 
 
@@ -326,13 +327,13 @@ def test_a_packed_file_without_content_is_refused(tmp_path: Path) -> None:
 def test_options_that_do_nothing_for_the_format_are_refused(tmp_path: Path) -> None:
     text, book = written(tmp_path, TEXT), workbook(tmp_path)
     assert refusal(text, sheet="Leads") == (
-        "leads.csv: is CSV or other text, where --sheet means nothing. Leave it out."
+        "leads.csv: is CSV or other text, where a sheet means nothing. Leave it out."
     )
     assert refusal(book, encoding="utf-8") == (
-        "leads.xlsx: is an .xlsx workbook, where --encoding means nothing. Leave it out."
+        "leads.xlsx: is an .xlsx workbook, where an encoding means nothing. Leave it out."
     )
     assert refusal(parquet(tmp_path), delimiter=";") == (
-        "leads.parquet: is a Parquet file, where --delimiter means nothing. Leave it out."
+        "leads.parquet: is a Parquet file, where a delimiter means nothing. Leave it out."
     )
 
 

@@ -9,6 +9,7 @@ from batch.errors import InputError
 from batch.reading.content import Format
 from batch.reading.grid import Grid
 from batch.reading.workbook import open_workbook
+from batch.terminal.remedies import in_terminal
 
 HEADER = ["campaignId", "campaignLeadId", "status", "aiTag"]
 
@@ -34,7 +35,7 @@ def opened(path: Path, *, sheet: str | None = None) -> Grid:
 def refusal(path: Path, *, sheet: str | None = None, file_format: Format = Format.XLSX) -> str:
     with pytest.raises(InputError) as caught:
         open_workbook(path, file_format, sheet=sheet, name=path.name)
-    return str(caught.value)
+    return in_terminal(caught.value)
 
 
 def lines(grid: Grid) -> list[int]:
@@ -155,7 +156,7 @@ def test_a_workbook_whose_sheets_are_all_hidden_asks_for_a_name(tmp_path: Path) 
             '<t:table t:name="Lists" t:style-name="x"/></a>',
         )
     assert refusal(path, file_format=Format.ODS) == (
-        "leads.ods: has no visible sheet. Name a sheet with --sheet."
+        "leads.ods: has no visible sheet. Choose with --sheet."
     )
 
 

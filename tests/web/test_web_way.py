@@ -282,7 +282,8 @@ def test_rows_that_name_leads_by_address_are_looked_up(tmp_path: Path) -> None:
         api = {"api": {"base_url": sandbox.base_url}}
         with site(tmp_path, environ=environ, overrides=api) as page:
             page.drop(path)
-            assert "Choose it under Columns. Or name one for all rows below." in page.get("/check")
+            text = page.get("/check")
+            assert "Choose the column for campaign under Columns. Or name one campaign" in text
             page.post("/check/columns", one_campaign=first["campaignId"])
             page.post("/plan")
             run = f"/runs/{page.end().run_id}"

@@ -14,16 +14,8 @@ def test_everything_that_is_counted_has_words() -> None:
     ("told", "shown"),
     [
         (
-            'a.xlsx: has 2 sheets: "a", "b". Choose with --sheet.',
-            'a.xlsx: has 2 sheets: "a", "b". Write the name of one under Columns.',
-        ),
-        (
             'Nearest is "Camp"; name it with --map campaignId="Camp".',
             'Nearest is "Camp": choose it under Columns.',
-        ),
-        (
-            'Name it with --map a="…". Or name one campaign for all rows with --campaign.',
-            "Choose it under Columns. Or name one for all rows below.",
         ),
         (
             "no row of this lead is sent. Keep one value, or use --on-conflict last-wins.",

@@ -25,9 +25,9 @@ def test_a_reason_that_only_a_later_version_knows_is_shown_as_it_is() -> None:
     assert reason_title("something_new") == plan_title("something_new") == "something_new"
 
 
-def test_a_plan_has_words_of_its_own_where_it_knows_more_than_a_result() -> None:
-    assert plan_title("unknown_lead") == "No lead of the campaign has this id"
-    assert reason_title("unknown_lead") == "No such lead in that campaign"
+def test_a_plan_has_words_of_its_own_for_what_no_result_has() -> None:
+    assert plan_title("will_change") == "Will change"
+    assert plan_title("unknown_lead") == reason_title("unknown_lead")
     assert plan_title("bad_id") == reason_title("bad_id") == "An id that can't be right"
 
 

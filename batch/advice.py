@@ -1,0 +1,54 @@
+"""What somebody can do about a problem, as values: each front end says it in its own words."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+from batch.columns import Column
+
+
+class Fix(StrEnum):
+    """A way out. What it needs to know stands in its remedy's value, where it needs anything."""
+
+    NAME_SHEET = "name_sheet"
+    NAME_ENCODING = "name_encoding"  # value: the one that it seems to be, if that is known
+    MEND_LETTERS = "mend_letters"  # by naming the encoding, where letters look wrong
+    NAME_DELIMITER = "name_delimiter"  # value: the one that it seems to be, as people call it
+    MAP_COLUMN = "map_column"  # value: the header that seems to be meant, if there is one
+    NAME_CAMPAIGN = "name_campaign"
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """One thing to do. column: the one that it is about."""
+
+    fix: Fix
+    value: str = ""
+    column: Column | None = None
+
+
+class Advice(str):
+    """Sentences for a person, with remedies among them.
+
+    As a plain text it is the sentences alone, so that whatever handles texts can handle it. A front
+    end says the remedies, too, by `told`.
+    """
+
+    __slots__ = ("parts",)
+    parts: tuple[str | Remedy, ...]
+
+    def __new__(cls, *parts: str | Remedy) -> Self:
+        """Sentences and remedies in their order; other advice may be among them."""
+        flat: list[str | Remedy] = []
+        for part in parts:
+            flat += part.parts if isinstance(part, Advice) else [part]
+        texts = (part for part in flat if isinstance(part, str))
+        advice = super().__new__(cls, " ".join(filter(None, texts)))
+        advice.parts = tuple(flat)
+        return advice
+
+    def told(self, say: Callable[[Remedy], str]) -> str:
+        """All of it in a front end's words. say: a remedy as a sentence; "" for none."""
+        texts = (say(part) if isinstance(part, Remedy) else part for part in self.parts)
+        return " ".join(dict.fromkeys(filter(None, texts)))  # two remedies may read the same
