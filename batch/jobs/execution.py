@@ -4,7 +4,6 @@ Whatever happens once the run's folder counts, results are written from what the
 and an unexpected error leaves its traceback in the folder, without the key.
 """
 
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -26,7 +25,7 @@ from batch.jobs.request import command
 from batch.jobs.run_record import first_record, last_record, record_at
 from batch.model import Tally
 from batch.recording.atomic_file import clear_partial_files
-from batch.recording.journal import JOURNAL_NAME, JUDGED_NOTE, LABELS_NOTE, Journal
+from batch.recording.journal import JOURNAL_NAME, JUDGED_NOTE, Journal
 from batch.recording.results import write_results
 from batch.recording.run_list import remember
 from batch.recording.runfile import RunFile, RunRecord, RunState
@@ -201,13 +200,11 @@ def _record_judged(run: ReadyRun, journal: Journal) -> None:
             journal.record(outcomes)
         return
     journal.begin_anew()
-    if run.labels is not None:
-        journal.keep(LABELS_NOTE, json.dumps(run.labels))
     for outcomes in run.plan.judged():
         journal.record(outcomes)
-    for outcomes in left_out:
+    for outcomes in run.plan.left_out() if run.record is None else left_out:
         journal.record(outcomes)
-    if run.diff is not None:
+    if run.diff is not None and run.record is not None:  # the plan has what was read for a new run
         journal.keep_before(run.diff.preview.before(sent_only=True))
     journal.keep(JUDGED_NOTE, "all")
 

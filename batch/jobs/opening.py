@@ -26,7 +26,9 @@ from batch.jobs.reaching import access_of, make_client
 from batch.jobs.refusal import brakes_of, refusal_of, typed_number
 from batch.jobs.request import Request
 from batch.jobs.work import Work, needed_work, whole_work
-from batch.judging.plan import Plan, make_plan
+from batch.judging.from_cells import Once, make_plan
+from batch.judging.plan import Plan
+from batch.judging.planned import with_leads_now
 from batch.judging.preview import Preview
 from batch.judging.rules import Rules, check_rules
 from batch.judging.totals import Effect
@@ -35,7 +37,9 @@ from batch.reading.table import Table, open_table
 from batch.recording.folder import InputCopy, RunFolder, input_stem
 from batch.recording.journal import Journal
 from batch.recording.locks import lock_input, share_key
+from batch.recording.plan_file import PLAN_FILE, KeptPlan, keep_plan
 from batch.recording.runfile import RunInput, RunLink, RunRecord, RunUndone, RunWorkspace
+from batch.recording.spill import Spill
 from batch.sending.pace.pacer import PaceEstimate, Pacer
 from batch.settings.values import Age
 from batch.wording.questions import Question, about_wrong_rows, ask_about
@@ -68,6 +72,7 @@ class OpenRun:
     notes: sentences for the user. retry_of: the run whose rows are tried once more.
     undo_of: the run whose changes are taken back.
     baseline: what its leads are expected to be, as `judge_live` takes it; None to expect nothing.
+    spill: keeps its rows as they are judged, until its plan file is written.
     """
 
     request: Request
@@ -80,6 +85,7 @@ class OpenRun:
     retry_of: RunLink | None = None
     undo_of: RunUndone | None = None
     baseline: pl.DataFrame | None = None
+    spill: Spill | None = None
 
     async def ask(self) -> Preflight:
         """Ask the server whose key it is, and for its labels. Raises UsageError if refused."""
@@ -99,7 +105,8 @@ class OpenRun:
         """Judge the whole file. Raises UsageError when the rows alone hold it back."""
         request = self.request
         hold = hold_of(preflight, request.settings)
-        plan = plan_of(request, self.table, request.rules(labels=preflight.labels))
+        rules = request.rules(labels=preflight.labels)
+        plan = plan_of(request, self.table, rules, once=self.spill.once if self.spill else None)
         if refusal := refusal_of(plan, replace(request, expect_changes=None)):
             raise InputError(refusal)
         return JudgedRun(
@@ -161,10 +168,10 @@ class JudgedRun:
             brakes=brakes,
             typed_number=typed_number(effect, request) if brakes else None,
         )
+        plan = plan if isinstance(plan, KeptPlan) else self._keep(preview)
         return ReadyRun(
             opened=self.opened,
             workspace=as_recorded(preflight),
-            labels=preflight.labels,
             plan=plan,
             work=needed_work(plan, preview) if preview else whole_work(plan),
             question=question,
@@ -176,12 +183,35 @@ class JudgedRun:
             journal=self.journal,
         )
 
+    @property
+    def kept_plan(self) -> KeptPlan:
+        """The plan in its file, of a run that is gone on with."""
+        if not isinstance(self.plan, KeptPlan):
+            raise TypeError("the plan is not written yet")
+        return self.plan
+
+    def _keep(self, preview: Preview | None) -> KeptPlan:
+        """Write the plan into the run's folder, from where it is read from now on.
+
+        preview: of what was read of the leads; None if nothing was.
+        """
+        opened = self.opened
+        baseline = opened.baseline
+        if baseline is None and opened.request.is_planned and preview:
+            baseline = preview.baseline()
+        path = opened.folder.path / PLAN_FILE
+        opened.folder.will_hold(path)
+        rows = with_leads_now(self.plan.source.planned(), preview, baseline)
+        kept = keep_plan(self.plan, rows, path)
+        if opened.spill:
+            opened.spill.close()
+        return kept
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadyRun:
     """A run that only waits for a yes.
 
-    labels: those that its tags were checked against; None if they weren't.
     pace: what is known of the pace that the server allows. forecast_s: how long sending takes.
     diff: what was read of the leads; None if nothing was.
     hold: until when (seconds of time.monotonic()) nothing may be sent, and why; None if it may.
@@ -190,8 +220,7 @@ class ReadyRun:
 
     opened: OpenRun
     workspace: RunWorkspace | None
-    labels: tuple[str, ...] | None
-    plan: Plan
+    plan: KeptPlan
     work: Work
     question: Question
     pace: KnownPace
@@ -213,6 +242,8 @@ def open_run(request: Request) -> Iterator[OpenRun]:
     folder = new_folder(request, now=started_at)
     with ExitStack() as resources:
         resources.callback(folder.discard_unless_kept)
+        spill = Spill(folder.path)
+        resources.callback(spill.close)
         copy = folder.copy_input(request.source.bytes_from, name=request.source.name)
         warnings = resources.enter_context(take_locks(request, sha256=copy.sha256, run=folder.path))
         table = resources.enter_context(
@@ -226,6 +257,7 @@ def open_run(request: Request) -> Iterator[OpenRun]:
             access=resources.enter_context(access_of(request, table)),
             started_at=started_at,
             notes=(*table.notes, *warnings),
+            spill=spill,
         )
 
 
@@ -239,11 +271,12 @@ def new_folder(request: Request, *, now: datetime) -> RunFolder:
     )
 
 
-def plan_of(request: Request, table: Table, rules: Rules) -> Plan:
-    """The table judged by rules that are checked first."""
+def plan_of(request: Request, table: Table, rules: Rules, *, once: Once | None = None) -> Plan:
+    """The table judged by rules that are checked first. once: as `make_plan` takes it."""
     check_rules(rules)
     cells = cells_of(table, rules, named_of(request, table))
-    return make_plan(cells, rules, on_conflict=request.settings.input.on_conflict)
+    on_conflict = request.settings.input.on_conflict
+    return make_plan(cells, rules, on_conflict=on_conflict, once=once or (lambda judged: judged))
 
 
 def input_of(request: Request, copy: InputCopy) -> RunInput:

@@ -1,13 +1,10 @@
 """Keeping a plan: a run's folder that says what would be sent, and sends nothing before `apply`."""
 
-import json
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-
-import polars as pl
 
 from batch.errors import SettingsError
 from batch.jobs.known_pace import keep_learnt
@@ -18,7 +15,7 @@ from batch.jobs.run_record import first_record
 from batch.judging.preview import with_partly_sent
 from batch.model import Reason, Tally
 from batch.recording.atomic_file import clear_partial_files
-from batch.recording.journal import JOURNAL_NAME, LABELS_NOTE, Journal
+from batch.recording.journal import JOURNAL_NAME, Journal
 from batch.recording.plan_sheet import PLAN_NAME, write_plan
 from batch.recording.run_list import remember
 from batch.recording.runfile import RunFile, RunRecord, RunState
@@ -58,10 +55,7 @@ def keep_plan(ready: ReadyRun, diff: LeadsDiff) -> Planned:
     path = folder.path / JOURNAL_NAME
     folder.will_hold(*(path.with_name(path.name + more) for more in _OF_JOURNAL))
     folder.will_hold(folder.path / PLAN_NAME)
-    folder.write_baseline(_baseline(preview.before(sent_only=False)))
     with closing(Journal.create(path)) as journal:
-        if ready.labels is not None:
-            journal.keep(LABELS_NOTE, json.dumps(ready.labels))
         for outcomes in ready.plan.judged():
             journal.record(outcomes)
         told = with_partly_sent(preview.told(), ready.plan.partly_sent())
@@ -131,7 +125,3 @@ def check_same_workspace(record: RunRecord, preflight: Preflight) -> None:
             "The key's workspace could not be read, so that nobody can say whether it is the "
             "plan's. Nothing was sent: try again later."
         )
-
-
-def _baseline(before: pl.DataFrame) -> pl.DataFrame:
-    return before.select("line", base_status="status", base_tag="ai_tag")

@@ -8,8 +8,10 @@ import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from batch.errors import InputError
+from batch.jobs.judged_again import judge_again, open_old_table
 from batch.jobs.request import Request, Source
 from batch.reading.table import Table, open_table
 from batch.recording.baseline import BASELINE_NAME
@@ -17,10 +19,12 @@ from batch.recording.folder import sha256_of
 from batch.recording.journal import JOURNAL_NAME, Journal
 from batch.recording.journal_file import is_locked
 from batch.recording.locks import LockedError
-from batch.recording.resolved import RESOLVED_NAME, Resolved
+from batch.recording.plan_check import open_plan
+from batch.recording.plan_file import PLAN_FILE, KeptPlan
+from batch.recording.resolved import RESOLVED_NAME
 from batch.recording.run_list import listed
 from batch.recording.runfile import RunInput, RunRecord
-from batch.recording.scope import SCOPE_NAME, read_scope
+from batch.recording.scope import SCOPE_NAME
 from batch.recording.sqlite_faults import JournalBusyError
 from batch.settings.load import restore_settings
 from batch.settings.model import Settings
@@ -32,7 +36,7 @@ def request_of(folder: Path, record: RunRecord, *, state_dir: Path) -> Request:
 
     Raises InputError where a file that it is about leads elsewhere.
     """
-    for name in (record.input.copy_name, SCOPE_NAME, BASELINE_NAME, RESOLVED_NAME):
+    for name in (record.input.copy_name, SCOPE_NAME, BASELINE_NAME, RESOLVED_NAME, PLAN_FILE):
         _check_plain(folder / name)
     settings = recorded_settings(record, where=str(folder / "run.json"))
     return Request(
@@ -97,22 +101,45 @@ def is_at_work(folder: Path) -> bool:
     return is_locked(folder / JOURNAL_NAME)
 
 
-def open_recorded_table(folder: Path, record: RunRecord, request: Request) -> Table:
+def open_recorded_table(
+    folder: Path, record: RunRecord, request: Request, plan: KeptPlan | None = None
+) -> Table:
     """The rows that an earlier run is about, from its own copy of the input; to be closed.
 
-    Raises InputError when the copy, or what says which of its lines or leads are meant, is damaged.
+    plan: the run's, if it was opened. Raises InputError when the copy, or what says which of its
+    lines or leads are meant, is damaged.
     """
     path = folder / record.input.copy_name
     check_copy(path, sha256_of(path), record.input)
-    link = record.retry_of
-    lines = read_scope(folder, sha256=link.lines_sha256) if link else None
+    if record.plan_sha256 is None:
+        return open_old_table(folder, record, request)
+    if plan is None and record.retry_of:
+        plan = open_plan(folder, record)
+    lines = plan.source.lines() if plan and record.retry_of else None
     table = open_table(path, request.table_options, name=record.input.name, lines=lines)
     with ExitStack() as if_it_fails:
         if_it_fails.callback(table.close)
         if table.is_by_email:
-            table.ids = Resolved(folder / RESOLVED_NAME)
+            table.ids = (plan or open_plan(folder, record)).source
         if_it_fails.pop_all()
     return table
+
+
+@contextmanager
+def plan_of_run(
+    folder: Path, record: RunRecord, request: Request, journal: Journal
+) -> Iterator[KeptPlan]:
+    """What an earlier run was to do. Raises InputError when its folder does not say so any more.
+
+    request: as `request_of` gives it.
+    """
+    if record.plan_sha256 is not None:
+        yield open_plan(folder, record)
+        return
+    path = folder / record.input.copy_name
+    check_copy(path, sha256_of(path), record.input)
+    with TemporaryDirectory(prefix="sendkit-batch-") as scratch:
+        yield judge_again(folder, record, request, journal, into=Path(scratch))
 
 
 def check_copy(path: Path, sha256: str, recorded: RunInput) -> None:

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import polars as pl
 
-from batch.jobs.judged_again import judged_again
-from batch.jobs.recorded import request_of
+from batch.jobs.applied import leads_before
+from batch.jobs.recorded import plan_of_run, recorded_journal, request_of
 from batch.judging.plan import Plan
 from batch.model import Reason, Result, Tally
 from batch.recording.atomic_file import AtomicFile
-from batch.recording.baseline import read_baseline
 from batch.recording.journal import Journal
 from batch.recording.runfile import RunRecord, RunState, read_record
 from batch.recording.timeline import read_timeline
@@ -40,7 +39,10 @@ def remake_report(folder: Path, *, state_dir: Path, into: Path | None = None) ->
     """
     record = read_record(folder / "run.json")
     request = request_of(folder, record, state_dir=state_dir)
-    with judged_again(folder, record, request) as (plan, journal):
+    with (
+        recorded_journal(folder, record) as journal,
+        plan_of_run(folder, record, request, journal) as plan,
+    ):
         # Read once the journal is ours: until then, another process may have ended the run.
         record = read_record(folder / "run.json")
         path = write_report(folder, record, plan, journal, into=into)
@@ -77,9 +79,8 @@ def find(folder: Path, record: RunRecord, plan: Plan, journal: Journal) -> Findi
     tally[Reason.NOT_REACHED] += plan.rows - tally.total()
     failed = _failed_rows(journal, tally)
     digest = Digest(is_planned=is_planned, named=failed["line"])
-    baseline = read_baseline(folder) if is_planned else None
     for block in _blocks(plan):
-        digest.add(_with_outcomes(block, journal, baseline))
+        digest.add(_with_outcomes(block, plan, journal, sent_only=not is_planned))
     return Findings(
         record=record,
         effect=plan,
@@ -111,11 +112,11 @@ def _blocks(plan: Plan) -> Iterator[pl.DataFrame]:
 
 
 def _with_outcomes(
-    requests: pl.DataFrame, journal: Journal, baseline: pl.DataFrame | None
+    requests: pl.DataFrame, plan: Plan, journal: Journal, *, sent_only: bool
 ) -> pl.DataFrame:
     """Requests with their outcomes, and with what their leads were before, beside them."""
     first, last = requests["line"][0], requests["line"][-1]
-    before = journal.before(first, last) if baseline is None else _between(baseline, first, last)
+    before = leads_before(plan, journal, first, last, sent_only=sent_only)
     return requests.join(
         journal.rows(first, last), on="line", how="left", maintain_order="left"
     ).join(
@@ -124,8 +125,3 @@ def _with_outcomes(
         how="left",
         maintain_order="left",
     )
-
-
-def _between(baseline: pl.DataFrame, first: int, last: int) -> pl.DataFrame:
-    rows = baseline.filter(pl.col("line").is_between(first, last))
-    return rows.select("line", status="base_status", ai_tag="base_tag")

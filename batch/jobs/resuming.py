@@ -4,18 +4,22 @@ Its settings, base address and workspace are those of run.json, its input is the
 are those that its rows were judged by. Only how fast it goes can be changed.
 """
 
-import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from batch.errors import SettingsError
+import polars as pl
+
+from batch.errors import InputError, SettingsError
+from batch.jobs.judged_again import judge_again
 from batch.jobs.known_pace import known_pace
+from batch.jobs.missing_columns import about_missing_columns
 from batch.jobs.opening import JudgedRun, LeadsDiff, OpenRun, ReadyRun, take_locks
-from batch.jobs.preflight import Preflight
+from batch.jobs.preflight import Preflight, hold_of
 from batch.jobs.reaching import access_of
 from batch.jobs.recorded import open_recorded_table, reopened_journal
+from batch.jobs.refusal import refusal_of
 from batch.jobs.request import Request
 from batch.jobs.unfinished import retried_note
 from batch.jobs.work import remaining_work
@@ -23,7 +27,9 @@ from batch.model import Tally
 from batch.recording.atomic_file import clear_partial_files
 from batch.recording.baseline import read_baseline
 from batch.recording.folder import RunFolder, sha256_of
-from batch.recording.journal import JUDGED_NOTE, LABELS_NOTE, Journal
+from batch.recording.journal import JUDGED_NOTE, Journal
+from batch.recording.plan_check import open_plan
+from batch.recording.plan_file import KeptPlan
 from batch.recording.run_list import listed
 from batch.recording.runfile import RunRecord, RunState, read_record
 from batch.wording.questions import ask_to_go_on
@@ -31,11 +37,12 @@ from batch.wording.questions import ask_to_go_on
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reopened:
-    """An earlier run that can be gone on with."""
+    """An earlier run that can be gone on with. plan: None of a run of before there were files."""
 
     opened: OpenRun
     record: RunRecord
     journal: Journal
+    plan: KeptPlan | None
 
     @property
     def has_begun(self) -> bool:
@@ -43,24 +50,37 @@ class Reopened:
         return self.journal.kept(JUDGED_NOTE) is not None
 
     def judge(self, preflight: Preflight) -> JudgedRun:
-        """Judge the input of a run that has sent nothing yet.
+        """See what the run was to do.
 
         Raises SettingsError when the key is of another workspace than the run, and InputError when
         the request is strict and a row is invalid.
         """
         check_workspace(self.record, preflight)
-        kept = self.journal.kept(LABELS_NOTE)
-        labels = tuple(json.loads(kept)) if kept else preflight.labels
         # The brakes were passed when the run began.
         request = replace(self.opened.request, allow_invalid=True)
         if self.record.state is not RunState.PLANNED:
             request = replace(request, allow_clears=True, is_confirmed=True)
-        judged = replace(self.opened, request=request).judge(replace(preflight, labels=labels))
-        return replace(judged, record=self.record, journal=self.journal)
+        opened, plan = replace(self.opened, request=request), self.plan
+        if plan is None:
+            folder = opened.folder.path
+            plan = judge_again(
+                folder, self.record, request, self.journal, into=folder, labels=preflight.labels
+            )
+        if refusal := refusal_of(plan, replace(request, expect_changes=None)):
+            raise InputError(refusal)
+        return JudgedRun(
+            opened=opened,
+            preflight=preflight,
+            plan=plan,
+            hold=hold_of(preflight, request.settings),
+            missing=about_missing_columns(opened.table, labels=preflight.labels),
+            record=self.record,
+            journal=self.journal,
+        )
 
     def ready(self, judged: JudgedRun, diff: LeadsDiff | None = None) -> ReadyRun:
         """See what is left to send. diff: what its leads are by now, if it was looked."""
-        plan, opened = judged.plan, self.opened
+        plan, opened = judged.kept_plan, self.opened
         work = remaining_work(plan, self.journal, diff.preview if diff else None)
         pace = known_pace(opened.request, judged.preflight)
         takes_s = work.requests / pace.expected_per_s(opened.request.settings)
@@ -79,7 +99,6 @@ class Reopened:
         return ReadyRun(
             opened=opened,
             workspace=self.record.workspace,
-            labels=judged.preflight.labels,
             plan=plan,
             work=work,
             question=question,
@@ -107,7 +126,8 @@ def reopen_run(folder: Path, request: Request) -> Iterator[Reopened]:
         )
         # Read again: until the lock was had, another process may have gone on with it.
         record = read_record(folder / "run.json")
-        table = resources.enter_context(open_recorded_table(folder, record, request))
+        plan = open_plan(folder, record) if record.plan_sha256 else None
+        table = resources.enter_context(open_recorded_table(folder, record, request, plan))
         journal = resources.enter_context(
             reopened_journal(folder, record, state_dir=request.state_dir)
         )
@@ -130,9 +150,16 @@ def reopen_run(folder: Path, request: Request) -> Iterator[Reopened]:
             ),
             retry_of=record.retry_of,
             undo_of=record.undo_of,
-            baseline=read_baseline(folder) if record.has_baseline else None,
+            baseline=_baseline_of(folder, record, plan),
         )
-        yield Reopened(opened=opened, record=record, journal=journal)
+        yield Reopened(opened=opened, record=record, journal=journal, plan=plan)
+
+
+def _baseline_of(folder: Path, record: RunRecord, plan: KeptPlan | None) -> pl.DataFrame | None:
+    """What the leads are expected to be; None to expect nothing."""
+    if not record.has_baseline:
+        return None
+    return plan.source.baseline() if plan else read_baseline(folder)
 
 
 def check_workspace(record: RunRecord, preflight: Preflight) -> None:

@@ -1,6 +1,6 @@
 """Trying an earlier run's rows once more: a run of its own, about the rows without success.
 
-Its folder holds the same copy of the input, and lines.csv says which of its lines are meant. Its
+Its folder holds the same copy of the input, and its plan says which of its lines are meant. Its
 settings, base address and workspace are those of the earlier run; its rows are judged anew, by the
 labels that the workspace has now. What a plan or an undo expects of its leads, a retry of it does.
 """
@@ -16,13 +16,13 @@ import polars as pl
 from batch.jobs.opening import JudgedRun, OpenRun, new_folder, take_locks
 from batch.jobs.preflight import Preflight
 from batch.jobs.reaching import access_of
-from batch.jobs.recorded import check_copy, open_recorded_table, recorded_journal
+from batch.jobs.recorded import check_copy, plan_of_run, recorded_journal
 from batch.jobs.request import Request
 from batch.jobs.resuming import check_workspace
 from batch.jobs.unfinished import first_of, retried_note
-from batch.reading.table import Table, open_table
-from batch.recording.baseline import read_baseline
+from batch.reading.table import open_table
 from batch.recording.runfile import RunLink, RunRecord, read_record
+from batch.recording.spill import Spill
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,16 +59,10 @@ def open_retry(folder: Path, request: Request) -> Iterator[Retry]:
         source = folder / record.input.copy_name
         copy = made.copy_input(source, name=record.input.copy_name)
         check_copy(source, copy.sha256, record.input)
-        lines = _lines_to_retry(folder, record, request)
-        baseline = read_baseline(folder) if record.has_baseline else None
-        if baseline is not None:
-            made.write_baseline(baseline)
-        link = RunLink(
-            id=record.id,
-            folder=str(folder.resolve()),
-            first=first_of(record),
-            lines_sha256=made.write_scope(lines),
-        )
+        lines, baseline = _to_retry(folder, record, request)
+        link = RunLink(id=record.id, folder=str(folder.resolve()), first=first_of(record))
+        spill = Spill(made.path)
+        resources.callback(spill.close)
         table = resources.enter_context(
             open_table(copy.path, request.table_options, name=record.input.name, lines=lines)
         )
@@ -87,23 +81,22 @@ def open_retry(folder: Path, request: Request) -> Iterator[Retry]:
             retry_of=link,
             undo_of=record.undo_of,
             baseline=baseline,
+            spill=spill,
         )
         yield Retry(opened=opened, record=record)
 
 
-def _lines_to_retry(folder: Path, record: RunRecord, request: Request) -> pl.Series:
-    """The lines of an earlier run that are neither success nor skipped."""
+def _to_retry(
+    folder: Path, record: RunRecord, request: Request
+) -> tuple[pl.Series, pl.DataFrame | None]:
+    """The lines of an earlier run that are neither success nor skipped, and its baseline."""
     with (
         recorded_journal(folder, record) as journal,
-        open_recorded_table(folder, record, request) as table,
+        plan_of_run(folder, record, request, journal) as plan,
     ):
-        lines = _lines_of(table)
-        return lines.filter(~lines.is_in(journal.done_lines().implode()))
-
-
-def _lines_of(table: Table) -> pl.Series:
-    none = pl.Series("line", [], dtype=pl.UInt32)
-    return pl.concat([none, *(frame["line"] for frame in table.rows())])
+        lines = plan.source.lines()
+        baseline = plan.source.baseline() if record.has_baseline else None
+        return lines.filter(~lines.is_in(journal.done_lines().implode())), baseline
 
 
 def _notes(folder: Path, record: RunRecord, lines: pl.Series, request: Request) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from batch.jobs.opening import ReadyRun
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.request import Request
 from batch.model import Reason, Result, Tally
-from batch.recording.runfile import RunBudget, RunRecord, RunState
+from batch.recording.runfile import FORMAT, RunBudget, RunRecord, RunState
 from batch.sending.pace.pacer import PaceEstimate
 from batch.wording.amounts import duration
 
@@ -33,6 +33,8 @@ def first_record(run: ReadyRun) -> RunRecord:
     if run.record is not None:
         return run.record.model_copy(
             update={
+                "format": FORMAT,
+                "plan_sha256": run.plan.sha256,
                 "state": RunState.RUNNING,
                 "exit_code": None,
                 "stop_reason": "",
@@ -67,6 +69,7 @@ def first_record(run: ReadyRun) -> RunRecord:
         is_planned=request.is_planned,
         retry_of=opened.retry_of,
         undo_of=opened.undo_of,
+        plan_sha256=run.plan.sha256,
         **counts_of(run.work.before),
     )
 

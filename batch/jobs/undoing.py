@@ -15,11 +15,11 @@ import polars as pl
 
 from batch.errors import SettingsError
 from batch.escape import escape
-from batch.jobs.applied import applied_rows
-from batch.jobs.judged_again import judged_again
+from batch.jobs.applied import applied_rows, leads_before
 from batch.jobs.opening import JudgedRun, OpenRun, input_of, new_folder, take_locks
 from batch.jobs.preflight import Preflight
 from batch.jobs.reaching import access_of
+from batch.jobs.recorded import plan_of_run, recorded_journal
 from batch.jobs.request import Request, Source
 from batch.jobs.resuming import check_workspace
 from batch.jobs.unfinished import newer_note, retries_of
@@ -30,6 +30,7 @@ from batch.model import Field
 from batch.reading.table import open_table
 from batch.recording.history import own_runs
 from batch.recording.runfile import RunRecord, RunUndone
+from batch.recording.spill import Spill
 from batch.settings.model import ColumnSettings
 from batch.wording.amounts import count_of
 
@@ -104,8 +105,9 @@ def open_undo(folder: Path, record: RunRecord, request: Request) -> Iterator[Und
     with ExitStack() as resources:
         resources.callback(made.discard_unless_kept)
         copy = made.copy_input(source, name=name)
-        made.write_baseline(found.reverse.baseline)
         warnings = resources.enter_context(take_locks(request, sha256=copy.sha256, run=made.path))
+        spill = Spill(made.path)
+        resources.callback(spill.close)
         table = resources.enter_context(open_table(copy.path, request.table_options, name=name))
         opened = OpenRun(
             request=request,
@@ -117,6 +119,7 @@ def open_undo(folder: Path, record: RunRecord, request: Request) -> Iterator[Und
             notes=(*table.notes, *warnings),
             undo_of=RunUndone(id=record.id, folder=str(folder.resolve())),
             baseline=found.reverse.baseline,
+            spill=spill,
         )
         yield Undo(
             opened=opened,
@@ -127,13 +130,16 @@ def open_undo(folder: Path, record: RunRecord, request: Request) -> Iterator[Und
 
 
 def _find_reverse(folder: Path, record: RunRecord, request: Request) -> _Found:
-    with judged_again(folder, record, request) as (plan, journal):
+    with (
+        recorded_journal(folder, record) as journal,
+        plan_of_run(folder, record, request, journal) as plan,
+    ):
         applied = applied_rows(journal)
         in_doubt = journal.in_doubt()
         in_doubt = in_doubt.filter(~in_doubt.is_in(applied.lines.implode()))
         lines = pl.concat([applied.lines, in_doubt]).sort()
         requests = pl.concat([pl.DataFrame(schema=REQUESTS), *plan.requests_of(lines)])
-        before = journal.before()
+        before = leads_before(plan, journal)
     clear_word = request.settings.input.clear_word
     return _Found(
         reverse=reverse(requests, before, applied.answered, clear_word=clear_word),

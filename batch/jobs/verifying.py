@@ -16,11 +16,11 @@ from batch.api.sendkit import Access, SendKit
 from batch.errors import SettingsError
 from batch.escape import escape_text
 from batch.jobs.applied import AppliedRows, applied_rows
-from batch.jobs.judged_again import judged_again
 from batch.jobs.known_pace import known_pace
 from batch.jobs.paging import Paging
 from batch.jobs.preflight import ask_server
 from batch.jobs.reaching import make_client
+from batch.jobs.recorded import plan_of_run, recorded_journal
 from batch.jobs.request import Request
 from batch.jobs.resuming import check_workspace
 from batch.jobs.snapshotting import Reading, take_snapshot, to_read_again
@@ -102,7 +102,10 @@ def open_applied(folder: Path, record: RunRecord, request: Request) -> Iterator[
             f"{folder}: was practice, and its sandbox is gone. Only runs against a server that is "
             "still there can be verified."
         )
-    with judged_again(folder, record, request) as (plan, journal):
+    with (
+        recorded_journal(folder, record) as journal,
+        plan_of_run(folder, record, request, journal) as plan,
+    ):
         held = applied_rows(journal, reasons=_HELD)
         yield Applied(
             folder=folder,

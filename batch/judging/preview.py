@@ -124,6 +124,11 @@ class Preview:
             read_at_ms="read_at_ms",
         )
 
+    def baseline(self) -> pl.DataFrame:
+        """What leads are expected to be from now on, as BASELINE: what was read of them."""
+        before = self.before(sent_only=False)
+        return before.select("line", base_status="status", base_tag="ai_tag")
+
     def told(self) -> pl.DataFrame:
         """What is planned for each input row, in line order, as plan.csv has it.
 
@@ -165,12 +170,14 @@ class Preview:
         row = Seen(Verdict(str(verdict)), *rest)  # type: ignore[arg-type]  # a row of VERDICTS
         return live_sentence(row, drifted=self.drifted, clear_word=self.clear_word)
 
+    def left_out_by(self, *seen: object) -> tuple[Reason, str]:
+        """Why a request is not sent, and the sentence about it. seen: the values of a `Seen`."""
+        return self._reason(Verdict(str(seen[0]))), self.message(*seen)
+
     def _outcome(self, line: int, lines: list[int] | None, *seen: object) -> Outcome:
-        return Outcome(
-            lines=(line,) if lines is None else tuple(lines),
-            reason=self._reason(Verdict(str(seen[0]))),
-            message=self.message(*seen),
-        )
+        reason, message = self.left_out_by(*seen)
+        own = (line,) if lines is None else tuple(lines)
+        return Outcome(lines=own, reason=reason, message=message)
 
     def _reason(self, verdict: Verdict) -> Reason:
         return self.drifted if verdict is Verdict.DRIFTED else REASON_OF[verdict]

@@ -10,25 +10,14 @@ import polars as pl
 
 from batch.judging.leads import LEAD, Leads, together
 from batch.judging.merge import merge_leads
-from batch.judging.rules import Rules, judge
+from batch.judging.plan import FIRST_PROBLEMS, NOT_SENT, errors
 from batch.judging.totals import numbers
-from batch.lines import frames_with
-from batch.model import Reason, Result, Tally
+from batch.model import Reason, Tally
 
 Cells = Callable[[], Iterator[pl.DataFrame]]
-
-# Problems that are kept to be shown at once.
-FIRST_PROBLEMS = 20
-
-ERROR = pl.Schema(
-    {
-        "line": pl.UInt32(),
-        "reason": pl.String(),
-        "column": pl.String(),
-        "found": pl.String(),
-        "message": pl.String(),
-    }
-)
+# All rows as `rules.judge` gives them, or those of some lines (UInt32, rising): from the first,
+# each time it is called.
+Judgements = Callable[[pl.Series | None], Iterator[pl.DataFrame]]
 
 # Rows of leads that are compared at once: each takes some 300 bytes while that lasts.
 _ROWS_COMPARED = 250_000
@@ -52,17 +41,17 @@ class Survey:
     leads: what the rows of leads that are named again come to.
     """
 
-    def __init__(self, cells: Cells, rules: Rules, *, last_wins: bool) -> None:
-        """Read the whole file: once, and once more if a lead is named again."""
+    def __init__(self, judged: Judgements, *, clear_word: str, last_wins: bool) -> None:
+        """Go through all rows: once, and once more if a lead is named again."""
         self.rows = 0
         self.tally = Tally()
         self.requests: Counter[str] = Counter()
         self.sendable: Counter[str] = Counter()
-        self.first_errors = pl.DataFrame(schema=ERROR)
-        named_again = _named_again([self._add(rows) for rows in judged(cells, rules)], cells, rules)
+        self.first_errors = pl.DataFrame(schema=NOT_SENT)
+        named_again = _named_again([self._add(rows) for rows in judged(None)], judged)
         parts = _by_lead(*named_again) if named_again else ()
         self.leads = together(
-            self._compare(part, last_wins=last_wins, clear_word=rules.clear_word) for part in parts
+            self._compare(part, last_wins=last_wins, clear_word=clear_word) for part in parts
         )
 
     def _add(self, rows: pl.DataFrame) -> pl.DataFrame:
@@ -73,7 +62,7 @@ class Survey:
         self.requests += numbers(requests)
         self.sendable += numbers(requests)
         if self.first_errors.height < FIRST_PROBLEMS:
-            found = errors(rows).head(FIRST_PROBLEMS).select(ERROR.names())
+            found = errors(rows).head(FIRST_PROBLEMS).select(NOT_SENT.names())
             # In memory of their own, or the texts of the whole batch would be kept for them.
             found = found.with_columns(pl.col(pl.String) + pl.lit(""))
             self.first_errors = pl.concat([self.first_errors, found])
@@ -95,24 +84,13 @@ class Survey:
             self.tally[Reason(reason)] += n
 
 
-def judged(cells: Cells, rules: Rules) -> Iterator[pl.DataFrame]:
-    """Every batch of the file, judged row by row."""
-    return (judge(frame, rules) for frame in cells())
-
-
 def valid(rows: pl.DataFrame) -> pl.DataFrame:
     """The judged rows that nothing is wrong with by themselves."""
     return rows.filter(pl.col("reason").is_null())
 
 
-def errors(rows: pl.DataFrame) -> pl.DataFrame:
-    """The judged rows that will end as errors."""
-    reasons = [reason.value for reason in Reason if reason.result is Result.ERROR]
-    return rows.filter(pl.col("reason").is_in(reasons))
-
-
 def _named_again(
-    seen: list[pl.DataFrame], cells: Cells, rules: Rules
+    seen: list[pl.DataFrame], judged: Judgements
 ) -> tuple[pl.DataFrame, pl.Series] | None:
     """The rows whose hash others have, too, and how many have each hash; None if there are none.
 
@@ -122,11 +100,10 @@ def _named_again(
     if not repeated.height:
         return None
     hashes = repeated.get_column("hash")
-    # Few as a rule: the file is read again, but no other row is judged again.
+    # Few as a rule.
     lines = pl.concat(_numbered(rows, hashes).get_column("line") for rows in seen)
     seen.clear()  # twelve bytes a row
-    again = judged(lambda: frames_with(cells(), lines), rules)
-    rows = pl.concat(_compared_rows(valid(batch), hashes) for batch in again)
+    rows = pl.concat(_compared_rows(valid(batch), hashes) for batch in judged(lines))
     return rows, repeated.get_column("rows")
 
 

@@ -30,7 +30,7 @@ from batch.model import Reason, Result
 from batch.recording.atomic_file import AtomicFile
 from batch.recording.plain_file import read_plain
 
-FORMAT = 1  # of run.json: raised when an earlier version would read it wrongly
+FORMAT = 2  # of run.json: raised when an earlier version would read it wrongly
 MOST_BYTES = 1 << 20  # ours take some 5 kB
 # `input` and the endings that tell the format, two of a packed file: no way out of the folder.
 _COPY = re.compile(r"input(\.[^./\\]{0,11}){0,2}")
@@ -95,13 +95,13 @@ class RunLink(_Record):
 
     id: of that run, which stays when its folder is moved. folder: as an absolute path.
     first: the id of the run that is no retry, to which all retries of retries go back.
-    lines_sha256: of the retry's own lines.csv, which says what rows it is about.
+    lines_sha256: of the lines.csv of a retry of format 1, which says what rows it is about.
     """
 
     id: RunId
     folder: FileName
     first: RunId
-    lines_sha256: Sha256
+    lines_sha256: Sha256 | None = None
 
 
 class RunUndone(_Record):
@@ -146,9 +146,10 @@ class RunRecord(_Record):
     is_planned: whether its rows are held against leads that were all read, as those of a plan and
     of its retries are. planned_at: when a plan that is to be applied was made.
     undo_of: the run whose changes it takes back, also of a retry of that.
+    plan_sha256: of its plan file; None of a run of format 1, which has none.
     """
 
-    format: Literal[1] = 1
+    format: Literal[1, 2] = 2
     id: RunId = ""
     state: RunState
     exit_code: int | None = None
@@ -175,6 +176,7 @@ class RunRecord(_Record):
     is_planned: bool = False
     planned_at: Time | None = None
     undo_of: RunUndone | None = None
+    plan_sha256: Sha256 | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from batch.judging.plan import make_plan
+from batch.judging.from_cells import make_plan
 from batch.judging.rules import Rules
 from batch.model import OnConflict, Reason
 from batch.reading.table import TableOptions, open_table

@@ -6,7 +6,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from batch.judging.brakes import too_many_clears, too_many_invalid
-from batch.judging.plan import Plan, make_plan
+from batch.judging.from_cells import make_plan
+from batch.judging.plan import Plan
 from batch.judging.rules import Rules
 from batch.model import OnConflict, Reason
 from batch.reading.table import TableOptions, open_table

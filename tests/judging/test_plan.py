@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from batch.judging import survey
 from batch.judging.brakes import too_many_clears, too_many_invalid
-from batch.judging.plan import Plan, Problem, make_plan
+from batch.judging.from_cells import JudgedRows, make_plan
+from batch.judging.plan import Plan, Problem
 from batch.judging.rules import Rules
 from batch.model import Change, Field, OnConflict, Outcome, Reason, Status
 
@@ -510,7 +511,9 @@ def test_leads_compared_in_parts_come_to_the_same(monkeypatch: pytest.MonkeyPatc
     parts = plan_of_many()
     assert list(parts.changes()) == list(whole.changes())
     assert outcomes(parts) == outcomes(whole)
-    assert len(parts.leads.judged) > len(whole.leads.judged)
+    assert isinstance(parts.source, JudgedRows)
+    assert isinstance(whole.source, JudgedRows)
+    assert len(parts.source.leads.judged) > len(whole.source.leads.judged)
     assert parts.tally == whole.tally
 
 

@@ -41,7 +41,7 @@ LEADS = [lead_id(n) for n in range(VALID)]
 HEADER = ("campaignId", "campaignLeadId", "status", "note")
 FAST = ("--rate", "400", "--concurrency", str(WORKERS))
 # Enough rows to be judged in two groups, which the journal records one after the other.
-SKIPPED = plan._OBJECTS + 5  # noqa: SLF001 - the size of a group is nobody else's business
+SKIPPED = plan.OBJECTS + 5
 
 STARTING = [
     ("before the rename of run.json", 1),

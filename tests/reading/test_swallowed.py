@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batch.columns import SWALLOWED
-from batch.judging.plan import Problem, make_plan
+from batch.judging.from_cells import make_plan
+from batch.judging.plan import Problem
 from batch.judging.rules import Rules
 from batch.model import Field, OnConflict, Reason
 from batch.reading import delimited, grid, swallowed

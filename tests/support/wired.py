@@ -17,7 +17,8 @@ from pydantic import SecretStr
 from batch.api.sendkit import Access
 from batch.jobs import reaching
 from batch.jobs.request import Request, Source
-from batch.judging.leads import Leads
+from batch.judging.from_cells import JudgedRows
+from batch.judging.leads import no_leads
 from batch.judging.plan import Plan, Problem
 from batch.judging.rules import Rules
 from batch.model import Tally
@@ -72,9 +73,7 @@ def plan_of(
     )  # fmt: skip
     counted = Counter(dict.fromkeys(names, 0) | numbers)
     return Plan(
-        cells=lambda: iter(()),
-        rules=Rules(name="leads.csv"),
-        leads=Leads(judged=(), partly=(), joined=(), merged=()),
+        source=JudgedRows(lambda _: iter(()), no_leads(), Rules(name="leads.csv")),
         rows=rows,
         tally=tally or Tally(),
         first_problems=problems,
