@@ -1,12 +1,12 @@
 """The cells of a spreadsheet as they are judged, also where e-mail addresses stand for ids."""
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 
 import polars as pl
 
 from batch.columns import Naming
 from batch.jobs.request import Request
-from batch.judging.resolve import Named, provisional, read_names
+from batch.judging.resolve import RESOLVED, Directory, Named, provisional, read_names
 from batch.judging.rules import Rules
 from batch.judging.survey import Cells
 from batch.model import Field
@@ -22,21 +22,34 @@ def named_of(request: Request, table: Table) -> Named:
     )
 
 
-def cells_of(table: Table, rules: Rules, named: Named) -> Cells:
-    """What gives the cells of a table, with the ids that were looked up.
+@dataclass(slots=True)
+class Lookup:
+    """Where leads are looked up by their e-mail addresses; None until that was read."""
 
-    Where they are still to be looked up, the names stand in their place.
+    directory: Directory | None = None
+
+
+def cells_of(table: Table, rules: Rules, named: Named, directory: Directory | None = None) -> Cells:
+    """What gives the cells of a table, with ids in the place of e-mail addresses.
+
+    directory: where they are looked up. Without one they are those that the table has; where it
+    has none, the names stand in their place.
     """
-    return (lambda: _cells(table, rules, named)) if table.is_by_email else table.cells
+    if not table.is_by_email:
+        return table.cells
+    return lambda: (
+        _with_looked_up(frame, table, rules, named, directory) for frame in table.cells()
+    )
 
 
-def _cells(table: Table, rules: Rules, named: Named) -> Iterator[pl.DataFrame]:
-    for frame in table.cells():
-        if table.ids is None:
-            ids = provisional(read_names(frame, rules, named))
-        else:
-            ids = table.ids.between(frame["line"][0], frame["line"][-1])
-        yield with_ids(frame, ids)
+def _with_looked_up(
+    cells: pl.DataFrame, table: Table, rules: Rules, named: Named, directory: Directory | None
+) -> pl.DataFrame:
+    if directory is None and table.ids is not None:
+        return with_ids(cells, table.ids.between(cells["line"][0], cells["line"][-1]))
+    names = read_names(cells, rules, named)
+    ids = directory.resolve(names).cast(RESOLVED) if directory else provisional(names)
+    return with_ids(cells, ids)
 
 
 def with_ids(cells: pl.DataFrame, ids: pl.DataFrame) -> pl.DataFrame:

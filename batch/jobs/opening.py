@@ -10,7 +10,7 @@ trace. Shows nothing.
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from batch.api.sendkit import Access, SendKit
 from batch.errors import InputError
 from batch.jobs.known_pace import KnownPace, known_pace
 from batch.jobs.missing_columns import about_missing_columns
-from batch.jobs.named_cells import cells_of, named_of
+from batch.jobs.named_cells import Lookup, cells_of, named_of
 from batch.jobs.preflight import Preflight, ask_server, hold_of
 from batch.jobs.reaching import access_of, make_client
 from batch.jobs.refusal import brakes_of, refusal_of, typed_number
@@ -30,6 +30,7 @@ from batch.judging.from_cells import Once, make_plan
 from batch.judging.plan import Plan
 from batch.judging.planned import with_leads_now
 from batch.judging.preview import Preview
+from batch.judging.resolve import Directory
 from batch.judging.rules import Rules, check_rules
 from batch.judging.totals import Effect
 from batch.model import Tally
@@ -73,6 +74,7 @@ class OpenRun:
     undo_of: the run whose changes are taken back.
     baseline: what its leads are expected to be, as `judge_live` takes it; None to expect nothing.
     spill: keeps its rows as they are judged, until its plan file is written.
+    lookup: by which its rows' e-mail addresses become ids when they are judged.
     """
 
     request: Request
@@ -86,6 +88,7 @@ class OpenRun:
     undo_of: RunUndone | None = None
     baseline: pl.DataFrame | None = None
     spill: Spill | None = None
+    lookup: Lookup = field(default_factory=Lookup)
 
     async def ask(self) -> Preflight:
         """Ask the server whose key it is, and for its labels. Raises UsageError if refused."""
@@ -106,7 +109,8 @@ class OpenRun:
         request = self.request
         hold = hold_of(preflight, request.settings)
         rules = request.rules(labels=preflight.labels)
-        plan = plan_of(request, self.table, rules, once=self.spill.once if self.spill else None)
+        once = self.spill.once if self.spill else None
+        plan = plan_of(request, self.table, rules, once=once, directory=self.lookup.directory)
         if refusal := refusal_of(plan, replace(request, expect_changes=None)):
             raise InputError(refusal)
         return JudgedRun(
@@ -205,6 +209,8 @@ class JudgedRun:
         kept = keep_plan(self.plan, rows, path)
         if opened.spill:
             opened.spill.close()
+        if opened.table.is_by_email:
+            opened.table.ids, opened.lookup.directory = kept.source, None
         return kept
 
 
@@ -271,10 +277,20 @@ def new_folder(request: Request, *, now: datetime) -> RunFolder:
     )
 
 
-def plan_of(request: Request, table: Table, rules: Rules, *, once: Once | None = None) -> Plan:
-    """The table judged by rules that are checked first. once: as `make_plan` takes it."""
+def plan_of(
+    request: Request,
+    table: Table,
+    rules: Rules,
+    *,
+    once: Once | None = None,
+    directory: Directory | None = None,
+) -> Plan:
+    """The table judged by rules that are checked first. once: as `make_plan` takes it.
+
+    directory: as `cells_of` takes it.
+    """
     check_rules(rules)
-    cells = cells_of(table, rules, named_of(request, table))
+    cells = cells_of(table, rules, named_of(request, table), directory)
     on_conflict = request.settings.input.on_conflict
     return make_plan(cells, rules, on_conflict=on_conflict, once=once or (lambda judged: judged))
 

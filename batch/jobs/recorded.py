@@ -20,8 +20,8 @@ from batch.recording.journal import JOURNAL_NAME, Journal
 from batch.recording.journal_file import is_locked
 from batch.recording.locks import LockedError
 from batch.recording.plan_check import open_plan
-from batch.recording.plan_file import PLAN_FILE, KeptPlan
-from batch.recording.resolved import RESOLVED_NAME
+from batch.recording.plan_file import PLAN_FILE, KeptPlan, PlanFile
+from batch.recording.resolved import RESOLVED_NAME, Resolved
 from batch.recording.run_list import listed
 from batch.recording.runfile import RunInput, RunRecord
 from batch.recording.scope import SCOPE_NAME
@@ -113,16 +113,24 @@ def open_recorded_table(
     check_copy(path, sha256_of(path), record.input)
     if record.plan_sha256 is None:
         return open_old_table(folder, record, request)
-    if plan is None and record.retry_of:
-        plan = open_plan(folder, record)
-    lines = plan.source.lines() if plan and record.retry_of else None
+    lines = None
+    if record.retry_of:
+        plan = plan or open_plan(folder, record)
+        lines = plan.source.lines()
     table = open_table(path, request.table_options, name=record.input.name, lines=lines)
     with ExitStack() as if_it_fails:
         if_it_fails.callback(table.close)
         if table.is_by_email:
-            table.ids = (plan or open_plan(folder, record)).source
+            table.ids = plan.source if plan else looked_up_ids(folder, record)
         if_it_fails.pop_all()
     return table
+
+
+def looked_up_ids(folder: Path, record: RunRecord) -> PlanFile | Resolved:
+    """The ids that an earlier run's rows got by their e-mail addresses. Raises InputError."""
+    if record.plan_sha256 is None:
+        return Resolved(folder / RESOLVED_NAME)
+    return open_plan(folder, record).source
 
 
 @contextmanager

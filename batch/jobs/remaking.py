@@ -9,14 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from batch.jobs.outcome import RunOutcome, next_command
-from batch.jobs.recorded import open_recorded_table, recorded_journal, request_of
+from batch.jobs.recorded import (
+    looked_up_ids,
+    open_recorded_table,
+    recorded_journal,
+    request_of,
+)
 from batch.jobs.run_record import counts_of
 from batch.jobs.unfinished import linked_runs
 from batch.model import Tally
 from batch.recording.history import EarlierRun
 from batch.recording.journal import Journal
-from batch.recording.linked import LinkedOutcomes
-from batch.recording.resolved import RESOLVED_NAME, Resolved
+from batch.recording.linked import LinkedIds, LinkedOutcomes
 from batch.recording.results import write_results
 from batch.recording.runfile import RunFile, RunRecord, RunState, read_record
 
@@ -93,7 +97,7 @@ def _report(
     request = request_of(folder, record, state_dir=state_dir)
     with open_recorded_table(folder, record, request) as table:
         if table.is_by_email:  # a retry may have found what was not there before
-            table.ids = Resolved(*(run.folder / RESOLVED_NAME for run in runs))
+            table.ids = LinkedIds([looked_up_ids(run.folder, run.record) for run in runs])
         files = write_results(table, outcomes, into, stop_reason=record.stop_reason, suffix=suffix)
         state, exit_code = _state_of(record, files.tally)
         reason = "" if state is RunState.FINISHED else record.stop_reason

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 import anyio
 import anyio.to_thread
@@ -16,10 +16,9 @@ from batch.jobs.paging import Paging
 from batch.jobs.preflight import Preflight, hold_of
 from batch.jobs.snapshotting import Reading, take_snapshot
 from batch.judging.lead_words import find_campaign, unknown_campaign
-from batch.judging.resolve import RESOLVED, Directory, read_names
+from batch.judging.resolve import Directory, read_names
 from batch.model import Campaign
 from batch.near_names import NearNames
-from batch.recording.resolved import Resolved
 from batch.recording.snapshot import LEADS_NOW, Snapshot
 from batch.settings.model import Settings
 
@@ -28,16 +27,16 @@ _SAFE_ID = re.compile("[A-Za-z0-9_-]+")  # what can change no path of a request,
 
 def is_needed(opened: OpenRun) -> bool:
     """Whether the run's leads are named by e-mail address, and not looked up yet."""
-    return opened.table.is_by_email and opened.table.ids is None
+    return opened.table.is_by_email and opened.lookup.directory is None
 
 
 async def resolve(
     opened: OpenRun, preflight: Preflight, *, on_reading: Callable[[Reading], None]
 ) -> None:
-    """Read the campaigns that the rows name, and keep the ids of their leads in the run's folder.
+    """Read the campaigns that the rows name, so that judging can look their leads up.
 
-    on_reading: called after each page. From then on the run's table has the ids, and what was read
-    of the leads is there to be looked at.
+    on_reading: called after each page. From then on what was read of the leads is there to be
+    looked at, too.
     Raises SettingsError when the one campaign for all rows is unknown or ambiguous,
     ListNotReadError when the server does not answer, and RunError when the disk fails.
     """
@@ -61,31 +60,19 @@ async def resolve(
         if campaign_id in taken.unknown:
             campaigns[name] = None, unknown_campaign(name)
     _refuse_unknown(request.campaign, campaigns)
-    directory = Directory(campaigns, snapshot.leads_of(found))
-    path = await anyio.to_thread.run_sync(
-        opened.folder.write_resolved, _resolved(opened, directory)
-    )
-    opened.table.ids = Resolved(path)
-
-
-def _names(opened: OpenRun) -> Iterator[pl.DataFrame]:
-    rules, named = opened.request.rules(), named_of(opened.request, opened.table)
-    return (read_names(cells, rules, named) for cells in opened.table.cells())
+    leads = snapshot.leads_of(found)
+    opened.lookup.directory = await anyio.to_thread.run_sync(Directory, campaigns, leads)
 
 
 def _campaigns_named(opened: OpenRun) -> list[str]:
     """The ways in which rows name their campaigns, each once, in the order of their coming."""
     found: dict[str, None] = {}
-    for names in _names(opened):
+    rules, named = opened.request.rules(), named_of(opened.request, opened.table)
+    for cells in opened.table.cells():
+        names = read_names(cells, rules, named)
         usable = names.filter(pl.col("id_reason").is_null())["campaign"]
         found.update(dict.fromkeys(usable.unique(maintain_order=True)))
     return list(found)
-
-
-def _resolved(opened: OpenRun, directory: Directory) -> Iterator[pl.DataFrame]:
-    yield pl.DataFrame(schema=RESOLVED)
-    for names in _names(opened):
-        yield directory.resolve(names).cast(RESOLVED)
 
 
 def _refuse_unknown(campaign: str | None, campaigns: dict[str, tuple[str | None, str]]) -> None:

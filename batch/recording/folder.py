@@ -14,14 +14,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-import polars as pl
-
 from batch.errors import InputError, RunError, SettingsError
 from batch.recording.atomic_file import clear_partial_files, disk_advice, sync_folder
-from batch.recording.baseline import BASELINE_NAME, write_baseline
 from batch.recording.plain_file import private
-from batch.recording.resolved import RESOLVED_NAME, write_resolved
-from batch.recording.scope import SCOPE_NAME, write_scope
 
 BLOCK_BYTES = 1 << 20
 _LONGEST_STEM = 120  # bytes; most file systems take names of 255, the time and an ending included
@@ -132,26 +127,9 @@ class RunFolder:
                 ) from error
         return InputCopy(path=target, size_bytes=size, sha256=digest.hexdigest())
 
-    def write_scope(self, lines: pl.Series) -> str:
-        """Write down the lines that a retry is about. Gives the sha256 of what was written."""
-        self._files.append(self.path / SCOPE_NAME)
-        return write_scope(self.path, lines)
-
     def will_hold(self, *paths: Path) -> None:
         """Take these files away, too, unless the folder is kept."""
         self._files += paths
-
-    def write_baseline(self, baseline: pl.DataFrame) -> None:
-        """Write down what the leads are expected to be, as `baseline.write_baseline` takes it."""
-        self._files.append(self.path / BASELINE_NAME)
-        write_baseline(self.path, baseline)
-
-    def write_resolved(self, frames: Iterable[pl.DataFrame]) -> Path:
-        """Write down the ids that were looked up for the rows. Gives the file's path."""
-        path = self.path / RESOLVED_NAME
-        self._files.append(path)
-        write_resolved(path, frames)
-        return path
 
     def keep(self) -> None:
         """From here on the folder is a run's record, whatever happens."""

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Protocol
 
 import polars as pl
 
-from batch.model import Reason
+from batch.model import Field, Reason
 from batch.recording.journal import Journal
 from batch.sending.retry import MAY_BE_APPLIED
 
@@ -18,6 +19,27 @@ _NO_CHANGE = [
     if reason.changes_nothing or reason in {Reason.DRIFTED, Reason.CHANGED_SINCE}
 ]
 _NOT_REACHED = pl.col("reason") == Reason.NOT_REACHED.value
+
+
+class Ids(Protocol):
+    """What is needed of the ids that a run's rows got by their e-mail addresses."""
+
+    def between(self, first_line: int, last_line: int) -> pl.DataFrame:
+        """Those of the lines from first to last: line, campaignId, campaignLeadId."""
+
+
+class LinkedIds:
+    """The ids of a run's rows and of its retries': later ones count, where they have any."""
+
+    def __init__(self, runs: Sequence[Ids]) -> None:
+        """runs: the first run's, then its retries' as they came."""
+        self._runs = runs
+
+    def between(self, first_line: int, last_line: int) -> pl.DataFrame:
+        """As `Ids.between`."""
+        fields = (Field.CAMPAIGN_ID.value, Field.CAMPAIGN_LEAD_ID.value)
+        found = [ids.between(first_line, last_line).select("line", *fields) for ids in self._runs]
+        return pl.concat(found).group_by("line").agg(pl.all().drop_nulls().last()).sort("line")
 
 
 class LinkedOutcomes:

@@ -1,8 +1,4 @@
-"""lines.csv: which lines of its copy of the input a retry is about.
-
-Written before the run counts, so that a run's rows are known whatever happens to the run that it
-came from.
-"""
+"""lines.csv of a retry of format 1: which lines of its copy of the input it is about."""
 
 import hashlib
 import io
@@ -11,21 +7,8 @@ from pathlib import Path
 import polars as pl
 
 from batch.errors import InputError
-from batch.recording.atomic_file import AtomicFile
 
 SCOPE_NAME = "lines.csv"
-
-
-def write_scope(folder: Path, lines: pl.Series) -> str:
-    """Write the lines (UInt32, rising) into a run's folder. Gives the sha256 of the file's bytes.
-
-    Raises RunError when that can't be written.
-    """
-    content = lines.rename("line").to_frame().write_csv().encode()
-    with AtomicFile(folder / SCOPE_NAME) as new_file:
-        new_file.write(content)
-        new_file.publish()
-    return hashlib.sha256(content).hexdigest()
 
 
 def read_scope(folder: Path, *, sha256: str) -> pl.Series:

@@ -156,8 +156,8 @@ def test_a_run_sends_all_and_says_how_it_ended(run: Run) -> None:
     assert run.reasons == ["applied"] * 3
     names = {path.name for path in run.folder.iterdir()}
     assert names == {
-        "run.json", "input.csv", "plan.parquet", "journal.sqlite", "timeline.jsonl", "results.csv", "failed.csv",
-        "report.html",
+        "run.json", "input.csv", "plan.parquet", "journal.sqlite", "timeline.jsonl",
+        "results.csv", "failed.csv", "report.html",
     }  # fmt: skip
 
 

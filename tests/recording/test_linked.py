@@ -3,11 +3,12 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from batch.model import Outcome, Reason
 from batch.recording.journal import Journal
-from batch.recording.linked import LinkedOutcomes
+from batch.recording.linked import LinkedIds, LinkedOutcomes
 from batch.sending.retry import MAY_BE_APPLIED
 
 
@@ -120,3 +121,24 @@ def test_a_run_without_retries_is_told_as_it_is(journals: list[Journal]) -> None
     linked = linked_of(journals[:1])
     assert told(linked) == [(2, "applied", "")]
     assert linked.recorded() == 1
+
+
+class FoundIds:
+    """Ids of the rows at some lines."""
+
+    def __init__(self, *rows: tuple[int, str, str | None]) -> None:
+        self._rows = rows
+
+    def between(self, _first: int, _last: int) -> pl.DataFrame:
+        schema = {"line": pl.UInt32, "campaignId": pl.String, "campaignLeadId": pl.String}
+        return pl.DataFrame(self._rows, schema=schema, orient="row")
+
+
+def test_of_several_runs_the_later_ones_ids_count_where_they_have_any() -> None:
+    first = FoundIds((2, "c", "l2"), (3, "c", None), (4, "c", "l4"))
+    retry = FoundIds((3, "d", "l3"), (4, "c", None))
+    assert LinkedIds([first, retry]).between(2, 4).rows() == [
+        (2, "c", "l2"),
+        (3, "d", "l3"),
+        (4, "c", "l4"),
+    ]
