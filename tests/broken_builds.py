@@ -1342,7 +1342,7 @@ BUILDS = (
     ),
     Broken(
         guarantee="a row that was judged wrong is not sent",
-        file="judging/plan.py",
+        file="judging/from_cells.py",
         line="(self.leads.requests(valid(rows)) for",
         instead="(self.leads.requests(rows) for",
         caught_by="test_work.py::test_a_new_run_sends_every_valid_row",
@@ -1476,13 +1476,9 @@ BUILDS = (
     ),
     Broken(
         guarantee="what a lead was is on the disk before its request may leave",
-        file="jobs/execution.py",
-        line="            await anyio.to_thread.run_sync(_record_judged, run, journal)\n"
-        "            async with api:\n"
-        "                ended = Ending(stop=await sending.run(tell))\n",
-        instead="            async with api:\n"
-        "                ended = Ending(stop=await sending.run(tell))\n"
-        "            await anyio.to_thread.run_sync(_record_judged, run, journal)\n",
+        file="judging/planned.py",
+        line="rows = _over(_with_read(rows, preview), left_out)",
+        instead="rows = _over(rows, left_out)",
         caught_by="test_undoing.py::test_what_a_killed_run_has_changed_is_taken_back",
     ),
     # --- Pace ---

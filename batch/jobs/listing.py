@@ -17,6 +17,7 @@ from batch.recording.history import EarlierRun, NewerRun, known_runs
 from batch.recording.journal import JOURNAL_NAME
 from batch.recording.journal_file import ROLLBACK, SHM, WAL
 from batch.recording.locks import holder_of
+from batch.recording.plan_file import PLAN_FILE
 from batch.recording.plan_sheet import PLAN_NAME
 from batch.recording.removal import remove_files
 from batch.recording.resolved import RESOLVED_NAME
@@ -28,7 +29,7 @@ from batch.recording.timeline import TIMELINE_NAME
 BROKE_OFF = "broke off"  # the word for a run whose process died without a word
 _SILENT_AFTER = timedelta(minutes=1)  # a run that is at work writes its record every second
 _OURS = (  # what a run's folder holds of ours beside its copy of the input, run.json and drafts
-    SCOPE_NAME, BASELINE_NAME, RESOLVED_NAME, PLAN_NAME, VERIFY_NAME,
+    PLAN_FILE, SCOPE_NAME, BASELINE_NAME, RESOLVED_NAME, PLAN_NAME, VERIFY_NAME,
     REPORT_NAME, TIMELINE_NAME, TRACEBACK_NAME,
     *(f"{JOURNAL_NAME}{more}" for more in ("", WAL, SHM, ROLLBACK)),
     *(

@@ -352,7 +352,7 @@ def test_rows_that_cant_be_read_again_are_exit_3_with_results(run: Run) -> None:
     report = run.execute([*pausing(2), BAD], with_change=failing_rows(error))
     assert (report.state, report.exit_code) == (RunState.FAILED, 3)
     assert report.reason == "input.csv: the disk can't be read. Check it."
-    assert run.reasons == ["not_reached"] * 3
+    assert run.reasons == ["not_reached", "not_reached", "bad_id"]
     assert not (run.folder / "error.txt").exists()
     assert report.next_command == f"sendkit-batch resume {run.folder}"
 

@@ -129,6 +129,7 @@ def test_a_run_is_taken_away_with_its_folder_and_off_the_list(tmp_path: Path) ->
         "input.csv", "journal.sqlite", "journal.sqlite-wal", "lines.csv", "results.csv",
         "results-2.csv", "failed-with-retries.csv", "failed.xlsx", "failed-with-retries-2.xlsx",
         ".results.csv-x1.part", "error.txt", "resolved.parquet",
+        "plan.parquet", ".judged-x1.part",
     )  # fmt: skip
     for name in names:
         (folder / name).touch()

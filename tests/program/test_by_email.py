@@ -332,12 +332,12 @@ def test_a_run_that_was_killed_goes_on_without_asking_for_leads_again(tmp_path: 
         assert reads(sandbox) == 1
         results = read_rows(tmp_path / "run" / "results.csv")
         assert ids(results) == [(SPRING, lead_id(n), "applied") for n in range(40)]
-        (tmp_path / "run" / "resolved.parquet").unlink()
+        (tmp_path / "run" / "plan.parquet").unlink()
         ran = sendkit_batch("results", "run", cwd=tmp_path, env=env)
     assert ran.exit_code == 2
     assert ran.err.splitlines()[0] == (
-        "run/resolved.parquet: can't be read. It says which leads the rows' e-mail addresses are; "
-        "bring it back, or start a new run."
+        "run/plan.parquet: is not there, so that nobody knows what the run is to do. Bring it back "
+        "from a backup, or start a new run."
     )
 
 

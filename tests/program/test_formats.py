@@ -68,7 +68,7 @@ def newer_record(folder: Path) -> None:
     """Make run.json one of a newer version: of its fields only the format is known to stay."""
     path = folder / "run.json"
     record = json.loads(path.read_text("utf-8"))
-    more = {"format": 2, "versions": {"sendkit-batch": "9.1"}, "rows": "many", "new": True}
+    more = {"format": 3, "versions": {"sendkit-batch": "9.1"}, "rows": "many", "new": True}
     path.write_text(json.dumps({**record, **more}), "utf-8")
 
 
@@ -94,7 +94,7 @@ def newer_journal_of_a_killed_run(folder: Path) -> None:
 
 
 RECORD = (
-    "runs/mine/run.json: found a run of format {}; expected format 1. "
+    "runs/mine/run.json: found a run of format {}; expected format 2. "
     "Use the version of this program that made it."
 )
 JOURNAL = (
@@ -104,7 +104,7 @@ JOURNAL = (
 each_kind = pytest.mark.parametrize(
     ("make_newer", "told"),
     [
-        (newer_record, RECORD.format("2, made by version 9.1")),
+        (newer_record, RECORD.format("3, made by version 9.1")),
         (only_the_format, RECORD.format("7")),
         (newer_journal, JOURNAL),
         (newer_journal_of_a_killed_run, JOURNAL),

@@ -61,7 +61,7 @@ def test_run_json_says_what_the_run_is_and_how_far_it_got(path: Path) -> None:
     RunFile(path).write(RECORD)
 
     assert json.loads(path.read_text()) == {
-        "format": 1,
+        "format": 2,
         "id": "0123456789abcdef",
         "state": "running",
         "exit_code": None,
@@ -98,6 +98,7 @@ def test_run_json_says_what_the_run_is_and_how_far_it_got(path: Path) -> None:
         "is_planned": False,
         "planned_at": None,
         "undo_of": None,
+        "plan_sha256": None,
     }
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(path.parent.iterdir()) == [path]
