@@ -132,8 +132,8 @@ BUILDS = (
     Broken(
         guarantee="a row whose answer was lost stays in flight where a resume reaches nobody",
         file="sending/retry.py",
-        line="        self.last_out = _last_out_of(self.earlier)\n",
-        instead="",
+        line="        self.last_out = Answer(\n",
+        instead="        Answer(\n",
         caught_by="test_in_doubt.py::test_rows_in_flight_stay_so_while_a_resume_reaches_nobody",
     ),
     Broken(
@@ -222,8 +222,8 @@ BUILDS = (
     Broken(
         guarantee="requests on their way when the job breaks off are recorded",
         file="sending/attempts.py",
-        line="            if tries.attempts:\n                reason",
-        instead="            if not tries.attempts:\n                reason",
+        line="            if tries.attempts:\n                why",
+        instead="            if not tries.attempts:\n                why",
         caught_by="test_runner.py::"
         "test_when_the_job_breaks_off_requests_on_their_way_are_recorded_as_in_flight",
     ),
@@ -1527,8 +1527,8 @@ BUILDS = (
     Broken(
         guarantee="every attempt passes the pacer, retries too",
         file="sending/attempts.py",
-        line="-> Decision:\n        probe = await self._gate.take_turn()",
-        instead="-> Decision:\n"
+        line='next."""\n        probe = await self._gate.take_turn()',
+        instead='next."""\n'
         "        probe = False if tries.attempts else await self._gate.take_turn()",
         caught_by="test_runner.py::test_the_rate_holds_for_attempts_not_rows",
     ),
@@ -1557,10 +1557,9 @@ BUILDS = (
     ),
     Broken(
         guarantee="a 429 holds back every worker",
-        file="sending/attempts.py",
-        line="        if is_hold(answer):\n            self._after_hold(answer)\n        elif",
-        instead="        if answer.http_status is None:\n"
-        "            self._after_hold(answer)\n        elif",
+        file="sending/gate.py",
+        line="        if is_hold(answer):\n",
+        instead="        if answer.http_status is None:\n",
         caught_by="test_runner.py::test_retry_after_pauses_every_worker",
     ),
     Broken(
@@ -1667,8 +1666,8 @@ BUILDS = (
     Broken(
         guarantee="too many errors stop the job",
         file="sending/stops.py",
-        line="return self._too_many_errors(outcome) if failed else None",
-        instead="return None",
+        line="        if not failed:\n",
+        instead="        if failed is not None:\n",
         caught_by="test_runner.py::test_too_many_errors_stop",
     ),
     Broken(
@@ -1726,8 +1725,8 @@ BUILDS = (
     Broken(
         guarantee="an outage costs the last rows of a job no outcome",
         file="sending/runner.py",
-        line="is_there = await self._attempts.wait_until_served(self._look)",
-        instead="is_there = True",
+        line="was_served = await self._attempts.wait_until_served(self._look)",
+        instead="was_served = True",
         caught_by="test_runner.py::"
         "test_with_few_workers_or_rows_an_outage_costs_no_row_its_outcome",
     ),

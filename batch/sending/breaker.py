@@ -1,15 +1,14 @@
-"""A circuit breaker: when the server seems to be away, and when to look whether it is back.
+"""A circuit breaker: whether the server seems to be away, and when to probe it.
 
-A pure state machine like the pacer: the time comes in as an argument, in seconds of any
-monotonic clock, and nothing here sleeps. Closed, it lets everybody through. After failures in a
-row, of several rows, it opens, and lets single probes through at growing intervals until the
-server serves something again.
+A pure state machine like the pacer: time comes in as an argument (seconds of a monotonic clock),
+and nothing here sleeps. Closed, it lets every attempt through. After failures in a row of several
+rows it opens, and lets single probes through at growing intervals until the server serves one.
 """
 
 from dataclasses import dataclass, replace
 
 FAILURES_IN_A_ROW = 5
-ROWS_IN_A_ROW = 3  # fewer may be rows that always fail, and say nothing about the server
+ROWS_IN_A_ROW = 3  # fewer may be rows that always fail, whatever the server's health
 FIRST_PROBE_S = 1.0
 
 
@@ -17,8 +16,8 @@ FIRST_PROBE_S = 1.0
 class Outage:
     """A server that seems to be away (seconds).
 
-    since: when the first attempt left that failed. next_probe_at: None while one is on its way.
-    why: what the last attempt failed by, in a few words.
+    since: when the first failed attempt left. next_probe_at: None while a probe is on its way.
+    why: the last failure, in a few words.
     """
 
     since: float
@@ -29,8 +28,8 @@ class Outage:
 class Breaker:
     """One for the whole job.
 
-    max_probe_s: the longest interval between two probes; they begin at a second and double.
-    max_outage_s: when an outage has lasted so long, a last probe is due.
+    max_probe_s: longest interval between probes, which begins at a second and doubles.
+    max_outage_s: once an outage has lasted this long, a last probe is due.
     """
 
     def __init__(self, *, max_probe_s: float, max_outage_s: float) -> None:
@@ -41,15 +40,15 @@ class Breaker:
         self._since = 0.0
         self._probe_s = 0.0
         self._outage: Outage | None = None
-        self.outages = 0  # how many there were, with the one that is going on
+        self.outages = 0  # so far, with the current one
 
     @property
     def outage(self) -> Outage | None:
-        """The outage that is going on, if any."""
+        """The current outage, if any."""
         return self._outage
 
     def take_probe(self, now: float) -> bool:
-        """Whether the one probe that is due may leave now; never while closed."""
+        """Take the probe that is due, if one is. False while closed."""
         outage = self._outage
         if outage is None or outage.next_probe_at is None or now < outage.next_probe_at:
             return False
@@ -59,7 +58,7 @@ class Breaker:
     def report_failure(
         self, now: float, *, sent_at: float, row: int, probe: bool, why: str = ""
     ) -> None:
-        """A fault, or a passing server error, of the row's attempt that left at `sent_at`."""
+        """Count a fault or temporary server error of the row's attempt that left at `sent_at`."""
         if not self._failures:
             self._since = sent_at
         self._failures += 1
@@ -74,18 +73,18 @@ class Breaker:
             self._outage = replace(self._outage, why=why)
 
     def report_neutral(self, now: float) -> None:
-        """A probe that told nothing, such as one that was held back: another one may leave."""
+        """Allow another probe, after one whose answer tells nothing, such as a hold-back."""
         if self._outage is not None and self._outage.next_probe_at is None:
             self._outage = replace(self._outage, next_probe_at=now)
 
     def report_served(self) -> None:
-        """The server answered something final: it is there."""
+        """Close: the server gave a final answer, so it is there."""
         self._failures = 0
         self._rows.clear()
         self._outage = None
 
     def is_overdue(self, now: float) -> bool:
-        """Whether an outage has lasted as long as is waited for."""
+        """True once an outage has lasted for max_outage_s."""
         return self._outage is not None and now - self._since >= self._max_outage_s
 
     def _schedule(self, now: float, wait_s: float) -> None:

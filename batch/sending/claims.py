@@ -1,7 +1,7 @@
-"""Changes handed to the workers only after their lines are claimed in the journal.
+"""The queue of changes: none is handed to a worker before its lines are claimed in the journal.
 
-Claims go in blocks, and the next block is claimed while the last one is being sent, so that no
-worker waits for a commit of its own.
+Lines are claimed in blocks, the next while the last is being sent, so that no worker waits for a
+commit of its own.
 """
 
 from collections import deque
@@ -14,10 +14,10 @@ from batch.model import Change, Claim
 
 
 class Claims:
-    """The changes of a job, one after another, to many workers.
+    """One job's changes, for all of its workers.
 
-    block: changes that are claimed at once; up to twice as many are claimed and not yet taken.
-    put: hands a claim over to be made durable; call `confirm` once it is.
+    block: changes claimed at once; at most twice as many are claimed and not yet taken.
+    put: starts making a claim durable; call `confirm` once it is.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class Claims:
         self._news = anyio.Event()
 
     async def take(self) -> Change | None:
-        """The next change, whose lines are claimed; None when there are no more."""
+        """Wait for the next change whose lines are claimed; None at the end."""
         while not self._ready:
             self._claim_more()
             if not self._claiming:
@@ -44,12 +44,12 @@ class Claims:
         return change
 
     def give_back(self, changes: Iterable[Change]) -> None:
-        """Take changes back, to be claimed and taken once more before those that are left."""
+        """Put changes back in front, to be claimed and taken once more."""
         self._changes = chain(changes, self._changes)
         self._exhausted = False
 
     def confirm(self) -> None:
-        """The claim that was handed over is on disk: its changes may leave."""
+        """Release the changes of the last claim: it is on disk now."""
         self._ready.extend(self._claiming)
         self._claiming = []
         self._news.set()

@@ -1,7 +1,8 @@
-"""The gate that every attempt leaves by: behind the breaker and the pacer, until it is shut.
+"""The gate that every attempt passes: it waits for the breaker and the pacer, until it is shut.
 
-Owns the waiting of a job: a stop shuts the gate, which ends every wait at once and lets what is
-under way fly on for a while. What an answer means for its row is not its business.
+Owns a job's waiting: a stop shuts the gate, which ends every wait at once and cuts off requests
+under way after a grace. It tells pacer and breaker of every answer; what an answer means for its
+row is not its business.
 """
 
 import asyncio
@@ -17,20 +18,21 @@ import anyio
 from batch.model import Answer
 from batch.sending.breaker import Breaker, Outage
 from batch.sending.pace.pacer import Hold, PaceEstimate, Pacer
+from batch.sending.retry import fault_text, is_failure, is_hold
 
-LONGEST_SLEEP_S = 0.5  # then the pacer is asked again: it may have learnt of more
-RATE_WINDOW_S = 10.0  # the rate that is shown is measured over this time
+LONGEST_SLEEP_S = 0.5  # then the pacer is asked again: it may allow more by now
+RATE_WINDOW_S = 10.0  # the rate shown is measured over this time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How fast attempts leave, and what keeps them.
+    """How fast attempts leave, and what slows them.
 
-    attempts: all that left. refused: those of them that were answered 429.
-    rate_per_s: attempts a second of late, measured over measured_s.
-    hold_left_s, outage_s: seconds that a hold-back still lasts, that an outage has lasted.
-    learnt: what is known of the pace that the server allows.
-    is_always_served: whether every answer so far was a final one.
+    attempts: all so far. refused: how many of them were answered 429.
+    rate_per_s: attempts a second, over the last measured_s seconds.
+    hold_left_s: seconds that a hold-back still lasts. outage_s: that an outage has lasted.
+    estimate: of the pace that the server allows.
+    is_always_served: whether every answer so far was final.
     """
 
     attempts: int
@@ -48,7 +50,7 @@ class Pace:
 class Gate:
     """One for the whole job, made on the event loop that it is used on.
 
-    now: the loop's clock, in seconds. is_resting: set it, and nothing leaves until it is unset.
+    now: the loop's clock, in seconds. is_resting: while it is set, nothing leaves.
     """
 
     def __init__(self, pacer: Pacer, breaker: Breaker) -> None:
@@ -57,10 +59,10 @@ class Gate:
         self.now = asyncio.get_running_loop().time  # anyio takes 1.2 us to find it, each time
         self._pacer = pacer
         self._breaker = breaker
-        # Turns are taken in order of coming, so that a row that is held back over and over goes
-        # behind the others each time, instead of keeping them from ever leaving.
+        # Turns go in order of arrival, so that a row that is held back over and over queues behind
+        # the others each time, instead of keeping them from ever leaving.
         self._turns = anyio.Lock(fast_acquire=True)
-        self._news = anyio.Event()  # set, and replaced, when the breaker changes
+        self._breaker_changed = anyio.Event()  # set, and replaced, each time
         self._pauses: set[anyio.CancelScope] = set()
         self._workers: set[anyio.CancelScope] = set()
         self._departures: deque[float] = deque()
@@ -70,7 +72,7 @@ class Gate:
         self._is_always_served = True
 
     def shut(self, *, grace_s: float) -> None:
-        """Let nobody out any more, and cut off what is still under way after `grace_s` seconds."""
+        """Let no attempt leave any more; cut off those under way after `grace_s` seconds."""
         self.is_shut = True
         deadline = self.now() + grace_s
         for worker in self._workers:
@@ -80,9 +82,9 @@ class Gate:
 
     @contextmanager
     def worker_scope(self) -> Iterator[None]:
-        """All that a worker does; what of it lasts longer than a stop waits for is cancelled.
+        """Surround all that a worker does; once the gate is shut, its grace bounds it.
 
-        One scope for all of its attempts: one for each would take 10 us.
+        One scope for all attempts: one for each would take 10 us.
         """
         with anyio.CancelScope() as worker:
             self._workers.add(worker)
@@ -92,12 +94,16 @@ class Gate:
                 self._workers.discard(worker)
 
     async def take_turn(self) -> bool:
-        """Wait until an attempt may leave, or the gate is shut. Whether it leaves as a probe."""
-        if self._leave_at_once():
-            return False
+        """Wait until an attempt may leave, or the gate is shut. True if it leaves as a probe."""
+        if not (self.is_shut or self.is_resting or self.is_away or self._turns.locked()):
+            # Most turns have come, with nobody waiting: spare a cancel scope and a lock, 12 us.
+            now = self.now()
+            if self._pacer.wait_s(now) <= 0:
+                self._pacer.take_turn(now)
+                return False
         while not self.is_shut:
             if await self._pass_breaker():
-                await self.wait(self._leave_in_pace)  # it waits for the pacer, not for the others
+                await self.wait(self._leave_in_pace)  # a probe waits for the pacer alone
                 return True
             await self.wait(self._leave_in_order)
             if not self.is_away:
@@ -105,7 +111,7 @@ class Gate:
         return False
 
     async def attempt(self, send: Callable[[], Awaitable[Answer]]) -> Answer:
-        """One attempt; cancelled if a stop cuts it off before its answer comes."""
+        """Make one attempt; cancelled if a stop cuts it off before its answer comes."""
         started = self.now()
         self._departures.append(started)
         self._attempts += 1
@@ -118,53 +124,57 @@ class Gate:
             self._pacer.observe(self.now(), answer.budgets, sent_at=started)
         return answer
 
-    def report_failure(self, *, sent_at: float, row: int, probe: bool, why: str = "") -> None:
-        """Tell the breaker of a failed attempt. why: in a few words."""
-        self._is_always_served = False
-        self._breaker.report_failure(self.now(), sent_at=sent_at, row=row, probe=probe, why=why)
-        self._announce_breaker()
+    def report(self, answer: Answer, *, row: int, probe: bool) -> Hold | None:
+        """Tell pacer and breaker of an answer. The hold-back, if it asks for one.
 
-    def hold_back(self, answer: Answer, why: str) -> Hold:
-        """Hold everybody back, as the server asks. answer: one that `retry.is_hold` is true of."""
-        self._is_always_served = False
-        now = self.now()
-        is_refused = answer.http_status == HTTPStatus.TOO_MANY_REQUESTS
-        self._refused += is_refused
-        sent_at = now - answer.elapsed_ms / 1000 if is_refused else None
-        return self._pacer.hold(now, answer.retry_after_s, why, sent_at=sent_at)
-
-    def report_neutral(self) -> None:
-        """Tell the breaker of an answer that says nothing about the server's health."""
-        self._breaker.report_neutral(self.now())
-        self._announce_breaker()
-
-    def report_served(self) -> None:
-        """Tell both that the server is there."""
-        self._served += 1
-        self._pacer.report_served(self.now())
-        was_away = self.is_away
-        self._breaker.report_served()
-        if was_away:
-            self._announce_breaker()
+        row: names the change. probe: whether the attempt left as a probe.
+        """
+        now, was_away = self.now(), self.is_away
+        hold = None
+        if is_hold(answer):
+            self._is_always_served = False
+            self._breaker.report_neutral(now)
+            is_refused = answer.http_status == HTTPStatus.TOO_MANY_REQUESTS
+            self._refused += is_refused
+            sent_at = now - answer.elapsed_ms / 1000 if is_refused else None
+            retry_after_s = answer.retry_after_s
+            status = None if answer.http_status is None else f"HTTP {answer.http_status}"
+            asked = None if retry_after_s is None else f"Retry-After {retry_after_s:.0f} s"
+            why = ", ".join(filter(None, (status, asked)))
+            hold = self._pacer.hold(now, retry_after_s, why, sent_at=sent_at)
+        elif is_failure(answer):
+            self._is_always_served = False
+            sent_at, why = now - answer.elapsed_ms / 1000, fault_text(answer)
+            self._breaker.report_failure(now, sent_at=sent_at, row=row, probe=probe, why=why)
+        else:
+            self._served += 1
+            self._pacer.report_served(now)
+            self._breaker.report_served()
+        if was_away or self.is_away:
+            self._breaker_changed.set()
+            self._breaker_changed = anyio.Event()
+        return hold
 
     @property
     def is_away(self) -> bool:
-        """Whether the server seems to be away."""
+        """True while the server seems to be away."""
         return self._breaker.outage is not None
 
     @property
     def outages(self) -> int:
-        """How many outages there were, with the one that is going on."""
+        """Outages so far, with the current one."""
         return self._breaker.outages
 
     def overdue_outage_s(self) -> float | None:
-        """Seconds of an outage that has lasted as long as is waited for; None otherwise."""
-        now = self.now()
+        """Seconds of an outage that has lasted for too long; None otherwise."""
         outage = self._breaker.outage
-        return now - outage.since if outage and self._breaker.is_overdue(now) else None
+        if outage is None:
+            return None
+        now = self.now()
+        return now - outage.since if self._breaker.is_overdue(now) else None
 
     async def pause(self, seconds: float) -> None:
-        """Wait, or until the gate is shut."""
+        """Sleep, or until the gate is shut."""
         await self.wait(partial(anyio.sleep, seconds))
 
     async def wait(self, wait: Callable[[], Awaitable[object]]) -> None:
@@ -179,7 +189,7 @@ class Gate:
                 self._pauses.discard(pause)
 
     def pace(self) -> Pace:
-        """How fast attempts leave now, and what keeps them."""
+        """How fast attempts leave now, and what slows them."""
         now = self.now()
         while self._departures and self._departures[0] < now - RATE_WINDOW_S:
             self._departures.popleft()
@@ -198,38 +208,25 @@ class Gate:
             estimate=self._pacer.estimate(now),
         )
 
-    def _leave_at_once(self) -> bool:
-        """Take a turn that has come and that nobody waits for: most do, at the speed of the wire.
-
-        Spares a cancel scope and a lock, 12 us a row.
-        """
-        if self.is_shut or self.is_resting or self.is_away or self._turns.locked():
-            return False
-        now = self.now()
-        if self._pacer.wait_s(now) > 0:
-            return False
-        self._pacer.take_turn(now)
-        return True
-
     async def _pass_breaker(self) -> bool:
-        """Wait while the breaker is open; whether this attempt is its probe."""
+        """Wait while the breaker is open; True if this attempt is its probe."""
         while not self.is_shut and (outage := self._breaker.outage) is not None:
             now = self.now()
             if self._breaker.take_probe(now):
                 return True
             due = outage.next_probe_at
             with anyio.move_on_after(None if due is None else due - now):
-                await self.wait(self._news.wait)
+                await self.wait(self._breaker_changed.wait)
         return False
 
     async def _leave_in_order(self) -> None:
-        """Leave in order of coming; if the server is away by then, the turn is not used up."""
+        """Leave in order of arrival; the turn is not taken if the server is away by then."""
         async with self._turns:
             if not self.is_away:
                 await self._leave_in_pace(unless_away=True)
 
     async def _leave_in_pace(self, *, unless_away: bool = False) -> None:
-        # A hold-back, or a rest, may begin while this sleeps, or end early: then it is asked again.
+        # A hold-back or a rest may begin, or end early, while this sleeps: then ask again.
         while (wait_s := self._wait_s()) > 0:  # noqa: ASYNC110 - it waits for a time, not for an event
             await anyio.sleep(min(wait_s, LONGEST_SLEEP_S))
         if not (unless_away and self.is_away):
@@ -237,7 +234,3 @@ class Gate:
 
     def _wait_s(self) -> float:
         return LONGEST_SLEEP_S if self.is_resting else self._pacer.wait_s(self.now())
-
-    def _announce_breaker(self) -> None:
-        self._news.set()
-        self._news = anyio.Event()

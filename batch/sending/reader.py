@@ -1,22 +1,24 @@
-"""Reading from the server at the pace that it allows: tries that are held back, retried, given up.
+"""Reading from the server at the pace that it allows.
 
-The same gate, retry decision and breaker as for changes, for what changes nothing and so has no
+The same gate, retry decision and breaker as for changes; since reading changes nothing, it has no
 row, no journal and no budget of retries.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
-
-import anyio
-from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_never
 
 from batch.errors import BatchError
 from batch.model import Answer
 from batch.sending.gate import Gate
-from batch.sending.retry import Decision, RetryPolicy, Step, Tries, decide, is_failure, is_hold
-from batch.sending.stops import fault_text
+from batch.sending.retry import (
+    Decision,
+    RetryPolicy,
+    Tries,
+    decide,
+    fault_text,
+    retry_until_done,
+)
 
 _Read = TypeVar("_Read")
 Fetch = Callable[[], Awaitable[tuple[Answer, _Read | None]]]
@@ -30,19 +32,23 @@ class NotReadError(BatchError):
         self.answer = answer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Tried(Generic[_Read]):
-    """What one attempt came to. read: None unless it gave what was asked for."""
+class _Attempts(Generic[_Read]):
+    """The attempts at one read. read: what the last one gave, if anything."""
 
-    decision: Decision
-    answer: Answer
-    read: _Read | None
+    def __init__(self, fetch: Fetch[_Read]) -> None:
+        self.tries = Tries()
+        self.read: _Read | None = None
+        self._fetch = fetch
+
+    async def send(self) -> Answer:
+        answer, self.read = await self._fetch()
+        return answer
 
 
 class Reader:
-    """One for all that is read in a job.
+    """One for all reading of a job.
 
-    max_wait_s: the longest hold-back that is waited for without one success.
+    max_wait_s: the longest hold-back, without a success, that is waited for.
     draw: uniform in [0, 1).
     """
 
@@ -54,38 +60,35 @@ class Reader:
         self._policy = policy
         self._max_wait_s = max_wait_s
         self._draw = draw
-        self._asked = 0
+        self._reads = 0
 
     async def read(self, fetch: Fetch[_Read]) -> _Read:
-        """What was asked for, after as many tries as it needs. Raises NotReadError.
+        """Fetch something, with as many attempts as it takes. Raises NotReadError.
 
-        fetch: one attempt: the answer, and what it gave if that is what was asked for.
+        fetch: makes one attempt: the answer, and what was asked for if the answer has it.
         """
-        self._asked += 1
-        step = partial(self._attempt, fetch, Tries(), self._asked)
-        retrying = AsyncRetrying(
-            retry=retry_if_result(_goes_on),
-            wait=_decided_wait_s,
-            stop=stop_never,
-            sleep=self._gate.pause,
-        )
-        tried: _Tried[_Read] = await retrying(step)
-        if tried.read is None:
-            raise NotReadError(tried.decision.message, answer=tried.answer)
-        return tried.read
+        self._reads += 1
+        attempts = _Attempts(fetch)
+        attempt = partial(self._attempt, attempts, self._reads)
+        decision = await retry_until_done(attempt, sleep=self._gate.pause)
+        if attempts.read is None:
+            raise NotReadError(decision.message, answer=attempts.tries.last)
+        return attempts.read
 
-    async def _attempt(self, fetch: Fetch[_Read], tries: Tries, number: int) -> _Tried[_Read]:
+    async def _attempt(self, attempts: _Attempts[_Read], number: int) -> Decision:
+        """Attempt once. Raises NotReadError where the server asks for, or takes, too long."""
         probe = await self._gate.take_turn()
-        read: _Read | None = None
-
-        async def send() -> Answer:
-            nonlocal read
-            answer, read = await fetch()
-            return answer
-
-        answer = await self._gate.attempt(send)
+        answer = await self._gate.attempt(attempts.send)
         self.requests += 1
-        self._report(answer, number, probe=probe)
+        if hold := self._gate.report(answer, row=number, probe=probe):
+            hold_s = hold.until - hold.since
+            if hold_s > self._max_wait_s:
+                message = f"the server asks to wait {hold_s:.0f} s: {answer.message}"
+                raise NotReadError(message, answer=answer)
+        elif (outage_s := self._gate.overdue_outage_s()) is not None:
+            message = f"the server has been away for {outage_s:.0f} s: {fault_text(answer)}"
+            raise NotReadError(message, answer=answer)
+        tries = attempts.tries
         tries.add(answer, counts=not self._gate.is_away)
         decision = decide(
             answer,
@@ -96,36 +99,4 @@ class Reader:
             draw=self._draw,
         )
         tries.spent_s += decision.delay_s
-        return _Tried(decision=decision, answer=answer, read=read)
-
-    def _report(self, answer: Answer, number: int, *, probe: bool) -> None:
-        """Let the pace and the breaker know. Raises NotReadError for a server that is away long."""
-        if is_hold(answer):
-            self._gate.report_neutral()
-            self._hold(answer)
-        elif is_failure(answer):
-            sent_at = anyio.current_time() - answer.elapsed_ms / 1000
-            why = fault_text(answer)
-            self._gate.report_failure(sent_at=sent_at, row=number, probe=probe, why=why)
-            if (lasted_s := self._gate.overdue_outage_s()) is not None:
-                message = f"the server has been away for {lasted_s:.0f} s: {why}"
-                raise NotReadError(message, answer=answer)
-        else:
-            self._gate.report_served()
-
-    def _hold(self, answer: Answer) -> None:
-        hold = self._gate.hold_back(answer, f"HTTP {answer.http_status}")
-        if hold.until - hold.since > self._max_wait_s:
-            message = f"the server asks to wait {hold.until - hold.since:.0f} s: {answer.message}"
-            raise NotReadError(message, answer=answer)
-
-
-def _goes_on(tried: _Tried[object]) -> bool:
-    return tried.decision.step is not Step.DONE
-
-
-def _decided_wait_s(state: RetryCallState) -> float:
-    if state.outcome is None:
-        return 0.0
-    tried: _Tried[object] = state.outcome.result()
-    return tried.decision.delay_s
+        return decision

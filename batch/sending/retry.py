@@ -1,19 +1,21 @@
-"""The retry decision: what one more answer means for its row. Pure: it sleeps and sends nothing.
+"""The retry decision: what one more answer means for its row. It sends nothing itself.
 
-A fault or a passing server error costs the row an attempt and seconds, and the job a piece of
-its retry budget. A 429, or any retried status with `Retry-After`, costs nothing of these: it is
-the server's word about pace, which the pacer keeps for every worker.
+A fault or a temporary server error costs the row one attempt and its seconds, and the job one retry
+of its budget. A 429, or any retried status with `Retry-After`, costs nothing: it is about the pace,
+which the pacer keeps for every worker.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from http import HTTPStatus
 
+from tenacity import AsyncRetrying, retry_if_result, stop_never
+
 from batch.model import Answer, Change, Outcome, Reason
 from batch.statuses import may_pass
 
-# Said of a row whose reason alone would have it that nothing was changed.
+# Added to a row's message where its reason alone would say that nothing was changed.
 MAY_BE_APPLIED = "an earlier request of this row may have been applied"
 FAULTS = frozenset({Reason.NOT_CONNECTED, Reason.NO_ANSWER})
 
@@ -22,9 +24,9 @@ FAULTS = frozenset({Reason.NOT_CONNECTED, Reason.NO_ANSWER})
 class RetryPolicy:
     """Limits for one row.
 
-    max_attempts: attempts that count; being held back does not.
+    max_attempts: counted attempts; hold-backs are not counted.
     max_elapsed_s: seconds of the row's own attempts and back-offs.
-    backoff_base_s, backoff_max_s: the first back-off's ceiling, and the highest one.
+    backoff_base_s, backoff_max_s: ceiling of the first back-off, and of any.
     max_holds: hold-backs that a row may meet while other rows succeed.
     """
 
@@ -37,17 +39,16 @@ class RetryPolicy:
 
 @dataclass(slots=True, kw_only=True)
 class Tries:
-    """What has happened to one change so far.
+    """The attempts of one change so far.
 
-    earlier: what processes before this one know of it; every outcome begins from that.
-    attempts: every attempt made by this process.
-    counted: those that count against the row; hold-backs do not.
+    earlier: its outcome in earlier processes, if any; every outcome here continues it.
+    attempts: all attempts of this process. counted: the ones that count against max_attempts.
     spent_s: seconds of counted attempts and of back-offs.
-    last: the latest attempt; last_out: the latest that may have reached the server.
-    lost: the latest whose answer never came. Both may be of an earlier process.
-    in_doubt: whether any attempt left open whether the change was made.
-    successes_before: the job's successes when the change was first held back.
-    outages: those of the job that this change's failures have been judged beside.
+    last: the latest answer. last_out: the latest to a request that may have reached the server.
+    lost: the latest that never came. Both may stem from an earlier process.
+    in_doubt: True once any attempt may have made the change without our knowing.
+    successes_before: successes of the job when this change was first held back.
+    outages: outages of the job by the time these failures were last judged.
     """
 
     earlier: Outcome | None = None
@@ -64,17 +65,32 @@ class Tries:
     outages: int = 0
 
     def __post_init__(self) -> None:
-        """Begin from what is known already."""
-        if self.earlier is None:
+        """Continue from the outcome of earlier processes."""
+        earlier = self.earlier
+        if earlier is None:
             return
-        self.sent_at_ms = self.earlier.sent_at_ms
-        self.in_doubt = self.earlier.in_doubt
-        self.last_out = _last_out_of(self.earlier)
-        if self.last_out and self.last_out.reason is Reason.NO_ANSWER:
+        self.sent_at_ms = earlier.sent_at_ms
+        self.in_doubt = earlier.in_doubt
+        if earlier.reason is Reason.NOT_REACHED:
+            return
+        reason = Reason.SERVER_ERROR
+        if earlier.reason is Reason.IN_FLIGHT:
+            reason = Reason.NO_ANSWER
+        elif earlier.http_status == HTTPStatus.TOO_MANY_REQUESTS:
+            reason = Reason.RATE_LIMITED
+        self.last_out = Answer(
+            reason=reason,
+            message="the run ended before it came",
+            http_status=earlier.http_status,
+            server_status=earlier.server_status,
+            server_ai_tag=earlier.server_ai_tag,
+            subsequence=earlier.subsequence,
+        )
+        if reason is Reason.NO_ANSWER:
             self.lost = self.last_out
 
     def add(self, answer: Answer, *, counts: bool = True) -> None:
-        """Take one more attempt into account; while the server is away it does not count."""
+        """Add one more attempt. counts: False while the server is away."""
         self.attempts += 1
         self.last = answer
         if self.sent_at_ms is None:
@@ -93,36 +109,37 @@ class Tries:
         self.spent_s += answer.elapsed_ms / 1000
 
     def forgive(self, *, outages: int) -> None:
-        """The failures so far were those of an outage that was found by now: they count no more."""
+        """Stop counting the failures so far: an outage that is known by now caused them."""
         self.outages = outages
         self.counted = 0
         self.spent_s = 0.0
 
     def outcome(self, change: Change, reason: Reason, message: str) -> Outcome:
-        """The change's outcome after these attempts, its facts from the last that went out."""
-        told = self.last_out or self.last
-        if told is None:
+        """The change's outcome after these attempts; its facts are those of the last one out."""
+        answer = self.last_out or self.last
+        if answer is None:
             return Outcome(lines=change.lines, reason=reason, message=message)
         if self.lost is not None and self.last is not self.lost:
-            message = _also(message, f"sent again, since an answer was lost: {self.lost.message}")
+            lost = f"sent again, since an answer was lost: {self.lost.message}"
+            message = "; ".join(filter(None, (message, lost)))
         if self.in_doubt and reason.changes_nothing:
-            message = _also(message, MAY_BE_APPLIED)
+            message = "; ".join(filter(None, (message, MAY_BE_APPLIED)))
         return Outcome(
             lines=change.lines,
             reason=reason,
             message=message,
-            http_status=told.http_status,
+            http_status=answer.http_status,
             attempts=self.attempts + (self.earlier.attempts if self.earlier else 0),
             elapsed_ms=self.last.elapsed_ms if self.last else None,
             sent_at_ms=self.sent_at_ms,
-            server_status=told.server_status,
-            server_ai_tag=told.server_ai_tag,
-            subsequence=told.subsequence,
+            server_status=answer.server_status,
+            server_ai_tag=answer.server_ai_tag,
+            subsequence=answer.subsequence,
             in_doubt=self.in_doubt,
         )
 
     def unsent_reason(self) -> Reason:
-        """Why the row is `unsent` if the job leaves it behind now."""
+        """The reason of the row if the job stops now and leaves it `unsent`."""
         if self.last_out is None:
             return Reason.NOT_REACHED
         if self.last_out.reason is Reason.NO_ANSWER:
@@ -131,50 +148,27 @@ class Tries:
 
 
 def with_earlier_attempts(outcome: Outcome, earlier: Outcome) -> Outcome:
-    """The outcome of a line that is not sent any more, with what earlier processes know of it."""
-    message = _also(outcome.message, MAY_BE_APPLIED) if earlier.in_doubt else outcome.message
+    """Add what earlier processes know of a line to its outcome, where it is not sent again."""
+    doubt = MAY_BE_APPLIED if earlier.in_doubt else ""
+    message = "; ".join(filter(None, (outcome.message, doubt)))
     return replace(earlier, lines=outcome.lines, reason=outcome.reason, message=message)
-
-
-def _last_out_of(earlier: Outcome) -> Answer | None:
-    """What stands for the last request that went out before this process, if one did."""
-    if earlier.reason is Reason.NOT_REACHED:
-        return None
-    reason = Reason.SERVER_ERROR
-    if earlier.reason is Reason.IN_FLIGHT:
-        reason = Reason.NO_ANSWER
-    elif earlier.http_status == HTTPStatus.TOO_MANY_REQUESTS:
-        reason = Reason.RATE_LIMITED
-    return Answer(
-        reason=reason,
-        message="the run ended before it came",
-        http_status=earlier.http_status,
-        server_status=earlier.server_status,
-        server_ai_tag=earlier.server_ai_tag,
-        subsequence=earlier.subsequence,
-    )
-
-
-def _also(message: str, more: str) -> str:
-    return f"{message}; {more}" if message else more
 
 
 class Step(StrEnum):
     """What to do with a row next."""
 
-    DONE = "done"  # the row has its outcome
-    RETRY = "retry"  # try again after a back-off of the row's own
-    HOLD = "hold"  # try again when the pacer lets anybody go
+    DONE = "done"  # record its outcome
+    RETRY = "retry"  # try again after a back-off of its own
+    HOLD = "hold"  # try again when the pacer's hold-back ends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """The next step of one row, as data; the runner acts on it.
+    """The next step of one row, as data.
 
     reason, message: the row's outcome if the step is DONE.
-    given_up: whether the row is DONE only because it failed too often.
-    delay_s: the row's own back-off if the step is RETRY; 0 else, since the pacer or the breaker
-    does the waiting.
+    given_up: True if it is DONE only because it failed too often.
+    delay_s: back-off before a RETRY; else 0, since the pacer or the breaker makes it wait.
     """
 
     step: Step
@@ -185,14 +179,14 @@ class Decision:
 
 
 def is_hold(answer: Answer) -> bool:
-    """Whether the answer is the server's word about pace, rather than about this row."""
+    """True if the answer is about the pace, not about this row."""
     if answer.http_status == 429:
         return True
     return may_pass(answer.http_status) and answer.retry_after_s is not None
 
 
 def is_failure(answer: Answer) -> bool:
-    """Whether the attempt failed for a cause that may pass: a fault, or a passing server error."""
+    """True if the attempt failed for a cause that may pass: a fault or a temporary server error."""
     if is_hold(answer):
         return False
     return answer.reason in FAULTS or may_pass(answer.http_status)
@@ -210,35 +204,34 @@ def decide(
     """The next step after an answer that `tries` already counts.
 
     others_succeed: whether another row succeeded since this one was first held back.
-    is_away: whether the server seems to be away; then no row is given up, and the breaker waits.
-    draw: uniform in [0, 1); full jitter, so that workers that failed together spread out.
+    is_away: whether the server seems to be away: then no row is given up, and the breaker waits.
+    draw: uniform in [0, 1); full jitter spreads out workers that failed together.
     """
+    detail = f": {answer.message}" if answer.message else ""
     if is_hold(answer):
-        return _held(answer, tries, policy, others_succeed=others_succeed)
+        if tries.holds <= policy.max_holds or not others_succeed:
+            return Decision(step=Step.HOLD)
+        message = f"held back {tries.holds} times while other rows went through{detail}"
+        return Decision(step=Step.DONE, reason=answer.reason, message=message)
     if not is_failure(answer):
         return Decision(step=Step.DONE, reason=answer.reason, message=answer.message)
     if is_away:
         return Decision(step=Step.RETRY)
+    delay_s = 0.0
     if tries.counted >= policy.max_attempts:
-        attempts = "1 attempt" if tries.counted == 1 else f"{tries.counted} attempts"
-        return _given_up(tries, _joined(f"gave up after {attempts}", answer.message))
-    delay_s = draw() * backoff_ceiling_s(tries.counted, policy)
-    if tries.spent_s + delay_s > policy.max_elapsed_s:
-        message = f"gave up after {tries.spent_s:.0f} s of attempts and back-offs"
-        return _given_up(tries, _joined(message, answer.message))
-    return Decision(step=Step.RETRY, delay_s=delay_s)
-
-
-def _held(answer: Answer, tries: Tries, policy: RetryPolicy, *, others_succeed: bool) -> Decision:
-    if tries.holds <= policy.max_holds or not others_succeed:
-        return Decision(step=Step.HOLD)
-    message = f"held back {tries.holds} times while other rows went through"
-    message = _joined(message, answer.message)
-    return Decision(step=Step.DONE, reason=answer.reason, message=message)
+        spent = "1 attempt" if tries.counted == 1 else f"{tries.counted} attempts"
+    else:
+        delay_s = draw() * backoff_ceiling_s(tries.counted, policy)
+        if tries.spent_s + delay_s <= policy.max_elapsed_s:
+            return Decision(step=Step.RETRY, delay_s=delay_s)
+        spent = f"{tries.spent_s:.0f} s of attempts and back-offs"
+    reason = tries.last_out.reason if tries.last_out else Reason.NOT_CONNECTED
+    message = f"gave up after {spent}{detail}"
+    return Decision(step=Step.DONE, reason=reason, message=message, given_up=True)
 
 
 def backoff_ceiling_s(failures: int, policy: RetryPolicy) -> float:
-    """The longest back-off after this many failures (1 or more): doubling, up to the cap."""
+    """The longest back-off in seconds after this many failures (1 or more)."""
     return min(policy.backoff_max_s, policy.backoff_base_s * 2.0 ** min(failures - 1, 60))
 
 
@@ -247,11 +240,28 @@ def retry_budget(rows: int, *, share: float, floor: int) -> int:
     return int(rows * share) + floor
 
 
-def _given_up(tries: Tries, message: str) -> Decision:
-    last_out = tries.last_out
-    reason = last_out.reason if last_out else Reason.NOT_CONNECTED
-    return Decision(step=Step.DONE, reason=reason, message=message, given_up=True)
+async def retry_until_done(
+    attempt: Callable[[], Awaitable[Decision]],
+    *,
+    sleep: Callable[[float], Awaitable[None]],
+) -> Decision:
+    """Repeat an attempt until it is DONE, sleeping between as each decision says."""
+    decision = await attempt()
+    if decision.step is Step.DONE:
+        return decision  # entering tenacity would cost 22 to 31 us more, and most rows end here
+    await sleep(decision.delay_s)
+    retrying = AsyncRetrying(
+        retry=retry_if_result(lambda decision: decision.step is not Step.DONE),
+        wait=lambda state: state.outcome.result().delay_s if state.outcome else 0.0,
+        stop=stop_never,
+        sleep=sleep,
+    )
+    last: Decision = await retrying(attempt)
+    return last
 
 
-def _joined(message: str, detail: str) -> str:
-    return f"{message}: {detail}" if detail else message
+def fault_text(answer: Answer) -> str:
+    """What an attempt failed by: the fault itself, or the status with the server's message."""
+    if answer.http_status is None:
+        return answer.message
+    return ": ".join(filter(None, (f"HTTP {answer.http_status}", answer.message)))

@@ -1,9 +1,9 @@
-"""Workers pull changes, send each behind the gate, and hand its outcome over to be recorded.
+"""Workers take changes, send each through the gate, and pass its outcome on to be recorded.
 
-Owns the flow of a job: the workers, what may be sent before its forerunners are durable, and an
-early stop. It knows no HTTP and no file: `send` makes one attempt, `look` asks the server something
-harmless, `record` takes an outcome that becomes durable later. A row that a stop leaves behind
-without any attempt is not recorded at all: its absence says so.
+Owns the flow of a job: the workers, how many rows may be sent before earlier ones are durable, and
+an early stop. It knows no HTTP and no file: `send` makes one attempt, `look` asks the server
+something harmless, `record` takes an outcome that becomes durable later. A row without any attempt
+before a stop is not recorded at all: its absence says so.
 """
 
 from collections import deque
@@ -37,9 +37,9 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far the job is, for people to look at.
+    """How far the job is.
 
-    tally: rows whose outcome is durable. retries: those spent of the job's budget.
+    tally: rows whose outcome is durable. retries: spent of the job's budget.
     """
 
     tally: Tally
@@ -49,13 +49,13 @@ class Progress:
 
 
 class Changes(Protocol):
-    """What is to be sent."""
+    """The changes to send."""
 
     async def take(self) -> Change | None:
-        """The next change; None when there are no more."""
+        """The next change; None at the end."""
 
     def give_back(self, changes: Iterable[Change], /) -> None:
-        """Take changes back that an outage caught, to be given out once more."""
+        """Put changes back that an outage caught, to be taken once more."""
 
 
 class Runner:
@@ -87,9 +87,9 @@ class Runner:
             retry_budget=limits.retry_budget,
             draw=draw,
             stop=self.stop,
-            broke_off=record,
+            record_cut_off=record,
         )
-        # A worker takes one for each row; it is free again once the row's outcome is durable.
+        # A worker takes one for each row; the row's outcome frees it, once that is durable.
         self._slots = anyio.Semaphore(limits.workers * UNDURABLE_PER_WORKER, fast_acquire=True)
         self._forbidden: deque[Outcome] = deque(maxlen=FORBIDDEN_STREAK - 1)
         self._doubtful: list[Delivery] = []
@@ -98,14 +98,20 @@ class Runner:
         self._tally = Tally()
 
     async def run(self) -> Stop | None:
-        """Send every change, or stop early and say why. Returns when the last answer is in.
+        """Send every change, or stop early and return why. Returns when the last answer is in.
 
-        The outcomes are then handed over, not yet all durable. Raises what `take`, `send` or
+        All outcomes are passed on by then, not yet all durable. Raises what `take`, `send` or
         `record` raise.
         """
         await self._work_all()
         while self._doubtful and self._attempts.stopped is None:
-            await self._judge_the_last()
+            # No row is left to tell whether the last ones failed by themselves: ask the server.
+            with self._gate.worker_scope():
+                was_served = await self._attempts.wait_until_served(self._look)
+                if self._attempts.stopped is None:
+                    self._settle_doubtful(are_caught=not was_served)
+            if self._attempts.stopped is None:
+                await self._work_all()
         stop = self._attempts.stopped
         if stop is None and self._attempts.is_budget_spent:
             return Stop(
@@ -116,19 +122,24 @@ class Runner:
         return stop
 
     def stop(self, stop: Stop, *, grace_s: float = GRACE_S) -> None:
-        """Send nothing more; wait `grace_s` seconds at most for answers that are on their way.
+        """Send nothing more; wait at most `grace_s` seconds for answers that are on their way.
 
-        The first cause is the one that counts; a later call can only shorten the wait.
+        The first cause counts; a later call can only shorten the wait.
         """
         first = self._attempts.stopped is None
         if first:
             self._attempts.stopped = stop
         self._gate.shut(grace_s=grace_s)
-        if first and stop.cause is StopCause.FORBIDDEN:
-            self._take_back_forbidden()
+        if not first or stop.cause is not StopCause.FORBIDDEN:
+            return
+        # The 403s that led to this were about the key: their rows are unsent, not wrong.
+        for outcome in self._forbidden:
+            message = f"the run stopped on refusals of the key: {outcome.message}"
+            self._revise(outcome, replace(outcome, reason=Reason.STOPPED, message=message))
+        self._forbidden.clear()
 
     def confirm(self, outcome: Outcome) -> None:
-        """Count an outcome that is on disk now, and let the next row go out in its place."""
+        """Count an outcome that is on disk now, and free its place for the next row."""
         self._tally[outcome.reason] += len(outcome.lines)
         replaced = self._revised.pop(id(outcome), None)
         if replaced is None:
@@ -149,16 +160,6 @@ class Runner:
         async with anyio.create_task_group() as workers:
             for _ in range(self._limits.workers):
                 workers.start_soon(self._work)
-
-    async def _judge_the_last(self) -> None:
-        """No row is left to tell whether the last ones failed by themselves: the server must."""
-        is_there = False
-        with self._gate.worker_scope():
-            is_there = await self._attempts.wait_until_served(self._look)
-        if self._attempts.stopped is not None:
-            return
-        self._settle_doubtful(are_caught=not is_there)
-        await self._work_all()
 
     async def _work(self) -> None:
         with self._gate.worker_scope():
@@ -193,10 +194,10 @@ class Runner:
         self._count(outcome)
 
     def _settle_doubtful(self, *, are_caught: bool = False) -> None:
-        """The server is there: these rows failed by themselves, or an outage caught them.
+        """Settle doubtful rows, now that the server serves: an outage caught them, or they failed.
 
-        Those that were caught are sent once more, with their failures forgiven.
-        are_caught: whether that is known of all; else those were that an outage came after.
+        A row that an outage caught is sent once more, with its failures forgiven.
+        are_caught: True if that holds for all; else it does where an outage began since.
         """
         settled, self._doubtful = self._doubtful, []
         caught = []
@@ -212,19 +213,12 @@ class Runner:
         if caught:
             self._changes.give_back(caught)
 
-    def _take_back_forbidden(self) -> None:
-        """The 403s that led to a stop were about the key: their rows are unsent, not wrong."""
-        for outcome in self._forbidden:
-            message = f"the run stopped on refusals of the key: {outcome.message}"
-            self._revise(outcome, replace(outcome, reason=Reason.STOPPED, message=message))
-        self._forbidden.clear()
-
     def _count(self, outcome: Outcome) -> None:
         stop = self._rules.after_outcome(outcome)
         if stop is not None:
             self.stop(stop)
 
     def _revise(self, old: Outcome, new: Outcome) -> None:
-        """Record another outcome in place of one that was handed over before."""
+        """Record another outcome in place of an earlier one."""
         self._revised[id(new)] = old.reason
         self._record(new)

@@ -1,4 +1,7 @@
-"""What stops a whole job early, resumably: decided from answers and outcomes alone. Pure."""
+"""When a whole job must stop early, decided from answers and outcomes alone. Pure.
+
+Every stop is resumable.
+"""
 
 from collections import deque
 from dataclasses import dataclass
@@ -6,20 +9,20 @@ from enum import StrEnum
 
 from batch.model import Answer, Outcome, Reason, Result
 from batch.sending.pace.pacer import Hold
-from batch.sending.retry import is_failure, is_hold
+from batch.sending.retry import fault_text, is_failure, is_hold
 
-FORBIDDEN_STREAK = 20  # 403s in a row: the key has lost its right, not one lead
-ERROR_WINDOW = 200  # rows that a share of errors is looked at over
+FORBIDDEN_STREAK = 20  # 403s in a row: it is the key, not one lead
+ERROR_WINDOW = 200  # latest rows, over which the share of errors is taken
 
 
 class StopCause(StrEnum):
     """Why a job stopped before its end."""
 
     UNAUTHORIZED = "unauthorized"  # 401: the key is no longer taken
-    FORBIDDEN = "forbidden"  # 403s that mean the key, not a lead
+    FORBIDDEN = "forbidden"  # 403s that are about the key, not a lead
     MAX_ERRORS = "max_errors"  # too many rows ended in error
-    HELD_BACK = "held_back"  # the server holds back for longer than is waited for
-    OUTAGE = "outage"  # the server is away for longer than is waited for
+    HELD_BACK = "held_back"  # the server holds requests back for longer than max_wait_s
+    OUTAGE = "outage"  # the server is away for longer than max_outage_s
     CANARY = "canary"  # the first changes, sent alone, do not hold
     RETRY_BUDGET = "retry_budget"  # no retry left for rows that need one
     INTERRUPTED = "interrupted"  # Ctrl-C
@@ -36,11 +39,11 @@ class Stop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopLimits:
-    """Where a job gives up.
+    """Beyond these a job stops.
 
-    max_error_rows: rows sent that ended in error; more than it stops. None: no such limit.
-    max_error_share: share (0 to 1) of the last 200 rows sent, once there are 200; more stops.
-    max_wait_s: the longest time held back without one request served.
+    max_error_rows: rows that were sent and ended in error. None: no limit.
+    max_error_share: share (0 to 1) of errors among the last 200 rows sent, once there are 200.
+    max_wait_s: seconds that the server holds requests back without serving one.
     """
 
     max_error_rows: int | None = None
@@ -49,7 +52,7 @@ class StopLimits:
 
 
 class StopRules:
-    """Watches answers and outcomes, and says when the job must stop."""
+    """Watch a job's answers and outcomes, and tell when it must stop."""
 
     def __init__(self, limits: StopLimits) -> None:
         self._limits = limits
@@ -60,7 +63,7 @@ class StopRules:
         self.successes = 0
 
     def after_answer(self, answer: Answer) -> Stop | None:
-        """Look at an answer as it comes in, before its row has an outcome."""
+        """Check an answer as it comes in, before its row has an outcome."""
         if answer.http_status == 401:
             return Stop(
                 cause=StopCause.UNAUTHORIZED,
@@ -68,24 +71,25 @@ class StopRules:
                 "Set SENDKIT_API_KEY to a valid key and go on.",
             )
         if is_hold(answer) or is_failure(answer):
-            return None  # it says nothing about the key
+            return None  # not about the key
         if answer.http_status != 403:
             self._forbidden_in_a_row = 0
             self.successes += answer.reason is Reason.APPLIED
             return None
         self._forbidden_in_a_row += 1
+        said = with_full_stop(answer.message)
         if not self.successes:
-            return Stop(
-                cause=StopCause.FORBIDDEN,
-                message="The server refuses the key for this (403) before any row succeeded: "
-                f"{with_full_stop(answer.message)} Check which workspace the key belongs to.",
+            message = (
+                f"The server refuses the key for this (403) before any row succeeded: {said} "
+                "Check which workspace the key belongs to."
             )
+            return Stop(cause=StopCause.FORBIDDEN, message=message)
         if self._forbidden_in_a_row >= FORBIDDEN_STREAK:
-            return Stop(
-                cause=StopCause.FORBIDDEN,
-                message=f"The server refused {FORBIDDEN_STREAK} rows in a row (403): "
-                f"{with_full_stop(answer.message)} Check the rights of the key.",
+            message = (
+                f"The server refused {FORBIDDEN_STREAK} rows in a row (403): {said} "
+                "Check the rights of the key."
             )
+            return Stop(cause=StopCause.FORBIDDEN, message=message)
         return None
 
     def after_outcome(self, outcome: Outcome) -> Stop | None:
@@ -97,10 +101,30 @@ class StopRules:
             self._recent.append(failed)
             self._recent_errors += failed
             self._error_rows += failed
-        return self._too_many_errors(outcome) if failed else None
+        if not failed:
+            return None
+        limits, most_share = self._limits, self._limits.max_error_share
+        if limits.max_error_rows is not None and self._error_rows > limits.max_error_rows:
+            found = f"{self._error_rows} rows that were sent ended in error"
+            allowed = str(limits.max_error_rows)
+        elif (
+            most_share is not None
+            and len(self._recent) == ERROR_WINDOW
+            and self._recent_errors > most_share * ERROR_WINDOW
+        ):
+            found = f"{self._recent_errors} of the last {ERROR_WINDOW} rows sent ended in error"
+            allowed = f"{most_share:.0%}"
+        else:
+            return None
+        last = ": ".join(filter(None, (outcome.reason, outcome.message)))
+        message = (
+            f"{found}; --max-errors allows {allowed}. "
+            f"The last: line {outcome.lines[0]}, {with_full_stop(last)}"
+        )
+        return Stop(cause=StopCause.MAX_ERRORS, message=message)
 
     def after_hold(self, hold: Hold) -> Stop | None:
-        """Look at a hold-back: one that outlasts the limit is not worth beginning."""
+        """Check a hold-back: one that outlasts the limit is not even begun."""
         held_s = hold.until - hold.since
         if held_s <= self._limits.max_wait_s:
             return None
@@ -111,7 +135,7 @@ class StopRules:
         )
 
     def after_outage(self, seconds: float, last: Answer) -> Stop:
-        """The server was away for as long as is waited for. last: the fault of the last probe."""
+        """Stop after an outage of so many seconds. last: the answer to the last probe."""
         return Stop(
             cause=StopCause.OUTAGE,
             message=f"The server has been away for {seconds:.0f} s, and longer is not waited for "
@@ -139,13 +163,6 @@ class StopRules:
         )
 
 
-def fault_text(answer: Answer) -> str:
-    """What an attempt failed by: the fault's own words, or the status and the server's."""
-    if answer.http_status is None:
-        return answer.message
-    return ": ".join(filter(None, (f"HTTP {answer.http_status}", answer.message)))
-
-
 def with_full_stop(text: str) -> str:
-    """The server's words with a stop at their end, whichever they end in."""
+    """The text as a sentence: with a full stop, unless it ends in a mark of its own."""
     return text if text.endswith((".", "?", "!")) else f"{text}."
