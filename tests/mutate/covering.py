@@ -11,7 +11,7 @@ from tests.mutate.mutants import Place
 from tests.mutate.rooms import ROOT, Room
 from tests.mutate.trial import Copy
 
-LONGEST_S = 120  # tests of one mutant, as long as they take alone; the slowest are left out
+LONGEST_S = 40  # tests of one mutant, as long as they take alone; the slowest are left out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

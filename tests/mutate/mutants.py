@@ -4,12 +4,13 @@ mutmut's own runner is not used: it tries every mutant, breaks no decorated func
 its samples nor its names can be repeated while the code moves.
 
 Never broken, since no test could or should notice: docstrings, annotations, decorators, imports,
-`__repr__`, casts and blocks for type checkers, `x = False` to `x = None`, and the constants of
-PERFORMANCE, which change how fast and not what.
+`__repr__`, casts and blocks for type checkers, `x = False` to `x = None`, the case of SQL, and the
+constants of PERFORMANCE, which change how fast and not what.
 """
 
 import ast
 import difflib
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -95,7 +96,7 @@ class _Source:
         for node, place in self._below(self._module, start):
             for kind, operator in mutation_operators:
                 for new in operator(node) if isinstance(node, kind) else ():
-                    if _is_as_false(node, new):
+                    if _is_as_false(node, new) or _is_sql_case(node, new):
                         continue
                     code = [self._module.code_for_node(each) for each in (node, new)]
                     words = "\0".join([self.path, place.within, place.statement, *code])
@@ -136,7 +137,7 @@ class _Source:
             statement = "\n".join(self._lines[first - 1 : last])
             return replace(place, lines=range(first, last + 1), statement=statement, names=names)
         if isinstance(node, _BLOCKS + _MORE_BLOCKS):
-            body = getattr(node, "body", None) or vars(node)["cases"][0]
+            body = getattr(node, "body", None) or node.cases[0]
             inner = body.body[0] if isinstance(body, cst.IndentedBlock) else body
             header = range(first, max(first + 1, self._positions[inner].start.line))
             statement = "\n".join(self._lines[header.start - 1 : header.stop - 1])
@@ -185,6 +186,14 @@ def _is_as_false(old: cst.CSTNode, new: cst.CSTNode) -> bool:
     """Whether `False` has become `None` in an assignment."""
     values = [getattr(getattr(each, "value", None), "value", None) for each in (old, new)]
     return values == ["False", "None"]
+
+
+def _is_sql_case(old: cst.CSTNode, new: cst.CSTNode) -> bool:
+    """Whether only the case of a statement in SQL has changed, which SQLite doesn't mind."""
+    if not isinstance(old, cst.SimpleString):
+        return False
+    is_sql = re.match(r"\W*(SELECT|INSERT|DELETE|CREATE|BEGIN|PRAGMA)\b", old.value)
+    return bool(is_sql) and old.value.lower() == new.value.lower()
 
 
 def _difference(before: str, after: str) -> str:

@@ -124,7 +124,8 @@ class Copy:
 
         def attempt() -> int:
             chosen = _Chosen(tests, answer)
-            return int(pytest.main([*_ARGUMENTS, "-x", *files], plugins=[chosen]))
+            limits = [f"--timeout={30 + 5 * max(tests.values()):.0f}", "-x"]
+            return int(pytest.main([*_ARGUMENTS, *limits, *files], plugins=[chosen]))
 
         allowed = sum(tests.values())
         code = self._in_child(attempt, cpu_s=20 + 4 * allowed, wall_s=90 + 20 * allowed)
