@@ -1,6 +1,6 @@
 """Try a room's mutants one after another, and print which of them no test notices.
 
-    python -m tests.mutate ROOM --seed N --sample 80 [--continue | --survivors]
+    python -m tests.mutate ROOM --seed N --sample 80 [--continue | --survivors] [--longest S]
 
 What was found is kept in `.mutation/`, a line for each mutant as soon as it is known.
 """
@@ -8,12 +8,13 @@ What was found is kept in `.mutation/`, a line for each mutant as soon as it is 
 import argparse
 import json
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.mutate.covering import Covering, covering
+from tests.mutate.covering import covering
 from tests.mutate.mutants import Mutant, sample
-from tests.mutate.rooms import ROOMS, ROOT, Room, equivalent
+from tests.mutate.rooms import ROOMS, ROOT, equivalent
 from tests.mutate.trial import Copy
 from tests.mutate.verdicts import Verdict, read_verdicts, report
 
@@ -26,6 +27,9 @@ def main() -> None:
     parser.add_argument("room", choices=sorted(ROOMS))
     parser.add_argument("--seed", type=int, default=1, help="another seed is another sample")
     parser.add_argument("--sample", type=int, default=80, help="how many mutants")
+    parser.add_argument(
+        "--longest", type=float, default=40, help="seconds of tests for one mutant, quickest first"
+    )
     again = parser.add_mutually_exclusive_group()
     again.add_argument("--continue", action="store_true", dest="goes_on", help="keep all verdicts")
     again.add_argument("--survivors", action="store_true", help="try the survivors again")
@@ -43,15 +47,16 @@ def main() -> None:
         tests = covering(room, copy, KEPT / f"{given.room}.json")
         for number, mutant in enumerate(chosen, 1):
             if mutant.name not in known:
-                known[mutant.name] = verdict = _verdict(mutant, room, tests, copy)
+                covers = tests.tests(mutant.place, longest_s=given.longest)
+                covers = covers or dict.fromkeys(room.last, 60.0)
+                known[mutant.name] = verdict = _verdict(mutant, covers, copy)
                 with kept.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(asdict(verdict)) + "\n")
                 print(f"{number}/{len(chosen)} {verdict.title()}", flush=True)
     print(report([known[each.name] for each in chosen], equivalent()))
 
 
-def _verdict(mutant: Mutant, room: Room, tests: Covering, copy: Copy) -> Verdict:
-    covers = tests.tests(mutant.place) or dict.fromkeys(room.last, 60.0)
+def _verdict(mutant: Mutant, covers: Mapping[str, float], copy: Copy) -> Verdict:
     with copy.holding(mutant.place.path, mutant.text):
         noticed = copy.noticed(covers) if covers else None
     return Verdict(

@@ -11,8 +11,6 @@ from tests.mutate.mutants import Place
 from tests.mutate.rooms import ROOT, Room
 from tests.mutate.trial import Copy
 
-LONGEST_S = 40  # tests of one mutant, as long as they take alone; the slowest are left out
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Covering:
@@ -27,8 +25,11 @@ class Covering:
     seconds: Mapping[str, float]
     lines: Mapping[str, Mapping[int, Sequence[str]]]
 
-    def tests(self, place: Place) -> Mapping[str, float]:
-        """The tests that may notice a mutant there, with the seconds of each."""
+    def tests(self, place: Place, *, longest_s: float) -> Mapping[str, float]:
+        """The tests that may notice a mutant there, with the seconds of each.
+
+        longest_s: of them all; the slowest are left out.
+        """
         of_file = self.lines.get(place.path, {})
         names = set(of_file.get(place.line, ()))
         if not names - {""}:
@@ -38,7 +39,7 @@ class Covering:
         taken, chosen = 0.0, dict[str, float]()
         for name in sorted(names & self.seconds.keys(), key=self.seconds.__getitem__):
             taken += self.seconds[name]
-            if chosen and taken > LONGEST_S:
+            if chosen and taken > longest_s:
                 break
             chosen[name] = self.seconds[name]
         return chosen
