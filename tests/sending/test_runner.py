@@ -145,6 +145,13 @@ async def test_the_rate_holds_for_attempts_not_rows() -> None:
     assert all(b - a >= 0.0999 for a, b in pairwise(times))
 
 
+async def test_a_rate_that_nobody_tells_grows_with_what_is_served() -> None:
+    # It takes 12 s at 5 a second; with half as many again each second, half of that.
+    job = Job(Server(lambda *_: OK), changes(60), None)
+    await job.run()
+    assert job.server.came[-1][0] - job.server.came[0][0] < 6
+
+
 async def test_workers_keep_to_the_concurrency() -> None:
     job = Job(Server(lambda *_: OK, latency_s=1.0), changes(100), workers=7)
     await job.run()

@@ -54,7 +54,7 @@ class Search:
     def __init__(self, good_per_s: float | None = None) -> None:
         self.rate_per_s = START_PER_S if good_per_s is None else good_per_s
         self.good_per_s = good_per_s
-        self._limit_per_s = None if good_per_s is None else good_per_s / (1 - MARGIN)
+        self._limit_per_s = good_per_s
         self._cycle: _Cycle | None = None
         self._telling = 1.0  # requests that must be admitted for a cycle to tell the limit
         self._refused_before = 1
@@ -91,7 +91,7 @@ class Search:
             self._is_measured = True
             is_long = now - cycle.began_at >= LONG_CYCLE_S
             self._is_told = self._is_told or (is_long and cycle.admitted >= TOLD_BY)
-            self._set_limit(now, cycle, self.rate_per_s * min(1.0, cycle.admitted / cycle.wanted))
+            self._set_limit(now, cycle, self.rate_per_s * cycle.admitted / cycle.wanted)
         elif cycle.admitted >= cycle.cut_at + CUT_AFTER:
             cycle.cut_at = cycle.admitted
             self.rate_per_s = max(LEAST_SHARE * self._limit_per_s, self.rate_per_s * CUT)

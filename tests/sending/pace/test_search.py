@@ -104,6 +104,147 @@ def test_a_hold_back_is_no_time_to_grow_in() -> None:
     assert search.rate_per_s == before
 
 
+def limited(search: Search, now: float, *, admitted: int, over_s: float, refused: int = 1) -> float:
+    """One cycle: so many served over so long, then refused; when it was over.
+
+    Of several refusals all but the last are of requests that left before the rate was lowered.
+    """
+    for n in range(admitted):
+        search.report_served(now + over_s * n / admitted, is_used=False)
+    for left in reversed(range(refused)):
+        sent_at = now + over_s if left == 0 else -1.0
+        search.report_refusal(now + over_s, sent_at=sent_at, wait_s=None)
+    return now + over_s
+
+
+def told() -> Search:
+    """100 in 10 s, then a wait of 90 s: the limit is 1 a second, the rate 0.95."""
+    search = Search()
+    for n in range(100):
+        search.report_served(n / 10, is_used=False)
+    search.report_refusal(10.0, sent_at=9.9, wait_s=90.0)
+    return search
+
+
+@pytest.mark.parametrize(
+    ("gap_s", "grown"),
+    [(0.0, 1), (0.1, 1.5**0.1), (0.25, 1.5**0.25), (5.0, 1.5**0.25), (5.1, 1.5**5)],
+)
+def test_it_grows_by_the_time_since_it_last_did_but_a_wait_counts_little(
+    gap_s: float, grown: float
+) -> None:
+    search = Search()
+    search.report_served(7.0, is_used=True)
+    assert search.rate_per_s == START_PER_S  # since when is not known yet
+    search.report_served(7.0 + gap_s, is_used=True)
+    assert search.rate_per_s == pytest.approx(5 * grown)
+
+
+def test_what_was_admitted_of_what_was_wanted_is_the_limit() -> None:
+    # 10 a second wanted 1 + 20 in 2 s, and 11 were admitted.
+    search = Search(10.0)
+    limited(search, 0.0, admitted=11, over_s=2.0)
+    assert search.rate_per_s == search.good_per_s == pytest.approx(0.95 * 10 * 11 / 21)
+
+
+def test_after_a_limit_a_second_passes_before_more_is_wanted() -> None:
+    # 9.5 a second from 3.0 on, a second after the refusal: 1 + 38 by 7.0, and 20 are admitted.
+    search = Search(10.0)
+    at = limited(search, 0.0, admitted=21, over_s=2.0)
+    limited(search, at, admitted=20, over_s=5.0)
+    assert search.rate_per_s == pytest.approx(0.95 * 9.5 * 20 / 39)
+
+
+def test_a_limit_is_never_above_the_rate() -> None:
+    search = Search(10.0)
+    limited(search, 0.0, admitted=500, over_s=2.0)
+    assert search.rate_per_s == pytest.approx(0.95 * 10)
+
+
+@pytest.mark.parametrize(("before", "enough"), [(5, 10), (100, 80), (3000, 1500)])
+def test_four_fifths_of_what_was_admitted_before_tell_the_limit_anew(
+    before: int, enough: int
+) -> None:
+    for admitted, is_enough in ((enough - 1, False), (enough, True)):
+        search = Search(10.0)
+        at = limited(search, 0.0, admitted=before, over_s=before / 10)
+        before_s = search.rate_per_s
+        limited(search, at, admitted=admitted, over_s=10.0)
+        has_found = search.rate_per_s == search.good_per_s != before_s
+        assert has_found is is_enough
+
+
+@pytest.mark.parametrize(("admitted", "rate"), [(9, 0.95), (10, 0.95 * 0.8), (79, 0.95 * 0.8)])
+def test_fewer_cut_the_rate_by_a_fifth_if_they_are_ten(admitted: int, rate: float) -> None:
+    search = told()
+    limited(search, 100.0, admitted=admitted, over_s=1.0)
+    assert search.rate_per_s == pytest.approx(rate)
+    assert search.good_per_s == pytest.approx(0.95)
+
+
+def test_cuts_end_at_a_fifth_of_the_limit() -> None:
+    # 0.95 * 0.8 ** 7 = 0.1992.
+    search, at = told(), 100.0
+    for _ in range(7):
+        at = limited(search, at, admitted=10, over_s=1.0)
+    assert search.rate_per_s == pytest.approx(0.2)
+
+
+def test_after_a_cut_ten_more_must_be_admitted_for_the_next() -> None:
+    search = told()
+    at = limited(search, 100.0, admitted=10, over_s=1.0)
+    for admitted, rate in ((0, 0.8), (9, 0.8), (1, 0.8**2)):
+        at = limited(search, at, admitted=admitted, over_s=1.0)
+        assert search.rate_per_s == pytest.approx(0.95 * rate)
+
+
+def test_below_a_limit_that_was_measured_it_recovers_by_2_percent_a_second() -> None:
+    search = told()
+    limited(search, 100.0, admitted=10, over_s=1.0)
+    search.report_served(101.0, is_used=True)
+    search.report_served(101.2, is_used=True)
+    assert search.rate_per_s == pytest.approx(0.95 * 0.8 * 1.02**0.2)
+
+
+def test_near_a_limit_the_steps_grow_the_longer_nothing_is_refused() -> None:
+    # 5 % in 300 requests, and more of the later ones.
+    search = told()
+    for n in range(1, 61):
+        search.report_served(100.0 + n, is_used=True)
+    steps = (1 + 0.05 / 300 * (1 + (n / 300) ** 2) for n in range(1, 61))
+    assert search.rate_per_s == pytest.approx(0.95 * math.prod(steps))
+
+
+@pytest.mark.parametrize(
+    ("rate_per_s", "refused", "requests"), [(10.0, 1, 300), (10.0, 4, 400), (100.0, 1, 20 * 81.45)]
+)
+def test_the_steps_are_smaller_the_more_were_refused_and_the_faster_it_is(
+    rate_per_s: float, refused: int, requests: float
+) -> None:
+    # After four limits: 100 * 0.95 ** 4 = 81.45.
+    search, at = Search(rate_per_s), 0.0
+    for _ in range(4):
+        at = limited(search, at, admitted=3000, over_s=10.0, refused=refused)
+    search.report_served(at, is_used=True)
+    grown = 1 + 0.05 / requests * (1 + (1 / requests) ** 2)
+    assert search.rate_per_s / (rate_per_s * 0.95**4) - 1 == pytest.approx(grown - 1, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("admitted", "over_s", "is_told"), [(50, 600.0, True), (49, 600.0, False), (50, 599.0, False)]
+)
+def test_a_long_cycle_of_many_requests_tells_the_limit_at_once(
+    admitted: int, over_s: float, *, is_told: bool
+) -> None:
+    search = Search(1.0)
+    at = limited(search, 0.0, admitted=admitted, over_s=over_s)
+    lowered = search.rate_per_s
+    search.report_served(at, is_used=True)
+    search.report_served(at + 0.2, is_used=True)
+    grown = search.rate_per_s / lowered
+    assert grown == pytest.approx(1 + 2 * 0.05 / 300 if is_told else 1.02**0.2, rel=1e-5)
+
+
 @given(
     st.none() | st.floats(1e-4, 1e5),
     st.lists(
