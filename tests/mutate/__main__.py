@@ -8,14 +8,15 @@ What was found is kept in `.mutation/`, a line for each mutant as soon as it is 
 import argparse
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from tests.mutate.copied import Copy
 from tests.mutate.covering import covering
 from tests.mutate.mutants import Mutant, sample
-from tests.mutate.rooms import ROOMS, ROOT, equivalent
-from tests.mutate.trial import Copy
+from tests.mutate.rooms import ROOMS, ROOT, Room, equivalent
+from tests.mutate.runs import Trial, noticed, noticed_at_once
 from tests.mutate.verdicts import Verdict, read_verdicts, report
 
 KEPT = ROOT / ".mutation"
@@ -45,27 +46,50 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         copy = Copy(Path(folder))
         tests = covering(room, copy, KEPT / f"{given.room}.json")
-        for number, mutant in enumerate(chosen, 1):
-            if mutant.name not in known:
-                covers = tests.tests(mutant.place, longest_s=given.longest)
-                covers = covers or dict.fromkeys(room.last, 60.0)
-                known[mutant.name] = verdict = _verdict(mutant, covers, copy)
-                with kept.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(asdict(verdict)) + "\n")
-                print(f"{number}/{len(chosen)} {verdict.title()}", flush=True)
+        mutants = {each.name: each for each in chosen if each.name not in known}
+        trials = {
+            name: Trial(
+                name=name,
+                path=each.place.path,
+                text=each.text,
+                tests=tests.tests(each.place, longest_s=given.longest)
+                or dict.fromkeys(room.last, 60.0),
+            )
+            for name, each in mutants.items()
+        }
+        for name, by in _tried(copy, room, mutants, trials):
+            known[name] = verdict = _verdict(mutants[name], len(trials[name].tests), by)
+            with kept.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(verdict)) + "\n")
+            print(f"{len(known)}/{len(chosen)} {verdict.title()}", flush=True)
     print(report([known[each.name] for each in chosen], equivalent()))
 
 
-def _verdict(mutant: Mutant, covers: Mapping[str, float], copy: Copy) -> Verdict:
-    with copy.holding(mutant.place.path, mutant.text):
-        noticed = copy.noticed(covers) if covers else None
+def _tried(
+    copy: Copy, room: Room, mutants: Mapping[str, Mutant], trials: Mapping[str, Trial]
+) -> Iterator[tuple[str, str | None]]:
+    """Try mutants, first those within functions, which is quick; yield what is known at once."""
+    left = dict(trials)
+    quick = [
+        trial
+        for name, trial in trials.items()
+        if mutants[name].place.in_function and trial.tests.keys().isdisjoint(room.last)
+    ]
+    for name, by in noticed_at_once(copy, room.tests, quick) if quick else ():
+        del left[name]
+        yield name, by
+    for name, trial in left.items():
+        yield name, noticed(copy, trial)
+
+
+def _verdict(mutant: Mutant, tests: int, by: str | None) -> Verdict:
     return Verdict(
         name=mutant.name,
         path=mutant.place.path,
         line=mutant.place.line,
         change=mutant.change,
-        tests=len(covers),
-        noticed=noticed,
+        tests=tests,
+        noticed=by,
     )
 
 

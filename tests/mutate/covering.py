@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from tests.mutate.copied import Copy
 from tests.mutate.mutants import Place
 from tests.mutate.rooms import ROOT, Room
-from tests.mutate.trial import Copy
+from tests.mutate.runs import covered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,7 @@ def covering(room: Room, copy: Copy, kept: Path) -> Covering:
             }
             return Covering(**found)
     texts = {path: (ROOT / path).read_text("utf-8") for path in room.around()}
-    seconds, lines = copy.covered(room.tests, room.around())
+    seconds, lines = covered(copy, room.tests, room.around())
     measured = Covering(code=code, texts=texts, seconds=seconds, lines=lines)
     kept.write_text(json.dumps(asdict(measured)), "utf-8")
     return measured
