@@ -295,6 +295,68 @@ def test_what_is_not_ours_is_refused_at_once(
     assert not is_locked(path)
 
 
+TEXT = (("", "x" * 100_000), (b"x", "x" * 100_001))
+COUNT = ((0, 2**53 - 1), (-1, 2**53, 1.5))
+TIME = ((0, 253_402_300_799_999), (-1, 253_402_300_800_000, 1.5))  # to the year 9999
+LINE = ((0, 2**32 - 1), (-1, 2**32))
+OR_NULL = (None,)
+Values = tuple[object, ...]
+HELD: dict[tuple[str, str], tuple[Values, Values]] = {
+    ("outcome", "line"): LINE,
+    ("outcome", "reason"): (tuple(Reason), ("APPLIED", "", b"applied")),
+    ("outcome", "http_status"): (COUNT[0] + OR_NULL, COUNT[1]),
+    ("outcome", "attempts"): COUNT,
+    ("outcome", "elapsed_ms"): (COUNT[0] + OR_NULL, COUNT[1]),
+    ("outcome", "message"): TEXT,
+    ("outcome", "sent_at_ms"): (TIME[0] + OR_NULL, TIME[1]),
+    ("outcome", "server_status"): (TEXT[0] + OR_NULL, TEXT[1]),
+    ("outcome", "server_ai_tag"): (TEXT[0] + OR_NULL, TEXT[1]),
+    ("outcome", "subsequence"): (TEXT[0] + OR_NULL, TEXT[1]),
+    ("note", "name"): (("", "labels"), (b"labels",)),
+    ("note", "value"): (("", "x" * 1_000_000), (b"x",)),
+    ("claim", "line"): LINE,
+    ("doubt", "line"): LINE,
+    ("before", "line"): LINE,
+    ("before", "status"): (TEXT[0] + OR_NULL, TEXT[1]),
+    ("before", "ai_tag"): (TEXT[0] + OR_NULL, TEXT[1]),
+    ("before", "read_at_ms"): (TIME[0] + OR_NULL, TIME[1]),
+}
+
+
+@pytest.mark.parametrize(("table", "column"), HELD)
+def test_of_each_column_only_values_of_ours_are_taken(path: Path, table: str, column: str) -> None:
+    write_journal(path)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("DELETE FROM outcome WHERE line > 2")
+        for one in ("claim VALUES (2)", "doubt VALUES (2)", "note VALUES ('a', 'b')"):
+            db.execute(f"INSERT INTO {one}")
+        db.execute("INSERT OR REPLACE INTO before VALUES (2, 'active', '', 5)")
+    fine, wrong = HELD[table, column]
+    for value in fine:
+        altered(f"UPDATE {table} SET {column}=?", value)(path)  # noqa: S608 - words of ours
+        Journal.look(path).close()
+    for value in wrong:
+        altered(f"UPDATE {table} SET {column}=?", value)(path)  # noqa: S608 - words of ours
+        with pytest.raises(InputError) as caught:
+            Journal.look(path)
+        assert str(caught.value) == (
+            f"{path}: holds values in its table {table} that are none of ours. {WANTED}"
+        )
+
+
+def test_each_column_of_every_table_is_held() -> None:
+    with closing(sqlite3.connect(":memory:")) as db:
+        for statements in journal_sql.FORMATS.values():
+            db.executescript(";".join(statements))
+        tables = sorted(journal_sql.tables_of(journal_sql.SCHEMA_VERSION))
+        columns = {
+            (table, column)
+            for table in tables
+            for _, column, *_ in db.execute(f"PRAGMA table_info({table})")
+        }
+    assert columns == HELD.keys()
+
+
 @ways
 def test_a_text_that_is_none_is_refused_before_anything_is_sent(
     path: Path, way: Callable[[Path], Journal]
