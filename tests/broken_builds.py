@@ -1175,8 +1175,8 @@ BUILDS = (
     Broken(
         guarantee="a 2xx alone is no success",
         file="api/answer.py",
-        line="said = _read_confirmation(change, reply.body, redactor)",
-        instead="said = _Said(Reason.APPLIED)",
+        line="verdict = _read_confirmation(change, reply.body, redactor)",
+        instead="verdict = _Verdict(Reason.APPLIED)",
         caught_by="test_answer.py::test_any_other_2xx_is_an_error_with_its_own_reason",
     ),
     Broken(
@@ -1189,8 +1189,8 @@ BUILDS = (
     Broken(
         guarantee="a 2xx whose body broke off is no success",
         file="api/answer.py",
-        line="        return _Said(body.reason, body.message)",
-        instead="        return _Said(Reason.APPLIED)",
+        line="        return _Verdict(body.reason, body.message)",
+        instead="        return _Verdict(Reason.APPLIED)",
         caught_by="test_answer.py::test_a_2xx_whose_body_broke_off_is_no_answer",
     ),
     Broken(
@@ -1550,7 +1550,7 @@ BUILDS = (
     Broken(
         guarantee="a budget's reset as a Unix time is measured by the server's own clock",
         file="api/sendkit.py",
-        line='self._server_clock.hear(reply.headers.get("date", ""))',
+        line='self._server_clock.observe(reply.headers.get("date", ""))',
         instead="pass",
         caught_by="test_sendkit.py::"
         "test_a_reset_as_a_unix_time_is_measured_by_the_clock_of_the_server",
@@ -1755,15 +1755,15 @@ BUILDS = (
     Broken(
         guarantee="an attempt over the fast transport has a time limit as a whole, too",
         file="api/http1/connection.py",
-        line="        if due >= self._over_at:",
+        line="        if due >= self._deadline:",
         instead="        if False:",
         caught_by="test_transport.py::test_a_server_that_takes_nothing_in_is_no_answer",
     ),
     Broken(
         guarantee="an attempt has its time limit also while a server sends without a pause",
         file="api/http1/connection.py",
-        line="if self._loop.time() >= self._over_at:",
-        instead="if self._loop.time() >= self._over_at + 60:",
+        line="if self._loop.time() >= self._deadline:",
+        instead="if self._loop.time() >= self._deadline + 60:",
         caught_by="test_transport.py::"
         "test_a_server_that_never_stops_sending_ends_with_the_attempt[fast]",
     ),
@@ -1870,7 +1870,7 @@ BUILDS = (
     Broken(
         guarantee="chunks after a padded coding are taken apart, never read as they stand",
         file="api/http1/answer_parser.py",
-        line="            self._take_apart(chunk)",
+        line="            self._dechunk(chunk)",
         instead="            self.chunks.append(chunk)",
         caught_by="test_strictness.py::"
         "test_an_odd_answer_is_read_as_the_table_says[a tab after chunked]",

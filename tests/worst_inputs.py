@@ -58,7 +58,7 @@ WORST: dict[str, dict[str, tuple[Worst, ...]]] = {
         ),
         r"'<[^<>]*>'": (sub("<"), sub("a", before="<")),
         r"'\\bsk_\\w+'": (sub("sk_"), sub(" sk_")),
-        r"f'\\bs{_NO_ROOM}k{_NO_ROOM}_(?:{_NO_ROOM}\\w)+'": (
+        r"f'\\bs{_INVISIBLE}k{_INVISIBLE}_(?:{_INVISIBLE}\\w)+'": (
             sub("\u200b", before="s"),
             sub("s\u200b"),
             sub("\u200b", before="sk_a"),

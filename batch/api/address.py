@@ -1,4 +1,4 @@
-"""Where requests may go: the rule for the base address. Pure; no name is looked up."""
+"""The rule for the base address: where requests may go. Pure; looks up no host name."""
 
 import re
 from dataclasses import dataclass
@@ -10,14 +10,12 @@ from batch.errors import SettingsError
 _HOST = re.compile(r"(?=.{1,253}$)[\w-]{1,63}(\.[\w-]{1,63})*\.?", re.ASCII)
 _PATH = re.compile(r"(/[\w~-][\w.~-]*)*/?", re.ASCII)  # no `..`, `//` or `%`: httpx rewrites them
 _EXAMPLE = "an address such as https://api.sendkit.ai"
-
-
 _PORTS = {"https": 443, "http": 80}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """Where a base address leads: two spellings of one place are equal."""
+    """The server and path of a base address; equal for two spellings of one place."""
 
     scheme: str
     host: str
@@ -31,7 +29,7 @@ class Address:
 
 
 def address_of(url: str) -> Address:
-    """Where a base address leads. Raises SettingsError for one that no key may be sent to."""
+    """The server and path of a base address. Raises SettingsError as `check_base_url` does."""
     parts = urlsplit(check_base_url(url))
     scheme = parts.scheme.lower()
     return Address(
@@ -43,10 +41,10 @@ def address_of(url: str) -> Address:
 
 
 def check_base_url(url: str) -> str:
-    """The base address without a trailing slash, once it is known to be safe to send a key to.
+    """Check that a key may be sent to this address; return it without a trailing slash.
 
-    Safe is https, or http to this machine; no user name, query or fragment.
-    Raises SettingsError, which never repeats what may be a secret.
+    Allowed are https, and http to this machine; no user name, query or fragment.
+    Raises SettingsError, whose text never repeats what may be a secret.
     """
     if "@" in url:
         raise SettingsError(
@@ -74,7 +72,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _read_host(url: str) -> str:
-    """The host of a plain URL; raises SettingsError for one that two parsers could read apart."""
+    """The host of a plain URL. Raises SettingsError where two parsers could read it differently."""
     problem = SettingsError(f"base_url: found {url!r}; expected {_EXAMPLE}.")
     if not re.fullmatch(r"[!-~]+", url) or "\\" in url:  # urlsplit drops line breaks in silence
         raise problem
@@ -82,11 +80,11 @@ def _read_host(url: str) -> str:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
         if "[" in parts.netloc:
-            plain = "%" not in host and ip_address(host).version == 6
+            is_plain = "%" not in host and ip_address(host).version == 6
         else:
-            plain = bool(_HOST.fullmatch(host))
+            is_plain = bool(_HOST.fullmatch(host))
     except ValueError:  # a port that is no number, a bracket too many
         raise problem from None
-    if not plain or port == 0 or not _PATH.fullmatch(parts.path):
+    if not is_plain or port == 0 or not _PATH.fullmatch(parts.path):
         raise problem
     return host

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from batch.api.excerpt import MAX_LENGTH, Redactor, read_error, read_object, shown
+from batch.api.excerpt import MAX_LENGTH, Redactor, describe_value, read_error, read_object
 from batch.api.headers import asked_wait_s
 from batch.api.wire import Fault, Reply
 from batch.model import Answer, Budget, Change, Reason
@@ -30,8 +30,8 @@ _HINTS = {
 }
 
 
-class _Said(NamedTuple):
-    """What a response says of the change; the texts as the server wrote them."""
+class _Verdict(NamedTuple):
+    """What a response says about the change; the texts as the server wrote them."""
 
     reason: Reason
     message: str = ""
@@ -50,32 +50,32 @@ def read_answer(
     now: datetime,
     budgets: tuple[Budget, ...] = (),
 ) -> Answer:
-    """What the server's response makes of the change.
+    """The answer to a change, from the server's response.
 
-    A 2xx is judged by its body, and without a whole body is none; all else by its status. Every
-    text of the server's is one line without the key: this is the one place that sees to it.
+    A 2xx is judged by its body, and is no success without a whole one; any other status by itself.
+    Every text of the server's becomes one line without the key, here and nowhere else.
     now: aware UTC time of the response's arrival; used only for a Retry-After date.
-    budgets: what the response's headers say of the server's budgets.
+    budgets: the server's budgets by the response's headers.
     """
     if is_success(reply):
-        said = _read_confirmation(change, reply.body, redactor)
+        verdict = _read_confirmation(change, reply.body, redactor)
     else:
         reason, message = read_refusal(reply, redactor=redactor)
         if hint := _HINTS.get(reply.http_status, ""):
             message = redactor.one_line(message, limit=MAX_LENGTH - len(hint) - 2)
             message = f"{message.rstrip('.')}; {hint}"
-        said = _Said(reason, message)
+        verdict = _Verdict(reason, message)
     return Answer(
-        reason=said.reason,
-        http_status=None if said.reason is Reason.NO_ANSWER else reply.http_status,
+        reason=verdict.reason,
+        http_status=None if verdict.reason is Reason.NO_ANSWER else reply.http_status,
         elapsed_ms=elapsed_ms,
         sent_at_ms=sent_at_ms,
         retry_after_s=asked_wait_s(reply.http_status, reply.headers, now=now),
         budgets=budgets,
-        message=said.message and redactor.one_line(said.message),
-        server_status=said.server_status and redactor.one_line(said.server_status),
-        server_ai_tag=said.server_ai_tag and redactor.one_line(said.server_ai_tag),
-        subsequence=said.subsequence and redactor.one_line(said.subsequence),
+        message=verdict.message and redactor.one_line(verdict.message),
+        server_status=verdict.server_status and redactor.one_line(verdict.server_status),
+        server_ai_tag=verdict.server_ai_tag and redactor.one_line(verdict.server_ai_tag),
+        subsequence=verdict.subsequence and redactor.one_line(verdict.subsequence),
     )
 
 
@@ -85,66 +85,71 @@ def is_success(reply: Reply) -> bool:
 
 
 def was_moved(subsequence: str | None) -> bool:
-    """Whether what an answer told of a subsequence says that the lead was moved by the change."""
+    """Whether an answer's `subsequence` says that the change moved the lead."""
     return (subsequence or "").partition(":")[0] in _MOVES
 
 
 def read_refusal(reply: Reply, *, redactor: Redactor) -> tuple[Reason, str]:
-    """The reason and the message of a response that is no 2xx, to whatever request."""
+    """The reason and the message of a response other than 2xx, to any request."""
     status = reply.http_status
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-        return Reason.REDIRECTED, _read_redirect(reply.headers.get("location", ""), redactor)
+        try:  # the host alone: a path or query may hold what is not ours to repeat
+            host = urlsplit(reply.headers.get("location", "")).hostname
+        except ValueError:
+            host = None
+        target = f" to {host}" if host else ""
+        message = f"redirected{target}; redirects are not followed, so check base_url"
+        return Reason.REDIRECTED, redactor.one_line(message)
     other = Reason.SERVER_ERROR if status >= HTTPStatus.INTERNAL_SERVER_ERROR else None
     reason = _REASONS.get(status, other or Reason.REJECTED)
     if isinstance(reply.body, Fault):
         return reason, redactor.one_line(f"{_phrase(status)}; {reply.body.message}")
     document = read_object(reply.body)
-    said = read_error(document) if document else ""
-    return reason, redactor.one_line(said or redactor.read_text(reply.body)) or _phrase(status)
+    error = read_error(document) if document else ""
+    return reason, redactor.one_line(error or redactor.read_text(reply.body)) or _phrase(status)
 
 
-def _read_confirmation(change: Change, body: bytes | Fault, redactor: Redactor) -> _Said:
+def _read_confirmation(change: Change, body: bytes | Fault, redactor: Redactor) -> _Verdict:
     if isinstance(body, Fault):
-        return _Said(body.reason, body.message)
+        return _Verdict(body.reason, body.message)
     if not body.strip():
-        message = "the answer has no body; expected a JSON object"
-        return _Said(Reason.EMPTY_ANSWER, message)
+        return _Verdict(Reason.EMPTY_ANSWER, "the answer has no body; expected a JSON object")
     document = read_object(body)
     if document is None:
-        message = f"expected a JSON object, found: {redactor.read_text(body)}"
-        return _Said(Reason.NOT_JSON, message)
+        found = redactor.read_text(body)
+        return _Verdict(Reason.NOT_JSON, f"expected a JSON object, found: {found}")
     return _judge(change, document)
 
 
-def _judge(change: Change, document: dict[str, object]) -> _Said:
+def _judge(change: Change, document: dict[str, object]) -> _Verdict:
     """The success rule, for a 2xx that is a JSON object."""
     data = _object_at(document, "data")
     move, subsequence = _read_enrollment(data, document)
-    said = _Said(
+    verdict = _Verdict(
         Reason.APPLIED,
-        server_status=_read_word(data, "status"),
-        server_ai_tag="null" if data.get("aiTag", "") is None else _read_word(data, "aiTag"),
+        server_status=_text_at(data, "status"),
+        server_ai_tag="null" if data.get("aiTag", "") is None else _text_at(data, "aiTag"),
         subsequence=subsequence,
     )
     if "success" in document and document["success"] is not True:
-        found = f"success is {shown(document['success'])}; expected true"
+        found = f"success is {describe_value(document['success'])}; expected true"
         message = read_error(document) or found
-        return said._replace(reason=Reason.SUCCESS_FALSE, message=message)
+        return verdict._replace(reason=Reason.SUCCESS_FALSE, message=message)
     if "success" not in document and not isinstance(document.get("data"), dict):
         message = "the answer has neither success nor an object data; expected success true"
-        return said._replace(reason=Reason.EMPTY_ANSWER, message=message)
+        return verdict._replace(reason=Reason.EMPTY_ANSWER, message=message)
     differences = _find_differences(change, data)
     moved_status = differences.pop("status", "") if move in _MOVES else ""
     if differences:
         message = "; ".join(differences.values())
-        return said._replace(reason=Reason.NOT_APPLIED, message=message)
+        return verdict._replace(reason=Reason.NOT_APPLIED, message=message)
     if moved_status:
-        return said._replace(message=f"the lead was moved ({subsequence}), so {moved_status}")
-    return said
+        return verdict._replace(message=f"the lead was moved ({subsequence}), so {moved_status}")
+    return verdict
 
 
 def _find_differences(change: Change, data: dict[str, object]) -> dict[str, str]:
-    """Where the answer disagrees with what was asked, by field; a field it leaves out agrees."""
+    """A sentence for each field whose value is not the one asked for; a missing one is fine."""
     asked: dict[str, str | None] = {
         "_id": change.campaign_lead_id,
         "campaignId": change.campaign_id,
@@ -153,41 +158,29 @@ def _find_differences(change: Change, data: dict[str, object]) -> dict[str, str]
         asked["status"] = change.status
     if change.ai_tag is not None or change.clear_tag:
         asked["aiTag"] = change.ai_tag
-    return {
-        name: f"{name} is {shown(data[name])}, not {shown(expected)}"
-        for name, expected in asked.items()
-        if name in data and not _agrees(name, data[name], expected)
-    }
-
-
-def _agrees(name: str, found: object, expected: str | None) -> bool:
-    if isinstance(found, str) and expected is not None and name != "status":
-        return found.casefold() == expected.casefold()
-    return found == expected
+    differences = {}
+    for name, expected in asked.items():
+        found = data.get(name, expected)
+        if isinstance(found, str) and expected is not None and name != "status":
+            agrees = found.casefold() == expected.casefold()
+        else:
+            agrees = found == expected
+        if not agrees:
+            differences[name] = f"{name} is {describe_value(found)}, not {describe_value(expected)}"
+    return differences
 
 
 def _read_enrollment(
     data: dict[str, object], document: dict[str, object]
 ) -> tuple[str, str | None]:
-    """The subsequence's action and how it reads in results; the API leaves open where it stands."""
+    """The subsequence's action, and its text for results; the API leaves open where it stands."""
     enrollment = _object_at(data, "subsequenceEnrollment")
     enrollment = enrollment or _object_at(document, "subsequenceEnrollment")
-    action = _read_word(enrollment, "action")
+    action = _text_at(enrollment, "action")
     if action is None:
         return "", None
-    name = _read_word(enrollment, "subsequenceName")
+    name = _text_at(enrollment, "subsequenceName")
     return action, f"{action}: {name}" if name else action
-
-
-def _read_redirect(location: str, redactor: Redactor) -> str:
-    """Names the host alone: a path or query may carry what is not ours to repeat."""
-    try:
-        host = urlsplit(location).hostname
-    except ValueError:
-        host = None
-    target = f" to {host}" if host else ""
-    message = f"redirected{target}; redirects are not followed, so check base_url"
-    return redactor.one_line(message)
 
 
 def _object_at(parent: dict[str, object], name: str) -> dict[str, object]:
@@ -195,7 +188,7 @@ def _object_at(parent: dict[str, object], name: str) -> dict[str, object]:
     return value if isinstance(value, dict) else {}
 
 
-def _read_word(parent: dict[str, object], name: str) -> str | None:
+def _text_at(parent: dict[str, object], name: str) -> str | None:
     value = parent.get(name)
     return value if isinstance(value, str) else None
 

@@ -1,7 +1,7 @@
-"""What a response's headers say of the server's budgets, in every common spelling.
+"""Read the server's budgets from a response's headers, in every common spelling.
 
-Pure: the server's clock comes in as an argument. What can't be read is left out, budget by budget:
-one counts only if its limit, its rest and its reset are all known.
+Pure: the server's clock comes in as an argument. A budget counts only if its limit, the rest and
+the reset are all known; others are left out.
 """
 
 import re
@@ -20,7 +20,7 @@ from batch.model import Budget
 # A reset is seconds from now, or from September 2001 on a Unix time, in seconds or milliseconds.
 UNIX_TIMES_FROM = 1e9
 UNIX_MS_FROM = 1e12
-LONGEST_WINDOW_S = 366 * 24 * 3600.0  # what claims to last longer is no budget but a mistake
+LONGEST_WINDOW_S = 366 * 24 * 3600.0  # a budget for longer is a mistake
 LONGEST_VALUE = 1024  # characters of a header; parsing takes some 0.3 us for each
 
 _TRIPLES = {
@@ -28,10 +28,11 @@ _TRIPLES = {
 }
 _NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")  # some servers name parts of a second
 _Member = tuple[object, Mapping[str, object]]  # an item of a structured field, its parameters
+_Dictionary = Mapping[str, _Member]
 
 
-class _Said(NamedTuple):
-    """A budget as it was spelt. windows: those of every policy that may be meant, in seconds."""
+class _RawBudget(NamedTuple):
+    """A budget as headers spell it. windows: of every policy that may be meant, in seconds."""
 
     name: str
     limit: float | None
@@ -43,33 +44,35 @@ class _Said(NamedTuple):
 def read_budgets(
     headers: Mapping[str, str], *, server_now_s: Callable[[], float], redactor: Redactor
 ) -> tuple[Budget, ...]:
-    """All budgets that a response's headers tell of. Raises nothing.
+    """All budgets in a response's headers. Raises nothing.
 
     headers: names in lower case, or a mapping that ignores case.
-    server_now_s: the server's Unix time in seconds; asked for only where a reset is spelt so.
-    redactor: budgets bear the names that the server gave them, which may hold a key.
+    server_now_s: the server's Unix time in seconds; called only for a reset that is a Unix time.
+    redactor: budgets have the names that the server gave them, which may hold a key.
     Sources: draft-ietf-httpapi-ratelimit-headers, its versions 03 (three headers), 07 (a
-    dictionary) and 10 (lists of policies); the `X-` triples of those who never followed it.
+    dictionary) and 10 (lists of policies); the `X-` triples of servers that never followed it.
     """
-    said: list[_Said] = []
+    raw: list[_RawBudget] = []
     if "ratelimit" in headers:
-        said += _listed(headers)
+        raw += _read_list(headers)
     for name, prefix in _TRIPLES.items():
         if name in headers:
-            said += _triples(headers, prefix)
-    if not said:  # four look-ups are all that it costs then
+            raw += _read_triples(headers, prefix)
+    if not raw:  # then it costs no more than four look-ups
         return ()
-    budgets = (_budget(each, server_now_s, redactor) for each in said)
+    budgets = (_budget(each, server_now_s, redactor) for each in raw)
     return tuple(budget for budget in budgets if budget is not None)
 
 
-def _budget(said: _Said, server_now_s: Callable[[], float], redactor: Redactor) -> Budget | None:
-    """What was said as a Budget; None if a part of it is missing or can't be meant."""
-    windows = [window_s for window_s in said.windows if window_s]
-    reset_s, reset_at = said.reset, None
-    if reset_s is None:  # it may be left out: the budget is whole when its window is over
+def _budget(
+    raw: _RawBudget, server_now_s: Callable[[], float], redactor: Redactor
+) -> Budget | None:
+    """The budget in our terms; None if a part is missing or can't be meant."""
+    windows = [window_s for window_s in raw.windows if window_s]
+    reset_s, reset_at = raw.reset, None
+    if reset_s is None:  # may be left out: the budget is whole again when its window is over
         reset_s = max(windows, default=None)
-    if not said.limit or said.limit < 1 or said.remaining is None or reset_s is None:
+    if not raw.limit or raw.limit < 1 or raw.remaining is None or reset_s is None:
         return None
     if reset_s >= UNIX_TIMES_FROM:
         reset_at = reset_s / 1000 if reset_s >= UNIX_MS_FROM else reset_s
@@ -77,9 +80,9 @@ def _budget(said: _Said, server_now_s: Callable[[], float], redactor: Redactor) 
     if reset_s > LONGEST_WINDOW_S:
         return None
     return Budget(
-        name=redactor.one_line(said.name),
-        limit=int(said.limit),
-        remaining=int(said.remaining),
+        name=redactor.one_line(raw.name),
+        limit=int(raw.limit),
+        remaining=int(raw.remaining),
         reset_s=reset_s,
         reset_at=reset_at,
         # Of several policies with one limit the shortest that this reset fits into is meant.
@@ -87,35 +90,38 @@ def _budget(said: _Said, server_now_s: Callable[[], float], redactor: Redactor) 
     )
 
 
-def _listed(headers: Mapping[str, str]) -> Iterator[_Said]:
-    """The IETF's `RateLimit`: a list of policies with their rest, or the dictionary of old."""
+def _read_list(headers: Mapping[str, str]) -> Iterator[_RawBudget]:
+    """The IETF's `RateLimit`: a list of policies with their rest, or the earlier dictionary."""
     members = _members(_value(headers, "ratelimit"))
     if not members:
-        yield from _of_old(headers)
+        yield _read_dictionary(headers)
         return
     policies = dict(_counted(_policies(_value(headers, "ratelimit-policy"))))
-    for (name, nth), said in _counted(members):
+    for (name, nth), member in _counted(members):
         # One policy may have several members, one for each `pk`.
         policy = policies.get((name, nth), policies.get((name, 1), {}))
         if policy.get("qu", "requests") != "requests":
             continue
         label = f"ratelimit {name}" if nth == 1 else f"ratelimit {name} {nth}"
-        remaining, reset = _amount(said.get("r")), _amount(said.get("t"))
+        remaining, reset = _amount(member.get("r")), _amount(member.get("t"))
         windows = (_amount(policy.get("w")) or 0.0,)
-        yield _Said(label, _amount(policy.get("q")), remaining, reset, windows)
+        yield _RawBudget(label, _amount(policy.get("q")), remaining, reset, windows)
 
 
-def _of_old(headers: Mapping[str, str]) -> Iterator[_Said]:
+def _read_dictionary(headers: Mapping[str, str]) -> _RawBudget:
     """`RateLimit: limit=100, remaining=50, reset=30`; and `RateLimit-Policy: 100;w=60`."""
-    members = _dictionary(_value(headers, "ratelimit"))
-    said = {key: _amount(value) for key, (value, _) in members.items()}
-    limit, remaining, reset = said.get("limit"), said.get("remaining"), said.get("reset")
+    try:
+        parsed = http_sf.parse(_value(headers, "ratelimit").encode(), tltype="dictionary")
+    except ValueError:
+        parsed = {}
+    amounts = {key: _amount(value) for key, (value, _) in cast("_Dictionary", parsed).items()}
+    limit = amounts.get("limit")
     windows = _windows(_policies(_value(headers, "ratelimit-policy")), limit)
-    yield _Said("ratelimit", limit, remaining, reset, windows)
+    return _RawBudget("ratelimit", limit, amounts.get("remaining"), amounts.get("reset"), windows)
 
 
-def _triples(headers: Mapping[str, str], prefix: str) -> Iterator[_Said]:
-    """Three headers, each of which may have been given several times, and so tell of several.
+def _read_triples(headers: Mapping[str, str], prefix: str) -> Iterator[_RawBudget]:
+    """Three headers; each of them may be there several times, once for each budget.
 
     Policies may stand after the limits: `RateLimit-Limit: 100, 100;w=60`.
     """
@@ -128,11 +134,11 @@ def _triples(headers: Mapping[str, str], prefix: str) -> Iterator[_Said]:
     for nth, (rest, reset, text) in enumerate(zip_longest(rests, resets, limits, fillvalue=""), 1):
         limit = _number(text)
         label = prefix if nth == 1 else f"{prefix} {nth}"
-        yield _Said(label, limit, _number(rest), _number(reset), _windows(policies, limit))
+        yield _RawBudget(label, limit, _number(rest), _number(reset), _windows(policies, limit))
 
 
 def _value(headers: Mapping[str, str], name: str) -> str:
-    """The header's value; empty if it is missing or longer than any that means it."""
+    """The header's value; empty if it is missing or absurdly long."""
     value = headers.get(name, "")
     return value if len(value) <= LONGEST_VALUE else ""
 
@@ -140,9 +146,9 @@ def _value(headers: Mapping[str, str], name: str) -> str:
 def _counted(
     members: tuple[_Member, ...],
 ) -> Iterator[tuple[tuple[str, int], Mapping[str, object]]]:
-    """The members that bear a name, each with how often that name has come up by then.
+    """The members with a name, each with its number among those of that name, from 1.
 
-    A name can be there twice, if a gateway and the API behind it both send these headers.
+    A name is there twice if a gateway and the API behind it both send these headers.
     """
     times: Counter[str] = Counter()
     for item, parameters in members:
@@ -171,14 +177,6 @@ def _members(value: str) -> tuple[_Member, ...]:
 
 
 _policies = lru_cache(maxsize=16)(_members)  # a server's policies are the same in every answer
-
-
-def _dictionary(value: str) -> Mapping[str, _Member]:
-    try:
-        parsed = http_sf.parse(value.encode(), tltype="dictionary")
-    except ValueError:
-        return {}
-    return cast("Mapping[str, _Member]", parsed)
 
 
 def _amount(item: object) -> float | None:

@@ -1,6 +1,6 @@
-"""Texts from the server, cut to one short line fit for a cell, a log and a terminal. Pure.
+"""Make texts from the server fit for a cell, a log and a terminal: one short line. Pure.
 
-The one place where a server's words are made fit to be shown.
+No other file does that.
 """
 
 import html
@@ -14,15 +14,15 @@ MAX_LENGTH = 200  # characters
 _HIDDEN_HTML = re.compile(r"<(script|style)\b.*?(</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE)
 _HTML_TAG = re.compile(r"<[^<>]*>")
 _KEY_SHAPE = re.compile(r"\bsk_\w+")  # SendKit's keys, whole or cut off
-# The same with what takes no room between its letters.
-_NO_ROOM = (
+# The same with invisible characters between its letters.
+_INVISIBLE = (
     r"[\x00-\x08\x0e-\x1b\x7f-\x9f\xad\u034f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]*"
 )
-_KEY_SHAPE_SPREAD = re.compile(rf"\bs{_NO_ROOM}k{_NO_ROOM}_(?:{_NO_ROOM}\w)+")
+_KEY_SHAPE_SPREAD = re.compile(rf"\bs{_INVISIBLE}k{_INVISIBLE}_(?:{_INVISIBLE}\w)+")
 
 
 class Redactor(KeyRedactor):
-    """Quotes a server's texts without the key that it was sent."""
+    """Takes the key out of the server's texts."""
 
     def one_line(self, text: str, *, limit: int = MAX_LENGTH) -> str:
         """The text as one line of at most limit characters, without unseen characters and keys.
@@ -30,7 +30,7 @@ class Redactor(KeyRedactor):
         Control characters could steer a terminal, and bidirectional marks could turn a line
         around; lone surrogates can't be written to a file at all.
         """
-        # Before anything is cut, since half a key is not recognised any more.
+        # Before anything is cut: half a key would not be recognised.
         text = " ".join(self.without_key(text).split())[: 10 * limit]
         if not text.isprintable():
             text = _KEY_SHAPE_SPREAD.sub("[key]", text)
@@ -56,17 +56,17 @@ def read_object(body: bytes) -> dict[str, object] | None:
 
 
 def read_error(document: dict[str, object]) -> str:
-    """What `error` (a text, or a code and a message) and `message` say; empty if neither is there.
+    """The texts of `error` (a text, or a code and a message) and `message`; empty without either.
 
     The API leaves the shape of an error open.
     """
     error, message = document.get("error"), document.get("message")
-    said = (error.get("code"), error.get("message")) if isinstance(error, dict) else (error,)
-    texts = [text for text in (*said, message) if isinstance(text, str) and text.strip()]
+    parts = (error.get("code"), error.get("message")) if isinstance(error, dict) else (error,)
+    texts = [text for text in (*parts, message) if isinstance(text, str) and text.strip()]
     return ": ".join(dict.fromkeys(texts))
 
 
-def shown(value: object) -> str:
+def describe_value(value: object) -> str:
     """A JSON value as a message names it."""
     if isinstance(value, str):
         return f'"{value}"'

@@ -1,7 +1,7 @@
 """One HTTP exchange over httpx: a request in, a whole response or a fault out.
 
 Together with `transport` the only door to httpx. It follows no redirect, keeps no cookie, and
-reads no more of a body than it was told to.
+reads no more of a body than the caller allows.
 """
 
 import os
@@ -34,12 +34,12 @@ _UNSENT = (
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
 )
-# How httpx, and our transport, begin to say that an answer did not come to its end: what is told of
-# with the same class and in other words is one that can't be read.
+# How httpx's and our own transport's errors begin for an answer that broke off; with other words,
+# the same class of error means an answer that can't be read.
 _BROKEN_OFF = ("Server disconnected", "peer closed", "peer unexpectedly closed", "more came")
 Headers = Sequence[tuple[bytes, bytes]]  # names and values, as they go over the wire
 
-MAX_REFUSAL_BYTES = 64 * 1024  # of which one line is shown
+MAX_REFUSAL_BYTES = 64 * 1024  # one line of it is shown
 
 _DEEPEST = 20  # causes are followed no further; a chain that is longer than this is a loop
 _RECEIVED = re.compile(r"(?<![: ])[: ]*+\b(bytearray\()?b['\"].*", re.DOTALL)  # as h11 quotes it
@@ -115,21 +115,24 @@ class Exchange:
         """Send one request and read its response. Raises for no HTTP or network fault.
 
         path: ready for the wire, from its slash on. headers: all but Host and Content-Length.
-        max_bytes: of a 2xx; of any other answer no more than a sentence is wanted.
-        A fault after the response's head came is the reply's body: the status stays known.
+        max_bytes: of a 2xx; any other answer is read only as far as a sentence needs.
+        A fault after the response's head came is the reply's body: its status is known.
         """
         request = self._make_request(method, path, headers=headers, body=body)
         response: httpx.Response | None = None
         fault = self._too_late
-        with self._time_limit():
+        limit: AbstractContextManager[object] = _NO_LIMIT
+        if not self._limits_itself:  # which spares 10 us
+            limit = anyio.CancelScope(deadline=anyio.current_time() + self._timeouts.attempt_s)
+        with limit:
             try:
                 response = await self._transport.handle_async_request(request)
                 head = _read_headers(response)
                 if not response.is_success:
                     max_bytes = min(max_bytes, MAX_REFUSAL_BYTES)
-                received = await _receive_body(response, max_bytes=max_bytes)
-                whole = _unpacked(received, head.get("content-encoding", ""), max_bytes=max_bytes)
-                return Reply(http_status=response.status_code, headers=head, body=whole)
+                coding = head.get("content-encoding", "")
+                body_read = await _receive_body(response, coding, max_bytes=max_bytes)
+                return Reply(http_status=response.status_code, headers=head, body=body_read)
             except (httpx.HTTPError, OSError) as error:  # OSError: TLS that breaks while reading
                 fault = self._read_fault(error)
         if response is None:
@@ -137,16 +140,10 @@ class Exchange:
         status, head = response.status_code, _read_headers(response)
         return Reply(http_status=status, headers=head, body=fault)
 
-    def _time_limit(self) -> AbstractContextManager[object]:
-        """Ends an attempt that takes too long; a transport that does so itself spares 10 us."""
-        if self._limits_itself:
-            return _NO_LIMIT
-        return anyio.CancelScope(deadline=anyio.current_time() + self._timeouts.attempt_s)
-
     def _make_request(
         self, method: str, path: str, *, headers: Headers, body: bytes
     ) -> httpx.Request:
-        # What is the same for all is ready: build_request() costs 76 us, parsing an address 14.
+        # The common parts are ready-made: build_request() costs 76 us, parsing an address 14.
         target = f"{self._path}{path}".encode("ascii")
         return httpx.Request(
             method,
@@ -185,30 +182,30 @@ class Exchange:
 
 @lru_cache(maxsize=64)  # of a job's changes hardly one differs in all this from another
 def _ready_headers(headers: tuple[tuple[bytes, bytes], ...], length: int) -> httpx.Headers:
-    """The headers as a request takes them, with that of the body's length if there is a body."""
+    """The headers as a request takes them, with Content-Length if there is a body."""
     return httpx.Headers([*headers, (b"Content-Length", b"%d" % length)] if length else headers)
 
 
 class _WholeBody(httpx.AsyncByteStream):
-    """A body in one piece; httpx's own is a generator, which asyncio watches over: 3 us."""
+    """A body in one piece; httpx's own is a generator, which asyncio tracks: 3 us."""
 
     def __init__(self, body: bytes) -> None:
-        self._left = body
+        self._rest = body
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
-        body, self._left = self._left, b""
+        body, self._rest = self._rest, b""
         if not body:
             raise StopAsyncIteration
         return body
 
 
 def _read_headers(response: httpx.Response) -> dict[str, str]:
-    """Names in lower case; what is given several times is joined.
+    """The headers with names in lower case; values of one name are joined.
 
-    httpx goes through all headers at each look, and every answer has five or more.
+    httpx goes through all headers at each look-up, and every answer has five or more.
     """
     headers: dict[str, str] = {}
     try:
@@ -221,7 +218,7 @@ def _read_headers(response: httpx.Response) -> dict[str, str]:
 
 
 def _answered(error: httpx.ProxyError) -> str:
-    """The status that a proxy answered with, in our words: its own may hold a password."""
+    """The status that a proxy answered with, in our words: the proxy's may hold a password."""
     found = re.match(r"[1-5][0-9]{2}\b", str(error))
     if not found:
         return ""
@@ -229,8 +226,11 @@ def _answered(error: httpx.ProxyError) -> str:
     return f": {found[0]} {known.get(int(found[0]), '')}".rstrip()
 
 
-async def _receive_body(response: httpx.Response, *, max_bytes: int) -> bytes | Fault:
-    """The body as it came; OVERSIZED_ANSWER as soon as it is longer. Closes the response."""
+async def _receive_body(response: httpx.Response, coding: str, *, max_bytes: int) -> bytes | Fault:
+    """The body without its coding; OVERSIZED_ANSWER if it is longer. Closes the response.
+
+    No coding was asked for, but a proxy may pack a body all the same.
+    """
     stream = cast("httpx.AsyncByteStream", response.stream)  # an async transport's always is
     received = bytearray()
     try:
@@ -240,18 +240,13 @@ async def _receive_body(response: httpx.Response, *, max_bytes: int) -> bytes | 
                 return _oversized(max_bytes)
     finally:
         await stream.aclose()
-    return bytes(received)
-
-
-def _unpacked(body: bytes | Fault, coding: str, *, max_bytes: int) -> bytes | Fault:
-    """The body without its coding; none was asked for, but a proxy may pack all the same."""
-    if isinstance(body, Fault) or coding.strip().lower() not in _PACKED:
-        return body
-    try:
-        unpacked = zlib.decompressobj(_GZIP_OR_ZLIB).decompress(body, max_bytes + 1)
-    except zlib.error:
-        return body  # not what its header says: then as it came
-    return unpacked if len(unpacked) <= max_bytes else _oversized(max_bytes)
+    body = bytes(received)
+    if coding.strip().lower() in _PACKED:
+        try:
+            body = zlib.decompressobj(_GZIP_OR_ZLIB).decompress(body, max_bytes + 1)
+        except zlib.error:
+            return body  # not what its header says: then as it came
+    return body if len(body) <= max_bytes else _oversized(max_bytes)
 
 
 def _oversized(max_bytes: int) -> Fault:
@@ -262,8 +257,8 @@ def _oversized(max_bytes: int) -> Fault:
 def cause_of(fault: BaseException) -> str:
     """The innermost cause in a few words, as "Connection refused"; never an empty text.
 
-    HTTP libraries wrap the operating system's error several times, often without its text. What
-    the other side sent is not repeated: it may be a proxy, and hold what only the proxy may know.
+    HTTP libraries wrap the operating system's error several times, often without its text. Words
+    of the other side are left out: it may be a proxy, and they may hold its password.
     """
     text = ""
     cause: BaseException | None = fault

@@ -1,4 +1,4 @@
-"""What a response's headers ask of the client, and what time they say it is at the server.
+"""Read from a response's headers how long to wait, and the server's time.
 
 Pure: clocks come in as arguments.
 """
@@ -11,8 +11,8 @@ from email.utils import parsedate_to_datetime
 
 from batch.statuses import may_pass
 
-LONGEST_WAIT_S = 365 * 24 * 3600.0  # more is as good as never, and no clock overflows on it
-REMEMBERED_S = 60.0  # clocks drift: what was heard longer ago counts for as long again at most
+LONGEST_WAIT_S = 365 * 24 * 3600.0  # more is as good as never; no clock overflows on it
+REMEMBERED_S = 60.0  # clocks drift: a Date counts for this long, and up to as long again
 SLOWEST_S = 5.0  # a Date that is further behind comes from another clock, or from one set back
 
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")  # RFC 9110 has whole seconds; some servers add a part
@@ -42,10 +42,10 @@ def retry_after_s(headers: Mapping[str, str], *, now: datetime) -> float | None:
 
 
 def asked_wait_s(http_status: int, headers: Mapping[str, str], *, now: datetime) -> float | None:
-    """Seconds that an answer orders us to wait; None if it orders nothing.
+    """Seconds that an answer tells us to wait; None if it doesn't.
 
-    Only an answer that is worth another try can: on a served one (2xx, or a final refusal)
-    `Retry-After` is no order, and servers exist that send it with each. Else as `retry_after_s`.
+    Only an answer that is worth another try counts: on a served one (2xx, or a final refusal)
+    `Retry-After` is no order, and some servers send it with each. Otherwise as `retry_after_s`.
     Sources: RFC 9110 section 10.2.3, RFC 6585 section 4.
     """
     return retry_after_s(headers, now=now) if may_pass(http_status) else None
@@ -61,10 +61,10 @@ def read_http_date(value: str) -> datetime | None:
 
 
 class ServerClock:
-    """The server's Unix time, as far as its answers tell it.
+    """The server's Unix time, by the `Date` of its answers.
 
     A `Date` names a whole second that has begun, and takes time to get here. So none is ahead of
-    the server, and of several the one furthest ahead is the truest.
+    the server, and of several the one furthest ahead is the best.
     """
 
     def __init__(
@@ -76,14 +76,14 @@ class ServerClock:
         """clock: seconds that only rise. own_unix_s: stands in while the server tells no time."""
         self._clock = clock
         self._own_unix_s = own_unix_s
-        self._heard = ""
-        self._ahead: dict[int, float] = {}  # of our clock, the most by spans of REMEMBERED_S
+        self._last_date = ""
+        self._ahead: dict[int, float] = {}  # of our clock, the most in each span of REMEMBERED_S
 
-    def hear(self, date: str) -> None:
-        """Take an answer's `Date` into account as it comes in; one that can't be read is none."""
-        if date == self._heard:  # a second's first answer tells the most
+    def observe(self, date: str) -> None:
+        """Take the `Date` of an answer into account as it arrives; ignore an unreadable one."""
+        if date == self._last_date:  # the first answer of a second is the most exact
             return
-        self._heard = date
+        self._last_date = date
         moment = read_http_date(date)
         if moment is None:
             return
@@ -102,6 +102,6 @@ class ServerClock:
         return now + max(known.values()) if known else self._own_unix_s()
 
     def _known(self, now: float) -> dict[int, float]:
-        """What was heard in this span and in the one before it."""
+        """How far ahead the server was, in this span of REMEMBERED_S and in the one before."""
         oldest = int(now // REMEMBERED_S) - 1
         return {span: ahead for span, ahead in self._ahead.items() if span >= oldest}

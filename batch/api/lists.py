@@ -1,7 +1,7 @@
-"""The API's lists: where they are, and what they say. Pure: bytes to values.
+"""The API's lists: their paths, and their records. Pure: bytes to values.
 
-Workspaces and labels come whole, campaigns and their leads a page at a time. Where a page says how
-to go on is not documented: every likely place is looked at, and where none says anything the last
+Workspaces and labels come whole, campaigns and their leads a page at a time. The API doesn't
+document where a page names the next one: every likely place is tried, and where none does, the last
 record's id is the cursor, until a page brings nothing new.
 """
 
@@ -20,8 +20,12 @@ from batch.api.headers import asked_wait_s
 from batch.api.wire import Fault, Reply
 from batch.model import Answer, Campaign, CampaignLead, Reason
 
-MOST_DIGITS = 18
+MAX_DIGITS = 18
 MOST_A_PAGE = 100  # the largest page is not documented; a server that takes less says 400
+
+_Value = TypeVar("_Value")
+_Record = TypeVar("_Record", bound=BaseModel)
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 def leads_path(
@@ -29,24 +33,19 @@ def leads_path(
 ) -> str:
     """The path of a page of a campaign's leads.
 
-    cursor: None for the first page. status: leads of that status alone; None for all.
+    cursor: None for the first page. status: for leads of that status alone; None for all.
     """
     path = f"/v1/campaigns/{quote(campaign_id, safe='')}/leads"
-    return _asking(path, status=status, cursor=cursor, limit=limit)
+    return _with_query(path, status=status, cursor=cursor, limit=limit)
 
 
 def campaigns_path(*, cursor: str | None, limit: int | None) -> str:
     """The path of a page of the workspace's campaigns."""
-    return _asking("/v1/campaigns", cursor=cursor, limit=limit)
+    return _with_query("/v1/campaigns", cursor=cursor, limit=limit)
 
 
-_Value = TypeVar("_Value")
-_Record = TypeVar("_Record", bound=BaseModel)
-_Model = TypeVar("_Model", bound=BaseModel)
-
-
-def _asking(path: str, **asked: str | int | None) -> str:
-    query = urlencode({name: value for name, value in asked.items() if value is not None})
+def _with_query(path: str, **parameters: str | int | None) -> str:
+    query = urlencode({name: value for name, value in parameters.items() if value is not None})
     return f"{path}?{query}" if query else path
 
 
@@ -69,12 +68,12 @@ class _LabelRecord(BaseModel):
 
 class _List(BaseModel, Generic[_Record]):
     success: Literal[True] = True
-    # A list of a million wrong records is told by its first: all of them took 7 s and 1 GB.
+    # The first wrong record says enough: a list of a million of them took 7 s and 1 GB.
     data: Annotated[list[_Record], FailFast()]
 
 
 def parse_workspaces(body: bytes, redactor: Redactor) -> tuple[Workspace, ...]:
-    """The workspaces that a listing names; raises ValueError saying what was wrong with it."""
+    """The workspaces of a list; raises ValueError saying what is wrong with it."""
     records = read_model(_List[_WorkspaceRecord], body, redactor).data
     return tuple(
         Workspace(
@@ -92,7 +91,7 @@ def parse_labels(body: bytes, redactor: Redactor) -> tuple[str, ...]:
 
 
 def read_model(model: type[_Model], body: bytes, redactor: Redactor) -> _Model:
-    """A body as this model; raises ValueError saying where it is none, and how."""
+    """A body as this model; raises ValueError saying where it differs, and how."""
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
@@ -103,12 +102,12 @@ def read_model(model: type[_Model], body: bytes, redactor: Redactor) -> _Model:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page(Generic[_Value]):
-    """A part of a list.
+    """A page of a list.
 
-    ids: of its records. next_cursor: what to ask for next; None at the end of the list.
-    is_named: whether the page says so itself, rather than being silent about it; a cursor that it
-    doesn't name may be one that the server doesn't know. has_more: whether it says that more
-    follows. total, pages: of the whole list, where the page tells.
+    ids: of its records. next_cursor: of the next page; None at the end of the list.
+    is_named: whether the page names the cursor or the end itself; the server may not know a cursor
+    that it didn't name. has_more: whether the page says that more follows. total, pages: of the
+    whole list, where the page says.
     """
 
     records: tuple[_Value, ...]
@@ -120,15 +119,15 @@ class Page(Generic[_Value]):
     pages: int | None = None
 
     def pages_left(self, read: int) -> int | None:
-        """How many pages of this size are to come after `read` records; None if it doesn't tell."""
+        """How many pages of this size follow after `read` records; None if the page doesn't say."""
         if self.total is None or not self.ids:
             return None
         return math.ceil(max(0, self.total - read) / len(self.ids))
 
 
 def _count(value: object) -> int | None:
-    """A count, also one in quotes; what is none says nothing, and spoils no page."""
-    if isinstance(value, str) and len(value) <= MOST_DIGITS and value.isascii() and value.isdigit():
+    """A count, also one in quotes; None for anything else, so that it spoils no page."""
+    if isinstance(value, str) and len(value) <= MAX_DIGITS and value.isascii() and value.isdigit():
         return int(value)
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
@@ -139,7 +138,7 @@ Count = Annotated[int | None, BeforeValidator(_count)]
 
 
 class _Onward(BaseModel):
-    """What some place of a page says about the next one, and about the whole list."""
+    """What one place of a page says about the next page, and about the whole list."""
 
     next_cursor: str | None = Field(None, alias="nextCursor")
     has_more: bool | None = Field(None, alias="hasMore")
@@ -185,7 +184,7 @@ def read_page(
     redactor: Redactor,
     now: datetime,
 ) -> tuple[Answer, Page[_Value] | None]:
-    """What a response makes of the question for a page, and the page if it is one.
+    """The answer to a request for a page, and the page if the response has one.
 
     now: aware UTC time of the response's arrival; used only for a Retry-After date.
     """
@@ -212,10 +211,28 @@ def read_page(
 
 
 def parse_leads(body: bytes, redactor: Redactor) -> Page[CampaignLead]:
-    """A page of a campaign's leads; raises ValueError saying what was wrong with it."""
-    return _page(
-        read_model(_PagedList[_LeadRecord], body, redactor), lambda one: _lead(one, redactor)
-    )
+    """A page of a campaign's leads; raises ValueError saying what is wrong with it.
+
+    Texts are the server's, without the key.
+    """
+    clean = redactor.without_key
+
+    def lead(record: _LeadRecord) -> CampaignLead:
+        person = record.person
+        if not isinstance(person, _PersonRecord):
+            person = _PersonRecord(_id=person or "")
+        return CampaignLead(
+            campaign_lead_id=record.id,
+            lead_id=person.id,
+            email=clean(person.email or ""),
+            first_name=clean(person.first_name or ""),
+            last_name=clean(person.last_name or ""),
+            company=clean(person.company or ""),
+            status=clean(record.status),
+            ai_tag=None if record.ai_tag is None else clean(record.ai_tag),
+        )
+
+    return _page(read_model(_PagedList[_LeadRecord], body, redactor), lead)
 
 
 def parse_campaigns(body: bytes, redactor: Redactor) -> Page[Campaign]:
@@ -226,24 +243,6 @@ def parse_campaigns(body: bytes, redactor: Redactor) -> Page[Campaign]:
         return Campaign(id=one.id, name=name or one.id, status=redactor.one_line(one.status))
 
     return _page(read_model(_PagedList[_CampaignRecord], body, redactor), campaign)
-
-
-def _lead(record: _LeadRecord, redactor: Redactor) -> CampaignLead:
-    """What is kept of a record; the texts as the server has them, but for the key."""
-    person = record.person
-    if not isinstance(person, _PersonRecord):
-        person = _PersonRecord(_id=person or "")
-    clean = redactor.without_key
-    return CampaignLead(
-        campaign_lead_id=record.id,
-        lead_id=person.id,
-        email=clean(person.email or ""),
-        first_name=clean(person.first_name or ""),
-        last_name=clean(person.last_name or ""),
-        company=clean(person.company or ""),
-        status=clean(record.status),
-        ai_tag=None if record.ai_tag is None else clean(record.ai_tag),
-    )
 
 
 def _page(

@@ -1,6 +1,6 @@
-"""SendKit's API: one change to one answer, and the two lists that are read before a run.
+"""SendKit's API: one change to one answer, and the lists that are read before a run.
 
-Owns the key, which leaves it for the base address and nowhere else. It never tries a change twice.
+Owns the key, which goes to the base address and nowhere else. It never tries a change twice.
 """
 
 import re
@@ -50,7 +50,7 @@ class ReadFailedError(BatchError):
     """A list could not be read; the job may go on without it.
 
     http_status: the last answer's; None if there was none.
-    retry_after_s: seconds that the last answer ordered all to wait; None if it ordered nothing.
+    retry_after_s: seconds that the last answer told us to wait; None if it didn't.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class SendKit:
         headers = {
             "User-Agent": f"sendkit-batch/{__version__}",
             "Accept": "application/json",
-            "Accept-Encoding": "identity",  # a body's limit is for what it unpacks to
+            "Accept-Encoding": "identity",  # a body's limit is for its unpacked size
             "X-Api-Key": key,
         }
         self._headers = _encoded(headers)
@@ -109,7 +109,7 @@ class SendKit:
 
     @property
     def budgets(self) -> tuple[Budget, ...]:
-        """What the latest answer said of the server's budgets."""
+        """The server's budgets by its latest answer."""
         return self._budgets
 
     async def __aenter__(self) -> Self:
@@ -158,7 +158,7 @@ class SendKit:
 
         Raises KeyRefusedError on 401, ReadFailedError for all else.
         """
-        # Not scoped to the workspace: a wrong id shall be missed in the list, not spoil it.
+        # Not scoped to the workspace: a wrong id must be missing from the list, not spoil it.
         return await self._read_list("/v1/workspaces", parse_workspaces, headers=self._headers)
 
     async def read_labels(self) -> tuple[str, ...]:
@@ -168,15 +168,19 @@ class SendKit:
     async def read_page(
         self, path: str, parse: Callable[[bytes, Redactor], Page[_Listed]]
     ) -> tuple[Answer, Page[_Listed] | None]:
-        """One attempt at a page of a list: what the server answered, and the page if it gave one.
+        """One attempt at a page of a list: the answer, and the page if there is one.
 
-        path: with its query, ready for the wire; all but that is as `send_change` has it.
+        path: with its query, ready for the wire. Errors and faults are answers, too.
         """
         return await self._read_page(path, parse, headers=self._scoped_headers)
 
-    async def look(self) -> Answer:
-        """One harmless request: what the server answers to anything at all now."""
-        answer, _ = await self._read_page("/v1/workspaces", _any_page, headers=self._headers)
+    async def probe(self) -> Answer:
+        """The answer to a harmless request, which shows whether the server is back."""
+
+        def no_page(_body: bytes, _redactor: Redactor) -> Page[None]:
+            return Page(records=(), next_cursor=None)
+
+        answer, _ = await self._read_page("/v1/workspaces", no_page, headers=self._headers)
         return answer
 
     async def _read_page(
@@ -212,14 +216,20 @@ class SendKit:
             raise _TryAgainError(f"GET {path}: {reply.message}.")
         self._read_budgets(reply)
         if not is_success(reply):
-            raise self._refusal(path, reply)
+            reason, found = read_refusal(reply, redactor=self._redactor)
+            if reply.http_status == HTTPStatus.UNAUTHORIZED:
+                raise KeyRefusedError(
+                    f"{self._base_url} refused the API key (401: {found}). "
+                    "Check SENDKIT_API_KEY, or the file that api_key_file names."
+                )
+            raise _failure(f"GET {path}: answered {reply.http_status} ({found}).", reply, reason)
         if isinstance(reply.body, Fault):
             raise _failure(f"GET {path}: {reply.body.message}.", reply, reply.body.reason)
         return reply.body
 
     def _read_budgets(self, reply: Reply) -> tuple[Budget, ...]:
         def server_now_s() -> float:
-            self._server_clock.hear(reply.headers.get("date", ""))
+            self._server_clock.observe(reply.headers.get("date", ""))
             return self._server_clock.now_s()
 
         self._budgets = read_budgets(
@@ -227,18 +237,9 @@ class SendKit:
         )
         return self._budgets
 
-    def _refusal(self, path: str, reply: Reply) -> BatchError:
-        reason, said = read_refusal(reply, redactor=self._redactor)
-        if reply.http_status == HTTPStatus.UNAUTHORIZED:
-            return KeyRefusedError(
-                f"{self._base_url} refused the API key (401: {said}). "
-                "Check SENDKIT_API_KEY, or the file that api_key_file names."
-            )
-        return _failure(f"GET {path}: answered {reply.http_status} ({said}).", reply, reason)
-
 
 def _failure(message: str, reply: Reply, reason: Reason) -> ReadFailedError:
-    """The failure to raise, which says whether it is worth another try."""
+    """The error to raise: a _TryAgainError if another try is worth it."""
     asked_s = asked_wait_s(reply.http_status, reply.headers, now=datetime.now(UTC))
     is_passing = may_pass(reply.http_status) or reason is Reason.NO_ANSWER
     passes = is_passing and (asked_s or 0.0) <= MAX_READ_WAIT_S
@@ -246,12 +247,8 @@ def _failure(message: str, reply: Reply, reason: Reason) -> ReadFailedError:
     return kind(message, http_status=reply.http_status, retry_after_s=asked_s)
 
 
-def _any_page(_body: bytes, _redactor: Redactor) -> Page[None]:
-    return Page(records=(), next_cursor=None)
-
-
 def _check_header(name: str, value: str) -> str:
-    """The value, once it fits a header; the error of a library would repeat it in full."""
+    """Check that the value fits a header, and return it; a library's error would repeat it."""
     if not _HEADER_VALUE.fullmatch(value):
         raise SettingsError(
             f"{name} (not shown): found a space, a control character or a letter outside ASCII, "

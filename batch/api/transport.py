@@ -1,8 +1,8 @@
-"""How requests travel: one connection for each worker, behind one httpx transport.
+"""The connections: one for each worker, behind one httpx transport.
 
 Owns connections, proxy and certificates. A transport of this program keeps one promise more than
 httpx does: a fault before anything left that a server could act on is a ConnectError, a
-ConnectTimeout, a PoolTimeout or a ProxyError. What rows, retries and keys are it never knows.
+ConnectTimeout, a PoolTimeout or a ProxyError. It knows nothing of rows, retries and keys.
 """
 
 import ssl
@@ -40,7 +40,7 @@ def make_transport(
     use_environment_proxy: honour HTTPS_PROXY, ALL_PROXY and NO_PROXY (and the system's settings on
     macOS and Windows), but never for this machine itself.
     tls: whom to trust; by default the operating system's certificates.
-    kind: the fast one knows no proxy: behind one it is the stock one, whatever was asked for.
+    kind: FAST knows no proxy: behind one the transport is the stock one all the same.
     Raises SettingsError for a proxy that can't be used.
     """
     url = httpx.URL(base_url)
@@ -55,9 +55,10 @@ def make_transport(
 
 
 def _environment_proxy(base_url: str) -> httpx.URL | None:
-    """The proxy that the environment names for this address, or None to go straight there.
+    """The proxy that the environment names for this address; None without one.
 
-    Raises SettingsError for one that can't be used.
+    Raises SettingsError for one that can't be used, with no more of its address than the scheme:
+    the rest may hold a password.
     """
     target = urlsplit(base_url)
     if is_loopback(target.hostname or "") or urllib.request.proxy_bypass(target.netloc):
@@ -66,22 +67,17 @@ def _environment_proxy(base_url: str) -> httpx.URL | None:
     address = proxies.get(target.scheme) or proxies.get("all")
     if not address:
         return None
-    return _read_proxy_url(address if "://" in address else f"http://{address}")
-
-
-def _read_proxy_url(address: str) -> httpx.URL:
-    """Raises SettingsError, with no more of the address than its scheme: it may hold a password."""
-    wanted = (
+    expected = (
         "expected http://host:port or https://host:port. "
         "Correct HTTPS_PROXY or ALL_PROXY, or list the API's host in NO_PROXY."
     )
     try:
-        url = httpx.URL(address)
+        url = httpx.URL(address if "://" in address else f"http://{address}")
     except httpx.InvalidURL:
-        raise SettingsError(f"The proxy's address can't be read; {wanted}") from None
+        raise SettingsError(f"The proxy's address can't be read; {expected}") from None
     if url.scheme not in {"http", "https"} or not url.host:
         found = f"{url.scheme}://{'…' if url.host else ''}"
-        raise SettingsError(f"The proxy's address: found {found}; {wanted}")
+        raise SettingsError(f"The proxy's address: found {found}; {expected}")
     return url
 
 
@@ -102,8 +98,8 @@ def trust_operating_system() -> ssl.SSLContext:
 class WorkerTransport(httpx.AsyncBaseTransport):
     """Hands each request to an idle shard: a transport of its own, with one connection.
 
-    One httpx pool for all falls from 2,000 to 108 requests/s at 100 connections, as it walks over
-    every connection at each request. A shard comes back when its response is closed.
+    One httpx pool for all workers falls from 2,000 to 108 requests/s at 100 connections: it walks
+    over every connection at each request. A shard is idle again when its response is closed.
     """
 
     def __init__(
@@ -117,7 +113,7 @@ class WorkerTransport(httpx.AsyncBaseTransport):
         self.limits_attempts = limits_attempts
         self._make_shard = make_shard
         self._free = anyio.Semaphore(connections)
-        self._idle: list[httpx.AsyncBaseTransport] = []  # the last one back leaves first: warm
+        self._idle: list[httpx.AsyncBaseTransport] = []  # the latest is used first: it is warm
         self._shards: set[httpx.AsyncBaseTransport] = set()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -129,7 +125,7 @@ class WorkerTransport(httpx.AsyncBaseTransport):
             await self._discard(shard)
             raise
         stream = cast("httpx.AsyncByteStream", response.stream)  # an async transport's always is
-        response.stream = _HeldStream(stream, close=partial(self._finish, shard, stream))
+        response.stream = _ShardStream(stream, close=partial(self._finish, shard, stream))
         return response
 
     async def aclose(self) -> None:
@@ -139,22 +135,20 @@ class WorkerTransport(httpx.AsyncBaseTransport):
             await shard.aclose()
 
     async def _take(self, request: httpx.Request) -> httpx.AsyncBaseTransport:
+        """An idle shard, or a new one. Raises PoolTimeout if none becomes idle in time."""
         try:
             self._free.acquire_nowait()
         except anyio.WouldBlock:
-            await self._wait_for_shard(request.extensions.get("timeout", {}).get("pool"))
+            try:
+                with anyio.fail_after(request.extensions.get("timeout", {}).get("pool")):
+                    await self._free.acquire()
+            except TimeoutError as error:
+                raise httpx.PoolTimeout("every connection is in use") from error
         if self._idle:
             return self._idle.pop()
         shard = self._make_shard()
         self._shards.add(shard)
         return shard
-
-    async def _wait_for_shard(self, timeout_s: float | None) -> None:
-        try:
-            with anyio.fail_after(timeout_s):
-                await self._free.acquire()
-        except TimeoutError as error:
-            raise httpx.PoolTimeout("every connection is in use") from error
 
     async def _finish(self, shard: httpx.AsyncBaseTransport, stream: httpx.AsyncByteStream) -> None:
         try:
@@ -177,8 +171,8 @@ class WorkerTransport(httpx.AsyncBaseTransport):
             await shard.aclose()
 
 
-class _HeldStream(httpx.AsyncByteStream):
-    """A response's body that holds its shard until it is closed, once."""
+class _ShardStream(httpx.AsyncByteStream):
+    """A response's body that keeps its shard busy until it is closed, once."""
 
     def __init__(
         self, stream: httpx.AsyncByteStream, *, close: Callable[[], Awaitable[None]]
@@ -196,14 +190,18 @@ class _HeldStream(httpx.AsyncByteStream):
 
 
 class StockTransport(httpx.AsyncHTTPTransport):
-    """One exchange at a time: a response must be closed before the next request."""
+    """httpx's own transport with one connection, made to say when a request never left.
+
+    Only a fault in connecting, or one of a proxy, then means that nothing left. One exchange at a
+    time: a response must be closed before the next request.
+    """
 
     def __init__(
         self, *, tls: ssl.SSLContext, proxy_url: httpx.URL | None, keepalive_s: float
     ) -> None:
         """tls: whom to trust, as the server and as an https proxy.
 
-        keepalive_s: how long an idle connection is used again.
+        keepalive_s: how long an idle connection may be used again.
         """
         proxy = None
         if proxy_url is not None:
@@ -215,41 +213,38 @@ class StockTransport(httpx.AsyncHTTPTransport):
         super().__init__(verify=tls, trust_env=False, proxy=proxy, limits=limits)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """The response's head; a fault that came before the request's body is one of connecting.
+        """The response's head; a fault before the request's body left is one of connecting.
 
-        So ends a proxy that hangs or hangs up, and a kept connection found closed: without its
-        body no server can have acted on the request.
+        That covers a proxy that hangs or hangs up, and a kept connection found closed: without
+        the body no server can have acted on the request.
         """
         body = _WatchedBody(cast("httpx.AsyncByteStream", request.stream))  # an async one's is
+        extensions = dict(request.extensions)
+        target = extensions.pop("target", request.url.raw_path)
+        # with its whole address: httpcore would send a `target` to a proxy as well
+        addressed = httpx.Request(
+            request.method,
+            request.url.copy_with(raw_path=target),
+            headers=request.headers,
+            stream=body,
+            extensions=extensions,
+        )
         try:
-            return await super().handle_async_request(_addressed(request, body))
+            return await super().handle_async_request(addressed)
         except (httpx.TransportError, OSError) as fault:
-            if body.begun or isinstance(fault, _UNSENT):
+            if body.was_read or isinstance(fault, _UNSENT):
                 raise
             timed_out = isinstance(fault, httpx.TimeoutException)
             raise (httpx.ConnectTimeout if timed_out else httpx.ConnectError)(str(fault)) from fault
 
 
 class _WatchedBody(httpx.AsyncByteStream):
-    """A request's body that knows whether it was asked for: httpcore does so after the head."""
+    """A request's body that notes when it is read: httpcore does so after the head has left."""
 
     def __init__(self, stream: httpx.AsyncByteStream) -> None:
         self._stream = stream
-        self.begun = False
+        self.was_read = False
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        self.begun = True
+        self.was_read = True
         return aiter(self._stream)
-
-
-def _addressed(request: httpx.Request, body: httpx.AsyncByteStream) -> httpx.Request:
-    """The request with its whole address: httpcore would send a `target` to a proxy as well."""
-    extensions = dict(request.extensions)
-    target = extensions.pop("target", request.url.raw_path)
-    return httpx.Request(
-        request.method,
-        request.url.copy_with(raw_path=target),
-        headers=request.headers,
-        stream=body,
-        extensions=extensions,
-    )

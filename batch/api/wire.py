@@ -1,4 +1,4 @@
-"""What goes over the wire: a change as the API takes it, a response as far as it came. Pure."""
+"""What goes over the wire: a change as a request, and the response to it. Pure."""
 
 import json
 import re
@@ -13,9 +13,9 @@ _ID = re.compile(r"[A-Za-z0-9_-]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What stood in the place of a response or of its body, and why, as one line.
+    """Why there is no response, or no body; message is one line.
 
-    reason: NOT_CONNECTED or NO_ANSWER; of a body NO_ANSWER or OVERSIZED_ANSWER.
+    reason: NOT_CONNECTED or NO_ANSWER; for a body NO_ANSWER or OVERSIZED_ANSWER.
     """
 
     reason: Reason
@@ -24,7 +24,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """A response whose head came. headers: a mapping that ignores case, or names in lower case."""
+    """A response with its head. headers: a mapping that ignores case, or names in lower case."""
 
     http_status: int
     headers: Mapping[str, str]
@@ -34,8 +34,8 @@ class Reply:
 def lead_path(change: Change) -> str:
     """The path of the change's campaign lead.
 
-    Raises ValueError for an id with any character that could lead to another address; the rules
-    refuse such ids long before. What is left needs no percent-encoding.
+    Raises ValueError for an id with a character that could lead to another address; the rules
+    refuse such ids long before. Other ids need no percent-encoding.
     """
     for name, value in (
         ("campaignId", change.campaign_id),
@@ -49,7 +49,7 @@ def lead_path(change: Change) -> str:
 def change_body(change: Change) -> bytes:
     """The change as compact JSON, all ASCII: the fields to set, null for a tag to clear.
 
-    A field that is absent is left alone by the server.
+    The server leaves an absent field as it is.
     """
     return _body(
         change.status, change.ai_tag, sets_tag=change.ai_tag is not None or change.clear_tag

@@ -129,7 +129,7 @@ async def _send_and_tell(
         journal=journal,
         settings=settings,
         send=api.send_change,
-        look=api.look,
+        look=api.probe,
         pacer=run.diff.pacer if run.diff else make_pacer(settings, run.pace.good_per_s),
         canary=opened.request.canary,
         paging_by=lambda gate: Paging(api, settings, gate=gate),

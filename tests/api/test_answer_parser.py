@@ -62,7 +62,7 @@ def test_an_answer_in_any_pieces_is_what_another_parser_reads(
             rest = rest[size:]
         parser.feed(rest)
         read = parser.status, parser.headers, b"".join(parser.chunks)
-        assert (parser.is_complete, parser.keeps_alive, parser.wrong) == (True, True, "")
+        assert (parser.is_complete, parser.keeps_alive, parser.violation) == (True, True, "")
         assert read == by_h11(answer)
 
 
@@ -74,7 +74,7 @@ def test_an_answer_that_breaks_off_is_never_whole(answer: bytes, data: st.DataOb
     was_complete = parser.is_complete  # a chunked one is, before its very last line break
     parser.end()
     assert parser.is_complete is was_complete
-    assert bool(parser.wrong) is not was_complete
+    assert bool(parser.violation) is not was_complete
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_an_answer_that_breaks_off_is_never_whole(answer: bytes, data: st.DataOb
 def test_what_is_no_answer_is_told_of_in_our_own_words(received: bytes, wrong: str) -> None:
     parser = AnswerParser()
     parser.feed(received)
-    assert parser.wrong == wrong
+    assert parser.violation == wrong
     assert not parser.is_complete
 
 
@@ -116,7 +116,7 @@ def test_what_follows_an_answer_never_becomes_part_of_it(more: bytes) -> None:
     assert (parser.status, parser.headers) == (200, [(b"Content-Length", b"2")])
     assert b"".join(parser.chunks) == b"{}"
     assert parser.is_complete
-    assert parser.wrong
+    assert parser.violation
 
 
 @pytest.mark.parametrize(
@@ -133,10 +133,10 @@ def test_a_head_without_an_end_is_given_up(begun: bytes) -> None:
     parser = AnswerParser()
     parser.feed(begun)
     for _ in range(MAX_HEAD_BYTES // 1000):
-        assert parser.wrong == ""
+        assert parser.violation == ""
         parser.feed(b"x" * 1000)
     parser.feed(b"x" * 1000)
-    assert parser.wrong == "the head of the answer is too long"
+    assert parser.violation == "the head of the answer is too long"
 
 
 def test_a_body_in_the_smallest_chunks_is_no_head_without_an_end() -> None:
@@ -144,7 +144,7 @@ def test_a_body_in_the_smallest_chunks_is_no_head_without_an_end() -> None:
     parser.feed(OK + b"Transfer-Encoding: chunked\r\n\r\n")
     for _ in range(MAX_HEAD_BYTES):
         parser.feed(b"1\r\nx\r\n")
-    assert parser.wrong == ""
+    assert parser.violation == ""
     assert len(parser.chunks) == MAX_HEAD_BYTES
 
 

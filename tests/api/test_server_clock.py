@@ -25,7 +25,7 @@ class Times:
     def answer(self, at: float, *, late_s: float = 0.0) -> None:
         """An answer comes; its Date was made late_s before."""
         self.now = at
-        self.clock.hear(formatdate(math.floor(at - late_s + self.server_ahead_s), usegmt=True))
+        self.clock.observe(formatdate(math.floor(at - late_s + self.server_ahead_s), usegmt=True))
 
     def behind_s(self, at: float) -> float:
         """How far the server's time as we know it is behind the real one."""
@@ -119,7 +119,7 @@ def test_a_server_whose_clock_is_set_far_back_is_followed_at_once(times: Times) 
 def test_one_answer_with_a_wrong_date_is_made_good_by_the_next(times: Times) -> None:
     times.answer(0)
     times.now = 1
-    times.clock.hear("Fri, 31 Dec 9999 23:59:59 GMT")
+    times.clock.observe("Fri, 31 Dec 9999 23:59:59 GMT")
     assert times.behind_s(1) < -1e9
     times.answer(2)
     assert times.behind_s(2) == 0
@@ -147,7 +147,7 @@ def test_a_time_that_was_told_too_long_ago_no_longer_counts(times: Times) -> Non
 def test_a_date_that_never_changes_no_longer_counts(times: Times) -> None:
     for at in range(0, 200, 10):
         times.now = float(at)
-        times.clock.hear("Sat, 28 Nov 2026 12:00:00 GMT")
+        times.clock.observe("Sat, 28 Nov 2026 12:00:00 GMT")
     assert times.clock.now_s() == OWN
 
 
@@ -156,10 +156,10 @@ def test_a_date_that_never_changes_no_longer_counts(times: Times) -> None:
     ["", "soon", "0", "Sat, 28 Nov 2026", "Sat, 28 Nov 99999 12:00:00 GMT", "Date", "\udcff", "é"],
 )
 def test_a_date_that_cannot_be_read_is_none(date: str, times: Times) -> None:
-    times.clock.hear(date)
+    times.clock.observe(date)
     assert times.clock.now_s() == OWN
     times.answer(1)
-    times.clock.hear(date)
+    times.clock.observe(date)
     assert times.behind_s(2) == 0
 
 
@@ -185,12 +185,12 @@ def tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     ],
 )
 def test_every_form_of_a_date_is_read_wherever_this_machine_is(date: str, times: Times) -> None:
-    times.clock.hear(date)
+    times.clock.observe(date)
     assert times.clock.now_s() == NOON
 
 
 @given(st.text(st.characters(exclude_categories=())))
 def test_whatever_a_date_says_raises_nothing(date: str) -> None:
     times = Times()
-    times.clock.hear(date)
+    times.clock.observe(date)
     assert isinstance(times.clock.now_s(), float)

@@ -150,7 +150,7 @@ class World:
         """As the gate and the attempts do."""
 
         def server_now_s() -> float:
-            self._clock.hear(reply.headers.get("date", ""))
+            self._clock.observe(reply.headers.get("date", ""))
             return self._clock.now_s()
 
         self._free += 1

@@ -13,22 +13,33 @@ _CHUNKED = b"chunked"
 _CHUNKED_HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 _CLOSED_EARLY = "Server disconnected without sending a response."
 _CLOSED_IN_BODY = "peer closed connection without sending complete message body"
-_UNASKED = "the server sent what nobody had asked for"
+_UNREQUESTED = "the server sent what nobody had asked for"
 
 Headers = list[tuple[bytes, bytes]]
 
 
 class AnswerParser:
-    """The answers of one connection, one at a time, each told of by `begin` before it comes.
+    """Parses the answers of one connection, one at a time; call `begin` before each.
 
     status, headers: of the answer, once has_head. chunks: of its body, for the reader to take
-    away. wrong: what the server did wrong, in words; "" as long as it did nothing. keeps_alive:
-    whether another answer may follow, once is_complete.
+    away. violation: what the server did wrong, in words; "" if nothing. keeps_alive: whether
+    another answer may follow, once is_complete.
     """
 
     __slots__ = (
-        "_codings", "_interim", "_is_dechunked", "_loose_bytes", "_padded", "_parser", "chunks",
-        "has_head", "headers", "is_complete", "keeps_alive", "status", "wrong",
+        "_codings",
+        "_dechunker",
+        "_interim",
+        "_is_dechunked",
+        "_loose_bytes",
+        "_parser",
+        "chunks",
+        "has_head",
+        "headers",
+        "is_complete",
+        "keeps_alive",
+        "status",
+        "violation",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -41,79 +52,81 @@ class AnswerParser:
             lenient_chunked_length=True,
             lenient_spaces_after_chunk_size=True,
         )
-        self.wrong = ""
+        self.violation = ""
         self.begin()
 
     def begin(self) -> None:
-        """An answer is to come."""
+        """Expect an answer."""
         self.status = 0
         self.headers: Headers = []
         self.chunks: list[bytes] = []
         self.has_head = False
         self.is_complete = False
         self.keeps_alive = False
-        self._loose_bytes = 0  # that came since the last head or piece of a body
+        self._loose_bytes = 0  # since the last head or piece of a body
         self._codings = 0
-        self._interim = 0  # answers of 1xx that came
-        self._is_dechunked = False  # whether llhttp takes the chunks apart
-        self._padded: AnswerParser | None = None  # takes them apart where llhttp does not
+        self._interim = 0  # number of 1xx answers
+        self._is_dechunked = False  # by llhttp itself
+        self._dechunker: AnswerParser | None = None  # for bodies whose chunks llhttp leaves in
 
     def feed(self, data: bytes) -> None:
-        """Some bytes came."""
+        """Parse the next bytes."""
         self._loose_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._object(self._what_is_illegal())
+            has_status = self._parser.get_status_code() >= HTTPStatus.CONTINUE  # all digits
+            part = "header line" if has_status else "status line"
+            self._note(f"illegal {'chunk header' if self.has_head else part}")
         if self._loose_bytes > MAX_HEAD_BYTES:
-            self._object("the head of the answer is too long")
+            self._note("the head of the answer is too long")
 
     def end(self) -> None:
-        """No more bytes will come, which is how some bodies end."""
+        """End the input, as the connection closed: some bodies end that way."""
         named = {name.lower() for name, _ in self.headers}
         has_own_end = b"content-length" in named or _CODING in named  # RFC 9112 section 6.3
-        if self.has_head and not self.wrong and not has_own_end:
+        if self.has_head and not self.violation and not has_own_end:
             self.is_complete = True
         if not self.is_complete:
-            self._object(_CLOSED_IN_BODY if self.has_head else _CLOSED_EARLY)
+            self._note(_CLOSED_IN_BODY if self.has_head else _CLOSED_EARLY)
 
     # What llhttp calls.
 
     def on_message_begin(self) -> None:  # noqa: D102
         if self.is_complete:
-            self._object(_UNASKED)
+            self._note(_UNREQUESTED)
 
     def on_header(self, name: bytes, value: bytes) -> None:  # noqa: D102
-        if self.has_head:  # it follows a body in chunks, or belongs to one answer too many
+        if self.has_head:  # a trailer of a body in chunks, or of one answer too many
             return
         self.headers.append((name, value))
         if len(name) == len(_CODING) and name.lower() == _CODING:
             self._codings += 1
             if self._codings > 1 or value.strip(b" \t").lower() != _CHUNKED:
-                self._object("only chunked is known as Transfer-Encoding")
+                self._note("only chunked is known as Transfer-Encoding")
 
     def on_headers_complete(self) -> None:  # noqa: D102
         self._loose_bytes = 0
         status = self._parser.get_status_code()
         if status == HTTPStatus.SWITCHING_PROTOCOLS:
-            self._object(_UNASKED)
+            self._note(_UNREQUESTED)
         elif status < HTTPStatus.OK:  # an interim answer: the real one follows
             self.headers.clear()
             self._codings = 0
             self._interim += 1
             if self._interim > MAX_INTERIM:
-                self._object(f"over {MAX_INTERIM} interim answers (1xx) came before it")
+                self._note(f"over {MAX_INTERIM} interim answers (1xx) came before it")
         elif not self.has_head:
             self.status = status
-            self.has_head = not self.wrong
+            self.has_head = not self.violation
 
     def on_chunk_header(self) -> None:  # noqa: D102
         self._is_dechunked = True
 
     def on_body(self, chunk: bytes) -> None:  # noqa: D102
         self._loose_bytes = 0
-        if self._codings and not self._is_dechunked and not self.wrong:
-            self._take_apart(chunk)
+        if self._codings and not self._is_dechunked and not self.violation:
+            self._dechunk(chunk)
         elif not self.is_complete:
             self.chunks.append(chunk)
 
@@ -122,29 +135,23 @@ class AnswerParser:
             self.is_complete = True
             self.keeps_alive = self._parser.should_keep_alive()
 
-    def _take_apart(self, piece: bytes) -> None:
-        """A piece of a body in chunks that llhttp gives as it came.
+    def _dechunk(self, piece: bytes) -> None:
+        """Take the chunks apart in a piece of a body that llhttp passes on as it came.
 
-        White space after the coding's name makes it do so, but for a single space. The connection
+        It does so for white space after the coding's name, but for a single space. The connection
         is not used again: to llhttp the answer ends with it.
         """
-        if self._padded is None:
-            self._padded = AnswerParser()
-            self._padded.feed(_CHUNKED_HEAD)
-        inner = self._padded
+        if self._dechunker is None:
+            self._dechunker = AnswerParser()
+            self._dechunker.feed(_CHUNKED_HEAD)
+        inner = self._dechunker
         inner.feed(piece)
         self.chunks += inner.chunks
         inner.chunks.clear()
-        if inner.wrong:
-            self._object(inner.wrong)
+        if inner.violation:
+            self._note(inner.violation)
         elif inner.is_complete:
             self.is_complete = True
 
-    def _object(self, wrong: str) -> None:
-        self.wrong = self.wrong or wrong
-
-    def _what_is_illegal(self) -> str:
-        if self.has_head:
-            return "illegal chunk header"
-        has_status = self._parser.get_status_code() >= HTTPStatus.CONTINUE  # all of its digits
-        return "illegal header line" if has_status else "illegal status line"
+    def _note(self, violation: str) -> None:
+        self.violation = self.violation or violation

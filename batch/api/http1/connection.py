@@ -1,8 +1,8 @@
 """One kept-alive HTTP/1.1 connection, as an asyncio protocol.
 
 Owns the bytes in both directions and every way in which they can stop. It knows no pool, no
-retry and nothing of what is sent. What goes wrong is an exception of httpx's, of the same class
-as httpx's own transport raises.
+retry and nothing of what is sent. Faults are exceptions of httpx, of the same class as httpx's own
+transport raises.
 """
 
 import asyncio
@@ -26,8 +26,8 @@ class AttemptTimeout(httpx.TimeoutException):
 class Connection(asyncio.Protocol):
     """One exchange after another: `send`, `receive_head`, `receive_chunk` until b"", `finish`.
 
-    Whoever meets an exception here, a cancellation too, calls `abort`; and so does whoever hears
-    from `finish` that the connection can't take another exchange.
+    After an exception here, a cancellation too, the caller must call `abort`; so it must when
+    `finish` says that the connection can't take another exchange.
     """
 
     def __init__(self) -> None:
@@ -39,34 +39,34 @@ class Connection(asyncio.Protocol):
         self._idle_since = self._loop.time()
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at = inf
-        self._due = inf  # when the present wait has lasted too long, in the loop's time
-        self._late: type[httpx.TimeoutException] = httpx.ReadTimeout
-        self._over_at = inf  # when the present exchange has, in the loop's time
+        self._wait_deadline = inf  # of the present wait, in the loop's time
+        self._timeout_error: type[httpx.TimeoutException] = httpx.ReadTimeout
+        self._deadline = inf  # of the present exchange, in the loop's time
         self._is_open = False
         self._is_busy = False
         self._is_write_paused = False
         self._is_read_paused = False
 
-    async def send(self, request: bytes, *, timeout_s: float | None, over_at: float = inf) -> None:
+    async def send(self, request: bytes, *, timeout_s: float | None, deadline: float = inf) -> None:
         """Hand the request over. Raises WriteTimeout; ConnectError if nothing can leave any more.
 
-        over_at: when the exchange that begins has lasted too long as a whole, in the loop's time;
-        what waits for it then raises AttemptTimeout.
+        deadline: of the whole exchange that begins, in the loop's time; after it every wait raises
+        AttemptTimeout.
         A connection that breaks meanwhile shows on reading: the server may have answered before.
         """
         if not self._is_open:
             raise httpx.ConnectError("the connection was closed")
         self._answer.begin()
-        self._over_at = over_at
+        self._deadline = deadline
         self._is_busy = True
         self._transport.write(request)
         while self._is_write_paused and self._is_open:
             await self._wait(timeout_s, httpx.WriteTimeout)
 
     async def receive_head(self, *, timeout_s: float | None) -> tuple[int, Headers]:
-        """The status and the headers of the answer; those of a 1xx are passed over.
+        """The status and the headers of the answer; those of a 1xx are skipped.
 
-        timeout_s: for each piece that comes. Raises ReadTimeout, ReadError, RemoteProtocolError.
+        timeout_s: for each piece. Raises ReadTimeout, ReadError, RemoteProtocolError.
         """
         answer = self._answer
         while not answer.has_head:
@@ -92,7 +92,7 @@ class Connection(asyncio.Protocol):
         return chunk
 
     def finish(self) -> bool:
-        """End the exchange; whether the connection can take another one."""
+        """End the exchange; return whether the connection can take another one."""
         answer = self._answer
         is_over = answer.is_complete and answer.keeps_alive and not self._is_write_paused
         self._is_busy = not is_over
@@ -130,8 +130,8 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
             return
         answer.feed(data)
-        if answer.wrong and not self._fault:
-            self._fault = httpx.RemoteProtocolError(answer.wrong)
+        if answer.violation and not self._fault:
+            self._fault = httpx.RemoteProtocolError(answer.violation)
         if len(answer.chunks) > MAX_UNREAD_CHUNKS and not self._is_read_paused:
             self._is_read_paused = True
             self._transport.pause_reading()
@@ -142,7 +142,11 @@ class Connection(asyncio.Protocol):
         if error is None and not self._fault:
             self._answer.end()
         if not self._answer.is_complete and not self._fault:
-            self._fault = _broken_off(error, self._answer.wrong)
+            if error is None:
+                self._fault = httpx.RemoteProtocolError(self._answer.violation)
+            else:
+                self._fault = httpx.ReadError(str(error))
+                self._fault.__cause__ = error
         if self._alarm:
             self._alarm.cancel()
         self._wake()
@@ -156,8 +160,8 @@ class Connection(asyncio.Protocol):
         self._wake()
 
     async def _wait(self, timeout_s: float | None, kind: type[httpx.TimeoutException]) -> None:
-        """Wait for anything to happen. Raises what the wait lasted too long for."""
-        if self._loop.time() >= self._over_at:  # what comes without a pause outruns the alarm
+        """Wait for anything to happen. Raises `kind`, or AttemptTimeout, when it takes too long."""
+        if self._loop.time() >= self._deadline:  # bytes that come without a pause outrun the alarm
             raise AttemptTimeout("")
         self._set_alarm(timeout_s, kind)
         waiter = self._waiter = self._loop.create_future()
@@ -171,43 +175,35 @@ class Connection(asyncio.Protocol):
             self._waiter.set_result(None)
 
     def _set_alarm(self, timeout_s: float | None, kind: type[httpx.TimeoutException]) -> None:
-        """End the wait that begins now in that time.
+        """End the wait that begins now after timeout_s.
 
-        A timer that rings too early is set anew then: one for a whole timeout instead of one for
-        every wait.
+        A timer that rings too early is set again then: so there is one timer for a whole timeout,
+        not one for every wait.
         """
-        self._late = kind
+        self._timeout_error = kind
         due = inf if timeout_s is None else self._loop.time() + timeout_s
-        if due >= self._over_at:
-            due, self._late = self._over_at, AttemptTimeout
-        self._due = due
-        if self._due < self._alarm_at:
+        if due >= self._deadline:
+            due, self._timeout_error = self._deadline, AttemptTimeout
+        self._wait_deadline = due
+        if self._wait_deadline < self._alarm_at:
             if self._alarm:
                 self._alarm.cancel()
-            self._alarm_at = self._due
-            self._alarm = self._loop.call_at(self._due, self._ring)
+            self._alarm_at = self._wait_deadline
+            self._alarm = self._loop.call_at(self._wait_deadline, self._ring)
 
     def _ring(self) -> None:
         self._alarm, self._alarm_at = None, inf
         if self._waiter is None or self._waiter.done():
             return
-        left_s = self._due - self._loop.time()
+        left_s = self._wait_deadline - self._loop.time()
         if left_s > 0:
-            self._set_alarm(left_s, self._late)
+            self._set_alarm(left_s, self._timeout_error)
         else:
-            self._waiter.set_exception(self._late(""))
-
-
-def _broken_off(error: Exception | None, wrong: str) -> httpx.TransportError:
-    if error is None:
-        return httpx.RemoteProtocolError(wrong)
-    fault = httpx.ReadError(str(error))
-    fault.__cause__ = error
-    return fault
+            self._waiter.set_exception(self._timeout_error(""))
 
 
 def _watch(socket_number: int) -> Callable[[], bool]:
-    """Tells whether the system has news of a socket that the event loop did not hear of yet."""
+    """A test whether the system has news of a socket that the event loop doesn't know yet."""
     if sys.platform == "win32":  # which has no poll
         return lambda: bool(select.select([socket_number], [], [], 0)[0])
     news = select.poll()

@@ -23,8 +23,8 @@ _Address = tuple[socket.AddressFamily, Any]  # as the address family has it
 async def dial(host: str, port: int) -> socket.socket:
     """A socket connected to the host, not blocking, without Nagle's delay.
 
-    Raises OSError: that of the look-up or of the only address, or with several addresses one whose
-    cause is a group of theirs.
+    Raises the OSError of the look-up or of the only address; with several addresses an OSError
+    whose cause is the group of theirs.
     """
     addresses = await _addresses_of(host, port)
     faults: list[OSError] = []
@@ -51,7 +51,10 @@ async def dial(host: str, port: int) -> socket.socket:
         _close(connected)
         raise
     if not connected:
-        raise _told(faults)
+        if len(faults) == 1:
+            raise faults[0]
+        cause = ExceptionGroup("one for each address", faults)
+        raise OSError("All connection attempts failed") from cause
     _close(connected[1:])  # two may have been ready at once
     return connected[0]
 
@@ -87,11 +90,3 @@ async def _connect(family: socket.AddressFamily, address: Any) -> socket.socket:
         connection.close()
         raise
     return connection
-
-
-def _told(faults: Sequence[OSError]) -> OSError:
-    if len(faults) == 1:
-        return faults[0]
-    fault = OSError("All connection attempts failed")
-    fault.__cause__ = ExceptionGroup("one for each address", faults)
-    return fault

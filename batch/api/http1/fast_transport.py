@@ -3,7 +3,7 @@
 It speaks HTTP/1.1, with TLS or without, knows no proxy, and runs on asyncio alone. A request is
 written once, never again.
 
-What it is for is what a request costs. Measured in a bare loop of 100 workers, client and server
+It exists for its low cost a request. Measured in a bare loop of 100 workers, client and server
 on a core each, in microseconds a request through an httpx client (and without one): this 188
 (83), an adapter over pyreqwest's native client 296 (150), httpx's own 718. pyreqwest has no
 timeout for writing and none that tells connecting from waiting for an answer, which decides
@@ -58,13 +58,13 @@ class FastTransport(httpx.AsyncBaseTransport):
             raise httpx.UnsupportedProtocol("the request is for another server")
         timeouts = request.extensions.get("timeout", {})
         attempt_s = timeouts.get("attempt")
-        over_at = inf if attempt_s is None else asyncio.get_running_loop().time() + attempt_s
+        deadline = inf if attempt_s is None else asyncio.get_running_loop().time() + attempt_s
         connection = self._connection
         if connection is None or not connection.is_reusable(self._keepalive_s):
             await self.aclose()
-            connection = self._connection = await self._connect(timeouts.get("connect"), over_at)
+            connection = self._connection = await self._connect(timeouts.get("connect"), deadline)
         message = await _message_of(request)
-        await connection.send(message, timeout_s=timeouts.get("write"), over_at=over_at)
+        await connection.send(message, timeout_s=timeouts.get("write"), deadline=deadline)
         read_s = timeouts.get("read")
         status, headers = await connection.receive_head(timeout_s=read_s)
         return httpx.Response(status, headers=headers, stream=_Body(connection, read_s))
@@ -74,35 +74,33 @@ class FastTransport(httpx.AsyncBaseTransport):
         if self._connection is not None:
             await self._connection.abort()
 
-    async def _connect(self, timeout_s: float | None, over_at: float) -> Connection:
+    async def _connect(self, timeout_s: float | None, deadline: float) -> Connection:
         """A connection that is ready, TLS and all.
 
-        Raises ConnectError, ConnectTimeout, and AttemptTimeout once the exchange must be over.
+        Raises ConnectError, ConnectTimeout, and AttemptTimeout after the deadline.
         """
-        left_s = over_at - asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        left_s = deadline - loop.time()
         limit_s = left_s if timeout_s is None else min(timeout_s, left_s)
         try:
             with anyio.fail_after(limit_s):
-                return await self._open()
+                reached = await dial(self._host, self._port)
+                try:
+                    _, connection = await loop.create_connection(
+                        Connection,
+                        sock=reached,
+                        ssl=self._tls,
+                        server_hostname=self._host if self._tls else None,
+                    )
+                except BaseException:
+                    reached.close()
+                    raise
+                return connection
         except TimeoutError as error:
             kind = AttemptTimeout if limit_s == left_s else httpx.ConnectTimeout
             raise kind(str(error)) from error
         except OSError as error:  # a failed handshake too
             raise httpx.ConnectError(str(error)) from error
-
-    async def _open(self) -> Connection:
-        reached = await dial(self._host, self._port)
-        try:
-            _, connection = await asyncio.get_running_loop().create_connection(
-                Connection,
-                sock=reached,
-                ssl=self._tls,
-                server_hostname=self._host if self._tls else None,
-            )
-        except BaseException:
-            reached.close()
-            raise
-        return connection
 
 
 class _Body(httpx.AsyncByteStream):
@@ -112,7 +110,7 @@ class _Body(httpx.AsyncByteStream):
         self._connection = connection
         self._timeout_s = timeout_s
 
-    def __aiter__(self) -> AsyncIterator[bytes]:  # no generator: asyncio would watch over it
+    def __aiter__(self) -> AsyncIterator[bytes]:  # no generator: asyncio would track it
         return self
 
     async def __anext__(self) -> bytes:
