@@ -240,7 +240,7 @@ BUILDS = (
         guarantee="two processes can't send the same input to the same address at once",
         file="jobs/opening.py",
         line="        lock_input("
-        "request.state_dir, sha256=sha256, base_url=access.base_url, run=run),\n",
+        "request.session.state_dir, sha256=sha256, base_url=access.base_url, run=run),\n",
         instead="",
         caught_by="test_going_on.py::test_a_second_process_is_told_of_the_first_and_a_killed_one_does_not_block",
     ),
@@ -369,8 +369,8 @@ BUILDS = (
     Broken(
         guarantee="key and address are joined in one place",
         file="jobs/reaching.py",
-        line="    yield request.access\n",
-        instead="    found = request.access\n"
+        line="    yield request.session.access\n",
+        instead="    found = request.session.access\n"
         "    yield Access(base_url=found.base_url, api_key=found.api_key)\n",
         caught_by="test_gate.py::test_nothing_but_the_gate_makes_an_access",
     ),
@@ -471,8 +471,10 @@ BUILDS = (
     Broken(
         guarantee="run goes on by itself with no run that merely lies in the folder of runs",
         file="jobs/unfinished.py",
-        line="    runs = known_runs(request.state_dir, Path(request.settings.run.runs_dir)).own\n",
-        instead="    known = known_runs(request.state_dir, Path(request.settings.run.runs_dir))\n"
+        line="    runs = known_runs(request.session.state_dir, Path(request.settings.run.runs_dir))"
+        ".own\n",
+        instead="    known = known_runs(request.session.state_dir, "
+        "Path(request.settings.run.runs_dir))\n"
         "    runs = [*known.own, *known.others]\n",
         caught_by="test_whose_runs.py::"
         "test_a_planted_run_that_says_that_all_is_done_silences_no_job",
@@ -1513,7 +1515,7 @@ BUILDS = (
     Broken(
         guarantee="of a practice server's pace nothing is remembered",
         file="jobs/known_pace.py",
-        line="workspace_id is None or request.sandbox:",
+        line="workspace_id is None or request.session.sandbox:",
         instead="workspace_id is None:",
         caught_by="test_known_pace.py::test_practice_remembers_nothing_and_knows_nothing",
     ),

@@ -60,6 +60,6 @@ def check(request: Request) -> Iterator[Checked]:
             rate_per_s=rate_per_s,
             is_auto=request.settings.pace.rate.per_s is None,
             forecast_s=plan.requests / rate_per_s,
-            refusal=refusal_of(plan, request) or " ".join(brakes_of(plan, request)) or None,
+            refusal=refusal_of(plan, request, plan) or " ".join(brakes_of(plan, request)) or None,
             missing=about_missing_columns(table, labels=None),
         )

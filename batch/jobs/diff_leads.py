@@ -62,7 +62,7 @@ def look_of(opened: OpenRun) -> Look | None:
     that was not found is there is for the server to say: pages shift while they are read.
     """
     request = opened.request
-    if opened.baseline is not None and not request.force:
+    if opened.baseline is not None and not request.guardrails.force:
         drifted = Reason.CHANGED_SINCE if opened.undo_of else Reason.DRIFTED
         return Look(baseline=opened.baseline, drifted=drifted)
     if request.is_planned or opened.undo_of:
@@ -72,7 +72,7 @@ def look_of(opened: OpenRun) -> Look | None:
     skip_age_s = 0.0 if is_never else run.snapshot_age.seconds
     if run.keep_before or run.skip_unchanged is SkipUnchanged.ALWAYS:
         return Look(absent=False, skip_age_s=skip_age_s)
-    if is_never or request.sandbox:
+    if is_never or request.session.sandbox:
         return None
     return Look(pays=True, absent=False, skip_age_s=skip_age_s)
 

@@ -131,7 +131,7 @@ async def _send_and_tell(
         send=api.send_change,
         look=api.probe,
         pacer=run.diff.pacer if run.diff else make_pacer(settings, run.pace.good_per_s),
-        canary=opened.request.canary,
+        canary=opened.request.guardrails.canary,
         paging_by=lambda gate: Paging(api, settings, gate=gate),
     )
     if run.hold is not None:
@@ -177,9 +177,9 @@ async def _send_and_tell(
 def _remember(opened: OpenRun, record: RunRecord) -> None:
     """Put the run into the list of runs, so that `run` finds it wherever its folder is."""
     try:
-        remember(opened.request.state_dir, opened.folder.path, record)
+        remember(opened.request.session.state_dir, opened.folder.path, record)
     except (RunError, SettingsError):
-        if not opened.request.sandbox:  # practice needs nothing but the program
+        if not opened.request.session.sandbox:  # practice needs nothing but the program
             raise
 
 

@@ -53,9 +53,9 @@ def make_pacer(settings: Settings, good_per_s: float | None) -> Pacer:
 def known_pace(request: Request, preflight: Preflight) -> KnownPace:
     """What is known of the server's pace; of a practice server nothing is remembered."""
     good_per_s = None
-    if preflight.workspace is not None and not request.sandbox:
+    if preflight.workspace is not None and not request.session.sandbox:
         good_per_s = good_pace(
-            request.state_dir,
+            request.session.state_dir,
             base_url=request.settings.api.base_url,
             workspace_id=preflight.workspace.id,
         )
@@ -64,11 +64,11 @@ def known_pace(request: Request, preflight: Preflight) -> KnownPace:
 
 def keep_learnt(request: Request, workspace_id: str | None, learnt: PaceEstimate) -> None:
     """Remember what a run learnt. A set rate tells nothing, and practice is not remembered."""
-    if learnt.source is Source.SETTING or workspace_id is None or request.sandbox:
+    if learnt.source is Source.SETTING or workspace_id is None or request.session.sandbox:
         return
     if learnt.good_per_s is not None:
         keep_pace(
-            request.state_dir,
+            request.session.state_dir,
             learnt.good_per_s,
             base_url=request.settings.api.base_url,
             workspace_id=workspace_id,

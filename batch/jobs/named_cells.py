@@ -16,7 +16,7 @@ from batch.reading.table import Table
 def named_of(request: Request, table: Table) -> Named:
     """How the rows of a table name their campaigns."""
     return Named(
-        campaign=request.campaign,
+        campaign=request.reading.campaign,
         column=Naming.CAMPAIGN if Naming.CAMPAIGN in table.fields else Field.CAMPAIGN_ID,
         name_first=table.campaign_was_found,
     )

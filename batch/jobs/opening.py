@@ -10,7 +10,7 @@ trace. Shows nothing.
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -94,14 +94,19 @@ class OpenRun:
         """Ask the server whose key it is, and for its labels. Raises UsageError if refused."""
         async with self.client(connections=1) as api:
             return await ask_server(
-                api, workspace_id=self.access.workspace_id, tag_check=self.request.tag_check
+                api,
+                workspace_id=self.access.workspace_id,
+                tag_check=not self.request.guardrails.no_tag_check,
             )
 
     def client(self, *, connections: int) -> SendKit:
         """A client of the API with as many connections; to be entered."""
         request = self.request
         return make_client(
-            self.access, request.settings.http, connections=connections, practice=request.sandbox
+            self.access,
+            request.settings.http,
+            connections=connections,
+            practice=request.session.sandbox,
         )
 
     def judge(self, preflight: Preflight) -> "JudgedRun":
@@ -111,7 +116,7 @@ class OpenRun:
         rules = request.rules(labels=preflight.labels)
         once = self.spill.once if self.spill else None
         plan = plan_of(request, self.table, rules, once=once, directory=self.lookup.directory)
-        if refusal := refusal_of(plan, replace(request, expect_changes=None)):
+        if refusal := refusal_of(plan, request):
             raise InputError(refusal)
         return JudgedRun(
             opened=self,
@@ -270,7 +275,7 @@ def open_run(request: Request) -> Iterator[OpenRun]:
 def new_folder(request: Request, *, now: datetime) -> RunFolder:
     """The folder of a new run: the one that was asked for, or one below the folder of runs."""
     return RunFolder.create(
-        request.out,
+        request.session.out,
         runs_dir=Path(request.settings.run.runs_dir),
         stem=input_stem(request.source.name),
         now=now,
@@ -303,10 +308,7 @@ def input_of(request: Request, copy: InputCopy) -> RunInput:
         size_bytes=copy.size_bytes,
         copy_name=copy.path.name,
         original=str(request.source.path.absolute()) if request.source.path else None,
-        sheet=request.sheet,
-        encoding=request.encoding,
-        delimiter=request.delimiter,
-        campaign=request.campaign,
+        **asdict(request.reading),
     )
 
 
@@ -314,7 +316,7 @@ def _unchecked_tags(plan: Plan, request: Request, preflight: Preflight) -> tuple
     """That nobody has held the tags against the workspace's labels, where that is so."""
     if not plan.tags_set:
         return ()
-    if request.sandbox:  # it takes the tags of the file for its labels
+    if request.session.sandbox:  # it takes the tags of the file for its labels
         return ("This is practice: tags were not checked against your workspace's labels.",)
     if preflight.labels_failed:
         return ("The labels could not be read: tags are not checked.",)
@@ -334,12 +336,12 @@ def take_locks(request: Request, *, sha256: str, run: Path) -> Iterator[tuple[st
     sha256: of the input. Practice needs none of it: each has a server and a key of its own.
     Raises LockedError, naming who is at work, and SettingsError when no lock can be made.
     """
-    if request.sandbox or request.access is None:
+    if request.session.sandbox or request.session.access is None:
         yield ()
         return
-    access = request.access
+    access = request.session.access
     with (
-        lock_input(request.state_dir, sha256=sha256, base_url=access.base_url, run=run),
-        share_key(request.state_dir, key=access.api_key, run=run) as warnings,
+        lock_input(request.session.state_dir, sha256=sha256, base_url=access.base_url, run=run),
+        share_key(request.session.state_dir, key=access.api_key, run=run) as warnings,
     ):
         yield warnings

@@ -141,7 +141,7 @@ def next_command(
     """
     if state is not RunState.FINISHED:
         # Leads that have changed since are sent by it all the same, as was asked.
-        is_forced = request.is_planned and request.force
+        is_forced = request.is_planned and request.guardrails.force
         force = ("--force",) if is_forced else ()
         word = "apply" if is_forced else "resume"
         return command(word, str(folder), *force, *request.key_options)

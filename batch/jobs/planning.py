@@ -75,7 +75,7 @@ def keep_plan(ready: ReadyRun, diff: LeadsDiff) -> Planned:
     )
     keep_learnt(opened.request, ready.workspace.id if ready.workspace else None, diff.learnt)
     clear_partial_files(folder.path)
-    remember(opened.request.state_dir, folder.path, record)
+    remember(opened.request.session.state_dir, folder.path, record)
     RunFile(folder.path / "run.json").write(record)
     folder.keep()
     return Planned(ready=ready, diff=diff, sheet=sheet, tally=tally, exit_code=exit_code)

@@ -39,13 +39,13 @@ def make_client(
 @contextmanager
 def access_of(request: Request, table: Table) -> Iterator[Access]:
     """The real API with the real key, or a practice sandbox that knows the table's leads."""
-    if request.sandbox:
+    if request.session.sandbox:
         from batch.jobs.practice import practice_access  # noqa: PLC0415 - 8 ms to load
 
         check_rules(request.rules())
         with practice_access(table, request.rules(), named_of(request, table)) as access:
             yield access
         return
-    if request.access is None:
+    if request.session.access is None:
         raise ValueError("a run that is no practice needs a key")
-    yield request.access
+    yield request.session.access

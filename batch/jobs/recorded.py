@@ -7,12 +7,14 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import asdict, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from batch.errors import InputError
 from batch.jobs.judged_again import judge_again, open_old_table
-from batch.jobs.request import Request, Source
+from batch.jobs.request import Reading, Request, Session, Source
+from batch.jobs.requesting import guardrails_of
 from batch.reading.table import Table, open_table
 from batch.recording.baseline import BASELINE_NAME
 from batch.recording.folder import sha256_of
@@ -39,29 +41,30 @@ def request_of(folder: Path, record: RunRecord, *, state_dir: Path) -> Request:
     for name in (record.input.copy_name, SCOPE_NAME, BASELINE_NAME, RESOLVED_NAME, PLAN_FILE):
         _check_plain(folder / name)
     settings = recorded_settings(record, where=str(folder / "run.json"))
+    reading = recorded_reading(record)
+    options = CliOptions(
+        **asdict(reading),
+        mapping=tuple(f"{name}={header}" for name, header in settings.columns.names().items()),
+        base_url=None if record.sandbox else record.base_url,
+        no_tag_check=not record.tag_check,
+        sandbox=record.sandbox,
+    )
     return Request(
         source=Source(name=record.input.name, path=folder / record.input.copy_name),
         settings=settings,
-        state_dir=state_dir,
-        sheet=record.input.sheet,
-        encoding=record.input.encoding,
-        delimiter=record.input.delimiter,
-        campaign=record.input.campaign,
-        tag_check=record.tag_check,
-        sandbox=record.sandbox,
+        session=Session(state_dir=state_dir, sandbox=record.sandbox),
+        reading=reading,
+        guardrails=guardrails_of(options),
+        options=options,
         is_planned=record.is_planned,
-        options=CliOptions(
-            sheet=record.input.sheet,
-            encoding=record.input.encoding,
-            delimiter=record.input.delimiter,
-            mapping=tuple(f"{name}={header}" for name, header in settings.columns.names().items()),
-            campaign=record.input.campaign,
-            base_url=None if record.sandbox else record.base_url,
-            no_tag_check=not record.tag_check,
-            sandbox=record.sandbox,
-        ),
         is_recorded=True,
     )
+
+
+def recorded_reading(record: RunRecord) -> Reading:
+    """How an earlier run's file is read."""
+    names = {each.name for each in fields(Reading)}
+    return Reading(**record.input.model_dump(include=names))
 
 
 def recorded_settings(record: RunRecord, *, where: str) -> Settings:

@@ -12,23 +12,25 @@ from batch.judging.totals import Effect
 
 
 def refusal_of(plan: Plan, request: Request, effect: Effect | None = None) -> str | None:
-    """Why nothing of this plan may be sent; None if it may. effect: of what is left of it to send.
+    """Why nothing of this plan may be sent; None if it may.
 
-    Without an effect, the plan's own counts.
+    effect: of what is left to send; None before the leads were read, when how many tags change
+    can't be held against what is expected.
     """
-    if request.strict and plan.tally.error:
+    guardrails, name = request.guardrails, request.source.name
+    if guardrails.strict and plan.tally.error:
         rows = "1 row is" if plan.tally.error == 1 else f"{plan.tally.error:,} rows are"
-        first = plan.first_problems[0].sentence(request.source.name)
+        first = plan.first_problems[0].sentence(name)
         return f"{rows} invalid, and with --strict nothing is sent then. The first: {first}"
-    if unexpected := unexpected_changes(effect or plan, request.expect_changes):
+    if effect and (unexpected := unexpected_changes(effect, guardrails.expect_changes)):
         return unexpected
-    return None if request.allow_invalid else too_many_invalid(plan, name=request.source.name)
+    return None if guardrails.allow_invalid else too_many_invalid(plan, name=name)
 
 
 def brakes_of(effect: Effect, request: Request) -> tuple[str, ...]:
     """Why somebody should type a number before this is sent."""
     brakes = (
-        None if request.allow_clears else too_many_clears(effect),
+        None if request.guardrails.allow_clears else too_many_clears(effect),
         None if _is_expected(request) else too_many_tag_changes(effect, limit=_limit_of(request)),
     )
     return tuple(filter(None, brakes))
@@ -42,7 +44,7 @@ def typed_number(effect: Effect, request: Request) -> int:
 
 
 def _is_expected(request: Request) -> bool:
-    return request.expect_changes is not None or request.is_confirmed
+    return request.guardrails.expect_changes is not None or request.guardrails.is_confirmed
 
 
 def _limit_of(request: Request) -> int:

@@ -1,4 +1,4 @@
-"""What somebody asks of the use cases: a spreadsheet, the settings, and how strict to be."""
+"""What somebody asks of the use cases: source, settings, reading, guardrails and session."""
 
 import shlex
 from dataclasses import dataclass, field, replace
@@ -39,55 +39,80 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What somebody asked for: a spreadsheet, the settings, and how strict to be.
+class Reading:
+    """How the spreadsheet is read. campaign: of all rows that name none; None if each row says."""
 
-    state_dir: the user's state folder, where locks and the list of runs are.
-    access: the key and where it goes, as the gate has let them through; None for practice, which
-        never sees the real ones, and where no server is asked.
-    campaign: of all rows that name none, by its name or id; None if each row says.
-    expect_changes: how many tags are to change; None if nobody said.
-    is_confirmed: whether an earlier run was confirmed of which these are rows.
-    is_planned: whether it was planned first: every lead is read then, and a status that can't be
-        set may stand where the lead has it already.
-    force: whether leads are changed also where they are not what they are expected to be.
-    canary: how many changes go alone first, and are read back; 0 for none.
-    tag_check: whether the workspace's labels are asked for.
-    options: as typed, or as they would be typed to ask for the same as an earlier run.
-    is_recorded: whether it is an earlier run's, whose settings tell the rest.
-    """
-
-    source: Source
-    settings: Settings
-    state_dir: Path
-    out: Path | None = None
     sheet: str | None = None
     encoding: str | None = None
     delimiter: str | None = None
     campaign: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guardrails:
+    """What holds a request back, and what has been allowed.
+
+    expect_changes: how many tags are to change; None if nobody said.
+    canary: how many changes are sent first, and read back before the others; 0 for none.
+    force: change leads even if they are not what they are expected to be.
+    no_tag_check: don't ask for the workspace's labels.
+    is_confirmed: these are rows of an earlier run that was confirmed.
+    """
+
     strict: bool = False
     allow_invalid: bool = False
     allow_clears: bool = False
     expect_changes: Range | None = None
-    is_confirmed: bool = False
-    is_planned: bool = False
-    force: bool = False
     canary: int = 0
-    tag_check: bool = True
+    force: bool = False
+    no_tag_check: bool = False
+    is_confirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """Where a request is carried out.
+
+    state_dir: the user's state folder, with the locks and the list of runs. out: the run's folder;
+    None for a new one below `runs_dir`.
+    access: the key and the address that it may go to, as the gate gives them; None for practice,
+    which never sees the real ones, and where no server is asked.
+    """
+
+    state_dir: Path
+    out: Path | None = None
     sandbox: bool = False
     access: Access | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What somebody asked for.
+
+    options: as typed, or as they would be typed to ask for the same as an earlier run.
+    is_planned: it is planned first: every lead is read then, and a status that can't be set may
+        stand where the lead has it already.
+    is_recorded: it is an earlier run's, whose settings stand for options, too.
+    """
+
+    source: Source
+    settings: Settings
+    session: Session
+    reading: Reading = Reading()
+    guardrails: Guardrails = Guardrails()
     options: CliOptions = field(default_factory=CliOptions)
+    is_planned: bool = False
     is_recorded: bool = False
 
     @property
     def table_options(self) -> TableOptions:
         """How the table is to be read."""
         return TableOptions(
-            sheet=self.sheet,
-            encoding=self.encoding,
-            delimiter=self.delimiter,
+            sheet=self.reading.sheet,
+            encoding=self.reading.encoding,
+            delimiter=self.reading.delimiter,
             columns=self.settings.columns.names(),
-            has_campaign=self.campaign is not None,
+            has_campaign=self.reading.campaign is not None,
             was_accepted=self.is_recorded,
         )
 

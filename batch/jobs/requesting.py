@@ -1,21 +1,25 @@
 """From the options of a command to settings and a request."""
 
+import inspect
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from batch.api.sendkit import Access
 from batch.columns import COLUMNS
 from batch.errors import InputError, SettingsError
-from batch.jobs.request import Request, Source
+from batch.jobs.request import Guardrails, Reading, Request, Session, Source
 from batch.judging.brakes import Range
 from batch.recording.state import default_state_dir
 from batch.settings.load import LoadedSettings, load_settings, restore_settings
 from batch.settings.model import ApiSettings, Settings
 from batch.settings.options import OPTIONS, TAKEN_BY, CliOptions
 from batch.settings.values import parse_range
+
+_Group = TypeVar("_Group")
 
 
 def load_with(
@@ -74,26 +78,36 @@ def request_of(options: CliOptions, loaded: LoadedSettings, access: Access | Non
     return Request(
         source=_source_of(options),
         settings=loaded.settings,
-        state_dir=default_state_dir(),
-        out=options.out,
-        sheet=options.sheet,
-        encoding=options.encoding,
-        delimiter=options.delimiter,
-        campaign=options.campaign,
-        strict=options.strict,
-        allow_invalid=options.allow_invalid,
-        allow_clears=options.allow_clears,
-        expect_changes=expected_changes(options.expect_changes),
-        canary=canary_size(options.canary),
-        tag_check=not options.no_tag_check,
-        sandbox=options.sandbox,
-        access=access,
+        session=_taken(Session, options, state_dir=default_state_dir(), access=access),
+        reading=reading_of(options),
+        guardrails=guardrails_of(options),
         options=options,
     )
 
 
+def reading_of(options: CliOptions) -> Reading:
+    """How options say that a file is read."""
+    return _taken(Reading, options)
+
+
+def guardrails_of(options: CliOptions) -> Guardrails:
+    """What options demand and allow. Raises SettingsError."""
+    return _taken(
+        Guardrails,
+        options,
+        expect_changes=_expected_changes(options.expect_changes),
+        canary=canary_size(options.canary),
+    )
+
+
+def _taken(group: Callable[..., _Group], options: CliOptions, **others: object) -> _Group:
+    """A part of a request: each field from the option of the same name, but for the others."""
+    taken = inspect.signature(group).parameters.keys() & OPTIONS.keys()
+    return group(**{name: getattr(options, name) for name in taken} | others)
+
+
 def canary_size(text: str | None) -> int:
-    """How many changes go alone first; 0 for none. Raises SettingsError."""
+    """How many changes are sent first; 0 for none. Raises SettingsError."""
     if text is None:
         return 0
     if not re.fullmatch(r"0*[1-9][0-9]{0,8}", text.strip()):
@@ -101,7 +115,7 @@ def canary_size(text: str | None) -> int:
     return int(text)
 
 
-def expected_changes(text: str | None) -> Range | None:
+def _expected_changes(text: str | None) -> Range | None:
     """How many tags are to change. Raises SettingsError."""
     if text is None:
         return None

@@ -51,7 +51,7 @@ async def resolve(
     async with opened.client(connections=concurrency) as api:
         paging = Paging(api, settings, good_per_s=good_per_s)
         campaigns = await campaign_ids(named, settings, paging)
-        _refuse_unknown(request.campaign, campaigns)
+        _refuse_unknown(request.reading.campaign, campaigns)
         found = list(dict.fromkeys(each for each, _ in campaigns.values() if each))
         taken = await take_snapshot(
             paging, found, into=snapshot, at_once=concurrency, on_reading=on_reading
@@ -59,7 +59,7 @@ async def resolve(
     for name, (campaign_id, _) in campaigns.items():
         if campaign_id in taken.unknown:
             campaigns[name] = None, unknown_campaign(name)
-    _refuse_unknown(request.campaign, campaigns)
+    _refuse_unknown(request.reading.campaign, campaigns)
     leads = snapshot.leads_of(found)
     opened.lookup.directory = await anyio.to_thread.run_sync(Directory, campaigns, leads)
 

@@ -57,16 +57,18 @@ class Reopened:
         """
         check_workspace(self.record, preflight)
         # The brakes were passed when the run began.
-        request = replace(self.opened.request, allow_invalid=True)
+        request = self.opened.request
+        passed = replace(request.guardrails, allow_invalid=True)
         if self.record.state is not RunState.PLANNED:
-            request = replace(request, allow_clears=True, is_confirmed=True)
+            passed = replace(passed, allow_clears=True, is_confirmed=True)
+        request = replace(request, guardrails=passed)
         opened, plan = replace(self.opened, request=request), self.plan
         if plan is None:
             folder = opened.folder.path
             plan = judge_again(
                 folder, self.record, request, self.journal, into=folder, labels=preflight.labels
             )
-        if refusal := refusal_of(plan, replace(request, expect_changes=None)):
+        if refusal := refusal_of(plan, request):
             raise InputError(refusal)
         return JudgedRun(
             opened=opened,
@@ -129,12 +131,15 @@ def reopen_run(folder: Path, request: Request) -> Iterator[Reopened]:
         plan = open_plan(folder, record) if record.plan_sha256 else None
         table = resources.enter_context(open_recorded_table(folder, record, request, plan))
         journal = resources.enter_context(
-            reopened_journal(folder, record, state_dir=request.state_dir)
+            reopened_journal(folder, record, state_dir=request.session.state_dir)
         )
         clear_partial_files(folder)  # what a killed process had read of the leads is out of date
         begun = journal.kept(JUDGED_NOTE) is not None
         # Nothing was sent before the judged rows were recorded: then they are judged anew.
-        request = replace(request, tag_check=request.tag_check and not begun)
+        no_tag_check = request.guardrails.no_tag_check or begun
+        request = replace(
+            request, guardrails=replace(request.guardrails, no_tag_check=no_tag_check)
+        )
         opened = OpenRun(
             request=request,
             folder=RunFolder.of_run(folder),
@@ -187,12 +192,14 @@ def check_known_workspace(record: RunRecord, preflight: Preflight) -> None:
 def _retried_note(folder: Path, record: RunRecord, request: Request) -> tuple[str, ...]:
     if record.state is RunState.FINISHED:  # then nothing is sent
         return ()
-    return retried_note(folder, record, state_dir=request.state_dir, options=request.key_options)
+    return retried_note(
+        folder, record, state_dir=request.session.state_dir, options=request.key_options
+    )
 
 
 def _changed_note(folder: Path, record: RunRecord, request: Request) -> tuple[str, ...]:
     original = record.input.original
-    if original is None or listed(request.state_dir, folder, record) is None:
+    if original is None or listed(request.session.state_dir, folder, record) is None:
         return ()  # what somebody else's record names is not read
     if not Path(original).is_file():
         return ()

@@ -49,7 +49,8 @@ def open_retry(folder: Path, request: Request) -> Iterator[Retry]:
     started_at = datetime.now(UTC)
     record = read_record(folder / "run.json")
     # The brakes were passed by the earlier run, of which these are the rows that went wrong.
-    request = replace(request, allow_invalid=True, allow_clears=True, is_confirmed=True)
+    passed = replace(request.guardrails, allow_invalid=True, allow_clears=True, is_confirmed=True)
+    request = replace(request, guardrails=passed)
     made = new_folder(request, now=started_at)
     with ExitStack() as resources:
         resources.callback(made.discard_unless_kept)
@@ -102,4 +103,6 @@ def _to_retry(
 def _notes(folder: Path, record: RunRecord, lines: pl.Series, request: Request) -> tuple[str, ...]:
     if not len(lines):
         return (f"{folder}: no row is error or unsent, so none is tried again.",)
-    return retried_note(folder, record, state_dir=request.state_dir, options=request.key_options)
+    return retried_note(
+        folder, record, state_dir=request.session.state_dir, options=request.key_options
+    )

@@ -7,7 +7,7 @@ alone. Everything but the key comes from the earlier run's folder.
 import io
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from batch.jobs.opening import JudgedRun, OpenRun, input_of, new_folder, take_lo
 from batch.jobs.preflight import Preflight
 from batch.jobs.reaching import access_of
 from batch.jobs.recorded import plan_of_run, recorded_journal
-from batch.jobs.request import Request, Source
+from batch.jobs.request import Reading, Request, Source
 from batch.jobs.resuming import check_workspace
 from batch.jobs.unfinished import newer_note, retries_of
 from batch.judging.leads import REQUESTS
@@ -85,21 +85,10 @@ def open_undo(folder: Path, record: RunRecord, request: Request) -> Iterator[Und
         request,
         source=Source(name=name, stream=source),
         settings=request.settings.model_copy(update={"columns": ColumnSettings()}),
-        sheet=None,
-        encoding=None,
-        delimiter=None,
-        options=replace(
-            request.options,
-            sheet=None,
-            encoding=None,
-            delimiter=None,
-            mapping=(),
-            campaign=None,
-        ),
-        campaign=None,
+        reading=Reading(),
+        guardrails=replace(request.guardrails, allow_invalid=True, allow_clears=True),
+        options=replace(request.options, **asdict(Reading()), mapping=()),
         is_planned=False,
-        allow_invalid=True,
-        allow_clears=True,
     )
     made = new_folder(request, now=started_at)
     with ExitStack() as resources:
@@ -168,10 +157,10 @@ def _unknown(folder: Path, lines: pl.Series) -> str:
 
 def _retries(folder: Path, record: RunRecord, request: Request) -> Iterator[str]:
     """What retries of the run have changed is theirs to undo."""
-    for retry in retries_of(record, own_runs(request.state_dir, folder.resolve().parent)):
+    for retry in retries_of(record, own_runs(request.session.state_dir, folder.resolve().parent)):
         yield f"{folder} was tried again by {retry.folder}, whose changes are not undone by this."
     so = "its changes are not undone by this"
-    yield from newer_note(folder, record, state_dir=request.state_dir, so=so)
+    yield from newer_note(folder, record, state_dir=request.session.state_dir, so=so)
 
 
 def _notes(folder: Path, found: _Found) -> Iterator[str]:

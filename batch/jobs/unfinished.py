@@ -9,7 +9,7 @@ from batch.api.address import address_of
 from batch.errors import SettingsError
 from batch.jobs.opening import OpenRun
 from batch.jobs.preflight import Preflight
-from batch.jobs.recorded import at_work, is_at_work, recorded_settings
+from batch.jobs.recorded import at_work, is_at_work, recorded_reading, recorded_settings
 from batch.jobs.request import Request, command
 from batch.model import Result
 from batch.recording.folder import sha256_of
@@ -59,7 +59,7 @@ def find_unfinished(opened: OpenRun, preflight: Preflight) -> Unfinished | None:
     """
     workspace_id = preflight.workspace.id if preflight.workspace else None
     request = opened.request
-    runs = known_runs(request.state_dir, Path(request.settings.run.runs_dir)).own
+    runs = known_runs(request.session.state_dir, Path(request.settings.run.runs_dir)).own
     for run in runs:
         record = run.record
         before = record.workspace.id if record.workspace else None
@@ -82,7 +82,7 @@ def unfinished_of_others(opened: OpenRun) -> Unfinished | None:
     Nothing that it says is believed; its path is told, to whoever knows it.
     """
     request = opened.request
-    for run in known_runs(request.state_dir, Path(request.settings.run.runs_dir)).others:
+    for run in known_runs(request.session.state_dir, Path(request.settings.run.runs_dir)).others:
         is_open = not run.is_finished and _asks_the_same(run.record, request, opened.input.sha256)
         if is_open and not is_at_work(run.folder):
             return _unfinished(run, is_own=False)
@@ -92,7 +92,7 @@ def unfinished_of_others(opened: OpenRun) -> Unfinished | None:
 def newer_notes(opened: OpenRun) -> tuple[str, ...]:
     """What to say of runs that this version can't read, of which each may be an unfinished one."""
     request = opened.request
-    known = known_runs(request.state_dir, Path(request.settings.run.runs_dir))
+    known = known_runs(request.session.state_dir, Path(request.settings.run.runs_dir))
     return tuple(
         f"{run.told} It may be an unfinished run of the same input; it is left as it is."
         for run in known.newer
@@ -111,7 +111,7 @@ def unfinished_in(out: Path, request: Request) -> Unfinished | None:
     if not (out / "run.json").is_file():
         return None
     run = EarlierRun(folder=out, record=read_record(out / "run.json"))
-    is_own = listed(request.state_dir, out, run.record) is not None
+    is_own = listed(request.session.state_dir, out, run.record) is not None
     is_there = address_of(run.record.base_url) == address_of(request.settings.api.base_url)
     options = request.key_options if is_there else ()
     if run.record.state is RunState.PLANNED:
@@ -147,15 +147,13 @@ def _asks_the_same(record: RunRecord, request: Request, sha256: str) -> bool:
     except SettingsError:  # of another version: who names that run is told, a new one may go on
         return False
     return (
-        record.sandbox == request.sandbox
-        and (request.sandbox or is_there)
+        record.sandbox == request.session.sandbox
+        and (request.session.sandbox or is_there)
         and recorded.api.id_pattern == settings.api.id_pattern
         and recorded.columns == settings.columns
         and recorded.input == settings.input
-        and record.tag_check == request.tag_check
-        and (record.input.sheet, record.input.encoding, record.input.delimiter)
-        == (request.sheet, request.encoding, request.delimiter)
-        and record.input.campaign == request.campaign
+        and record.tag_check != request.guardrails.no_tag_check
+        and recorded_reading(record) == request.reading
     )
 
 

@@ -72,9 +72,9 @@ class Applied:
     @property
     def access(self) -> Access:
         """Where they are read again, and with which key."""
-        if self.request.access is None:
+        if self.request.session.access is None:
             raise ValueError("practice can't be verified")
-        return self.request.access
+        return self.request.session.access
 
     def requests(self) -> Iterator[pl.DataFrame]:
         """What their leads are expected to be, in frames as `Leads.requests`."""

@@ -4,7 +4,7 @@ import os
 from dataclasses import replace
 
 from batch.jobs.planning import check_plan, check_same_workspace
-from batch.jobs.requesting import canary_size, expected_changes
+from batch.jobs.requesting import guardrails_of
 from batch.recording.runfile import RunState, read_record
 from batch.settings.options import CliOptions
 from batch.terminal.console import Terminal, guarded
@@ -28,13 +28,9 @@ def _apply(terminal: Terminal, options: CliOptions) -> int:
     check_plan(folder, record, request)
     if record.state is not RunState.PLANNED:
         terminal.note(f"{folder}: was begun before; going on with it.")
-    request = replace(
-        request,
-        force=options.force,
-        canary=canary_size(options.canary),
-        allow_clears=options.allow_clears,
-        expect_changes=expected_changes(options.expect_changes),
-    )
+    no_tag_check = request.guardrails.no_tag_check  # as planned
+    guardrails = replace(guardrails_of(options), no_tag_check=no_tag_check)
+    request = replace(request, guardrails=guardrails)
     return go_on(
         terminal,
         options,

@@ -90,7 +90,7 @@ def _end(terminal: Terminal, checked: Checked, *, state: str, exit_code: int) ->
 def _next_command(checked: Checked) -> str:
     """The run that a check leads to."""
     request = checked.request
-    out = ("--out", str(request.out)) if request.out else ()
+    out = ("--out", str(request.session.out)) if request.session.out else ()
     words = (
         request.source.argument,
         *request.reading_options,

@@ -72,7 +72,7 @@ def _run(
     )
     access = open_gate(terminal, loaded, credentials) if credentials else None
     request = request_of(options, loaded, access)
-    there = unfinished_in(request.out, request) if request.out else None
+    there = unfinished_in(request.session.out, request) if request.session.out else None
     if there:
         _check_goes_on_there(terminal, options, request.settings, there)
         check = check_workspace if there.is_own else check_known_workspace
@@ -113,7 +113,7 @@ def _to_go_on_with(
             _tell_of_others(terminal, options, others)
         return None
     folder, settings = found.run.folder, opened.request.settings
-    if opened.request.out:
+    if opened.request.session.out:
         resume = command("resume", str(folder), *options.key_options)
         terminal.note(f"There is {found}. This is a new run; to go on with that one: {resume}")
         return None

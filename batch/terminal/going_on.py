@@ -55,7 +55,10 @@ def resume_run(
     check_no_plan(folder, record, options=options.key_options)
     asks = asks_before_sending(options, practice=record.sandbox)
     request = request_again(terminal, options, folder, os.environ)
-    request = replace(request, strict=options.strict, canary=canary_size(options.canary))
+    guardrails = replace(
+        request.guardrails, strict=options.strict, canary=canary_size(options.canary)
+    )
+    request = replace(request, guardrails=guardrails)
     return go_on(terminal, options, folder, request, asks=asks, check=check)
 
 
@@ -98,7 +101,8 @@ def _retry(terminal: Terminal, options: CliOptions, folder: Path) -> int:
     record = read_record(folder / "run.json")
     check_no_plan(folder, record, so="nothing can be tried again", options=options.key_options)
     asks = asks_before_sending(options, practice=record.sandbox)
-    request = replace(request_again(terminal, options, folder, os.environ), out=options.out)
+    request = request_again(terminal, options, folder, os.environ)
+    request = replace(request, session=replace(request.session, out=options.out))
     with ExitStack() as sent:
         with open_retry(folder, request) as again:
             preflight = ask_server(terminal, again.opened)
@@ -124,12 +128,12 @@ def request_again(
     if options.config:
         request = replace(request, options=replace(request.options, config=options.config))
     settings = changed_by(options, request.settings)
-    if request.sandbox:
+    if request.session.sandbox:
         return replace(request, settings=settings)
     own = load_with(
         options, environ, cwd=Path.cwd(), config_dir=default_config_dir(), heeds_folder=False
     )
-    is_listed = listed(request.state_dir, folder, record) is not None
+    is_listed = listed(request.session.state_dir, folder, record) is not None
     loaded = settings_of_run(
         folder,
         record,
@@ -140,4 +144,5 @@ def request_again(
     )
     tell_foreign(terminal, loaded)
     access = open_gate(terminal, loaded, key_of(terminal, loaded, environ))
-    return replace(request, settings=loaded.settings, access=access)
+    session = replace(request.session, access=access)
+    return replace(request, settings=loaded.settings, session=session)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from batch.errors import SettingsError
 from batch.jobs.outcome import RunOutcome
-from batch.jobs.requesting import canary_size, expected_changes
+from batch.jobs.requesting import guardrails_of
 from batch.jobs.undoing import open_undo
 from batch.recording.runfile import RunState, read_record
 from batch.settings.options import CliOptions
@@ -30,11 +30,12 @@ def _undo(terminal: Terminal, options: CliOptions) -> int:
     if record.state is RunState.PLANNED:
         raise SettingsError(f"{folder}: is a plan, of which nothing was sent. Nothing to undo.")
     asks = asks_before_sending(options, practice=record.sandbox)
+    request = request_again(terminal, options, folder, os.environ)
+    no_tag_check = request.guardrails.no_tag_check  # as the run did
     request = replace(
-        request_again(terminal, options, folder, os.environ),
-        out=options.out,
-        canary=canary_size(options.canary),
-        expect_changes=expected_changes(options.expect_changes),
+        request,
+        session=replace(request.session, out=options.out),
+        guardrails=replace(guardrails_of(options), no_tag_check=no_tag_check),
     )
     with ExitStack() as sent:
         with open_undo(folder, record, request) as undone:

@@ -14,7 +14,7 @@ from pydantic import PlainSerializer, PlainValidator
 from batch.columns import Column
 from batch.errors import InputError
 from batch.jobs.check import Checked, check
-from batch.jobs.request import Request
+from batch.jobs.request import Guardrails, Request
 from batch.model import Reason, Result, Tally
 from batch.reading.table import open_table
 from batch.terminal.problem_list import write_problems
@@ -77,7 +77,7 @@ def check_file(request: Request, folder: Path, *, most_rows: int) -> CheckedFile
     Raises InputError when it can't be read, or has more rows than the page takes.
     """
     _write_rows(request, folder, most_rows=most_rows)
-    with check(replace(request, allow_clears=True)) as checked:
+    with check(replace(request, guardrails=Guardrails(allow_clears=True))) as checked:
         plan, table = checked.plan, checked.table
         write_problems(plan.problems(), folder / PROBLEMS_NAME, read_from=request.source.path)
         _write_marks(checked, folder)

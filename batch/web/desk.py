@@ -13,8 +13,11 @@ from batch.columns import Column
 from batch.errors import SettingsError, UsageError
 from batch.jobs.listing import ListedRun, Runs, describe_run, list_runs
 from batch.jobs.request import Request, Source
+from batch.jobs.request import Session as RequestSession
+from batch.jobs.requesting import reading_of
 from batch.recording.history import own_runs
 from batch.settings.model import ApiSettings, Settings
+from batch.settings.options import CliOptions
 from batch.web.inspection import Ask
 from batch.web.session import Place, Session
 from batch.web.steps import Again
@@ -84,7 +87,7 @@ class Desk:
         if practice:
             return request, ()
         access, notes = self.session.open_gate()
-        return replace(request, access=access), notes
+        return replace(request, session=replace(request.session, access=access)), notes
 
     def runs(self) -> Runs:
         """All earlier runs, the newest first."""
@@ -113,10 +116,10 @@ class Desk:
             name=file.upload.name,
             path=file.upload.path,
             folder=folder,
-            state_dir=request.state_dir,
+            state_dir=request.session.state_dir,
             settings=request.settings.public(),
-            sheet=request.sheet,
-            campaign=request.campaign,
+            sheet=request.reading.sheet,
+            campaign=request.reading.campaign,
             unpacked_bytes=self.limits.unpacked_bytes,
             rows=self.limits.rows,
         )
@@ -135,11 +138,13 @@ class Desk:
         if practice:  # it never sees the real address or key file
             api = ApiSettings(id_pattern=settings.api.id_pattern)
             settings = settings.model_copy(update={"api": api})
+        options = CliOptions(
+            sheet=file.sheet or None, campaign=file.campaign or None, sandbox=practice
+        )
         return Request(
             source=Source(name=file.upload.name, path=file.upload.path),
             settings=settings,
-            state_dir=self.place.state_dir,
-            sheet=file.sheet or None,
-            campaign=file.campaign or None,
-            sandbox=practice,
+            session=RequestSession(state_dir=self.place.state_dir, sandbox=practice),
+            reading=reading_of(options),
+            options=options,
         )

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from batch.errors import BatchError, InputError
-from batch.jobs.request import Request, Source
+from batch.jobs.request import Reading, Request, Session, Source
 from batch.reading.content import Format, detect_format, expands_beyond, unpack
 from batch.reading.table import FirstRows, read_first_rows
 from batch.settings.load import restore_settings
@@ -113,10 +113,8 @@ def _request_of(ask: Ask) -> Request:
     return Request(
         source=Source(name=ask.name, path=ask.path),
         settings=restore_settings(ask.settings, where=ask.name),
-        state_dir=ask.state_dir,
-        sheet=ask.sheet,
-        campaign=ask.campaign,
-        sandbox=True,
+        session=Session(state_dir=ask.state_dir, sandbox=True),
+        reading=Reading(sheet=ask.sheet, campaign=ask.campaign),
     )
 
 

@@ -66,7 +66,7 @@ class Again:
         """What was asked of it, with the key. Raises UsageError where it may not go there."""
         record = read_record(self.folder / "run.json")
         request = request_of(self.folder, record, state_dir=self.state_dir)
-        if request.sandbox:
+        if request.session.sandbox:
             return request
         is_listed = listed(self.state_dir, self.folder, record) is not None
         loaded = settings_of_run(
@@ -74,7 +74,8 @@ class Again:
         )
         access, notes = self.open_gate(loaded)
         talk.note(*notes)
-        return replace(request, settings=loaded.settings, access=access)
+        session = replace(request.session, access=access)
+        return replace(request, settings=loaded.settings, session=session)
 
     def check_begun(self) -> None:
         """Raise SettingsError for a plan, of which nothing was sent."""
@@ -118,7 +119,8 @@ def apply(talk: Talk, again: Again) -> Done:
     record = read_record(again.folder / "run.json")
     request = again.request(talk)
     check_plan(again.folder, record, request)
-    request = replace(request, canary=again.canary)
+    guardrails = replace(request.guardrails, canary=again.canary)
+    request = replace(request, guardrails=guardrails)
     return _go_on(
         talk, again, request, check=lambda preflight: check_same_workspace(record, preflight)
     )

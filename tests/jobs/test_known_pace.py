@@ -42,7 +42,7 @@ def test_what_is_counted_on_is_named_by_the_server_or_went_well_or_is_a_guess(
 
 @pytest.fixture
 def request_here(tmp_path: Path) -> Request:
-    return replace(request_of(tmp_path / "leads.csv"), state_dir=tmp_path / "state")
+    return request_of(tmp_path / "leads.csv", state_dir=tmp_path / "state")
 
 
 @pytest.mark.parametrize("source", [Source.HEADERS, Source.SEARCH])
@@ -71,7 +71,7 @@ def test_a_set_rate_tells_nothing_that_could_be_remembered(request_here: Request
 
 
 def test_practice_remembers_nothing_and_knows_nothing(request_here: Request) -> None:
-    practice = replace(request_here, sandbox=True)
+    practice = replace(request_here, session=replace(request_here.session, sandbox=True))
     learnt = PaceEstimate(source=Source.SEARCH, rate_per_s=50.0, good_per_s=5.0)
     keep_learnt(practice, "w1", learnt)
     assert known_pace(request_here, PREFLIGHT) == KnownPace()

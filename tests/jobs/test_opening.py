@@ -12,7 +12,7 @@ from batch.errors import InputError, SettingsError
 from batch.jobs.check import check
 from batch.jobs.opening import open_run
 from batch.jobs.preflight import Preflight
-from batch.jobs.request import Request, Source, command
+from batch.jobs.request import Request, Session, Source, command
 from batch.model import Reason
 from batch.settings.model import Settings
 from tests.support.wired import (
@@ -61,7 +61,9 @@ def test_a_check_judges_and_forecasts_and_leaves_no_trace(tmp_path: Path) -> Non
 def test_a_check_reads_standard_input_as_often_as_it_needs(tmp_path: Path) -> None:
     content = leads(tmp_path, [*pausing(2), BAD]).read_bytes()
     source = Source(name="stdin", stream=io.BytesIO(content))
-    with check(Request(source=source, settings=Settings(), state_dir=tmp_path)) as checked:
+    with check(
+        Request(source=source, settings=Settings(), session=Session(state_dir=tmp_path))
+    ) as checked:
         assert checked.plan.rows == 3
         assert len(list(checked.plan.problems())) == 1
 

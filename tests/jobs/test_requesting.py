@@ -69,18 +69,18 @@ def test_a_request_carries_what_was_given(tmp_path: Path) -> None:
     asked = request(FULL, tmp_path, access)
     assert (asked.source.name, asked.source.path) == ("leads.xlsx", Path("in/leads.xlsx"))
     assert asked.source.argument == "in/leads.xlsx"
-    assert asked.access is access
-    assert asked.out == Path("out")
+    assert asked.session.access is access
+    assert asked.session.out == Path("out")
     assert asked.table_options.sheet == "Leads"
     assert asked.table_options.encoding == "cp1252"
     assert asked.table_options.delimiter == ";"
     assert asked.table_options.has_campaign
-    assert asked.campaign == "Spring sale"
-    assert asked.strict
-    assert asked.allow_invalid
-    assert asked.allow_clears
-    assert not asked.tag_check
-    assert not asked.sandbox
+    assert asked.reading.campaign == "Spring sale"
+    assert asked.guardrails.strict
+    assert asked.guardrails.allow_invalid
+    assert asked.guardrails.allow_clears
+    assert asked.guardrails.no_tag_check
+    assert not asked.session.sandbox
 
 
 def test_the_next_command_repeats_what_means_the_same_for_it(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_a_canary_that_is_no_number_of_changes_is_refused(text: str, tmp_path: P
 
 @pytest.mark.parametrize(("text", "size"), [(None, 0), ("1", 1), (" 20 ", 20), ("007", 7)])
 def test_a_canary_is_so_many_changes(text: str | None, size: int, tmp_path: Path) -> None:
-    assert request(CliOptions(file="x.csv", canary=text), tmp_path).canary == size
+    assert request(CliOptions(file="x.csv", canary=text), tmp_path).guardrails.canary == size
 
 
 def test_a_header_may_have_an_equals_sign(tmp_path: Path) -> None:

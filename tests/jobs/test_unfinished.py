@@ -53,7 +53,7 @@ def earlier(leads: Path, name: str = "earlier", **changes: Any) -> Path:  # noqa
     record = RECORD.model_copy(update={**same, **changes})
     named_once = {**record.settings, "api": {}} if "base_url" in changes else record.settings
     RunFile(folder / "run.json").write(record.model_copy(update={"settings": named_once}))
-    remember(request_of(leads).state_dir, folder)
+    remember(request_of(leads).session.state_dir, folder)
     return folder
 
 

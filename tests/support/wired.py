@@ -6,8 +6,9 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import httpx
@@ -16,7 +17,7 @@ from pydantic import SecretStr
 
 from batch.api.sendkit import Access
 from batch.jobs import reaching
-from batch.jobs.request import Request, Source
+from batch.jobs.request import Guardrails, Reading, Request, Session, Source
 from batch.judging.from_cells import JudgedRows
 from batch.judging.leads import no_leads
 from batch.judging.plan import Plan, Problem
@@ -49,14 +50,17 @@ def pausing(count: int, *, first: int = 1) -> list[tuple[str, ...]]:
 
 def request_of(path: Path, **more: object) -> Request:
     """A request for a run into the folder `run` beside the file, at 1,000 a second."""
-    given: dict[str, object] = {
+    given: dict[str, Any] = {
         "source": Source(name=path.name, path=path),
         "settings": Settings.model_validate({"pace": {"rate": 1000, "concurrency": 4}}),
         "state_dir": path.parent.with_name(f"{path.parent.name}-state"),
         "out": path.parent / "run",
         "access": Access(base_url="https://api.sendkit.ai", api_key=SecretStr(KEY)),
-    }
-    return Request(**{**given, **more})  # type: ignore[arg-type]  # the fields of Request
+    } | more
+    for group in (Session, Reading, Guardrails):
+        names = given.keys() & {each.name for each in fields(group)}
+        given[group.__name__.lower()] = group(**{name: given.pop(name) for name in names})
+    return Request(**given)
 
 
 def plan_of(
