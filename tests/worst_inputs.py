@@ -197,7 +197,7 @@ WORST: dict[str, dict[str, tuple[Worst, ...]]] = {
     },
     "sandbox/faults.py": {
         "pattern": (full("1", pattern=r"\d+(?:\.\d+)?", after="x"),),
-        "_WORDS[name]": (
+        "_WORDS[word]": (
             full("a;", pattern=r"[\w;-]+", after="!"),
             full("0", before="1.", pattern=r"0(?:\.\d+)?|1(?:\.0+)?", after="x"),
         ),
@@ -212,7 +212,7 @@ WORST: dict[str, dict[str, tuple[Worst, ...]]] = {
     },
     "sandbox/world.py": {
         "'sk_(?!user_)[A-Za-z0-9_-]{1,200}'": (full("a", before="sk_"),),
-        "pattern": (full("a", pattern=_ID),),
+        "options.id_pattern": (full("a", pattern=_ID),),
     },
     "settings/credentials.py": {"'[!-~]{1,1000}'": (full("a"),)},
     "settings/messages.py": {

@@ -3,12 +3,16 @@
 Each is a function of a `Call` that returns the JSON object of a 200, or raises an `ApiError`.
 """
 
-from collections.abc import Callable
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from batch.sandbox.call import (
     ApiError,
     Call,
     Enrollment,
+    NextCursor,
     body_of,
     campaign_of,
     check_query,
@@ -17,13 +21,14 @@ from batch.sandbox.call import (
     workspaces_of,
 )
 from batch.sandbox.faults import Operation
-from batch.sandbox.paging import read_page
-from batch.sandbox.state import STATUSES, set_tag
+from batch.sandbox.state import STATUSES, set_tag, take_page
 
 _SETTABLE = ("active", "paused")
 _CAMPAIGN_STATUSES = ("draft", "active", "paused", "completed", "archived")
-# What a bulk action takes a lead from, and to. The API's "remove" is left out: it destroys.
+# From which status a bulk action takes a lead, and to which. "remove" is left out: it destroys.
 _ACTIONS = {"pause": ("active", "paused"), "resume": ("paused", "active")}
+_DEFAULT_LIMIT = 25
+_NAMES_A_CURSOR = {NextCursor.PAGINATION, NextCursor.TOP, NextCursor.META}
 
 
 def patch_lead(call: Call) -> dict[str, object]:
@@ -75,7 +80,7 @@ def list_leads(call: Call) -> dict[str, object]:
     """A page of a campaign's leads."""
     campaign = campaign_of(call)
     status = call.query.get("status")
-    return read_page(
+    return _read_page(
         call,
         campaign.lead_ids,
         wanted=lambda one: status is None or campaign.leads[one].status == status,
@@ -88,7 +93,7 @@ def list_campaigns(call: Call) -> dict[str, object]:
     """A page of the workspace's campaigns."""
     campaigns = workspace_of(call).campaigns
     status, search = call.query.get("status"), call.query.get("search", "").casefold()
-    return read_page(
+    return _read_page(
         call,
         sorted(campaigns),
         wanted=lambda one: (
@@ -132,6 +137,62 @@ def show_account(call: Call) -> dict[str, object]:
 def refuse(_: Call) -> dict[str, object]:
     """Anything that is no call of the API."""
     raise ApiError(404, "No such call")
+
+
+def _read_page(
+    call: Call,
+    ids: Sequence[str],
+    *,
+    wanted: Callable[[str], bool],
+    record: Callable[[str], object],
+    filters: Mapping[str, Sequence[str]],
+) -> dict[str, object]:
+    """The page of a list that the query asks for.
+
+    ids: all of the list's, sorted. wanted: whether an id passes the query's filters.
+    record: what the page shows of an id. filters: the query's other names, with the values that
+    they may have; none listed means any.
+    """
+    unknowns = call.unknowns
+    check_query(call, allowed=frozenset({"cursor", "limit", *filters}))
+    for name, values in filters.items():
+        if values and call.query.get(name, values[0]) not in values:
+            raise ApiError(400, f"{name} must be one of {', '.join(values)}")
+    text = call.query.get("limit", str(min(_DEFAULT_LIMIT, unknowns.max_page)))
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) <= unknowns.max_page):
+        raise ApiError(400, f"limit must be a whole number from 1 to {unknowns.max_page}")
+    after, limit = call.query.get("cursor", ""), int(text)
+    if after and not call.world.id_pattern.fullmatch(after):
+        raise ApiError(400, "cursor is not valid")
+    if unknowns.next_cursor is NextCursor.IGNORED:
+        after = ""
+    elif unknowns.page_shift and after and after not in call.world.shifted:
+        # Begin elsewhere, once, as if others had changed the list meanwhile.
+        call.world.shifted.add(after)
+        at = bisect_right(ids, after) - 1 + unknowns.page_shift
+        after = ids[min(at, len(ids) - 1)] if at >= 0 else ""
+    # A client that goes by records alone would take an empty page for the end.
+    sparse = unknowns.next_cursor in _NAMES_A_CURSOR
+    found, cursor = take_page(ids, after=after, limit=limit, wanted=wanted, sparse=sparse)
+    answer = _next_page(unknowns.next_cursor, cursor)
+    if unknowns.page_total:
+        total = sum(map(wanted, ids))
+        size = {"page": 1, "limit": limit, "total": total, "pages": math.ceil(total / limit)}
+        answer["pagination"] = size | answer.get("pagination", {})
+    return {"success": True, "data": [record(one) for one in found]} | answer
+
+
+def _next_page(where: NextCursor, cursor: str | None) -> dict[str, Any]:
+    """How a page says where the next one begins."""
+    match where:
+        case NextCursor.PAGINATION | NextCursor.META:
+            return {where.value: {"nextCursor": cursor, "hasMore": cursor is not None}}
+        case NextCursor.TOP:
+            return {"nextCursor": cursor}
+        case NextCursor.HAS_MORE:
+            return {"hasMore": cursor is not None}
+        case NextCursor.NONE | NextCursor.IGNORED:
+            return {}
 
 
 Act = Callable[[Call], dict[str, object]]

@@ -1,7 +1,7 @@
 """The sandbox as an ASGI application: each request is judged, logged, then answered.
 
-Between the judgement, which may change a lead, and its line in the log nothing else runs, so the
-log's order is the order of the changes.
+Nothing else runs between judging a request, which may change a lead, and logging it: the log has
+the changes in their order.
 """
 
 import math
@@ -16,21 +16,19 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from batch.sandbox.answers import ErrorShape, error_response
+from batch.sandbox.answers import ErrorShape, error_response, spoil
 from batch.sandbox.api import CALLS, Act, refuse
 from batch.sandbox.call import ApiError, Call, KeyKind, key_kind, make_unknowns
 from batch.sandbox.faults import Fault, Faults, Kind, Operation
-from batch.sandbox.headers import http_date, parse_spellings, spell
 from batch.sandbox.inspection import inspection_routes
-from batch.sandbox.limits import Limiter, make_limiter
+from batch.sandbox.limits import Limiter, http_date, make_limiter, parse_spellings, spell
 from batch.sandbox.log import Entry, RequestLog
 from batch.sandbox.options import Options, choose
-from batch.sandbox.spoil import spoil
 from batch.sandbox.world import World
 
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
-# What a client on this machine calls it. A name that a stranger's page has let point here (DNS
-# rebinding) is none of them: its script would read answers as if they were its own server's.
+# Names for this machine. Another name that a stranger's page points here (DNS rebinding) would let
+# its script read answers as if they were its own server's.
 _HOSTS = ["127.0.0.1", "localhost"]
 _EFFECTIVE = {Operation.PATCH, Operation.ACTION}
 _UNANSWERED = {Kind.DROP, Kind.CLOSE_BEFORE, Kind.CLOSE_AFTER, Kind.STALL}
@@ -38,10 +36,7 @@ _UNANSWERED = {Kind.DROP, Kind.CLOSE_BEFORE, Kind.CLOSE_AFTER, Kind.STALL}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What a request comes to.
-
-    fault: the one that it met; None if it met none. applied: whether it had its effect.
-    """
+    """How a request is answered. fault: None if it met none. applied: whether it took effect."""
 
     answer: Response
     fault: Fault | None = None
@@ -49,7 +44,7 @@ class Verdict:
 
 
 class Gate:
-    """What stands between a request and the API: keys, limits, faults and the log."""
+    """Keys, limits, faults and the log, between requests and the API."""
 
     def __init__(
         self,
@@ -74,7 +69,7 @@ class Gate:
         self._wall = wall
 
     async def serve(self, request: Request, operation: Operation, act: Act) -> Response:
-        """The answer to a request; by then its line is in the log."""
+        """Answer a request, once its line is in the log."""
         try:
             body = await request.body()
         except ClientDisconnect:
@@ -95,8 +90,11 @@ class Gate:
             headers = spell(budget, self._spellings, now_s=self._wall())
             if not budget.admitted:
                 return Verdict(answer=self._error(429, "Too many requests", headers))
-        lead_id = request.path_params.get("lead_id", "")
-        fault = self.faults.pick(operation, lead_id, self._own_fault(request))
+        path = request.path_params
+        lead_id = path.get("lead_id", "")
+        campaign = self._world.first.campaigns.get(path.get("campaign_id", ""))
+        lead = campaign.leads.get(lead_id) if campaign else None
+        fault = self.faults.pick(operation, lead_id, lead.fault if lead else None)
         call = self._call(request, api_key, body, applying=fault is None or fault.applied)
         answer: Response
         try:
@@ -109,12 +107,6 @@ class Gate:
             return Verdict(answer=answer, applied=applied)
         spoilt = spoil(answer, fault, shape=self._shape, headers=headers, now_s=self._wall())
         return Verdict(answer=spoilt, fault=fault, applied=applied)
-
-    def _own_fault(self, request: Request) -> Fault | None:
-        path = request.path_params
-        campaign = self._world.first.campaigns.get(path.get("campaign_id", ""))
-        lead = campaign.leads.get(path.get("lead_id", "")) if campaign else None
-        return lead.fault if lead else None
 
     def _call(self, request: Request, api_key: str, body: bytes, *, applying: bool) -> Call:
         return Call(
@@ -137,7 +129,7 @@ class Gate:
     def _write(
         self, request: Request, operation: Operation, body: bytes, verdict: Verdict | None
     ) -> None:
-        """Log this request. verdict: None when it never came in whole."""
+        """Log this request. verdict: None if it never came in whole."""
         fault = verdict.fault.kind if verdict and verdict.fault else None
         answered = verdict is not None and fault not in _UNANSWERED
         self._log.write(
@@ -167,7 +159,8 @@ def make_app(
 ) -> Starlette:
     """The application. SandboxError if an option is wrong.
 
-    monotonic: seconds that never go back, for the limits. wall: Unix time, for headers and log.
+    monotonic: seconds of a clock that never goes back, for limits. wall: Unix time, for headers
+        and the log.
     """
     gate = Gate(options, world, monotonic=monotonic, wall=wall)
     app = Starlette(

@@ -1,4 +1,4 @@
-"""One request as the API sees it, and the checks that several calls share."""
+"""One request as the API sees it, and the checks that calls share."""
 
 import json
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ class ApiError(Exception):
 
 
 class KeyKind(StrEnum):
-    """What a key is; the log names it so."""
+    """What sort of key it is, in the log's words."""
 
     WORKSPACE = "workspace"
     PLATFORM = "platform"
@@ -30,7 +30,7 @@ class KeyKind(StrEnum):
 
 
 class NextCursor(StrEnum):
-    """Where a page names the next one: which of these SendKit uses is not documented."""
+    """Where a page names the next; the documentation does not say which one SendKit uses."""
 
     PAGINATION = "pagination"  # pagination.nextCursor
     TOP = "top"  # nextCursor
@@ -49,7 +49,7 @@ class Enrollment(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknowns:
-    """What the API's documentation leaves open, as this sandbox has it."""
+    """What the API's documentation leaves open, as this sandbox does it."""
 
     enrollment: Enrollment
     next_cursor: NextCursor
@@ -60,7 +60,7 @@ class Unknowns:
 
 
 def make_unknowns(options: Options) -> Unknowns:
-    """What these options say about it."""
+    """What these options choose. SandboxError if one is wrong."""
     return Unknowns(
         enrollment=choose("--enrollment", options.enrollment, Enrollment),
         next_cursor=choose("--next-cursor", options.next_cursor, NextCursor),
@@ -76,8 +76,8 @@ class Call:
     """One request.
 
     workspace_id: the X-Workspace-Id header; None without one.
-    path, query: the parts of the address, by name.
-    applying: False if the request is to be answered without having its effect.
+    path, query: parts of the address, by name.
+    applying: False if the request is to be answered without taking effect.
     """
 
     world: World
@@ -92,7 +92,7 @@ class Call:
 
 
 def key_kind(api_key: str | None, world: World) -> KeyKind:
-    """What this key is."""
+    """What sort of key this is."""
     if not api_key:
         return KeyKind.MISSING
     if api_key == world.platform_key:
@@ -112,7 +112,7 @@ def workspaces_of(call: Call) -> list[Workspace]:
 
 
 def workspace_of(call: Call) -> Workspace:
-    """The workspace that the call is about: the key's own, or the one a platform key names."""
+    """The workspace of the call: the key's own, or the one named with a platform key."""
     visible = workspaces_of(call)
     if call.api_key != call.world.platform_key:
         return visible[0]
@@ -142,7 +142,7 @@ def id_in_path(call: Call, name: str) -> str:
 
 
 def body_of(call: Call, *, allowed: frozenset[str]) -> dict[str, object]:
-    """The body's JSON object; it has at least one key and none but the allowed ones."""
+    """The body's JSON object, which has at least one key and only allowed ones."""
     if call.content_type.partition(";")[0].strip().lower() != "application/json":
         raise ApiError(415, "Content-Type must be application/json")
     try:
@@ -157,11 +157,11 @@ def body_of(call: Call, *, allowed: frozenset[str]) -> dict[str, object]:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    """Turn away NaN and the infinities, which Python would read though JSON has none."""
+    """Refuse NaN and the infinities, which Python would read though JSON has none."""
     raise ValueError(name)
 
 
 def check_query(call: Call, *, allowed: frozenset[str]) -> None:
-    """Turn away a query that has other names than these."""
+    """Refuse a query with other names than these."""
     if not call.query.keys() <= allowed:
         raise ApiError(400, f"The query may only have {', '.join(sorted(allowed))}")

@@ -107,11 +107,11 @@ _WORDS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """A fault, and which requests it is meant for.
+    """A fault, and the requests that it hits.
 
     value: what follows the kind's equals sign, as "503" or "_id"; empty for kinds without one.
-    applied: whether the request has its effect nonetheless.
-    total, times: None for no end. leads: None for all.
+    applied: whether the request takes effect nonetheless.
+    total, times: None for no limit. leads: None for all.
     """
 
     kind: Kind
@@ -140,19 +140,17 @@ def parse_fault(spec: str) -> Fault:
     value = value or default or ""
     if not re.fullmatch(pattern, value):
         raise _wrong(spec, head, f"{kind}={pattern}" if pattern else f"{kind} alone")
-    words = dict(_parse_word(spec, part) for part in rest)
+    words: dict[str, str] = {}
+    for part in rest:
+        word, _, value_of_word = part.partition("=")
+        if word not in _WORDS:
+            raise _wrong(spec, part, f"one of {', '.join(_WORDS)}")
+        if not re.fullmatch(_WORDS[word], value_of_word):
+            raise _wrong(spec, part, f"{word}={_WORDS[word]}")
+        words[word] = value_of_word
     if kind in _FIXED_APPLIED and "applied" in words:
         raise _wrong(spec, "applied", f"nothing: {kind} says itself whether it is applied")
     return _build(kind, value, words)
-
-
-def _parse_word(spec: str, part: str) -> tuple[str, str]:
-    name, _, value = part.partition("=")
-    if name not in _WORDS:
-        raise _wrong(spec, part, f"one of {', '.join(_WORDS)}")
-    if not re.fullmatch(_WORDS[name], value):
-        raise _wrong(spec, part, f"{name}={_WORDS[name]}")
-    return name, value
 
 
 def _build(kind: Kind, value: str, words: Mapping[str, str]) -> Fault:
@@ -178,7 +176,7 @@ def _wrong(spec: str, found: str, expected: str) -> SandboxError:
 
 
 class Rule:
-    """One fault and the count of what it has seen."""
+    """One fault, and how many requests it has seen and hit."""
 
     def __init__(self, fault: Fault, *, seed: str) -> None:
         self.fault = fault
@@ -188,7 +186,7 @@ class Rule:
         self._hits_of: Counter[str] = Counter()
 
     def hits(self, operation: Operation, lead_id: str) -> bool:
-        """Whether this request meets the fault; a request is asked about once."""
+        """Count a request; True if it meets the fault."""
         fault = self.fault
         if operation != fault.on or (fault.leads is not None and lead_id not in fault.leads):
             return False
@@ -214,7 +212,7 @@ class Faults:
         self.replace(specs)
 
     def replace(self, specs: tuple[str, ...]) -> None:
-        """Drop the rules there are and start these. SandboxError leaves the old ones."""
+        """Replace all rules by these. SandboxError leaves the old ones."""
         faults = [parse_fault(spec) for spec in specs]
         self._rules = [
             Rule(fault, seed=f"{self._seed}/{index}") for index, fault in enumerate(faults)
@@ -222,10 +220,10 @@ class Faults:
         self._hits_of: Counter[str] = Counter()
 
     def pick(self, operation: Operation, lead_id: str, own: Fault | None) -> Fault | None:
-        """What this request meets: the lead's own fault, else that of the first rule that hits.
+        """The fault that this request meets: the lead's own, else that of the first rule that hits.
 
-        own: the lead's, from the seed; of its words about which requests, only `times` counts.
-        A rule sees only the requests that came past those before it.
+        own: the lead's, from the seed file; of its limits only `times` counts.
+        A rule sees only the requests that no earlier rule has hit.
         """
         if own and (own.times is None or self._hits_of[lead_id] < own.times):
             self._hits_of[lead_id] += own.times is not None

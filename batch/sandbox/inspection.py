@@ -1,7 +1,7 @@
-"""A way around the API, for tests and for people who try the sandbox: not logged, not limited.
+"""Routes beside the API, for tests and for people who try the sandbox: not logged, not limited.
 
-It shows every lead, and in practice they are those of somebody's file with their real addresses:
-so it answers only to the first workspace's key, or the platform's, as `X-Api-Key`.
+They show every lead, in practice the leads of somebody's file with real addresses: so they answer
+only to the first workspace's key, or the platform's, as `X-Api-Key`.
 
 `GET /sandbox/state?campaignId=…` shows what every lead is now, `GET /sandbox/leads.csv` lists
 all leads as a file to change and send, `POST /sandbox/faults` changes what goes wrong.
@@ -19,7 +19,6 @@ from starlette.routing import Route
 
 from batch.sandbox.faults import Faults
 from batch.sandbox.options import SandboxError
-from batch.sandbox.state import Campaign
 from batch.sandbox.world import World
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -29,10 +28,21 @@ def inspection_routes(world: World, faults: Faults) -> list[Route]:
     """The routes under /sandbox, for this state and these faults."""
 
     async def state(request: Request) -> Response:
+        """Each lead of a campaign, or of all: its status, its tag and its subsequence."""
         wanted = request.query_params.get("campaignId")
-        campaigns = world.first.campaigns
         return JSONResponse(
-            {one: _show(campaigns[one]) for one in campaigns if wanted in {None, one}}
+            {
+                campaign.id: {
+                    lead.id: {
+                        "status": lead.status,
+                        "aiTag": lead.ai_tag,
+                        "subsequence": lead.subsequence,
+                    }
+                    for lead in campaign.leads.values()
+                }
+                for campaign in world.first.campaigns.values()
+                if wanted in {None, campaign.id}
+            }
         )
 
     async def leads_csv(_: Request) -> Response:
@@ -70,15 +80,3 @@ def _with_key(world: World, endpoint: Endpoint) -> Endpoint:
         return await endpoint(request)
 
     return checked
-
-
-def _show(campaign: Campaign) -> dict[str, dict[str, str | None]]:
-    """Each lead of the campaign: its status, its tag, and the subsequence that it is in."""
-    return {
-        lead.id: {
-            "status": lead.status,
-            "aiTag": lead.ai_tag,
-            "subsequence": lead.subsequence,
-        }
-        for lead in campaign.leads.values()
-    }

@@ -1,12 +1,14 @@
-"""How many requests a key may send: fixed window, sliding window, token bucket.
+"""How many requests a key may send, and the headers that tell it.
 
-Pure: the time comes in as an argument. Nothing here knows HTTP.
+Limiters are a fixed window, a sliding window and a token bucket. Pure: time is an argument.
 """
 
 import math
 import re
 from collections import deque
 from dataclasses import dataclass
+from email.utils import formatdate
+from enum import StrEnum
 from typing import Protocol
 
 from batch.sandbox.options import SandboxError
@@ -14,12 +16,12 @@ from batch.sandbox.options import SandboxError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """What a limiter says to one request.
+    """A limiter's answer to one request.
 
-    limit, window_s: the budget's size and the seconds it is meant for.
-    remaining: requests that would be admitted right now, after this one.
-    reset_s: seconds until the whole budget is there again if nothing more is sent.
-    retry_after_s: seconds until one more would be admitted; 0 when this one was.
+    limit, window_s: requests of the whole budget, and the seconds that it is for.
+    remaining: further requests that would be admitted right now.
+    reset_s: seconds until the whole budget is available again if nothing more is sent.
+    retry_after_s: seconds until one more would be admitted; 0 if this one was.
     """
 
     admitted: bool
@@ -31,14 +33,14 @@ class Budget:
 
 
 class Limiter(Protocol):
-    """One key's budget. A request that is refused costs nothing."""
+    """One key's budget. A refused request costs nothing."""
 
     def take(self, now_s: float) -> Budget:
-        """Admit or refuse a request at this time (seconds, never going back)."""
+        """Admit or refuse a request at this time (seconds; never earlier than the last)."""
 
 
 class FixedWindow:
-    """A budget that is whole again at every multiple of the window."""
+    """A budget that is renewed at every multiple of the window."""
 
     def __init__(self, *, limit: int, window_s: float) -> None:
         self._limit = limit
@@ -146,3 +148,64 @@ def make_limiter(spec: str) -> Limiter:
     if found["kind"] == "sliding":
         return SlidingWindow(limit=limit, window_s=window_s)
     return TokenBucket(limit=limit, window_s=window_s, burst=int(found["burst"] or limit))
+
+
+class Spelling(StrEnum):
+    """One way of telling a client its budget; several can be combined."""
+
+    IETF = "ietf"  # RateLimit-Policy and RateLimit, draft-ietf-httpapi-ratelimit-headers-10
+    RATELIMIT = "ratelimit"  # RateLimit-Limit, -Remaining, -Reset in seconds from now
+    X_DELTA = "x-delta"  # X-RateLimit-Limit, -Remaining, -Reset in seconds from now
+    X_UNIX = "x-unix"  # the same, the reset as a Unix time
+    RETRY_AFTER = "retry-after"  # on refusals only, whole seconds
+    RETRY_AFTER_DATE = "retry-after-date"  # on refusals only, an HTTP date
+
+
+def parse_spellings(text: str) -> tuple[Spelling, ...]:
+    """The spellings in a list like "ietf,retry-after"; "none" gives none of them."""
+    if text == "none":
+        return ()
+    try:
+        return tuple(Spelling(word) for word in text.split(","))
+    except ValueError as error:
+        raise SandboxError(
+            f'--headers: found "{text}"; expected none, or some of {", ".join(Spelling)}, '
+            "with commas between them."
+        ) from error
+
+
+def spell(budget: Budget, spellings: tuple[Spelling, ...], *, now_s: float) -> dict[str, str]:
+    """The headers that tell this budget, in whole seconds, rounded up. now_s: Unix time."""
+    headers: dict[str, str] = {}
+    reset_s = math.ceil(budget.reset_s)
+    for spelling in spellings:
+        match spelling:
+            case Spelling.IETF:
+                window_s = math.ceil(budget.window_s)
+                headers["RateLimit-Policy"] = f'"default";q={budget.limit};w={window_s}'
+                headers["RateLimit"] = f'"default";r={budget.remaining};t={reset_s}'
+            case Spelling.RATELIMIT:
+                headers |= _triple("RateLimit", budget, reset=reset_s)
+            case Spelling.X_DELTA:
+                headers |= _triple("X-RateLimit", budget, reset=reset_s)
+            case Spelling.X_UNIX:
+                reset = math.ceil(now_s + budget.reset_s)
+                headers |= _triple("X-RateLimit", budget, reset=reset)
+            case Spelling.RETRY_AFTER if not budget.admitted:
+                headers["Retry-After"] = str(math.ceil(budget.retry_after_s))
+            case Spelling.RETRY_AFTER_DATE if not budget.admitted:
+                headers["Retry-After"] = http_date(now_s + budget.retry_after_s)
+    return headers
+
+
+def _triple(prefix: str, budget: Budget, *, reset: int) -> dict[str, str]:
+    return {
+        f"{prefix}-Limit": str(budget.limit),
+        f"{prefix}-Remaining": str(budget.remaining),
+        f"{prefix}-Reset": str(reset),
+    }
+
+
+def http_date(unix_s: float) -> str:
+    """The HTTP date of a Unix time, rounded up to the next whole second (RFC 9110, 5.6.7)."""
+    return formatdate(math.ceil(unix_s), usegmt=True)

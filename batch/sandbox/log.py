@@ -1,7 +1,7 @@
-"""The sandbox's record of every request: what the program is judged by.
+"""The sandbox's record of every request, by which the program is judged.
 
-A line is in the file before its request is answered: each is one unbuffered write, so that
-neither the client's end nor the server's can lose one.
+Each line is one unbuffered write before its request is answered, so that neither the client's end
+nor the server's can lose one.
 """
 
 import json
@@ -11,17 +11,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-_BODY_MAX = 2000  # characters of a body that is no JSON; one that is gets logged whole
+_BODY_MAX = 2000  # characters logged of a body that is no JSON; JSON is logged whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One request, and what it is about to meet.
+    """One request, and the answer that it is about to get.
 
     key: workspace, platform, unknown or missing; never the key itself.
-    status: of the answer; None when there will be none.
-    fault: the kind that it met; "client-left" when the request never came in whole.
-    applied: whether it changed, or confirmed, what it asked for.
+    status: of the answer; None if there will be none.
+    fault: the kind of fault, if any; "client-left" if the request never came in whole.
+    applied: whether it took effect, be it on a lead that had the values already.
     """
 
     method: str
@@ -44,12 +44,18 @@ class RequestLog:
         self._file: BinaryIO | None = None
         if path is not None:
             # Ids and tags of somebody's file: a new one is for its owner alone.
-            self._file = open(path, "ab", buffering=0, opener=for_us_alone)  # noqa: SIM115 - takes an opener; open for good
+            self._file = open(path, "ab", buffering=0, opener=for_owner_alone)  # noqa: SIM115 - takes an opener; open for good
 
     def write(self, entry: Entry, *, now_s: float) -> None:
         """Append this request. now_s: Unix time."""
         if self._file is None:
             return
+        body: object = None
+        if entry.body:
+            try:
+                body = json.loads(entry.body)
+            except (ValueError, RecursionError):
+                body = entry.body.decode("utf-8", errors="replace")[:_BODY_MAX]
         line = {
             "time": datetime.fromtimestamp(now_s, UTC).isoformat(timespec="microseconds"),
             "method": entry.method,
@@ -58,7 +64,7 @@ class RequestLog:
             "operation": entry.operation,
             "campaignId": entry.campaign_id,
             "campaignLeadId": entry.campaign_lead_id,
-            "body": _readable(entry.body),
+            "body": body,
             "key": entry.key,
             "status": entry.status,
             "fault": entry.fault,
@@ -67,16 +73,6 @@ class RequestLog:
         self._file.write(json.dumps(line).encode("ascii") + b"\n")
 
 
-def for_us_alone(path: str, flags: int) -> int:
+def for_owner_alone(path: str, flags: int) -> int:
     """Open a file that only its owner may read; an opener for `open`."""
     return os.open(path, flags, 0o600)
-
-
-def _readable(body: bytes) -> object:
-    """The JSON of a body; the text if it is none; None without a body."""
-    if not body:
-        return None
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return body.decode("utf-8", errors="replace")[:_BODY_MAX]

@@ -1,4 +1,4 @@
-"""Every option of the sandbox, once: the dataclass, its command line, and the way back."""
+"""Every option of the sandbox, once: the dataclass, to and from a command line."""
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 
 
 class SandboxError(Exception):
-    """The sandbox can't start: its text says what is wrong and what to do."""
+    """The sandbox can't start; the text says what is wrong and what to do."""
 
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -23,8 +23,8 @@ def choose(flag: str, word: str, choices: type[Choice]) -> Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """How an option stands in the help; flag: its name there, if not the field's."""
+class OptionHelp:
+    """An option's help. flag: its name, if not the field's."""
 
     text: str
     metavar: str = ""
@@ -38,10 +38,10 @@ class Options:
     A field that holds a tuple is given once for each value, in the singular: `--label A --label B`.
     """
 
-    port: Annotated[int, Shown("loopback port; 0 takes a free one", "PORT")] = 0
+    port: Annotated[int, OptionHelp("loopback port; 0 takes a free one", "PORT")] = 0
     seed_csv: Annotated[
         Path | None,
-        Shown(
+        OptionHelp(
             "leads to know: campaignId, campaignLeadId, and optionally status, aiTag, email, "
             "firstName, lastName, companyName, campaignName, currentSequenceStep, fault",
             "FILE",
@@ -49,40 +49,44 @@ class Options:
     ] = None
     key: Annotated[
         str | None,
-        Shown(
+        OptionHelp(
             "its key, for scripts that must know it before it starts, as sk_practice_1; else one "
             "is made at random. It opens this sandbox alone: never give a real one here",
             "KEY",
         ),
     ] = None
-    campaigns: Annotated[int, Shown("campaigns to make when no file is given", "N")] = 3
-    leads: Annotated[int, Shown("leads to make in each of them", "N")] = 100
+    campaigns: Annotated[int, OptionHelp("campaigns to make when no file is given", "N")] = 3
+    leads: Annotated[int, OptionHelp("leads to make in each of them", "N")] = 100
     labels: Annotated[
         tuple[str, ...],
-        Shown("a label of the workspace; those of its leads' tags are added", "NAME", "--label"),
+        OptionHelp(
+            "a label of the workspace; those of its leads' tags are added", "NAME", "--label"
+        ),
     ] = ()
-    labels_file: Annotated[Path | None, Shown("more labels, one a line, in UTF-8", "FILE")] = None
+    labels_file: Annotated[Path | None, OptionHelp("more labels, one a line, in UTF-8", "FILE")] = (
+        None
+    )
     workspaces: Annotated[
         tuple[str, ...],
-        Shown("a workspace; the first has the leads, others are empty", "NAME", "--workspace"),
+        OptionHelp("a workspace; the first has the leads, others are empty", "NAME", "--workspace"),
     ] = ("Sandbox",)
     subsequences: Annotated[
         tuple[str, ...],
-        Shown("this label moves a lead into subsequence NAME", "LABEL=NAME", "--subsequence"),
+        OptionHelp("this label moves a lead into subsequence NAME", "LABEL=NAME", "--subsequence"),
     ] = ()
     skip_in_progress: Annotated[
-        bool, Shown("a lead that is in one subsequence is not switched to another")
+        bool, OptionHelp("a lead that is in one subsequence is not switched to another")
     ] = False
     moved_status: Annotated[
-        str | None, Shown("the status of a lead that was moved into a subsequence", "STATUS")
+        str | None, OptionHelp("the status of a lead that was moved into a subsequence", "STATUS")
     ] = None
     rate_limit: Annotated[
         str | None,
-        Shown("for each key: fixed:100/10s, sliding:60/min or bucket:10/s,burst=20", "SPEC"),
+        OptionHelp("for each key: fixed:100/10s, sliding:60/min or bucket:10/s,burst=20", "SPEC"),
     ] = None
     headers: Annotated[
         str,
-        Shown(
+        OptionHelp(
             "how the limit is told: none, or some of ietf, ratelimit, x-delta, x-unix, "
             "retry-after, retry-after-date, with commas between them",
             "LIST",
@@ -90,52 +94,54 @@ class Options:
     ] = "ietf,retry-after"
     faults: Annotated[
         tuple[str, ...],
-        Shown("what goes wrong, as status=503,every=10; see below", "SPEC", "--fault"),
+        OptionHelp("what goes wrong, as status=503,every=10; see below", "SPEC", "--fault"),
     ] = ()
-    random_seed: Annotated[int, Shown("seed of faults that hit a share of requests", "N")] = 0
+    random_seed: Annotated[int, OptionHelp("seed of faults that hit a share of requests", "N")] = 0
     error_body: Annotated[
-        str, Shown("shape of an error's body: text, object, message or html", "SHAPE")
+        str, OptionHelp("shape of an error's body: text, object, message or html", "SHAPE")
     ] = "text"
     enrollment: Annotated[
-        str, Shown("where an answer tells that a lead was moved: data or top", "WHERE")
+        str, OptionHelp("where an answer tells that a lead was moved: data or top", "WHERE")
     ] = "data"
     next_cursor: Annotated[
         str,
-        Shown(
+        OptionHelp(
             "where a page names the next: pagination, top, meta, has-more, none, or ignored (no "
             "cursor is known, and each page is the first)",
             "WHERE",
         ),
     ] = "pagination"
     page_total: Annotated[
-        bool, Shown("a page tells how much there is: pagination.total and pagination.pages")
+        bool, OptionHelp("a page tells how much there is: pagination.total and pagination.pages")
     ] = False
-    max_page: Annotated[int, Shown("largest limit of a page", "N")] = 100
+    max_page: Annotated[int, OptionHelp("largest limit of a page", "N")] = 100
     page_shift: Annotated[
         int,
-        Shown(
+        OptionHelp(
             "leads that a page passes over, or shows again if negative, the first time it is read",
             "N",
         ),
     ] = 0
-    max_action: Annotated[int, Shown("longest list of leads in a bulk action", "N")] = 1000
-    id_pattern: Annotated[str, Shown("what an id looks like", "REGEX")] = "[0-9a-f]{24}"
-    log: Annotated[Path | None, Shown("append a JSON line for each request here", "FILE")] = None
+    max_action: Annotated[int, OptionHelp("longest list of leads in a bulk action", "N")] = 1000
+    id_pattern: Annotated[str, OptionHelp("what an id looks like", "REGEX")] = "[0-9a-f]{24}"
+    log: Annotated[Path | None, OptionHelp("append a JSON line for each request here", "FILE")] = (
+        None
+    )
     ready_file: Annotated[
         Path | None,
-        Shown(
+        OptionHelp(
             "written once it listens: address, keys and process id, as JSON, for you alone", "FILE"
         ),
     ] = None
     exit_with_stdin: Annotated[
-        bool, Shown("end when standard input ends, as it does with the parent process")
+        bool, OptionHelp("end when standard input ends, as it does with the parent process")
     ] = False
 
     @classmethod
     def from_argv(cls, argv: Sequence[str], *, prog: str, epilog: str = "") -> "Options":
-        """The options that a command line gives; argparse ends the process on a wrong one.
+        """The options of a command line; argparse ends the process on a wrong one.
 
-        prog, epilog: the command's name in its help, and what the help ends with.
+        prog: the command's name in its help. epilog: the help's end.
         """
         parser = argparse.ArgumentParser(
             prog=prog,
@@ -146,14 +152,14 @@ class Options:
         )
         for option in _options():
             option.add_to(parser)
-        given: dict[str, Any] = {
+        values: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in vars(parser.parse_args(argv)).items()
         }
-        return cls(**given)
+        return cls(**values)
 
     def to_argv(self) -> list[str]:
-        """The command line that gives these options; what is as by default is left out."""
+        """The command line for these options; defaults are left out."""
         return [
             word
             for option in _options()
@@ -172,18 +178,18 @@ class _Option:
     name: str
     kind: object
     default: object
-    shown: Shown
+    help: OptionHelp
 
     @property
     def flag(self) -> str:
-        return self.shown.flag or "--" + self.name.replace("_", "-")
+        return self.help.flag or "--" + self.name.replace("_", "-")
 
     def add_to(self, parser: argparse.ArgumentParser) -> None:
-        """Let a parser know it. One that is not given is left to the field's default."""
+        """Add it to a parser; without it, the field's default applies."""
         settings: dict[str, Any] = {
             "dest": self.name,
             "default": argparse.SUPPRESS,
-            "help": self.shown.text.replace("%", "%%"),
+            "help": self.help.text.replace("%", "%%"),
         }
         if self.kind is bool:
             parser.add_argument(self.flag, action="store_true", **settings)
@@ -192,12 +198,12 @@ class _Option:
             self.flag,
             action="append" if self.kind == tuple[str, ...] else "store",
             type=_PARSERS.get(self.kind, str),
-            metavar=self.shown.metavar,
+            metavar=self.help.metavar,
             **settings,
         )
 
     def spell(self, value: object) -> list[str]:
-        """The words that give it this value."""
+        """Its words on a command line, for this value."""
         if value is True:
             return [self.flag]
         values = value if isinstance(value, tuple) else (value,)
@@ -207,5 +213,5 @@ class _Option:
 def _options() -> Iterator[_Option]:
     hints = get_type_hints(Options, include_extras=True)
     for field in fields(Options):
-        kind, shown = get_args(hints[field.name])
-        yield _Option(name=field.name, kind=kind, default=field.default, shown=shown)
+        kind, option_help = get_args(hints[field.name])
+        yield _Option(name=field.name, kind=kind, default=field.default, help=option_help)

@@ -19,10 +19,10 @@ _END_WITHIN_S = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sandbox:
-    """A sandbox that is listening.
+    """A sandbox that listens.
 
     platform_key needs workspace_id with it; api_key must not have it.
-    log_path: what it received; gone with the sandbox unless the options named a file.
+    log_path: its log of requests, removed with it unless the options named a file.
     """
 
     base_url: str
@@ -35,10 +35,10 @@ class Sandbox:
 
 @contextmanager
 def start_sandbox(options: Options | None = None) -> Iterator[Sandbox]:
-    """A sandbox with these options for as long as the block lasts.
+    """Run a sandbox with these options while the block lasts.
 
-    It sees none of this program's keys and proxies, nor the terminal's Ctrl-C, and ends by itself
-    when this process does. SandboxError, with what it said, if it does not start.
+    It gets none of this program's keys and proxies, nor the terminal's Ctrl-C, and ends when this
+    process does. SandboxError, with its output, if it does not start.
     """
     options = options or Options()
     with tempfile.TemporaryDirectory(
@@ -47,11 +47,11 @@ def start_sandbox(options: Options | None = None) -> Iterator[Sandbox]:
     ) as folder:
         ready_file = Path(folder, "ready.json")
         log_path = options.log or Path(folder, "requests.jsonl")
-        said = Path(folder, "output.txt")
+        output_path = Path(folder, "output.txt")
         options = replace(options, ready_file=ready_file, log=log_path, exit_with_stdin=True)
-        child = _start(options, said=said)
+        child = _start(options, output_path=output_path)
         try:
-            _wait_until_ready(child, ready_file, said=said)
+            _wait_until_ready(child, ready_file, output_path=output_path)
             ready = json.loads(ready_file.read_text(encoding="utf-8"))
             yield Sandbox(
                 base_url=ready["base_url"],
@@ -65,7 +65,7 @@ def start_sandbox(options: Options | None = None) -> Iterator[Sandbox]:
             _end(child)
 
 
-def _start(options: Options, *, said: Path) -> subprocess.Popen[bytes]:
+def _start(options: Options, *, output_path: Path) -> subprocess.Popen[bytes]:
     # -P: what lies in the current folder must not stand in for a module.
     command = [sys.executable, "-P", "-m", "batch.sandbox", *options.to_argv()]
     environment = {
@@ -73,7 +73,7 @@ def _start(options: Options, *, said: Path) -> subprocess.Popen[bytes]:
         for name, value in os.environ.items()
         if not (name.upper().startswith("SENDKIT_") or name.upper().endswith("_PROXY"))
     }
-    with said.open("wb") as output:
+    with output_path.open("wb") as output:
         return subprocess.Popen(  # noqa: S603 - this interpreter, with options of our own
             command,
             stdin=subprocess.PIPE,
@@ -86,11 +86,13 @@ def _start(options: Options, *, said: Path) -> subprocess.Popen[bytes]:
         )
 
 
-def _wait_until_ready(child: subprocess.Popen[bytes], ready_file: Path, *, said: Path) -> None:
+def _wait_until_ready(
+    child: subprocess.Popen[bytes], ready_file: Path, *, output_path: Path
+) -> None:
     give_up_at = time.monotonic() + _READY_WITHIN_S
     while not ready_file.exists():
         if child.poll() is not None:
-            raise SandboxError(said.read_text(encoding="utf-8", errors="replace").strip())
+            raise SandboxError(output_path.read_text(encoding="utf-8", errors="replace").strip())
         if time.monotonic() > give_up_at:
             raise SandboxError(f"The sandbox did not start within {_READY_WITHIN_S} seconds.")
         time.sleep(0.02)

@@ -16,7 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from batch.sandbox import faults
 from batch.sandbox.app import make_app
-from batch.sandbox.log import for_us_alone
+from batch.sandbox.log import for_owner_alone
 from batch.sandbox.options import Options, SandboxError
 from batch.sandbox.world import World, make_world
 
@@ -37,7 +37,7 @@ class _Protocol(H11Protocol):
 
 
 class _Server(uvicorn.Server):
-    """A server that says when it listens, and ends at once: what is unanswered stays so."""
+    """A server that tells when it listens, and ends at once, with requests left unanswered."""
 
     def __init__(self, config: uvicorn.Config, *, on_listening: Callable[[], None]) -> None:
         super().__init__(config)
@@ -59,10 +59,9 @@ class _Server(uvicorn.Server):
 
 
 def serve(options: Options) -> None:
-    """Serve until SIGTERM, Ctrl-C or, if so asked, the end of standard input.
+    """Serve until SIGTERM, Ctrl-C or, with exit_with_stdin, the end of standard input.
 
-    Says on standard output how to point a run at it. SandboxError if it can't start;
-    KeyboardInterrupt after Ctrl-C.
+    Prints how to point a run at it. SandboxError if it can't start; KeyboardInterrupt after Ctrl-C.
     """
     world = make_world(options)
     app = make_app(options, world)
@@ -93,9 +92,9 @@ def serve(options: Options) -> None:
 
 
 def main(argv: Sequence[str], *, prog: str = "python -m batch.sandbox") -> int:
-    """Serve as a command line asks, until it is ended; the exit code.
+    """Serve with a command line's options until it is ended. The exit code.
 
-    prog: the command's name in its help. 2 when it can't start, 130 after Ctrl-C.
+    2 if it can't start, 130 after Ctrl-C. prog: the command's name in its help.
     """
     try:
         serve(Options.from_argv(argv, prog=prog, epilog=f"faults:\n{faults.__doc__}"))
@@ -118,39 +117,36 @@ def _listen(port: int) -> socket.socket:
 
 
 def _announce(options: Options, world: World, *, port: int) -> None:
-    base_url = f"http://{_HOST}:{port}"
-    sys.stdout.write(_greeting(world, base_url))
+    """Print how to use the sandbox, and write the ready file."""
+    base_url, key = f"http://{_HOST}:{port}", world.first.api_key
+    campaigns = world.first.campaigns.values()
+    leads = sum(len(campaign.leads) for campaign in campaigns)
+    sys.stdout.write(
+        f"Sandbox on {base_url}. Campaigns: {len(campaigns):,}, leads: {leads:,}, "
+        f"labels: {len(world.first.labels):,}.\nNothing here is real.\n"
+        f"A file of its leads:  curl -H 'X-Api-Key: {key}' -o leads.csv "
+        f"{base_url}/sandbox/leads.csv\n"
+        f"A run against it:     SENDKIT_API_KEY={key} "
+        f"sendkit-batch run leads.csv --base-url {base_url}\n"
+        "Ctrl-C ends it.\n"
+    )
     sys.stdout.flush()
     if options.ready_file is None:
         return
     ready = {
         "port": port,
         "base_url": base_url,
-        "api_key": world.first.api_key,
+        "api_key": key,
         "platform_key": world.platform_key,
         "workspace_id": world.first.id,
         "pid": os.getpid(),
     }
-    written = options.ready_file.with_name(options.ready_file.name + ".part")
-    written.unlink(missing_ok=True)
-    # It holds keys: nobody else's to read, and no link that lies in wait is followed.
-    with open(written, "x", encoding="utf-8", opener=for_us_alone) as out:
-        out.write(json.dumps(ready))
-    written.replace(options.ready_file)
-
-
-def _greeting(world: World, base_url: str) -> str:
-    campaigns = world.first.campaigns.values()
-    leads = sum(len(campaign.leads) for campaign in campaigns)
-    return (
-        f"Sandbox on {base_url}. Campaigns: {len(campaigns):,}, leads: {leads:,}, "
-        f"labels: {len(world.first.labels):,}.\nNothing here is real.\n"
-        f"A file of its leads:  curl -H 'X-Api-Key: {world.first.api_key}' -o leads.csv "
-        f"{base_url}/sandbox/leads.csv\n"
-        f"A run against it:     SENDKIT_API_KEY={world.first.api_key} "
-        f"sendkit-batch run leads.csv --base-url {base_url}\n"
-        "Ctrl-C ends it.\n"
-    )
+    partial = options.ready_file.with_name(options.ready_file.name + ".part")
+    partial.unlink(missing_ok=True)
+    # It holds keys: for its owner alone, and a link planted in its place is not followed.
+    with open(partial, "x", encoding="utf-8", opener=for_owner_alone) as file:
+        file.write(json.dumps(ready))
+    partial.replace(options.ready_file)
 
 
 def _stop_at_end_of_stdin(server: _Server) -> None:

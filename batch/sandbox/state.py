@@ -1,6 +1,6 @@
-"""What the sandbox knows, in memory: workspaces, their labels, campaigns and campaign leads.
+"""The sandbox's records, in memory: workspaces, their labels, campaigns and campaign leads.
 
-Changes happen here and nowhere else. Nothing here knows HTTP.
+They change here and nowhere else. Nothing here knows HTTP.
 """
 
 import hashlib
@@ -30,8 +30,8 @@ _ADDED_AT = "2026-01-05T09:00:00.000Z"
 class Lead:
     """A campaign lead. `id` is the campaign-lead record's, never the lead's own.
 
-    fault: what every PATCH of this lead meets; None if nothing. campaign_name: what its campaign
-    is called if this is its first lead; empty for a made-up name.
+    fault: met by every PATCH of this lead, if any. campaign_name: names its campaign if this is
+    the first lead of it; empty for a made-up name.
     """
 
     id: str
@@ -68,13 +68,13 @@ class Lead:
 
 
 def own_id(campaign_lead_id: str) -> str:
-    """The id of the lead behind a campaign lead: the one that people mistake for the other."""
+    """The id of the lead behind a campaign lead, which people mistake for the campaign lead's."""
     return hashlib.sha256(campaign_lead_id.encode()).hexdigest()[:24]
 
 
 @dataclass(kw_only=True)
 class Campaign:
-    """A campaign and its leads by campaignLeadId; no lead is added once it is being served."""
+    """A campaign and its leads by campaignLeadId; none is added once it is served."""
 
     id: str
     name: str
@@ -99,7 +99,7 @@ class Campaign:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
-    """A workspace, the key that is scoped to it, and its campaigns by their ids."""
+    """A workspace, its key, and its campaigns by id."""
 
     id: str
     name: str
@@ -116,9 +116,9 @@ class Workspace:
 class SubsequenceRules:
     """Which tags move a lead.
 
-    by_label: the subsequence that a label leads into; the labels case-folded.
+    by_label: the subsequence that each label leads into; labels case-folded.
     skip_in_progress: a lead in one subsequence is not switched to another.
-    moved_status: what the status of a lead becomes that enters one; None leaves it.
+    moved_status: the status of a lead that enters one; None leaves it as it is.
     """
 
     by_label: Mapping[str, str] = field(default_factory=dict)
@@ -131,9 +131,9 @@ class SubsequenceRules:
 
 
 def set_tag(lead: Lead, tag: str | None, rules: SubsequenceRules) -> dict[str, str] | None:
-    """Set the tag; the `subsequenceEnrollment` if that moved the lead, else None.
+    """Set the tag; the `subsequenceEnrollment` if that moved the lead.
 
-    Setting the tag that is already there has no effect.
+    Setting the tag that it already has changes nothing.
     """
     if tag == lead.ai_tag:
         return None

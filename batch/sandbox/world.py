@@ -1,32 +1,40 @@
-"""The sandbox's whole state, built from its options: workspaces, keys, rules."""
+"""The sandbox's whole state, built from its options: workspaces, keys, rules and leads.
 
+Leads come from a CSV file, or are made up.
+"""
+
+import csv
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from batch.sandbox.faults import parse_fault
 from batch.sandbox.options import Options, SandboxError
-from batch.sandbox.seed import group_by_campaign, make_leads, read_leads
-from batch.sandbox.state import STATUSES, Campaign, SubsequenceRules, Workspace
+from batch.sandbox.state import STATUSES, Campaign, Lead, SubsequenceRules, Workspace
 
+_REQUIRED = ("campaignId", "campaignLeadId")
+_FIRST_NAMES = ("Ada", "Bruno", "Chiara", "Dmitri", "Elif", "Farah", "Goran", "Hana")
+_COMPANIES = ("Acme", "Borealis", "Cobalt", "Dovetail", "Elmwood")
 # A workspace key: the client tells a platform key by its beginning.
 _KEY = re.compile(r"sk_(?!user_)[A-Za-z0-9_-]{1,200}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """All that the API is asked about. The first workspace has the campaigns, by their ids.
+    """All that the API is about. The first workspace has the campaigns, others are empty.
 
-    platform_key: sees every workspace.
+    workspaces: by id. platform_key: sees every workspace.
+    shifted: cursors whose pages have shifted, which each does once.
     """
 
     workspaces: Mapping[str, Workspace]
     platform_key: str
     rules: SubsequenceRules
     id_pattern: re.Pattern[str]
-    shifted: set[str] = field(default_factory=set)  # cursors whose pages have shifted once
+    shifted: set[str] = field(default_factory=set)
 
     @property
     def first(self) -> Workspace:
@@ -40,8 +48,13 @@ class World:
 
 
 def make_world(options: Options) -> World:
-    """The state that these options ask for. SandboxError if they ask for what can't be."""
-    id_pattern = _compile(options.id_pattern)
+    """The state that these options ask for. SandboxError if an option is wrong."""
+    try:
+        id_pattern = re.compile(options.id_pattern)
+    except re.error as error:
+        raise SandboxError(
+            f'--id-pattern: found "{options.id_pattern}"; expected a regular expression ({error}).'
+        ) from error
     leads = (
         read_leads(options.seed_csv, id_pattern=id_pattern)
         if options.seed_csv
@@ -49,38 +62,29 @@ def make_world(options: Options) -> World:
     )
     campaigns = group_by_campaign(leads)
     rules = _read_rules(options)
-    moving = [rule.rpartition("=")[0] for rule in options.subsequences]
-    named = [*options.labels, *_read_lines(options.labels_file), *moving]
-    labels = _settle_labels(campaigns.values(), named, rules=rules)
-    key = _key_of(options)
-    return World(
-        workspaces=_make_workspaces(
-            options.workspaces, key=key, campaigns=campaigns, labels=labels
-        ),
-        platform_key=f"sk_user_{key.removeprefix('sk_')}",
-        rules=rules,
-        id_pattern=id_pattern,
-    )
-
-
-def _key_of(options: Options) -> str:
-    """The first workspace's key: the one that was given, else one that nobody can guess."""
-    key = options.key
-    if key is not None and not _KEY.fullmatch(key):
+    labels = _settle_labels(campaigns.values(), options, rules=rules)
+    key = f"sk_sandbox_{secrets.token_hex(16)}" if options.key is None else options.key
+    if not _KEY.fullmatch(key):
         raise SandboxError(
             "--key: found what is no practice key (not shown); expected sk_ and up to 200 letters, "
             "digits, hyphens and underscores, not beginning with sk_user_."
         )
-    return key or f"sk_sandbox_{secrets.token_hex(16)}"
-
-
-def _compile(pattern: str) -> re.Pattern[str]:
-    try:
-        return re.compile(pattern)
-    except re.error as error:
-        raise SandboxError(
-            f'--id-pattern: found "{pattern}"; expected a regular expression ({error}).'
-        ) from error
+    workspaces: dict[str, Workspace] = {}
+    for number, name in enumerate(options.workspaces, start=1):
+        identity = f"a0{number:022x}"
+        workspaces[identity] = Workspace(
+            id=identity,
+            name=name,
+            api_key=f"{key}_{number}" if workspaces else key,
+            labels=set() if workspaces else labels,
+            campaigns={} if workspaces else campaigns,
+        )
+    return World(
+        workspaces=workspaces,
+        platform_key=f"sk_user_{key.removeprefix('sk_')}",
+        rules=rules,
+        id_pattern=id_pattern,
+    )
 
 
 def _read_rules(options: Options) -> SubsequenceRules:
@@ -103,26 +107,23 @@ def _read_rules(options: Options) -> SubsequenceRules:
     )
 
 
-def _read_lines(path: Path | None) -> list[str]:
-    if path is None:
-        return []
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SandboxError(f"{path} can't be read as text in UTF-8: {error}.") from error
-    return [line for line in lines if line]
-
-
 def _settle_labels(
-    campaigns: Iterable[Campaign], named: Iterable[str], *, rules: SubsequenceRules
+    campaigns: Iterable[Campaign], options: Options, *, rules: SubsequenceRules
 ) -> AbstractSet[str]:
-    """All labels, those of the leads' tags too, once each regardless of case.
+    """All labels, with those of the leads' tags, once each regardless of case.
 
-    The first spelling of a label is the label; leads with another spelling get it. A lead whose
+    The first spelling of a label is the label, and leads with another spelling get it. A lead whose
     tag leads into a subsequence is in it from the start.
     """
+    names = list(options.labels)
+    if path := options.labels_file:
+        try:
+            names += filter(None, path.read_text(encoding="utf-8-sig").split("\n"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise SandboxError(f"{path} can't be read as text in UTF-8: {error}.") from error
+    names += [rule.rpartition("=")[0] for rule in options.subsequences]
     labels: dict[str, str] = {}
-    for label in named:
+    for label in names:
         labels.setdefault(label.casefold(), label)
     for campaign in campaigns:
         for lead in campaign.leads.values():
@@ -132,17 +133,87 @@ def _settle_labels(
     return dict.fromkeys(labels.values()).keys()  # a set that keeps the order
 
 
-def _make_workspaces(
-    names: Iterable[str], *, key: str, campaigns: Mapping[str, Campaign], labels: AbstractSet[str]
-) -> dict[str, Workspace]:
-    made: dict[str, Workspace] = {}
-    for number, name in enumerate(names, start=1):
-        identity = f"a0{number:022x}"
-        made[identity] = Workspace(
-            id=identity,
-            name=name,
-            api_key=f"{key}_{number}" if made else key,
-            labels=set() if made else labels,
-            campaigns={} if made else campaigns,
+def read_leads(path: Path, *, id_pattern: re.Pattern[str]) -> Iterator[Lead]:
+    """The leads of a CSV file with a header, in UTF-8; unknown columns are ignored.
+
+    Blank cells get a new lead's values; `null` in aiTag means no tag. SandboxError names the file
+    and line of a cell that can't be used.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.DictReader(file, restval="")
+            missing = [name for name in _REQUIRED if name not in (rows.fieldnames or ())]
+            if missing:
+                raise SandboxError(
+                    f"{path}: found no column {' or '.join(missing)}; expected a CSV file with a "
+                    "header that has campaignId and campaignLeadId."
+                )
+            for row in rows:
+                yield _read_lead(row, where=f"{path} line {rows.line_num}", id_pattern=id_pattern)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise SandboxError(f"{path} can't be read as CSV in UTF-8: {error}.") from error
+
+
+def _read_lead(row: dict[str, str], *, where: str, id_pattern: re.Pattern[str]) -> Lead:
+    for name in _REQUIRED:
+        if not id_pattern.fullmatch(row[name]):
+            raise SandboxError(
+                f'{where}, column {name}: found "{row[name]}"; expected {id_pattern.pattern}.'
+            )
+    status = row.get("status", "").strip().lower() or "active"
+    if status not in STATUSES:
+        raise SandboxError(
+            f'{where}, column status: found "{status}"; expected {", ".join(STATUSES)}.'
         )
-    return made
+    step = row.get("currentSequenceStep", "") or "1"
+    if not step.isdecimal():
+        raise SandboxError(
+            f'{where}, column currentSequenceStep: found "{step}"; expected a whole number.'
+        )
+    tag = row.get("aiTag", "").strip()
+    fault = row.get("fault", "")
+    return Lead(
+        id=row["campaignLeadId"],
+        campaign_id=row["campaignId"],
+        status=status,
+        ai_tag=None if tag.lower() in {"", "null"} else tag,
+        email=row.get("email", ""),
+        first_name=row.get("firstName", ""),
+        last_name=row.get("lastName", ""),
+        company_name=row.get("companyName", ""),
+        step=int(step),
+        fault=parse_fault(fault) if fault else None,
+        campaign_name=row.get("campaignName", ""),
+    )
+
+
+def make_leads(*, campaigns: int, leads: int) -> Iterator[Lead]:
+    """Made-up leads, the same at every start: ids that look like the API's, none with a tag.
+
+    campaigns, leads: how many campaigns, and how many leads in each.
+    """
+    for campaign in range(1, campaigns + 1):
+        for number in range(1, leads + 1):
+            first_name = _FIRST_NAMES[number % len(_FIRST_NAMES)]
+            yield Lead(
+                id=f"1ead{campaign:08x}{number:012x}",
+                campaign_id=f"ca{campaign:022x}",
+                email=f"{first_name.lower()}.{campaign}.{number}@example.com",
+                first_name=first_name,
+                last_name=f"Example-{number}",
+                company_name=_COMPANIES[number % len(_COMPANIES)],
+            )
+
+
+def group_by_campaign(leads: Iterable[Lead]) -> dict[str, Campaign]:
+    """The campaigns of these leads; of a lead that comes twice the last one stays."""
+    campaigns: dict[str, Campaign] = {}
+    for lead in leads:
+        campaign = campaigns.get(lead.campaign_id)
+        if campaign is None:
+            name = lead.campaign_name or f"Campaign {len(campaigns) + 1}"
+            campaign = Campaign(id=lead.campaign_id, name=name)
+            campaigns[lead.campaign_id] = campaign
+        lead.campaign_id = campaign.id  # one string for all of them
+        campaign.leads[lead.id] = lead
+    return campaigns

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from batch.api.budgets import LONGEST_VALUE, LONGEST_WINDOW_S, read_budgets
 from batch.api.excerpt import Redactor
 from batch.model import Budget
-from batch.sandbox.headers import Spelling, spell
 from batch.sandbox.limits import Budget as Told
+from batch.sandbox.limits import Spelling, spell
 
 KEY = "sk_0123456789abcdefghij"
 NOW_S = 1_795_887_700.0  # at the server

@@ -2,8 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batch.sandbox.headers import parse_spellings, spell
-from batch.sandbox.limits import Budget, make_limiter
+from batch.sandbox.limits import Budget, make_limiter, parse_spellings, spell
 from batch.sandbox.options import Options, SandboxError
 from tests.support.sandbox_client import KEY, PLATFORM, URL, Clock, client_of
 

@@ -15,8 +15,7 @@ from datetime import UTC, datetime
 from batch.api.budgets import read_budgets
 from batch.api.excerpt import Redactor
 from batch.api.headers import ServerClock, retry_after_s
-from batch.sandbox.headers import Spelling, http_date, spell
-from batch.sandbox.limits import Limiter, make_limiter
+from batch.sandbox.limits import Limiter, Spelling, http_date, make_limiter, spell
 from batch.sending.pace.pacer import Pacer
 
 BEGAN_UNIX_S = 1_790_000_000.25

@@ -14,8 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batch.sandbox.headers import Spelling
-from batch.sandbox.limits import Budget, Limiter, make_limiter
+from batch.sandbox.limits import Budget, Limiter, Spelling, make_limiter
 from batch.sending.pace.pacer import Pacer, Source
 from tests.support.pace_world import World, make_pacer
 
