@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batch.errors import InputError, RunError
-from batch.model import Claim, Outcome, Reason
-from batch.recording.journal import Journal
+from batch.model import Claim, Outcome, Reason, Result
+from batch.recording.journal import JOURNAL_NAME, JUDGED_NOTE, LABELS_NOTE, Journal
 from batch.recording.journal_sql import IN_FLIGHT_MESSAGE, SCHEMA_VERSION
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
@@ -395,6 +395,70 @@ def test_a_claim_that_nothing_took_away_is_told_as_in_flight_without_being_writt
     journal.settle_claims()
     assert journal.rows(1, 10).equals(told)
     assert (journal.tally(), journal.examples()) == (tally, examples)
+
+
+def test_lines_are_sorted_by_what_their_reasons_come_to(journal: Journal) -> None:
+    lines = dict(zip(reversed(range(2, 2 + len(Reason))), Reason, strict=True))
+    journal.record(Outcome(lines=(line,), reason=reason) for line, reason in lines.items())
+    results = {line: lines[line].result for line in sorted(lines)}
+    done = {Result.SUCCESS, Result.SKIPPED}
+    assert journal.recorded() == len(Reason)
+    assert journal.lines().to_list() == list(results)
+    assert journal.done_lines().to_list() == [n for n, each in results.items() if each in done]
+    final = [line for line, each in results.items() if each is not Result.UNSENT]
+    assert sorted(journal.final_lines(0, 99)) == final
+    assert sorted(journal.final_lines(final[3], final[8])) == final[3:9]
+    assert {each.dtype for each in (journal.lines(), journal.done_lines())} == {pl.UInt32}
+
+
+def test_unsent_lines_that_were_tried_are_told_whole(journal: Journal) -> None:
+    tried = Outcome(
+        lines=(2,), reason=Reason.STOPPED, message="HTTP 503", http_status=503, attempts=2,
+        elapsed_ms=7, sent_at_ms=1_000, server_status="active", server_ai_tag="A", subsequence="x",
+    )  # fmt: skip
+    in_flight = Outcome(lines=(5,), reason=Reason.IN_FLIGHT, in_doubt=True)
+    untried = Outcome(lines=(3,), reason=Reason.NOT_REACHED)
+    journal.record([tried, untried, applied(4), in_flight])
+    assert journal.tried() == {2: tried, 5: in_flight}
+
+
+def test_the_first_of_a_reason_are_told_in_the_order_of_lines(journal: Journal) -> None:
+    assert journal.first(Reason.APPLIED, 2).schema == journal.rows(0, 9).schema
+    journal.record([applied(7), applied(3), applied(5), Outcome(lines=(2,), reason=Reason.BAD_ID)])
+    assert journal.first(Reason.APPLIED, 2)["line"].to_list() == [3, 5]
+    assert journal.first(Reason.APPLIED, 9).equals(journal.rows(3, 9))
+
+
+def test_what_leads_were_is_kept_by_the_line_of_their_request(journal: Journal) -> None:
+    schema = {"line": pl.UInt32, "status": pl.String, "ai_tag": pl.String, "read_at_ms": pl.Int64}
+    assert journal.before().schema == schema
+    rows = [(7, "active", "", 5), (3, None, None, 6), (5, "paused", "A", 7)]
+    leads = pl.DataFrame(rows, schema, orient="row").with_columns(lead_id=pl.lit("x"))
+    journal.keep_before(leads.reverse().select("lead_id", *reversed(schema)))
+    journal.keep_before(leads.filter(line=5).with_columns(ai_tag=pl.lit("B")))
+    assert journal.before().rows() == [rows[1], (5, "paused", "B", 7), rows[0]]
+    assert journal.before(4, 5).schema == schema
+    assert journal.before(3, 5)["line"].to_list() == [3, 5]
+
+
+def test_a_note_is_kept_under_its_name_and_replaced(journal: Journal) -> None:
+    assert journal.kept("labels") is None
+    journal.keep("labels", "A")
+    journal.keep("judged", "")
+    journal.keep("labels", "B")
+    assert (journal.kept("labels"), journal.kept("judged")) == ("B", "")
+
+
+def test_begun_anew_it_has_no_outcome(journal: Journal) -> None:
+    journal.record([applied(2), Outcome(lines=(3,), reason=Reason.BAD_ID)])
+    journal.keep("labels", "A")
+    journal.begin_anew()
+    assert journal.recorded() == 0
+    assert journal.kept("labels") == "A"
+
+
+def test_a_journal_keeps_the_name_that_earlier_runs_have_given_it() -> None:
+    assert (JOURNAL_NAME, LABELS_NOTE, JUDGED_NOTE) == ("journal.sqlite", "labels", "judged")
 
 
 def test_a_journal_that_cant_be_laid_out_is_let_go_of(

@@ -431,7 +431,8 @@ def test_a_damaged_journal_is_refused_or_read_and_nothing_else(path: Path) -> No
     assert not [each for each in told if "\n" in each or len(each) > 500]
 
 
-def test_who_only_looks_lays_out_nothing(path: Path) -> None:
+def test_who_only_looks_lays_out_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(path.parent)  # where SQLite would put a file that is no path
     with unchanged(path.parent), closing(Journal.look(path)) as missing:
         read_whole(missing)
         assert lines_of(missing) == []
