@@ -1,3 +1,4 @@
+import importlib.util
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -5,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.mutate.rooms import ROOMS, ROOT, Room
+from tests.mutate.swap import swap
 from tests.mutate.verdicts import Verdict, read_verdicts, report
 
 
@@ -40,3 +42,56 @@ def test_the_score_leaves_out_what_changes_nothing_and_shows_what_survived() -> 
         "batch/lines.py:7 cc SURVIVED 3 tests\n-a\n+b\n"
         "3 mutants: 1 noticed (1 by time), 1 survived, 1 change nothing. Score 50.0%"
     )
+
+
+SWAPPED = """
+from functools import cache
+
+LIMIT = 3
+
+
+class Thing:
+    @property
+    def shown(self):
+        return [each for each in (1, 2) if each > 1]
+
+
+@cache
+def first(a, b=LIMIT):
+    return a + b
+
+
+def made(a):
+    return lambda: a
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "is_swapped"),
+    [
+        ("each > 1", "each > 0", True),
+        ("a + b", "a - b", True),
+        ("lambda: a", "lambda: None", True),
+        ("LIMIT = 3", "LIMIT = 4", False),
+        ("b=LIMIT", "b=None", False),
+        ("def made", "def shown", False),
+        ("a + b", "a + b", False),
+    ],
+)
+def test_code_is_swapped_in_whatever_has_loaded_it(
+    tmp_path: Path, old: str, new: str, *, is_swapped: bool
+) -> None:
+    path = tmp_path / "swapped.py"
+    path.write_text(SWAPPED, "utf-8")
+    spec = importlib.util.spec_from_file_location("swapped", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    first, made, thing = module.first, module.made, module.Thing()
+
+    assert swap(str(path), SWAPPED, SWAPPED.replace(old, new)) is is_swapped
+
+    told = (thing.shown, first(2), made(7)())
+    before = ([2], 5, 7)
+    assert sum(a != b for a, b in zip(told, before, strict=True)) == is_swapped
