@@ -61,7 +61,7 @@ def read_answer(
         verdict = _read_confirmation(change, reply.body, redactor)
     else:
         reason, message = read_refusal(reply, redactor=redactor)
-        if hint := _HINTS.get(reply.http_status, ""):
+        if hint := _HINTS.get(reply.http_status):
             message = redactor.one_line(message, limit=MAX_LENGTH - len(hint) - 2)
             message = f"{message.rstrip('.')}; {hint}"
         verdict = _Verdict(reason, message)
