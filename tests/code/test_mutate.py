@@ -1,5 +1,6 @@
 import importlib.util
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -50,6 +51,10 @@ from functools import cache
 LIMIT = 3
 
 
+class Other:
+    pass
+
+
 class Thing:
     @property
     def shown(self):
@@ -59,6 +64,10 @@ class Thing:
 @cache
 def first(a, b=LIMIT):
     return a + b
+
+
+def limit():
+    return LIMIT
 
 
 def made(a):
@@ -72,14 +81,15 @@ def made(a):
         ("each > 1", "each > 0", True),
         ("a + b", "a - b", True),
         ("lambda: a", "lambda: None", True),
-        ("LIMIT = 3", "LIMIT = 4", False),
+        ("LIMIT = 3", "LIMIT = 4", True),
+        ("pass", "pass; more = 1", False),
         ("b=LIMIT", "b=None", False),
         ("def made", "def shown", False),
         ("a + b", "a + b", False),
     ],
 )
 def test_code_is_swapped_in_whatever_has_loaded_it(
-    tmp_path: Path, old: str, new: str, *, is_swapped: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, *, is_swapped: bool
 ) -> None:
     path = tmp_path / "swapped.py"
     path.write_text(SWAPPED, "utf-8")
@@ -88,10 +98,11 @@ def test_code_is_swapped_in_whatever_has_loaded_it(
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    monkeypatch.setitem(sys.modules, "swapped", module)
     first, made, thing = module.first, module.made, module.Thing()
 
     assert swap(str(path), SWAPPED, SWAPPED.replace(old, new)) is is_swapped
 
-    told = (thing.shown, first(2), made(7)())
-    before = ([2], 5, 7)
+    told = (thing.shown, first(2), made(7)(), module.limit())
+    before = ([2], 5, 7, 3)
     assert sum(a != b for a, b in zip(told, before, strict=True)) == is_swapped

@@ -52,12 +52,13 @@ def main() -> None:
                 name=name,
                 path=each.place.path,
                 text=each.text,
+                in_function=each.place.in_function,
                 tests=tests.tests(each.place, longest_s=given.longest)
                 or dict.fromkeys(room.last, 60.0),
             )
             for name, each in mutants.items()
         }
-        for name, by in _tried(copy, room, mutants, trials):
+        for name, by in _tried(copy, room, trials):
             known[name] = verdict = _verdict(mutants[name], len(trials[name].tests), by)
             with kept.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(asdict(verdict)) + "\n")
@@ -65,19 +66,14 @@ def main() -> None:
     print(report([known[each.name] for each in chosen], equivalent()))
 
 
-def _tried(
-    copy: Copy, room: Room, mutants: Mapping[str, Mutant], trials: Mapping[str, Trial]
-) -> Iterator[tuple[str, str | None]]:
-    """Try mutants, first those within functions, which is quick; yield what is known at once."""
+def _tried(copy: Copy, room: Room, trials: Mapping[str, Trial]) -> Iterator[tuple[str, str | None]]:
+    """Try mutants, first as is quick, then those that can't be put into what is loaded."""
     left = dict(trials)
-    quick = [
-        trial
-        for name, trial in trials.items()
-        if mutants[name].place.in_function and trial.tests.keys().isdisjoint(room.last)
-    ]
+    quick = [each for each in trials.values() if each.tests.keys().isdisjoint(room.last)]
     for name, by in noticed_at_once(copy, room.tests, quick) if quick else ():
-        del left[name]
-        yield name, by
+        if by or left[name].in_function:  # of a constant, others may have made something else
+            del left[name]
+            yield name, by
     for name, trial in left.items():
         yield name, noticed(copy, trial)
 

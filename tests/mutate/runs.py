@@ -25,12 +25,16 @@ Lines = Mapping[str, Mapping[int, Sequence[str]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """A mutant to try. tests: the seconds that each takes."""
+    """A mutant to try.
+
+    tests: the seconds that each takes. in_function: whether its place is.
+    """
 
     name: str
     path: str
     text: str
     tests: Mapping[str, float]
+    in_function: bool
 
 
 def covered(
