@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from enum import Enum
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, FunctionType
 
 
 def swap(path: str, before: str, after: str) -> bool:
@@ -42,7 +42,7 @@ def _swap_functions(path: str, changed: Mapping[tuple[str, int], CodeType]) -> b
 
 
 def _swap_constants(path: str, after: str) -> bool:
-    modules = [each for each in sys.modules.values() if isinstance(each, ModuleType)]
+    modules = list(sys.modules.values())
     (module,) = [each for each in modules if getattr(each, "__file__", None) == path]
     made: dict[str, object] = {"__name__": module.__name__, "__file__": path}
     exec(compile(after, path, "exec", dont_inherit=True), made)  # noqa: S102 - it is our own
@@ -55,7 +55,7 @@ def _swap_constants(path: str, after: str) -> bool:
     for name, value in changed.items():
         was = known[name]
         for each in modules:
-            for other, held in list(vars(each).items()):
+            for other, held in list(getattr(each, "__dict__", {}).items()):
                 if held is was and other == name:
                     setattr(each, other, value)
     return bool(changed)
