@@ -273,11 +273,9 @@ def _checked(db: sqlite3.Connection, path: Path, *, close: Callable[[], None]) -
 def _known() -> frozenset[tuple[str, str, str, str | None]]:
     """All that this and earlier formats lay out, as SQLite keeps it."""
     with closing(sqlite3.connect(":memory:")) as db:
-        found: set[tuple[str, str, str, str | None]] = set()
         for statements in sql.FORMATS.values():
             db.executescript(";".join(statements))
-            found |= set(db.execute("SELECT type, name, tbl_name, sql FROM sqlite_master"))
-    return frozenset(found)
+        return frozenset(db.execute("SELECT type, name, tbl_name, sql FROM sqlite_master"))
 
 
 @contextmanager

@@ -192,7 +192,7 @@ def _is_sql_case(old: cst.CSTNode, new: cst.CSTNode) -> bool:
     """Whether only the case of a statement in SQL has changed, which SQLite doesn't mind."""
     if not isinstance(old, cst.SimpleString):
         return False
-    is_sql = re.match(r"\W*(SELECT|INSERT|DELETE|CREATE|BEGIN|PRAGMA|AND)\b", old.value)
+    is_sql = re.search(r"\b(SELECT|INSERT|DELETE|CREATE|BEGIN|PRAGMA|AND)\b", old.value)
     return bool(is_sql) and old.value.lower() == new.value.lower()
 
 
