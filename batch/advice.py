@@ -17,6 +17,8 @@ class Fix(StrEnum):
     NAME_DELIMITER = "name_delimiter"  # value: the one that it seems to be, as people call it
     MAP_COLUMN = "map_column"  # value: the header that seems to be meant, if there is one
     NAME_CAMPAIGN = "name_campaign"
+    RESUME = "resume"  # value: the command line that goes on with the unfinished run
+    RESUME_OTHERS = "resume_others"  # the same, of a run that is not in the user's own list
 
 
 @dataclass(frozen=True, slots=True)

@@ -352,7 +352,7 @@ BUILDS = (
     ),
     Broken(
         guarantee="a run that is not in the user's own list may be anybody's",
-        file="jobs/run_settings.py",
+        file="jobs/past_run.py",
         line="origin = Origin.LISTED_RUN if is_listed else Origin.UNLISTED_RUN",
         instead="origin = Origin.LISTED_RUN",
         caught_by="test_gate.py::"
@@ -360,7 +360,7 @@ BUILDS = (
     ),
     Broken(
         guarantee="an address that is given with a run never redirects it",
-        file="jobs/run_settings.py",
+        file="jobs/past_run.py",
         line="if address_of(named) != address_of(record.base_url):",
         instead="if False:",
         caught_by="test_gate.py::"
@@ -488,7 +488,7 @@ BUILDS = (
     ),
     Broken(
         guarantee="a run that only --out names is gone on with if it is known to be the key's",
-        file="terminal/commands.py",
+        file="jobs/run.py",
         line="check_workspace if there.is_own else check_known_workspace",
         instead="check_workspace",
         caught_by="test_whose_runs.py::"
@@ -496,9 +496,9 @@ BUILDS = (
     ),
     Broken(
         guarantee="who goes on with a run of which no row is left hears that nothing was sent",
-        file="terminal/going_on.py",
-        line="            if not ready.work.requests:",
-        instead="            if ready.work.requests < 0:",
+        file="jobs/resuming.py",
+        line="        if not ready.work.requests:",
+        instead="        if ready.work.requests < 0:",
         caught_by="test_whose_runs.py::"
         "test_who_names_a_run_whose_rows_are_all_done_is_told_that_nothing_was_sent",
     ),
@@ -854,9 +854,9 @@ BUILDS = (
     ),
     Broken(
         guarantee="the page sends nothing before the yes",
-        file="web/steps.py",
-        line="if ready.work.requests and not talk.ask(ready.question):",
-        instead="if not ready.work.requests and not talk.ask(ready.question):",
+        file="web/talk.py",
+        line='is somebody at the page."""\n        return True',
+        instead='is somebody at the page."""\n        return False',
         caught_by="test_web_way.py::test_nothing_is_sent_before_the_yes",
     ),
     Broken(
@@ -1412,11 +1412,11 @@ BUILDS = (
     # --- What leads are now ---
     Broken(
         guarantee="a plan sends nothing",
-        file="terminal/planning.py",
-        line="        planned = keep_plan(ready, seen)\n",
-        instead="        from batch.terminal.sending import execute\n"
-        "        execute(terminal, options, ready)\n"
-        "        planned = keep_plan(ready, seen)\n",
+        file="jobs/planning.py",
+        line="        return keep_plan(ready, diff)\n",
+        instead="        from batch.jobs.steps import send\n"
+        "        send(frontend, ready)\n"
+        "        return keep_plan(ready, diff)\n",
         caught_by="test_planning.py::"
         "test_a_plan_tells_what_would_become_of_every_row_and_sends_nothing",
     ),

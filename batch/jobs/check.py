@@ -63,3 +63,8 @@ def check(request: Request) -> Iterator[Checked]:
             refusal=refusal_of(plan, request, plan) or " ".join(brakes_of(plan, request)) or None,
             missing=about_missing_columns(table, labels=None),
         )
+
+
+def header_only(name: str) -> str:
+    """What is said of a file without rows."""
+    return f"{name} has a header and no rows."

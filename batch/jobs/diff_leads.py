@@ -13,10 +13,11 @@ import anyio.to_thread
 import polars as pl
 
 from batch.errors import UsageError
+from batch.jobs.frontend import Reading
 from batch.jobs.known_pace import known_pace
 from batch.jobs.opening import JudgedRun, LeadsDiff, OpenRun
 from batch.jobs.paging import ListNotReadError, Paging
-from batch.jobs.snapshotting import Reading, take_snapshot, to_read_again
+from batch.jobs.snapshotting import take_snapshot, to_read_again
 from batch.judging.diff import Known, Verdict, judge_live
 from batch.judging.leads import LEAD
 from batch.judging.plan import Plan

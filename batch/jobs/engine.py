@@ -6,14 +6,14 @@ Owns how the pieces meet, and the view of them that people are shown. It decides
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 
 import anyio
 import anyio.to_thread
 
 from batch.jobs.canary import Canary
-from batch.jobs.frontend import Order, Rest
+from batch.jobs.frontend import Moment, Order, Rest
 from batch.jobs.known_pace import make_pacer
 from batch.jobs.paging import Paging
 from batch.jobs.work import Work
@@ -24,7 +24,7 @@ from batch.recording.journal import Journal
 from batch.sending.breaker import Breaker
 from batch.sending.claims import Claims
 from batch.sending.gate import Gate
-from batch.sending.pace.pacer import Hold, PaceEstimate, Pacer
+from batch.sending.pace.pacer import Pacer
 from batch.sending.retry import RetryPolicy, retry_budget
 from batch.sending.runner import Limits, Runner
 from batch.sending.stops import Stop, StopLimits, StopRules
@@ -34,36 +34,6 @@ TELL_EVERY_S = 0.25
 CLAIMED_PER_WORKER = 2  # changes claimed at once: a killed run has that many "in flight" at most
 MEASURED_S = 3.0  # a pace that was measured for less is no ground for a forecast
 SLOWER_SHARE = 0.8  # of what is allowed: only a pace below that is due to something else
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """How far a run is, for people to look at.
-
-    tally: every row that has a durable outcome, judged ones too. rows: all of the input.
-    requests: attempts made. refused: those of them that were answered 429.
-    rate_per_s: attempts a second of late. left_s: the forecast.
-    learnt: what is known of the pace that the server allows.
-    outage_s, outage_why: how long the server has been away, 0 if it is there, and what the last
-        attempt failed by.
-    is_always_served: whether the server has served every request so far.
-    is_resting: whether nothing leaves because a person said so.
-    """
-
-    rows: int
-    tally: Tally
-    requests: int
-    rate_per_s: float
-    left_s: float
-    hold: Hold | None
-    hold_left_s: float
-    stop: Stop | None
-    learnt: PaceEstimate
-    outage_s: float = 0.0
-    outage_why: str = ""
-    refused: int = 0
-    is_always_served: bool = False
-    is_resting: bool = False
 
 
 class SendEngine:

@@ -14,8 +14,8 @@ from functools import partial
 import anyio.to_thread
 
 from batch.errors import RunError, SettingsError
-from batch.jobs.engine import Moment, SendEngine
-from batch.jobs.frontend import Orders
+from batch.jobs.engine import SendEngine
+from batch.jobs.frontend import Moment, Orders
 from batch.jobs.known_pace import keep_learnt, make_pacer
 from batch.jobs.opening import OpenRun, ReadyRun
 from batch.jobs.outcome import Ending, RunOutcome, SendResult, error_sentence, outcome_of

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import anyio.to_thread
 
-from batch.api.sendkit import SendKit
+from batch.api.sendkit import Access, SendKit
 from batch.errors import SettingsError
+from batch.jobs.frontend import Frontend, Reading
 from batch.jobs.paging import Paging
+from batch.jobs.preflight import ask_server
+from batch.jobs.reaching import make_client
 from batch.jobs.resolving import campaign_ids
-from batch.jobs.snapshotting import Reading, take_snapshot
+from batch.jobs.snapshotting import take_snapshot
 from batch.judging.lead_words import unknown_campaign
 from batch.recording.lead_sheet import write_leads
 from batch.recording.snapshot import Snapshot
@@ -55,7 +58,23 @@ def check_wanted(wanted: Wanted) -> None:
         raise SettingsError(f"--out: {wanted.out.parent} is no folder. Make it, or name another.")
 
 
-async def export(
+def export(wanted: Wanted, settings: Settings, access: Access, frontend: Frontend) -> Exported:
+    """Read campaigns' leads into a spreadsheet, once the key is proven. Raises as `read_leads`."""
+
+    async def read() -> Exported:
+        async with make_client(access, settings.http, connections=settings.pace.concurrency) as api:
+            preflight = await ask_server(api, workspace_id=access.workspace_id, tag_check=False)
+            frontend.note(*preflight.notes)
+            if preflight.workspace:
+                frontend.note(f"Workspace: {preflight.workspace.name} ({access.base_url})")
+            with frontend.reading() as show:
+                return await read_leads(api, settings, wanted, on_reading=show)
+
+    check_wanted(wanted)
+    return frontend.run(read)
+
+
+async def read_leads(
     api: SendKit, settings: Settings, wanted: Wanted, *, on_reading: Callable[[Reading], None]
 ) -> Exported:
     """Read the campaigns and write the file; nothing is written unless all was read.

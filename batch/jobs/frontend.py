@@ -1,15 +1,63 @@
-"""What a person may tell a run that is sending: to stop, to rest, or to go on.
+"""What a use case knows of the person for whom it works.
 
-Whoever gives orders knows where they come from, the signals of a terminal or the buttons of a
-page; the use cases only know these words.
+A terminal, the page and a caller in Python each implement `Frontend`, and hold no use case. The use
+cases know nothing else of people: no stream, no signal, no environment, no page.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
+from batch.api.sendkit import Access
+from batch.jobs.outcome import RunOutcome
+from batch.model import Tally
+from batch.sending.gate import Pace
+from batch.sending.pace.pacer import Hold, PaceEstimate
 from batch.sending.stops import Stop
+from batch.wording.questions import Question
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How far the reading is, for people to look at."""
+
+    leads: int
+    campaigns_read: int
+    campaigns: int
+    pace: Pace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """How far a run is, for people to look at.
+
+    tally: every row that has a durable outcome, judged ones too. rows: all of the input.
+    requests: attempts made. refused: those of them that were answered 429.
+    rate_per_s: attempts a second of late. left_s: the forecast.
+    learnt: what is known of the pace that the server allows.
+    outage_s, outage_why: how long the server has been away, 0 if it is there, and what the last
+        attempt failed by.
+    is_always_served: whether the server has served every request so far.
+    is_resting: whether nothing leaves because a person said so.
+    """
+
+    rows: int
+    tally: Tally
+    requests: int
+    rate_per_s: float
+    left_s: float
+    hold: Hold | None
+    hold_left_s: float
+    stop: Stop | None
+    learnt: PaceEstimate
+    outage_s: float = 0.0
+    outage_why: str = ""
+    refused: int = 0
+    is_always_served: bool = False
+    is_resting: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,10 +71,50 @@ Order = Stop | Rest
 
 
 class Orders(Protocol):
-    """Where orders come from."""
+    """Where orders come from: the signals of a terminal, the buttons of a page."""
 
     def told_to(self, listener: Callable[[Order], None], /) -> AbstractContextManager[None]:
         """Within it, each order is a call of the listener on the running event loop.
 
         Of stops, the first waits for answers that are on their way, the second does not.
         """
+
+
+class Frontend(Orders, Protocol):
+    """The person for whom a use case works. One for each command or job."""
+
+    def note(self, *sentences: str) -> None:
+        """Show sentences that should be read before anything is sent."""
+
+    def warn(self, *sentences: str) -> None:
+        """Show sentences that must be read; no `--quiet` leaves them out."""
+
+    def asks(self, *, practice: bool) -> bool:
+        """Whether a question is put before sending.
+
+        Raises UnaskedError where one must be and nobody can answer it.
+        """
+
+    def ask(self, question: Question) -> bool:
+        """Put a question and wait for the answer: True for a yes, or the number that was wanted."""
+
+    def check(self) -> None:
+        """Raise once somebody has stopped this before anything was sent."""
+
+    def run(self, work: Callable[[], Awaitable[_T]], /) -> _T:
+        """Run something that waits for a server; a stop ends it, and this raises as `check`."""
+
+    def show_target(self, access: Access, workspace: str | None) -> None:
+        """Say where requests go. workspace: its name, None where it could not be read."""
+
+    def reading(self) -> AbstractContextManager[Callable[[Reading], None]]:
+        """Show how far the reading of leads is, by what is called after each page."""
+
+    def sending(self) -> AbstractContextManager[Callable[[Moment], None]]:
+        """Show how far the sending is, by what is called a few times a second.
+
+        From its beginning on, a stop is an order and raises no more: results are complete.
+        """
+
+    def ended(self, outcome: RunOutcome) -> None:
+        """Keep how a run ended. Whatever breaks after that does not undo what was sent."""

@@ -226,6 +226,7 @@ class ReadyRun:
     pace: what is known of the pace that the server allows. forecast_s: how long sending takes.
     diff: what was read of the leads; None if nothing was.
     hold: until when (seconds of time.monotonic()) nothing may be sent, and why; None if it may.
+    incomplete: why it leaves something undone even if all of it is sent; "" if it does not.
     record, journal: of the earlier run that this goes on with; None for a new one.
     """
 
@@ -238,6 +239,7 @@ class ReadyRun:
     forecast_s: float
     diff: LeadsDiff | None = None
     hold: tuple[float, str] | None = None
+    incomplete: str = ""
     record: RunRecord | None = None
     journal: Journal | None = None
 

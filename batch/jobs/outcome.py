@@ -32,7 +32,7 @@ _INTERRUPTED = {StopCause.INTERRUPTED: 130, StopCause.TERMINATED: 143}
 class RunOutcome:
     """How a run ended.
 
-    reason: why it ended early, in a sentence; "" when it finished.
+    reason: why it ended early, or what it could not do, in a sentence; "" when all is done.
     tally: every input row by reason; its sum is checked when there are files.
     examples: a line and its message for each reason.
     requests: attempts that were made. learnt: of the pace; None when nothing was sent at all.
@@ -94,11 +94,14 @@ def outcome_of(run: ReadyRun, ended: Ending, left: SendResult) -> RunOutcome:
             "please report this as a bug."
         )
     state, exit_code = _state_of(ended, tally)
+    reason = ended.reason
+    if state is RunState.FINISHED:  # whoever reads no notes must not take it for whole
+        reason, exit_code = run.incomplete, max(exit_code, int(bool(run.incomplete)))
     return RunOutcome(
         folder=run.opened.folder.path,
         state=state,
         exit_code=exit_code,
-        reason="" if state is RunState.FINISHED else ended.reason,
+        reason=reason,
         rows=rows,
         tally=tally,
         examples=left.examples,

@@ -2,16 +2,20 @@
 
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from batch.errors import SettingsError
+from batch.jobs.check import header_only
+from batch.jobs.diff_leads import Look
+from batch.jobs.frontend import Frontend
 from batch.jobs.known_pace import keep_learnt
-from batch.jobs.opening import LeadsDiff, ReadyRun
+from batch.jobs.opening import LeadsDiff, ReadyRun, open_run
 from batch.jobs.preflight import Preflight
 from batch.jobs.request import Request, command
 from batch.jobs.run_record import first_record
+from batch.jobs.steps import ask_server, look_up_leads, read_all_leads
 from batch.judging.preview import with_partly_sent
 from batch.model import Reason, Tally
 from batch.recording.atomic_file import clear_partial_files
@@ -44,6 +48,21 @@ class Planned:
             return command("apply", str(opened.folder.path), *request.key_options)
         words = (*request.reading_options, *request.options_for("plan"))
         return command("plan", request.source.argument, *words) if self.tally.error else None
+
+
+def plan(request: Request, frontend: Frontend) -> Planned:
+    """Hold a spreadsheet against what its leads are now, and keep that; nothing is sent."""
+    with open_run(replace(request, is_planned=True)) as opened:
+        preflight = ask_server(frontend, opened)
+        look_up_leads(frontend, opened, preflight)
+        judged = opened.judge(preflight)
+        diff = read_all_leads(frontend, judged, Look())
+        ready = judged.ready(diff, can_ask=True)
+        frontend.note(*ready.question.warnings)
+        if not judged.plan.rows:
+            frontend.note(header_only(request.source.name))
+        frontend.check()
+        return keep_plan(ready, diff)
 
 
 def keep_plan(ready: ReadyRun, diff: LeadsDiff) -> Planned:

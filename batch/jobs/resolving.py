@@ -9,12 +9,13 @@ import anyio.to_thread
 import polars as pl
 
 from batch.errors import SettingsError
+from batch.jobs.frontend import Reading
 from batch.jobs.known_pace import known_pace
 from batch.jobs.named_cells import named_of
 from batch.jobs.opening import OpenRun
 from batch.jobs.paging import Paging
 from batch.jobs.preflight import Preflight, hold_of
-from batch.jobs.snapshotting import Reading, take_snapshot
+from batch.jobs.snapshotting import take_snapshot
 from batch.judging.lead_words import find_campaign, unknown_campaign
 from batch.judging.resolve import Directory, read_names
 from batch.model import Campaign

@@ -4,7 +4,7 @@ Its settings, base address and workspace are those of run.json, its input is the
 are those that its rows were judged by. Only how fast it goes can be changed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,15 +12,20 @@ from pathlib import Path
 import polars as pl
 
 from batch.errors import InputError, SettingsError
+from batch.jobs.frontend import Frontend
 from batch.jobs.judged_again import judge_again
 from batch.jobs.known_pace import known_pace
 from batch.jobs.missing_columns import about_missing_columns
 from batch.jobs.opening import JudgedRun, LeadsDiff, OpenRun, ReadyRun, take_locks
+from batch.jobs.outcome import RunOutcome
+from batch.jobs.past_run import PastRun
+from batch.jobs.planning import check_no_plan
 from batch.jobs.preflight import Preflight, hold_of
 from batch.jobs.reaching import access_of
 from batch.jobs.recorded import open_recorded_table, reopened_journal
 from batch.jobs.refusal import refusal_of
 from batch.jobs.request import Request
+from batch.jobs.steps import ask_server, confirm, read_leads, send
 from batch.jobs.unfinished import retried_note
 from batch.jobs.work import remaining_work
 from batch.model import Tally
@@ -111,6 +116,43 @@ class Reopened:
             record=self.record,
             journal=self.journal,
         )
+
+
+def resume(
+    past: PastRun, frontend: Frontend, *, check: Callable[[Preflight], None] = lambda _: None
+) -> RunOutcome:
+    """Send what is left of a run that broke off. Raises UsageError for a mere plan.
+
+    check: raises UsageError where nothing may be sent.
+    """
+    record = past.record()
+    check_no_plan(past.folder, record, options=past.key_options)
+    asks = frontend.asks(practice=record.sandbox)
+    return go_on(past.folder, past.request(), frontend, asks=asks, check=check)
+
+
+def go_on(
+    folder: Path,
+    request: Request,
+    frontend: Frontend,
+    *,
+    asks: bool,
+    check: Callable[[Preflight], None],
+) -> RunOutcome:
+    """Send what is left of the run in a folder. asks: whether a question is put before sending."""
+    with reopen_run(folder, request) as reopened:
+        preflight = ask_server(frontend, reopened.opened)
+        check(preflight)
+        judged = reopened.judge(preflight)
+        if reopened.has_begun:
+            expects = reopened.opened.baseline is not None
+            ready = reopened.ready(judged, read_leads(frontend, judged) if expects else None)
+        else:
+            ready = judged.ready(read_leads(frontend, judged), can_ask=asks)
+        confirm(frontend, ready, asks=asks)
+        if not ready.work.requests:  # said in any case: it is the journal's word alone
+            frontend.warn("Nothing was sent by this command: no row is left to send.")
+        return send(frontend, ready)
 
 
 @contextmanager

@@ -13,12 +13,17 @@ from pathlib import Path
 
 import polars as pl
 
+from batch.jobs.frontend import Frontend
 from batch.jobs.opening import JudgedRun, OpenRun, new_folder, take_locks
+from batch.jobs.outcome import RunOutcome
+from batch.jobs.past_run import PastRun
+from batch.jobs.planning import check_no_plan
 from batch.jobs.preflight import Preflight
 from batch.jobs.reaching import access_of
 from batch.jobs.recorded import check_copy, plan_of_run, recorded_journal
 from batch.jobs.request import Request
 from batch.jobs.resuming import check_workspace
+from batch.jobs.steps import ask_server, confirm, look_up_leads, read_leads, send
 from batch.jobs.unfinished import first_of, retried_note
 from batch.reading.table import open_table
 from batch.recording.runfile import RunLink, RunRecord, read_record
@@ -36,6 +41,21 @@ class Retry:
         """Judge those rows. Raises SettingsError when the key is of another workspace."""
         check_workspace(self.record, preflight)
         return self.opened.judge(preflight)
+
+
+def retry(past: PastRun, frontend: Frontend) -> RunOutcome:
+    """Try once more what was error or unsent, as a new run. Raises UsageError for a mere plan."""
+    record = past.record()
+    check_no_plan(past.folder, record, so="nothing can be tried again", options=past.key_options)
+    asks = frontend.asks(practice=record.sandbox)
+    with open_retry(past.folder, past.request()) as again:
+        preflight = ask_server(frontend, again.opened)
+        check_workspace(again.record, preflight)
+        look_up_leads(frontend, again.opened, preflight)
+        judged = again.judge(preflight)
+        ready = judged.ready(read_leads(frontend, judged), can_ask=asks)
+        confirm(frontend, ready, asks=asks)
+        return send(frontend, ready)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import TypedDict
 from pydantic import JsonValue
 
 from batch import __version__
-from batch.jobs.engine import Moment
+from batch.jobs.frontend import Moment
 from batch.jobs.opening import ReadyRun
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.request import Request

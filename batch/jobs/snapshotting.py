@@ -9,21 +9,11 @@ import anyio
 import anyio.to_thread
 import polars as pl
 
+from batch.jobs.frontend import Reading
 from batch.jobs.paging import ListNotReadError, Paging
 from batch.recording.snapshot import LeadRows, Snapshot
-from batch.sending.gate import Pace
 
 GoesOn = Callable[[str, pl.DataFrame, int | None], bool]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """How far the reading is, for people to look at."""
-
-    leads: int
-    campaigns_read: int
-    campaigns: int
-    pace: Pace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

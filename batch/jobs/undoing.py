@@ -16,12 +16,16 @@ import polars as pl
 from batch.errors import SettingsError
 from batch.escape import escape
 from batch.jobs.applied import applied_rows, leads_before
+from batch.jobs.frontend import Frontend
 from batch.jobs.opening import JudgedRun, OpenRun, input_of, new_folder, take_locks
+from batch.jobs.outcome import RunOutcome
+from batch.jobs.past_run import PastRun
 from batch.jobs.preflight import Preflight
 from batch.jobs.reaching import access_of
 from batch.jobs.recorded import plan_of_run, recorded_journal
 from batch.jobs.request import Reading, Request, Source
 from batch.jobs.resuming import check_workspace
+from batch.jobs.steps import ask_server, confirm, read_leads, send
 from batch.jobs.unfinished import newer_note, retries_of
 from batch.judging.leads import REQUESTS
 from batch.judging.reverse import Reverse, reverse
@@ -29,7 +33,7 @@ from batch.lines import line_list
 from batch.model import Field
 from batch.reading.table import open_table
 from batch.recording.history import own_runs
-from batch.recording.runfile import RunRecord, RunUndone
+from batch.recording.runfile import RunRecord, RunState, RunUndone
 from batch.recording.spill import Spill
 from batch.settings.model import ColumnSettings
 from batch.wording.amounts import count_of
@@ -65,6 +69,21 @@ class _Found:
     reverse: Reverse
     moved: int
     in_doubt: int
+
+
+def undo(past: PastRun, frontend: Frontend) -> RunOutcome:
+    """Set the leads of an earlier run back, as a new run. Raises UsageError for a mere plan."""
+    folder, record = past.folder, past.record()
+    if record.state is RunState.PLANNED:
+        raise SettingsError(f"{folder}: is a plan, of which nothing was sent. Nothing to undo.")
+    asks = frontend.asks(practice=record.sandbox)
+    with open_undo(folder, record, past.request()) as undone:
+        judged = undone.judge(ask_server(frontend, undone.opened))
+        ready = judged.ready(read_leads(frontend, judged), can_ask=asks)
+        frontend.note(*filter(None, (*undone.notes, undone.unknown)))
+        ready = replace(ready, incomplete=undone.unknown)
+        confirm(frontend, ready, asks=asks)
+        return send(frontend, ready)
 
 
 @contextmanager

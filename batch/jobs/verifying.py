@@ -16,14 +16,17 @@ from batch.api.sendkit import Access, SendKit
 from batch.errors import SettingsError
 from batch.escape import escape_text
 from batch.jobs.applied import AppliedRows, applied_rows
+from batch.jobs.frontend import Frontend, Reading
 from batch.jobs.known_pace import known_pace
 from batch.jobs.paging import Paging
+from batch.jobs.past_run import PastRun
+from batch.jobs.planning import check_no_plan
 from batch.jobs.preflight import ask_server
 from batch.jobs.reaching import make_client
 from batch.jobs.recorded import plan_of_run, recorded_journal
 from batch.jobs.request import Request
 from batch.jobs.resuming import check_workspace
-from batch.jobs.snapshotting import Reading, take_snapshot, to_read_again
+from batch.jobs.snapshotting import take_snapshot, to_read_again
 from batch.judging.leads import LEAD
 from batch.judging.live import DIFFERENT, different, with_answered
 from batch.judging.plan import Plan
@@ -90,6 +93,17 @@ class Applied:
         return list(found)
 
 
+def verify(past: PastRun, frontend: Frontend) -> Verified:
+    """See whether the leads are now what an earlier run made them; nothing is sent."""
+    folder, record = past.folder, past.record()
+    check_no_plan(folder, record, so="nothing can be verified", options=past.key_options)
+    with open_applied(folder, record, past.request()) as applied:
+        workspace = record.workspace.name if record.workspace else None
+        frontend.show_target(applied.access, workspace)
+        with frontend.reading() as show:
+            return frontend.run(lambda: compare_leads(applied, on_reading=show))
+
+
 @contextmanager
 def open_applied(folder: Path, record: RunRecord, request: Request) -> Iterator[Applied]:
     """What an earlier run applied, from its own folder.
@@ -117,7 +131,7 @@ def open_applied(folder: Path, record: RunRecord, request: Request) -> Iterator[
         )
 
 
-async def verify(applied: Applied, *, on_reading: Callable[[Reading], None]) -> Verified:
+async def compare_leads(applied: Applied, *, on_reading: Callable[[Reading], None]) -> Verified:
     """Read the campaigns of a run again, and compare.
 
     Raises KeyRefusedError, SettingsError when the key is of another workspace, ListNotReadError

@@ -3,14 +3,15 @@
 import os
 from pathlib import Path
 
-from batch.jobs.check import Checked
+from batch.jobs.check import Checked, header_only
 from batch.jobs.check import check as check_table
 from batch.jobs.request import command
 from batch.jobs.requesting import load_with, request_of
 from batch.settings.load import LoadedSettings, default_config_dir
 from batch.settings.options import CliOptions
 from batch.terminal import report_json, summary
-from batch.terminal.console import Terminal, guarded
+from batch.terminal.console import Terminal
+from batch.terminal.endings import guarded
 from batch.terminal.gate import tell_foreign
 from batch.terminal.problem_list import write_problems
 from batch.terminal.signals import Interrupts
@@ -35,11 +36,6 @@ def load(terminal: Terminal, options: CliOptions) -> LoadedSettings:
         terminal.note(f"Settings: {loaded.source}")
     tell_foreign(terminal, loaded)
     return loaded
-
-
-def header_only(name: str) -> str:
-    """What is said of a file without rows."""
-    return f"{name} has a header and no rows."
 
 
 def _check(terminal: Terminal, options: CliOptions) -> int:

@@ -57,7 +57,7 @@ def run_command_line(interrupts: Interrupts) -> int:
 def _refuse(message: str, interrupts: Interrupts) -> int:
     if not message:  # without any argument the help was shown instead
         return 2
-    from batch.terminal.console import refuse  # noqa: PLC0415
+    from batch.terminal.endings import refuse  # noqa: PLC0415
 
     end = "" if message.endswith(("?", ".")) else "."
     message = f"{message}{end} Add --help to see what there is."
@@ -151,18 +151,18 @@ def check(options: CliOptions, interrupts: Interrupts) -> int:
 @_with_options
 def resume(options: CliOptions, interrupts: Interrupts) -> int:
     """Go on with a run that broke off: send what has no final outcome yet."""
-    from batch.terminal import going_on  # noqa: PLC0415
+    from batch.terminal import commands  # noqa: PLC0415
 
-    return going_on.resume(options, interrupts)
+    return commands.resume(options, interrupts)
 
 
 @app.command()
 @_with_options
 def retry(options: CliOptions, interrupts: Interrupts) -> int:
     """Try once more, as a new run, the rows of an earlier one that are error or unsent."""
-    from batch.terminal import going_on  # noqa: PLC0415
+    from batch.terminal import commands  # noqa: PLC0415
 
-    return going_on.retry(options, interrupts)
+    return commands.retry(options, interrupts)
 
 
 @app.command()
@@ -187,45 +187,45 @@ def report(options: CliOptions, interrupts: Interrupts) -> int:
 @_with_options
 def plan(options: CliOptions, interrupts: Interrupts) -> int:
     """Hold a spreadsheet against what the leads are now; `apply` sends it once you have looked."""
-    from batch.terminal import planning  # noqa: PLC0415
+    from batch.terminal import commands  # noqa: PLC0415
 
-    return planning.plan(options, interrupts)
+    return commands.plan(options, interrupts)
 
 
 @app.command()
 @_with_options
 def apply(options: CliOptions, interrupts: Interrupts) -> int:
     """Send a plan that you have looked at. Leads that have changed since are left out."""
-    from batch.terminal import applying  # noqa: PLC0415
+    from batch.terminal import commands  # noqa: PLC0415
 
-    return applying.apply(options, interrupts)
+    return commands.apply(options, interrupts)
 
 
 @app.command()
 @_with_options
 def undo(options: CliOptions, interrupts: Interrupts) -> int:
     """Set the leads of a run back to what they were, where they still are what it made them."""
-    from batch.terminal import undoing  # noqa: PLC0415
+    from batch.terminal import commands  # noqa: PLC0415
 
-    return undoing.undo(options, interrupts)
+    return commands.undo(options, interrupts)
 
 
 @app.command()
 @_with_options
 def export(options: CliOptions, interrupts: Interrupts) -> int:
     """Read campaigns' leads into a spreadsheet that can be edited and run back."""
-    from batch.terminal import exporting  # noqa: PLC0415
+    from batch.terminal import commands  # noqa: PLC0415
 
-    return exporting.export_leads(options, interrupts)
+    return commands.export(options, interrupts)
 
 
 @app.command()
 @_with_options
 def verify(options: CliOptions, interrupts: Interrupts) -> int:
     """Read the leads of a run again, and see whether they hold what it set."""
-    from batch.terminal import verifying  # noqa: PLC0415
+    from batch.terminal import commands  # noqa: PLC0415
 
-    return verifying.verify_run(options, interrupts)
+    return commands.verify(options, interrupts)
 
 
 @app.command()

@@ -1,47 +1,45 @@
-"""`run` and `demo` in a terminal: which use cases they call, and their exit codes."""
+"""The commands that ask a server: their options in, a use case, its last line and exit code out."""
 
+import json
 import os
 import tempfile
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
+from datetime import UTC, datetime
 from pathlib import Path
 
-from batch.errors import DeclinedError, SettingsError
-from batch.jobs import opening
-from batch.jobs.gate import BUILT_IN
-from batch.jobs.preflight import Preflight
-from batch.jobs.request import command
-from batch.jobs.requesting import load_with, request_of
-from batch.jobs.resuming import check_known_workspace, check_workspace
-from batch.jobs.unfinished import (
-    Unfinished,
-    find_unfinished,
-    newer_notes,
-    unfinished_in,
-    unfinished_of_others,
-)
-from batch.settings.load import LoadedSettings
-from batch.settings.model import Settings
+from batch.api.sendkit import Access
+from batch.jobs import apply as applying
+from batch.jobs import exporting, planning, resuming, retrying, undoing, verifying
+from batch.jobs import run as running
+from batch.jobs.exporting import Wanted, check_wanted
+from batch.jobs.frontend import Frontend
+from batch.jobs.outcome import RunOutcome
+from batch.jobs.past_run import PastRun
+from batch.jobs.request import Request, command
+from batch.jobs.requesting import changed_by, guardrails_of, load_with, request_of
+from batch.jobs.run import IfUnfinished
+from batch.recording.state import default_state_dir
+from batch.settings.declarations import Repeat
+from batch.settings.load import LoadedSettings, default_config_dir
 from batch.settings.options import CliOptions
 from batch.terminal import demo as demo_input
+from batch.terminal import report_json, summary
 from batch.terminal.checking import dry_run, load
-from batch.terminal.console import Terminal, guarded, somebody_is_there
-from batch.terminal.gate import key_of, open_gate
-from batch.terminal.going_on import resume_run
-from batch.terminal.looking import look
-from batch.terminal.looking_up import look_up_leads
-from batch.terminal.sending import ask_server, asks_before_sending, confirm, execute, tell
+from batch.terminal.console import Terminal, somebody_is_there
+from batch.terminal.endings import guarded, tell
+from batch.terminal.gate import key_of, open_gate, tell_foreign
+from batch.terminal.naming import named_run
+from batch.terminal.plan_view import print_differences, print_plan
 from batch.terminal.signals import Interrupts
-from batch.wording.questions import Question
+from batch.wording.amounts import count_of
 
 
 def run(options: CliOptions, interrupts: Interrupts) -> int:
     """`run`: the whole way. Gives the exit code."""
     if options.dry_run:
         return dry_run(options, interrupts)
-    terminal = Terminal(interrupts, quiet=options.quiet, as_json=options.as_json)
+    terminal = _terminal(options, interrupts, or_else=", or --dry-run to see what would be sent")
     return guarded(terminal, lambda: _run(terminal, options, load(terminal, options), os.environ))
 
 
@@ -63,99 +61,200 @@ def demo(options: CliOptions, interrupts: Interrupts) -> int:
     return guarded(terminal, run_demo)
 
 
+def plan(options: CliOptions, interrupts: Interrupts) -> int:
+    """`plan`: what a spreadsheet would change, held against what is. Gives the exit code."""
+    terminal = _terminal(options, interrupts)
+
+    def plan_it() -> int:
+        loaded = load(terminal, options)
+        access = open_gate(terminal, loaded, key_of(terminal, loaded, os.environ))
+        planned = planning.plan(request_of(options, loaded, access), terminal)
+        if not (options.as_json or options.quiet):
+            print_plan(terminal.out, planned)
+        is_to_mend = planned.tally.error and not planned.ready.work.requests
+        mend = "mend the problems, then " if is_to_mend else ""
+        line = summary.last_line(
+            "planned",
+            planned.tally,
+            results=planned.sheet,
+            next_command=planned.next_command and f"{mend}{planned.next_command}",
+        )
+        terminal.end(line, answer=report_json.planned(planned))
+        return planned.exit_code
+
+    return guarded(terminal, plan_it)
+
+
+def apply(options: CliOptions, interrupts: Interrupts) -> int:
+    """`apply`: send a plan, or go on with sending it. Gives the exit code."""
+    return _go_back(applying.apply, options, interrupts)
+
+
+def resume(options: CliOptions, interrupts: Interrupts) -> int:
+    """`resume`: go on with an earlier run. Gives the exit code."""
+    return _go_back(resuming.resume, options, interrupts)
+
+
+def retry(options: CliOptions, interrupts: Interrupts) -> int:
+    """`retry`: try once more what was error or unsent in an earlier run. Gives the exit code."""
+    return _go_back(retrying.retry, options, interrupts)
+
+
+def undo(options: CliOptions, interrupts: Interrupts) -> int:
+    """`undo`: set the leads of an earlier run back. Gives the exit code."""
+    return _go_back(undoing.undo, options, interrupts)
+
+
+def verify(options: CliOptions, interrupts: Interrupts) -> int:
+    """`verify`: whether the leads are what a run made them. Gives the exit code."""
+    terminal = _terminal(options, interrupts)
+
+    def verify_it() -> int:
+        folder = named_run(options.run)
+        past = _past_run(terminal, options, folder)
+        verified = verifying.verify(past, terminal)
+        exit_code = int(verified.holding < verified.rows)
+        if exit_code and not (options.quiet or options.as_json):
+            print_differences(terminal.err, verified)
+        holding = f"{verified.holding:,} of {count_of(verified.rows, 'row')} hold what was set"
+        next_step = f"see which do not, in {verified.path}" if exit_code else "nothing to do"
+        answer = {
+            "state": "verified",
+            "exit_code": exit_code,
+            "run": str(folder),
+            "rows": verified.rows,
+            "holding": verified.holding,
+            "file": str(verified.path),
+            "requests": verified.requests,
+        }
+        line = f"verified: {holding}; file: {verified.path}; next: {next_step}"
+        terminal.end(line, answer=json.dumps(answer))
+        return exit_code
+
+    return guarded(terminal, verify_it)
+
+
+def export(options: CliOptions, interrupts: Interrupts) -> int:
+    """`export`: campaigns' leads as a spreadsheet. Gives the exit code."""
+    terminal = _terminal(options, interrupts)
+
+    def export_them() -> int:
+        loaded = load(terminal, options)
+        clear_word = loaded.settings.input.clear_word
+        untagged = options.tag is not None and options.tag.lower() == clear_word.lower()
+        wanted = Wanted(
+            campaigns=options.campaigns,
+            status=options.status.lower() if options.status else None,
+            tag="" if untagged else options.tag,
+            out=options.out or Path(f"leads-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.csv"),
+        )
+        check_wanted(wanted)  # before anybody is asked about the key
+        access = open_gate(terminal, loaded, key_of(terminal, loaded, os.environ))
+        exported = exporting.export(wanted, loaded.settings, access, terminal)
+        what = f"{count_of(exported.leads, 'lead')} of {count_of(exported.campaigns, 'campaign')}"
+        answer = {
+            "state": "exported",
+            "exit_code": 0,
+            "file": str(exported.path),
+            "leads": exported.leads,
+            "campaigns": exported.campaigns,
+            "requests": exported.requests,
+        }
+        words = options.repeated(Repeat.ALWAYS, taken_by="plan")
+        next_command = command("plan", str(exported.path), *words)
+        terminal.end(
+            f"exported: {what}; file: {exported.path}; next: edit it, then {next_command}",
+            answer=json.dumps(answer),
+        )
+        return 0
+
+    return guarded(terminal, export_them)
+
+
+def _terminal(options: CliOptions, interrupts: Interrupts, *, or_else: str = "") -> Terminal:
+    return Terminal(
+        interrupts,
+        quiet=options.quiet,
+        as_json=options.as_json,
+        yes=options.yes,
+        or_else=or_else,
+    )
+
+
 def _run(
     terminal: Terminal, options: CliOptions, loaded: LoadedSettings, environ: Mapping[str, str]
 ) -> int:
-    credentials = None if options.sandbox else key_of(terminal, loaded, environ)
-    asks = asks_before_sending(
-        options, practice=options.sandbox, or_else=", or --dry-run to see what would be sent"
-    )
-    access = open_gate(terminal, loaded, credentials) if credentials else None
-    request = request_of(options, loaded, access)
-    there = unfinished_in(request.session.out, request) if request.session.out else None
-    if there:
-        _check_goes_on_there(terminal, options, request.settings, there)
-        check = check_workspace if there.is_own else check_known_workspace
-        return resume_run(
-            terminal, options, there.run.folder, check=partial(check, there.run.record)
-        )
-    with ExitStack() as sent:
-        with opening.open_run(request) as opened:
-            preflight = ask_server(terminal, opened)
-            earlier = _to_go_on_with(terminal, options, opened, preflight)
-            if earlier is None:
-                look_up_leads(terminal, options, opened, preflight)
-                judged = opened.judge(preflight)
-                ready = judged.ready(look(terminal, judged, quiet=options.quiet), can_ask=asks)
-                confirm(terminal, ready, asks=asks)
-                # To the end: whoever interrupts from now on gets the run's results, not less.
-                sent.enter_context(terminal.interrupts.caught())
-                report = execute(terminal, options, ready)
-        if earlier is None:
-            return tell(terminal, report, options)
-    return resume_run(terminal, options, earlier)  # the new folder is gone again
-
-
-def _to_go_on_with(
-    terminal: Terminal, options: CliOptions, opened: opening.OpenRun, preflight: Preflight
-) -> Path | None:
-    """The unfinished run to go on with instead of a new one; None if there is none, or not wanted.
-
-    A terminal is asked. Where nobody is, one that stopped lately is gone on with.
-    """
+    access = None
+    if not options.sandbox:
+        credentials = key_of(terminal, loaded, environ)
+        terminal.asks(practice=False)  # before a question about the address is put
+        access = open_gate(terminal, loaded, credentials)
     if options.new:
-        return None
-    for note in newer_notes(opened):
-        terminal.note(note)
-    found = find_unfinished(opened, preflight)
-    if found is None:
-        if others := unfinished_of_others(opened):
-            _tell_of_others(terminal, options, others)
-        return None
-    folder, settings = found.run.folder, opened.request.settings
-    if opened.request.session.out:
-        resume = command("resume", str(folder), *options.key_options)
-        terminal.note(f"There is {found}. This is a new run; to go on with that one: {resume}")
-        return None
-    if not options.yes and somebody_is_there():
-        text = f"There is {found}. Yes goes on with it; no starts a new run."
-        return folder if terminal.ask(Question(text=text)) else None
-    if not found.is_recent(settings):
-        terminal.note(f"There is {found}, {_too_long_ago(settings)}. This is a new run.")
-        return None
-    terminal.note(f"Going on with {found}. --new would start anew.")
-    return folder
-
-
-def _tell_of_others(terminal: Terminal, options: CliOptions, found: Unfinished) -> None:
-    base_url = found.run.record.base_url
-    is_known = options.sandbox or base_url == BUILT_IN
-    address = () if is_known else ("--base-url", base_url)  # it is the one that is asked for now
-    resume = command("resume", str(found.run.folder), *options.key_options, *address)
-    terminal.note(
-        f"There is {found}. It is not in your list of runs, so this is a new run; to go on with "
-        f"that one: {resume}"
-    )
-
-
-def _check_goes_on_there(
-    terminal: Terminal, options: CliOptions, settings: Settings, found: Unfinished
-) -> None:
-    """Raise UsageError unless the run in the folder that `--out` names is to be gone on with."""
-    another = "Name another --out for a new run."
-    if options.new:
-        raise SettingsError(f"--new: there is {found}. {another}")
-    if not options.yes and somebody_is_there():
-        if not terminal.ask(Question(text=f"There is {found}. Yes goes on with it.")):
-            raise DeclinedError(f"Nothing was sent: that run is not gone on with. {another}")
-    elif not found.is_recent(settings):
-        resume = command("resume", str(found.run.folder), *options.key_options)
-        raise SettingsError(
-            f"There is {found}, {_too_long_ago(settings)}. {another} To go on with it: {resume}"
-        )
+        if_unfinished = IfUnfinished.IGNORE
     else:
-        terminal.note(f"Going on with {found}.")
+        can_ask = not options.yes and somebody_is_there()
+        if_unfinished = IfUnfinished.ASK if can_ask else IfUnfinished.RESUME
+    # The guardrails of `run` were passed when the unfinished run began, but for these.
+    by_run = CliOptions(strict=options.strict, canary=options.canary)
+    outcome = running.run(
+        request_of(options, loaded, access),
+        terminal,
+        if_unfinished=if_unfinished,
+        past_run=lambda folder: _past_run(terminal, options, folder, asked=by_run),
+    )
+    return tell(terminal, outcome, options)
 
 
-def _too_long_ago(settings: Settings) -> str:
-    return f"longer ago than {settings.run.resume_within_h:g} h ([run] resume_within_h)"
+def _go_back(
+    use_case: Callable[[PastRun, Frontend], RunOutcome],
+    options: CliOptions,
+    interrupts: Interrupts,
+) -> int:
+    """A command that goes back to the run which `run` names. Gives the exit code."""
+    terminal = _terminal(options, interrupts)
+
+    def go_back() -> int:
+        past = _past_run(terminal, options, named_run(options.run))
+        return tell(terminal, use_case(past, terminal), options)
+
+    return guarded(terminal, go_back)
+
+
+def _past_run(
+    terminal: Terminal, options: CliOptions, folder: Path, *, asked: CliOptions | None = None
+) -> PastRun:
+    """An earlier run, with the options of the command that goes back to it.
+
+    asked: the options that say where and under which guardrails it is gone on with.
+    """
+    asked = asked or options
+
+    def change(request: Request) -> Request:
+        no_tag_check = request.guardrails.no_tag_check  # as the run did
+        return replace(
+            request,
+            settings=changed_by(options, request.settings),
+            session=replace(request.session, out=asked.out),
+            guardrails=replace(guardrails_of(asked), no_tag_check=no_tag_check),
+            options=replace(request.options, config=options.config or request.options.config),
+        )
+
+    def open_gate_of(loaded: LoadedSettings) -> Access:
+        tell_foreign(terminal, loaded)
+        return open_gate(terminal, loaded, key_of(terminal, loaded, os.environ))
+
+    return PastRun(
+        folder=folder,
+        state_dir=default_state_dir(),
+        load_own=lambda: load_with(
+            options,
+            os.environ,
+            cwd=Path.cwd(),
+            config_dir=default_config_dir(),
+            heeds_folder=False,
+        ),
+        open_gate=open_gate_of,
+        change=change,
+        has_options=True,
+        key_options=options.key_options,
+    )

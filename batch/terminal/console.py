@@ -1,56 +1,70 @@
-"""Where one command prints and asks, and how it ends whatever ends it.
+"""The person at a terminal, for whom a command works: what is printed, shown and asked there.
 
-Standard output is for what `check` found and for `--json`; all else goes to standard error, whose
-last line always says how it ended.
+Standard output is for what `check` found and for `--json`; all else goes to standard error.
 """
 
-import signal
 import sys
-import traceback
-from collections.abc import Callable
-from dataclasses import replace
-from typing import TextIO
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import TextIO, TypeVar
 
 from pydantic import SecretStr
 from rich.console import Console
 from rich.text import Text
 
-from batch.errors import BatchError, DeclinedError, UnaskedError, UsageError
-from batch.jobs.outcome import RunOutcome, error_sentence, without_key
-from batch.model import Tally
-from batch.recording.runfile import RunState
-from batch.terminal import report_json, summary
+from batch.api.sendkit import Access
+from batch.errors import UnaskedError
+from batch.jobs.frontend import Moment, Order, Reading
+from batch.jobs.outcome import RunOutcome
 from batch.terminal.prose import print_sentences, print_whole
-from batch.terminal.remedies import in_terminal
+from batch.terminal.reading_screen import ReadingScreen
+from batch.terminal.screen import make_screen
 from batch.terminal.signals import Interrupts
 from batch.wording.questions import Question
 
 PLAIN_WIDTH = 160  # columns where there is no terminal to measure
-REFUSED, FAILED, INTERRUPTED = "refused", "failed", "interrupted"
+
+_T = TypeVar("_T")
 
 
 class Terminal:
-    """Where one command prints.
+    """The front end of one command, as `jobs.frontend.Frontend`.
 
+    quiet, as_json, yes: its options. or_else: what else can be done where nobody can be asked.
     key: what must never be printed, once it is known.
-    report: how the run ended, once it did: whatever happens after that, the last line tells it.
+    outcome: how the run ended, once it did: whatever happens after that, the last line tells it.
+    until_told: what holds until the last line is told.
     """
 
     def __init__(
-        self, interrupts: Interrupts, *, quiet: bool = False, as_json: bool = False
+        self,
+        interrupts: Interrupts,
+        *,
+        quiet: bool = False,
+        as_json: bool = False,
+        yes: bool = False,
+        or_else: str = "",
     ) -> None:
         self._quiet = quiet
         self._as_json = as_json
+        self._yes = yes
+        self._or_else = or_else
         self.interrupts = interrupts
+        self.until_told = ExitStack()
         self.out = _console(sys.stdout)
         self.err = _console(sys.stderr)
         self.key = SecretStr("")
-        self.report: RunOutcome | None = None
+        self.outcome: RunOutcome | None = None
 
-    def note(self, text: str) -> None:
-        """A sentence for a person; `--quiet` leaves it out."""
+    def note(self, *sentences: str) -> None:
+        """Sentences for a person; `--quiet` leaves them out."""
         if not self._quiet:
-            self.say(text)
+            self.warn(*sentences)
+
+    def warn(self, *sentences: str) -> None:
+        """Sentences for a person, whatever the options are."""
+        for sentence in sentences:
+            self.say(sentence)
 
     def say(self, text: str, *, style: str = "") -> None:
         """Lines for a person."""
@@ -65,6 +79,17 @@ class Terminal:
         if self._as_json:
             print_whole(self.out, answer)
         print_whole(self.err, line)
+
+    def asks(self, *, practice: bool) -> bool:
+        """Whether a question is put before sending. Raises UnaskedError if nobody can answer it."""
+        if practice or self._yes:
+            return False
+        if not somebody_is_there():
+            raise UnaskedError(
+                "Nothing was sent: there is no terminal to ask. Add --yes to send without asking"
+                f"{self._or_else}."
+            )
+        return True
 
     def ask(self, question: Question) -> bool:
         """Put the question; a closed input is a no."""
@@ -93,85 +118,45 @@ class Terminal:
                 self.err.print()
         return answer.strip().lower()
 
+    def check(self) -> None:
+        """Raise InterruptedProgramError if a signal has come."""
+        self.interrupts.check()
+
+    def run(self, work: Callable[[], Awaitable[_T]]) -> _T:
+        """Run something that waits for a server, and that a signal ends."""
+        return self.interrupts.run(work)
+
+    def told_to(self, listener: Callable[[Order], None]) -> AbstractContextManager[None]:
+        """Within it, each signal is a call of the listener on the running event loop."""
+        return self.interrupts.told_to(listener)
+
+    def show_target(self, access: Access, workspace: str | None) -> None:  # noqa: ARG002 - asked
+        """Keep the key from being printed; where it goes stands in the question."""
+        self.key = access.api_key
+
+    @contextmanager
+    def reading(self) -> Iterator[Callable[[Reading], None]]:
+        """Show how far the reading of leads is."""
+        with ReadingScreen(self.err, self.note, shown=not self._quiet) as screen:
+            yield screen.show
+
+    @contextmanager
+    def sending(self) -> Iterator[Callable[[Moment], None]]:
+        """Show how far the sending is."""
+        # To the end: whoever interrupts from now on gets the run's results, not less.
+        self.until_told.enter_context(self.interrupts.caught())
+        self.check()
+        with make_screen(self.err, quiet=self._quiet) as screen:
+            yield screen.show
+
+    def ended(self, outcome: RunOutcome) -> None:
+        """Keep how the run ended for the last line."""
+        self.outcome = outcome
+
 
 def somebody_is_there() -> bool:
     """Whether a question can be seen and answered; without standard input there is no file."""
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
-
-
-def guarded(terminal: Terminal, command: Callable[[], int]) -> int:
-    """Run a command; whatever ends it gets its sentence, its last line and its exit code."""
-    try:
-        with terminal.interrupts.raised(last_words=lambda: _ended_by_force(terminal)):
-            return command()
-    except KeyboardInterrupt:
-        return _interrupted(terminal)
-    except Exception as error:  # noqa: BLE001 - told, and exit 2 or 3
-        if terminal.report:
-            return _broken_after_sending(terminal, terminal.report, error)
-        if terminal.interrupts.came:  # what it broke off may have called it something else
-            return _interrupted(terminal)
-        return _refused(terminal, error)
-
-
-def refuse(message: str, interrupts: Interrupts, *, as_json: bool) -> int:
-    """Words that are no command. Gives the exit code."""
-    return ended(Terminal(interrupts, as_json=as_json), message, state=REFUSED, exit_code=2)
-
-
-def ended(
-    terminal: Terminal, message: str, *, state: str, exit_code: int, declined: bool = False
-) -> int:
-    """A command that sent nothing ends with this message. Gives the exit code.
-
-    declined: whether somebody only said no, so that there is nothing to mend.
-    """
-    terminal.say(message, style="red")
-    mend = "mend what is said above, and " if exit_code == 2 and not declined else ""
-    line = summary.last_line(state, Tally(), results=None, next_command=f"{mend}run it again")
-    terminal.end(line, answer=report_json.refused(message, state=state, exit_code=exit_code))
-    return exit_code
-
-
-def end_of_run(terminal: Terminal, report: RunOutcome) -> int:
-    """The last line of a run. Gives the exit code."""
-    results = report.files.results if report.files else None
-    line = summary.last_line(
-        report.state, report.tally, results=results, next_command=summary.next_words(report)
-    )
-    terminal.end(line, answer=report_json.reported(report))
-    return report.exit_code
-
-
-def _interrupted(terminal: Terminal) -> int:
-    if terminal.interrupts.came == signal.SIGTERM:
-        return ended(terminal, "Ended before sending.", state=INTERRUPTED, exit_code=143)
-    return ended(terminal, "Interrupted before sending.", state=INTERRUPTED, exit_code=130)
-
-
-def _ended_by_force(terminal: Terminal) -> None:
-    """Said by another thread while the command still hangs, perhaps with a screen of its own."""
-    terminal.err.show_cursor()
-    _interrupted(terminal)
-
-
-def _refused(terminal: Terminal, error: Exception) -> int:
-    if isinstance(error, UsageError):
-        declined = isinstance(error, DeclinedError) and not isinstance(error, UnaskedError)
-        return ended(terminal, in_terminal(error), state=REFUSED, exit_code=2, declined=declined)
-    if isinstance(error, BatchError):
-        return ended(terminal, in_terminal(error), state=FAILED, exit_code=3)
-    text = "".join(traceback.format_exception(error))
-    terminal.say(*without_key(terminal.key, text))
-    message = "Unexpected error; nothing was sent. Please report what stands above."
-    return ended(terminal, message, state=FAILED, exit_code=3)
-
-
-def _broken_after_sending(terminal: Terminal, report: RunOutcome, error: Exception) -> int:
-    """What came of the rows is recorded and told; that something broke after that is told too."""
-    reason = error_sentence(error, report.folder, terminal.key)
-    terminal.say(f"The sending had ended before this happened. {reason}", style="red")
-    return end_of_run(terminal, replace(report, state=RunState.FAILED, exit_code=3, reason=reason))
 
 
 def _console(stream: TextIO) -> Console:

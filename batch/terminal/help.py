@@ -15,7 +15,8 @@ Topic = Annotated[
 
 def show_help(context: typer.Context, topic: Topic = None) -> None:
     """Show a page of the manual; without a topic, list them."""
-    from batch.terminal.console import Terminal, guarded  # noqa: PLC0415
+    from batch.terminal.console import Terminal  # noqa: PLC0415
+    from batch.terminal.endings import guarded  # noqa: PLC0415
     from batch.terminal.manual_pages import list_topics, print_page  # noqa: PLC0415
 
     terminal = Terminal(context.obj)

@@ -22,9 +22,9 @@ from batch.recording.runfile import read_record
 from batch.recording.state import default_state_dir
 from batch.settings.options import CliOptions
 from batch.terminal import run_table
-from batch.terminal.console import Terminal, guarded, somebody_is_there
+from batch.terminal.console import Terminal, somebody_is_there
+from batch.terminal.endings import guarded, tell
 from batch.terminal.naming import default_runs_dir, folder_for_files, named_run
-from batch.terminal.sending import tell
 from batch.terminal.signals import Interrupts
 from batch.wording.amounts import count_of
 from batch.wording.questions import Question

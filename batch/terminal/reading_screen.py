@@ -1,13 +1,14 @@
 """What reading campaigns' leads looks like while it goes on. Standard error only."""
 
 import time
+from collections.abc import Callable
 from typing import Self
 
+from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from batch.jobs.snapshotting import Reading
-from batch.terminal.console import Terminal
+from batch.jobs.frontend import Reading
 from batch.wording.amounts import count_of
 
 LINE_EVERY_S = 30.0  # where nothing can be redrawn
@@ -16,11 +17,12 @@ LINE_EVERY_S = 30.0  # where nothing can be redrawn
 class ReadingScreen:
     """One line that is redrawn, or now and then a line of a log."""
 
-    def __init__(self, terminal: Terminal, *, shown: bool) -> None:
-        self._terminal = terminal
+    def __init__(self, console: Console, write: Callable[[str], None], *, shown: bool) -> None:
+        """write: takes a line of a log."""
+        self._write = write
         self._shown = shown
-        live = shown and terminal.err.file.isatty() and not terminal.err.is_dumb_terminal
-        self._live = Live(console=terminal.err, transient=True) if live else None
+        live = shown and console.file.isatty() and not console.is_dumb_terminal
+        self._live = Live(console=console, transient=True) if live else None
         self._next_at = time.monotonic() + LINE_EVERY_S
 
     def __enter__(self) -> Self:
@@ -38,7 +40,7 @@ class ReadingScreen:
             self._live.update(Text(reading_line(reading), style="dim"))
         elif self._shown and time.monotonic() >= self._next_at:
             self._next_at = time.monotonic() + LINE_EVERY_S
-            self._terminal.note(reading_line(reading))
+            self._write(reading_line(reading))
 
 
 def reading_line(reading: Reading) -> str:

@@ -13,7 +13,7 @@ def in_terminal(what: str | BatchError) -> str:
     return text.told(_say) if isinstance(text, Advice) else text
 
 
-def _say(remedy: Remedy) -> str:
+def _say(remedy: Remedy) -> str:  # noqa: PLR0911 - one for each way out
     value = remedy.value
     match remedy.fix:
         case Fix.NAME_SHEET:
@@ -28,5 +28,7 @@ def _say(remedy: Remedy) -> str:
             return f"Use --map {remedy.column}={quoted(value or '…')}."
         case Fix.NAME_CAMPAIGN:
             return "Or name one campaign for all rows with --campaign."
+        case Fix.RESUME | Fix.RESUME_OTHERS:
+            return f"To go on with that one: {value}"
         case _:
             assert_never(remedy.fix)

@@ -6,7 +6,8 @@ from batch.jobs.reporting import remake_report
 from batch.recording.state import default_state_dir
 from batch.settings.options import CliOptions
 from batch.terminal.browser import open_page
-from batch.terminal.console import Terminal, guarded
+from batch.terminal.console import Terminal
+from batch.terminal.endings import guarded
 from batch.terminal.naming import folder_for_files, named_run
 from batch.terminal.signals import Interrupts
 from batch.wording.amounts import count_of

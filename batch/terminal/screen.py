@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from batch.jobs.engine import Moment
+from batch.jobs.frontend import Moment
 from batch.model import Tally
 from batch.sending.pace.pacer import Hold, PaceEstimate
 from batch.sending.runner import GRACE_S

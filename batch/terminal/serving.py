@@ -1,7 +1,8 @@
 """`web` in a terminal: it names the page's address, and says how it ended."""
 
 from batch.settings.options import CliOptions
-from batch.terminal.console import Terminal, guarded
+from batch.terminal.console import Terminal
+from batch.terminal.endings import guarded
 from batch.terminal.signals import Interrupts
 
 

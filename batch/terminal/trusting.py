@@ -7,7 +7,8 @@ from batch.errors import SettingsError
 from batch.recording.approvals import approvals, withdraw
 from batch.recording.state import default_state_dir
 from batch.settings.options import CliOptions
-from batch.terminal.console import Terminal, guarded
+from batch.terminal.console import Terminal
+from batch.terminal.endings import guarded
 from batch.terminal.prose import print_whole
 from batch.terminal.signals import Interrupts
 

@@ -4,8 +4,7 @@ import threading
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from batch.jobs.engine import Moment
-from batch.jobs.snapshotting import Reading
+from batch.jobs.frontend import Moment, Reading
 from batch.wording.questions import Question
 
 

@@ -3,24 +3,26 @@
 The key stays in this process's memory; no page and no file ever gets it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from batch.api.sendkit import Access
 from batch.columns import Column
 from batch.errors import SettingsError, UsageError
 from batch.jobs.listing import ListedRun, Runs, describe_run, list_runs
+from batch.jobs.past_run import PastRun
 from batch.jobs.request import Request, Source
 from batch.jobs.request import Session as RequestSession
 from batch.jobs.requesting import reading_of
 from batch.recording.history import own_runs
+from batch.settings.load import LoadedSettings
 from batch.settings.model import ApiSettings, Settings
 from batch.settings.options import CliOptions
 from batch.web.inspection import Ask
 from batch.web.session import Place, Session
-from batch.web.steps import Again
 from batch.web.tray import FileAtHand, Inspect, Tray, in_a_process
 from batch.web.uploads import Upload, UploadLimits
 from batch.web.worker import Worker
@@ -100,14 +102,26 @@ class Desk:
                 return describe_run(run.folder, run.record, state_dir=self.place.state_dir)
         raise UsageError("There is no such run. Its folder may have been moved or removed.")
 
-    def again(self, run_id: str) -> Again:
-        """An earlier run, for a job that goes back to it. Raises UsageError."""
-        folder = self.run_of(run_id).folder
-        return Again(
-            folder=folder,
+    def past_run(self, run_id: str, *, note: Callable[[str], None], canary: int) -> PastRun:
+        """An earlier run, for a job that goes back to it. Raises UsageError.
+
+        note: shows what should be known of the key. canary: changes that go alone first.
+        """
+
+        def open_gate(loaded: LoadedSettings) -> Access:
+            access, notes = self.session.open_gate(loaded)
+            for each in notes:
+                note(each)
+            return access
+
+        return PastRun(
+            folder=self.run_of(run_id).folder,
             state_dir=self.place.state_dir,
-            own=self.session.load_own(),
-            open_gate=self.session.open_gate,
+            load_own=self.session.load_own,
+            open_gate=open_gate,
+            change=lambda request: replace(
+                request, guardrails=replace(request.guardrails, canary=canary)
+            ),
         )
 
     def _ask_of(self, file: FileAtHand, folder: Path) -> Ask:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from batch.jobs.engine import Moment
+from batch.jobs.frontend import Moment
 from batch.model import Reason, Result
 from batch.sending.runner import GRACE_S
 from batch.terminal.reading_screen import reading_line

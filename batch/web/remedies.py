@@ -12,7 +12,7 @@ def on_page(what: str | BatchError) -> str:
     return text.told(_say) if isinstance(text, Advice) else text
 
 
-def _say(remedy: Remedy) -> str:
+def _say(remedy: Remedy) -> str:  # noqa: PLR0911 - one for each way out
     match remedy.fix:
         case Fix.NAME_SHEET:
             return "Write the name of one under Columns."
@@ -26,5 +26,9 @@ def _say(remedy: Remedy) -> str:
             return f"Choose the column for {remedy.column} under Columns."
         case Fix.NAME_CAMPAIGN:
             return "Or name one campaign for all rows below."
+        case Fix.RESUME:
+            return "To go on with that one, say no here and choose it among the earlier runs."
+        case Fix.RESUME_OTHERS:
+            return ""
         case _:
             assert_never(remedy.fix)

@@ -6,13 +6,14 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import anyio
 
+from batch.api.sendkit import Access
 from batch.errors import DeclinedError
-from batch.jobs.engine import Moment
-from batch.jobs.frontend import Order, Rest
-from batch.jobs.snapshotting import Reading
+from batch.jobs.frontend import Moment, Order, Reading, Rest
+from batch.jobs.outcome import RunOutcome
 from batch.sending.stops import Stop, StopCause
 from batch.web.board import Board, Stage
 from batch.web.remedies import on_page
@@ -29,10 +30,15 @@ class StoppedError(DeclinedError):
 
 
 class Talk:
-    """Of one job. The job's thread calls the first half of it, the page's the second."""
+    """The front end of one job, as `jobs.frontend.Frontend`.
+
+    The job's thread calls the first half of it, the page's the second.
+    outcome: how the run ended, once it did.
+    """
 
     def __init__(self, board: Board) -> None:
         self.board = board
+        self.outcome: RunOutcome | None = None
         self._orders: deque[Order] = deque()
         self._deliver_soon: Callable[[], object] | None = None
         self._is_stopped = False
@@ -42,11 +48,19 @@ class Talk:
 
     # The job's half
 
-    def note(self, *notes: str) -> None:
-        """Sentences that people should see."""
+    def note(self, *sentences: str) -> None:
+        """Show sentences that people should see, each once."""
         _, view = self.board.look()
         if view:
-            self.board.show(notes=tuple(dict.fromkeys((*view.notes, *map(on_page, notes)))))
+            self.board.show(notes=tuple(dict.fromkeys((*view.notes, *map(on_page, sentences)))))
+
+    def warn(self, *sentences: str) -> None:
+        """Show sentences that people must see: the page leaves none out."""
+        self.note(*sentences)
+
+    def asks(self, *, practice: bool) -> bool:  # noqa: ARG002 - the page asks about either
+        """Whether a question is put before sending: there is somebody at the page."""
+        return True
 
     def check(self) -> None:
         """Raise StoppedError once somebody has said stop."""
@@ -82,13 +96,25 @@ class Talk:
         self.check()
         return answer
 
-    def show_reading(self, reading: Reading) -> None:
-        """Show how far reading is."""
-        self.board.show(stage=Stage.READING, reading=reading)
+    def show_target(self, access: Access, workspace: str | None) -> None:
+        """Show where requests go."""
+        host = urlsplit(access.base_url).netloc
+        self.board.show(where=f"{workspace or 'an unknown workspace'} ({host})")
 
-    def show_moment(self, moment: Moment) -> None:
-        """Show how far sending is."""
-        self.board.show(stage=Stage.SENDING, moment=moment)
+    @contextmanager
+    def reading(self) -> Iterator[Callable[[Reading], None]]:
+        """Show how far the reading of leads is."""
+        yield lambda reading: self.board.show(stage=Stage.READING, reading=reading)
+
+    @contextmanager
+    def sending(self) -> Iterator[Callable[[Moment], None]]:
+        """Show how far the sending is."""
+        self.board.show(stage=Stage.PREPARING, question=None)  # the first moment is about to come
+        yield lambda moment: self.board.show(stage=Stage.SENDING, moment=moment)
+
+    def ended(self, outcome: RunOutcome) -> None:
+        """Keep how the run ended."""
+        self.outcome = outcome
 
     @contextmanager
     def told_to(self, listener: Callable[[Order], None]) -> Iterator[None]:

@@ -4,24 +4,44 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import anyio
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from batch.jobs.apply import apply
+from batch.jobs.frontend import Frontend
+from batch.jobs.outcome import RunOutcome
+from batch.jobs.past_run import PastRun
+from batch.jobs.planning import plan
+from batch.jobs.request import Request as JobRequest
+from batch.jobs.request import Source
+from batch.jobs.resuming import resume
+from batch.jobs.retrying import retry
+from batch.jobs.run import IfUnfinished, run
+from batch.jobs.undoing import undo
+from batch.jobs.verifying import verify
 from batch.web.board import Kind, Stage, View
 from batch.web.desk import Desk
 from batch.web.forms import posting
 from batch.web.live import as_json, live_of
 from batch.web.render import desk_of, lead_to, page
-from batch.web.steps import Done, apply, plan, resume, retry, run, undo, verify_run
 from batch.web.talk import Talk
 from batch.web.words import KINDS
+from batch.web.worker import Done, done_by, run_id_of
+from batch.wording.amounts import count_of
 
 _TELL_EVERY_S = 0.25
 _CANARY = 20  # changes that go alone first, if that is wished
-_BACK_TO = {"apply": apply, "resume": resume, "retry": retry, "undo": undo, "verify": verify_run}
+_SENDING_AGAIN: Mapping[Kind, Callable[[PastRun, Frontend], RunOutcome]] = {
+    Kind.APPLY: apply,
+    Kind.RESUME: resume,
+    Kind.RETRY: retry,
+    Kind.UNDO: undo,
+}
+_BACK_TO = (*_SENDING_AGAIN, Kind.VERIFY)
 _ORDERS: Mapping[str, Callable[[Talk], None]] = {
     "stop": lambda talk: talk.stop(),
     "pause": lambda talk: talk.rest(on=True),
@@ -33,25 +53,26 @@ _WRONG_NUMBER = "That was not the number. Nothing was sent. Type it again, or sa
 @posting
 def start_plan(request: Request, _form: Mapping[str, str]) -> Response:
     """Hold the file at hand against what the leads are now."""
-    return _start_on_file(request, Kind.PLAN, plan, practice=False)
+    return _start_on_file(request, Kind.PLAN, practice=False)
 
 
 @posting
 def start_run(request: Request, form: Mapping[str, str]) -> Response:
     """Send the file at hand without a plan, or practise it."""
-    return _start_on_file(request, Kind.RUN, run, practice=bool(form.get("practice")))
+    return _start_on_file(request, Kind.RUN, practice=bool(form.get("practice")))
 
 
 @posting
 def start_again(request: Request, form: Mapping[str, str]) -> Response:
     """Go back to an earlier run."""
     desk = desk_of(request)
-    run_id, what = request.path_params["run_id"], _last_word(request)
+    run_id, kind = request.path_params["run_id"], Kind(_last_word(request))
     listed = desk.run_of(run_id)
+    canary = _CANARY if form.get("canary") and kind is Kind.APPLY else 0
     desk.worker.start(
-        Kind(what),
+        kind,
         listed.record.input.name,
-        partial(_again, _BACK_TO[what], desk, run_id, _CANARY if form.get("canary") else 0),
+        partial(_go_back, desk, kind, run_id, canary),
         is_practice=listed.record.sandbox,
     )
     return _to_work(request)
@@ -102,26 +123,53 @@ ROUTES = [
     Route("/job/events", tell),
     Route("/job/answer", answer, methods=["POST"]),
     *(Route(f"/job/{order}", steer, methods=["POST"]) for order in _ORDERS),
-    *(Route(f"/runs/{{run_id}}/{what}", start_again, methods=["POST"]) for what in _BACK_TO),
+    *(
+        Route(f"/runs/{{run_id}}/{what}", start_again, methods=["POST"])
+        for what in (*_SENDING_AGAIN, Kind.VERIFY)
+    ),
 ]
 
 
-def _start_on_file(
-    request: Request, kind: Kind, work: Callable[..., Done], *, practice: bool
-) -> Response:
+def _start_on_file(request: Request, kind: Kind, *, practice: bool) -> Response:
     desk = desk_of(request)
     asked, notes = desk.request(practice=practice)
+    # What was uploaded is no file of the user's that could be named later.
+    name, upload = asked.source.name, asked.source.path
+    if upload is None:
+        raise ValueError("an upload is a file")
 
     def do(talk: Talk) -> Done:
         talk.note(*notes)
-        return work(talk, asked)
+        with upload.open("rb") as stream:
+            named = replace(asked, source=Source(name=name, stream=stream))
+            return _plan(talk, named) if kind is Kind.PLAN else _run(talk, named)
 
-    desk.worker.start(kind, asked.source.name, do, is_practice=practice)
+    desk.worker.start(kind, name, do, is_practice=practice)
     return _to_work(request)
 
 
-def _again(work: Callable[..., Done], desk: Desk, run_id: str, canary: int, talk: Talk) -> Done:
-    return work(talk, replace(desk.again(run_id), canary=canary))
+def _plan(talk: Talk, asked: JobRequest) -> Done:
+    planned = plan(asked, talk)
+    folder = planned.ready.opened.folder.path
+    return Done(run_id=run_id_of(folder), told=planned.ready.question.text)
+
+
+def _run(talk: Talk, asked: JobRequest) -> Done:
+    def never(_folder: Path) -> PastRun:
+        raise AssertionError("an unfinished run is only named")
+
+    return done_by(run(asked, talk, if_unfinished=IfUnfinished.NAME, past_run=never))
+
+
+def _go_back(desk: Desk, kind: Kind, run_id: str, canary: int, talk: Talk) -> Done:
+    past = desk.past_run(run_id, note=talk.note, canary=canary)
+    if kind is not Kind.VERIFY:
+        return done_by(_SENDING_AGAIN[kind](past, talk))
+    verified = verify(past, talk)
+    holding = f"{verified.holding:,} of {count_of(verified.rows, 'row')} hold what was set."
+    is_wrong = verified.holding < verified.rows
+    more = " The list of the others is in verify.csv." if is_wrong else ""
+    return Done(run_id=run_id, told=holding + more, is_wrong=is_wrong)
 
 
 def _last_word(request: Request) -> str:

@@ -4,18 +4,45 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
 from batch.errors import BatchError, DeclinedError, UsageError
+from batch.jobs.outcome import RunOutcome
+from batch.recording.runfile import read_record
 from batch.sending.stops import Stop
 from batch.visible import visible_lines
 from batch.web.board import Board, Kind, Stage, View
 from batch.web.remedies import on_page
-from batch.web.steps import Done
 from batch.web.talk import STOPPED, Talk
 
 
 class BusyError(UsageError):
     """Another job is at work."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """How a job ended. run_id: of the run that it is about. is_wrong: whether to look at it."""
+
+    run_id: str
+    told: str = ""
+    is_wrong: bool = False
+
+
+def done_by(outcome: RunOutcome, *, broken_by: str = "") -> Done:
+    """How a job ended that has sent. broken_by: what broke after that; "" for nothing."""
+    note = outcome.files.note if outcome.files else ""
+    return Done(
+        run_id=run_id_of(outcome.folder),
+        told=" ".join(filter(None, (outcome.reason, note, broken_by))),
+        is_wrong=bool(broken_by) or outcome.exit_code not in {0, 1},
+    )
+
+
+def run_id_of(folder: Path) -> str:
+    """The id of the run in a folder."""
+    return read_record(folder / "run.json").id
 
 
 class Worker:
@@ -70,12 +97,12 @@ class Worker:
         except DeclinedError as error:
             done = Done(run_id="", told=on_page(error))
         except BatchError as error:
-            done = Done(run_id="", told=on_page(error), is_wrong=True)
+            done = self._broken(talk, on_page(error))
         except Exception as error:  # noqa: BLE001 - told, with its traceback in the terminal
             text = "".join(traceback.format_exception(error))
             sys.stderr.write(visible_lines(self._hide(text)))
             told = "Unexpected error. Please report what the terminal shows."
-            done = Done(run_id="", told=told, is_wrong=True)
+            done = self._broken(talk, told)
         self.board.show(
             stage=Stage.ENDED,
             run_id=done.run_id,
@@ -83,3 +110,9 @@ class Worker:
             is_wrong=done.is_wrong,
             question=None,
         )
+
+    def _broken(self, talk: Talk, why: str) -> Done:
+        """What broke a job, after how its run ended if it had."""
+        if talk.outcome is None:
+            return Done(run_id="", told=why, is_wrong=True)
+        return done_by(talk.outcome, broken_by=why)

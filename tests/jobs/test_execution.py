@@ -17,8 +17,8 @@ import pytest
 from batch.api.sendkit import Workspace
 from batch.errors import RunError
 from batch.jobs import execution
-from batch.jobs.engine import Moment
 from batch.jobs.execution import execute
+from batch.jobs.frontend import Moment
 from batch.jobs.known_pace import KnownPace
 from batch.jobs.opening import ReadyRun, open_run
 from batch.jobs.outcome import RunOutcome

@@ -10,8 +10,8 @@ import pytest
 
 from batch.errors import RunError
 from batch.jobs.check import check
-from batch.jobs.engine import Moment, SendEngine
-from batch.jobs.frontend import Rest
+from batch.jobs.engine import SendEngine
+from batch.jobs.frontend import Moment, Rest
 from batch.jobs.known_pace import make_pacer
 from batch.jobs.work import whole_work
 from batch.judging.plan import Plan

@@ -6,9 +6,10 @@ import pytest
 from pydantic import SecretStr
 
 from batch.api.sendkit import Access
+from batch.jobs.frontend import Reading
 from batch.jobs.paging import ListNotReadError, Paging
 from batch.jobs.reaching import make_client
-from batch.jobs.snapshotting import GoesOn, Reading, Taken, take_snapshot
+from batch.jobs.snapshotting import GoesOn, Taken, take_snapshot
 from batch.recording.snapshot import Snapshot
 from batch.sandbox.options import Options
 from batch.sandbox.process import Sandbox, start_sandbox

@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 
 from batch.errors import RunError
 from batch.jobs.check import check
-from batch.jobs.engine import Moment, SendEngine
+from batch.jobs.engine import SendEngine
+from batch.jobs.frontend import Moment
 from batch.jobs.work import remaining_work, whole_work
 from batch.judging.plan import Plan
 from batch.model import Answer, Change, Entry, Reason, Result

@@ -133,7 +133,7 @@ def test_with_another_out_it_is_a_new_run_and_the_unfinished_one_is_named(
     sent = len(shell.api.changes)
     assert shell.run(leads, yes=True, out=Path("other")) == 0
     assert "mine, an unfinished run of the same input, stopped " in shell.err
-    assert "This is a new run; to go on with that one: sendkit-batch resume " in shell.err
+    assert "This is a new run. To go on with that one: sendkit-batch resume " in shell.err
     assert len(shell.api.changes) == sent + ROWS
 
 

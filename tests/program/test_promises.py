@@ -20,7 +20,7 @@ from batch.recording.atomic_file import AtomicFile
 from batch.recording.journal import Journal
 from batch.recording.result_rows import with_outcomes
 from batch.settings.options import CliOptions
-from batch.terminal import going_on
+from batch.terminal import commands
 from tests.sending.test_runner import OK, Job, Server, changes
 from tests.support.program import read_rows
 from tests.support.shell import BAD, Shell
@@ -48,7 +48,7 @@ class Going:
         self.shell.api.changes.clear()
         self.shell.api.answer = self._answer(statuses or {})
         given = CliOptions(run=str(RUN), yes=True)
-        return self.shell.do(lambda it: going_on.resume(given, it), api=self.shell.api)
+        return self.shell.do(lambda it: commands.resume(given, it), api=self.shell.api)
 
     def _answer(self, statuses: dict[int, int]) -> Callable[[httpx.Request], httpx.Response]:
         def answer(request: httpx.Request) -> httpx.Response:

@@ -78,7 +78,7 @@ def test_a_planted_run_that_says_that_all_is_done_silences_no_job(leads: Shell) 
     assert changes_in(leads, *RUN) == (0, ROWS)
     assert "There is runs/planted, an unfinished run of the same input, stopped " in leads.err
     assert (
-        "It is not in your list of runs, so this is a new run; to go on with that one: "
+        "It is not in your list of runs, so this is a new run. To go on with that one: "
         "sendkit-batch resume runs/planted"
     ) in " ".join(leads.err.split())
 

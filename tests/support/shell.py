@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from batch.settings.options import CliOptions
-from batch.terminal import checking, commands, going_on, past
+from batch.terminal import checking, commands, past
 from batch.terminal.command_line import run_command_line
 from batch.terminal.signals import INTERRUPTS, Interrupts
 from batch.terminal.streams import lasting_streams
@@ -107,11 +107,11 @@ class Shell:
 
     def resume(self, run: str, **options: Any) -> int:  # noqa: ANN401 - the fields of CliOptions
         given = CliOptions(run=run, **{"rate": "1000", **options})
-        return self.do(lambda it: going_on.resume(given, it), api=self.api)
+        return self.do(lambda it: commands.resume(given, it), api=self.api)
 
     def retry(self, run: str, **options: Any) -> int:  # noqa: ANN401 - the fields of CliOptions
         given = CliOptions(run=run, **{"rate": "1000", **options})
-        return self.do(lambda it: going_on.retry(given, it), api=self.api)
+        return self.do(lambda it: commands.retry(given, it), api=self.api)
 
     def results(self, run: str, **options: Any) -> int:  # noqa: ANN401 - the fields of CliOptions
         given = CliOptions(run=run, **options)

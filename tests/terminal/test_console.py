@@ -5,7 +5,7 @@ import pytest
 
 from batch.errors import UsageError
 from batch.reading.table import Table
-from batch.terminal import console, summary
+from batch.terminal import endings, summary
 from tests.support.shell import Shell, both, refused, rise, rise_always
 from tests.support.wired import KEY, pausing
 
@@ -65,7 +65,7 @@ def test_an_unexpected_error_before_sending_is_shown_without_the_key(
 @pytest.mark.parametrize("as_json", [True, False])
 def test_a_command_line_that_is_none_is_refused(shell: Shell, *, as_json: bool) -> None:
     message = "No such option: --nope."
-    assert shell.do(lambda it: console.refuse(message, it, as_json=as_json)) == 2
+    assert shell.do(lambda it: endings.refuse(message, it, as_json=as_json)) == 2
     assert shell.err.splitlines() == refused("No such option: --nope.")
     if as_json:
         assert shell.answer["message"] == "No such option: --nope."

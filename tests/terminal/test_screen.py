@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from batch.jobs.engine import Moment
+from batch.jobs.frontend import Moment
 from batch.model import Reason, Tally
 from batch.sending.pace.pacer import Hold, PaceEstimate, Source
 from batch.sending.stops import Stop, StopCause

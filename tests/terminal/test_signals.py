@@ -280,7 +280,7 @@ import time
 import anyio.to_thread
 
 from batch.cli import main
-from batch.terminal import command_line, console
+from batch.terminal import command_line, console, endings
 
 
 async def work():
@@ -298,7 +298,7 @@ def tidy_up(loop):
 
 def run_command_line(interrupts):
     terminal = console.Terminal(interrupts)
-    return console.guarded(terminal, lambda: interrupts.run(work))
+    return endings.guarded(terminal, lambda: interrupts.run(work))
 
 
 asyncio.runners._cancel_all_tasks = tidy_up

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from batch.api.address import address_of
 from batch.errors import DeclinedError
-from batch.jobs.run_settings import settings_of_run
+from batch.jobs.past_run import settings_of_run
 from batch.recording.approvals import approvals, approve
 from batch.recording.runfile import read_record
 from batch.recording.state import default_state_dir

@@ -3,8 +3,7 @@ from dataclasses import replace
 import anyio
 import pytest
 
-from batch.jobs.engine import Moment
-from batch.jobs.frontend import Order
+from batch.jobs.frontend import Moment, Order
 from batch.model import Reason, Tally
 from batch.sending.pace.pacer import Hold, PaceEstimate, Source
 from batch.sending.stops import Stop, StopCause

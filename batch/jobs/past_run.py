@@ -1,17 +1,67 @@
-"""The settings that an earlier run goes on with, and whose word each of them is.
+"""An earlier run that a command goes back to: what was asked of it, its settings, and its key.
 
-They stand in its run.json. Of a run in the user's own list they count as the user's; any other
-run may come from anybody, so its settings are held against those that would count here without it.
+Its settings stand in its run.json. Of a run in the user's own list they count as the user's; any
+other run may come from anybody, so its settings are held against those that would count here
+without it.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from batch.api.address import address_of, check_base_url
+from batch.api.sendkit import Access
 from batch.errors import SettingsError
-from batch.recording.runfile import RunRecord
+from batch.jobs.recorded import request_of
+from batch.jobs.request import Request
+from batch.recording.run_list import listed
+from batch.recording.runfile import RunRecord, read_record
 from batch.settings.load import LoadedSettings
 from batch.settings.model import KNOWN, Settings
 from batch.settings.origins import ADDRESS, KEY_FILE, Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastRun:
+    """An earlier run, and how the front end reaches its server.
+
+    load_own: the settings that count here without the run's. open_gate: joins the key with the
+    address of settings; raises UsageError where it may not go there.
+    change: what is asked for otherwise this time.
+    has_options: whether options of the command may confirm the run's address.
+    key_options: what a next command on it needs to find the key.
+    """
+
+    folder: Path
+    state_dir: Path
+    load_own: Callable[[], LoadedSettings]
+    open_gate: Callable[[LoadedSettings], Access]
+    change: Callable[[Request], Request]
+    has_options: bool = False
+    key_options: tuple[str, ...] = ()
+
+    def record(self) -> RunRecord:
+        """What its run.json says now. Raises InputError when the folder is no run."""
+        return read_record(self.folder / "run.json")
+
+    def request(self) -> Request:
+        """What was asked of it, with the key. Raises UsageError where it may not go there."""
+        record = self.record()
+        request = self.change(request_of(self.folder, record, state_dir=self.state_dir))
+        if request.session.sandbox:
+            return request
+        own = self.load_own()
+        loaded = settings_of_run(
+            self.folder,
+            record,
+            request.settings,
+            own=own,
+            is_listed=listed(self.state_dir, self.folder, record) is not None,
+            is_confirmed=self.has_options and is_confirmed_by(own, self.folder, record),
+        )
+        access = self.open_gate(loaded)
+        session = replace(request.session, access=access)
+        return replace(request, settings=loaded.settings, session=session)
 
 
 def settings_of_run(

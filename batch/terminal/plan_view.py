@@ -1,70 +1,21 @@
-"""`plan` in a terminal: what it asks the server, and what it shows of a plan."""
+"""What a plan and a verification look like in a terminal, as tables."""
 
-import os
 from collections.abc import Iterator
-from dataclasses import replace
 
 import polars as pl
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from batch.jobs import opening
-from batch.jobs.diff_leads import Look
-from batch.jobs.planning import Planned, keep_plan
-from batch.jobs.requesting import request_of
+from batch.jobs.planning import Planned
+from batch.jobs.verifying import Verified
 from batch.model import Reason, Result
-from batch.settings.options import CliOptions
-from batch.terminal import report_json, summary
-from batch.terminal.checking import header_only, load
-from batch.terminal.console import Terminal, guarded
-from batch.terminal.gate import key_of, open_gate
-from batch.terminal.looking import look_whole
-from batch.terminal.looking_up import look_up_leads
 from batch.terminal.prose import print_sentences, print_whole
-from batch.terminal.sending import ask_server
-from batch.terminal.signals import Interrupts
 from batch.visible import visible
 from batch.wording.amounts import count_of, duration
 from batch.wording.reasons import VERDICT_WORDS
 
-FIRST = 20  # campaigns and changes that are shown
-
-
-def plan(options: CliOptions, interrupts: Interrupts) -> int:
-    """`plan`: what a spreadsheet would change, held against what is. Gives the exit code."""
-    terminal = Terminal(interrupts, quiet=options.quiet, as_json=options.as_json)
-    return guarded(terminal, lambda: _plan(terminal, options))
-
-
-def _plan(terminal: Terminal, options: CliOptions) -> int:
-    loaded = load(terminal, options)
-    access = open_gate(terminal, loaded, key_of(terminal, loaded, os.environ))
-    request = replace(request_of(options, loaded, access), is_planned=True)
-    with opening.open_run(request) as opened:
-        preflight = ask_server(terminal, opened)
-        look_up_leads(terminal, options, opened, preflight)
-        judged = opened.judge(preflight)
-        seen = look_whole(terminal, judged, Look(), quiet=options.quiet)
-        ready = judged.ready(seen, can_ask=True)
-        for warning in ready.question.warnings:
-            terminal.note(warning)
-        if not judged.plan.rows:
-            terminal.note(header_only(request.source.name))
-        terminal.interrupts.check()
-        planned = keep_plan(ready, seen)
-    if not (options.as_json or options.quiet):
-        print_plan(terminal.out, planned)
-    is_to_mend = planned.tally.error and not ready.work.requests
-    mend = "mend the problems, then " if is_to_mend else ""
-    line = summary.last_line(
-        "planned",
-        planned.tally,
-        results=planned.sheet,
-        next_command=planned.next_command and f"{mend}{planned.next_command}",
-    )
-    terminal.end(line, answer=report_json.planned(planned))
-    return planned.exit_code
+FIRST = 20  # campaigns, changes and differences that are shown
 
 
 def print_plan(console: Console, planned: Planned) -> None:
@@ -147,3 +98,16 @@ def _print_campaigns(console: Console, campaigns: pl.DataFrame) -> None:
 def _print_rest(console: Console, total: int, what: str) -> None:
     if total > FIRST:
         print_sentences(console, f"… and {total - FIRST:,} more {what}; --json has all of them.")
+
+
+def print_differences(console: Console, verified: Verified) -> None:
+    """The first values that are not there, as a table."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for name in ("Line", "Column", "Set by the run", "Now"):
+        table.add_column(name, justify="right" if name == "Line" else "left", overflow="fold")
+    for line, _, _, column, wanted, found in verified.different.head(FIRST).iter_rows():
+        table.add_row(f"{line:,}", column, visible(wanted), visible(found))
+    console.print(table)
+    left = len(verified.different) - FIRST
+    if left > 0:
+        print_sentences(console, f"… and {left:,} more in {verified.path}")

@@ -1,0 +1,25 @@
+"""The use case `apply`: a reviewed plan, sent as far as its leads still are what it read."""
+
+from batch.jobs.frontend import Frontend
+from batch.jobs.outcome import RunOutcome
+from batch.jobs.past_run import PastRun
+from batch.jobs.planning import check_plan, check_same_workspace
+from batch.jobs.resuming import go_on
+from batch.recording.runfile import RunState
+
+
+def apply(past: PastRun, frontend: Frontend) -> RunOutcome:
+    """Send a plan, or go on with sending it. Raises UsageError for what is no plan."""
+    record = past.record()
+    asks = frontend.asks(practice=record.sandbox)
+    request = past.request()
+    check_plan(past.folder, record, request)
+    if record.state is not RunState.PLANNED:
+        frontend.note(f"{past.folder}: was begun before; going on with it.")
+    return go_on(
+        past.folder,
+        request,
+        frontend,
+        asks=asks,
+        check=lambda preflight: check_same_workspace(record, preflight),
+    )

@@ -1,0 +1,132 @@
+"""The use case `run`: a spreadsheet's changes, from its first byte to the last outcome."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+
+from batch.advice import Advice, Fix, Remedy
+from batch.errors import DeclinedError, SettingsError
+from batch.jobs.frontend import Frontend
+from batch.jobs.gate import BUILT_IN
+from batch.jobs.opening import OpenRun, open_run
+from batch.jobs.outcome import RunOutcome
+from batch.jobs.past_run import PastRun
+from batch.jobs.preflight import Preflight
+from batch.jobs.request import Request, command
+from batch.jobs.resuming import check_known_workspace, check_workspace, resume
+from batch.jobs.steps import ask_server, confirm, look_up_leads, read_leads, send
+from batch.jobs.unfinished import (
+    Unfinished,
+    find_unfinished,
+    newer_notes,
+    unfinished_in,
+    unfinished_of_others,
+)
+from batch.settings.model import Settings
+from batch.wording.questions import Question
+
+
+class IfUnfinished(StrEnum):
+    """What becomes of an earlier run that broke off and would do what is asked now."""
+
+    RESUME = "resume"  # it is gone on with, if it stopped lately
+    ASK = "ask"  # somebody is asked
+    NAME = "name"  # it is named, and a new run is begun
+    IGNORE = "ignore"  # it is not even looked for
+
+
+def run(
+    request: Request,
+    frontend: Frontend,
+    *,
+    if_unfinished: IfUnfinished,
+    past_run: Callable[[Path], PastRun],
+) -> RunOutcome:
+    """Send a spreadsheet's changes, or go on with an unfinished run of the same.
+
+    request: with the key, unless it is practice. past_run: how an earlier run in a folder is
+    reached. Raises UsageError when nothing may be sent, and DeclinedError when nobody says yes.
+    """
+    asks = frontend.asks(practice=request.session.sandbox)
+    if request.session.out and (there := unfinished_in(request.session.out, request)):
+        _check_resumes_there(frontend, request, there, if_unfinished)
+        check = check_workspace if there.is_own else check_known_workspace
+        return resume(past_run(there.run.folder), frontend, check=partial(check, there.run.record))
+    with open_run(request) as opened:
+        preflight = ask_server(frontend, opened)
+        earlier = _unfinished_to_resume(frontend, opened, preflight, if_unfinished)
+        if earlier is None:
+            look_up_leads(frontend, opened, preflight)
+            judged = opened.judge(preflight)
+            ready = judged.ready(read_leads(frontend, judged), can_ask=asks)
+            confirm(frontend, ready, asks=asks)
+            return send(frontend, ready)
+    return resume(past_run(earlier), frontend)  # the new run's folder is gone again
+
+
+def _unfinished_to_resume(
+    frontend: Frontend, opened: OpenRun, preflight: Preflight, if_unfinished: IfUnfinished
+) -> Path | None:
+    """The unfinished run to go on with instead of a new one; None if there is none, or not wanted.
+
+    A run whose folder was named with `--out` is always a new one.
+    """
+    if if_unfinished is IfUnfinished.IGNORE:
+        return None
+    frontend.note(*newer_notes(opened))
+    found = find_unfinished(opened, preflight)
+    if found is None:
+        if others := unfinished_of_others(opened):
+            _name_other(frontend, opened.request, others)
+        return None
+    folder, settings = found.run.folder, opened.request.settings
+    if opened.request.session.out or if_unfinished is IfUnfinished.NAME:
+        resume_it = command("resume", str(folder), *opened.request.key_options)
+        named = f"There is {found}. This is a new run."
+        frontend.note(Advice(named, Remedy(Fix.RESUME, resume_it)))
+        return None
+    if if_unfinished is IfUnfinished.ASK:
+        text = f"There is {found}. Yes goes on with it; no starts a new run."
+        return folder if frontend.ask(Question(text=text)) else None
+    if not found.is_recent(settings):
+        frontend.note(f"There is {found}, {_too_long_ago(settings)}. This is a new run.")
+        return None
+    frontend.note(f"Going on with {found}. --new would start anew.")
+    return folder
+
+
+def _name_other(frontend: Frontend, request: Request, found: Unfinished) -> None:
+    """Name an unfinished run that is not in the user's list: nothing that it says is believed."""
+    base_url = found.run.record.base_url
+    is_known = request.session.sandbox or base_url == BUILT_IN
+    address = () if is_known else ("--base-url", base_url)  # it is the one that is asked for now
+    resume_it = command("resume", str(found.run.folder), *request.key_options, *address)
+    named = f"There is {found}. It is not in your list of runs, so this is a new run."
+    frontend.note(Advice(named, Remedy(Fix.RESUME_OTHERS, resume_it)))
+
+
+def _check_resumes_there(
+    frontend: Frontend, request: Request, found: Unfinished, if_unfinished: IfUnfinished
+) -> None:
+    """Raise UsageError unless the run in the folder that `--out` names is to be gone on with."""
+    another = "Name another --out for a new run."
+    if if_unfinished is IfUnfinished.IGNORE:
+        raise SettingsError(f"--new: there is {found}. {another}")
+    if if_unfinished is IfUnfinished.ASK:
+        if not frontend.ask(Question(text=f"There is {found}. Yes goes on with it.")):
+            raise DeclinedError(
+                f"Nothing was sent. The unfinished run was left as it is. {another}"
+            )
+    elif not found.is_recent(request.settings):
+        resume_it = command("resume", str(found.run.folder), *request.key_options)
+        raise SettingsError(
+            f"There is {found}, {_too_long_ago(request.settings)}. {another} To go on with it: "
+            f"{resume_it}"
+        )
+    else:
+        frontend.note(f"Going on with {found}.")
+
+
+def _too_long_ago(settings: Settings) -> str:
+    return f"longer ago than {settings.run.resume_within_h:g} h ([run] resume_within_h)"

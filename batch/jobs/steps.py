@@ -1,0 +1,94 @@
+"""The steps that commands share, each told to the person for whom it is done."""
+
+import anyio
+
+from batch.errors import DeclinedError, UsageError
+from batch.jobs import diff_leads
+from batch.jobs.check import header_only
+from batch.jobs.diff_leads import LeadsNotReadError, Look
+from batch.jobs.execution import execute
+from batch.jobs.frontend import Frontend, Reading
+from batch.jobs.opening import JudgedRun, LeadsDiff, OpenRun, ReadyRun
+from batch.jobs.outcome import RunOutcome
+from batch.jobs.preflight import Preflight
+from batch.jobs.resolving import is_needed, resolve
+from batch.wording.amounts import count_of
+
+
+def ask_server(frontend: Frontend, opened: OpenRun) -> Preflight:
+    """Ask the server whose key it is, and tell what should be known before anything is sent."""
+    frontend.note(*opened.notes)
+    preflight = frontend.run(opened.ask)
+    workspace = preflight.workspace.name if preflight.workspace else None
+    frontend.show_target(opened.access, workspace)
+    frontend.note(*preflight.notes)
+    return preflight
+
+
+def look_up_leads(frontend: Frontend, opened: OpenRun, preflight: Preflight) -> None:
+    """Look up the leads of a run that names them by e-mail address; nothing for any other run."""
+    if not is_needed(opened):
+        return
+    last: list[Reading] = []
+    with frontend.reading() as show:
+
+        def on_reading(reading: Reading) -> None:
+            last[:] = [reading]
+            show(reading)
+
+        frontend.run(lambda: resolve(opened, preflight, on_reading=on_reading))
+    for reading in last:
+        leads, campaigns = count_of(reading.leads, "lead"), count_of(reading.campaigns, "campaign")
+        frontend.note(f"Looked up by e-mail address among {leads} of {campaigns}.")
+
+
+def read_leads(frontend: Frontend, judged: JudgedRun) -> LeadsDiff | None:
+    """Hold a run against what its leads are now, as far as that is wanted; None where it isn't."""
+    how = diff_leads.look_of(judged.opened)
+    if how is None or not judged.plan.requests:
+        return None
+    if not how.pays:
+        return read_all_leads(frontend, judged, how)
+    try:
+        with frontend.reading() as show:
+            return frontend.run(lambda: diff_leads.look(judged, how, on_reading=show))
+    except LeadsNotReadError as error:  # reading was to spare requests; it is no condition
+        frontend.note(f"{error} So no row is left out for being so already.")
+        return None
+
+
+def read_all_leads(frontend: Frontend, judged: JudgedRun, how: Look) -> LeadsDiff:
+    """Hold a run against what all its leads are now. Raises LeadsNotReadError."""
+    with frontend.reading() as show:
+        diff = frontend.run(lambda: diff_leads.look(judged, how, on_reading=show))
+    if diff is None:
+        raise ValueError("leads that must be read were not")
+    return diff
+
+
+def confirm(frontend: Frontend, ready: ReadyRun, *, asks: bool) -> None:
+    """Put the question, or only tell it. Raises DeclinedError unless the answer is yes."""
+    opened = ready.opened
+    if not (ready.plan.rows or opened.retry_of or opened.undo_of):
+        frontend.note(header_only(opened.request.source.name))
+    frontend.check()
+    if not asks or not ready.work.requests:
+        frontend.note(ready.question.text)
+        return
+    if not frontend.ask(ready.question):
+        wanted = ready.question.typed_number or "yes"
+        raise DeclinedError(f"Nothing was sent: the question was not answered with {wanted}.")
+
+
+def send(frontend: Frontend, ready: ReadyRun) -> RunOutcome:
+    """Send what is left of a run that was said yes to."""
+    if ready.diff and not ready.diff.is_fresh(ready.opened.request.settings.run.snapshot_age):
+        raise UsageError(
+            "Nothing was sent: the leads were read longer ago than [run] snapshot_age. "
+            "Run it again."
+        )
+    frontend.check()  # nothing is sent by a run that somebody has ended
+    with frontend.sending() as show:
+        outcome = anyio.run(lambda: execute(ready, on_moment=show, orders=frontend))
+        frontend.ended(outcome)
+    return outcome

@@ -1,0 +1,109 @@
+"""How a command ends, whatever ends it: its sentence, its last line and its exit code.
+
+The last line of standard error always says how it ended.
+"""
+
+import signal
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+
+from batch.errors import BatchError, DeclinedError, UnaskedError, UsageError
+from batch.jobs.outcome import RunOutcome, error_sentence, without_key
+from batch.model import Tally
+from batch.recording.runfile import RunState
+from batch.settings.options import CliOptions
+from batch.terminal import report_json, summary
+from batch.terminal.browser import open_page
+from batch.terminal.console import Terminal
+from batch.terminal.remedies import in_terminal
+from batch.terminal.signals import Interrupts
+
+REFUSED, FAILED, INTERRUPTED = "refused", "failed", "interrupted"
+
+
+def guarded(terminal: Terminal, command: Callable[[], int]) -> int:
+    """Run a command; whatever ends it gets its sentence, its last line and its exit code."""
+    try:
+        with (
+            terminal.interrupts.raised(last_words=lambda: _ended_by_force(terminal)),
+            terminal.until_told,
+        ):
+            return command()
+    except KeyboardInterrupt:
+        return _interrupted(terminal)
+    except Exception as error:  # noqa: BLE001 - told, and exit 2 or 3
+        if terminal.outcome:
+            return _broken_after_sending(terminal, terminal.outcome, error)
+        if terminal.interrupts.came:  # what it broke off may have called it something else
+            return _interrupted(terminal)
+        return _refused(terminal, error)
+
+
+def refuse(message: str, interrupts: Interrupts, *, as_json: bool) -> int:
+    """Words that are no command. Gives the exit code."""
+    return ended(Terminal(interrupts, as_json=as_json), message, state=REFUSED, exit_code=2)
+
+
+def ended(
+    terminal: Terminal, message: str, *, state: str, exit_code: int, declined: bool = False
+) -> int:
+    """A command that sent nothing ends with this message. Gives the exit code.
+
+    declined: whether somebody only said no, so that there is nothing to mend.
+    """
+    terminal.say(message, style="red")
+    mend = "mend what is said above, and " if exit_code == 2 and not declined else ""
+    line = summary.last_line(state, Tally(), results=None, next_command=f"{mend}run it again")
+    terminal.end(line, answer=report_json.refused(message, state=state, exit_code=exit_code))
+    return exit_code
+
+
+def end_of_run(terminal: Terminal, outcome: RunOutcome) -> int:
+    """The last line of a run. Gives the exit code."""
+    results = outcome.files.results if outcome.files else None
+    line = summary.last_line(
+        outcome.state, outcome.tally, results=results, next_command=summary.next_words(outcome)
+    )
+    terminal.end(line, answer=report_json.reported(outcome))
+    return outcome.exit_code
+
+
+def tell(terminal: Terminal, outcome: RunOutcome, options: CliOptions) -> int:
+    """Tell how a run ended, and show its report if that is wanted. Gives the exit code."""
+    if not options.quiet:
+        summary.print_report(terminal.err, outcome)
+    if options.opens and outcome.page:
+        open_page(terminal, outcome.page)
+    return end_of_run(terminal, outcome)
+
+
+def _interrupted(terminal: Terminal) -> int:
+    if terminal.interrupts.came == signal.SIGTERM:
+        return ended(terminal, "Ended before sending.", state=INTERRUPTED, exit_code=143)
+    return ended(terminal, "Interrupted before sending.", state=INTERRUPTED, exit_code=130)
+
+
+def _ended_by_force(terminal: Terminal) -> None:
+    """Said by another thread while the command still hangs, perhaps with a screen of its own."""
+    terminal.err.show_cursor()
+    _interrupted(terminal)
+
+
+def _refused(terminal: Terminal, error: Exception) -> int:
+    if isinstance(error, UsageError):
+        declined = isinstance(error, DeclinedError) and not isinstance(error, UnaskedError)
+        return ended(terminal, in_terminal(error), state=REFUSED, exit_code=2, declined=declined)
+    if isinstance(error, BatchError):
+        return ended(terminal, in_terminal(error), state=FAILED, exit_code=3)
+    text = "".join(traceback.format_exception(error))
+    terminal.say(*without_key(terminal.key, text))
+    message = "Unexpected error; nothing was sent. Please report what stands above."
+    return ended(terminal, message, state=FAILED, exit_code=3)
+
+
+def _broken_after_sending(terminal: Terminal, outcome: RunOutcome, error: Exception) -> int:
+    """What came of the rows is recorded and told; that something broke after that is told too."""
+    reason = error_sentence(error, outcome.folder, terminal.key)
+    terminal.say(f"The sending had ended before this happened. {reason}", style="red")
+    return end_of_run(terminal, replace(outcome, state=RunState.FAILED, exit_code=3, reason=reason))
