@@ -9,6 +9,8 @@ from starlette.routing import Route
 
 from batch.columns import COLUMNS
 from batch.errors import SettingsError
+from batch.jobs.requesting import overrides_of
+from batch.settings.options import CliOptions
 from batch.web.forms import posting
 from batch.web.remedies import on_page
 from batch.web.render import desk_of, lead_to, page
@@ -24,15 +26,12 @@ def show_settings(request: Request) -> Response:
 @posting
 def take_settings(request: Request, form: Mapping[str, str]) -> Response:
     """Other settings, for this session."""
-    overrides: dict[str, Mapping[str, object]] = {
-        "api": {
-            "base_url": form.get("base_url", "").strip() or None,
-            "workspace_id": form.get("workspace_id", "").strip(),
-        },
-        "pace": {"rate": form.get("rate", "").strip() or None},
-        "columns": {field.value: form.get(field.value, "").strip() for field in COLUMNS},
-    }
-    desk, key = desk_of(request), form.get("key", "").strip()
+    typed = {name: value.strip() for name, value in form.items()}
+    options = CliOptions(base_url=typed.get("base_url") or None, rate=typed.get("rate") or None)
+    overrides = overrides_of(options)
+    overrides["api"]["workspace_id"] = typed.get("workspace_id", "")
+    overrides["columns"] = {field.value: typed.get(field.value, "") for field in COLUMNS}
+    desk, key = desk_of(request), typed.get("key", "")
     try:
         desk.session.change(
             overrides,
