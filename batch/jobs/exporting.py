@@ -15,7 +15,7 @@ from batch.jobs.preflight import ask_server
 from batch.jobs.reaching import make_client
 from batch.jobs.resolving import campaign_ids
 from batch.jobs.snapshotting import take_snapshot
-from batch.judging.lead_words import unknown_campaign
+from batch.judging.explain_leads import unknown_campaign
 from batch.recording.lead_sheet import write_leads
 from batch.recording.snapshot import Snapshot
 from batch.settings.model import Settings

@@ -16,7 +16,7 @@ from batch.jobs.opening import OpenRun
 from batch.jobs.paging import Paging
 from batch.jobs.preflight import Preflight, hold_of
 from batch.jobs.snapshotting import take_snapshot
-from batch.judging.lead_words import find_campaign, unknown_campaign
+from batch.judging.explain_leads import find_campaign, unknown_campaign
 from batch.judging.resolve import Directory, read_names
 from batch.model import Campaign
 from batch.near_names import NearNames

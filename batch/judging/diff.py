@@ -1,6 +1,6 @@
 """Each request beside what its lead is now: whether it is needed, and what would come of it.
 
-Pure: frames in, frames out. The words that a person reads are `explain_live.py`'s.
+Pure: frames in, frames out. The words that a person reads are `explain_leads.py`'s.
 """
 
 from dataclasses import dataclass

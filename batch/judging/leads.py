@@ -1,6 +1,6 @@
-"""What several rows of one lead came to, kept small, and how it changes the rows to send.
+"""The result of merging several rows of one lead, kept small, and its effect on the rows to send.
 
-Values only; `merge.py` decides. A row that shares no lead with another has no place here.
+Values only; `merge.py` decides. Only rows that share a lead with another are here.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from batch.model import Reason
 
 LEAD = ("campaign_id", "campaign_lead_id")
 
-# All texts are categories, for a file may have millions of such rows: one or four bytes a row.
+# Texts are categories, one or four bytes a row: a file may have millions of such rows.
 EXPLAINED = pl.Schema(
     {
         "line": pl.UInt32(),
@@ -54,8 +54,8 @@ _ASKED = (("status", pl.String()), ("ai_tag", pl.String()), ("clear_tag", pl.Boo
 class Leads:
     """What became of the rows whose lead other rows name too.
 
-    Each is in parts that were compared at once, because sorting them into one would take as much
-    memory again. Each part is in line order.
+    Each field is a tuple of the parts that were compared together: sorting them into one would take
+    as much memory again. Each part is in line order.
     judged: rows that are not sent: reason; column and found for a conflict; and which rows at
         line_a and line_b ask for value_a and value_b instead. For a conflict both are values of
         its column; else a is about status, b about aiTag, and null where that doesn't matter.
@@ -94,7 +94,10 @@ class Leads:
 
 
 def between(parts: Iterable[pl.DataFrame], rows: pl.DataFrame) -> pl.DataFrame:
-    """What the parts say about these rows, in line order; rows: in line order."""
+    """The lines of the parts from the first of these rows to the last, in line order.
+
+    rows: in line order.
+    """
     if rows.is_empty():
         return pl.concat(part.clear() for part in parts)
     first, last = rows.item(0, "line"), rows.item(-1, "line")
@@ -115,7 +118,7 @@ def no_leads() -> Leads:
 
 
 def together(leads: Iterable[Leads]) -> Leads:
-    """All parts of these, which have no lead in common, as one."""
+    """Several Leads, which have no lead in common, as one."""
     leads = [no_leads(), *leads]
     return Leads(
         judged=tuple(chain.from_iterable(one.judged for one in leads)),

@@ -1,4 +1,4 @@
-"""What was asked for, beside what the leads are now. Pure: frames in, frames out."""
+"""Compare what was asked for with what the leads are now. Pure: frames in, frames out."""
 
 import polars as pl
 
@@ -19,7 +19,7 @@ DIFFERENT = pl.Schema(
 ANSWERED = pl.Schema({"line": pl.UInt32, "answered_status": pl.String})
 MISSING = "no such lead in the campaign"
 
-# Of requests that were joined with what leads are now (`live`).
+# For requests joined with what their leads are now (`live`).
 IS_THERE = pl.col("is_there").fill_null(value=False)
 ASKS_TAG = pl.col("clear_tag") | pl.col("ai_tag").is_not_null()
 STATUS_HOLDS = pl.col("status").is_null() | (pl.col("status") == pl.col("live_status"))
@@ -29,11 +29,11 @@ TAG_HOLDS = ~ASKS_TAG | (
 
 
 def different(requests: pl.DataFrame, leads: pl.DataFrame, *, clear_word: str) -> pl.DataFrame:
-    """The values that were asked for and are not there: a row for each, in line order.
+    """The values that were asked for and don't hold: a row for each, in line order.
 
     requests: as `Plan.requests_of` gives them; a request of several rows stands for each of them.
-    leads: as a Snapshot has them. Tags are compared regardless of case. A lead that is not there
-    is one row with column "".
+    leads: as a Snapshot has them. Tags are compared regardless of case. A missing lead is one row
+    with column "".
     """
     rows = (
         requests.with_columns(pl.coalesce("lines", pl.concat_list("line")).alias("lines"))
@@ -44,9 +44,11 @@ def different(requests: pl.DataFrame, leads: pl.DataFrame, *, clear_word: str) -
     )
     is_missing, there = rows.filter(~IS_THERE), rows.filter(IS_THERE)
     parts = (
-        _named(is_missing, "", pl.lit(""), pl.lit(MISSING)),
-        _named(there.filter(~STATUS_HOLDS), "status", pl.col("status"), pl.col("live_status")),
-        _named(
+        _differences(is_missing, "", pl.lit(""), pl.lit(MISSING)),
+        _differences(
+            there.filter(~STATUS_HOLDS), "status", pl.col("status"), pl.col("live_status")
+        ),
+        _differences(
             there.filter(~TAG_HOLDS),
             "aiTag",
             pl.when("clear_tag").then(pl.lit(clear_word)).otherwise("ai_tag"),
@@ -57,9 +59,9 @@ def different(requests: pl.DataFrame, leads: pl.DataFrame, *, clear_word: str) -
 
 
 def with_answered(requests: pl.DataFrame, answered: pl.DataFrame) -> pl.DataFrame:
-    """The requests with `made_status`: what their leads are expected to read, null where not asked.
+    """The requests with `made_status`: the status expected of their leads; null where none was set.
 
-    That is what the server answered, where it said so: a subsequence may have moved the lead.
+    Where the server answered a status, it is that one: a subsequence may have moved the lead.
     answered: as ANSWERED.
     """
     rows = requests.join(answered, on="line", how="left", maintain_order="left")
@@ -75,7 +77,7 @@ def live(leads: pl.DataFrame) -> pl.DataFrame:
     return leads.select(*LEAD, live_status="status", live_tag="ai_tag", is_there=True)
 
 
-def _named(rows: pl.DataFrame, column: str, wanted: pl.Expr, found: pl.Expr) -> pl.DataFrame:
+def _differences(rows: pl.DataFrame, column: str, wanted: pl.Expr, found: pl.Expr) -> pl.DataFrame:
     return rows.select(
         pl.col("line").cast(pl.UInt32),
         *LEAD,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from batch.judging.diff import is_sent
-from batch.judging.explain_live import Seen
+from batch.judging.explain_leads import LeadRow
 from batch.judging.preview import Preview
 
 # line: of the input. carrier: the line of the row that carries its request; null if it has none.
@@ -73,7 +73,7 @@ def _left_out(preview: Preview, rows: pl.DataFrame) -> pl.DataFrame:
     verdicts = _between(preview.verdicts, rows).filter(~is_sent())
     told = [
         (lines or [line], *preview.left_out_by(*seen))
-        for line, lines, *seen in verdicts.select("line", "lines", *Seen._fields).iter_rows()
+        for line, lines, *seen in verdicts.select("line", "lines", *LeadRow._fields).iter_rows()
     ]
     shape = {**_LEFT_OUT, "line": pl.List(pl.UInt32)}
     return pl.DataFrame(told, schema=shape, orient="row").explode("line").sort("line")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from batch.judging.diff import REASON_OF, VERDICTS, Verdict, is_sent
-from batch.judging.explain_live import Seen, live_sentence
+from batch.judging.explain_leads import LeadRow, live_sentence
 from batch.judging.live import ASKS_TAG, STATUS_HOLDS, TAG_HOLDS
 from batch.judging.totals import Effect, numbers
 from batch.model import Outcome, Reason, Tally
@@ -107,7 +107,7 @@ class Preview:
     def left_out(self) -> Iterator[list[Outcome]]:
         """The outcomes of the rows whose request is not sent, some thousand at once."""
         for part in self.verdicts.filter(~is_sent()).iter_slices(_OBJECTS):
-            seen = part.select("line", "lines", *Seen._fields).iter_rows()
+            seen = part.select("line", "lines", *LeadRow._fields).iter_rows()
             yield [self._outcome(line, lines, *rest) for line, lines, *rest in seen]
 
     def before(self, *, sent_only: bool) -> pl.DataFrame:
@@ -138,7 +138,7 @@ class Preview:
         return pl.concat([pl.DataFrame(schema=_TOLD), *parts]).sort("line")
 
     def _told(self, part: pl.DataFrame) -> pl.DataFrame:
-        messages = [self.message(*seen) for seen in part.select(Seen._fields).iter_rows()]
+        messages = [self.message(*seen) for seen in part.select(LeadRow._fields).iter_rows()]
         texts = part.with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String))
         is_read = pl.col("read_at_ms").is_not_null()
         before_tag = pl.when(is_read).then(pl.col("live_tag").fill_null(self.clear_word))
@@ -165,13 +165,13 @@ class Preview:
         )
 
     def message(self, *seen: object) -> str:
-        """What is to be said of a request; "" for nothing. seen: the values of a `Seen`."""
+        """What is to be said of a request; "" for nothing. seen: the values of a `LeadRow`."""
         verdict, *rest = seen
-        row = Seen(Verdict(str(verdict)), *rest)  # type: ignore[arg-type]  # a row of VERDICTS
+        row = LeadRow(Verdict(str(verdict)), *rest)  # type: ignore[arg-type]  # a row of VERDICTS
         return live_sentence(row, drifted=self.drifted, clear_word=self.clear_word)
 
     def left_out_by(self, *seen: object) -> tuple[Reason, str]:
-        """Why a request is not sent, and the sentence about it. seen: the values of a `Seen`."""
+        """Why a request is not sent, and the sentence about it. seen: the values of a `LeadRow`."""
         return self._reason(Verdict(str(seen[0]))), self.message(*seen)
 
     def _outcome(self, line: int, lines: list[int] | None, *seen: object) -> Outcome:

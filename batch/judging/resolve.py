@@ -1,7 +1,7 @@
 """E-mail addresses to ids: which leads the rows of a spreadsheet mean. Pure: frames in, frames out.
 
-What is wrong with a row's names by itself is told by rule, as for ids; what is wrong with them
-beside the campaign's leads is told by a sentence that goes with the ids.
+A problem with a row's own names gets a reason, as for ids; a problem with them among the campaign's
+leads also gets a sentence, which travels with the ids.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from batch.columns import Column, Naming, column_of
-from batch.judging.lead_words import ambiguous_lead, gone_lead, other_lead, unknown_lead
+from batch.judging.explain_leads import ambiguous_lead, gone_lead, other_lead, unknown_lead
 from batch.judging.rules import LOOKED_UP, Rules, is_id
 from batch.judging.texts import folded, is_safe_id, is_spoiled, trimmed
 from batch.model import Field, Reason
@@ -27,16 +27,16 @@ RESOLVED = pl.Schema(
 )
 
 _COMPARISONS = 200_000  # of two addresses, spent on suggestions: about a second
-_CUTOFF = 0.85  # addresses of one company are much alike: below this, they are two people's
+_CUTOFF = 0.85  # addresses of one company are much alike: below this, they belong to two people
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
     """How rows name their campaigns.
 
-    campaign: of all rows that name none, by name or id; None if there is none for all.
-    column: the column that a row without a campaign should have filled.
-    name_first: whether a campaign's name outranks its id, which an earlier run found by it.
+    campaign: of all rows that name none, by name or id; None if there is no such default.
+    column: the column that a row without a campaign should fill.
+    name_first: whether a campaign's name outranks its id, which an earlier run looked up by it.
     """
 
     campaign: str | None = None
@@ -45,12 +45,12 @@ class Named:
 
 
 def read_names(cells: pl.DataFrame, rules: Rules, named: Named) -> pl.DataFrame:
-    """What each row says of its lead, in the same order.
+    """How each row names its lead, in the same order.
 
     cells: as `Table.cells` gives them where leads are named by e-mail address.
-    Gives line; campaign and campaign_column, by which the campaign is named (nulls if it is not);
-    email; key, by which addresses are compared; given, the campaignLeadId that stands there, in
-    lower case; and the first three of LOOKED_UP, where something is wrong with the row by itself.
+    Gives line; campaign and campaign_column, the name or id of the campaign and its column (nulls
+    without one); email; key, the address as it is compared; given, the row's own campaignLeadId in
+    lower case; and the first three of LOOKED_UP for a problem with the row by itself.
     """
     columns = (Field.CAMPAIGN_ID, Field.CAMPAIGN_LEAD_ID, *Naming)
     texts = cells.select("line", *(trimmed(pl.col(column)) for column in columns))
@@ -67,14 +67,14 @@ def read_names(cells: pl.DataFrame, rules: Rules, named: Named) -> pl.DataFrame:
         "campaign",
         "campaign_column",
         "email",
-        *_own_problem(rules, named.column),
+        *_first_problem(rules, named.column),
         key=folded(pl.col("email")),
         given=pl.col(Field.CAMPAIGN_LEAD_ID).str.to_lowercase(),
     )
 
 
-def _own_problem(rules: Rules, wanted: Column) -> list[pl.Expr]:
-    """Reason, column and text of the first thing that is wrong with a row's own names."""
+def _first_problem(rules: Rules, wanted: Column) -> list[pl.Expr]:
+    """Reason, column and text of the first problem with a row's own names."""
     campaign, email, given = pl.col("campaign"), pl.col("email"), pl.col(Field.CAMPAIGN_LEAD_ID)
     by_id = pl.col("campaign_column") == Field.CAMPAIGN_ID
     by_cell = pl.col("campaign_column").is_not_null()
@@ -98,9 +98,9 @@ def _own_problem(rules: Rules, wanted: Column) -> list[pl.Expr]:
 
 
 def provisional(names: pl.DataFrame) -> pl.DataFrame:
-    """Rows as RESOLVED without looking anything up: names stand in the ids' place.
+    """Rows as RESOLVED without looking anything up: names stand in the place of ids.
 
-    So that what is wrong without a server is found, and rows of one lead are compared.
+    That is enough to find what is wrong without a server, and to compare rows of one lead.
     """
     rows = names.with_columns(
         folded(pl.col("campaign")).alias(Field.CAMPAIGN_ID),
@@ -111,12 +111,12 @@ def provisional(names: pl.DataFrame) -> pl.DataFrame:
 
 
 class Directory:
-    """The leads of some campaigns, as they are looked up."""
+    """The leads of some campaigns, for looking them up by address or id."""
 
     def __init__(
         self, campaigns: Mapping[str, tuple[str | None, str]], leads: Iterable[pl.DataFrame]
     ) -> None:
-        """campaigns: the id of each campaign by how it is named; None, and why there is none.
+        """campaigns: the id of each campaign by how rows name it; else None and the reason why.
 
         leads: of these campaigns, as a Snapshot has them, a frame for each campaign.
         """
@@ -138,13 +138,13 @@ class Directory:
             .join(self._by_id, on=["campaign_id", "given"], how="left", maintain_order="left")
             .with_columns(verdict=_verdict())
         )
-        said = pl.DataFrame(
-            list(map(self._said, rows.filter(_IS_WRONG).iter_rows(named=True))),
+        problems = pl.DataFrame(
+            list(map(self._explain, rows.filter(_IS_WRONG).iter_rows(named=True))),
             schema={"line": pl.UInt32, **{f"{name}_said": pl.String for name in LOOKED_UP}},
             orient="row",
         )
         from_row = pl.when(pl.col("campaign_column") == Field.CAMPAIGN_ID).then("campaign")
-        return rows.join(said, on="line", how="left", maintain_order="left").select(
+        return rows.join(problems, on="line", how="left", maintain_order="left").select(
             "line",
             pl.coalesce("campaign_id", from_row).alias(Field.CAMPAIGN_ID),
             pl.coalesce("given", "campaign_lead_id").alias(Field.CAMPAIGN_LEAD_ID),
@@ -152,8 +152,8 @@ class Directory:
             pl.col(f"{LOOKED_UP[-1]}_said").alias(LOOKED_UP[-1]),
         )
 
-    def _said(self, row: Mapping[str, Any]) -> tuple[int, Reason, Column, str, str]:
-        """Why a row has no lead: its line, and what LOOKED_UP says of it."""
+    def _explain(self, row: Mapping[str, Any]) -> tuple[int, Reason, Column, str, str]:
+        """Why a row has no lead: its line, and the values of LOOKED_UP."""
         line, email, given = row["line"], row["email"], row["given"]
         match row["verdict"]:
             case "no campaign":
@@ -168,18 +168,18 @@ class Directory:
             case "several":
                 message = ambiguous_lead(email, row["ids"])
                 return line, Reason.AMBIGUOUS_LEAD, Naming.EMAIL, email, message
-        message = unknown_lead(email, self._nearest.to(row["key"], row["campaign_id"]))
+        message = unknown_lead(email, self._nearest.find(row["key"], row["campaign_id"]))
         return line, Reason.UNKNOWN_LEAD, Naming.EMAIL, email, message
 
 
 _LEADS = pl.Schema(dict.fromkeys(("campaign_id", "campaign_lead_id", "email", "key"), pl.String))
 
-# Rows that were looked up, since nothing is wrong with them by themselves, in vain.
+# Rows without a problem of their own whose look-up failed.
 _IS_WRONG = pl.col("id_reason").is_null() & pl.col("verdict").is_not_null()
 
 
 def _usable(leads: pl.DataFrame) -> pl.DataFrame:
-    """The leads of a campaign that can be addressed, with what their addresses are compared by."""
+    """The leads of a campaign that a request can address, with `key` for comparing addresses."""
     return leads.filter(is_safe_id(pl.col("campaign_lead_id"))).select(
         "campaign_id",
         pl.col("campaign_lead_id").str.to_lowercase(),
@@ -201,7 +201,7 @@ def _by_email(leads: pl.DataFrame) -> pl.DataFrame:
 
 
 def _verdict() -> pl.Expr:
-    """What is wrong with a row that was looked up; null when it has its lead."""
+    """Why a row's look-up failed; null when it found the lead."""
     is_given = pl.col("given").is_not_null()
     has_lead = pl.col("campaign_lead_id").is_not_null()
     return (
@@ -219,17 +219,17 @@ def _verdict() -> pl.Expr:
 
 
 class Nearest:
-    """Suggestions among campaigns' leads; looked for once an address, and only so often."""
+    """Suggests addresses among campaigns' leads; once for each address, and only so often."""
 
     def __init__(self, leads: pl.DataFrame) -> None:
-        """leads: campaign_id, and key, by which addresses are compared."""
+        """leads: campaign_id, and key, the address as it is compared."""
         self._leads = leads
         self._left = _COMPARISONS
         self._names = NearNames()
         self._keys: dict[str, list[str]] = {}
         self._found: dict[tuple[str, str], str | None] = {}
 
-    def to(self, key: str, campaign_id: str) -> str | None:
+    def find(self, key: str, campaign_id: str) -> str | None:
         """The nearest address of the campaign; None if none is near, or looking costs too much."""
         asked = (campaign_id, key)
         if asked not in self._found and self._left > 0:

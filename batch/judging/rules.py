@@ -1,7 +1,7 @@
-"""The rules that one row is judged by, each in one place, as Polars expressions.
+"""The rules for a single row, each in one place, as Polars expressions.
 
-Pure: frames in, frames out. What several rows of one lead come to is `leads.py`'s; the words that
-a person reads are `explain.py`'s.
+Pure: frames in, frames out. `leads.py` has the results for several rows of one lead, `explain.py`
+the sentences.
 """
 
 from dataclasses import dataclass
@@ -20,19 +20,19 @@ DEFAULT_ID_PATTERN = "[0-9a-fA-F]{24}"
 
 _IDS = (Field.CAMPAIGN_ID, Field.CAMPAIGN_LEAD_ID)
 
-# How other programs write "no value". As a tag it is a slip, unless a label is called so.
+# How other programs write "no value". As a tag it is a slip, unless a label has that name.
 _NO_VALUE = r"(?i)^(?:none|nan|\\n|n/a)$"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What rows are judged by.
+    """The settings of the rules.
 
     name: what messages call the file, as "leads.csv".
     id_pattern: a regular expression that a whole id must match.
     clear_word: the aiTag, in any case, that clears the tag.
-    labels: the workspace's labels; None if they aren't known: any tag is taken then.
-    statuses: what status may be; more than can be set where it is held against what leads are.
+    labels: the workspace's labels; None if they aren't known: then any tag is accepted.
+    statuses: the accepted ones; more than can be set where rows are compared with what leads are.
     """
 
     name: str
@@ -42,15 +42,15 @@ class Rules:
     statuses: tuple[str, ...] = tuple(Status)
 
 
-# What looking up a row's ids by e-mail address says of it, beside the ids themselves: why it has
-# none, where and at what text that was seen, and the whole sentence. Nulls where it has them.
+# The columns beside a row's ids that were looked up by e-mail address: why there are none, in which
+# column and for which text, and the whole sentence. Nulls where the ids were found.
 LOOKED_UP = ("id_reason", "id_column", "id_found", "id_message")
 
 
 class _Check(NamedTuple):
-    """One thing that can be wrong with a row: where it is, and how it is seen.
+    """One thing that can be wrong with a row: the column, and the test for it.
 
-    reason: None where reading or looking up its ids has said it, and where it is.
+    reason: None where reading the row, or looking up its ids, has given reason and column.
     """
 
     reason: Reason | None
@@ -59,7 +59,7 @@ class _Check(NamedTuple):
 
 
 def check_rules(rules: Rules) -> None:
-    """Refuse rules that no row can be judged by; raises SettingsError.
+    """Refuse rules that can't be applied; raises SettingsError.
 
     A label with the clear word's name would make one cell mean two things; a pattern must be one
     that Polars can search for (no look-around, no back-references).
@@ -83,7 +83,7 @@ def check_rules(rules: Rules) -> None:
 
 
 def judge(cells: pl.DataFrame, rules: Rules) -> pl.DataFrame:
-    """Every row judged by itself, in the same order.
+    """Judge every row by itself; the order stays.
 
     cells: line, blank_row, and the four fields as raw text or null; where ids were looked up by
         e-mail address, these and LOOKED_UP; where cells have swallowed rows, SWALLOWED.
@@ -93,22 +93,25 @@ def judge(cells: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     about it where reading or looking up ids has made one.
     """
     if cells.height > 1 and cells.get_column("blank_row").all():
-        first = judge(cells.head(1), rules).drop("line")  # and all the others alike
-        alike = [pl.lit(each.item(), each.dtype).alias(each.name) for each in first]
-        return cells.select("line", *alike)
+        first = judge(cells.head(1), rules).drop("line")
+        same = [pl.lit(each.item(), each.dtype).alias(each.name) for each in first]
+        return cells.select("line", *same)
     is_looked_up = LOOKED_UP[0] in cells.columns
     texts = cells.select(
-        "line", "blank_row", *(trimmed(pl.col(field)) for field in Field), *_said(cells.columns)
+        "line",
+        "blank_row",
+        *(trimmed(pl.col(field)) for field in Field),
+        *_earlier_problems(cells.columns),
     )
     checks = _checks(rules, is_looked_up=is_looked_up)
-    # Tags repeat: what costs most is done once for each distinct one.
+    # Tags repeat: the costly part is done once for each distinct one.
     tags = _read_tags(texts.get_column(Field.AI_TAG).unique(), rules)
     fails = (check.fails for check in checks if check.column is Field.AI_TAG)
     tags = tags.with_columns(tag_fails=pl.any_horizontal(fails))
     texts = texts.join(tags, on=Field.AI_TAG, how="left", maintain_order="left").with_columns(
         pl.col("clear_tag").fill_null(value=False)
     )
-    # Most rows are plain: what costs most of the rest is done for the others alone.
+    # Most rows are plain: the other checks are done for the rest alone.
     is_plain = _is_plain(rules, is_looked_up=is_looked_up)
     problems = _problems(texts.filter(~is_plain), checks)
     return texts.join(problems, on="line", how="left", maintain_order="left").select(
@@ -125,8 +128,8 @@ def judge(cells: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     )
 
 
-def _said(columns: list[str]) -> list[pl.Expr]:
-    """What was said of rows before they are judged, and whether that is that they hold others."""
+def _earlier_problems(columns: list[str]) -> list[pl.Expr]:
+    """The problems that reading or looking up ids found; is_swallowed: a cell holds other rows."""
     none = pl.lit(None, pl.String)
     said = [pl.col(name) if name in columns else none for name in LOOKED_UP]
     is_swallowed = pl.lit(False)
@@ -145,7 +148,7 @@ def _said(columns: list[str]) -> list[pl.Expr]:
 
 
 def tag_key(tag: pl.Expr) -> pl.Expr:
-    """What two tags are compared by: regardless of case, and of how accents are encoded."""
+    """The tag as it is compared: regardless of case, and of how accents are encoded."""
     return folded(tag)
 
 
@@ -162,7 +165,7 @@ def _checks(rules: Rules, *, is_looked_up: bool) -> list[_Check]:
     for field in _IDS:
         cell = pl.col(field)
         checks.append(_Check(Reason.MISSING_ID, field, cell.is_null()))
-        if not is_looked_up:  # then its text is the server's, and was judged before
+        if not is_looked_up:  # looked-up ids are the server's, and were judged before
             checks += [
                 _Check(Reason.BAD_CELL, field, is_spoiled(cell)),
                 _Check(Reason.BAD_ID, field, ~is_id(cell, rules)),
@@ -184,9 +187,9 @@ def _checks(rules: Rules, *, is_looked_up: bool) -> list[_Check]:
 
 
 def _is_plain(rules: Rules, *, is_looked_up: bool) -> pl.Expr:
-    """Whether a row can fail no check, seen from less than all of them; tag_fails is the tag's.
+    """Whether a row passes all checks, by fewer tests than all of them; tag_fails is the tag's.
 
-    What is an id or a status is nothing that a spreadsheet program writes for a spoiled cell.
+    No spoiled cell looks like an id or a status.
     """
     status, tag = pl.col(Field.STATUS), pl.col(Field.AI_TAG)
     has_ids = [
@@ -205,7 +208,7 @@ def _is_plain(rules: Rules, *, is_looked_up: bool) -> pl.Expr:
 
 
 def _problems(texts: pl.DataFrame, checks: list[_Check]) -> pl.DataFrame:
-    """What is wrong with these rows, where anything is: line, reason, column, found."""
+    """The first problem of each row, null without one: line, reason, column, found, message."""
     numbers = range(len(checks))
     failed = pl.coalesce(
         pl.when(check.fails).then(pl.lit(n, pl.UInt8))
@@ -218,8 +221,8 @@ def _problems(texts: pl.DataFrame, checks: list[_Check]) -> pl.DataFrame:
         )
         for field in Field
     )
-    reason = _word_of(numbers, [check.reason for check in checks])
-    column = _word_of(numbers, [check.column for check in checks])
+    reason = _word_for(numbers, [check.reason for check in checks])
+    column = _word_for(numbers, [check.column for check in checks])
     return texts.with_columns(failed=failed).select(
         "line",
         reason=said.then("said_reason").otherwise(reason),
@@ -230,7 +233,7 @@ def _problems(texts: pl.DataFrame, checks: list[_Check]) -> pl.DataFrame:
 
 
 def is_id(cell: pl.Expr, rules: Rules) -> pl.Expr:
-    """Whether a trimmed cell is what the rules take for an id; null when it is."""
+    """Whether a trimmed cell is an id by the rules; null for a null cell."""
     fits = cell.str.contains(_whole(rules.id_pattern))
     is_safe_itself = rules.id_pattern == DEFAULT_ID_PATTERN
     return fits if is_safe_itself else fits & is_safe_id(cell)
@@ -245,10 +248,10 @@ def _whole(pattern: str) -> str:
 
 
 def _read_tags(tags: pl.Series, rules: Rules) -> pl.DataFrame:
-    """What each text in aiTag means: whether it clears, and else its label (null: there is none).
+    """What each text in aiTag means: whether it clears the tag, or else its label (null if none).
 
-    Without the workspace's labels every text counts as one. The apostrophe that an export puts
-    before a label such as "=Hot" is taken off, unless the text with it is a label itself.
+    Without the workspace's labels every text counts as a label. The apostrophe that an export puts
+    before a label such as "=Hot" is removed, unless the text with it is a label itself.
     """
     labels = pl.DataFrame({"label": rules.labels or ()}, schema={"label": pl.String})
     labels = labels.with_columns(key=tag_key(pl.col("label"))).unique("key", keep="first")
@@ -265,7 +268,7 @@ def _read_tags(tags: pl.Series, rules: Rules) -> pl.DataFrame:
     return read.select(Field.AI_TAG, label=pl.when(~clears).then("label"), clear_tag=clears)
 
 
-def _word_of(numbers: range, words: list[Reason | None] | list[Field | None]) -> pl.Expr:
+def _word_for(numbers: range, words: list[Reason | None] | list[Field | None]) -> pl.Expr:
     """The word at the number of the check that failed; null when none did."""
     return pl.col("failed").replace_strict(
         pl.Series(numbers, dtype=pl.UInt8),

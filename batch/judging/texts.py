@@ -1,9 +1,9 @@
-"""What the text of a cell is, whatever its column: trimmed, spoiled, or an address to compare."""
+"""Rules for the text of a cell in any column: how it is trimmed, compared, and found spoiled."""
 
 import polars as pl
 
-# What is trimmed: Unicode white space, no-break spaces included, and what nobody sees at the ends
-# of a pasted cell: zero-width characters, direction marks and the byte-order mark.
+# Trimmed characters: Unicode white space, no-break spaces included, and the invisible ones at the
+# ends of a pasted cell: zero-width characters, direction marks and the byte-order mark.
 EDGES = (
     "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007"
     "\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
@@ -30,20 +30,20 @@ SHEET_ERROR = (
 
 
 def trimmed(cell: pl.Expr) -> pl.Expr:
-    """The text without what is trimmed; null when nothing is left."""
+    """The text without EDGES at its ends; null when nothing is left."""
     return cell.str.strip_chars(EDGES).replace("", None)
 
 
 def is_spoiled(cell: pl.Expr) -> pl.Expr:
-    """Whether the cell holds what the reader or a spreadsheet program made of it, not a value."""
+    """Whether the cell holds a spreadsheet error, a formula or a line break in place of a value."""
     return cell.str.contains(f"{LINE_BREAK}|{FORMULA}|{SHEET_ERROR}")
 
 
 def folded(text: pl.Expr) -> pl.Expr:
-    """What two texts are compared by: regardless of case, and of how accents are encoded."""
+    """The text as it is compared: regardless of case, and of how accents are encoded."""
     return text.str.strip_chars(EDGES).str.normalize("NFC").str.to_lowercase()
 
 
 def is_safe_id(cell: pl.Expr) -> pl.Expr:
-    """Whether no request's path can be changed by this id, whatever pattern is set."""
+    """Whether an id can't change a request's path, whatever pattern is set."""
     return cell.str.contains(_SAFE_ID)

@@ -1,4 +1,4 @@
-"""What requests come to in numbers, added up batch by batch in bounded memory."""
+"""Count what requests would do, batch by batch in bounded memory."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -32,9 +32,9 @@ class Effect:
 
 
 def numbers(changes: pl.DataFrame) -> Counter[str]:
-    """How many rows or requests: all, to_active, to_paused, tags_set, tags_cleared.
+    """Count rows or requests: all, to_active, to_paused, tags_set, tags_cleared.
 
-    changes: with status, ai_tag and clear_tag.
+    changes: a frame with status, ai_tag and clear_tag.
     """
     status = pl.col("status")
     counted = changes.select(

@@ -1,8 +1,8 @@
 """Which campaigns are worth reading before a run, and for how long. Pure: frames in, yes or no out.
 
-A page costs a request, as a change does; a lead that it shows to be as asked for already saves one.
-How many pages a campaign has is often not known: how many of the leads that are looked for were on
-the pages so far tells what is still to come.
+A page costs a request, as a change does; it saves one for each of its leads that is already as
+asked for. How many pages a campaign has is often not known: the share of the wanted leads that were
+on the pages so far is the estimate of what is still to come.
 """
 
 from collections import Counter
@@ -16,9 +16,9 @@ from batch.judging.live import STATUS_HOLDS, TAG_HOLDS
 from batch.model import Status
 
 FEWEST_REQUESTS = 10  # a campaign with fewer is not read: it would hardly save anything
-MOST_SHARE = 0.8  # what reading may cost of what it saves; the rest is for estimates that are wrong
+MOST_SHARE = 0.8  # the cost of reading over its savings; the rest is for wrong estimates
 
-# 14 bytes a request, with the one that says whether it was found.
+# 14 bytes a request, with the one for whether it was found.
 _ASKED = pl.Schema(
     {
         "key": pl.UInt64(),
@@ -28,13 +28,13 @@ _ASKED = pl.Schema(
     }
 )
 _SEED, _OTHER_SEED = 1, 2
-# Two leads that share a key would only make an estimate a little worse.
+# Two leads with one key only make an estimate a little worse.
 _KEY = (pl.col(LEAD[0]).hash(_SEED) ^ pl.col(LEAD[1]).hash(_OTHER_SEED)).alias("key")
-# Behind all others, so that looking for a key always finds a place.
+# After all other keys, so that a search always finds a place.
 _END = (2**64 - 1, None, None, False)
 _COUNTS = pl.Schema({LEAD[0]: pl.String(), "asked": pl.UInt64()})
-# What is asked for of a lead, beside what it is.
-_BESIDE = pl.Schema(
+# What a lead is asked to be, and what it is.
+_COMPARED = pl.Schema(
     {
         "status": pl.String(),
         "ai_tag": pl.String(),
@@ -43,10 +43,10 @@ _BESIDE = pl.Schema(
         "live_tag": pl.String(),
     }
 )
-_PARTS = 8  # that requests are sorted in; a power of two
-_MOST_REMEMBERED = 20_000  # combinations of these; there are few unless labels are not checked
+_PARTS = 8  # in which requests are sorted; a power of two
+_MOST_REMEMBERED = 20_000  # such combinations; there are few unless labels are not checked
 
-_Beside = tuple[str | None, str | None, bool, str, str | None]
+_Comparison = tuple[str | None, str | None, bool, str, str | None]
 
 
 class Worth:
@@ -72,30 +72,36 @@ class Worth:
         self._keys = ordered["key"]
         self._asked = ordered.drop("key")
         self._is_found = bytearray(len(self._keys))
-        self._holding: dict[_Beside, bool] = {}
+        self._holding: dict[_Comparison, bool] = {}
         of_campaign = pl.concat(counts).group_by(LEAD[0], maintain_order=True)
         large = of_campaign.agg(pl.col("asked").sum()).filter(pl.col("asked") >= FEWEST_REQUESTS)
         self._campaigns = {name: _Campaign(asked=asked) for name, asked in large.iter_rows()}
 
     def campaign_ids(self) -> list[str]:
-        """The campaigns whose first page is worth reading, in the order of their coming."""
+        """The campaigns whose first page is worth reading, in the order of their requests."""
         return list(self._campaigns)
 
     def goes_on(self, campaign_id: str, page: pl.DataFrame, pages_left: int | None = None) -> bool:
-        """Whether the page after this one is worth reading; to be asked once for each page.
+        """Whether the page after this one is worth reading; call it once for each page.
 
         campaign_id: one of `campaign_ids`. page: its next leads, as a Snapshot has them.
-        pages_left: how many are to come at most; None if the server does not tell.
+        pages_left: how many follow at most; None if the server doesn't say.
         """
-        found = self._found_now(campaign_id, page)
-        self._judge(found)
-        holding = sum(count for beside, count in found.items() if self._holding[beside])
+        found = self._compare(campaign_id, page)
+        if len(self._holding) > _MOST_REMEMBERED:
+            self._holding.clear()
+        new = list(found.keys() - self._holding.keys())
+        if new:
+            rows = pl.DataFrame(new, schema=_COMPARED, orient="row")
+            holds = rows.select(STATUS_HOLDS & TAG_HOLDS).to_series()
+            self._holding.update(zip(new, holds, strict=True))
+        holding = sum(count for compared, count in found.items() if self._holding[compared])
         campaign = self._campaigns[campaign_id]
         campaign.add(found=found.total(), holding=holding)
         return campaign.pays(pages_left)
 
-    def _found_now(self, campaign_id: str, page: pl.DataFrame) -> Counter[_Beside]:
-        """What is asked for of the page's leads, beside what they are; those of no page before.
+    def _compare(self, campaign_id: str, page: pl.DataFrame) -> Counter[_Comparison]:
+        """What the page's leads are asked to be, and what they are; only leads of no page before.
 
         Columns as Python lists, since each expression over a page takes 100 us and more.
         """
@@ -107,26 +113,16 @@ class Worth:
         at = at.filter(is_asked)
         for n in at.to_list():
             self._is_found[n] = True
-        beside = [
+        compared = [
             *self._asked[at].get_columns(),
             *(page[name].filter(is_asked) for name in ("status", "ai_tag")),
         ]
-        return Counter(zip(*(values.to_list() for values in beside), strict=True))
-
-    def _judge(self, found: Counter[_Beside]) -> None:
-        """Remember whether what is asked for is there, for each of these combinations."""
-        if len(self._holding) > _MOST_REMEMBERED:
-            self._holding.clear()
-        rows = list(found.keys() - self._holding.keys())
-        if not rows:
-            return
-        holds = pl.DataFrame(rows, schema=_BESIDE, orient="row").select(STATUS_HOLDS & TAG_HOLDS)
-        self._holding.update(zip(rows, holds.to_series(), strict=True))
+        return Counter(zip(*(values.to_list() for values in compared), strict=True))
 
 
 @dataclass(slots=True, kw_only=True)
 class _Campaign:
-    """How far a campaign is read, counted in the leads that are asked for."""
+    """How far a campaign is read, counted in leads with a request."""
 
     asked: int
     pages: int = 0
@@ -142,10 +138,10 @@ class _Campaign:
         self.holding += holding
 
     def pays(self, pages_left: int | None) -> bool:
-        """Whether reading on costs clearly less than sending the rest unseen.
+        """Whether reading on costs clearly less than sending the remaining requests unread.
 
-        What is read already is paid for, so only what is left counts: a last lead that was
-        removed from a campaign is not looked for through thousands of pages.
+        Pages that were read are paid for, so only the rest counts: a last lead that was removed
+        from a campaign is not sought through thousands of pages.
         """
         left = self.asked - self.found
         pages = max(self.pages * left / (self.found or 0.5), self.pages_without)

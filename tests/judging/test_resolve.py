@@ -196,6 +196,6 @@ def test_suggestions_end_when_they_have_cost_enough(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(resolve, "_COMPARISONS", 3)
     frame = pl.DataFrame({"campaign_id": [SPRING] * 2, "key": ["ann@acme.com", "bob@acme.com"]})
     suggestions = Nearest(frame)
-    assert suggestions.to("anna@acme.com", SPRING) == "ann@acme.com"
-    assert suggestions.to("bobb@acme.com", SPRING) is None
-    assert suggestions.to("anna@acme.com", SPRING) == "ann@acme.com"  # remembered
+    assert suggestions.find("anna@acme.com", SPRING) == "ann@acme.com"
+    assert suggestions.find("bobb@acme.com", SPRING) is None
+    assert suggestions.find("anna@acme.com", SPRING) == "ann@acme.com"  # remembered
