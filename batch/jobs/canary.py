@@ -14,7 +14,7 @@ import polars as pl
 from batch.api.answer import was_moved
 from batch.jobs.paging import ListNotReadError, Paging
 from batch.judging.leads import REQUESTS
-from batch.judging.live import MISSING, different
+from batch.judging.live import MISSING, find_differences
 from batch.model import Change, Outcome, Reason
 from batch.recording.snapshot import SCHEMA, LeadRows
 from batch.sending.claims import Claims
@@ -101,7 +101,7 @@ class Canary:
         except ListNotReadError as error:
             self._fail(f"it could not be read back: {error}")
             return
-        found = different(self._requests(), leads, clear_word=self._clear_word)
+        found = find_differences(self._requests(), leads, clear_word=self._clear_word)
         if len(found):
             self._fail(_told(found))
             return

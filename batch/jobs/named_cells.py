@@ -6,16 +6,16 @@ import polars as pl
 
 from batch.columns import Naming
 from batch.jobs.request import Request
-from batch.judging.resolve import RESOLVED, Directory, Named, provisional, read_names
+from batch.judging.resolve import RESOLVED, CampaignNaming, LeadDirectory, provisional, read_names
 from batch.judging.rules import Rules
 from batch.judging.survey import Cells
 from batch.model import Field
 from batch.reading.table import Table
 
 
-def named_of(request: Request, table: Table) -> Named:
+def named_of(request: Request, table: Table) -> CampaignNaming:
     """How the rows of a table name their campaigns."""
-    return Named(
+    return CampaignNaming(
         campaign=request.reading.campaign,
         column=Naming.CAMPAIGN if Naming.CAMPAIGN in table.fields else Field.CAMPAIGN_ID,
         name_first=table.campaign_was_found,
@@ -26,10 +26,12 @@ def named_of(request: Request, table: Table) -> Named:
 class Lookup:
     """Where leads are looked up by their e-mail addresses; None until that was read."""
 
-    directory: Directory | None = None
+    directory: LeadDirectory | None = None
 
 
-def cells_of(table: Table, rules: Rules, named: Named, directory: Directory | None = None) -> Cells:
+def cells_of(
+    table: Table, rules: Rules, named: CampaignNaming, directory: LeadDirectory | None = None
+) -> Cells:
     """What gives the cells of a table, with ids in the place of e-mail addresses.
 
     directory: where they are looked up. Without one they are those that the table has; where it
@@ -43,7 +45,11 @@ def cells_of(table: Table, rules: Rules, named: Named, directory: Directory | No
 
 
 def _with_looked_up(
-    cells: pl.DataFrame, table: Table, rules: Rules, named: Named, directory: Directory | None
+    cells: pl.DataFrame,
+    table: Table,
+    rules: Rules,
+    named: CampaignNaming,
+    directory: LeadDirectory | None,
 ) -> pl.DataFrame:
     if directory is None and table.ids is not None:
         return with_ids(cells, table.ids.between(cells["line"][0], cells["line"][-1]))

@@ -30,7 +30,7 @@ from batch.judging.from_cells import Once, make_plan
 from batch.judging.plan import Plan
 from batch.judging.planned import with_leads_now
 from batch.judging.preview import Preview
-from batch.judging.resolve import Directory
+from batch.judging.resolve import LeadDirectory
 from batch.judging.rules import Rules, check_rules
 from batch.judging.totals import Effect
 from batch.model import Tally
@@ -290,7 +290,7 @@ def plan_of(
     rules: Rules,
     *,
     once: Once | None = None,
-    directory: Directory | None = None,
+    directory: LeadDirectory | None = None,
 ) -> Plan:
     """The table judged by rules that are checked first. once: as `make_plan` takes it.
 

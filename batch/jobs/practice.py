@@ -16,7 +16,7 @@ from batch.api.sendkit import Access
 from batch.errors import UsageError
 from batch.jobs.gate import open_practice
 from batch.jobs.named_cells import cells_of, with_ids
-from batch.judging.resolve import Named, provisional, read_names
+from batch.judging.resolve import CampaignNaming, provisional, read_names
 from batch.judging.rules import Rules, is_id, judge
 from batch.judging.survey import valid
 from batch.judging.texts import folded
@@ -38,7 +38,7 @@ _ANY_ID = "[A-Za-z0-9_-]+"  # the rules have judged the ids by the pattern that 
 def practice_access(
     table: Table,
     rules: Rules,
-    named: Named = Named(),  # noqa: B008 - it is frozen
+    named: CampaignNaming = CampaignNaming(),  # noqa: B008 - it is frozen
 ) -> Iterator[Access]:
     """Access to a sandbox of its own, as long as the context lasts.
 
@@ -56,7 +56,9 @@ def practice_access(
             raise UsageError(f"The practice sandbox can't be started: {error}") from error
 
 
-def _write_seed(table: Table, rules: Rules, named: Named, leads: Path, labels: Path) -> None:
+def _write_seed(
+    table: Table, rules: Rules, named: CampaignNaming, leads: Path, labels: Path
+) -> None:
     """The leads of every row that is valid by itself, and its tags, each once whatever its case."""
     names: dict[str, str] = {}
     with leads.open("wb") as out:
@@ -68,7 +70,7 @@ def _write_seed(table: Table, rules: Rules, named: Named, leads: Path, labels: P
     labels.write_text("".join(f"{name}\n" for name in names.values()), encoding="utf-8")
 
 
-def _valid_rows(table: Table, rules: Rules, named: Named) -> Iterator[pl.DataFrame]:
+def _valid_rows(table: Table, rules: Rules, named: CampaignNaming) -> Iterator[pl.DataFrame]:
     """What is seeded of the rows that are valid by themselves, and their ai_tag.
 
     Of rows that name their lead by its address, those whose names can be looked up.

@@ -17,7 +17,7 @@ from batch.jobs.paging import Paging
 from batch.jobs.preflight import Preflight, hold_of
 from batch.jobs.snapshotting import take_snapshot
 from batch.judging.explain_leads import find_campaign, unknown_campaign
-from batch.judging.resolve import Directory, read_names
+from batch.judging.resolve import LeadDirectory, read_names
 from batch.model import Campaign
 from batch.near_names import NearNames
 from batch.recording.snapshot import LEADS_NOW, Snapshot
@@ -62,7 +62,7 @@ async def resolve(
             campaigns[name] = None, unknown_campaign(name)
     _refuse_unknown(request.reading.campaign, campaigns)
     leads = snapshot.leads_of(found)
-    opened.lookup.directory = await anyio.to_thread.run_sync(Directory, campaigns, leads)
+    opened.lookup.directory = await anyio.to_thread.run_sync(LeadDirectory, campaigns, leads)
 
 
 def _campaigns_named(opened: OpenRun) -> list[str]:

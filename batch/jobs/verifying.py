@@ -28,7 +28,7 @@ from batch.jobs.request import Request
 from batch.jobs.resuming import check_workspace
 from batch.jobs.snapshotting import take_snapshot, to_read_again
 from batch.judging.leads import LEAD
-from batch.judging.live import DIFFERENT, different, with_answered
+from batch.judging.live import DIFFERENT, add_expected_status, find_differences
 from batch.judging.plan import Plan
 from batch.model import Reason
 from batch.recording.atomic_file import AtomicFile
@@ -82,7 +82,7 @@ class Applied:
     def requests(self) -> Iterator[pl.DataFrame]:
         """What their leads are expected to be, in frames as `Leads.requests`."""
         for frame in self.plan.requests_of(self.held.lines):
-            made = with_answered(frame, self.held.answered)
+            made = add_expected_status(frame, self.held.answered)
             yield made.with_columns(status="made_status").drop("made_status")
 
     def campaign_ids(self) -> list[str]:
@@ -181,7 +181,7 @@ def _leads(snapshot: Snapshot, campaign_ids: list[str]) -> pl.DataFrame:
 
 def _compare(applied: Applied, leads: pl.DataFrame) -> pl.DataFrame:
     clear_word = applied.request.settings.input.clear_word
-    parts = [different(frame, leads, clear_word=clear_word) for frame in applied.requests()]
+    parts = [find_differences(frame, leads, clear_word=clear_word) for frame in applied.requests()]
     return pl.concat([pl.DataFrame(schema=DIFFERENT), *parts])
 
 

@@ -117,7 +117,7 @@ def no_leads() -> Leads:
     )
 
 
-def together(leads: Iterable[Leads]) -> Leads:
+def join_leads(leads: Iterable[Leads]) -> Leads:
     """Several Leads, which have no lead in common, as one."""
     leads = [no_leads(), *leads]
     return Leads(

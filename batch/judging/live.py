@@ -28,7 +28,9 @@ TAG_HOLDS = ~ASKS_TAG | (
 )
 
 
-def different(requests: pl.DataFrame, leads: pl.DataFrame, *, clear_word: str) -> pl.DataFrame:
+def find_differences(
+    requests: pl.DataFrame, leads: pl.DataFrame, *, clear_word: str
+) -> pl.DataFrame:
     """The values that were asked for and don't hold: a row for each, in line order.
 
     requests: as `Plan.requests_of` gives them; a request of several rows stands for each of them.
@@ -58,7 +60,7 @@ def different(requests: pl.DataFrame, leads: pl.DataFrame, *, clear_word: str) -
     return pl.concat(parts).sort("line", maintain_order=True)
 
 
-def with_answered(requests: pl.DataFrame, answered: pl.DataFrame) -> pl.DataFrame:
+def add_expected_status(requests: pl.DataFrame, answered: pl.DataFrame) -> pl.DataFrame:
     """The requests with `made_status`: the status expected of their leads; null where none was set.
 
     Where the server answered a status, it is that one: a subsequence may have moved the lead.

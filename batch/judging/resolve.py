@@ -31,7 +31,7 @@ _CUTOFF = 0.85  # addresses of one company are much alike: below this, they belo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Named:
+class CampaignNaming:
     """How rows name their campaigns.
 
     campaign: of all rows that name none, by name or id; None if there is no such default.
@@ -44,7 +44,7 @@ class Named:
     name_first: bool = False
 
 
-def read_names(cells: pl.DataFrame, rules: Rules, named: Named) -> pl.DataFrame:
+def read_names(cells: pl.DataFrame, rules: Rules, named: CampaignNaming) -> pl.DataFrame:
     """How each row names its lead, in the same order.
 
     cells: as `Table.cells` gives them where leads are named by e-mail address.
@@ -110,7 +110,7 @@ def provisional(names: pl.DataFrame) -> pl.DataFrame:
     return rows.select(RESOLVED.names())
 
 
-class Directory:
+class LeadDirectory:
     """The leads of some campaigns, for looking them up by address or id."""
 
     def __init__(

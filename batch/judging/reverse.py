@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from batch.judging.live import ASKS_TAG, with_answered
+from batch.judging.live import ASKS_TAG, add_expected_status
 from batch.judging.rules import tag_key
 from batch.model import Field, Status
 
@@ -39,7 +39,7 @@ def reverse(
     before: what leads were before: line, status, ai_tag ("" for none).
     answered: as ANSWERED, the status that the server gave a lead where that may be another.
     """
-    joined = with_answered(requests, answered).join(
+    joined = add_expected_status(requests, answered).join(
         before.select("line", was_status="status", was_tag="ai_tag", is_known=True),
         on="line",
         how="left",

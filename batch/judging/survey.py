@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import polars as pl
 
-from batch.judging.leads import LEAD, Leads, together
+from batch.judging.leads import LEAD, Leads, join_leads
 from batch.judging.merge import merge_leads
 from batch.judging.plan import FIRST_PROBLEMS, NOT_SENT, errors
 from batch.judging.totals import numbers
@@ -50,7 +50,7 @@ class Survey:
         self.first_errors = pl.DataFrame(schema=NOT_SENT)
         named_again = _named_again([self._add(rows) for rows in judged(None)], judged)
         parts = _by_lead(*named_again) if named_again else ()
-        self.leads = together(
+        self.leads = join_leads(
             self._compare(part, last_wins=last_wins, clear_word=clear_word) for part in parts
         )
 

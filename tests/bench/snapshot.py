@@ -20,7 +20,7 @@ from batch.api.sendkit import Access
 from batch.jobs.paging import Paging
 from batch.jobs.reaching import make_client
 from batch.jobs.snapshotting import take_snapshot
-from batch.judging.live import different
+from batch.judging.live import find_differences
 from batch.judging.worth import Worth
 from batch.recording.snapshot import Snapshot
 from batch.sandbox.options import Options
@@ -88,7 +88,7 @@ def _measured(sandbox: Sandbox, campaigns: int, leads: int, folder: Path) -> lis
     steps.end("as long as it pays")
     snapshot = pl.concat(Snapshot(folder / "whole").leads_of(ids))
     steps.end("to open the snapshot")
-    found = [different(part, snapshot, clear_word="null") for part in requests]
+    found = [find_differences(part, snapshot, clear_word="null") for part in requests]
     steps.end("to compare")
     expected = sum(frame.height for frame in requests) // 50
     if len(pl.concat(found)) != expected or len(snapshot) != campaigns * leads:

@@ -2,7 +2,7 @@ import polars as pl
 import pytest
 
 from batch.judging.leads import REQUESTS
-from batch.judging.live import DIFFERENT, MISSING, different
+from batch.judging.live import DIFFERENT, MISSING, find_differences
 from batch.recording.snapshot import SCHEMA
 
 
@@ -19,7 +19,7 @@ def compared(
     leads = [("c2", "b1", "", "", "", "", "", "paused", "Hot", 0)]  # another campaign's
     if live:
         leads.append(("c1", "b1", "", "", "", "", "", *live, 0))  # type: ignore[arg-type] # a null tag
-    found = different(
+    found = find_differences(
         pl.DataFrame(asked, schema=REQUESTS, orient="row"),
         pl.DataFrame(leads, schema=SCHEMA, orient="row"),
         clear_word="null",

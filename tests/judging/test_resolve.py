@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 
 from batch.columns import Naming
 from batch.judging import resolve
-from batch.judging.resolve import RESOLVED, Directory, Named, Nearest, provisional, read_names
+from batch.judging.resolve import (
+    RESOLVED,
+    CampaignNaming,
+    LeadDirectory,
+    Nearest,
+    provisional,
+    read_names,
+)
 from batch.judging.rules import Rules
 from batch.model import Field, Reason
 from batch.recording.snapshot import SCHEMA
@@ -49,9 +56,9 @@ def cells(*rows: Mapping[str, str | None]) -> pl.DataFrame:
 def resolved(
     *rows: Mapping[str, str | None],
     known: list[pl.DataFrame],
-    named: Named = Named(),  # noqa: B008 - it is frozen
+    named: CampaignNaming = CampaignNaming(),  # noqa: B008 - it is frozen
 ) -> list[Row]:
-    frame = Directory(CAMPAIGNS, known).resolve(read_names(cells(*rows), RULES, named))
+    frame = LeadDirectory(CAMPAIGNS, known).resolve(read_names(cells(*rows), RULES, named))
     assert dict(frame.schema) == dict(RESOLVED)
     return frame.rows()
 
@@ -89,7 +96,7 @@ def test_an_address_is_compared_without_case_and_what_stands_round_it(address: s
 def test_what_is_wrong_with_a_row_by_itself_is_told_with_and_without_a_server(
     row: dict[str, str], reason: Reason, column: str, found: str
 ) -> None:
-    named = Named(column=Naming.CAMPAIGN)
+    named = CampaignNaming(column=Naming.CAMPAIGN)
     ((*_, looked_up_reason, looked_up_column, text, message),) = resolved(
         row, known=ANN, named=named
     )
@@ -104,14 +111,14 @@ def test_a_campaigns_id_outranks_its_name_unless_the_id_was_found_by_it() -> Non
     row = {"campaignId": AUTUMN, "campaign": "Spring", "email": "a@b.c"}
     ((_, campaign, lead, *_),) = resolved(row, known=known)
     assert (campaign, lead) == (AUTUMN, lead_id(2))
-    ((_, campaign, lead, *_),) = resolved(row, known=known, named=Named(name_first=True))
+    ((_, campaign, lead, *_),) = resolved(row, known=known, named=CampaignNaming(name_first=True))
     assert (campaign, lead) == (SPRING, lead_id(1))
 
 
 def test_one_campaign_for_all_rows_is_that_of_rows_that_name_none() -> None:
     known = leads((SPRING, 1, "a@b.c"), (AUTUMN, 2, "a@b.c"))
     rows = [{"email": "a@b.c"}, {"campaign": AUTUMN, "email": "a@b.c"}]
-    found = resolved(*rows, known=known, named=Named(campaign="Spring"))
+    found = resolved(*rows, known=known, named=CampaignNaming(campaign="Spring"))
     assert [row[2] for row in found] == [lead_id(1), lead_id(2)]
 
 
@@ -129,7 +136,7 @@ def test_without_a_server_rows_of_one_address_are_one_lead() -> None:
         {"campaign": "spring ", "email": "a@B.c"},
         {"campaign": "Spring", "email": "other@b.c"},
     ]
-    pairs = provisional(read_names(cells(*rows), RULES, Named())).rows()
+    pairs = provisional(read_names(cells(*rows), RULES, CampaignNaming())).rows()
     assert pairs[0][1:] == pairs[1][1:] != pairs[2][1:]
 
 
