@@ -1213,8 +1213,8 @@ BUILDS = (
     Broken(
         guarantee="every value of a workbook stands where openpyxl has it",
         file="reading/sheet_xml.py",
-        line="            self._column = column_number(letters)",
-        instead="            self._column += 1 + 0 * column_number(letters)",
+        line="                self._column = column_number(letters)",
+        instead="                self._column += 1 + 0 * column_number(letters)",
         caught_by="test_openpyxl.py::test_every_value_stands_where_openpyxl_has_it",
     ),
     Broken(
@@ -1227,8 +1227,8 @@ BUILDS = (
     Broken(
         guarantee="a reference's row outranks that of the element round it",
         file="reading/sheet_xml.py",
-        line="                self._cell_line = row_number(line)",
-        instead="                row_number(line)",
+        line="                    self._cell_line = row_number(line)",
+        instead="                    row_number(line)",
         caught_by="test_places.py::test_a_cell_stands_where_its_reference_says",
     ),
     Broken(
@@ -1255,8 +1255,8 @@ BUILDS = (
     Broken(
         guarantee="a cell that could stand in two rows is refused",
         file="reading/sheet_xml.py",
-        line="        if self._has_unnamed and (self._has_strayed or not self._counts):",
-        instead="        if False:",
+        line="            if self._has_unnamed and (self._has_strayed or not self._counts):",
+        instead="            if False:",
         caught_by="test_places.py::test_a_cell_that_could_stand_in_two_rows_is_refused",
     ),
     Broken(

@@ -36,7 +36,12 @@ _UNSENT = (
 )
 # How httpx's and our own transport's errors begin for an answer that broke off; with other words,
 # the same class of error means an answer that can't be read.
-_BROKEN_OFF = ("Server disconnected", "peer closed", "peer unexpectedly closed", "more came")
+_BROKEN_OFF = (
+    "Server disconnected",
+    "peer closed",
+    "peer unexpectedly closed",
+    "the server sent more",
+)
 Headers = Sequence[tuple[bytes, bytes]]  # names and values, as they go over the wire
 
 MAX_REFUSAL_BYTES = 64 * 1024  # one line of it is shown
@@ -88,7 +93,7 @@ class Exchange:
             "read": timeouts.read_s,
             "attempt": timeouts.attempt_s,
         }
-        message = f"no whole answer within {timeouts.attempt_s:g} s"
+        message = f"no complete answer within {timeouts.attempt_s:g} s"
         self._too_late = Fault(reason=Reason.NO_ANSWER, message=message)
 
     async def __aenter__(self) -> Self:
@@ -160,15 +165,15 @@ class Exchange:
         timeouts = self._timeouts
         match error:
             case httpx.ConnectTimeout():
-                message = f"no connection in time (connect_timeout_s is {timeouts.connect_s:g})"
+                message = f"no connection within {timeouts.connect_s:g} s (connect_timeout_s)"
             case httpx.PoolTimeout():
                 message = f"no connection became free within {timeouts.connect_s:g} s"
             case httpx.WriteTimeout():
-                message = f"the server took nothing in for {timeouts.write_s:g} s"
+                message = f"the server accepted no data for {timeouts.write_s:g} s"
             case httpx.ReadTimeout():
-                message = f"the server said nothing for {timeouts.read_s:g} s"
+                message = f"the server sent nothing for {timeouts.read_s:g} s"
             case httpx.ProxyError():
-                message = f"the proxy made no connection{_answered(error)}"
+                message = f"the proxy could not connect{_answered(error)}"
             case _ if reason is Reason.NOT_CONNECTED:
                 message = f"no connection: {cause_of(error)}"
             case httpx.RemoteProtocolError() if not str(error).startswith(_BROKEN_OFF):
@@ -268,21 +273,19 @@ def cause_of(fault: BaseException) -> str:
         if isinstance(cause, BaseExceptionGroup):  # one for each address that was tried
             cause = cause.exceptions[0]
             continue
-        text = _words_for(cause) or text
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            why = _why(cause, "verify_message")
+            text = f"the server's certificate is not trusted ({why})"
+        elif isinstance(cause, ssl.SSLError):
+            text = f"TLS failed ({_why(cause, 'reason')})"
+        elif isinstance(cause, OSError) and cause.errno and cause.errno > 0:
+            text = os.strerror(cause.errno)
+        elif isinstance(cause, OSError) and cause.strerror:  # a name that can't be looked up
+            text = cause.strerror
+        else:
+            text = _RECEIVED.sub("", str(cause)) or text
         cause = cause.__cause__ or cause.__context__  # httpcore raises `from None` on its way out
     return text or type(fault).__name__
-
-
-def _words_for(fault: BaseException) -> str:
-    if isinstance(fault, ssl.SSLCertVerificationError):
-        return f"the server's certificate is not trusted ({_why(fault, 'verify_message')})"
-    if isinstance(fault, ssl.SSLError):
-        return f"TLS failed ({_why(fault, 'reason')})"
-    if isinstance(fault, OSError) and fault.errno and fault.errno > 0:
-        return os.strerror(fault.errno)
-    if isinstance(fault, OSError) and fault.strerror:  # a name that can't be looked up
-        return fault.strerror
-    return _RECEIVED.sub("", str(fault))
 
 
 def _why(fault: ssl.SSLError, name: str) -> str:

@@ -53,7 +53,7 @@ class Format(StrEnum):
     PARQUET = "a Parquet file"
 
 
-_FORMAT_OF_SUFFIX = {
+_FORMAT_OF_SUFFIX = {  # the first of a format is its usual one
     ".csv": Format.TEXT,
     ".tsv": Format.TEXT,
     ".tab": Format.TEXT,
@@ -63,13 +63,6 @@ _FORMAT_OF_SUFFIX = {
     ".xls": Format.XLS,
     ".ods": Format.ODS,
     ".parquet": Format.PARQUET,
-}
-_SUFFIX_OF_FORMAT = {
-    Format.TEXT: ".csv",
-    Format.XLSX: ".xlsx",
-    Format.XLS: ".xls",
-    Format.ODS: ".ods",
-    Format.PARQUET: ".parquet",
 }
 
 
@@ -97,7 +90,7 @@ def unpack(path: Path, *, scratch: Path, name: str) -> Path:
                 out.write(chunk)
     except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
         raise InputError(
-            f"{name}: can't be unpacked, it is damaged or cut short ({error}). Fetch it again."
+            f"{name}: can't be unpacked, it is damaged or incomplete ({error}). Fetch it again."
         ) from error
     return copy
 
@@ -169,9 +162,10 @@ def detect_format(path: Path, *, name: str) -> Format:
     plain = PurePath(name.lower().removesuffix(".gz").removesuffix(".zst"))
     named = _FORMAT_OF_SUFFIX.get(plain.suffix, found)
     if named is not found:
+        usual = next(suffix for suffix, each in _FORMAT_OF_SUFFIX.items() if each is found)
         raise InputError(
             f"{name}: its name ends in {plain.suffix}, but its content is {found}. "
-            f"Rename it to end in {_SUFFIX_OF_FORMAT[found]}, or save it again as {named}."
+            f"Rename it to end in {usual}, or save it again as {named}."
         )
     return found
 
@@ -190,13 +184,13 @@ def _format_by_content(path: Path, *, name: str) -> Format:
                 raise InputError(f"{name}: is protected by a password. Save it without one.")
         return Format.XLS
     if start.startswith((_GZIP, _ZSTD)):
-        raise InputError(f"{name}: is packed twice. Unpack it once and give what comes out.")
+        raise InputError(f"{name}: is compressed twice. Unpack it once and use the result.")
     text = start.translate(None, _MARKS_AND_NULS)
     seems = [what for what, starts in _OTHER_STARTS.items() if start.startswith(starts)]
     seems += [what for what, pattern in _OTHER_TEXTS.items() if pattern.match(text)]
     if seems:
         raise InputError(
-            f"{name}: seems to be {seems[0]}. Save its data as CSV or XLSX and give that file."
+            f"{name}: seems to be {seems[0]}. Save its data as CSV or XLSX and use that file."
         )
     return Format.TEXT
 
@@ -207,7 +201,7 @@ def _zipped_format(path: Path, *, name: str) -> Format:
             parts = {part_key(part) for part in archive.namelist()}
     except (zipfile.BadZipFile, OSError) as error:
         raise InputError(
-            f"{name}: can't be opened, it is damaged or cut short. Save or fetch it again."
+            f"{name}: can't be opened, it is damaged or incomplete. Save or fetch it again."
         ) from error
     if "xl/workbook.bin" in parts:
         raise InputError(f"{name}: is a binary workbook (.xlsb). Save it as .xlsx.")
@@ -215,4 +209,4 @@ def _zipped_format(path: Path, *, name: str) -> Format:
         return Format.XLSX
     if "content.xml" in parts:
         return Format.ODS
-    raise InputError(f"{name}: is a zip archive. Unpack it and give the spreadsheet inside.")
+    raise InputError(f"{name}: is a zip archive. Unpack it and use the spreadsheet inside.")

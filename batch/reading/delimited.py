@@ -224,7 +224,7 @@ def _read(file: BinaryIO, size: int, *, name: str) -> bytes:
     chunk = file.read(size)
     if len(chunk) < size:
         raise InputError(
-            f"{name}: the file became shorter while it was read. Leave it alone during a run."
+            f"{name}: the file became shorter while it was read. Don't change it during a run."
         )
     return chunk
 

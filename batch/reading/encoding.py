@@ -162,6 +162,6 @@ def _refuse_binary(sample: bytes, *, name: str) -> None:
     controls = len(sample) - len(sample.translate(None, _CONTROLS))
     if controls * 20 > len(sample):
         raise InputError(
-            f"{name}: is neither text nor a spreadsheet that is known here. "
-            "Save its data as CSV or XLSX and give that file."
+            f"{name}: is neither text nor a spreadsheet of a known format. "
+            "Save its data as CSV or XLSX and use that file."
         )

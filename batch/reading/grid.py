@@ -202,7 +202,7 @@ def _packed(column: Cells, *, share: bool) -> pl.Series:
 def extra_cell(cell: str, *, line: int, column: int, width: int, name: str) -> InputError:
     """The error for a cell beyond the header's width. column: its number, from 1."""
     return InputError(
-        f'{name} line {line}: "{short_text(cell)}" stands in column {column}, '
+        f'{name} line {line}: "{short_text(cell)}" is in column {column}, '
         f"but the header has only {width}. Give the column a name, empty the cell, "
         "or in a CSV put quotes round the cell that holds the delimiter."
     )

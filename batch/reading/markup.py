@@ -123,7 +123,7 @@ def _open_part(archive: zipfile.ZipFile, part: str) -> IO[bytes]:
     for info in archive.infolist():
         first = parts.setdefault(part_key(info.filename), info)
         if first is not info and not info.is_dir():
-            raise MarkupError(f"{info.filename} is in it twice")
+            raise MarkupError(f"{info.filename} is in the archive twice")
     found = parts.get(part_key(part))
     if found is None:
         raise MarkupError(f"{part} is missing")

@@ -141,7 +141,17 @@ class _SheetListener:
             if text:
                 self._row.update(dict.fromkeys(range(start, self._column), text))
         elif name == "table-row":
-            self._end_row()
+            repeated = _repeated(self._row_attributes, "rows")
+            if not self._row:
+                self._empty += repeated
+                return
+            self._line += self._empty + repeated
+            if self._line > MAX_ROWS:
+                raise MarkupError(f"the sheet has more than {MAX_ROWS} rows")
+            hidden = self._row_attributes.get(f"{_TABLE}visibility") in {"collapse", "filter"}
+            self.rows += [SheetRow(cells={})] * self._empty
+            self.rows += [SheetRow(cells=self._row, hidden=hidden)] * repeated
+            self._empty = 0
 
     @property
     def _next_line(self) -> int:
@@ -152,16 +162,3 @@ class _SheetListener:
         path = self._path
         is_in_paragraph = "table-cell" in path[:-1] and path[path.index("table-cell") + 1] == "p"
         return is_in_paragraph and "ruby-text" not in path
-
-    def _end_row(self) -> None:
-        repeated = _repeated(self._row_attributes, "rows")
-        if not self._row:
-            self._empty += repeated
-            return
-        self._line += self._empty + repeated
-        if self._line > MAX_ROWS:
-            raise MarkupError(f"the sheet has more than {MAX_ROWS} rows")
-        hidden = self._row_attributes.get(f"{_TABLE}visibility") in {"collapse", "filter"}
-        self.rows += [SheetRow(cells={})] * self._empty
-        self.rows += [SheetRow(cells=self._row, hidden=hidden)] * repeated
-        self._empty = 0

@@ -39,7 +39,7 @@ def open_parquet(path: Path, *, name: str) -> Grid:
         height = frame.select(pl.len()).collect().item()
     except (FooterError, pl.exceptions.PolarsError, OSError) as error:
         raise InputError(
-            f"{name}: can't be read as Parquet; it is damaged or cut short."
+            f"{name}: can't be read as Parquet; it is damaged or incomplete."
         ) from error
     check_columns(len(schema), name=name)
     for column, dtype in schema.items():

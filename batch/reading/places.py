@@ -87,7 +87,7 @@ class Places:
             while left:
                 left, letter = divmod(left - 1, 26)
                 letters = chr(ord("A") + letter) + letters
-            raise MarkupError(f"cell {letters}{line} stands in the sheet twice")
+            raise MarkupError(f"cell {letters}{line} is in the sheet twice")
         if text:
             self._cells[column] = text
         else:

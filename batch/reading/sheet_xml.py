@@ -76,7 +76,22 @@ class _SheetListener:
 
     def start(self, name: str, attributes: Attributes) -> None:
         if name == "c":
-            self._begin_cell(attributes)
+            reference = attributes.get("r", "")
+            self._cell_line = self._line
+            self._is_named = bool(reference)
+            if not reference:
+                self._column += 1
+            else:
+                letters = reference.rstrip(digits)
+                self._column = column_number(letters)
+                line = reference[len(letters) :]
+                if line != self._line_text:
+                    self._cell_line = row_number(line)
+                    self._has_strayed |= self._cell_line != self._line
+            self._kind = attributes.get("t", "n")
+            self._style = attributes.get("s", "0")
+            self._value = []
+            self._formula = None
         elif name == "v":
             self._into = None if self._kind == "inlineStr" else self._value
         elif name == "t":
@@ -102,7 +117,15 @@ class _SheetListener:
 
     def end(self, name: str) -> None:
         if name == "c":
-            self._end_cell()
+            if not self._in_row:
+                return
+            formula = None if self._formula is None else "".join(self._formula)
+            text = self._cell_text(self._kind, self._style, "".join(self._value), formula)
+            if not self._is_named:
+                if self._column >= MAX_COLUMNS:
+                    raise MarkupError(f"row {self._line} has more than {MAX_COLUMNS:,} cells")
+                self._has_unnamed |= text is not None
+            self._put(self._cell_line, self._column, text, self._hidden)
         elif name == "row":
             self._in_row = False
             if self._has_strayed and not self._is_numbered:
@@ -113,32 +136,3 @@ class _SheetListener:
             self._is_phonetic = False
         else:
             self._into = None
-
-    def _begin_cell(self, attributes: Attributes) -> None:
-        reference = attributes.get("r", "")
-        self._cell_line = self._line
-        self._is_named = bool(reference)
-        if not reference:
-            self._column += 1
-        else:
-            letters = reference.rstrip(digits)
-            self._column = column_number(letters)
-            line = reference[len(letters) :]
-            if line != self._line_text:
-                self._cell_line = row_number(line)
-                self._has_strayed |= self._cell_line != self._line
-        self._kind = attributes.get("t", "n")
-        self._style = attributes.get("s", "0")
-        self._value = []
-        self._formula = None
-
-    def _end_cell(self) -> None:
-        if not self._in_row:
-            return
-        formula = None if self._formula is None else "".join(self._formula)
-        text = self._cell_text(self._kind, self._style, "".join(self._value), formula)
-        if not self._is_named:
-            if self._column >= MAX_COLUMNS:
-                raise MarkupError(f"row {self._line} has more than {MAX_COLUMNS:,} cells")
-            self._has_unnamed |= text is not None
-        self._put(self._cell_line, self._column, text, self._hidden)

@@ -127,7 +127,7 @@ def _open(path: Path, file_format: Format, *, name: str) -> Iterator[Workbook]:
             if sum(part.file_size for part in archive.infolist()) > max_unpacked_bytes(size):
                 raise InputError(
                     f"{name}: its parts unpack to more than {FREE_EXPANSION >> 20} MB and "
-                    f"{MAX_EXPANSION} times its size, as those of no workbook do. "
+                    f"{MAX_EXPANSION} times its size, as no workbook's do. "
                     "Save its data as CSV if you trust it."
                 )
             yield open_ods(archive) if file_format is Format.ODS else open_xlsx(archive)

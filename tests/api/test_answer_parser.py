@@ -89,16 +89,16 @@ def test_an_answer_that_breaks_off_is_never_whole(answer: bytes, data: st.DataOb
         (OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", "illegal chunk header"),
         (
             OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
-            "only chunked is known as Transfer-Encoding",
+            "only chunked is supported as Transfer-Encoding",
         ),
         (
             OK + b"Transfer-Encoding: gzip\r\n\r\n0\r\n\r\n",
-            "only chunked is known as Transfer-Encoding",
+            "only chunked is supported as Transfer-Encoding",
         ),
-        (b"HTTP/1.1 101 X\r\n\r\n", "the server sent what nobody had asked for"),
+        (b"HTTP/1.1 101 X\r\n\r\n", "the server sent an answer that nobody requested"),
         (
             b"HTTP/1.1 101 X\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nx",
-            "the server sent what nobody had asked for",
+            "the server sent an answer that nobody requested",
         ),
     ],
 )
@@ -136,7 +136,7 @@ def test_a_head_without_an_end_is_given_up(begun: bytes) -> None:
         assert parser.violation == ""
         parser.feed(b"x" * 1000)
     parser.feed(b"x" * 1000)
-    assert parser.violation == "the head of the answer is too long"
+    assert parser.violation == "the answer's headers are too long"
 
 
 def test_a_body_in_the_smallest_chunks_is_no_head_without_an_end() -> None:

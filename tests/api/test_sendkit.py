@@ -216,7 +216,7 @@ def _fields(change: Change) -> dict[str, object]:
         (
             httpx.ConnectTimeout(""),
             Reason.NOT_CONNECTED,
-            "no connection in time (connect_timeout_s is 1)",
+            "no connection within 1 s (connect_timeout_s)",
         ),
         (
             httpx.PoolTimeout(""),
@@ -226,21 +226,21 @@ def _fields(change: Change) -> dict[str, object]:
         (
             httpx.ProxyError("407 user:secret is not welcome"),
             Reason.NOT_CONNECTED,
-            "the proxy made no connection: 407 Proxy Authentication Required",
+            "the proxy could not connect: 407 Proxy Authentication Required",
         ),
         (
             httpx.ProxyError("599 secret"),
             Reason.NOT_CONNECTED,
-            "the proxy made no connection: 599",
+            "the proxy could not connect: 599",
         ),
-        (httpx.ProxyError("secret"), Reason.NOT_CONNECTED, "the proxy made no connection"),
+        (httpx.ProxyError("secret"), Reason.NOT_CONNECTED, "the proxy could not connect"),
         (
             httpx.UnsupportedProtocol("no ftp"),
             Reason.NOT_CONNECTED,
             "no connection: no ftp",
         ),
-        (httpx.ReadTimeout(""), Reason.NO_ANSWER, "the server said nothing for 3 s"),
-        (httpx.WriteTimeout(""), Reason.NO_ANSWER, "the server took nothing in for 2 s"),
+        (httpx.ReadTimeout(""), Reason.NO_ANSWER, "the server sent nothing for 3 s"),
+        (httpx.WriteTimeout(""), Reason.NO_ANSWER, "the server accepted no data for 2 s"),
         (httpx.ReadError(""), Reason.NO_ANSWER, "the connection broke: ReadError"),
         (httpx.WriteError(""), Reason.NO_ANSWER, "the connection broke: WriteError"),
         (httpx.CloseError(""), Reason.NO_ANSWER, "the connection broke: CloseError"),
@@ -288,7 +288,7 @@ async def test_an_error_whose_body_never_ends_keeps_its_status_and_its_wait() ->
     async with api_over(answering(response), timeouts=timeouts) as api:
         answer = await api.send_change(CHANGE)
     assert (answer.reason, answer.retry_after_s) == (Reason.RATE_LIMITED, 7.0)
-    assert answer.message == "Too Many Requests; no whole answer within 0.05 s"
+    assert answer.message == "Too Many Requests; no complete answer within 0.05 s"
     assert body.closed
 
 
@@ -323,7 +323,7 @@ async def test_an_attempt_that_takes_too_long_as_a_whole_is_no_answer() -> None:
     async with api_over(Answering(handle), timeouts=timeouts) as api:
         answer = await api.send_change(CHANGE)
     assert answer.reason is Reason.NO_ANSWER
-    assert answer.message == "no whole answer within 0.05 s"
+    assert answer.message == "no complete answer within 0.05 s"
     assert 50 <= answer.elapsed_ms < 1000
 
 
@@ -592,7 +592,7 @@ async def test_a_list_is_asked_for_three_times_when_the_failure_may_pass(
         with pytest.raises(ReadFailedError) as caught:
             await api.read_labels()
     said = (
-        f"answered {failure} (later)" if failure != "fault" else "the server said nothing for 3 s"
+        f"answered {failure} (later)" if failure != "fault" else "the server sent nothing for 3 s"
     )
     assert str(caught.value) == f"GET /v1/tags: {said}."
     assert (tries, naps.taken_s) == (3, [0.5, 1.0])

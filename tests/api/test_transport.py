@@ -170,9 +170,9 @@ async def drip(link: Link) -> None:
         (speak_garbage, "the answer could not be read: illegal status line"),
         (send_bad_chunk, "the answer could not be read: illegal chunk header"),
         (send_endless_head, "the answer could not be read"),
-        (stall_before_answering, "the server said nothing for 0.2 s"),
-        (stall_in_body, "the server said nothing for 0.2 s"),
-        (drip, "no whole answer within 0.5 s"),
+        (stall_before_answering, "the server sent nothing for 0.2 s"),
+        (stall_in_body, "the server sent nothing for 0.2 s"),
+        (drip, "no complete answer within 0.5 s"),
     ],
 )
 async def test_a_request_that_left_without_a_whole_answer_is_no_answer(
@@ -206,7 +206,7 @@ async def test_a_server_that_never_stops_sending_ends_with_the_attempt(
         with anyio.move_on_after(5):
             answer = await api.send_change(CHANGE)
     assert answer is not None
-    assert (answer.reason, answer.message) == (Reason.NO_ANSWER, "no whole answer within 0.3 s")
+    assert (answer.reason, answer.message) == (Reason.NO_ANSWER, "no complete answer within 0.3 s")
 
 
 async def test_a_server_that_sends_interim_answers_alone_is_no_answer() -> None:
@@ -435,9 +435,9 @@ async def test_a_name_that_nobody_has_is_not_connected(make: Maker) -> None:
     [
         (
             {"connect_s": 0.2},
-            (Reason.NOT_CONNECTED, "no connection in time (connect_timeout_s is 0.2)"),
+            (Reason.NOT_CONNECTED, "no connection within 0.2 s (connect_timeout_s)"),
         ),
-        ({"attempt_s": 0.2}, (Reason.NO_ANSWER, "no whole answer within 0.2 s")),
+        ({"attempt_s": 0.2}, (Reason.NO_ANSWER, "no complete answer within 0.2 s")),
     ],
 )
 async def test_a_connection_that_hangs_is_given_up(
@@ -461,8 +461,8 @@ async def test_a_connection_that_hangs_is_given_up(
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
-        ({"write_s": 0.2}, "the server took nothing in for 0.2 s"),
-        ({"attempt_s": 0.2}, "no whole answer within 0.2 s"),
+        ({"write_s": 0.2}, "the server accepted no data for 0.2 s"),
+        ({"attempt_s": 0.2}, "no complete answer within 0.2 s"),
     ],
 )
 async def test_a_server_that_takes_nothing_in_is_no_answer(
@@ -835,10 +835,10 @@ async def test_the_environments_proxy_is_left_alone_when_told_so(
     [
         (
             b"HTTP/1.1 407 user:secret is wrong\r\nX: secret\r\nContent-Length: 6\r\n\r\nsecret",
-            "the proxy made no connection: 407 Proxy Authentication Required",
+            "the proxy could not connect: 407 Proxy Authentication Required",
         ),
-        (b"HTTP/1.1 502 Bad Gateway\r\n\r\n", "the proxy made no connection: 502 Bad Gateway"),
-        (b"HTTP/1.1 599 secret\r\n\r\n", "the proxy made no connection: 599"),
+        (b"HTTP/1.1 502 Bad Gateway\r\n\r\n", "the proxy could not connect: 502 Bad Gateway"),
+        (b"HTTP/1.1 599 secret\r\n\r\n", "the proxy could not connect: 599"),
         (b"", "no connection: Server disconnected without sending a response."),
         (b"user:secret\r\n\r\n", "no connection: illegal status line"),
         (b"HTTP/1.1 200 OK\r\nuser secret\r\n\r\n", "no connection: illegal header line"),
@@ -875,7 +875,7 @@ async def test_a_proxy_that_hangs_is_not_connected(
             answer = await api.send_change(CHANGE)
     assert (answer.reason, answer.message) == (
         Reason.NOT_CONNECTED,
-        "no connection in time (connect_timeout_s is 2)",
+        "no connection within 2 s (connect_timeout_s)",
     )
 
 

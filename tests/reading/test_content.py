@@ -54,7 +54,7 @@ def test_a_packed_file_that_is_cut_short_or_damaged_is_refused(
     with pytest.raises(InputError) as caught:
         opened(tmp_path, packed[:-8] if pack is gzip.compress else packed[:8] + b"\xff" * 9)
     assert str(caught.value).startswith(
-        "leads.csv.gz: can't be unpacked, it is damaged or cut short ("
+        "leads.csv.gz: can't be unpacked, it is damaged or incomplete ("
     )
     assert str(caught.value).endswith("). Fetch it again.")
 
@@ -76,7 +76,7 @@ def test_a_zst_that_lacks_its_end_or_has_garbage_behind_it_is_refused(
     with pytest.raises(InputError) as caught:
         opened(tmp_path, packed[:extra] if isinstance(extra, int) else packed + extra)
     assert str(caught.value) == (
-        f"leads.csv.gz: can't be unpacked, it is damaged or cut short ({cause}). Fetch it again."
+        f"leads.csv.gz: can't be unpacked, it is damaged or incomplete ({cause}). Fetch it again."
     )
 
 
@@ -85,7 +85,7 @@ def test_a_zst_that_is_cut_short_anywhere_is_refused(tmp_path: Path) -> None:
     packed = zstandard.compress(TEXT)
     for length in range(4, len(packed)):
         path.write_bytes(packed[:length])
-        with pytest.raises(InputError, match="damaged or cut short"):
+        with pytest.raises(InputError, match="damaged or incomplete"):
             unpack(path, scratch=tmp_path, name="leads.csv.zst")
 
 
@@ -171,7 +171,7 @@ def test_a_workbook_named_csv_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
-        (("leads.csv",), "is a zip archive. Unpack it and give the spreadsheet inside."),
+        (("leads.csv",), "is a zip archive. Unpack it and use the spreadsheet inside."),
         (
             ("[Content_Types].xml", "xl/workbook.bin"),
             "is a binary workbook (.xlsb). Save it as .xlsx.",
@@ -198,7 +198,7 @@ def test_a_damaged_zip_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         detect_format(path, name="leads.xlsx")
     assert str(caught.value) == (
-        "leads.xlsx: can't be opened, it is damaged or cut short. Save or fetch it again."
+        "leads.xlsx: can't be opened, it is damaged or incomplete. Save or fetch it again."
     )
 
 
@@ -241,7 +241,7 @@ def test_what_is_no_spreadsheet_is_named(
     with pytest.raises(InputError) as caught:
         detect_format(path, name=name)
     assert str(caught.value) == (
-        f"{name}: seems to be {what}. Save its data as CSV or XLSX and give that file."
+        f"{name}: seems to be {what}. Save its data as CSV or XLSX and use that file."
     )
 
 
@@ -260,7 +260,7 @@ def test_what_is_packed_twice_is_refused(tmp_path: Path, pack: type[bytes]) -> N
     with pytest.raises(InputError) as caught:
         detect_format(path, name="leads.csv.gz")
     assert str(caught.value) == (
-        "leads.csv.gz: is packed twice. Unpack it once and give what comes out."
+        "leads.csv.gz: is compressed twice. Unpack it once and use the result."
     )
 
 

@@ -75,7 +75,7 @@ def test_all_parts_together_unpack_only_so_far(
     monkeypatch.setattr(content, "FREE_EXPANSION", 0)
     assert refusal(path) == (
         "leads.ods: its parts unpack to more than 64 MB and 200 times its size, "
-        "as those of no workbook do. Save its data as CSV if you trust it."
+        "as no workbook's do. Save its data as CSV if you trust it."
     )
 
 

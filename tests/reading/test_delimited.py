@@ -234,7 +234,7 @@ def test_empty_extra_cells_are_dropped(folder: Path) -> None:
 
 def test_an_extra_cell_with_text_names_its_line(folder: Path) -> None:
     assert refusal(folder, HEADER + "a,b,active,x\n\na,b,active,Smith, John,\n") == (
-        'leads.csv line 4: "John" stands in column 5, but the header has only 4. '
+        'leads.csv line 4: "John" is in column 5, but the header has only 4. '
         "Give the column a name, empty the cell, "
         "or in a CSV put quotes round the cell that holds the delimiter."
     )
@@ -495,7 +495,7 @@ def test_a_file_that_becomes_shorter_while_it_is_read_is_named(folder: Path) -> 
     with pytest.raises(InputError) as caught:
         list(grid.batches())
     assert in_terminal(caught.value) == (
-        "leads.csv: the file became shorter while it was read. Leave it alone during a run."
+        "leads.csv: the file became shorter while it was read. Don't change it during a run."
     )
 
 
@@ -506,5 +506,5 @@ def test_a_file_that_becomes_shorter_between_two_readings_is_named(folder: Path)
     with pytest.raises(InputError) as caught:
         list(grid.batches())
     assert in_terminal(caught.value) == (
-        "leads.csv: the file became shorter while it was read. Leave it alone during a run."
+        "leads.csv: the file became shorter while it was read. Don't change it during a run."
     )

@@ -193,8 +193,8 @@ def test_a_named_encoding_may_say_what_the_mark_says(tmp_path: Path, encoding: s
 def test_bytes_that_are_no_text_are_refused_as_such(tmp_path: Path) -> None:
     noise = random.Random(1).randbytes(5000)  # noqa: S311 - noise for a test
     assert refusal(tmp_path, noise) == (
-        "leads.csv: is neither text nor a spreadsheet that is known here. "
-        "Save its data as CSV or XLSX and give that file."
+        "leads.csv: is neither text nor a spreadsheet of a known format. "
+        "Save its data as CSV or XLSX and use that file."
     )
 
 

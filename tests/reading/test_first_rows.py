@@ -21,5 +21,5 @@ def test_what_can_not_be_read_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         read_first_rows(path, TableOptions(), name="a.csv", rows=2)
     assert str(error.value) == (
-        "a.csv: seems to be a PDF document. Save its data as CSV or XLSX and give that file."
+        "a.csv: seems to be a PDF document. Save its data as CSV or XLSX and use that file."
     )

@@ -63,7 +63,7 @@ def test_an_extra_cell_is_named_by_its_line_and_shortened(monkeypatch: pytest.Mo
     with pytest.raises(InputError) as caught:
         list(pack_rows(map(filled_cells, rows), width=1, first_line=2, name="leads.csv"))
     assert str(caught.value) == (
-        f'leads.csv line 5: "{"x" * 59}…" stands in column 3, but the header has only 1. '
+        f'leads.csv line 5: "{"x" * 59}…" is in column 3, but the header has only 1. '
         "Give the column a name, empty the cell, "
         "or in a CSV put quotes round the cell that holds the delimiter."
     )
@@ -91,5 +91,5 @@ def test_texts_are_shown_on_one_line_without_unseen_characters_and_cut(
 
 
 def test_an_extra_cell_is_shown_so() -> None:
-    with pytest.raises(InputError, match=re.escape(': "a b" stands in column 2, ')):
+    with pytest.raises(InputError, match=re.escape(': "a b" is in column 2, ')):
         list(pack_rows([{0: "x", 1: "a\n\x1bb"}], width=1, first_line=2, name="leads.csv"))

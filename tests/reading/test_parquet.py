@@ -159,5 +159,5 @@ def test_a_damaged_file_is_refused(path: Path) -> None:
     with pytest.raises(InputError) as caught:
         open_parquet(path, name="leads.parquet")
     assert str(caught.value) == (
-        "leads.parquet: can't be read as Parquet; it is damaged or cut short."
+        "leads.parquet: can't be read as Parquet; it is damaged or incomplete."
     )

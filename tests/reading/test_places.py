@@ -129,7 +129,7 @@ TWICE = {
 @pytest.mark.parametrize("kind", TWICE)
 def test_a_place_that_is_filled_twice_is_refused(tmp_path: Path, kind: str) -> None:
     assert refusal(written(tmp_path, TWICE[kind])) == (
-        "leads.xlsx: can't be read as an .xlsx workbook (cell C2 stands in the sheet twice); "
+        "leads.xlsx: can't be read as an .xlsx workbook (cell C2 is in the sheet twice); "
         "it is damaged or protected. Open it in a spreadsheet program and save it again."
     )
 
@@ -242,4 +242,6 @@ def test_parts_are_found_whatever_their_case_and_slashes(
 @pytest.mark.parametrize("other", ["xl/Sheet.xml", "xl\\sheet.xml", "/XL\\sheet.XML"])
 def test_two_parts_of_one_name_are_refused(tmp_path: Path, other: str) -> None:
     path = written(tmp_path, HEADER + row(2, cell("A2", "a")))
-    assert f"({other} is in it twice)" in refusal(renamed(path, {"xl/sheet.xml": other + "+"}))
+    assert f"({other} is in the archive twice)" in refusal(
+        renamed(path, {"xl/sheet.xml": other + "+"})
+    )

@@ -225,7 +225,7 @@ def test_a_cell_in_a_nameless_column_behind_those_of_a_file_of_ours_names_its_li
 ) -> None:
     path = own_file(tmp_path, *ADDED_COLUMNS, "", "", behind=("", "mine"))
     assert refusal(path) == (
-        'leads.csv line 5: "mine" stands in column 17, but the header has only 15. '
+        'leads.csv line 5: "mine" is in column 17, but the header has only 15. '
         "Give the column a name, empty the cell, "
         "or in a CSV put quotes round the cell that holds the delimiter."
     )

@@ -71,7 +71,7 @@ def test_a_header_alone_has_no_rows(path: Path) -> None:
 def test_a_cell_beyond_the_header_names_its_line(path: Path) -> None:
     write(path, HEADER, ["a", "b", "active", "x", " "], ["a", "b", "active", "x", "", "my note"])
     assert refusal(path) == (
-        'leads.xlsx line 3: "my note" stands in column 6, but the header has only 4. '
+        'leads.xlsx line 3: "my note" is in column 6, but the header has only 4. '
         "Give the column a name, empty the cell, "
         "or in a CSV put quotes round the cell that holds the delimiter."
     )

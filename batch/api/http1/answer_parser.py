@@ -13,7 +13,7 @@ _CHUNKED = b"chunked"
 _CHUNKED_HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 _CLOSED_EARLY = "Server disconnected without sending a response."
 _CLOSED_IN_BODY = "peer closed connection without sending complete message body"
-_UNREQUESTED = "the server sent what nobody had asked for"
+_UNREQUESTED = "the server sent an answer that nobody requested"
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -79,7 +79,7 @@ class AnswerParser:
             part = "header line" if has_status else "status line"
             self._note(f"illegal {'chunk header' if self.has_head else part}")
         if self._loose_bytes > MAX_HEAD_BYTES:
-            self._note("the head of the answer is too long")
+            self._note("the answer's headers are too long")
 
     def end(self) -> None:
         """End the input, as the connection closed: some bodies end that way."""
@@ -103,7 +103,7 @@ class AnswerParser:
         if len(name) == len(_CODING) and name.lower() == _CODING:
             self._codings += 1
             if self._codings > 1 or value.strip(b" \t").lower() != _CHUNKED:
-                self._note("only chunked is known as Transfer-Encoding")
+                self._note("only chunked is supported as Transfer-Encoding")
 
     def on_headers_complete(self) -> None:  # noqa: D102
         self._loose_bytes = 0

@@ -126,7 +126,9 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:  # noqa: D102
         answer = self._answer
         if answer.is_complete or not self._is_busy:
-            self._fault = self._fault or httpx.RemoteProtocolError("more came than was asked for")
+            self._fault = self._fault or httpx.RemoteProtocolError(
+                "the server sent more than was requested"
+            )
             self._transport.abort()
             return
         answer.feed(data)
