@@ -152,14 +152,14 @@ BUILDS = (
     ),
     Broken(
         guarantee="an undo takes a lead that may have been changed for changed",
-        file="jobs/undoing.py",
+        file="jobs/undo.py",
         line="        lines = pl.concat([applied.lines, in_doubt]).sort()\n",
         instead="        lines = applied.lines\n",
         caught_by="test_in_doubt.py::test_a_refusal_after_a_lost_answer_hides_no_change",
     ),
     Broken(
         guarantee="an undo names the leads that it can't set back",
-        file="jobs/undoing.py",
+        file="jobs/undo.py",
         line="({its} {line_list(lines)})",
         instead="({its})",
         caught_by="test_in_doubt.py::"
@@ -206,7 +206,7 @@ BUILDS = (
     ),
     Broken(
         guarantee="a resume with the key of another workspace is refused",
-        file="jobs/resuming.py",
+        file="jobs/resume.py",
         line="or before.id == now.id:",
         instead="or before.id != now.id:",
         caught_by="test_promises.py::test_resume_refuses_the_key_of_another_workspace",
@@ -275,7 +275,7 @@ BUILDS = (
     ),
     Broken(
         guarantee="a retry sends only what was error or unsent",
-        file="jobs/retrying.py",
+        file="jobs/retry.py",
         line="lines.filter(~lines.is_in(journal.done_lines().implode()))",
         instead="lines",
         caught_by="test_retrying.py::test_a_retry_is_a_run_about_the_rows_without_success",
@@ -496,7 +496,7 @@ BUILDS = (
     ),
     Broken(
         guarantee="who goes on with a run of which no row is left hears that nothing was sent",
-        file="jobs/resuming.py",
+        file="jobs/resume.py",
         line="        if not ready.work.requests:",
         instead="        if ready.work.requests < 0:",
         caught_by="test_whose_runs.py::"
@@ -545,14 +545,14 @@ BUILDS = (
     ),
     Broken(
         guarantee="a name alone is that of one of the user's own runs",
-        file="jobs/listing.py",
+        file="jobs/runs.py",
         line="    mine = [run.folder for run in known.own] + ",
         instead="    mine = [run.folder for run in (*known.own, *known.others)] + ",
-        caught_by="test_listing.py::test_a_name_alone_is_that_of_a_run_in_the_list",
+        caught_by="test_runs.py::test_a_name_alone_is_that_of_a_run_in_the_list",
     ),
     Broken(
         guarantee="only the user's own runs are pruned",
-        file="jobs/listing.py",
+        file="jobs/runs.py",
         line="for run in known.own],",
         instead="for run in (*known.own, *known.others)],",
         caught_by="test_past.py::test_prune_names_runs_of_others_and_leaves_them",
@@ -580,14 +580,14 @@ BUILDS = (
         file="recording/removal.py",
         line="os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW",
         instead="os.O_RDONLY | os.O_DIRECTORY",
-        caught_by="test_listing.py::test_a_folder_that_became_a_link_is_not_followed[descriptor]",
+        caught_by="test_runs.py::test_a_folder_that_became_a_link_is_not_followed[descriptor]",
     ),
     Broken(
         guarantee="pruning takes no other run away that is in the folder by now",
         file="recording/removal.py",
         line='    _check_same(read_record(Path("run.json"), dir_fd=descriptor), record)\n',
         instead="",
-        caught_by="test_listing.py::"
+        caught_by="test_runs.py::"
         "test_a_folder_that_another_run_has_taken_is_left_as_it_is[descriptor]",
     ),
     Broken(
@@ -622,7 +622,7 @@ BUILDS = (
     ),
     Broken(
         guarantee="results of a run that can't be written are made elsewhere, its folder as it was",
-        file="jobs/remaking.py",
+        file="jobs/results.py",
         line="        if into is None and report.state",
         instead="        if report.state",
         caught_by="test_past.py::"
@@ -1412,7 +1412,7 @@ BUILDS = (
     # --- What leads are now ---
     Broken(
         guarantee="a plan sends nothing",
-        file="jobs/planning.py",
+        file="jobs/plan.py",
         line="        return keep_plan(ready, diff)\n",
         instead="        from batch.jobs.steps import send\n"
         "        send(frontend, ready)\n"
@@ -1436,28 +1436,28 @@ BUILDS = (
     ),
     Broken(
         guarantee="a retry of a plan leaves drifted leads out, too",
-        file="jobs/retrying.py",
+        file="jobs/retry.py",
         line="            baseline=baseline,\n",
         instead="",
         caught_by="test_planning.py::test_a_retry_of_a_plan_leaves_drifted_leads_out_too",
     ),
     Broken(
         guarantee="what an earlier process has read of the leads is no ground to send by",
-        file="jobs/resuming.py",
+        file="jobs/resume.py",
         line="        clear_partial_files(folder)  # what",
         instead="        # what",
         caught_by="test_planning.py::test_what_an_apply_read_that_was_not_confirmed_is_read_anew",
     ),
     Broken(
         guarantee="a plan is not applied in another workspace",
-        file="jobs/resuming.py",
+        file="jobs/resume.py",
         line="        check_workspace(self.record, preflight)\n",
         instead="",
         caught_by="test_planning.py::test_a_plan_is_bound_to_its_age_its_input_and_its_workspace",
     ),
     Broken(
         guarantee="a plan is not applied when it is too old",
-        file="jobs/planning.py",
+        file="jobs/plan.py",
         line="record.state is RunState.PLANNED and age > timedelta(seconds=plan_age_s)",
         instead="age < timedelta()",
         caught_by="test_planning.py::test_a_plan_is_bound_to_its_age_its_input_and_its_workspace",
@@ -1471,7 +1471,7 @@ BUILDS = (
     ),
     Broken(
         guarantee="an undo leaves what was changed since as it is",
-        file="jobs/undoing.py",
+        file="jobs/undo.py",
         line="            baseline=found.reverse.baseline,\n",
         instead="",
         caught_by="test_undoing.py::test_what_was_changed_since_is_left_as_it_is",

@@ -3,8 +3,8 @@
 from batch.jobs.frontend import Frontend
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.past_run import PastRun
-from batch.jobs.planning import check_plan, check_same_workspace
-from batch.jobs.resuming import go_on
+from batch.jobs.plan import check_plan, check_same_workspace
+from batch.jobs.resume import go_on
 from batch.recording.runfile import RunState
 
 

@@ -14,7 +14,7 @@ from batch.jobs.outcome import RunOutcome
 from batch.jobs.past_run import PastRun
 from batch.jobs.preflight import Preflight
 from batch.jobs.request import Request, command
-from batch.jobs.resuming import check_known_workspace, check_workspace, resume
+from batch.jobs.resume import check_known_workspace, check_workspace, resume
 from batch.jobs.steps import ask_server, confirm, look_up_leads, read_leads, send
 from batch.jobs.unfinished import (
     Unfinished,

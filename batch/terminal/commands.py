@@ -9,16 +9,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from batch.api.sendkit import Access
-from batch.jobs import apply as applying
-from batch.jobs import exporting, planning, resuming, retrying, undoing, verifying
-from batch.jobs import run as running
-from batch.jobs.exporting import Wanted, check_wanted
+from batch.jobs.apply import apply as apply_plan
+from batch.jobs.export import Wanted, check_wanted
+from batch.jobs.export import export as export_leads
 from batch.jobs.frontend import Frontend
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.past_run import PastRun
+from batch.jobs.plan import plan as make_plan
 from batch.jobs.request import Request, command
 from batch.jobs.requesting import changed_by, guardrails_of, load_with, request_of
+from batch.jobs.resume import resume as resume_run
+from batch.jobs.retry import retry as retry_run
 from batch.jobs.run import IfUnfinished
+from batch.jobs.run import run as run_job
+from batch.jobs.undo import undo as undo_run
+from batch.jobs.verify import verify as verify_run
 from batch.recording.state import default_state_dir
 from batch.settings.declarations import Repeat
 from batch.settings.load import LoadedSettings, default_config_dir
@@ -68,7 +73,7 @@ def plan(options: CliOptions, interrupts: Interrupts) -> int:
     def plan_it() -> int:
         loaded = load(terminal, options)
         access = open_gate(terminal, loaded, key_of(terminal, loaded, os.environ))
-        planned = planning.plan(request_of(options, loaded, access), terminal)
+        planned = make_plan(request_of(options, loaded, access), terminal)
         if not (options.as_json or options.quiet):
             print_plan(terminal.out, planned)
         is_to_mend = planned.tally.error and not planned.ready.work.requests
@@ -87,22 +92,22 @@ def plan(options: CliOptions, interrupts: Interrupts) -> int:
 
 def apply(options: CliOptions, interrupts: Interrupts) -> int:
     """`apply`: send a plan, or go on with sending it. Gives the exit code."""
-    return _go_back(applying.apply, options, interrupts)
+    return _go_back(apply_plan, options, interrupts)
 
 
 def resume(options: CliOptions, interrupts: Interrupts) -> int:
     """`resume`: go on with an earlier run. Gives the exit code."""
-    return _go_back(resuming.resume, options, interrupts)
+    return _go_back(resume_run, options, interrupts)
 
 
 def retry(options: CliOptions, interrupts: Interrupts) -> int:
     """`retry`: try once more what was error or unsent in an earlier run. Gives the exit code."""
-    return _go_back(retrying.retry, options, interrupts)
+    return _go_back(retry_run, options, interrupts)
 
 
 def undo(options: CliOptions, interrupts: Interrupts) -> int:
     """`undo`: set the leads of an earlier run back. Gives the exit code."""
-    return _go_back(undoing.undo, options, interrupts)
+    return _go_back(undo_run, options, interrupts)
 
 
 def verify(options: CliOptions, interrupts: Interrupts) -> int:
@@ -112,7 +117,7 @@ def verify(options: CliOptions, interrupts: Interrupts) -> int:
     def verify_it() -> int:
         folder = named_run(options.run)
         past = _past_run(terminal, options, folder)
-        verified = verifying.verify(past, terminal)
+        verified = verify_run(past, terminal)
         exit_code = int(verified.holding < verified.rows)
         if exit_code and not (options.quiet or options.as_json):
             print_differences(terminal.err, verified)
@@ -150,7 +155,7 @@ def export(options: CliOptions, interrupts: Interrupts) -> int:
         )
         check_wanted(wanted)  # before anybody is asked about the key
         access = open_gate(terminal, loaded, key_of(terminal, loaded, os.environ))
-        exported = exporting.export(wanted, loaded.settings, access, terminal)
+        exported = export_leads(wanted, loaded.settings, access, terminal)
         what = f"{count_of(exported.leads, 'lead')} of {count_of(exported.campaigns, 'campaign')}"
         answer = {
             "state": "exported",
@@ -196,7 +201,7 @@ def _run(
         if_unfinished = IfUnfinished.ASK if can_ask else IfUnfinished.RESUME
     # The guardrails of `run` were passed when the unfinished run began, but for these.
     by_run = CliOptions(strict=options.strict, canary=options.canary)
-    outcome = running.run(
+    outcome = run_job(
         request_of(options, loaded, access),
         terminal,
         if_unfinished=if_unfinished,

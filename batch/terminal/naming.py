@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 from batch.errors import SettingsError
-from batch.jobs.listing import find_run
 from batch.jobs.request import command
+from batch.jobs.runs import find_run
 from batch.recording.atomic_file import disk_errors
 from batch.recording.state import default_state_dir
 from batch.settings.load import default_config_dir, load_settings

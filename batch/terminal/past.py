@@ -4,7 +4,10 @@ import json
 from pathlib import Path
 
 from batch.errors import BatchError, DeclinedError, UnaskedError
-from batch.jobs.listing import (
+from batch.jobs.plan import check_no_plan
+from batch.jobs.request import command
+from batch.jobs.results import remake_results, remake_with_retries
+from batch.jobs.runs import (
     ListedRun,
     Runs,
     describe_run,
@@ -13,9 +16,6 @@ from batch.jobs.listing import (
     prunable,
     remove_run,
 )
-from batch.jobs.planning import check_no_plan
-from batch.jobs.remaking import remake_results, remake_with_retries
-from batch.jobs.request import command
 from batch.recording.history import read_run
 from batch.recording.run_list import list_fault
 from batch.recording.runfile import read_record

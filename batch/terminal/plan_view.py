@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from batch.jobs.planning import Planned
-from batch.jobs.verifying import Verified
+from batch.jobs.plan import Planned
+from batch.jobs.verify import Verified
 from batch.model import Reason, Result
 from batch.terminal.prose import print_sentences, print_whole
 from batch.visible import visible

@@ -6,7 +6,7 @@ import polars as pl
 
 from batch.jobs.check import Checked
 from batch.jobs.outcome import RunOutcome
-from batch.jobs.planning import Planned
+from batch.jobs.plan import Planned
 from batch.model import Result, Tally
 from batch.recording.runfile import RunState
 from batch.terminal.remedies import in_terminal

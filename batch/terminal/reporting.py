@@ -2,7 +2,7 @@
 
 import json
 
-from batch.jobs.reporting import remake_report
+from batch.jobs.report import remake_report
 from batch.recording.state import default_state_dir
 from batch.settings.options import CliOptions
 from batch.terminal.browser import open_page

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from batch.jobs.listing import BROKE_OFF, ListedRun
 from batch.jobs.request import command
+from batch.jobs.runs import BROKE_OFF, ListedRun
 from batch.model import Reason, Result
 from batch.recording.history import NewerRun
 from batch.recording.runfile import RunState

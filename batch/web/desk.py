@@ -12,11 +12,11 @@ from pydantic import ValidationError
 from batch.api.sendkit import Access
 from batch.columns import Column
 from batch.errors import SettingsError, UsageError
-from batch.jobs.listing import ListedRun, Runs, describe_run, list_runs
 from batch.jobs.past_run import PastRun
 from batch.jobs.request import Request, Source
 from batch.jobs.request import Session as RequestSession
 from batch.jobs.requesting import reading_of
+from batch.jobs.runs import ListedRun, Runs, describe_run, list_runs
 from batch.recording.history import own_runs
 from batch.settings.load import LoadedSettings
 from batch.settings.model import ApiSettings, Settings

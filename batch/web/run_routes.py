@@ -7,8 +7,8 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from batch.errors import UsageError
-from batch.jobs.listing import ListedRun
-from batch.jobs.reporting import REPORT_NAME
+from batch.jobs.report import REPORT_NAME
+from batch.jobs.runs import ListedRun
 from batch.judging.diff import SENT
 from batch.model import Reason, Result
 from batch.recording.plain_file import is_plain

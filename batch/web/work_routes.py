@@ -15,14 +15,14 @@ from batch.jobs.apply import apply
 from batch.jobs.frontend import Frontend
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.past_run import PastRun
-from batch.jobs.planning import plan
+from batch.jobs.plan import plan
 from batch.jobs.request import Request as JobRequest
 from batch.jobs.request import Source
-from batch.jobs.resuming import resume
-from batch.jobs.retrying import retry
+from batch.jobs.resume import resume
+from batch.jobs.retry import retry
 from batch.jobs.run import IfUnfinished, run
-from batch.jobs.undoing import undo
-from batch.jobs.verifying import verify
+from batch.jobs.undo import undo
+from batch.jobs.verify import verify
 from batch.web.board import Kind, Stage, View
 from batch.web.desk import Desk
 from batch.web.forms import posting

@@ -8,7 +8,7 @@ from batch.api.sendkit import Workspace
 from batch.jobs.missing_columns import about_missing_columns
 from batch.jobs.opening import open_run
 from batch.jobs.preflight import Preflight
-from batch.jobs.resuming import reopen_run
+from batch.jobs.resume import reopen_run
 from batch.reading.table import TableOptions, open_table
 from tests.support.program import write_rows
 from tests.support.shell import Shell

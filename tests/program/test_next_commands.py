@@ -470,7 +470,7 @@ PLACES: dict[str, dict[str, tuple[Callable[[World], None], ...]]] = {
         "retried_note": (retried_before,),
         "unfinished_in": (plan_there, unfinished_there),
     },
-    "batch/jobs/planning.py": {
+    "batch/jobs/plan.py": {
         "next_command": (plan_all_wrong, apply_drifted),
         "check_no_plan": (resume_a_plan,),
         "check_plan": (plan_too_old,),
@@ -522,9 +522,9 @@ def test_every_place_that_spells_a_command_has_its_case() -> None:
 
 # Commands that stand in a sentence as they are, or with a word in capitals to be filled in.
 WRITTEN_OUT = {
-    "batch/jobs/listing.py": ["runs` lists them."],
-    "batch/jobs/resuming.py": ["resume`."],
-    "batch/jobs/planning.py": ["plan FILE` makes one."],
+    "batch/jobs/runs.py": ["runs` lists them."],
+    "batch/jobs/resume.py": ["resume`."],
+    "batch/jobs/plan.py": ["plan FILE` makes one."],
     "batch/sandbox/server.py": ["run leads.csv --base-url "],
     "batch/terminal/help.py": ["help lists the topics, sendkit-batch --help the commands."],
     "batch/terminal/manual_pages.py": [

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from batch.jobs.listing import list_runs, remove_run
+from batch.jobs.runs import list_runs, remove_run
 from batch.recording.runfile import RunFile, RunState, read_record
 from batch.recording.state import default_state_dir
 from tests.support.program import read_rows, sendkit_batch, write_rows

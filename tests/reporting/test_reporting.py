@@ -11,8 +11,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from batch.jobs import reporting
-from batch.jobs.reporting import remake_report
+from batch.jobs import report as reporting
+from batch.jobs.report import remake_report
 from batch.judging.plan import Plan
 from batch.model import Outcome, Reason
 from batch.recording.folder import sha256_of

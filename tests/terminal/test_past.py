@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from batch.jobs import listing
-from batch.jobs.listing import ListedRun
+from batch.jobs import runs as all_runs
+from batch.jobs.runs import ListedRun
 from batch.model import Result
 from batch.recording import journal_file
 from batch.recording.journal import JOURNAL_NAME
@@ -151,7 +151,7 @@ def test_prune_names_runs_of_others_and_leaves_them(runs: Shell) -> None:
 def test_a_run_that_cant_be_removed_blocks_no_other(
     runs: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = listing.remove_run
+    real = all_runs.remove_run
 
     def remove(run: ListedRun, *, state_dir: Path) -> bool:
         if run.folder.name == "bad":

@@ -24,7 +24,7 @@ from batch.jobs.preflight import Preflight
 from batch.jobs.reaching import access_of
 from batch.jobs.recorded import plan_of_run, recorded_journal
 from batch.jobs.request import Reading, Request, Source
-from batch.jobs.resuming import check_workspace
+from batch.jobs.resume import check_workspace
 from batch.jobs.steps import ask_server, confirm, read_leads, send
 from batch.jobs.unfinished import newer_note, retries_of
 from batch.judging.leads import REQUESTS

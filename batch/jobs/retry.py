@@ -17,12 +17,12 @@ from batch.jobs.frontend import Frontend
 from batch.jobs.opening import JudgedRun, OpenRun, new_folder, take_locks
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.past_run import PastRun
-from batch.jobs.planning import check_no_plan
+from batch.jobs.plan import check_no_plan
 from batch.jobs.preflight import Preflight
 from batch.jobs.reaching import access_of
 from batch.jobs.recorded import check_copy, plan_of_run, recorded_journal
 from batch.jobs.request import Request
-from batch.jobs.resuming import check_workspace
+from batch.jobs.resume import check_workspace
 from batch.jobs.steps import ask_server, confirm, look_up_leads, read_leads, send
 from batch.jobs.unfinished import first_of, retried_note
 from batch.reading.table import open_table

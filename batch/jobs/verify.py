@@ -20,12 +20,12 @@ from batch.jobs.frontend import Frontend, Reading
 from batch.jobs.known_pace import known_pace
 from batch.jobs.paging import Paging
 from batch.jobs.past_run import PastRun
-from batch.jobs.planning import check_no_plan
+from batch.jobs.plan import check_no_plan
 from batch.jobs.preflight import ask_server
 from batch.jobs.reaching import make_client
 from batch.jobs.recorded import plan_of_run, recorded_journal
 from batch.jobs.request import Request
-from batch.jobs.resuming import check_workspace
+from batch.jobs.resume import check_workspace
 from batch.jobs.snapshotting import take_snapshot, to_read_again
 from batch.judging.leads import LEAD
 from batch.judging.live import DIFFERENT, add_expected_status, find_differences

@@ -19,7 +19,7 @@ from batch.jobs.missing_columns import about_missing_columns
 from batch.jobs.opening import JudgedRun, LeadsDiff, OpenRun, ReadyRun, take_locks
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.past_run import PastRun
-from batch.jobs.planning import check_no_plan
+from batch.jobs.plan import check_no_plan
 from batch.jobs.preflight import Preflight, hold_of
 from batch.jobs.reaching import access_of
 from batch.jobs.recorded import open_recorded_table, reopened_journal

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from batch.errors import InputError, RunError, SettingsError, UsageError
 from batch.jobs.outcome import TRACEBACK_NAME
-from batch.jobs.remaking import RETRIES_SUFFIX
-from batch.jobs.reporting import REPORT_NAME
-from batch.jobs.verifying import VERIFY_NAME
+from batch.jobs.report import REPORT_NAME
+from batch.jobs.results import RETRIES_SUFFIX
+from batch.jobs.verify import VERIFY_NAME
 from batch.model import Result
 from batch.recording.baseline import BASELINE_NAME
 from batch.recording.history import EarlierRun, NewerRun, known_runs

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from batch.errors import InputError, RunError, SettingsError, UsageError
-from batch.jobs.listing import (
+from batch.jobs.runs import (
     BROKE_OFF,
     ListedRun,
     describe_run,
