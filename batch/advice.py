@@ -19,6 +19,13 @@ class Fix(StrEnum):
     NAME_CAMPAIGN = "name_campaign"
     RESUME = "resume"  # value: the command line that goes on with the unfinished run
     RESUME_OTHERS = "resume_others"  # the same, of a run that is not in the user's own list
+    NAME_FOLDER = "name_folder"
+    NAME_SETTINGS = "name_settings"  # value: the file of settings that is to count as the user's
+    SEND_VALID = "send_valid"
+    CONFIRM_CLEARS = "confirm_clears"  # value: their number
+    CONFIRM_CHANGES = "confirm_changes"  # value: their number
+    KEEP_BEFORE = "keep_before"
+    FEWER_CONNECTIONS = "fewer_connections"
 
 
 @dataclass(frozen=True, slots=True)

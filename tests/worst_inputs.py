@@ -246,20 +246,4 @@ WORST: dict[str, dict[str, tuple[Worst, ...]]] = {
         r'''"[^\\w .,;()\\[\\]+&@#%!=~\\'-]"''': (sub("\0"), sub("a")),
         r"'[/\\\\]'": (sub("/"),),
     },
-    "web/words.py": {
-        "pattern": tuple(
-            sub(of, pattern=pattern)
-            for of, pattern in (
-                (
-                    "name it with --map ",
-                    r"[,;]? ?(?:or )?[Nn]ame (?:it|the right one) with --map [^.]{0,300}\.",
-                ),
-                ("--map a", r"--map (\w+)"),
-                (
-                    "use --allow-clears, or type 1",
-                    r"use --allow-clears, or type \d+ at the question",
-                ),
-            )
-        ),
-    },
 }

@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from batch.advice import Advice
 from batch.jobs.known_pace import KnownPace
 from batch.jobs.missing_columns import about_missing_columns
 from batch.jobs.opening import plan_of
@@ -60,7 +61,7 @@ def check(request: Request) -> Iterator[Checked]:
             rate_per_s=rate_per_s,
             is_auto=request.settings.pace.rate.per_s is None,
             forecast_s=plan.requests / rate_per_s,
-            refusal=refusal_of(plan, request, plan) or " ".join(brakes_of(plan, request)) or None,
+            refusal=refusal_of(plan, request, plan) or Advice(*brakes_of(plan, request)) or None,
             missing=about_missing_columns(table, labels=None),
         )
 

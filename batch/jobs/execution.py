@@ -13,6 +13,7 @@ from functools import partial
 
 import anyio.to_thread
 
+from batch.advice import Fix, Remedy
 from batch.errors import RunError, SettingsError
 from batch.jobs.engine import SendEngine
 from batch.jobs.frontend import Moment, Orders
@@ -249,5 +250,7 @@ def _is_enough(limit: int, needed: int) -> bool:
 def _too_few(kind: str, found: int, needed: int) -> SettingsError:
     return SettingsError(
         f"Open files: found a {kind} of {found}; expected {needed} or more for this many "
-        f"connections. Lower --concurrency, or raise the limit first (ulimit -n {needed})."
+        "connections.",
+        Remedy(Fix.FEWER_CONNECTIONS),
+        f"Or raise the limit first (ulimit -n {needed}).",
     )

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 import polars as pl
 
+from batch.advice import Advice, Fix, Remedy
 from batch.judging.texts import folded, trimmed
 from batch.model import LEAD_STATUSES, Field
 from batch.near_names import NearNames
@@ -36,7 +37,7 @@ def about_missing_columns(table: Table, *, labels: Collection[str] | None) -> tu
     return tuple(_sentence(field, table, labels) for field in missing)
 
 
-def _sentence(field: Field, table: Table, labels: Collection[str] | None) -> str:
+def _sentence(field: Field, table: Table, labels: Collection[str] | None) -> Advice:
     told = f"There is no column {field}, so {_KEPT[field]} is changed."
     unused = {
         position: name
@@ -45,16 +46,13 @@ def _sentence(field: Field, table: Table, labels: Collection[str] | None) -> str
     }
     unused = dict(list(unused.items())[:_COLUMNS])
     if name := _near(field, unused):
-        named = quoted(name)
-        return f"{told} Column {named} looks like it; name it with --map {field}={named}."
+        remedy = Remedy(Fix.MAP_COLUMN, name, field)
+        return Advice(f"{told} Column {quoted(name)} looks like it.", remedy)
     values = LEAD_STATUSES if field is Field.STATUS else labels
     if values and (name := next(_holding(values, table, unused), None)):
-        named = quoted(name)
-        return (
-            f"{told} The cells of column {named} are {_MEANT[field]}; "
-            f"if they are meant, name it with --map {field}={named}."
-        )
-    return told
+        meant = f"The cells of column {quoted(name)} are {_MEANT[field]}; perhaps it is meant."
+        return Advice(told, meant, Remedy(Fix.MAP_COLUMN, name, field))
+    return Advice(told)
 
 
 def _near(field: Field, unused: Mapping[int, str]) -> str | None:

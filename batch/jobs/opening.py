@@ -163,7 +163,7 @@ class JudgedRun:
             raise InputError(refusal)
         brakes = brakes_of(effect, request)
         if brakes and not can_ask:
-            raise InputError(" ".join(brakes))
+            raise InputError(*brakes)
         pace = known_pace(request, preflight)
         rate_per_s = diff.learnt.rate_per_s if diff else pace.expected_per_s(request.settings)
         takes_s = effect.requests / rate_per_s

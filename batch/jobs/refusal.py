@@ -1,5 +1,6 @@
 """What holds a request back: what refuses it, and where somebody must type a number first."""
 
+from batch.advice import Advice
 from batch.jobs.request import Request
 from batch.judging.brakes import (
     too_many_clears,
@@ -21,13 +22,13 @@ def refusal_of(plan: Plan, request: Request, effect: Effect | None = None) -> st
     if guardrails.strict and plan.tally.error:
         rows = "1 row is" if plan.tally.error == 1 else f"{plan.tally.error:,} rows are"
         first = plan.first_problems[0].sentence(name)
-        return f"{rows} invalid, and with --strict nothing is sent then. The first: {first}"
+        return f"{rows} invalid, and a strict run sends nothing then. The first: {first}"
     if effect and (unexpected := unexpected_changes(effect, guardrails.expect_changes)):
         return unexpected
     return None if guardrails.allow_invalid else too_many_invalid(plan, name=name)
 
 
-def brakes_of(effect: Effect, request: Request) -> tuple[str, ...]:
+def brakes_of(effect: Effect, request: Request) -> tuple[Advice, ...]:
     """Why somebody should type a number before this is sent."""
     brakes = (
         None if request.guardrails.allow_clears else too_many_clears(effect),

@@ -79,7 +79,7 @@ def _campaigns_named(opened: OpenRun) -> list[str]:
 def _refuse_unknown(campaign: str | None, campaigns: dict[str, tuple[str | None, str]]) -> None:
     campaign_id, why = campaigns.get(campaign or "", ("", ""))
     if campaign_id is None:
-        raise SettingsError(f"--campaign: {why}")
+        raise SettingsError(f"The campaign for all rows: {why}")
 
 
 async def campaign_ids(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
+from batch.advice import Advice, Fix, Remedy
 from batch.errors import SettingsError
 from batch.escape import escape
 from batch.jobs.applied import applied_rows, leads_before
@@ -164,13 +165,14 @@ def _as_csv(rows: pl.DataFrame) -> bytes:
     return rows.with_columns(escape(pl.col(Field.AI_TAG))).write_csv().encode()
 
 
-def _unknown(folder: Path, lines: pl.Series) -> str:
+def _unknown(folder: Path, lines: pl.Series) -> Advice:
     if not len(lines):
-        return ""
+        return Advice()
     it, its = ("it was", "line") if len(lines) == 1 else ("they were", "lines")
-    return (
+    return Advice(
         f"{count_of(len(lines), 'lead')} of {folder} can't be set back: what {it} before was not "
-        f"read ({its} {line_list(lines)}). --keep-before has a run read all of them."
+        f"read ({its} {line_list(lines)}).",
+        Remedy(Fix.KEEP_BEFORE),
     )
 
 

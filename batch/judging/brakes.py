@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from batch.advice import Advice, Fix, Remedy
 from batch.judging.plan import Plan
 from batch.judging.totals import Effect
 
@@ -20,7 +21,7 @@ class Range:
         return f"{self.least:,}" if self.least == self.most else f"{self.least:,} to {self.most:,}"
 
 
-def too_many_invalid(plan: Plan, *, name: str) -> str | None:
+def too_many_invalid(plan: Plan, *, name: str) -> Advice | None:
     """Why the run should not start: most rows are wrong, so perhaps the columns are; else None.
 
     name: what messages call the file.
@@ -29,25 +30,25 @@ def too_many_invalid(plan: Plan, *, name: str) -> str | None:
     if invalid <= _BRAKE_ROWS or invalid * 2 <= plan.rows:
         return None
     first = plan.first_problems[0].sentence(name)
-    return (
+    return Advice(
         f"{invalid:,} of {plan.rows:,} rows are invalid, more than half: probably the columns are "
-        f"the wrong ones. The first: {first} Mend the file or name its columns with --map; "
-        "to send the valid rows all the same, use --allow-invalid."
+        f"the wrong ones. The first: {first}",
+        Remedy(Fix.SEND_VALID),
     )
 
 
-def too_many_clears(effect: Effect) -> str | None:
+def too_many_clears(effect: Effect) -> Advice | None:
     """Why somebody should confirm first: most rows to send clear the tag; else None."""
     clears = effect.clears_rows
     if clears <= _BRAKE_ROWS or clears * 2 <= effect.sendable_rows:
         return None
-    return (
-        f"{clears:,} of the {effect.sendable_rows:,} rows to send clear the tag, more than half. "
-        f"If that is meant, use --allow-clears, or type {clears} at the question."
+    return Advice(
+        f"{clears:,} of the {effect.sendable_rows:,} rows to send clear the tag, more than half.",
+        Remedy(Fix.CONFIRM_CLEARS, str(clears)),
     )
 
 
-def too_many_tag_changes(effect: Effect, *, limit: int) -> str | None:
+def too_many_tag_changes(effect: Effect, *, limit: int) -> Advice | None:
     """Why somebody should confirm first: more tags change than the set limit; else None.
 
     limit: 0 for none.
@@ -55,10 +56,10 @@ def too_many_tag_changes(effect: Effect, *, limit: int) -> str | None:
     changes = effect.tag_changes
     if not limit or changes <= limit:
         return None
-    return (
+    return Advice(
         f"{changes:,} leads' tags would change, more than the {limit:,} of tag_change_limit; tag "
-        f"changes can start or stop e-mails. If that is meant, use --expect-changes {changes}, or "
-        f"type {changes} at the question."
+        "changes can start or stop e-mails.",
+        Remedy(Fix.CONFIRM_CHANGES, str(changes)),
     )
 
 
@@ -67,4 +68,4 @@ def unexpected_changes(effect: Effect, expected: Range | None) -> str | None:
     if expected is None or expected.least <= effect.tag_changes <= expected.most:
         return None
     changes = "1 lead's tag" if effect.tag_changes == 1 else f"{effect.tag_changes:,} leads' tags"
-    return f"--expect-changes: {changes} would change; expected {expected}. Nothing was sent."
+    return f"{changes} would change; expected {expected}. Nothing was sent."

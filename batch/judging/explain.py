@@ -82,10 +82,7 @@ def partly_superseded(winner: Asked) -> str:
 
 def conflict(asked: Sequence[Asked]) -> str:
     """For each row of a lead whose rows ask for different values of one column."""
-    return (
-        f"{_asked(asked)}; no row of this lead is sent. "
-        "Keep one value, or use --on-conflict last-wins."
-    )
+    return f"{_asked(asked)}; no row of this lead is sent. Keep one value."
 
 
 class Explainer:

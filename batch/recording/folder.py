@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from batch.advice import Fix, Remedy
 from batch.errors import InputError, RunError, SettingsError
 from batch.recording.atomic_file import clear_partial_files, disk_advice, sync_folder
 from batch.recording.plain_file import private
@@ -65,7 +66,9 @@ class RunFolder:
                 )
             except FileExistsError:
                 continue
-        raise SettingsError(f"{runs_dir}: a thousand runs of {name} exist; name another --out.")
+        raise SettingsError(
+            f"{runs_dir}: a thousand runs of {name} exist.", Remedy(Fix.NAME_FOLDER)
+        )
 
     @classmethod
     def of_run(cls, path: Path) -> "RunFolder":
@@ -82,8 +85,8 @@ class RunFolder:
             path.mkdir(mode=0o700, parents=True, exist_ok=not must_be_new)
             if any(path.iterdir()):
                 raise SettingsError(
-                    f"{path}: found a folder that is not empty; expected a new or an empty one. "
-                    "Name another --out, or leave it out."
+                    f"{path}: found a folder that is not empty; expected a new or an empty one.",
+                    Remedy(Fix.NAME_FOLDER),
                 )
             mode_before = None if path in missing else stat.S_IMODE(path.stat().st_mode)
             path.chmod(0o700)
@@ -92,13 +95,13 @@ class RunFolder:
             if must_be_new:
                 raise
             raise SettingsError(
-                f"{path}: found a file; expected a folder. Name another --out."
+                f"{path}: found a file; expected a folder.", Remedy(Fix.NAME_FOLDER)
             ) from None
         except OSError as error:
             _take_away(missing)
             raise SettingsError(
-                f"{path}: the run's folder can't be made: {error.strerror}. "
-                "Name an --out that can be written."
+                f"{path}: the run's folder can't be made: {error.strerror}.",
+                Remedy(Fix.NAME_FOLDER),
             ) from error
         return cls(path, made=tuple(reversed(missing)), mode_before=mode_before)
 
@@ -122,8 +125,8 @@ class RunFolder:
                     os.fsync(out.fileno())
             except OSError as error:
                 raise RunError(
-                    f"{target}: the input can't be copied: {error.strerror}. "
-                    f"{disk_advice(error)}, or name another --out."
+                    f"{target}: the input can't be copied: {error.strerror}. {disk_advice(error)}.",
+                    Remedy(Fix.NAME_FOLDER),
                 ) from error
         return InputCopy(path=target, size_bytes=size, sha256=digest.hexdigest())
 

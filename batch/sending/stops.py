@@ -118,7 +118,7 @@ class StopRules:
             return None
         last = ": ".join(filter(None, (outcome.reason, outcome.message)))
         message = (
-            f"{found}; --max-errors allows {allowed}. "
+            f"{found}; [run] max_errors allows {allowed}. "
             f"The last: line {outcome.lines[0]}, {with_full_stop(last)}"
         )
         return Stop(cause=StopCause.MAX_ERRORS, message=message)
@@ -150,7 +150,7 @@ class StopRules:
             return Stop(
                 cause=StopCause.MAX_ERRORS,
                 message=f"{self._error_rows} rows that were sent ended in error; "
-                f"--max-errors allows {limits.max_error_rows}. {why}",
+                f"[run] max_errors allows {limits.max_error_rows}. {why}",
             )
         if limits.max_error_share is None or len(self._recent) < ERROR_WINDOW:
             return None
@@ -159,7 +159,7 @@ class StopRules:
         return Stop(
             cause=StopCause.MAX_ERRORS,
             message=f"{self._recent_errors} of the last {ERROR_WINDOW} rows sent ended in error; "
-            f"--max-errors allows {limits.max_error_share:.0%}. {why}",
+            f"[run] max_errors allows {limits.max_error_share:.0%}. {why}",
         )
 
 

@@ -77,7 +77,7 @@ def _read_key(key_file: str, environ: Mapping[str, str]) -> tuple[str, str, tupl
     if not key_file:
         raise SettingsError(
             f"No API key: set {KEY_VARIABLE}, or api_key_file under [api] of your own settings "
-            "file, or of the one that --config names, to the path of a file that holds it."
+            "file, or of one that you name, to the path of a file that holds it."
         )
     path = Path(key_file)
     key = _first_line(path)
@@ -93,8 +93,8 @@ def _first_line(path: Path) -> str:
     except OSError as error:
         raise SettingsError(
             f"{path}: the API key can't be read ({error.strerror}); "
-            f"correct api_key_file under [api] of your own settings file, or of the one that "
-            f"--config names, or set {KEY_VARIABLE}."
+            f"correct api_key_file under [api] of your own settings file, or of one that "
+            f"you name, or set {KEY_VARIABLE}."
         ) from error
     # Bytes that are no text become characters that no key has, so no error quotes them.
     return line.decode("utf-8-sig", errors="replace").strip()

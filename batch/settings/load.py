@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from batch.errors import SettingsError
 from batch.settings import messages as texts
 from batch.settings.model import KNOWN, SHARED_HEADER, Settings
+from batch.settings.options import OPTIONS
 from batch.settings.origins import KEY_FILE, RUNS_DIR, Key, Origin
 
 CONFIG_NAME = "sendkit-batch.toml"
@@ -86,6 +87,10 @@ def default_config_dir() -> Path | None:
         return None
 
 
+def _setting_place(_section: str, key: str) -> str:
+    return key
+
+
 def load_settings(
     config: Path | None,
     overrides: _Sections,
@@ -94,6 +99,7 @@ def load_settings(
     user_config_dir: Path | None,
     *,
     typed: _Sections | None = None,
+    field_name: Callable[[str, str], str] = _setting_place,
     heeds_folder: bool = True,
 ) -> LoadedSettings:
     """The settings for one command: option over environment over file over default.
@@ -102,7 +108,8 @@ def load_settings(
         `user_config_dir`, and goes without a file when there is none.
     overrides: sections of keys from options, named as in a file; None means not given.
     environ: `SENDKIT_BATCH_<SECTION>_<KEY>` is read, in any case; a blank one is not given.
-    typed: what was typed on the page, over all else.
+    typed: what was typed on the page, over all else. field_name: what the page calls a setting,
+        by its section and its key.
     heeds_folder: whether the file in `cwd` counts.
     A key file that the file in `cwd` names never counts; that of the user's own file does instead.
     Raises SettingsError with one line for each problem.
@@ -111,8 +118,9 @@ def load_settings(
     file = _find_file(config, cwd, user_config_dir, heeds_folder=heeds_folder)
     in_file = _from_file(file, cwd, problems)
     said = _from_environment(environ, cwd, problems)
-    said |= _from_options(overrides, cwd, problems, origin=Origin.OPTION)
-    given = in_file | said | _from_options(typed or {}, cwd, problems, origin=Origin.PAGE)
+    said |= _from_front_end(overrides, _option_place, cwd, problems, origin=Origin.OPTION)
+    given = in_file | said
+    given |= _from_front_end(typed or {}, field_name, cwd, problems, origin=Origin.PAGE)
     if file is None or not file.origin.may_be_anybodys:
         settings = _settings_of(given, problems)
         return _loaded(settings, file, given, own=settings)
@@ -212,14 +220,19 @@ def _from_environment(environ: Mapping[str, str], cwd: Path, problems: list[str]
     return layer
 
 
-def _from_options(
-    overrides: _Sections, cwd: Path, problems: list[str], *, origin: Origin
+def _from_front_end(
+    overrides: _Sections,
+    place: Callable[[str, str], str],
+    cwd: Path,
+    problems: list[str],
+    *,
+    origin: Origin,
 ) -> _Layer:
     given = {
         section: {key: value for key, value in keys.items() if value is not None}
         for section, keys in overrides.items()
     }
-    return _layer_of(given, _option_place, cwd, problems, origin=origin)
+    return _layer_of(given, place, cwd, problems, origin=origin)
 
 
 def _layer_of(
@@ -257,7 +270,9 @@ def _file_place(shown: str) -> Callable[[str, str], str]:
 
 def _option_place(section: str, key: str) -> str:
     # An option has its setting's name, but for the columns, which share one.
-    return f"--map {key}" if section == "columns" else f"--{key.replace('_', '-')}"
+    if section == "columns":
+        return f"{OPTIONS['mapping'].flags_for('mapping')[0]} {key}"
+    return OPTIONS[key].flags_for(key)[0] if key in OPTIONS else key
 
 
 def _settings_of(given: Mapping[Key, _Given], problems: list[str]) -> Settings:

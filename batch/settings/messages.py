@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable
 
+from batch.advice import Advice, Fix, Remedy
 from batch.near_names import NearNames
 from batch.settings.model import KNOWN
 
@@ -71,11 +72,12 @@ def not_a_section(where: str, name: str, value: object) -> str:
     return f"{where}: stands outside a section, and no setting has this name."
 
 
-def runs_outside(where: str, value: object, *, name: str) -> str:
+def runs_outside(where: str, value: object, *, name: str) -> Advice:
     """The folder of runs lies outside the folder whose settings file names it."""
-    return (
+    return Advice(
         f"{where}: found {quoted(value)}; expected a folder below this one, since the settings "
-        f"file of a folder may come from anybody. If it is yours, name it: --config ./{name}"
+        "file of a folder may come from anybody.",
+        Remedy(Fix.NAME_SETTINGS, f"./{name}"),
     )
 
 

@@ -1,10 +1,35 @@
 """What to do about a problem, as a person in a terminal does it: by options of the command."""
 
-from typing import assert_never
+from collections.abc import Mapping
 
 from batch.advice import Advice, Fix, Remedy
 from batch.errors import BatchError
 from batch.reading.header import quoted
+
+# In them: {value} and {column} of the remedy, {header} as the value in quotes, and {named} as the
+# value behind a space, or nothing.
+SENTENCES: Mapping[Fix, str] = {
+    Fix.NAME_SHEET: "Choose with --sheet.",
+    Fix.NAME_ENCODING: "Name its encoding with --encoding{named}, or save it as UTF-8.",
+    Fix.MEND_LETTERS: "If letters look wrong, name its encoding with --encoding.",
+    Fix.NAME_DELIMITER: "Name it with --delimiter {value}.",
+    Fix.MAP_COLUMN: "Use --map {column}={header}.",
+    Fix.NAME_CAMPAIGN: "Or name one campaign for all rows with --campaign.",
+    Fix.RESUME: "To go on with that one: {value}",
+    Fix.RESUME_OTHERS: "To go on with that one: {value}",
+    Fix.NAME_FOLDER: "Name another --out.",
+    Fix.NAME_SETTINGS: "If it is yours, name it: --config {value}",
+    Fix.SEND_VALID: (
+        "Mend the file or name its columns with --map; "
+        "to send the valid rows all the same, use --allow-invalid."
+    ),
+    Fix.CONFIRM_CLEARS: "If that is meant, use --allow-clears, or type {value} at the question.",
+    Fix.CONFIRM_CHANGES: (
+        "If that is meant, use --expect-changes {value}, or type {value} at the question."
+    ),
+    Fix.KEEP_BEFORE: "A run with --keep-before reads all of them.",
+    Fix.FEWER_CONNECTIONS: "Lower --concurrency.",
+}
 
 
 def in_terminal(what: str | BatchError) -> str:
@@ -13,22 +38,8 @@ def in_terminal(what: str | BatchError) -> str:
     return text.told(_say) if isinstance(text, Advice) else text
 
 
-def _say(remedy: Remedy) -> str:  # noqa: PLR0911 - one for each way out
+def _say(remedy: Remedy) -> str:
     value = remedy.value
-    match remedy.fix:
-        case Fix.NAME_SHEET:
-            return "Choose with --sheet."
-        case Fix.NAME_ENCODING:
-            return f"Name its encoding with --encoding{value and f' {value}'}, or save it as UTF-8."
-        case Fix.MEND_LETTERS:
-            return "If letters look wrong, name its encoding with --encoding."
-        case Fix.NAME_DELIMITER:
-            return f"Name it with --delimiter {value}."
-        case Fix.MAP_COLUMN:
-            return f"Use --map {remedy.column}={quoted(value or '…')}."
-        case Fix.NAME_CAMPAIGN:
-            return "Or name one campaign for all rows with --campaign."
-        case Fix.RESUME | Fix.RESUME_OTHERS:
-            return f"To go on with that one: {value}"
-        case _:
-            assert_never(remedy.fix)
+    return SENTENCES[remedy.fix].format(
+        value=value, column=remedy.column, header=quoted(value or "…"), named=value and f" {value}"
+    )

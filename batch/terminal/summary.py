@@ -125,6 +125,8 @@ def print_check(console: Console, checked: Checked, *, name: str, all_problems: 
         left = plan.tally.error - len(plan.first_problems)
         if left > 0:
             print_sentences(console, f"… and {left:,} more; {all_problems} writes all of them.")
+    if plan.tally[Reason.CONFLICT]:
+        print_sentences(console, "To send the last of values in conflict: --on-conflict last-wins.")
     if plan.requests:
         forecast = duration(checked.forecast_s)
         pace = f"{checked.rate_per_s:,.4g} requests a second"

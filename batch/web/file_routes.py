@@ -16,7 +16,6 @@ from batch.web.remedies import on_page
 from batch.web.render import base_of, desk_of, lead_to, page
 from batch.web.shown_rows import MOST_COLUMNS, checked_rows
 from batch.web.tray import FileAtHand
-from batch.web.words import on_the_page
 
 _RECENT = 5
 _FILTERS = {"result": "result", "reason": "reason"}
@@ -40,7 +39,7 @@ async def take_file(request: Request) -> Response:
         upload = await desk.tray.uploads.receive(request.stream(), name=name)
         await run_in_threadpool(desk.take_file, upload)
     except BatchError as error:
-        return JSONResponse({"error": on_the_page(on_page(error))}, status_code=400)
+        return JSONResponse({"error": on_page(error)}, status_code=400)
     return JSONResponse({"go": f"{base_of(request)}/check"})
 
 

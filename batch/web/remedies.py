@@ -1,9 +1,30 @@
 """What to do about a problem, as a person on the page does it: by its fields."""
 
-from typing import assert_never
+from collections.abc import Mapping
 
 from batch.advice import Advice, Fix, Remedy
 from batch.errors import BatchError
+
+START = "sendkit-batch web --config {value}"  # the page anew, with a file of settings
+# In them: {value} and {column} of the remedy. What the page has no field for is left unsaid.
+SENTENCES: Mapping[Fix, str] = {
+    Fix.NAME_SHEET: "Write the name of one under Columns.",
+    Fix.NAME_ENCODING: "Save it as UTF-8.",
+    Fix.MEND_LETTERS: "If letters look wrong, save it as UTF-8 and choose it again.",
+    Fix.NAME_DELIMITER: "Save it with commas between the cells.",
+    Fix.MAP_COLUMN: "Choose the column for {column} under Columns.",
+    Fix.NAME_CAMPAIGN: "Or name one campaign for all rows below.",
+    Fix.RESUME: "To go on with that one, say no here and choose it among the earlier runs.",
+    Fix.RESUME_OTHERS: "",
+    Fix.NAME_FOLDER: "",
+    Fix.NAME_SETTINGS: f"If it is yours, start the page with: {START}",
+    Fix.SEND_VALID: "Mend the file, or choose other columns.",
+    Fix.CONFIRM_CLEARS: "If that is meant, type the number when you are asked.",
+    Fix.CONFIRM_CHANGES: "If that is meant, type the number when you are asked.",
+    Fix.KEEP_BEFORE: "A run that was planned first has read all of them.",
+    Fix.FEWER_CONNECTIONS: "Lower concurrency under [pace] in the settings file.",
+}
+_FIELDS = {"base_url": "Address", "workspace_id": "Workspace id", "rate": "Pace"}
 
 
 def on_page(what: str | BatchError) -> str:
@@ -12,23 +33,10 @@ def on_page(what: str | BatchError) -> str:
     return text.told(_say) if isinstance(text, Advice) else text
 
 
-def _say(remedy: Remedy) -> str:  # noqa: PLR0911 - one for each way out
-    match remedy.fix:
-        case Fix.NAME_SHEET:
-            return "Write the name of one under Columns."
-        case Fix.MEND_LETTERS:
-            return "If letters look wrong, save it as UTF-8 and choose it again."
-        case Fix.NAME_ENCODING:
-            return "Save it as UTF-8."
-        case Fix.NAME_DELIMITER:
-            return "Save it with commas between the cells."
-        case Fix.MAP_COLUMN:
-            return f"Choose the column for {remedy.column} under Columns."
-        case Fix.NAME_CAMPAIGN:
-            return "Or name one campaign for all rows below."
-        case Fix.RESUME:
-            return "To go on with that one, say no here and choose it among the earlier runs."
-        case Fix.RESUME_OTHERS:
-            return ""
-        case _:
-            assert_never(remedy.fix)
+def field_name(section: str, key: str) -> str:
+    """What the page calls a setting that can be typed on it."""
+    return f"Column for {key}" if section == "columns" else _FIELDS.get(key, key)
+
+
+def _say(remedy: Remedy) -> str:
+    return SENTENCES[remedy.fix].format(value=remedy.value, column=remedy.column)

@@ -12,10 +12,12 @@ import markupsafe
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from batch.advice import Advice
 from batch.visible import visible_lines
 from batch.web.board import Stage
 from batch.web.desk import Desk
-from batch.web.words import STATES, on_the_page
+from batch.web.remedies import on_page
+from batch.web.words import STATES
 from batch.wording.reasons import plan_title, reason_title
 
 FOLDER = Path(__file__).parent
@@ -24,6 +26,7 @@ STEPS = ("File", "Check", "Send", "Results")
 
 def _seen(value: object) -> object:
     """What a page has in this value's place: markup is our own, texts are other people's."""
+    value = on_page(value) if isinstance(value, Advice) else value
     return visible_lines(value) if type(value) is str else value
 
 
@@ -37,7 +40,6 @@ _templates = jinja2.Environment(
 )
 _templates.filters |= {
     "as_typed": markupsafe.escape,
-    "page": on_the_page,
     "reason": reason_title,
     "plan": plan_title,
     "state": lambda name: STATES.get(name, name),

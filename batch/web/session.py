@@ -25,9 +25,10 @@ from batch.settings.credentials import (
 from batch.settings.load import CONFIG_NAME, LoadedSettings, load_settings
 from batch.settings.model import Settings
 from batch.settings.origins import Origin, differences
+from batch.web.remedies import START, field_name
 
 _SHORTEST_KEY = 8  # characters
-_WITH_FILE = f"sendkit-batch web --config ./{CONFIG_NAME}"
+_WITH_FILE = START.format(value=f"./{CONFIG_NAME}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +205,7 @@ class Session:
             place.cwd,
             place.config_dir,
             typed=typed,
+            field_name=field_name,
         )
 
     def _is_here(self, address: str) -> bool:

@@ -106,7 +106,7 @@ class Worker:
         self.board.show(
             stage=Stage.ENDED,
             run_id=done.run_id,
-            told=self._hide(done.told),
+            told=self._hide(on_page(done.told)),
             is_wrong=done.is_wrong,
             question=None,
         )

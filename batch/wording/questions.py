@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from batch.advice import Advice
 from batch.judging.plan import Plan
 from batch.judging.totals import Effect
 from batch.model import Reason, Tally
@@ -33,7 +34,7 @@ def ask_about(
     forecast_s: float,
     left_out: Tally | None = None,
     warnings: tuple[str, ...] = (),
-    brakes: tuple[str, ...] = (),
+    brakes: tuple[Advice, ...] = (),
     typed_number: int | None = None,
 ) -> Question:
     """The question about what would be sent. workspace: its name, None if it could not be read.
@@ -45,7 +46,7 @@ def ask_about(
     left = _left_out(left_out or Tally())
     if not effect.requests:
         sentences = [f"Nothing to change in {where}.", *left, *warnings]
-        return Question(text=" ".join(sentences), warnings=warnings)
+        return Question(text=Advice(*sentences), warnings=warnings)
     sentences = [
         f"Change {count_of(effect.requests, 'lead')} in {where}: {what_changes(effect)}.",
         *left,
@@ -54,9 +55,9 @@ def ask_about(
         *warnings,
     ]
     return Question(
-        text=" ".join(sentences),
+        text=Advice(*sentences),
         typed_number=typed_number,
-        why="\n".join(brakes),
+        why=Advice(*brakes),
         warnings=warnings,
     )
 
@@ -109,7 +110,7 @@ def ask_to_go_on(
     others = _left_out(left_out)
     if not left:
         sentences = [f"Nothing is left to change in {where}.", *others, *warnings]
-        return Question(text=" ".join(sentences))
+        return Question(text=Advice(*sentences))
     leads = count_of(plan.requests, "lead")
     sentences = [
         f"Go on with {run}: {left:,} of {leads} are left to change in {where}.",
@@ -119,7 +120,7 @@ def ask_to_go_on(
         f"About {duration(forecast_s)}.",
         *warnings,
     ]
-    return Question(text=" ".join(sentences))
+    return Question(text=Advice(*sentences))
 
 
 def _where(workspace: str | None, base_url: str) -> str:

@@ -1,4 +1,5 @@
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -275,4 +276,49 @@ def test_a_circle_is_found_also_when_an_import_hides_in_a_function() -> None:
 def test_a_module_that_is_in_no_layer_is_told_where_to_go() -> None:
     assert problems({"batch/novelty.py": ""}) == [
         'batch/novelty.py: in no layer; add "novelty" to LAYERS in tests/code/test_layers.py'
+    ]
+
+
+# Below `wording/` nobody knows of options: what can be done is a value there (`advice.py`).
+_LOWER_ROOMS = ("reading", "judging", "api", "sending", "recording", "settings")
+_DECLARES_OPTIONS = "batch/settings/options.py"
+
+
+def options_named(sources: Mapping[str, str]) -> list[str]:
+    """Where a text of the lower rooms names an option, docstrings left out."""
+    found = []
+    for path, source in sources.items():
+        room = path.split("/")[1]
+        if path == _DECLARES_OPTIONS or not (path.count("/") == 1 or room in _LOWER_ROOMS):
+            continue
+        tree = ast.parse(source)
+        docs = {
+            id(statement.value)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+            for statement in node.body
+            if isinstance(statement, ast.Expr)
+        }
+        found += [
+            f"{path}:{node.lineno}: {node.value!r}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and id(node) not in docs
+            and re.search(r"--[a-zA-Z]", node.value)
+        ]
+    return found
+
+
+def test_no_text_below_wording_names_an_option() -> None:
+    assert options_named(package_sources()) == []
+
+
+def test_an_option_is_found_in_any_text_but_a_docstring() -> None:
+    source = '"""As --sheet."""\n\ndef f(n):\n    """--map"""\n    return f"{n}: use --map {n}"\n'
+    assert options_named({"batch/reading/x.py": source, "batch/jobs/x.py": source}) == [
+        "batch/reading/x.py:5: ': use --map '"
+    ]
+    assert options_named({"batch/errors.py": "A = b'x', '--sheet'"}) == [
+        "batch/errors.py:1: '--sheet'"
     ]

@@ -6,6 +6,7 @@ import pytest
 
 from batch.errors import SettingsError
 from batch.jobs.execution import raise_open_files
+from batch.terminal.remedies import in_terminal
 
 if sys.platform == "win32":
     pytest.skip("Windows knows no such limit", allow_module_level=True)
@@ -36,7 +37,7 @@ def lower(soft: int) -> int:
 def problem(needed: int) -> str:
     with pytest.raises(SettingsError) as caught:
         raise_open_files(needed)
-    return str(caught.value)
+    return in_terminal(caught.value)
 
 
 def test_the_limit_is_raised_to_what_is_needed_and_no_further() -> None:
@@ -74,7 +75,7 @@ def test_a_hard_limit_is_not_passed(system: list[Limits]) -> None:
     system.append((256, 1063))
     assert problem(1064) == (
         "Open files: found a hard limit of 1063; expected 1064 or more for this many connections. "
-        "Lower --concurrency, or raise the limit first (ulimit -n 1064)."
+        "Lower --concurrency. Or raise the limit first (ulimit -n 1064)."
     )
     assert len(system) == 1
 
@@ -105,7 +106,7 @@ def test_a_system_that_refuses_all_the_same_is_told_of(
     monkeypatch.setattr(resource, "setrlimit", refuse)
     assert problem(20_000) == (
         "Open files: found a limit of 256; expected 20000 or more for this many connections. "
-        "Lower --concurrency, or raise the limit first (ulimit -n 20000)."
+        "Lower --concurrency. Or raise the limit first (ulimit -n 20000)."
     )
 
 

@@ -10,6 +10,7 @@ from batch.jobs.opening import open_run
 from batch.jobs.preflight import Preflight
 from batch.jobs.resume import reopen_run
 from batch.reading.table import TableOptions, open_table
+from batch.terminal.remedies import in_terminal
 from tests.support.program import write_rows
 from tests.support.shell import Shell
 from tests.support.wired import CAMPAIGN, lead_id, request_of
@@ -21,13 +22,13 @@ NO_STATUS = "There is no column status, so no status is changed."
 
 
 def called(name: str, field: str = "aiTag") -> str:
-    return f' Column "{name}" looks like it; name it with --map {field}="{name}".'
+    return f' Column "{name}" looks like it. Use --map {field}="{name}".'
 
 
 def holding(name: str, what: str, field: str = "aiTag") -> str:
     return (
-        f' The cells of column "{name}" are {what}; if they are meant, '
-        f'name it with --map {field}="{name}".'
+        f' The cells of column "{name}" are {what}; perhaps it is meant. '
+        f'Use --map {field}="{name}".'
     )
 
 
@@ -79,7 +80,7 @@ def test_a_missing_column_is_told_with_the_one_that_looks_like_it(
 ) -> None:
     path = write(tmp_path / "leads.csv", header, *rows)
     with open_table(path, TableOptions()) as table:
-        assert list(about_missing_columns(table, labels=LABELS)) == told
+        assert [*map(in_terminal, about_missing_columns(table, labels=LABELS))] == told
 
 
 def test_cells_are_held_against_no_labels_where_none_are_known(tmp_path: Path) -> None:
@@ -94,13 +95,14 @@ def test_the_question_names_it_in_a_run_and_when_it_is_gone_on_with(shell: Shell
     request = request_of(path, sandbox=False)
     preflight = Preflight(workspace=Workspace(id="w1", name="Acme"), labels=("Interested",))
     with open_run(request) as opened:
-        assert opened.judge(preflight).ready(can_ask=True).question.text.endswith(told)
+        ready = opened.judge(preflight).ready(can_ask=True)
+        assert in_terminal(ready.question.text).endswith(told)
     shell.api.answer = lambda _: httpx.Response(401)
     assert shell.run("leads.csv", yes=True, out=Path("run")) == 3
     assert told in " ".join(shell.err.split())
     with reopen_run(Path("run"), request) as reopened:
         ready = reopened.ready(reopened.judge(preflight))
-    assert ready.question.text.endswith(told)
+    assert in_terminal(ready.question.text).endswith(told)
 
 
 def test_a_check_names_it(shell: Shell) -> None:

@@ -15,6 +15,7 @@ from batch.jobs.preflight import Preflight
 from batch.jobs.request import Request, Session, Source, command
 from batch.model import Reason
 from batch.settings.model import Settings
+from batch.terminal.remedies import in_terminal
 from tests.support.wired import (
     CAMPAIGN,
     KEY,
@@ -43,7 +44,7 @@ def refusal(request: Request, *, can_ask: bool = True, preflight: Preflight = PR
     with open_run(request) as opened, pytest.raises((InputError, SettingsError)) as caught:
         opened.judge(preflight).ready(can_ask=can_ask)
     assert not opened.folder.path.exists()
-    return str(caught.value)
+    return in_terminal(caught.value)
 
 
 def test_a_check_judges_and_forecasts_and_leaves_no_trace(tmp_path: Path) -> None:
@@ -102,7 +103,7 @@ def test_strict_refuses_if_any_row_is_invalid_and_names_the_first(
         return
     count = "1 row is" if rows == 1 else "2 rows are"
     assert said == (
-        f"{count} invalid, and with --strict nothing is sent then. The first: leads.csv line 3, "
+        f"{count} invalid, and a strict run sends nothing then. The first: leads.csv line 3, "
         'column campaignLeadId: found "bad", 3 hexadecimal digits; expected 24.'
     )
     assert refusal(request_of(path, strict=True)) == said
@@ -111,7 +112,7 @@ def test_strict_refuses_if_any_row_is_invalid_and_names_the_first(
 def test_strict_sees_unknown_tags_too(tmp_path: Path) -> None:
     path = leads(tmp_path, [(CAMPAIGN, lead_id(1), "", "Intrested")])
     assert refusal(request_of(path, strict=True)) == (
-        "1 row is invalid, and with --strict nothing is sent then. The first: leads.csv line 2, "
+        "1 row is invalid, and a strict run sends nothing then. The first: leads.csv line 2, "
         'column aiTag: "Intrested" is not a label of this workspace. Did you mean "Interested"?'
     )
 
@@ -137,7 +138,7 @@ def test_mostly_clears_are_refused_where_nobody_can_type_their_number(tmp_path: 
     )
     assert refusal(request_of(path), can_ask=False) == said
     with check(request_of(path)) as checked:
-        assert checked.refusal == said
+        assert in_terminal(checked.refusal or "") == said
 
 
 def test_the_number_to_type_is_the_one_that_was_named(tmp_path: Path) -> None:
@@ -150,7 +151,7 @@ def test_the_number_to_type_is_the_one_that_was_named(tmp_path: Path) -> None:
     assert ready.question.typed_number == 22
     with check(request_of(path)) as checked:
         assert checked.refusal is not None
-        assert "type 22 at the question" in checked.refusal
+        assert "type 22 at the question" in in_terminal(checked.refusal)
 
 
 def test_allowed_clears_are_a_plain_question(tmp_path: Path) -> None:

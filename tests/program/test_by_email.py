@@ -213,7 +213,7 @@ def test_an_unknown_campaign_for_all_rows_sends_nothing_and_leaves_no_run(
     ):  # fmt: skip
         ran = run(sandbox, path, "--campaign", named)
         assert ran.exit_code == 2
-        assert f"--campaign: {why}" in ran.err.splitlines()
+        assert f"The campaign for all rows: {why}" in ran.err.splitlines()
         assert not (tmp_path / "runs").exists()
 
 
@@ -224,7 +224,7 @@ def test_a_strict_run_is_refused_for_an_unknown_lead_and_leaves_nothing(
     ran = run(sandbox, path, "--strict")
     assert ran.exit_code == 2
     assert (
-        "1 row is invalid, and with --strict nothing is sent then. The first: leads.csv line 2, "
+        "1 row is invalid, and a strict run sends nothing then. The first: leads.csv line 2, "
         'column email: no lead of the campaign has the e-mail address "dora@example.com".'
     ) in ran.err.splitlines()
     assert not (tmp_path / "runs").exists()

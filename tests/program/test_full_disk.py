@@ -128,7 +128,7 @@ def test_a_disk_without_space_for_the_copy_leaves_nothing_behind(
     assert ran.err.splitlines() == [
         (
             "disk/runs/run/input.csv: the input can't be copied: No space left on device. "
-            "Free some space on the disk, or name another --out."
+            "Free some space on the disk. Name another --out."
         ),
         "failed: 0 success, 0 error, 0 skipped, 0 unsent; no results; next: run it again",
     ]
@@ -188,8 +188,7 @@ def test_a_disk_that_is_read_only_is_told_before_anything_is_sent(
     ran = runs.run()
     assert ran.exit_code == 2
     assert ran.err.splitlines()[0] == (
-        "disk/runs/run: the run's folder can't be made: Read-only file system. "
-        "Name an --out that can be written."
+        "disk/runs/run: the run's folder can't be made: Read-only file system. Name another --out."
     )
     assert received(sandbox) == []
 

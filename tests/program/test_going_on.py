@@ -190,7 +190,7 @@ def test_with_strict_a_run_with_invalid_rows_is_not_gone_on_with(shell: Shell) -
     sent = len(shell.api.changes)
     assert shell.run(LEADS, yes=True, strict=True) == 2
     assert shell.err.splitlines()[-2:] == refused(
-        "1 row is invalid, and with --strict nothing is sent then. The first: leads.csv line 32, "
+        "1 row is invalid, and a strict run sends nothing then. The first: leads.csv line 32, "
         'column campaignLeadId: found "bad", 3 hexadecimal digits; expected 24.'
     )
     assert len(shell.api.changes) == sent

@@ -536,7 +536,7 @@ WRITTEN_OUT = {
         "trust --forget ADDRESS withdraws one",
         "trust` lists what is.",
     ],
-    "batch/web/session.py": ["web --config ./"],
+    "batch/web/remedies.py": ["web --config {value}"],
 }
 
 

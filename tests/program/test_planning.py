@@ -407,7 +407,7 @@ def test_a_brake_stands_before_apply_and_not_before_plan(tmp_path: Path) -> None
     brake = "2 leads' tags would change, more than the 1 of tag_change_limit"
     assert brake in plan.out
     assert brake in braked.err
-    assert "--expect-changes: 2 leads' tags would change; expected 3." in other.err
+    assert "2 leads' tags would change; expected 3." in other.err
 
 
 @pytest.mark.slow

@@ -545,7 +545,7 @@ def test_too_many_errors_stop_the_run(tmp_path: Path, sandbox: Sandbox) -> None:
     )  # fmt: skip
     assert ran.exit_code == 3
     assert ran.record["counts"]["error"] in {6, 7}
-    assert "rows that were sent ended in error; --max-errors allows 5." in ran.err
+    assert "rows that were sent ended in error; [run] max_errors allows 5." in ran.err
 
 
 @pytest.mark.parametrize(

@@ -199,7 +199,7 @@ def test_what_nobody_knows_the_former_value_of_is_said(tmp_path: Path) -> None:
     assert ran.exit_code == 1, ran.err
     assert (
         f"4 leads of {tmp_path}/first can't be set back: what they were before was not read "
-        "(lines 2 to 5). --keep-before has a run read all of them."
+        "(lines 2 to 5). A run with --keep-before reads all of them."
     ) in ran.err
 
 

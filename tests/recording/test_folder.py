@@ -10,6 +10,7 @@ import pytest
 
 from batch.errors import InputError, RunError, SettingsError
 from batch.recording.folder import RunFolder, input_stem, input_suffix
+from batch.terminal.remedies import in_terminal
 from tests.support.shell import rise_always
 
 BROKEN = OSError(errno.EIO, os.strerror(errno.EIO))
@@ -56,9 +57,9 @@ def test_an_out_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:
     (out / "letter.txt").touch()
     with pytest.raises(SettingsError) as caught:
         create(tmp_path, out=out)
-    assert str(caught.value) == (
+    assert in_terminal(caught.value) == (
         f"{out}: found a folder that is not empty; expected a new or an empty one. "
-        "Name another --out, or leave it out."
+        "Name another --out."
     )
     assert mode_of(out) == 0o755
 
@@ -68,7 +69,9 @@ def test_an_out_that_is_a_file_is_refused(tmp_path: Path) -> None:
     out.touch()
     with pytest.raises(SettingsError) as caught:
         create(tmp_path, out=out)
-    assert str(caught.value) == f"{out}: found a file; expected a folder. Name another --out."
+    assert (
+        in_terminal(caught.value) == f"{out}: found a file; expected a folder. Name another --out."
+    )
 
 
 @pytest.mark.parametrize(
@@ -81,8 +84,8 @@ def test_an_out_that_cant_be_made_is_refused(tmp_path: Path, below: str, why: st
     out = tmp_path / below
     with pytest.raises(SettingsError) as caught:
         create(tmp_path, out=out)
-    assert str(caught.value) == (
-        f"{out}: the run's folder can't be made: {why}. Name an --out that can be written."
+    assert in_terminal(caught.value) == (
+        f"{out}: the run's folder can't be made: {why}. Name another --out."
     )
 
 
@@ -111,7 +114,7 @@ def test_an_input_that_cant_be_read_is_an_input_error(tmp_path: Path, name: str,
     source = tmp_path / name
     with pytest.raises(InputError) as caught:
         create(tmp_path).copy_input(source, name=name)
-    assert str(caught.value) == (
+    assert in_terminal(caught.value) == (
         f"{source}: the file can't be read: {why}. Check its name and its rights."
     )
 
@@ -123,7 +126,7 @@ def test_standard_input_that_breaks_off_is_an_input_error(tmp_path: Path) -> Non
 
     with pytest.raises(InputError) as caught:
         create(tmp_path).copy_input(Broken(), name="stdin")
-    assert str(caught.value) == "stdin: the file can't be read: Input/output error."
+    assert in_terminal(caught.value) == "stdin: the file can't be read: Input/output error."
 
 
 def test_a_copy_that_cant_be_written_is_a_run_error(tmp_path: Path) -> None:
@@ -132,9 +135,9 @@ def test_a_copy_that_cant_be_written_is_a_run_error(tmp_path: Path) -> None:
     target.mkdir()
     with pytest.raises(RunError) as caught:
         folder.copy_input(io.BytesIO(b"a"), name="stdin")
-    assert str(caught.value) == (
+    assert in_terminal(caught.value) == (
         f"{target}: the input can't be copied: File exists. "
-        "Check the disk and its connection, or name another --out."
+        "Check the disk and its connection. Name another --out."
     )
 
 
@@ -174,9 +177,8 @@ def test_a_folder_that_cant_be_made_leaves_none_of_its_parents(
     monkeypatch.setattr(Path, "chmod", rise_always(BROKEN))
     with pytest.raises(SettingsError) as caught:
         create(tmp_path, out=tmp_path / "a" / "b")
-    assert str(caught.value) == (
-        f"{tmp_path}/a/b: the run's folder can't be made: Input/output error. "
-        "Name an --out that can be written."
+    assert in_terminal(caught.value) == (
+        f"{tmp_path}/a/b: the run's folder can't be made: Input/output error. Name another --out."
     )
     assert list(tmp_path.iterdir()) == []
 

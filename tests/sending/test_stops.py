@@ -73,7 +73,8 @@ def test_a_number_of_errors_stops_when_there_are_more() -> None:
     stop = rules.after_outcome(outcome(Reason.NOT_FOUND))
     assert stop is not None
     assert stop.message == (
-        "4 rows that were sent ended in error; --max-errors allows 3. The last: line 2, not_found."
+        "4 rows that were sent ended in error; [run] max_errors allows 3. "
+        "The last: line 2, not_found."
     )
 
 
@@ -89,7 +90,7 @@ def test_a_share_of_errors_is_looked_at_only_once_there_are_200_rows() -> None:
     stop = rules.after_outcome(outcome(Reason.NOT_FOUND))
     assert stop is not None
     assert stop.message == (
-        "200 of the last 200 rows sent ended in error; --max-errors allows 50%. "
+        "200 of the last 200 rows sent ended in error; [run] max_errors allows 50%. "
         "The last: line 2, not_found."
     )
 

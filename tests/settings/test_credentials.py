@@ -57,15 +57,15 @@ class TestTheKey:
     def test_missing_everywhere(self) -> None:
         assert problem(Settings(), {}) == (
             "No API key: set SENDKIT_API_KEY, or api_key_file under [api] of your own settings "
-            "file, or of the one that --config names, to the path of a file that holds it."
+            "file, or of one that you name, to the path of a file that holds it."
         )
 
     def test_file_that_is_missing(self, tmp_path: Path) -> None:
         path = tmp_path / "no.txt"
         assert problem(settings_with(key_file=path), {}) == (
             f"{path}: the API key can't be read (No such file or directory); "
-            "correct api_key_file under [api] of your own settings file, or of the one that "
-            "--config names, or set SENDKIT_API_KEY."
+            "correct api_key_file under [api] of your own settings file, or of one that you name, "
+            "or set SENDKIT_API_KEY."
         )
 
     @pytest.mark.parametrize("content", [b"", b"\n", b"  \nsk_second\n"])

@@ -1,7 +1,9 @@
 from batch.advice import Advice, Fix, Remedy
 from batch.errors import InputError
 from batch.model import Field
+from batch.terminal import remedies as terminal_remedies
 from batch.terminal.remedies import in_terminal
+from batch.web import remedies as web_remedies
 from batch.web.remedies import on_page
 
 SHEET, COLUMN = Remedy(Fix.NAME_SHEET), Remedy(Fix.MAP_COLUMN, "Camp", Field.CAMPAIGN_ID)
@@ -34,8 +36,10 @@ def test_a_text_without_remedies_is_said_as_it_is() -> None:
     assert in_terminal("Nothing to say.") == on_page("Nothing to say.") == "Nothing to say."
 
 
-def test_every_remedy_names_an_option_in_a_terminal_and_none_on_the_page() -> None:
+def test_every_remedy_is_said_in_a_terminal_and_the_page_names_no_option() -> None:
+    assert set(terminal_remedies.SENTENCES) == set(web_remedies.SENTENCES) == set(Fix)
     for fix in Fix:
-        remedy = Remedy(fix, "x", Field.STATUS)
-        assert "--" in in_terminal(Advice(remedy)), fix
-        assert "--" not in on_page(Advice(remedy)), fix
+        advice = Advice(Remedy(fix, "x", Field.STATUS))
+        assert in_terminal(advice), fix
+        # That one is a command, to be typed in a terminal.
+        assert "--" not in on_page(advice) or fix is Fix.NAME_SETTINGS, fix
