@@ -1948,14 +1948,14 @@ BUILDS = (
     Broken(
         guarantee="what would not be seen shows in the report",
         file="reporting/page.py",
-        line="        finalize=_seen,",
+        line="        finalize=_make_visible,",
         instead="        finalize=lambda value: value,",
         caught_by="test_page.py::test_what_would_not_be_seen_is_shown",
     ),
     Broken(
         guarantee="no e-mail address is passed on with a report",
         file="reporting/tables.py",
-        line="lines.setdefault(masked(message), [])",
+        line="lines.setdefault(mask_emails(message), [])",
         instead="lines.setdefault(message, [])",
         caught_by="test_page.py::test_no_email_address_and_no_path_is_passed_on",
     ),

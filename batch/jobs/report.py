@@ -15,9 +15,8 @@ from batch.recording.atomic_file import AtomicFile
 from batch.recording.journal import Journal
 from batch.recording.runfile import RunRecord, RunState, read_record
 from batch.recording.timeline import read_timeline
-from batch.reporting.digest import Digest
-from batch.reporting.findings import EXAMPLES, FAILED_ROWS, Findings
-from batch.reporting.overtime import over_time
+from batch.reporting.digest import EXAMPLES, FAILED_ROWS, Digest, Findings
+from batch.reporting.pace_history import pace_history
 
 REPORT_NAME = "report.html"
 _BLOCK_ROWS = 50_000  # of the journal at once: some tens of MB
@@ -89,7 +88,7 @@ def find(folder: Path, record: RunRecord, plan: Plan, journal: Journal) -> Findi
         examples={reason: _examples(journal, reason) for reason in tally},
         failed=failed,
         digest=digest,
-        overtime=over_time(digest.seconds.rising(), read_timeline(folder)),
+        history=pace_history(digest.seconds.in_order(), read_timeline(folder)),
         is_planned=is_planned,
     )
 

@@ -1,11 +1,9 @@
 """The report's charts, as inline SVG: two kinds of bars, drawn here.
 
 The page's own style colours them, also in the dark and on paper. They have no script, no style and
-no text but labels, and each chart has its numbers as text beside it. pygal drew them before, as
-well to look at; but it brought 1.9 MB with importlib_metadata, zipp and lazy-importer, of which
-nothing was used here, took 130 ms to load and 4 to 10 ms a chart against 0.5 to 2, in 3 to 9 kB
-against 2 to 6, and its scripts and hints had to be stripped. Altair with vl-convert, the other
-library, takes more than 100 MB.
+no text but labels, and each chart has its numbers as text beside it. Drawn here because pygal adds
+1.9 MB, takes 130 ms to load and 4 to 10 ms a chart (against 0.5 to 2), and its scripts must be
+stripped; Altair with vl-convert takes more than 100 MB.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,7 +11,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from batch.reporting.overtime import Overtime
+from batch.reporting.pace_history import PaceHistory
 
 WIDE, NARROW = (760, 250), (360, 230)  # the page's column on a screen or on paper, and on a phone
 _STEPS = (1, 2, 5)
@@ -58,9 +56,9 @@ _BAR = Markup('<rect class="bar" x="{}" y="{}" width="{}" height="{}"/>')
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Plot:
-    """Where values stand in a drawing. ticks: of the vertical axis, from 0 to its end.
+    """The coordinates of a drawing. ticks: of the vertical axis, from 0 to its end.
 
-    left, right, top, base: the edges; base is the axis. Horizontal places go from 0 to length.
+    left, right, base: its edges; base is the horizontal axis, whose values go from 0 to length.
     """
 
     size: tuple[int, int]
@@ -87,7 +85,7 @@ class _Plot:
         return self.base - (self.base - _TOP) * value / self.ticks[-1]
 
     def bar(self, start: float, end: float, value: float, *, gap: float = 0.0) -> Markup:
-        """A bar on the axis. gap: left free between it and the next one."""
+        """A bar on the axis. gap: to the next one."""
         x, width = self.x(start), self.x(end) - self.x(start)
         free = min(gap, width / 5)
         height = self.base - self.y(value)
@@ -102,8 +100,12 @@ class _Plot:
     def drawn(
         self, labels: Iterable[tuple[float, str]], series: Iterable[tuple[str, Markup]]
     ) -> Markup:
-        """The whole drawing. labels: below the horizontal axis. series: by their class."""
-        guides = [self._guide(tick) for tick in self.ticks]
+        """The whole drawing. labels: of the horizontal axis. series: each with its CSS class."""
+        guides = [
+            (_LINE.format("guide", _px(self.left), _px(y), _px(self.right)) if tick else Markup())
+            + _TEXT.format(_px(self.left - _BESIDE), _px(y + 4), _number(tick))
+            for tick, y in ((tick, self.y(tick)) for tick in self.ticks)
+        ]
         below = self.size[1] - _BOTTOM + 20
         names = [
             _TICK.format(_px(self.x(at)), _px(self.base))
@@ -118,25 +120,20 @@ class _Plot:
         ]
         return _SVG.format(*self.size, _joined(groups))
 
-    def _guide(self, tick: float) -> Markup:
-        y = self.y(tick)
-        line = _LINE.format("guide", _px(self.left), _px(y), _px(self.right)) if tick else Markup()
-        return line + _TEXT.format(_px(self.left - _BESIDE), _px(y + 4), _number(tick))
 
-
-def pace_chart(overtime: Overtime, *, size: tuple[int, int], scale: int = 1) -> Markup:
+def pace_chart(history: PaceHistory, *, size: tuple[int, int], scale: int = 1) -> Markup:
     """Leads over time, with hold-backs and refusals. scale: 1 for a second, 60 for a minute.
 
-    s0 are the hold-backs, as bands behind the bars; s1 the leads. s2 marks, below the axis, where
-    there were refusals: one among hundreds must be seen, too, so a mark tells no number.
+    Classes: s0 are hold-backs, as bands behind the bars; s1 leads; s2 marks below the axis where
+    there were refusals. A mark tells no number: one refusal among hundreds must be seen, too.
     """
-    bars = overtime.bars
+    bars = history.bars
     ticks = nice_ticks(max(bar.leads_per_s for bar in bars) * scale, at_most=4)
     # A last bar that is cut off by the run's end may reach a little further than that.
-    length_s = max(overtime.length_s, bars[-1].end_s)
-    plot = _Plot(size=size, ticks=ticks, length=length_s, has_marks=overtime.refused > 0)
-    times = clock_ticks(overtime.length_s, at_most=7 if size[0] > NARROW[0] else 4)
-    bands = [plot.bar(*hold, ticks[-1]) for hold in overtime.holds]
+    length_s = max(history.length_s, bars[-1].end_s)
+    plot = _Plot(size=size, ticks=ticks, length=length_s, has_marks=history.refused > 0)
+    times = clock_ticks(history.length_s, at_most=7 if size[0] > NARROW[0] else 4)
+    bands = [plot.bar(*hold, ticks[-1]) for hold in history.holds]
     leads = [
         plot.bar(bar.start_s, bar.end_s, bar.leads_per_s * scale, gap=_GAP)
         for bar in bars
@@ -150,7 +147,7 @@ def pace_chart(overtime: Overtime, *, size: tuple[int, int], scale: int = 1) -> 
 
 
 def latency_chart(bins: Sequence[tuple[str, int]], *, size: tuple[int, int]) -> Markup:
-    """How many leads took how long. bins: each with its label, in order."""
+    """How many leads took how long. bins: labels and counts, in order."""
     ticks = nice_ticks(max(n for _, n in bins), at_most=4, whole=True)
     plot = _Plot(size=size, ticks=ticks, length=len(bins))
     every = 2 if size[0] <= NARROW[0] and len(bins) > _MOST_NARROW_LABELS else 1
@@ -160,7 +157,7 @@ def latency_chart(bins: Sequence[tuple[str, int]], *, size: tuple[int, int]) -> 
 
 
 def nice_ticks(top: float, *, at_most: int, whole: bool = False) -> list[float]:
-    """Round numbers from 0 to one that is not below `top`: as few as `at_most` steps."""
+    """Round numbers from 0 to at least `top`, in at most `at_most` steps."""
     step, power = 1.0, -2.0
     while True:
         for each in _STEPS:
@@ -174,7 +171,7 @@ def nice_ticks(top: float, *, at_most: int, whole: bool = False) -> list[float]:
 
 
 def clock_ticks(length_s: float, *, at_most: int) -> list[float]:
-    """Round times from 0, as many as fit."""
+    """Round times from 0, in at most `at_most` steps."""
     step = next((s for s in _CLOCK_STEPS_S if length_s / s <= at_most), None)
     if step is None:
         step = 86400 * (int(length_s / 86400 / at_most) + 1)

@@ -1,16 +1,24 @@
-"""What a report says of a run's requests, in numbers: counted a block at a time.
+"""The numbers of a report: a run's requests, counted a block at a time, and all else it tells.
 
-Pure: frames in, numbers out. What it keeps grows with the campaigns, labels and seconds of a run,
-not with its rows.
+Pure: frames in, numbers out. Memory grows with a run's campaigns, labels and seconds, not with its
+rows.
 """
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
 from batch.judging.live import ASKS_TAG
 from batch.judging.rules import tag_key
-from batch.model import Reason, Result, Status
+from batch.judging.totals import Effect
+from batch.model import Reason, Result, Status, Tally
+from batch.recording.runfile import RunRecord
+from batch.reporting.pace_history import PaceHistory
 
-SLOWEST = 20  # requests that are named
+SLOWEST = 20  # requests listed
+EXAMPLES = 3  # lines shown of each reason
+FAILED_ROWS = 200  # listed; failed.csv has all of them
 
 WILL_CHANGE, ALREADY_SO, OTHER = "will_change", "already_so", "other"
 RUN_STATES = tuple(result.value for result in Result)
@@ -36,13 +44,13 @@ class Counts:
         both = pl.concat([self._counted, part])
         self._counted = both.group_by(self._columns).agg(pl.col("n").sum())
 
-    def most(self) -> pl.DataFrame:
-        """The columns and `n`, the most frequent first."""
+    def most_frequent(self) -> pl.DataFrame:
+        """The columns and `n`, most frequent first."""
         falling = [True, *(False for _ in self._columns)]
         return self._frame().sort("n", *self._columns, descending=falling)
 
-    def rising(self) -> pl.DataFrame:
-        """The columns and `n`, by the columns."""
+    def in_order(self) -> pl.DataFrame:
+        """The columns and `n`, sorted by the columns."""
         return self._frame().sort(self._columns)
 
     def _frame(self) -> pl.DataFrame:
@@ -52,10 +60,10 @@ class Counts:
 
 
 class Digest:
-    """Counts requests that are handed to it in blocks, in line order.
+    """Count a run's requests, given in blocks and in line order.
 
-    is_planned: whether nothing was sent yet, so that what would be done is counted.
-    named: lines (UInt32) whose ids are wanted.
+    is_planned: count what a plan would do, since nothing was sent yet.
+    named: lines (UInt32) whose ids to keep.
     """
 
     def __init__(self, *, is_planned: bool, named: pl.Series) -> None:
@@ -73,10 +81,10 @@ class Digest:
         self._named = named
 
     def add(self, requests: pl.DataFrame) -> None:
-        """Count some requests.
+        """Count a block of requests.
 
-        requests: as `Leads.requests`, each with its outcome's columns beside it (null without one)
-        and before_status and before_tag, which are null where they are not known.
+        requests: as `Leads.requests`, each with the columns of its outcome (null without one), and
+        with before_status and before_tag (null where unknown).
         """
         reason = pl.col("reason").fill_null(Reason.NOT_REACHED.value)
         sent_state = reason.replace_strict(_RESULT_OF, return_dtype=pl.String)
@@ -106,9 +114,9 @@ class Digest:
             self.ids[line] = (ids[0], ids[1])
 
     def by_campaign(self) -> pl.DataFrame:
-        """A row for each campaign: its id, requests in each state, and `all`; the most first."""
+        """A row for each campaign, largest first: its id, requests in each state, and `all`."""
         return (
-            self.campaigns.most()
+            self.campaigns.most_frequent()
             .group_by("campaign_id")
             .agg(
                 *(
@@ -121,7 +129,7 @@ class Digest:
         )
 
     def states(self) -> dict[str, int]:
-        """Requests in each state, none left out."""
+        """Requests in each state."""
         by_campaign = self.by_campaign()
         return {state: int(by_campaign[state].sum()) for state in self._states}
 
@@ -140,10 +148,31 @@ class Digest:
         self.slowest = both.sort("elapsed_ms", "line", descending=[True, False]).head(SLOWEST)
 
 
-def percentile(counted: pl.DataFrame, share: float) -> int:
-    """The value that so large a share of all is not above. counted: `Counts.rising` of one column.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """All that a report tells of a run.
 
-    Not empty.
+    effect: of everything asked. tally: all rows; those without an outcome count as not reached.
+    examples: each reason's first lines, with their messages.
+    failed: the first rows that failed, as `Journal.rows` gives them.
+    history: None if nothing was sent. is_planned: whether this is a plan, not sent yet.
+    """
+
+    record: RunRecord
+    effect: Effect
+    rows: int
+    tally: Tally
+    examples: Mapping[Reason, Sequence[tuple[int, str]]]
+    failed: pl.DataFrame
+    digest: Digest
+    history: PaceHistory | None
+    is_planned: bool
+
+
+def percentile(counted: pl.DataFrame, share: float) -> int:
+    """The value that this share of all does not exceed.
+
+    counted: `Counts.in_order` of one column; not empty.
     """
     value, n = counted.to_series(0), counted["n"]
     at = n.cum_sum().search_sorted(share * int(n.sum()), side="left")
@@ -151,7 +180,7 @@ def percentile(counted: pl.DataFrame, share: float) -> int:
 
 
 def _planned_state() -> pl.Expr:
-    """What a plan would do; a lead that was not found has no status."""
+    """What a plan would do with each request; a lead that was not found has no status."""
     asked, was = pl.col("status"), pl.col("before_status")
     status_holds = asked.is_null() | (asked == was)
     tag_holds = ~ASKS_TAG | _same_tag(pl.col("ai_tag"), pl.col("before_tag"))
@@ -170,5 +199,5 @@ def _same_tag(one: pl.Expr, other: pl.Expr) -> pl.Expr:
 
 
 def _differs() -> pl.Expr:
-    """A value that was not read may have been any."""
+    """True where the value changed, or may have: one that was not read may have been any."""
     return pl.col("before").is_null() | ~_same_tag(pl.col("before"), pl.col("after"))

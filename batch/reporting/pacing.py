@@ -1,4 +1,4 @@
-"""How fast a run went and what kept it, told in sentences, charts and numbers. Pure."""
+"""How fast a run went and what slowed it, as sentences, charts and tables. Pure."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,34 +6,34 @@ import polars as pl
 
 from batch.reporting.charts import NARROW, WIDE, clock, latency_chart, pace_chart
 from batch.reporting.digest import percentile
-from batch.reporting.overtime import Overtime
+from batch.reporting.pace_history import PaceHistory
 from batch.wording.amounts import count_of, duration
 
-FEWEST_BARS = 3  # less is no course of time
+FEWEST_BARS = 3  # fewer make no chart
 _FINE, _COARSE = (1, 2, 3, 5, 7), (1, 2, 5)  # ends of the bins of a decade of milliseconds
 _MOST_BINS = 12
-_MOST_TRIES = 5  # attempts that are counted by themselves
+_MOST_TRIES = 5  # more share one line
 
 
-def pace_of(overtime: Overtime | None) -> Mapping[str, object] | None:
-    """The pace over time; None where nothing was sent."""
-    if overtime is None:
+def describe_pace(history: PaceHistory | None) -> Mapping[str, object] | None:
+    """The pace over time; None if nothing was sent."""
+    if history is None:
         return None
-    fastest_per_s = max(bar.leads_per_s for bar in overtime.bars)
+    fastest_per_s = max(bar.leads_per_s for bar in history.bars)
     scale, unit = (60, "minute") if fastest_per_s < 1 else (1, "second")
-    text = _pace_text(overtime, scale=scale, unit=unit)
+    text = _pace_text(history, scale=scale, unit=unit)
     return {
         "text": text,
         "unit": f"Leads a {unit}",
         "unit_short": f"A {unit}",
-        "refused": overtime.refused,
-        "held": bool(overtime.holds),
+        "refused": history.refused,
+        "held": bool(history.holds),
         "chart": None
-        if len(overtime.bars) < FEWEST_BARS
+        if len(history.bars) < FEWEST_BARS
         else {
             "label": f"Pace over time. {text}",
-            "wide": pace_chart(overtime, size=WIDE, scale=scale),
-            "narrow": pace_chart(overtime, size=NARROW, scale=scale),
+            "wide": pace_chart(history, size=WIDE, scale=scale),
+            "narrow": pace_chart(history, size=NARROW, scale=scale),
         },
         "rows": [
             {
@@ -43,21 +43,20 @@ def pace_of(overtime: Overtime | None) -> Mapping[str, object] | None:
                 "refused": bar.refused,
                 "held": f"{bar.held_s:.1f} s" if bar.held_s else "-",
             }
-            for bar in overtime.bars
+            for bar in history.bars
         ],
     }
 
 
-def latency_of(elapsed: pl.DataFrame) -> Mapping[str, object] | None:
-    """How long attempts took. elapsed: `elapsed_ms` and `n`, rising; None where none was made."""
+def describe_latency(elapsed: pl.DataFrame) -> Mapping[str, object] | None:
+    """How long attempts took; None if none was made. elapsed: `elapsed_ms` and `n`, in order."""
     if elapsed.is_empty():
         return None
     half, most, nearly_all = (percentile(elapsed, share) for share in (0.5, 0.95, 0.99))
     longest = int(elapsed["elapsed_ms"][-1])
     text = (
         f"Half of the answers came within {ms(half)}, 95\u00a0% within {ms(most)}, 99\u00a0% "
-        f"within {ms(nearly_all)}; the slowest took {ms(longest)}. What counts is each lead's last "
-        "attempt."
+        f"within {ms(nearly_all)}; the slowest took {ms(longest)}. Each lead's last attempt counts."
     )
     bins = _binned(elapsed, _FINE)
     if len(bins) > _MOST_BINS:
@@ -74,8 +73,10 @@ def latency_of(elapsed: pl.DataFrame) -> Mapping[str, object] | None:
     }
 
 
-def retries_of(attempts: pl.DataFrame, overtime: Overtime | None) -> Mapping[str, object] | None:
-    """How often leads were tried. attempts: `attempts` and `n`; None where none was."""
+def describe_retries(
+    attempts: pl.DataFrame, history: PaceHistory | None
+) -> Mapping[str, object] | None:
+    """How often leads were tried; None if none was. attempts: `attempts` and `n`."""
     if attempts.is_empty():
         return None
     counted = dict(attempts.iter_rows())
@@ -83,7 +84,7 @@ def retries_of(attempts: pl.DataFrame, overtime: Overtime | None) -> Mapping[str
     made = sum(tries * n for tries, n in counted.items())
     if made == leads:
         return {"text": f"None: {count_of(leads, 'lead')}, one request each.", "rows": []}
-    refused = overtime.refused if overtime else 0
+    refused = history.refused if history else 0
     text = (
         f"{count_of(made, 'request')} for {count_of(leads, 'lead')}: {made - leads:,} more than "
         "one each."
@@ -106,7 +107,7 @@ def retries_of(attempts: pl.DataFrame, overtime: Overtime | None) -> Mapping[str
 
 
 def share_of(count: int, total: int) -> str:
-    """As "12.5 %": never 0 % of something, nor 100 % of all but one."""
+    """As "12.5 %"; only nothing is 0 %, and only all is 100 %."""
     if not total:
         return ""
     share = 100 * count / total
@@ -122,30 +123,30 @@ def ms(value: int) -> str:
     return f"{value:,}\u00a0ms" if value < 1000 else f"{value / 1000:,.3g}\u00a0s"
 
 
-def _pace_text(overtime: Overtime, *, scale: int, unit: str) -> str:
-    leads = sum(bar.leads for bar in overtime.bars)
-    rate = leads / overtime.length_s * scale
-    took = duration(overtime.length_s)
+def _pace_text(history: PaceHistory, *, scale: int, unit: str) -> str:
+    leads = sum(bar.leads for bar in history.bars)
+    rate = leads / history.length_s * scale
+    took = duration(history.length_s)
     parts = [f"{count_of(leads, 'lead')} in {took}: {rate:,.3g} a {unit} on the whole."]
-    if overtime.refused:
+    if history.refused:
         parts.append(
-            f"The server refused {count_of(overtime.refused, 'request')} for the pace (429)."
+            f"The server refused {count_of(history.refused, 'request')} for the pace (429)."
         )
-    if overtime.held_s >= 0.5:
-        parts.append(f"Everybody was held back for {duration(overtime.held_s)}.")
-    if overtime.away_s >= 0.5:
-        parts.append(f"The server was away for {duration(overtime.away_s)}.")
-    if overtime.pauses_s:
-        pauses = count_of(len(overtime.pauses_s), "pause")
+    if history.held_s >= 0.5:
+        parts.append(f"Everybody was held back for {duration(history.held_s)}.")
+    if history.away_s >= 0.5:
+        parts.append(f"The server was away for {duration(history.away_s)}.")
+    if history.pauses_s:
+        pauses = count_of(len(history.pauses_s), "pause")
         parts.append(
-            f"{pauses} of {duration(sum(overtime.pauses_s))} in all, in which nobody was at work, "
+            f"{pauses} of {duration(sum(history.pauses_s))} in all, while no process was at work, "
             "left out."
         )
     return " ".join(parts)
 
 
 def _binned(elapsed: pl.DataFrame, ends: Sequence[int]) -> Sequence[tuple[str, int]]:
-    """Answers by how long they took, from the first bin with any to the last."""
+    """How many answers took how long, from the first bin that has any to the last."""
     edges = [end * 10**power for power in range(8) for end in ends]
     at = [0] * len(edges)
     for value, n in elapsed.iter_rows():

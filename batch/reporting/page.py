@@ -1,7 +1,7 @@
-"""The report's page: findings to one HTML file without a script, and nothing from elsewhere.
+"""The report's page: one HTML file without scripts and without anything from elsewhere.
 
-The only door to Jinja2, which escapes whatever comes from a spreadsheet or a server, and shows
-what of it would not be seen.
+The only door to Jinja2, which escapes whatever comes from a spreadsheet or a server; invisible
+characters in it are made visible.
 """
 
 from collections.abc import Mapping
@@ -10,68 +10,65 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from batch.reporting import audit, heading, tables
-from batch.reporting.findings import Findings
-from batch.reporting.pacing import latency_of, pace_of, retries_of
+from batch.reporting import run_facts, tables
+from batch.reporting.digest import Findings
+from batch.reporting.pacing import describe_latency, describe_pace, describe_retries
 from batch.reporting.sentence import STATE_WORDS
 from batch.visible import visible
 
 _HERE = Path(__file__).parent
 
 
-def render(found: Findings) -> str:
+def render(findings: Findings) -> str:
     """The whole page."""
     jinja = Environment(
         loader=FileSystemLoader(_HERE),
         autoescape=True,
-        finalize=_seen,
+        finalize=_make_visible,
         undefined=StrictUndefined,
         trim_blocks=True,
     )
     jinja.filters["number"] = "{:,}".format
     style = (_HERE / "page.css").read_text("utf-8")
-    text = jinja.get_template("page.html").render(_context(found), style=Markup(style))  # noqa: S704 - our own file
+    text = jinja.get_template("page.html").render(_context(findings), style=Markup(style))  # noqa: S704 - our own file
     return text + "\n"
 
 
-def _seen(value: object) -> object:
-    """What the page has in this value's place: markup is our own, texts are other people's.
-
-    No-break spaces are our own, in numbers with their units.
-    """
+def _make_visible(value: object) -> object:
+    """Show invisible characters of a text. Markup and no-break spaces (before units) are ours."""
     return "\u00a0".join(map(visible, value.split("\u00a0"))) if type(value) is str else value
 
 
-def _context(found: Findings) -> Mapping[str, object]:
-    record, digest = found.record, found.digest
-    tiles = tables.tiles_of(found)
-    statuses, tags = tables.top(digest.statuses), tables.top(digest.tags)
+def _context(findings: Findings) -> Mapping[str, object]:
+    record, digest = findings.record, findings.digest
+    tiles = tables.tiles_of(findings)
+    statuses, tags = tables.most_frequent(digest.statuses), tables.most_frequent(digest.tags)
     return {
         "title": f"{record.input.name}: {STATE_WORDS[record.state].lower()}",
         "version": record.versions.get("sendkit-batch", ""),
-        "is_planned": found.is_planned,
+        "is_planned": findings.is_planned,
         "is_undo": record.undo_of is not None,
         "is_practice": record.sandbox,
-        "sentence": heading.sentence_of(found),
+        "sentence": run_facts.sentence_of(findings),
         "state": STATE_WORDS[record.state],
-        "mood": heading.mood(found),
-        "when": heading.when(found),
-        "notes": list(heading.notes(found)),
+        "mood": run_facts.mood(findings),
+        "when": run_facts.when(findings),
+        "notes": list(run_facts.notes(findings)),
         "tiles": tiles,
         "bar": tables.bar_of(tiles),
-        "sum": heading.sum_line(found),
-        "reasons": list(tables.reasons(found)),
-        "campaigns": tables.campaigns(found),
+        "sum": run_facts.sum_line(findings),
+        "reasons": list(tables.reasons(findings)),
+        "campaigns": tables.campaigns(findings),
         "statuses": statuses,
         "tags": tags,
         "has_unread": any(row[0] is None for row in (*statuses["rows"], *tags["rows"])),
-        "moves": tables.top(digest.moves),
-        "pace": pace_of(found.overtime),
-        "latency": latency_of(digest.elapsed.rising()),
-        "retries": retries_of(digest.attempts.rising(), found.overtime),
-        "failed": tables.failed_rows(found),
+        "moves": tables.most_frequent(digest.moves),
+        "pace": describe_pace(findings.history),
+        "latency": describe_latency(digest.elapsed.in_order()),
+        "retries": describe_retries(digest.attempts.in_order(), findings.history),
+        "failed": tables.failed_rows(findings),
         "slowest": digest.slowest.rows(named=True),
-        "details": [(name, value) for name, value in audit.details(record) if value],
-        "settings": list(audit.settings(record)),
-        "footer": heading.footer(found),
+        "details": [(name, value) for name, value in run_facts.details(record) if value],
+        "settings": list(run_facts.settings(record)),
+        "footer": run_facts.footer(findings),
     }

@@ -14,9 +14,9 @@ from batch.reporting.charts import (
     nice_ticks,
     pace_chart,
 )
-from batch.reporting.overtime import Bar, Overtime
+from batch.reporting.pace_history import Bar, PaceHistory
 
-OVERTIME = Overtime(
+OVERTIME = PaceHistory(
     bars=tuple(
         Bar(start_s=n, end_s=n + 1, leads=leads, refused=refused, held_s=0.0)
         for n, (leads, refused) in enumerate([(5, 0), (20, 3), (0, 0), (8, 0)])

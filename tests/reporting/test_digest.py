@@ -65,7 +65,7 @@ def test_leads_are_counted_by_campaign_and_result() -> None:
     )
     assert digest.by_campaign().rows() == [("b", 1, 1, 0, 1, 3), ("a", 1, 0, 1, 0, 2)]
     assert digest.states() == {"success": 2, "error": 1, "skipped": 1, "unsent": 1}
-    assert digest.attempts.rising().rows() == [(1, 3)]  # those that were not sent have none
+    assert digest.attempts.in_order().rows() == [(1, 3)]  # those that were not sent have none
 
 
 def test_changes_are_counted_from_what_was_read_to_what_was_applied() -> None:
@@ -81,11 +81,11 @@ def test_changes_are_counted_from_what_was_read_to_what_was_applied() -> None:
         request(9, status=None, clear_tag=True),
         request(10, **tag, before_tag=None),
     )
-    assert sorted(digest.statuses.most().rows(), key=str) == [
+    assert sorted(digest.statuses.most_frequent().rows(), key=str) == [
         ("active", "paused", 1),
         (None, "paused", 1),
     ]
-    assert sorted(digest.tags.most().rows(), key=str) == [
+    assert sorted(digest.tags.most_frequent().rows(), key=str) == [
         ("", "Hot", 1),
         ("Cold", "", 1),
         ("Cold", "Hot", 1),
@@ -129,7 +129,7 @@ def test_counting_in_blocks_is_counting_at_once(values: list[int], block: int) -
     counts = Counts("value")
     for part in pl.DataFrame({"value": values}, schema={"value": pl.Int64}).iter_slices(block):
         counts.add(part)
-    assert dict(counts.rising().rows()) == {
+    assert dict(counts.in_order().rows()) == {
         value: values.count(value) for value in sorted(set(values))
     }
 
@@ -140,6 +140,6 @@ def test_a_percentile_is_a_value_that_so_many_are_not_above(
 ) -> None:
     counts = Counts("value")
     counts.add(pl.DataFrame({"value": values}))
-    found = percentile(counts.rising(), share)
+    found = percentile(counts.in_order(), share)
     assert sum(value <= found for value in values) >= share * len(values) - 1e-9
     assert sum(value < found for value in values) < share * len(values) + 1e-9

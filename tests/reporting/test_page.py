@@ -8,12 +8,12 @@ import pytest
 from batch.model import Reason
 from batch.recording.runfile import RunInput, RunState, RunWorkspace
 from batch.reporting.digest import Digest
-from batch.reporting.heading import masked
-from batch.reporting.overtime import over_time
+from batch.reporting.pace_history import pace_history
 from batch.reporting.pacing import share_of
 from batch.reporting.page import render
+from batch.reporting.run_facts import mask_emails
 from tests.reporting.test_digest import digest_of, request
-from tests.reporting.test_overtime import seconds, spans
+from tests.reporting.test_pace_history import seconds, spans
 from tests.support.findings import findings
 
 EVIL = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>=1+1"
@@ -79,8 +79,8 @@ def a_page(evil: str = EVIL, **record: object) -> str:
         workspace=RunWorkspace(id="7", name=evil),
         **record,
     )
-    overtime = over_time(seconds({100: 5, 101: 7, 103: 2}), spans((101_000, 1000, 9, 2, 1000, 0)))
-    return render(replace(found, overtime=overtime))
+    history = pace_history(seconds({100: 5, 101: 7, 103: 2}), spans((101_000, 1000, 9, 2, 1000, 0)))
+    return render(replace(found, history=history))
 
 
 def test_what_a_spreadsheet_or_a_server_says_shows_as_text() -> None:
@@ -133,7 +133,7 @@ def test_no_email_address_and_no_path_is_passed_on() -> None:
     ],
 )
 def test_email_addresses_are_masked(message: str, told: str) -> None:
-    assert masked(message) == told
+    assert mask_emails(message) == told
 
 
 def test_each_chart_has_its_words_and_its_numbers() -> None:
@@ -145,8 +145,8 @@ def test_each_chart_has_its_words_and_its_numbers() -> None:
     )
     assert latency == (
         "How long answers took. Half of the answers came within 100\u00a0ms, 95\u00a0% within "
-        "2\u00a0s, 99\u00a0% within 2\u00a0s; the slowest took 2\u00a0s. What counts is each "
-        "lead's last attempt."
+        "2\u00a0s, 99\u00a0% within 2\u00a0s; the slowest took 2\u00a0s. Each lead's last "
+        "attempt counts."
     )
     assert page.count("The same in numbers") == 2
     assert page.count('<div class="wide"><svg') == page.count('<div class="narrow"><svg') == 2

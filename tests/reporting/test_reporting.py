@@ -19,7 +19,7 @@ from batch.recording.folder import sha256_of
 from batch.recording.journal import Journal
 from batch.recording.runfile import RunFile, RunInput, RunRecord, RunState, read_record
 from batch.recording.timeline import TIMELINE_NAME, Span
-from batch.reporting.findings import Findings
+from batch.reporting.digest import Findings
 from tests.program.test_planning import LEADS, ROWS
 from tests.reporting.test_page import Outline
 from tests.support.findings import a_record
@@ -150,7 +150,7 @@ def test_a_run_that_was_killed_has_broken_off(shell: Shell) -> None:
     text = words_of(Path("out"))
     assert "Broke off, begun on " in text
     assert "2 success + 0 error + 0 skipped + 1 unsent = 3 of 3 rows" in text
-    assert "1 row left unsent: resuming the run goes on there." in text
+    assert "1 row left unsent. Resuming the run sends it." in text
     assert "Its last request has no known answer, so it may have been applied." in text
 
 
@@ -181,8 +181,8 @@ def test_a_plan_that_was_not_applied_says_so_and_counts_as_the_plan_does(tmp_pat
         (OTHER, 1, 0, 0, 1),
         ("f" * 24, 0, 0, 1, 1),
     ]
-    assert found.digest.statuses.most().rows() == [("active", "paused", 1)]
-    assert sorted(found.digest.tags.most().rows()) == [
+    assert found.digest.statuses.most_frequent().rows() == [("active", "paused", 1)]
+    assert sorted(found.digest.tags.most_frequent().rows()) == [
         ("Cold", "", 1),
         ("Cold", "Hot", 1),
         ("Hot", "Warm", 1),
@@ -265,7 +265,7 @@ def test_the_report_of_a_million_rows_is_below_a_megabyte_and_takes_seconds(
     took_s = time.monotonic() - began_s
     assert found.rows == rows == sum(found.digest.states().values())
     assert found.tally[Reason.NOT_FOUND] == rows // 40
-    attempts = dict(found.digest.attempts.rising().rows())
+    attempts = dict(found.digest.attempts.in_order().rows())
     assert attempts == {1: 333_334, 2: 333_333, 3: 333_333}
     assert (tmp_path / "big" / "report.html").stat().st_size < MB
     assert took_s < 60

@@ -9,8 +9,7 @@ import polars as pl
 from batch.model import Reason, Tally
 from batch.recording.journal_sql import ROW_SCHEMA
 from batch.recording.runfile import RunInput, RunRecord, RunState, RunWorkspace
-from batch.reporting.digest import Digest
-from batch.reporting.findings import Findings
+from batch.reporting.digest import Digest, Findings
 from batch.settings.model import Settings
 from tests.support.wired import plan_of
 
@@ -57,6 +56,6 @@ def findings(
         examples=examples or {},
         failed=pl.DataFrame(list(failed), schema=ROW_SCHEMA),
         digest=digest or Digest(is_planned=False, named=no_lines),
-        overtime=None,
+        history=None,
         is_planned=False,
     )

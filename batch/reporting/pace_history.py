@@ -1,7 +1,7 @@
-"""The pace of a run over time, ready to be drawn: bars, hold-backs, refusals. Pure.
+"""A run's pace over time, ready to be drawn: bars, hold-backs, refusals. Pure.
 
-Times are seconds of work since the run began: pauses in which no process was at work, such as the
-night between an interrupted run and its resumption, are left out and named.
+Times are seconds of work since the run began. Pauses without a process at work, such as the night
+between an interrupt and `resume`, are left out and counted.
 """
 
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import polars as pl
 
 MOST_BARS = 60
-PAUSE_S = 300  # with no sign of life for longer, nobody was at work
+PAUSE_S = 300  # longer without any event: no process was at work
 _STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """What happened from one second to another. leads: first attempts; refused: answers of 429."""
+    """A span of time. leads: first attempts in it. refused: 429 answers."""
 
     start_s: float
     end_s: float
@@ -25,13 +25,13 @@ class Bar:
 
     @property
     def leads_per_s(self) -> float:
-        """The rate within it."""
+        """The rate in this span."""
         return self.leads / (self.end_s - self.start_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Overtime:
-    """A run over time. holds: from when to when everybody was held back. pauses_s: left out."""
+class PaceHistory:
+    """A run over time. holds: begin and end of each hold-back. pauses_s: left out of all times."""
 
     bars: tuple[Bar, ...]
     holds: tuple[tuple[float, float], ...]
@@ -42,21 +42,21 @@ class Overtime:
     away_s: float
 
 
-def over_time(seconds: pl.DataFrame, spans: pl.DataFrame) -> Overtime | None:
-    """The pace from what is known of it; None where nothing was sent.
+def pace_history(seconds: pl.DataFrame, spans: pl.DataFrame) -> PaceHistory | None:
+    """A run's pace over time; None if nothing was sent.
 
-    seconds: `second` (Unix time) and `n`, the leads whose first attempt began in it.
+    seconds: `second` (Unix time) and `n`, the leads first attempted in it.
     spans: as `timeline.SCHEMA`.
     """
     if seconds.is_empty():
         return None
     sent = seconds.select(at_ms=pl.col("second") * 1000, ms=pl.lit(1000, pl.Int64), leads="n")
-    told = spans.select("at_ms", "ms", "refused", "held_ms", "away_ms")
-    events = pl.concat([sent, told], how="diagonal").sort("at_ms")
+    spans = spans.select("at_ms", "ms", "refused", "held_ms", "away_ms")
+    events = pl.concat([sent, spans], how="diagonal").sort("at_ms")
     events, pauses_s = _without_pauses(events.fill_null(0))
     length_s = max(1.0, events.select((pl.col("at_s") + pl.col("ms") / 1000).max()).item())
     step_s = next((s for s in _STEPS_S if length_s / s <= MOST_BARS), length_s / MOST_BARS)
-    return Overtime(
+    return PaceHistory(
         bars=_bars(events, step_s, length_s),
         holds=_holds(events.filter(pl.col("held_ms") > 0), least_s=length_s / 200),
         pauses_s=pauses_s,
@@ -68,7 +68,7 @@ def over_time(seconds: pl.DataFrame, spans: pl.DataFrame) -> Overtime | None:
 
 
 def _without_pauses(events: pl.DataFrame) -> tuple[pl.DataFrame, tuple[float, ...]]:
-    """The events with `at_s`, seconds of work since the first, and the pauses that are left out."""
+    """Add `at_s`, seconds of work since the first event; also give the pauses left out."""
     ends = (pl.col("at_ms") + pl.col("ms")).cum_max().shift(1)
     gap = (pl.col("at_ms") - ends).fill_null(0)
     pause = pl.when(gap > PAUSE_S * 1000).then(gap).otherwise(0)
@@ -103,7 +103,7 @@ def _bars(events: pl.DataFrame, step_s: float, length_s: float) -> tuple[Bar, ..
 
 
 def _holds(held: pl.DataFrame, *, least_s: float) -> tuple[tuple[float, float], ...]:
-    """From when to when, those with less than `least_s` between them as one."""
+    """Begin and end of each hold-back; those less than `least_s` apart count as one."""
     holds: list[tuple[float, float]] = []
     for at_s, held_ms in held.select("at_s", "held_ms").iter_rows():
         start_s, end_s = at_s, at_s + held_ms / 1000
