@@ -50,6 +50,7 @@ class Gate:
         self,
         options: Options,
         world: World,
+        log: RequestLog,
         *,
         monotonic: Callable[[], float],
         wall: Callable[[], float],
@@ -64,7 +65,7 @@ class Gate:
             if options.rate_limit
             else {}
         )
-        self._log = RequestLog(options.log)
+        self._log = log
         self._monotonic = monotonic
         self._wall = wall
 
@@ -153,16 +154,19 @@ class Gate:
 def make_app(
     options: Options,
     world: World,
+    log: RequestLog | None = None,
     *,
     monotonic: Callable[[], float] = time.monotonic,
     wall: Callable[[], float] = time.time,
 ) -> Starlette:
     """The application. SandboxError if an option is wrong.
 
+    log: by default the file that the options name, kept open for good.
     monotonic: seconds of a clock that never goes back, for limits. wall: Unix time, for headers
         and the log.
     """
-    gate = Gate(options, world, monotonic=monotonic, wall=wall)
+    log = log or RequestLog(options.log)
+    gate = Gate(options, world, log, monotonic=monotonic, wall=wall)
     app = Starlette(
         routes=[
             *inspection_routes(world, gate.faults),

@@ -72,6 +72,11 @@ class RequestLog:
         }
         self._file.write(json.dumps(line).encode("ascii") + b"\n")
 
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+
 
 def for_owner_alone(path: str, flags: int) -> int:
     """Open a file that only its owner may read; an opener for `open`."""

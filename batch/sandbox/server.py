@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 
 import uvicorn
+from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from batch.sandbox import faults
@@ -36,23 +37,40 @@ class _Protocol(H11Protocol):
         self.app_state = {**self.app_state, "transport": transport}
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """A server that tells when it listens, and ends at once, with requests left unanswered."""
 
-    def __init__(self, config: uvicorn.Config, *, on_listening: Callable[[], None]) -> None:
+    def __init__(self, app: Starlette, *, on_listening: Callable[[], None]) -> None:
+        config = uvicorn.Config(
+            app,
+            loop="asyncio",
+            http=_Protocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,  # uvicorn's may be a second old; ours is of the very answer
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_graceful_shutdown=1,
+        )
         super().__init__(config)
         self._on_listening = on_listening
         self.is_interrupted = False  # by Ctrl-C
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End, and note whether by Ctrl-C."""
         self.is_interrupted |= sig == signal.SIGINT
         super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
         await super().startup(sockets=sockets)
         self._on_listening()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Drop every connection, and end."""
         for connection in list(self.server_state.connections):
             connection.transport.abort()
         await super().shutdown(sockets=sockets)
@@ -69,21 +87,7 @@ def serve(options: Options) -> None:
     gc.freeze()
     listener = _listen(options.port)
     port = listener.getsockname()[1]
-    config = uvicorn.Config(
-        app,
-        loop="asyncio",
-        http=_Protocol,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        date_header=False,  # uvicorn's may be a second old; ours is of the very answer
-        timeout_keep_alive=_KEEP_ALIVE_S,
-        timeout_graceful_shutdown=1,
-    )
-    server = _Server(config, on_listening=lambda: _announce(options, world, port=port))
+    server = Server(app, on_listening=lambda: _announce(options, world, port=port))
     if options.exit_with_stdin:
         threading.Thread(target=_stop_at_end_of_stdin, args=(server,), daemon=True).start()
     server.run(sockets=[listener])
@@ -149,7 +153,7 @@ def _announce(options: Options, world: World, *, port: int) -> None:
     partial.replace(options.ready_file)
 
 
-def _stop_at_end_of_stdin(server: _Server) -> None:
+def _stop_at_end_of_stdin(server: Server) -> None:
     # Not sys.stdin: its lock, held here, would break the interpreter's own end.
     while os.read(0, 1024):
         pass

@@ -15,7 +15,8 @@ import pytest
 
 from batch.columns import ADDED_COLUMNS
 from batch.sandbox.options import Options
-from batch.sandbox.process import Sandbox, start_sandbox
+from batch.sandbox.process import Sandbox
+from tests.support.in_process import sendkit_batch, start_sandbox
 from tests.support.program import (
     CAMPAIGN,
     access,
@@ -25,7 +26,6 @@ from tests.support.program import (
     lead_id,
     read_rows,
     received,
-    sendkit_batch,
     started,
     state,
     wait_for,
@@ -514,6 +514,7 @@ def test_a_401_in_mid_run_stops_and_is_resumable(tmp_path: Path) -> None:
     assert "The server no longer accepts the key (401)." in ran.err
 
 
+@pytest.mark.timeout(50)  # less than a single Retry-After
 def test_one_worker_goes_through_an_outage_of_a_gateway_and_past_a_retry_after_on_each_answer(
     tmp_path: Path,
 ) -> None:
@@ -525,7 +526,6 @@ def test_one_worker_goes_through_an_outage_of_a_gateway_and_past_a_retry_after_o
         ran = sendkit_batch(
             "run", leads, *options, *FAST, "--concurrency", "1", "--skip-unchanged", "never",
             cwd=tmp_path, env=env | {"SENDKIT_BATCH_RETRY_BACKOFF_BASE_S": "0.05"},
-            timeout_s=50,  # less than a single Retry-After
         )  # fmt: skip
         log = received(sandbox)
     assert ran.exit_code == 0, ran.err
