@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.make_reference import pages
-from tests.support.program import sendkit_batch
+from tests.support.in_process import sendkit_batch
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"

@@ -14,9 +14,9 @@ from batch.jobs import paging
 from batch.jobs.paging import MOST_BARREN, ListNotReadError, Paging, Place
 from batch.jobs.reaching import make_client
 from batch.sandbox.options import Options
-from batch.sandbox.process import start_sandbox
 from batch.settings.model import Settings
-from tests.support.program import access, lead_id, received, sendkit_batch, state, write_rows
+from tests.support.in_process import sendkit_batch, start_sandbox
+from tests.support.program import access, lead_id, received, state, write_rows
 
 SEED_HEADER = ("campaignId", "campaignLeadId", "campaignName", "email", "status", "aiTag")
 IDS = [f"64f1c0a95e8b7d2f3a6c9f{n:02x}" for n in range(1, 4)]

@@ -12,8 +12,9 @@ from batch.jobs.reaching import make_client
 from batch.jobs.snapshotting import GoesOn, Taken, take_snapshot
 from batch.recording.snapshot import Snapshot
 from batch.sandbox.options import Options
-from batch.sandbox.process import Sandbox, start_sandbox
+from batch.sandbox.process import Sandbox
 from batch.settings.model import Settings
+from tests.support.in_process import start_sandbox
 from tests.support.program import lead_id, received, write_rows
 
 pytestmark = pytest.mark.anyio

@@ -11,7 +11,8 @@ import xlsxwriter
 
 from batch.columns import ADDED_COLUMNS
 from batch.sandbox.options import Options
-from batch.sandbox.process import Sandbox, start_sandbox
+from batch.sandbox.process import Sandbox
+from tests.support.in_process import sendkit_batch, start_sandbox
 from tests.support.program import (
     Ran,
     access,
@@ -19,7 +20,6 @@ from tests.support.program import (
     lead_id,
     read_rows,
     received,
-    sendkit_batch,
     started,
     state,
     wait_for,

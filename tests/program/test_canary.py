@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from batch.sandbox.options import Options
-from batch.sandbox.process import Sandbox, start_sandbox
+from batch.sandbox.process import Sandbox
 from tests.program.test_verifying import change
+from tests.support.in_process import sendkit_batch, start_sandbox
 from tests.support.program import (
     CAMPAIGN,
     Ran,
@@ -21,7 +22,6 @@ from tests.support.program import (
     lead_id,
     read_rows,
     received,
-    sendkit_batch,
     started,
     write_rows,
 )

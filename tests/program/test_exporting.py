@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from batch.sandbox.options import Options
-from batch.sandbox.process import Sandbox, start_sandbox
-from tests.support.program import Ran, lead_id, received, sendkit_batch, write_rows
+from batch.sandbox.process import Sandbox
+from tests.support.in_process import sendkit_batch, start_sandbox
+from tests.support.program import Ran, lead_id, received, write_rows
 
 CAMPAIGNS = ("64f1c0a95e8b7d2f3a6c9e01", "64f1c0a95e8b7d2f3a6c9e02")
 SEED_HEADER = (

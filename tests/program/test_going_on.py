@@ -18,16 +18,9 @@ from batch.recording.locks import lock_input
 from batch.recording.runfile import RunFile, RunState, read_record
 from batch.recording.state import default_state_dir
 from batch.sandbox.options import Options
-from batch.sandbox.process import Sandbox, start_sandbox
-from tests.support.program import (
-    access,
-    ended,
-    read_rows,
-    received,
-    sendkit_batch,
-    started,
-    wait_for,
-)
+from batch.sandbox.process import Sandbox
+from tests.support.in_process import sendkit_batch, start_sandbox
+from tests.support.program import access, ended, read_rows, received, started, wait_for
 from tests.support.shell import BAD, Shell, Stdin, refused
 from tests.support.wired import CAMPAIGN, Api, interrupting, lead_id, pausing, write_leads
 

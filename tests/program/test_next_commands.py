@@ -15,11 +15,12 @@ import xlsxwriter
 from typer.main import get_command
 
 from batch.sandbox.options import Options
-from batch.sandbox.process import Sandbox, start_sandbox
+from batch.sandbox.process import Sandbox
 from batch.settings.declarations import Repeat
 from batch.settings.options import CliOptions
 from batch.terminal.command_line import app, run_command_line
 from tests.code.test_layers import package_sources
+from tests.support.in_process import start_sandbox
 from tests.support.live_world import HEADER, change
 from tests.support.program import lead_id, write_rows
 from tests.support.shell import Shell, Stdin, shell_in

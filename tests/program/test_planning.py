@@ -19,6 +19,7 @@ from tests.support.disk_faults import (
     environment_of,
     lasting,
 )
+from tests.support.in_process import sendkit_batch
 from tests.support.live_world import (
     CAMPAIGNS,
     HEADER,
@@ -40,12 +41,12 @@ from tests.support.program import (
     lead_id,
     read_rows,
     received,
-    sendkit_batch,
     started,
     state,
     wait_for,
     write_rows,
 )
+from tests.support.program import sendkit_batch as in_a_process
 
 LEADS = [(CAMPAIGN, lead_id(n), "active", "Cold") for n in range(1, 7)] + [
     (CAMPAIGN, lead_id(7), "completed", ""),
@@ -582,7 +583,7 @@ def test_a_plan_that_meets_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> 
             log = tmp_path / f"{out}.txt"
             faults = environment_of(fault, tmp_path / out, log, library)
             words = (*given[:2], "--rate", "1000", "--out", out)
-            ran = sendkit_batch("plan", path, *words, cwd=tmp_path, env=env | faults)
+            ran = in_a_process("plan", path, *words, cwd=tmp_path, env=env | faults)
             return ran, calls_of(log)
 
         whole, calls = plan("whole", NO_FAULT)

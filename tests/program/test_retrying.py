@@ -12,7 +12,8 @@ import pytest
 from batch.jobs.runs import list_runs, remove_run
 from batch.recording.runfile import RunFile, RunState, read_record
 from batch.recording.state import default_state_dir
-from tests.support.program import read_rows, sendkit_batch, write_rows
+from tests.support.in_process import sendkit_batch
+from tests.support.program import read_rows, write_rows
 from tests.support.shell import Shell
 from tests.support.wired import CAMPAIGN, Api, confirmed, interrupting, lead_id, pausing
 

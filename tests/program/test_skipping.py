@@ -9,7 +9,8 @@ import pytest
 
 from batch.recording.journal import Journal
 from batch.sandbox.options import Options
-from batch.sandbox.process import Sandbox, start_sandbox
+from batch.sandbox.process import Sandbox
+from tests.support.in_process import sendkit_batch, start_sandbox
 from tests.support.live_world import HEADER, OTHER, Row, ask, served
 from tests.support.program import (
     CAMPAIGN,
@@ -18,7 +19,6 @@ from tests.support.program import (
     ended,
     lead_id,
     received,
-    sendkit_batch,
     started,
     wait_for,
     write_rows,

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from batch.sandbox.options import Options
-from batch.sandbox.process import Sandbox, start_sandbox
+from batch.sandbox.process import Sandbox
+from tests.support.in_process import sendkit_batch, start_sandbox
 from tests.support.live_world import (
     HEADER,
     OTHER,
@@ -27,7 +28,6 @@ from tests.support.program import (
     lead_id,
     read_rows,
     received,
-    sendkit_batch,
     started,
     state,
     wait_for,

@@ -7,7 +7,8 @@ import pytest
 
 from batch.sandbox.faults import Fault, Faults, Kind, Operation, parse_fault
 from batch.sandbox.options import Options, SandboxError
-from batch.sandbox.process import Sandbox, start_sandbox
+from batch.sandbox.process import Sandbox
+from tests.support.in_process import start_sandbox
 from tests.support.sandbox_client import CAMPAIGN, LEAD, URL, client_of
 
 LABELS = ("Interested", "Not now")

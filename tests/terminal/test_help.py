@@ -8,7 +8,7 @@ import pytest
 
 from batch.manual import FOLDER, TOPICS, manual_page
 from batch.web.help_routes import as_html
-from tests.support.program import sendkit_batch
+from tests.support.in_process import sendkit_batch
 from tests.support.shell import Shell, Stream
 from tests.support.web_site import BASE, Site, site
 

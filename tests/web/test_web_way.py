@@ -9,8 +9,8 @@ import pytest
 from batch.model import Reason
 from batch.recording.runfile import RunState, read_record
 from batch.sandbox.options import Options
-from batch.sandbox.process import start_sandbox
 from batch.web.board import Kind, Stage
+from tests.support.in_process import start_sandbox
 from tests.support.live_world import served
 from tests.support.program import inspected, received, state
 from tests.support.web_site import BASE, Site, site
