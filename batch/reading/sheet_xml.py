@@ -32,7 +32,7 @@ def ordered_rows(archive: zipfile.ZipFile, part: str, text: CellText) -> Iterato
 
 def sorted_rows(archive: zipfile.ZipFile, part: str, text: CellText) -> Iterator[SheetRow]:
     """The rows without gaps, in whatever order they come."""
-    with tempfile.TemporaryFile(prefix="sendkit-batch-") as file:
+    with tempfile.TemporaryFile() as file:
         gathered = GatheredRows(file)
         for _ in _read(archive, part, text, gathered.add):
             pass

@@ -387,6 +387,19 @@ def test_short_rows_below_a_wide_header_are_parsed_no_wider_than_they_are(
     assert pl.concat(frames).get_column("1").to_list()[31:] == ["d\ne"] * 30
 
 
+def test_a_block_is_halved_between_records_though_one_is_longer_than_half(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delimited, "_ROWS_A_FRAME", 4)
+    notes = 'a "" b\n' * 20
+    grid = opened(folder, HEADER + f'a,"{notes}",active,x\n' + 'b,"c",active,y\n' * 6)
+    with patch.object(delimited, "_parse", wraps=delimited._parse) as parsed:  # noqa: SLF001
+        rows = [row for frame in grid.batches() for row in frame.rows()]
+    assert parsed.call_count > 2
+    assert rows[0] == (2, "a", notes.replace('""', '"'), "active", "x")
+    assert rows[1:] == [(line, "b", "c", "active", "y") for line in range(3, 9)]
+
+
 def test_a_long_cell_behind_a_stray_quote_names_its_line(folder: Path) -> None:
     assert refusal(folder, HEADER + 'a,b,active,"' + "x\n" * 500_001) == (
         "leads.csv line 2: a cell is longer than 1,000,000 characters. "

@@ -180,6 +180,19 @@ def test_pieces_of_rows_out_of_order_are_bounded(
     assert "rows out of order, in too many pieces" in refusal(written(tmp_path, data))
 
 
+@pytest.mark.parametrize(("empty", "most"), [(0, 10), (1, 9), (2, 4), (5, 1)])
+def test_as_many_pieces_and_empty_cells_are_taken_as_there_may_be(
+    monkeypatch: pytest.MonkeyPatch, empty: int, most: int
+) -> None:
+    monkeypatch.setattr(places, "_MOST_PIECES", 10)
+    gathered = GatheredRows(io.BytesIO())
+    for line in range(most, 0, -1):
+        gathered.add(Row(line, {0: "x"}, set(range(1, 1 + empty)), False))
+    with pytest.raises(MarkupError, match="in too many pieces"):
+        gathered.add(Row(20, {0: "x"}, set(range(1, 1 + empty)), False))
+    assert [row.texts() for row in gathered.rows()] == [["x"]] * most
+
+
 def test_rows_out_of_order_are_counted_before_they_are_sorted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -264,6 +264,31 @@ def test_dates_from_1904_are_moved(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("properties", "day"),
+    [
+        ("", "2026-01-02"),
+        ("<workbookPr/>", "2026-01-02"),
+        ('<workbookPr date1904="0"/>', "2026-01-02"),
+        ('<workbookPr date1904="1"/>', "2030-01-03"),
+        ('<workbookPr date1904="true"/>', "2030-01-03"),
+    ],
+)
+def test_dates_are_from_1904_only_where_the_workbook_says_so(
+    tmp_path: Path, properties: str, day: str
+) -> None:
+    data = '<sheetData><row><c s="1"><v>46024</v></c></row></sheetData>'
+    styles = '<cellXfs><xf/><xf numFmtId="14"/></cellXfs>'
+    assert cells(written_by_hand(tmp_path, data, styles=styles, properties=properties)) == [[day]]
+
+
+def test_a_text_that_the_parser_hands_on_in_pieces_is_joined(tmp_path: Path) -> None:
+    long = "A1+" * 10_000 + "1"
+    data = f'<row><c t="str"><f>{long}</f></c><c t="str"><v>{long}</v></c></row>'
+    read = cells(written_by_hand(tmp_path, f"<sheetData>{data}</sheetData>"))
+    assert read == [[f"={long}", long]]
+
+
+@pytest.mark.parametrize(
     ("data", "message"),
     [
         ('<row r="9999999"/>', '"9999999" is no row of a sheet'),
