@@ -400,6 +400,20 @@ def test_a_block_is_halved_between_records_though_one_is_longer_than_half(
     assert rows[1:] == [(line, "b", "c", "active", "y") for line in range(3, 9)]
 
 
+def test_a_block_ends_at_its_last_record_though_line_breaks_in_quotes_follow(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delimited, "BLOCK", 1 << 10)
+    row = 'a,"b\nb",active,x\n'
+    grid = opened(folder, HEADER + row * 500)
+    with (
+        patch.object(delimited, "_parse", wraps=delimited._parse) as parsed,  # noqa: SLF001
+        patch.object(delimited, "read_records", side_effect=AssertionError("not by Polars")),
+    ):
+        assert sum(frame.height for frame in grid.batches()) == 500
+    assert parsed.call_count <= 500 * len(row) / (1 << 10) + 2
+
+
 def test_a_long_cell_behind_a_stray_quote_names_its_line(folder: Path) -> None:
     assert refusal(folder, HEADER + 'a,b,active,"' + "x\n" * 500_001) == (
         "leads.csv line 2: a cell is longer than 1,000,000 characters. "

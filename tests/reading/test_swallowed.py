@@ -195,13 +195,14 @@ NOTES = (
     "cc a@x.example,\nb@x.example, c@x.example, d@x.example",
     "one\ttwo;three\nfour\tfive;six",
     "5 of 5\n1,2,3,4,5",
+    "4 of 4\n1,2,3,4",
     "years\n2021,2022,2023,2024,2025",
     '"quoted, twice"\n"and so, on"',
 )
 
 
 @pytest.mark.parametrize("note", NOTES)
-@pytest.mark.parametrize("header", [HEADER.replace("company", "note"), LAST, FIRST])
+@pytest.mark.parametrize("header", [HEADER.replace("company", "note"), LAST, FIRST, OWN])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_a_note_of_several_lines_is_a_note(
     tmp_path: Path, note: str, header: str, delimiter: str

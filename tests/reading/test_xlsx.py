@@ -283,7 +283,7 @@ def test_dates_are_from_1904_only_where_the_workbook_says_so(
 
 def test_a_text_that_the_parser_hands_on_in_pieces_is_joined(tmp_path: Path) -> None:
     long = "A1+" * 10_000 + "1"
-    data = f'<row><c t="str"><f>{long}</f></c><c t="str"><v>{long}</v></c></row>'
+    data = f'<row><c><f>{long}</f></c><c t="str"><v>{long}</v></c></row>'
     read = cells(written_by_hand(tmp_path, f"<sheetData>{data}</sheetData>"))
     assert read == [[f"={long}", long]]
 
