@@ -1,5 +1,6 @@
 """Which tests run which line: measured once, kept beside the results."""
 
+import ast
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -46,15 +47,36 @@ class Covering:
         return chosen
 
     def _using(self, names: frozenset[str]) -> set[str]:
-        """The tests of all lines that use a name which is given its value at import."""
-        used = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(names)))})\b")
-        return {
-            test
-            for path, of_file in self.lines.items()
-            for number, line in enumerate(self.texts[path].splitlines(), 1)
-            if used.search(line)
-            for test in of_file.get(number, ())
-        }
+        """The tests of all lines that use a name which is given its value at import.
+
+        A line that is run at import itself hands the value on to a name of its own.
+        """
+        found: set[str] = set()
+        seen: set[str] = set()
+        while names := names - seen:
+            seen |= names
+            used = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(names)))})\b")
+            handed_on: set[str] = set()
+            for path, text in self.texts.items():
+                of_file, given = self.lines.get(path, {}), _given_at_import(text)
+                for number, line in enumerate(text.splitlines(), 1):
+                    if used.search(line):
+                        found.update(of_file.get(number, ()))
+                        handed_on |= given.get(number, set())
+            names = frozenset(handed_on)
+        return found
+
+
+def _given_at_import(text: str) -> Mapping[int, set[str]]:
+    """The names that the statements of a module give a value, by each of their lines."""
+    given: dict[int, set[str]] = {}
+    for statement in ast.parse(text).body:
+        if isinstance(statement, ast.Assign | ast.AnnAssign):
+            targets = getattr(statement, "targets", None) or [vars(statement)["target"]]
+            names = {each.id for each in targets if isinstance(each, ast.Name)}
+            lines = range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
+            given |= dict.fromkeys(lines, names)
+    return given
 
 
 def covering(room: Room, copy: Copy, kept: Path) -> Covering:
