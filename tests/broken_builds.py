@@ -345,7 +345,7 @@ BUILDS = (
     Broken(
         guarantee="an address that only the folder's settings file names is asked about",
         file="jobs/gate.py",
-        line="return not origin.may_be_anybodys or address",
+        line="return not origin.is_untrusted or address",
         instead="return True or address",
         caught_by="test_gate.py::"
         "test_an_address_of_the_folders_file_gets_no_request_where_nobody_can_be_asked[run]",
@@ -391,7 +391,7 @@ BUILDS = (
     Broken(
         guarantee="the folder's settings file puts runs below that folder",
         file="settings/load.py",
-        line="    _check_runs_dir(settings, given.get(RUNS_DIR), cwd)\n",
+        line="    _check_runs_dir(settings, values.get(RUNS_DIR), cwd)\n",
         instead="",
         caught_by="test_gate.py::test_the_folders_file_puts_runs_below_the_folder[../outside]",
     ),
@@ -399,7 +399,7 @@ BUILDS = (
         guarantee="a key file that the folder's settings file names is not read",
         file="settings/load.py",
         line='        refused = named.where if str(named.value).strip() else ""\n'
-        "        del given[KEY_FILE]\n",
+        "        del values[KEY_FILE]\n",
         instead='        refused = ""\n',
         caught_by="test_gate.py::test_a_key_file_that_the_folders_file_names_is_refused",
     ),

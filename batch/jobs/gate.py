@@ -140,7 +140,7 @@ def _is_said(loaded: LoadedSettings, credentials: Credentials, state_dir: Path) 
     if origin is Origin.LISTED_RUN:
         key = credentials.api_key
         return not is_for_another_key(state_dir, key=key, address=address)
-    return not origin.may_be_anybodys or address == address_of(loaded.own.api.base_url)
+    return not origin.is_untrusted or address == address_of(loaded.own.api.base_url)
 
 
 def _guarded(loaded: LoadedSettings) -> tuple[Difference, ...]:

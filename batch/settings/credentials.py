@@ -26,12 +26,12 @@ _HEADER_VALUE = re.compile(r"[!-~]{1,1000}")  # one word of printable ASCII
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """Who is asking.
+    """The key and its workspace.
 
     workspace_id: set with a platform key, None with a workspace key.
-    place: where the key comes from, as people call it.
-    typed_for: the address that the key was typed for on the page; "" if it was not typed there.
-    notes: sentences for the user about what was odd but no error.
+    place: where the key comes from, in a person's words.
+    typed_for: the address for which the key was typed on the page; "" if it was not.
+    notes: warnings for the user.
     """
 
     api_key: SecretStr
@@ -42,10 +42,11 @@ class Credentials:
 
 
 def read_credentials(settings: Settings, environ: Mapping[str, str]) -> Credentials:
-    """The key from `SENDKIT_API_KEY`, else from `api_key_file`, with the workspace id it needs.
+    """Read the key and, for a platform key, its workspace id.
 
-    The workspace id comes from `SENDKIT_WORKSPACE_ID`, else from the settings.
-    Raises SettingsError when there is no usable key, or a platform key has no workspace id.
+    The key comes from `SENDKIT_API_KEY`, else from `api_key_file`; the workspace id from
+    `SENDKIT_WORKSPACE_ID`, else from the settings.
+    Raises SettingsError without a usable key, or without a workspace id for a platform key.
     """
     key, key_place, notes = _read_key(settings.api.api_key_file, environ)
     workspace_id, place = environ.get(WORKSPACE_VARIABLE, "").strip(), WORKSPACE_VARIABLE
@@ -80,13 +81,6 @@ def _read_key(key_file: str, environ: Mapping[str, str]) -> tuple[str, str, tupl
             "file, or of one that you name, to the path of a file that holds it."
         )
     path = Path(key_file)
-    key = _first_line(path)
-    if not key:
-        raise SettingsError(f"{path}: the first line is blank; expected the API key there.")
-    return _checked(key, str(path)), f"The key in {path}", _notes_on_file(path)
-
-
-def _first_line(path: Path) -> str:
     try:
         with path.open("rb") as file:
             line = file.readline(_LONGEST_LINE)
@@ -97,7 +91,15 @@ def _first_line(path: Path) -> str:
             f"you name, or set {KEY_VARIABLE}."
         ) from error
     # Bytes that are no text become characters that no key has, so no error quotes them.
-    return line.decode("utf-8-sig", errors="replace").strip()
+    key = line.decode("utf-8-sig", errors="replace").strip()
+    if not key:
+        raise SettingsError(f"{path}: the first line is blank; expected the API key there.")
+    notes: tuple[str, ...] = ()
+    # Windows keeps its rights elsewhere; the mode says nothing there.
+    if os.name == "posix" and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        repair = f"chmod 600 {shlex.quote(str(path))}"
+        notes = (f"{path} is open to other users of this machine; run: {repair}",)
+    return _checked(key, str(path)), f"The key in {path}", notes
 
 
 def _checked(key: str, place: str) -> str:
@@ -108,12 +110,3 @@ def _checked(key: str, place: str) -> str:
             "expected one word such as sk_…, as plain text. Copy it again."
         )
     return key
-
-
-def _notes_on_file(path: Path) -> tuple[str, ...]:
-    # Windows keeps its rights elsewhere; the mode says nothing there.
-    if os.name != "posix" or not path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        return ()
-    return (
-        f"{path} is open to other users of this machine; run: chmod 600 {shlex.quote(str(path))}",
-    )

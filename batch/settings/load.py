@@ -1,9 +1,9 @@
-"""Settings from options, environment and a file, each over the next, and all over the defaults.
+"""Settings from options over environment over a file over defaults.
 
-Reads TOML files and nothing else: options, variables and folders are handed in. Each value keeps
-where it came from. All problems are reported at once, naming the option, the variable, or the file
-and the key: for their sake this is not pydantic-settings, which forgets the place of a value and
-ignores unknown variables (and takes 90 ms at every start).
+Reads TOML files and nothing else: options, variables and folders are arguments. Each value keeps
+its origin. All problems are reported at once, each naming the option, the variable, or the file and
+key. That is why this is not pydantic-settings, which forgets where a value came from, ignores
+unknown variables and takes 90 ms at every start.
 """
 
 import os
@@ -35,11 +35,10 @@ _KEY_OF_VARIABLE: Mapping[str, Key] = {
 class LoadedSettings:
     """The settings, and where they came from.
 
-    source: the file that some of them came from; None when no file was used. source_origin: whose
-        it is; the program's without a file.
-    origins: who gave each value; of a key that is not there, the program.
-    own: what would hold without `source` where that may be anybody's; else the same as `settings`.
-    refused_key_file: where a key file was named that does not count; "" if nowhere.
+    source: the file that was read; None without one. source_origin: whose it is.
+    origins: who gave each value; keys that are not in it have their default.
+    own: the settings without `source` if that is untrusted; else the same as `settings`.
+    refused_key_file: the place that names a key file which does not count; "" if none does.
     """
 
     settings: Settings
@@ -55,8 +54,8 @@ class LoadedSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Given:
-    """A value as it was given, how a message names its place, and where relative paths start."""
+class _Value:
+    """A value, how messages name its place, and the folder that relative paths start from."""
 
     value: object
     where: str
@@ -72,15 +71,12 @@ class _File:
     origin: Origin
 
 
-_Layer = dict[Key, _Given]
+_Layer = dict[Key, _Value]
 _Sections = Mapping[str, Mapping[str, object]]
 
 
 def default_config_dir() -> Path | None:
-    """The folder of this program's settings in the user's configuration, as the system has it.
-
-    None for a user without a home.
-    """
+    """The program's folder in the user's configuration; None for a user without a home."""
     try:
         return platformdirs.user_config_path("sendkit-batch", appauthor=False)
     except RuntimeError:
@@ -106,12 +102,11 @@ def load_settings(
 
     config: the file that `--config` names; None looks for `sendkit-batch.toml` in `cwd`, then in
         `user_config_dir`, and goes without a file when there is none.
-    overrides: sections of keys from options, named as in a file; None means not given.
-    environ: `SENDKIT_BATCH_<SECTION>_<KEY>` is read, in any case; a blank one is not given.
-    typed: what was typed on the page, over all else. field_name: what the page calls a setting,
-        by its section and its key.
+    overrides: options as sections of keys, named as in a file; None counts as not set.
+    environ: `SENDKIT_BATCH_<SECTION>_<KEY>` in upper or lower case; a blank one is ignored.
+    typed: entries on the page, over all else. field_name: the page's name for a section's key.
     heeds_folder: whether the file in `cwd` counts.
-    A key file that the file in `cwd` names never counts; that of the user's own file does instead.
+    A key file named by the file in `cwd` never counts; the one of the user's own file does instead.
     Raises SettingsError with one line for each problem.
     """
     problems: list[str] = []
@@ -119,29 +114,29 @@ def load_settings(
     in_file = _from_file(file, cwd, problems)
     said = _from_environment(environ, cwd, problems)
     said |= _from_front_end(overrides, _option_place, cwd, problems, origin=Origin.OPTION)
-    given = in_file | said
-    given |= _from_front_end(typed or {}, field_name, cwd, problems, origin=Origin.PAGE)
-    if file is None or not file.origin.may_be_anybodys:
-        settings = _settings_of(given, problems)
-        return _loaded(settings, file, given, own=settings)
+    values = in_file | said
+    values |= _from_front_end(typed or {}, field_name, cwd, problems, origin=Origin.PAGE)
+    if file is None or not file.origin.is_untrusted:
+        settings = _settings_of(values, problems)
+        return _loaded(settings, file, values, own=settings)
     own_file = _find_file(None, cwd, user_config_dir, heeds_folder=False)
-    own_given = _from_file(own_file, cwd, problems) | said
-    refused = _take_away_key_file(given, own_given)
-    settings, own = _settings_of(given, problems), _settings_of(own_given, problems)
-    _check_runs_dir(settings, given.get(RUNS_DIR), cwd)
-    return replace(_loaded(settings, file, given, own=own), refused_key_file=refused)
+    own_values = _from_file(own_file, cwd, problems) | said
+    refused = _replace_untrusted_key_file(values, own_values)
+    settings, own = _settings_of(values, problems), _settings_of(own_values, problems)
+    _check_runs_dir(settings, values.get(RUNS_DIR), cwd)
+    return replace(_loaded(settings, file, values, own=own), refused_key_file=refused)
 
 
 def restore_settings(public: Mapping[str, object], *, where: str) -> Settings:
-    """Settings as `Settings.public` gave them; `where` names their file in messages.
+    """Read settings back that `Settings.public` gave. where: names their file in messages.
 
-    A key file, which versions of before wrote there, is left out: it counts from nobody's folder.
+    A key file, which earlier versions wrote there, is dropped: it counts from no run's folder.
     Raises SettingsError with one line for each problem.
     """
     problems: list[str] = []
-    given = _layer_of(public, _file_place(where), Path(), problems, origin=Origin.UNLISTED_RUN)
-    given.pop(KEY_FILE, None)
-    return _settings_of(given, problems)
+    values = _layer_of(public, _file_place(where), Path(), problems, origin=Origin.UNLISTED_RUN)
+    values.pop(KEY_FILE, None)
+    return _settings_of(values, problems)
 
 
 def _find_file(
@@ -156,36 +151,36 @@ def _find_file(
 
 
 def _loaded(
-    settings: Settings, file: _File | None, given: _Layer, *, own: Settings
+    settings: Settings, file: _File | None, values: _Layer, *, own: Settings
 ) -> LoadedSettings:
     return LoadedSettings(
         settings=settings,
         source=file.path if file else None,
         source_origin=file.origin if file else Origin.DEFAULT,
-        origins={key: one.origin for key, one in given.items()},
+        origins={key: one.origin for key, one in values.items()},
         own=own,
     )
 
 
-def _take_away_key_file(given: _Layer, own: _Layer) -> str:
-    """Let a key file of the user's own place count, and none of a folder's; where that stood."""
-    named = given.get(KEY_FILE)
-    if named is None or not named.origin.may_be_anybodys:
+def _replace_untrusted_key_file(values: _Layer, own: _Layer) -> str:
+    """Replace a key file from an untrusted file by the user's own. The place of a refused one."""
+    named = values.get(KEY_FILE)
+    if named is None or not named.origin.is_untrusted:
         refused = ""
     else:
         refused = named.where if str(named.value).strip() else ""
-        del given[KEY_FILE]
+        del values[KEY_FILE]
     if KEY_FILE in own:
-        given.setdefault(KEY_FILE, own[KEY_FILE])
+        values.setdefault(KEY_FILE, own[KEY_FILE])
     return refused
 
 
-def _check_runs_dir(settings: Settings, given: _Given | None, cwd: Path) -> None:
-    """Raise SettingsError for a folder of runs that a folder's file puts outside that folder."""
-    if given is None or not given.origin.may_be_anybodys:
+def _check_runs_dir(settings: Settings, runs_dir: _Value | None, cwd: Path) -> None:
+    """Raise SettingsError if an untrusted file puts runs outside its folder."""
+    if runs_dir is None or not runs_dir.origin.is_untrusted:
         return
     if not (cwd / settings.run.runs_dir).resolve().is_relative_to(cwd.resolve()):
-        raise SettingsError(texts.runs_outside(given.where, given.value, name=CONFIG_NAME))
+        raise SettingsError(texts.runs_outside(runs_dir.where, runs_dir.value, name=CONFIG_NAME))
 
 
 def _from_file(file: _File | None, cwd: Path, problems: list[str]) -> _Layer:
@@ -216,7 +211,7 @@ def _from_environment(environ: Mapping[str, str], cwd: Path, problems: list[str]
         if key is None:
             problems.append(texts.unknown_variable(name, _KEY_OF_VARIABLE))
         else:
-            layer[key] = _Given(value=value, where=name, folder=cwd, origin=Origin.ENVIRONMENT)
+            layer[key] = _Value(value=value, where=name, folder=cwd, origin=Origin.ENVIRONMENT)
     return layer
 
 
@@ -228,11 +223,11 @@ def _from_front_end(
     *,
     origin: Origin,
 ) -> _Layer:
-    given = {
+    values = {
         section: {key: value for key, value in keys.items() if value is not None}
         for section, keys in overrides.items()
     }
-    return _layer_of(given, place, cwd, problems, origin=origin)
+    return _layer_of(values, place, cwd, problems, origin=origin)
 
 
 def _layer_of(
@@ -243,7 +238,7 @@ def _layer_of(
     *,
     origin: Origin,
 ) -> _Layer:
-    """The known keys of a content's sections; what is not known becomes a problem."""
+    """The values of known settings; unknown sections and keys become problems."""
     layer: _Layer = {}
     for section, keys in content.items():
         if not isinstance(keys, Mapping):
@@ -255,7 +250,7 @@ def _layer_of(
         for key, value in keys.items():
             where = place(section, key)
             if key in KNOWN[section]:
-                layer[section, key] = _Given(value=value, where=where, folder=folder, origin=origin)
+                layer[section, key] = _Value(value=value, where=where, folder=folder, origin=origin)
             else:
                 problems.append(texts.unknown_key(where, key, section=section))
     return layer
@@ -275,9 +270,9 @@ def _option_place(section: str, key: str) -> str:
     return OPTIONS[key].flags_for(key)[0] if key in OPTIONS else key
 
 
-def _settings_of(given: Mapping[Key, _Given], problems: list[str]) -> Settings:
+def _settings_of(values: Mapping[Key, _Value], problems: list[str]) -> Settings:
     content: dict[str, dict[str, object]] = {}
-    for (section, key), one in given.items():
+    for (section, key), one in values.items():
         content.setdefault(section, {})[key] = one.value
     settings = Settings()
     try:
@@ -285,7 +280,7 @@ def _settings_of(given: Mapping[Key, _Given], problems: list[str]) -> Settings:
     except ValidationError as error:
         for detail in error.errors(include_url=False):
             section, key = map(str, detail["loc"][:2])
-            one = given[section, key]
+            one = values[section, key]
             if detail["type"] == SHARED_HEADER:
                 problems.append(texts.shared_header(one.where, one.value, owner=detail["msg"]))
             else:
@@ -293,14 +288,11 @@ def _settings_of(given: Mapping[Key, _Given], problems: list[str]) -> Settings:
     if problems:
         # Not from pydantic's error: its text quotes the values, and one may be a key.
         raise SettingsError("\n".join(problems))
-    return _with_absolute_key_file(settings, given.get(KEY_FILE))
-
-
-def _with_absolute_key_file(settings: Settings, given: _Given | None) -> Settings:
-    """A relative path starts at the folder of the settings file, or else at the current one."""
-    if given is None or not settings.api.api_key_file:
+    key_file = values.get(KEY_FILE)
+    if key_file is None or not settings.api.api_key_file:
         return settings
+    # Relative to the folder of the settings file, or else to the current one.
     named = os.path.expanduser(settings.api.api_key_file)  # noqa: PTH111 Path's raises without a home
-    path = given.folder / named
+    path = key_file.folder / named
     api = settings.api.model_copy(update={"api_key_file": str(path)})
     return settings.model_copy(update={"api": api})

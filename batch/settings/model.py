@@ -1,7 +1,7 @@
-"""Every setting: its name, its default, its limits, and what a person is told to expect there.
+"""Every setting: its name, default and limits, and what messages say is expected.
 
-Frozen pydantic models, one for each section. They judge values and nothing else: where a value
-came from, and the text of a message, are the business of `load.py`.
+Frozen pydantic models, one for each section. They only check values: where a value came from, and
+the text of a message, are the business of `load.py`.
 """
 
 import re
@@ -89,7 +89,7 @@ MaxErrorsSetting = Annotated[
 
 
 class _Section(BaseModel):
-    """Each field's description completes the words "expected …" of a message."""
+    """Each field's description completes a message's "expected …"."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", str_strip_whitespace=True, validate_default=True
@@ -97,7 +97,7 @@ class _Section(BaseModel):
 
 
 class ApiSettings(_Section):
-    """Where the API is, and who is asking.
+    """The API's address, the key and the workspace.
 
     api_key_file: empty, or a path that loading makes absolute.
     """
@@ -117,7 +117,7 @@ class ApiSettings(_Section):
 
 
 class ColumnSettings(_Section):
-    """Headers of the columns that are read; empty where the column is found by its own name."""
+    """Headers of the columns; empty where a column has its own name."""
 
     campaign_id: Text = Field("", alias="campaignId", description="the header of a column")
     campaign_lead_id: Text = Field("", alias="campaignLeadId", description="the header of a column")
@@ -136,7 +136,7 @@ class ColumnSettings(_Section):
         return header
 
     def names(self) -> Mapping[Column, str]:
-        """The columns that have another header, and that header."""
+        """The columns that have another header, each with that header."""
         headers = self.model_dump(by_alias=True).items()
         return {column_of(name): header for name, header in headers if header}
 
@@ -207,7 +207,7 @@ class RunSettings(_Section):
 
 
 class Settings(BaseModel):
-    """All settings, frozen; what is left out has its default."""
+    """All settings, frozen; those left out have their defaults."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -220,15 +220,15 @@ class Settings(BaseModel):
     run: RunSettings = RunSettings()
 
     def public(self) -> dict[str, Any]:
-        """The settings as plain values for run.json; there is no secret among them.
+        """The settings as plain values for run.json, without secrets.
 
-        `restore_settings` reads them back. The key file is left out: what a run's folder says of
-        it would not count.
+        `restore_settings` reads them back. The key file is left out, since none that a run's folder
+        names would count.
         """
         return self.model_dump(mode="json", by_alias=True, exclude={"api": {"api_key_file"}})
 
 
-# Every section's keys, spelled as in a file, each with what is expected of its value.
+# Each section's keys, as in a settings file, with what is expected of their values.
 KNOWN: Mapping[str, Mapping[str, str]] = {
     section: {
         field.alias or name: field.description or ""

@@ -1,7 +1,7 @@
-"""Where settings come from, and which of them a file that lies about may not decide alone.
+"""Where settings come from, and which of them an untrusted file may not decide alone.
 
-Pure. A settings file in the current folder and a run's folder may come from anybody: what they
-say is compared with what would hold without them.
+Pure. A settings file in the current folder and a run's folder may come from anybody: what they say
+is compared with the settings without them.
 """
 
 from collections.abc import Callable, Mapping
@@ -34,14 +34,14 @@ class Origin(StrEnum):
     PAGE = "page"  # typed on the page
 
     @property
-    def may_be_anybodys(self) -> bool:
-        """Whether the value stands in a file that the user has not named."""
+    def is_untrusted(self) -> bool:
+        """True for a file that the user has not named, so that it may be anybody's."""
         return self in {Origin.FOLDER_FILE, Origin.UNLISTED_RUN}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """A setting that is not what it would be without the file. is_guarded: needs a yes."""
+    """A setting that an untrusted file changes. is_guarded: needs a yes."""
 
     key: Key
     value: object
@@ -54,31 +54,27 @@ class Difference:
 
 
 def differences(settings: Settings, own: Settings) -> tuple[Difference, ...]:
-    """The settings that are not what they would be without the file, in the order of a file.
+    """The settings that an untrusted file changes, in the order of a settings file.
 
-    own: what holds without it. Guarded are those that decide what is sent, and those that lift a
-    guardrail. The folder of runs and the key file have rules of their own, and are left out.
+    own: the settings without it. Guarded are settings that decide what is sent, and those that
+    lift a guardrail. The folder of runs and the key file have rules of their own, and are left out.
     """
-    here, there = settings.public(), own.public()
-    return tuple(
-        Difference(
-            key=(section, key), value=value, is_guarded=_is_guarded(settings, own, section, key)
-        )
-        for section, keys in here.items()
-        for key, value in keys.items()
-        if value != there[section].get(key) and (section, key) not in {KEY_FILE, RUNS_DIR}
-    )
-
-
-def _is_guarded(settings: Settings, own: Settings, section: str, key: str) -> bool:
-    if section == "columns" or (section, key) in _ALWAYS:
-        return True
-    is_laxer = _LAXER.get((section, key))
-    return is_laxer is not None and is_laxer(settings, own)
+    own_values = own.public()
+    found = []
+    for section, keys in settings.public().items():
+        for name, value in keys.items():
+            key = (section, name)
+            if value == own_values[section].get(name) or key in {KEY_FILE, RUNS_DIR}:
+                continue
+            is_laxer = _LAXER.get(key)
+            is_guarded = section == "columns" or key in _ALWAYS
+            is_guarded = is_guarded or (is_laxer is not None and is_laxer(settings, own))
+            found.append(Difference(key=key, value=value, is_guarded=is_guarded))
+    return tuple(found)
 
 
 def _is_laxer_limit(limit: int, own: int) -> bool:
-    """Of a number of leads; 0 is no limit."""
+    """limit, own: numbers of leads; 0 is no limit."""
     return own > 0 and (limit == 0 or limit > own)
 
 
@@ -98,7 +94,7 @@ def _is_older(age: Age, own: Age) -> bool:
     return age.seconds > own.seconds
 
 
-# They decide which rows go to which leads. The address is asked about by itself.
+# They decide which rows go to which leads. The address has a question of its own.
 _ALWAYS = {("api", "workspace_id"), ("api", "id_pattern"), ("input", "clear_word")}
 _LAXER: Mapping[Key, Callable[[Settings, Settings], bool]] = {
     ("input", "on_conflict"): lambda new, _: new.input.on_conflict is not OnConflict.ERROR,

@@ -1,7 +1,7 @@
-"""The values that a setting can hold beside plain numbers and texts: a rate, a limit, an age.
+"""Settings other than plain numbers and texts: a rate, a limit, an age.
 
-Pure: a text or a number in, a value out, or a ValueError. What the message to a person says is
-decided where the setting's name and place are known.
+Pure: a text or a number in, a value out, or a ValueError. The message to a person is made where the
+setting's name and place are known.
 """
 
 import math
@@ -30,7 +30,7 @@ class Rate:
     per_s: float | None
 
     def as_setting(self) -> float | str:
-        """The value that gives this rate again when it is written into a settings file."""
+        """The rate as a settings file has it."""
         return "auto" if self.per_s is None else self.per_s
 
 
@@ -44,7 +44,7 @@ class Age:
     seconds: float
 
     def as_setting(self) -> str:
-        """The value that gives this age again when it is written into a settings file."""
+        """The age as a settings file has it."""
         units = sorted(_AGE_UNITS.items(), key=lambda unit: -unit[1])
         whole = ((name, seconds) for name, seconds in units if self.seconds % seconds == 0)
         name, seconds = next(whole, ("s", 1))
@@ -53,17 +53,16 @@ class Age:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaxErrors:
-    """How many rows may be sent and end in error before the job stops: one of the two is set.
+    """A job stops beyond so many rows that were sent and ended in error. One of the two is set.
 
-    count: rows; more than that stops.
-    share: 0 to 1, of the last 200 rows sent; more than that stops.
+    count: rows. share: 0 to 1, of the last 200 rows sent.
     """
 
     count: int | None = None
     share: float | None = None
 
     def as_setting(self) -> int | str | None:
-        """The value that gives this limit again when it is written into a settings file."""
+        """The limit as a settings file has it."""
         # Twelve digits hide what binary fractions add: 0.333 * 100 is 33.300000000000004.
         return self.count if self.share is None else f"{self.share * 100:.12g}%"
 
