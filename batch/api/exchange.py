@@ -173,7 +173,11 @@ class Exchange:
             case httpx.ReadTimeout():
                 message = f"the server sent nothing for {timeouts.read_s:g} s"
             case httpx.ProxyError():
-                message = f"the proxy could not connect{_answered(error)}"
+                # its status in our words: the proxy's own may hold a password
+                known = {status.value: status.phrase for status in HTTPStatus}
+                found = re.match(r"[1-5][0-9]{2}\b", str(error))
+                status = f": {found[0]} {known.get(int(found[0]), '')}" if found else ""
+                message = f"the proxy could not connect{status}".rstrip()
             case _ if reason is Reason.NOT_CONNECTED:
                 message = f"no connection: {cause_of(error)}"
             case httpx.RemoteProtocolError() if not str(error).startswith(_BROKEN_OFF):
@@ -220,15 +224,6 @@ def _read_headers(response: httpx.Response) -> dict[str, str]:
     except UnicodeDecodeError:
         return dict(response.headers.items())  # which tries several encodings
     return headers
-
-
-def _answered(error: httpx.ProxyError) -> str:
-    """The status that a proxy answered with, in our words: the proxy's may hold a password."""
-    found = re.match(r"[1-5][0-9]{2}\b", str(error))
-    if not found:
-        return ""
-    known = {status.value: status.phrase for status in HTTPStatus}
-    return f": {found[0]} {known.get(int(found[0]), '')}".rstrip()
 
 
 async def _receive_body(response: httpx.Response, coding: str, *, max_bytes: int) -> bytes | Fault:

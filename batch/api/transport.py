@@ -117,8 +117,23 @@ class WorkerTransport(httpx.AsyncBaseTransport):
         self._shards: set[httpx.AsyncBaseTransport] = set()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """The response's head; its shard stays taken until the response is closed."""
-        shard = await self._take(request)
+        """The response's head; its shard stays taken until the response is closed.
+
+        Raises PoolTimeout if no shard becomes idle in time.
+        """
+        try:
+            self._free.acquire_nowait()
+        except anyio.WouldBlock:
+            try:
+                with anyio.fail_after(request.extensions.get("timeout", {}).get("pool")):
+                    await self._free.acquire()
+            except TimeoutError as error:
+                raise httpx.PoolTimeout("every connection is in use") from error
+        if self._idle:
+            shard = self._idle.pop()
+        else:
+            shard = self._make_shard()
+            self._shards.add(shard)
         try:
             response = await shard.handle_async_request(request)
         except BaseException:
@@ -133,22 +148,6 @@ class WorkerTransport(httpx.AsyncBaseTransport):
         shards, self._shards, self._idle = self._shards, set(), []
         for shard in shards:
             await shard.aclose()
-
-    async def _take(self, request: httpx.Request) -> httpx.AsyncBaseTransport:
-        """An idle shard, or a new one. Raises PoolTimeout if none becomes idle in time."""
-        try:
-            self._free.acquire_nowait()
-        except anyio.WouldBlock:
-            try:
-                with anyio.fail_after(request.extensions.get("timeout", {}).get("pool")):
-                    await self._free.acquire()
-            except TimeoutError as error:
-                raise httpx.PoolTimeout("every connection is in use") from error
-        if self._idle:
-            return self._idle.pop()
-        shard = self._make_shard()
-        self._shards.add(shard)
-        return shard
 
     async def _finish(self, shard: httpx.AsyncBaseTransport, stream: httpx.AsyncByteStream) -> None:
         try:

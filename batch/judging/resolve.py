@@ -125,7 +125,16 @@ class LeadDirectory:
             schema=dict.fromkeys(("campaign", "campaign_id", "why"), pl.String),
             orient="row",
         )
-        usable = pl.concat([pl.DataFrame(schema=_LEADS), *map(_usable, leads)])
+        addressable = (  # by a request
+            frame.filter(is_safe_id(pl.col("campaign_lead_id"))).select(
+                "campaign_id",
+                pl.col("campaign_lead_id").str.to_lowercase(),
+                "email",
+                key=folded(pl.col("email")),
+            )
+            for frame in leads
+        )
+        usable = pl.concat([pl.DataFrame(schema=_LEADS), *addressable])
         self._by_email = _by_email(usable)
         self._by_id = usable.rename({"campaign_lead_id": "given", "email": "own", "key": "own_key"})
         self._nearest = Nearest(usable)
@@ -176,16 +185,6 @@ _LEADS = pl.Schema(dict.fromkeys(("campaign_id", "campaign_lead_id", "email", "k
 
 # Rows without a problem of their own whose look-up failed.
 _IS_WRONG = pl.col("id_reason").is_null() & pl.col("verdict").is_not_null()
-
-
-def _usable(leads: pl.DataFrame) -> pl.DataFrame:
-    """The leads of a campaign that a request can address, with `key` for comparing addresses."""
-    return leads.filter(is_safe_id(pl.col("campaign_lead_id"))).select(
-        "campaign_id",
-        pl.col("campaign_lead_id").str.to_lowercase(),
-        "email",
-        key=folded(pl.col("email")),
-    )
 
 
 def _by_email(leads: pl.DataFrame) -> pl.DataFrame:
