@@ -1521,10 +1521,10 @@ BUILDS = (
     ),
     Broken(
         guarantee="no more tags change than a script expects",
-        file="judging/brakes.py",
+        file="judging/guardrails.py",
         line="if expected is None or expected.least <= effect.tag_changes <= expected.most:",
         instead="if expected is None or expected.least <= effect.tag_changes:",
-        caught_by="test_brakes.py::test_another_number_of_tag_changes_than_was_expected_is_refused",
+        caught_by="test_guardrails.py::test_another_number_of_tag_changes_than_was_expected_is_refused",
     ),
     Broken(
         guarantee="every attempt passes the pacer, retries too",

@@ -10,7 +10,7 @@ from batch.advice import Advice
 from batch.jobs.known_pace import KnownPace
 from batch.jobs.missing_columns import about_missing_columns
 from batch.jobs.opening import plan_of
-from batch.jobs.refusal import brakes_of, refusal_of
+from batch.jobs.refusal import guardrails_of, refusal_of
 from batch.jobs.request import Request
 from batch.judging.plan import Plan
 from batch.reading.table import Table, open_table
@@ -61,7 +61,9 @@ def check(request: Request) -> Iterator[Checked]:
             rate_per_s=rate_per_s,
             is_auto=request.settings.pace.rate.per_s is None,
             forecast_s=plan.requests / rate_per_s,
-            refusal=refusal_of(plan, request, plan) or Advice(*brakes_of(plan, request)) or None,
+            refusal=refusal_of(plan, request, plan)
+            or Advice(*guardrails_of(plan, request))
+            or None,
             missing=about_missing_columns(table, labels=None),
         )
 

@@ -2,9 +2,8 @@
 
 A run goes in four steps, so that a command line and a page can put their own question between
 them: `open_run` (folder, copy, table, target) or `resuming.reopen_run`, `ask` (the server),
-`judge` (plan; `looking.look` may then read what the leads are now) and `ready` (brakes, question),
-and `execution.execute`. A new run that is not executed leaves no
-trace. Shows nothing.
+`judge` (plan; `diff_leads` may then read what the leads are now) and `ready` (guardrails,
+question), and `execution.execute`. A new run that is not executed leaves no trace. Shows nothing.
 """
 
 import time
@@ -23,7 +22,7 @@ from batch.jobs.missing_columns import about_missing_columns
 from batch.jobs.named_cells import Lookup, cells_of, named_of
 from batch.jobs.preflight import Preflight, ask_server, hold_of
 from batch.jobs.reaching import access_of, make_client
-from batch.jobs.refusal import brakes_of, refusal_of, typed_number
+from batch.jobs.refusal import guardrails_of, refusal_of, typed_number
 from batch.jobs.request import Request
 from batch.jobs.work import Work, needed_work, whole_work
 from batch.judging.from_cells import Once, make_plan
@@ -151,19 +150,19 @@ class JudgedRun:
         return (*about_wrong_rows(self.plan), *self.missing, *tags)
 
     def ready(self, diff: LeadsDiff | None = None, *, can_ask: bool) -> "ReadyRun":
-        """Make it ready. Raises UsageError when a brake of the contract holds it back.
+        """Make it ready. Raises UsageError when a guardrail of the contract holds it back.
 
         diff: what was read of its leads. can_ask: whether somebody can type the number that a
-        brake asks for.
+        guardrail asks for.
         """
         request, preflight, plan = self.opened.request, self.preflight, self.plan
         preview = diff.preview if diff else None
         effect: Effect = preview.effect() if preview else plan
         if refusal := refusal_of(plan, request, effect):
             raise InputError(refusal)
-        brakes = brakes_of(effect, request)
-        if brakes and not can_ask:
-            raise InputError(*brakes)
+        guardrails = guardrails_of(effect, request)
+        if guardrails and not can_ask:
+            raise InputError(*guardrails)
         pace = known_pace(request, preflight)
         rate_per_s = diff.learnt.rate_per_s if diff else pace.expected_per_s(request.settings)
         takes_s = effect.requests / rate_per_s
@@ -174,8 +173,8 @@ class JudgedRun:
             forecast_s=takes_s,
             left_out=preview.tally if preview else Tally(),
             warnings=self.warnings,
-            brakes=brakes,
-            typed_number=typed_number(effect, request) if brakes else None,
+            guardrails=guardrails,
+            typed_number=typed_number(effect, request) if guardrails else None,
         )
         plan = plan if isinstance(plan, KeptPlan) else self._keep(preview)
         return ReadyRun(

@@ -2,7 +2,7 @@
 
 from batch.advice import Advice
 from batch.jobs.request import Request
-from batch.judging.brakes import (
+from batch.judging.guardrails import (
     too_many_clears,
     too_many_invalid,
     too_many_tag_changes,
@@ -28,17 +28,17 @@ def refusal_of(plan: Plan, request: Request, effect: Effect | None = None) -> st
     return None if guardrails.allow_invalid else too_many_invalid(plan, name=name)
 
 
-def brakes_of(effect: Effect, request: Request) -> tuple[Advice, ...]:
+def guardrails_of(effect: Effect, request: Request) -> tuple[Advice, ...]:
     """Why somebody should type a number before this is sent."""
-    brakes = (
+    guardrails = (
         None if request.guardrails.allow_clears else too_many_clears(effect),
         None if _is_expected(request) else too_many_tag_changes(effect, limit=_limit_of(request)),
     )
-    return tuple(filter(None, brakes))
+    return tuple(filter(None, guardrails))
 
 
 def typed_number(effect: Effect, request: Request) -> int:
-    """The number that shows that the brakes were understood: the larger one's, if there are two."""
+    """The number to type once the guardrails are understood: the larger one if there are two."""
     if not _is_expected(request) and too_many_tag_changes(effect, limit=_limit_of(request)):
         return effect.tag_changes
     return effect.clears_rows

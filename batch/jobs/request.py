@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from batch.api.sendkit import Access
-from batch.judging.brakes import Range
+from batch.judging.guardrails import Range
 from batch.judging.rules import Rules
 from batch.model import LEAD_STATUSES, Status
 from batch.reading.table import TableOptions

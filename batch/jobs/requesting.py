@@ -12,7 +12,7 @@ from batch.api.sendkit import Access
 from batch.columns import COLUMNS
 from batch.errors import InputError, SettingsError
 from batch.jobs.request import Guardrails, Reading, Request, Session, Source
-from batch.judging.brakes import Range
+from batch.judging.guardrails import Range
 from batch.recording.state import default_state_dir
 from batch.settings.load import LoadedSettings, load_settings, restore_settings
 from batch.settings.model import ApiSettings, Settings

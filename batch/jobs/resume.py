@@ -61,7 +61,7 @@ class Reopened:
         the request is strict and a row is invalid.
         """
         check_workspace(self.record, preflight)
-        # The brakes were passed when the run began.
+        # The guardrails were passed when the run began.
         request = self.opened.request
         passed = replace(request.guardrails, allow_invalid=True)
         if self.record.state is not RunState.PLANNED:

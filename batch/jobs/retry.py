@@ -68,7 +68,7 @@ def open_retry(folder: Path, request: Request) -> Iterator[Retry]:
     """
     started_at = datetime.now(UTC)
     record = read_record(folder / "run.json")
-    # The brakes were passed by the earlier run, of which these are the rows that went wrong.
+    # The guardrails were passed by the earlier run, of which these are the rows that went wrong.
     passed = replace(request.guardrails, allow_invalid=True, allow_clears=True, is_confirmed=True)
     request = replace(request, guardrails=passed)
     made = new_folder(request, now=started_at)

@@ -34,13 +34,13 @@ def ask_about(
     forecast_s: float,
     left_out: Tally | None = None,
     warnings: tuple[str, ...] = (),
-    brakes: tuple[Advice, ...] = (),
+    guardrails: tuple[Advice, ...] = (),
     typed_number: int | None = None,
 ) -> Question:
     """The question about what would be sent. workspace: its name, None if it could not be read.
 
     left_out: rows that are not sent because of what their leads are now, by reason.
-    warnings: what else a yes means, in sentences. brakes: why a number must be typed.
+    warnings: what else a yes means, in sentences. guardrails: why a number must be typed.
     """
     where = _where(workspace, base_url)
     left = _left_out(left_out or Tally())
@@ -57,7 +57,7 @@ def ask_about(
     return Question(
         text=Advice(*sentences),
         typed_number=typed_number,
-        why=Advice(*brakes),
+        why=Advice(*guardrails),
         warnings=warnings,
     )
 

@@ -5,8 +5,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from batch.judging.brakes import too_many_clears, too_many_invalid
 from batch.judging.from_cells import make_plan
+from batch.judging.guardrails import too_many_clears, too_many_invalid
 from batch.judging.plan import Plan
 from batch.judging.rules import Rules
 from batch.model import OnConflict, Reason
@@ -44,7 +44,7 @@ def test_a_sample_without_mistakes_is_sent_or_skipped_row_by_row(
 
 
 @pytest.mark.parametrize("path", SPREADSHEETS, ids=lambda path: path.name)
-def test_no_sample_needs_a_brake_taken_off(path: Path) -> None:
+def test_no_sample_needs_a_guardrail_taken_off(path: Path) -> None:
     plan, _ = plan_of(path.name)
     assert (too_many_clears(plan), too_many_invalid(plan, name=path.name)) == (None, None)
 

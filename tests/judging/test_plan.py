@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batch.judging import survey
-from batch.judging.brakes import too_many_clears, too_many_invalid
 from batch.judging.from_cells import JudgedRows, make_plan
+from batch.judging.guardrails import too_many_clears, too_many_invalid
 from batch.judging.plan import Plan, Problem
 from batch.judging.rules import Rules
 from batch.model import Change, Field, OnConflict, Outcome, Reason, Status

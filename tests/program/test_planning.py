@@ -394,7 +394,7 @@ def test_what_is_no_plan_or_was_applied_is_not_applied(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_brake_stands_before_apply_and_not_before_plan(tmp_path: Path) -> None:
+def test_a_guardrail_stands_before_apply_and_not_before_plan(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "leads.csv", HEADER, ROWS[:3])
     (tmp_path / "sendkit-batch.toml").write_text("[run]\ntag_change_limit = 1\n")
     with served(tmp_path, LEADS) as sandbox:
@@ -405,9 +405,9 @@ def test_a_brake_stands_before_apply_and_not_before_plan(tmp_path: Path) -> None
         right = ask(sandbox, tmp_path, "apply", plan.folder, "--expect-changes", "2")
         assert len(received(sandbox)) == 3
     assert [ran.exit_code for ran in (plan, braked, other, right)] == [0, 2, 2, 0]
-    brake = "2 leads' tags would change, more than the 1 of tag_change_limit"
-    assert brake in plan.out
-    assert brake in braked.err
+    guardrail = "2 leads' tags would change, more than the 1 of tag_change_limit"
+    assert guardrail in plan.out
+    assert guardrail in braked.err
     assert "2 leads' tags would change; expected 3." in other.err
 
 

@@ -113,7 +113,7 @@ def test_facts_that_are_too_old_leave_nothing_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_brakes_count_the_tags_that_really_change(tmp_path: Path) -> None:
+def test_guardrails_count_the_tags_that_really_change(tmp_path: Path) -> None:
     with served(tmp_path, LEADS) as sandbox:
         other = run(sandbox, tmp_path, changing([3, 30]), "--expect-changes", "40")
         right = run(sandbox, tmp_path, changing([3, 30]), "--expect-changes", "2")

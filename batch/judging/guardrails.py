@@ -6,8 +6,8 @@ from batch.advice import Advice, Fix, Remedy
 from batch.judging.plan import Plan
 from batch.judging.totals import Effect
 
-# A brake needs more rows than this, so that a small file with mistakes is no alarm.
-_BRAKE_ROWS = 20
+# A guardrail needs more rows than this, so that a small file with mistakes is no alarm.
+_ALARM_ROWS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ def too_many_invalid(plan: Plan, *, name: str) -> Advice | None:
     name: what messages call the file.
     """
     invalid = plan.tally.error
-    if invalid <= _BRAKE_ROWS or invalid * 2 <= plan.rows:
+    if invalid <= _ALARM_ROWS or invalid * 2 <= plan.rows:
         return None
     first = plan.first_problems[0].sentence(name)
     return Advice(
@@ -40,7 +40,7 @@ def too_many_invalid(plan: Plan, *, name: str) -> Advice | None:
 def too_many_clears(effect: Effect) -> Advice | None:
     """Why somebody should confirm first: most rows to send clear the tag; else None."""
     clears = effect.clears_rows
-    if clears <= _BRAKE_ROWS or clears * 2 <= effect.sendable_rows:
+    if clears <= _ALARM_ROWS or clears * 2 <= effect.sendable_rows:
         return None
     return Advice(
         f"{clears:,} of the {effect.sendable_rows:,} rows to send clear the tag, more than half.",

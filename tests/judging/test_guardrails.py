@@ -1,6 +1,6 @@
 import pytest
 
-from batch.judging.brakes import Range, too_many_tag_changes, unexpected_changes
+from batch.judging.guardrails import Range, too_many_tag_changes, unexpected_changes
 from batch.terminal.remedies import in_terminal
 from tests.support.wired import plan_of
 
