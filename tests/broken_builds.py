@@ -1796,7 +1796,7 @@ BUILDS = (
     ),
     Broken(
         guarantee="a list of problems is written to no file that a link leads to",
-        file="terminal/problem_list.py",
+        file="jobs/check.py",
         line="path.is_symlink() or (",
         instead="(",
         caught_by="test_problem_list.py::test_a_name_that_leads_elsewhere_is_refused",

@@ -1,19 +1,24 @@
-"""The use case without a server: judge a spreadsheet as a run would, and send nothing."""
+"""Check a spreadsheet: judge it as a run would, ask no server, and list what is wrong with it."""
 
+import csv
+import io
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from batch.advice import Advice
+from batch.errors import RunError, UsageError
+from batch.escape import escape_text
 from batch.jobs.known_pace import KnownPace
 from batch.jobs.missing_columns import about_missing_columns
 from batch.jobs.opening import plan_of
 from batch.jobs.refusal import guardrails_of, refusal_of
 from batch.jobs.request import Request
-from batch.judging.plan import Plan
+from batch.judging.plan import Plan, Problem
 from batch.reading.table import Table, open_table
+from batch.recording.atomic_file import AtomicFile, disk_errors
 from batch.recording.folder import RunFolder
 
 
@@ -21,10 +26,10 @@ from batch.recording.folder import RunFolder
 class Checked:
     """A spreadsheet that was judged without asking a server.
 
-    rate_per_s: requests a second that are counted on; is_auto: where the server decides on it.
-    forecast_s: how long sending would take then.
-    refusal: why a run would send nothing as it is; None if it would go on.
-    missing: sentences about a column that the spreadsheet has not.
+    rate_per_s: the expected pace, in requests a second. is_auto: the server decides on it.
+    forecast_s: how long sending would take at that pace.
+    refusal: why a run would send nothing; None if it would send.
+    missing: sentences about columns that the spreadsheet lacks.
     """
 
     request: Request
@@ -41,7 +46,7 @@ class Checked:
 def check(request: Request) -> Iterator[Checked]:
     """Judge a spreadsheet, asking no server and writing nothing.
 
-    Raises InputError when it can't be read. What is given holds until the context ends.
+    The result can be used until the context ends. Raises InputError for a file that can't be read.
     """
     with ExitStack() as resources:
         path = request.source.path
@@ -71,3 +76,35 @@ def check(request: Request) -> Iterator[Checked]:
 def header_only(name: str) -> str:
     """What is said of a file without rows."""
     return f"{name} has a header and no rows."
+
+
+def write_problems(problems: Iterable[Problem], path: Path, *, read_from: Path | None) -> None:
+    """Write a CSV file of all problems: line, column, reason, found, message. Streams.
+
+    The file appears only once it is complete, readable by this user alone: it quotes cells.
+    read_from: the spreadsheet, which is still being read and must not be overwritten.
+    Raises UsageError if the file can't be written, or if the path is a link or no regular file.
+    """
+    if read_from and path.exists() and path.samefile(read_from):
+        raise UsageError(
+            f"{path}: is the spreadsheet itself; expected another file for its problems."
+        )
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise UsageError(f"{path}: is a link or no plain file. Name another file.")
+    try:
+        with AtomicFile(path) as draft:
+            out = io.TextIOWrapper(draft.file, encoding="utf-8-sig", newline="")
+            with disk_errors(path):
+                rows = csv.writer(out, lineterminator="\n")
+                rows.writerow(["line", "column", "reason", "found", "message"])
+                for each in problems:
+                    texts = (str(each.column or ""), each.reason, each.found, each.message)
+                    rows.writerow([each.line, *map(escape_text, texts)])
+                out.detach()
+            draft.publish()
+    except RunError as error:
+        cause = error.__cause__
+        why = cause.strerror if isinstance(cause, OSError) else error
+        raise UsageError(
+            f"{path}: the problems can't be written: {why}. Name another file."
+        ) from error

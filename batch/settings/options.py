@@ -32,6 +32,9 @@ class CliOptions:
     campaigns: Annotated[
         tuple[str, ...], Argument("CAMPAIGN…", "Campaigns: their ids or names.")
     ] = ()
+    topic: Annotated[
+        str | None, Argument("[TOPIC]", "A page of the manual, as `help` lists it.")
+    ] = None
     address: Annotated[str | None, Argument("[ADDRESS]", "With --forget: only this address.")] = (
         None
     )
@@ -266,6 +269,7 @@ _TAKEN_BY = {
     "verify": f"run {_CONNECTION} {_OUTPUT}",
     "web": "config base_url rate port no_open",
     "trust": f"address forget {_OUTPUT}",
+    "help": "topic",
     "demo": "rate quiet",
     "runs": _OUTPUT,
     "show": f"run {_OUTPUT}",

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from batch.jobs.check import Checked, header_only
+from batch.jobs.check import Checked, header_only, write_problems
 from batch.jobs.check import check as check_table
 from batch.jobs.request import command
 from batch.jobs.requesting import load_with, request_of
@@ -13,7 +13,6 @@ from batch.terminal import report_json, summary
 from batch.terminal.console import Terminal
 from batch.terminal.endings import guarded
 from batch.terminal.gate import tell_foreign
-from batch.terminal.problem_list import write_problems
 from batch.terminal.signals import Interrupts
 
 

@@ -14,7 +14,6 @@ from typer.core import TyperGroup
 from batch import __version__
 from batch.settings.declarations import Argument
 from batch.settings.options import TAKEN_BY, CliOptions, declaration
-from batch.terminal.help import show_help
 from batch.terminal.signals import Interrupts
 
 app = typer.Typer(
@@ -76,7 +75,7 @@ def _with_options(does: Callable[[CliOptions, Interrupts], int]) -> Callable[...
         raise typer.Exit(does(CliOptions(**typed), context.obj))
 
     context = inspect.Parameter("context", _BY_NAME, annotation=typer.Context)
-    parameters = [context, *_parameters(does.__name__)]
+    parameters = [context, *_parameters(does.__name__.rstrip("_"))]
     call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # inspect reads it
     call.__annotations__ = {each.name: each.annotation for each in parameters}
     call.__name__, call.__doc__ = does.__name__, does.__doc__
@@ -274,7 +273,15 @@ def prune(options: CliOptions, interrupts: Interrupts) -> int:
 
 
 app.add_typer(runs_app)
-app.command("help")(show_help)
+
+
+@app.command("help")
+@_with_options
+def help_(options: CliOptions, interrupts: Interrupts) -> int:
+    """Show a page of the manual; without a topic, list them."""
+    from batch.terminal import manual_pages  # noqa: PLC0415
+
+    return manual_pages.show_manual(options, interrupts)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Pages of the manual in a terminal, formatted by Rich."""
+"""`help` in a terminal: pages of the manual, formatted by Rich."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -10,7 +10,13 @@ from rich.table import Table
 from rich.text import Text
 from rich.theme import Theme
 
+from batch.errors import UsageError
 from batch.manual import TOPICS, ManualPage, manual_page, topic_of
+from batch.near_names import NearNames
+from batch.settings.options import CliOptions
+from batch.terminal.console import Terminal
+from batch.terminal.endings import guarded
+from batch.terminal.signals import Interrupts
 
 _WIDTH = 100  # columns; longer lines are hard to read
 _LOOK = Theme({"markdown.code": "bold", "markdown.h2": "bold underline"})
@@ -30,8 +36,29 @@ class _ManualText(Markdown):
     }
 
 
-def list_topics(console: Console) -> None:
-    """Print the topics, each with its sentence."""
+def show_manual(options: CliOptions, interrupts: Interrupts) -> int:
+    """`help`: show a page of the manual, or list them. Gives the exit code."""
+    terminal, topic = Terminal(interrupts), options.topic
+
+    def do() -> int:
+        if topic is None:
+            _list_topics(terminal.out)
+        elif topic in TOPICS:
+            _print_page(terminal.out, manual_page(topic))
+        else:
+            near = NearNames().nearest(topic.lower(), TOPICS)
+            hint = (
+                f'Did you mean "{near}"?'
+                if near
+                else "sendkit-batch help lists the topics, sendkit-batch --help the commands."
+            )
+            raise UsageError(f'help: "{topic}" is not a topic of the manual. {hint}')
+        return 0
+
+    return guarded(terminal, do)
+
+
+def _list_topics(console: Console) -> None:
     table = Table.grid(padding=(0, 2))
     for topic in TOPICS:
         table.add_row(topic, manual_page(topic).summary)
@@ -40,7 +67,7 @@ def list_topics(console: Console) -> None:
     console.print("\nsendkit-batch COMMAND --help lists the options of a command.")
 
 
-def print_page(console: Console, page: ManualPage) -> None:
+def _print_page(console: Console, page: ManualPage) -> None:
     """A terminal gets the page formatted; a file or another program gets its Markdown."""
     if not console.file.isatty():
         console.file.write(page.text)

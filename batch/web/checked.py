@@ -13,11 +13,10 @@ from pydantic import PlainSerializer, PlainValidator
 
 from batch.columns import Column
 from batch.errors import InputError
-from batch.jobs.check import Checked, check
+from batch.jobs.check import Checked, check, write_problems
 from batch.jobs.request import Guardrails, Request
 from batch.model import Reason, Result, Tally
 from batch.reading.table import open_table
-from batch.terminal.problem_list import write_problems
 from batch.web.remedies import on_page
 from batch.web.row_pages import LONGEST_CELL, Query, RowPage, page_of
 from batch.wording.amounts import duration

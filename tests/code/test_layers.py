@@ -28,7 +28,7 @@ LAYERS = (
     }
     | {"sending.breaker", "sending.pace", "sending.retry", "sending.stops"},
     # 2: the edge: files, sockets, settings
-    {"api", "manual", "reading", "recording", "settings"} | {"terminal.problem_list"},
+    {"api", "manual", "reading", "recording", "settings"},
     # 3: workers
     {"sending"},
     # 4: sentences that people read

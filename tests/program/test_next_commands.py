@@ -527,8 +527,8 @@ WRITTEN_OUT = {
     "batch/jobs/resume.py": ["resume`."],
     "batch/jobs/plan.py": ["plan FILE` makes one."],
     "batch/sandbox/server.py": ["run leads.csv --base-url "],
-    "batch/terminal/help.py": ["help lists the topics, sendkit-batch --help the commands."],
     "batch/terminal/manual_pages.py": [
+        "help lists the topics, sendkit-batch --help the commands.",
         "COMMAND --help lists the options of a command.",
         "help TOPIC shows one of:\n",
     ],

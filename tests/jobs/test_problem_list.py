@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from batch.errors import UsageError
+from batch.jobs.check import write_problems
 from batch.judging.plan import Problem
 from batch.model import Field, Reason
-from batch.terminal.problem_list import write_problems
 
 PROBLEMS = (
     Problem(
