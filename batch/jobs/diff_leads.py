@@ -13,7 +13,6 @@ import anyio.to_thread
 import polars as pl
 
 from batch.errors import UsageError
-from batch.jobs.frontend import Reading
 from batch.jobs.known_pace import known_pace
 from batch.jobs.opening import JudgedRun, LeadsDiff, OpenRun
 from batch.jobs.paging import ListNotReadError, Paging
@@ -25,6 +24,7 @@ from batch.judging.preview import Preview, no_verdicts
 from batch.judging.worth import Worth
 from batch.model import Reason, SkipUnchanged
 from batch.recording.snapshot import LEADS_NOW, SCHEMA, Snapshot
+from batch.wording.progress import ReadingProgress
 
 
 class LeadsNotReadError(UsageError):
@@ -79,7 +79,7 @@ def look_of(opened: OpenRun) -> Look | None:
 
 
 async def look(
-    judged: JudgedRun, how: Look, *, on_reading: Callable[[Reading], None]
+    judged: JudgedRun, how: Look, *, on_reading: Callable[[ReadingProgress], None]
 ) -> LeadsDiff | None:
     """Read the leads of a judged run; None when there is nothing worth reading.
 

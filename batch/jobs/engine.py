@@ -13,7 +13,7 @@ import anyio
 import anyio.to_thread
 
 from batch.jobs.canary import Canary
-from batch.jobs.frontend import Moment, Order, Rest
+from batch.jobs.frontend import Order, Rest
 from batch.jobs.known_pace import make_pacer
 from batch.jobs.paging import Paging
 from batch.jobs.work import Work
@@ -29,6 +29,7 @@ from batch.sending.retry import RetryPolicy, retry_budget
 from batch.sending.runner import Limits, Runner
 from batch.sending.stops import Stop, StopLimits, StopRules
 from batch.settings.model import Settings
+from batch.wording.progress import Moment
 
 TELL_EVERY_S = 0.25
 CLAIMED_PER_WORKER = 2  # changes claimed at once: a killed run has that many "in flight" at most

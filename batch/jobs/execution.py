@@ -16,7 +16,7 @@ import anyio.to_thread
 from batch.advice import Fix, Remedy
 from batch.errors import RunError, SettingsError
 from batch.jobs.engine import SendEngine
-from batch.jobs.frontend import Moment, Orders
+from batch.jobs.frontend import Orders
 from batch.jobs.known_pace import keep_learnt, make_pacer
 from batch.jobs.opening import OpenRun, ReadyRun
 from batch.jobs.outcome import Ending, RunOutcome, SendResult, error_sentence, outcome_of
@@ -31,6 +31,7 @@ from batch.recording.results import write_results
 from batch.recording.run_list import remember
 from batch.recording.runfile import RunFile, RunRecord, RunState
 from batch.recording.timeline import Timeline
+from batch.wording.progress import Moment
 
 if sys.platform != "win32":
     import resource

@@ -9,7 +9,7 @@ import anyio.to_thread
 
 from batch.api.sendkit import Access, SendKit
 from batch.errors import SettingsError
-from batch.jobs.frontend import Frontend, Reading
+from batch.jobs.frontend import Frontend
 from batch.jobs.paging import Paging
 from batch.jobs.preflight import ask_server
 from batch.jobs.reaching import make_client
@@ -19,6 +19,7 @@ from batch.judging.explain_leads import unknown_campaign
 from batch.recording.lead_sheet import write_leads
 from batch.recording.snapshot import Snapshot
 from batch.settings.model import Settings
+from batch.wording.progress import ReadingProgress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +76,11 @@ def export(wanted: Wanted, settings: Settings, access: Access, frontend: Fronten
 
 
 async def read_leads(
-    api: SendKit, settings: Settings, wanted: Wanted, *, on_reading: Callable[[Reading], None]
+    api: SendKit,
+    settings: Settings,
+    wanted: Wanted,
+    *,
+    on_reading: Callable[[ReadingProgress], None],
 ) -> Exported:
     """Read the campaigns and write the file; nothing is written unless all was read.
 

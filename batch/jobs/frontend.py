@@ -11,53 +11,11 @@ from typing import Protocol, TypeVar
 
 from batch.api.sendkit import Access
 from batch.jobs.outcome import RunOutcome
-from batch.model import Tally
-from batch.sending.gate import Pace
-from batch.sending.pace.pacer import Hold, PaceEstimate
 from batch.sending.stops import Stop
+from batch.wording.progress import Moment, ReadingProgress
 from batch.wording.questions import Question
 
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """How far the reading is, for people to look at."""
-
-    leads: int
-    campaigns_read: int
-    campaigns: int
-    pace: Pace
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """How far a run is, for people to look at.
-
-    tally: every row that has a durable outcome, judged ones too. rows: all of the input.
-    requests: attempts made. refused: those of them that were answered 429.
-    rate_per_s: attempts a second of late. left_s: the forecast.
-    learnt: what is known of the pace that the server allows.
-    outage_s, outage_why: how long the server has been away, 0 if it is there, and what the last
-        attempt failed by.
-    is_always_served: whether the server has served every request so far.
-    is_resting: whether nothing leaves because a person said so.
-    """
-
-    rows: int
-    tally: Tally
-    requests: int
-    rate_per_s: float
-    left_s: float
-    hold: Hold | None
-    hold_left_s: float
-    stop: Stop | None
-    learnt: PaceEstimate
-    outage_s: float = 0.0
-    outage_why: str = ""
-    refused: int = 0
-    is_always_served: bool = False
-    is_resting: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +65,7 @@ class Frontend(Orders, Protocol):
     def show_target(self, access: Access, workspace: str | None) -> None:
         """Say where requests go. workspace: its name, None where it could not be read."""
 
-    def reading(self) -> AbstractContextManager[Callable[[Reading], None]]:
+    def reading(self) -> AbstractContextManager[Callable[[ReadingProgress], None]]:
         """Show how far the reading of leads is, by what is called after each page."""
 
     def sending(self) -> AbstractContextManager[Callable[[Moment], None]]:

@@ -9,7 +9,6 @@ import anyio.to_thread
 import polars as pl
 
 from batch.errors import SettingsError
-from batch.jobs.frontend import Reading
 from batch.jobs.known_pace import known_pace
 from batch.jobs.named_cells import named_of
 from batch.jobs.opening import OpenRun
@@ -22,6 +21,7 @@ from batch.model import Campaign
 from batch.near_names import NearNames
 from batch.recording.snapshot import LEADS_NOW, Snapshot
 from batch.settings.model import Settings
+from batch.wording.progress import ReadingProgress
 
 _SAFE_ID = re.compile("[A-Za-z0-9_-]+")  # what can change no path of a request, nor of a file
 
@@ -32,7 +32,7 @@ def is_needed(opened: OpenRun) -> bool:
 
 
 async def resolve(
-    opened: OpenRun, preflight: Preflight, *, on_reading: Callable[[Reading], None]
+    opened: OpenRun, preflight: Preflight, *, on_reading: Callable[[ReadingProgress], None]
 ) -> None:
     """Read the campaigns that the rows name, so that judging can look their leads up.
 

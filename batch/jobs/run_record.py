@@ -10,7 +10,6 @@ from typing import TypedDict
 from pydantic import JsonValue
 
 from batch import __version__
-from batch.jobs.frontend import Moment
 from batch.jobs.opening import ReadyRun
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.request import Request
@@ -18,6 +17,7 @@ from batch.model import Reason, Result, Tally
 from batch.recording.runfile import FORMAT, RunBudget, RunRecord, RunState
 from batch.sending.pace.pacer import PaceEstimate
 from batch.wording.amounts import duration
+from batch.wording.progress import Moment
 
 
 class Counts(TypedDict):

@@ -25,8 +25,8 @@ from batch.recording.run_list import forget
 from batch.recording.runfile import RunRecord, RunState
 from batch.recording.scope import SCOPE_NAME
 from batch.recording.timeline import TIMELINE_NAME
+from batch.wording.runs import BROKE_OFF
 
-BROKE_OFF = "broke off"  # the word for a run whose process died without a word
 _SILENT_AFTER = timedelta(minutes=1)  # a run that is at work writes its record every second
 _OURS = (  # what a run's folder holds of ours beside its copy of the input, run.json and drafts
     PLAN_FILE, SCOPE_NAME, BASELINE_NAME, RESOLVED_NAME, PLAN_NAME, VERIFY_NAME,

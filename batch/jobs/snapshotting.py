@@ -9,9 +9,9 @@ import anyio
 import anyio.to_thread
 import polars as pl
 
-from batch.jobs.frontend import Reading
 from batch.jobs.paging import ListNotReadError, Paging
 from batch.recording.snapshot import LeadRows, Snapshot
+from batch.wording.progress import ReadingProgress
 
 GoesOn = Callable[[str, pl.DataFrame, int | None], bool]
 
@@ -46,7 +46,7 @@ async def take_snapshot(
     *,
     into: Snapshot,
     at_once: int,
-    on_reading: Callable[[Reading], None],
+    on_reading: Callable[[ReadingProgress], None],
     status: str | None = None,
     goes_on: GoesOn | None = None,
     clock: Callable[[], float] = time.time,
@@ -79,7 +79,7 @@ class _Campaigns:
         paging: Paging,
         snapshot: Snapshot,
         campaign_ids: Sequence[str],
-        on_reading: Callable[[Reading], None],
+        on_reading: Callable[[ReadingProgress], None],
         goes_on: GoesOn | None,
         clock: Callable[[], float],
     ) -> None:
@@ -129,7 +129,7 @@ class _Campaigns:
 
     def _tell(self) -> None:
         self._on_reading(
-            Reading(
+            ReadingProgress(
                 leads=self._leads,
                 campaigns_read=self._read,
                 campaigns=self._total,

@@ -7,12 +7,13 @@ from batch.jobs import diff_leads
 from batch.jobs.check import header_only
 from batch.jobs.diff_leads import LeadsNotReadError, Look
 from batch.jobs.execution import execute
-from batch.jobs.frontend import Frontend, Reading
+from batch.jobs.frontend import Frontend
 from batch.jobs.opening import JudgedRun, LeadsDiff, OpenRun, ReadyRun
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.preflight import Preflight
 from batch.jobs.resolving import is_needed, resolve
 from batch.wording.amounts import count_of
+from batch.wording.progress import ReadingProgress
 
 
 def ask_server(frontend: Frontend, opened: OpenRun) -> Preflight:
@@ -29,10 +30,10 @@ def look_up_leads(frontend: Frontend, opened: OpenRun, preflight: Preflight) -> 
     """Look up the leads of a run that names them by e-mail address; nothing for any other run."""
     if not is_needed(opened):
         return
-    last: list[Reading] = []
+    last: list[ReadingProgress] = []
     with frontend.reading() as show:
 
-        def on_reading(reading: Reading) -> None:
+        def on_reading(reading: ReadingProgress) -> None:
             last[:] = [reading]
             show(reading)
 

@@ -16,7 +16,7 @@ from batch.api.sendkit import Access, SendKit
 from batch.errors import SettingsError
 from batch.escape import escape_text
 from batch.jobs.applied import AppliedRows, applied_rows
-from batch.jobs.frontend import Frontend, Reading
+from batch.jobs.frontend import Frontend
 from batch.jobs.known_pace import known_pace
 from batch.jobs.paging import Paging
 from batch.jobs.past_run import PastRun
@@ -34,6 +34,7 @@ from batch.model import Reason
 from batch.recording.atomic_file import AtomicFile
 from batch.recording.runfile import RunRecord
 from batch.recording.snapshot import SCHEMA, Snapshot
+from batch.wording.progress import ReadingProgress
 
 VERIFY_NAME = "verify.csv"
 HEADER = ("line", "campaignId", "campaignLeadId", "column", "wanted", "found")
@@ -131,7 +132,9 @@ def open_applied(folder: Path, record: RunRecord, request: Request) -> Iterator[
         )
 
 
-async def compare_leads(applied: Applied, *, on_reading: Callable[[Reading], None]) -> Verified:
+async def compare_leads(
+    applied: Applied, *, on_reading: Callable[[ReadingProgress], None]
+) -> Verified:
     """Read the campaigns of a run again, and compare.
 
     Raises KeyRefusedError, SettingsError when the key is of another workspace, ListNotReadError
@@ -144,7 +147,7 @@ async def compare_leads(applied: Applied, *, on_reading: Callable[[Reading], Non
 
 
 async def _verify(
-    applied: Applied, api: SendKit, on_reading: Callable[[Reading], None]
+    applied: Applied, api: SendKit, on_reading: Callable[[ReadingProgress], None]
 ) -> Verified:
     workspace_id = applied.access.workspace_id
     preflight = await ask_server(api, workspace_id=workspace_id, tag_check=False)

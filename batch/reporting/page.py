@@ -10,11 +10,12 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from batch.recording.runfile import RunState
 from batch.reporting import run_facts, tables
 from batch.reporting.digest import Findings
 from batch.reporting.pacing import describe_latency, describe_pace, describe_retries
-from batch.reporting.sentence import STATE_WORDS
 from batch.visible import visible
+from batch.wording.runs import BROKE_OFF, state_words
 
 _HERE = Path(__file__).parent
 
@@ -41,16 +42,19 @@ def _make_visible(value: object) -> object:
 
 def _context(findings: Findings) -> Mapping[str, object]:
     record, digest = findings.record, findings.digest
+    # Whoever writes a report has the journal: nobody is at work.
+    is_lost = record.state is RunState.RUNNING
+    state = state_words(BROKE_OFF if is_lost else record.state)
     tiles = tables.tiles_of(findings)
     statuses, tags = tables.most_frequent(digest.statuses), tables.most_frequent(digest.tags)
     return {
-        "title": f"{record.input.name}: {STATE_WORDS[record.state].lower()}",
+        "title": f"{record.input.name}: {state.lower()}",
         "version": record.versions.get("sendkit-batch", ""),
         "is_planned": findings.is_planned,
         "is_undo": record.undo_of is not None,
         "is_practice": record.sandbox,
         "sentence": run_facts.sentence_of(findings),
-        "state": STATE_WORDS[record.state],
+        "state": state,
         "mood": run_facts.mood(findings),
         "when": run_facts.when(findings),
         "notes": list(run_facts.notes(findings)),

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from batch.model import Result
 from batch.recording.runfile import RunRecord, RunState
 from batch.reporting.digest import Findings
-from batch.reporting.sentence import plan_sentence, run_sentence
 from batch.wording.amounts import count_of, duration
+from batch.wording.runs import plan_sentence, run_sentence
 
 _NO_EDGE = r"[^\s\"<>(),;:|@]"
 # Begins where a word does and never backs off: else a long word without @ takes quadratic time.

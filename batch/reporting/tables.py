@@ -9,8 +9,8 @@ from batch.model import Reason, Result
 from batch.reporting.digest import ALREADY_SO, OTHER, WILL_CHANGE, Counts, Findings
 from batch.reporting.pacing import share_of
 from batch.reporting.run_facts import mask_emails
-from batch.reporting.sentence import RESULT_WORDS
 from batch.wording.reasons import meaning_of
+from batch.wording.runs import RESULT_WORDS
 
 FIRST_ROWS = 10  # campaigns, or kinds of change, seen at once
 FOLDED_ROWS = 200  # further ones that can be unfolded

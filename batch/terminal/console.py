@@ -14,12 +14,13 @@ from rich.text import Text
 
 from batch.api.sendkit import Access
 from batch.errors import UnaskedError
-from batch.jobs.frontend import Moment, Order, Reading
+from batch.jobs.frontend import Order
 from batch.jobs.outcome import RunOutcome
 from batch.terminal.prose import print_sentences, print_whole
 from batch.terminal.reading_screen import ReadingScreen
 from batch.terminal.screen import make_screen
 from batch.terminal.signals import Interrupts
+from batch.wording.progress import Moment, ReadingProgress
 from batch.wording.questions import Question
 
 PLAIN_WIDTH = 160  # columns where there is no terminal to measure
@@ -135,7 +136,7 @@ class Terminal:
         self.key = access.api_key
 
     @contextmanager
-    def reading(self) -> Iterator[Callable[[Reading], None]]:
+    def reading(self) -> Iterator[Callable[[ReadingProgress], None]]:
         """Show how far the reading of leads is."""
         with ReadingScreen(self.err, self.note, shown=not self._quiet) as screen:
             yield screen.show

@@ -8,8 +8,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from batch.jobs.frontend import Reading
-from batch.wording.amounts import count_of
+from batch.wording.progress import ReadingProgress, reading_line
 
 LINE_EVERY_S = 30.0  # where nothing can be redrawn
 
@@ -34,22 +33,10 @@ class ReadingScreen:
         if self._live:
             self._live.stop()
 
-    def show(self, reading: Reading) -> None:
+    def show(self, reading: ReadingProgress) -> None:
         """Show how far it is."""
         if self._live:
             self._live.update(Text(reading_line(reading), style="dim"))
         elif self._shown and time.monotonic() >= self._next_at:
             self._next_at = time.monotonic() + LINE_EVERY_S
             self._write(reading_line(reading))
-
-
-def reading_line(reading: Reading) -> str:
-    """As "12,300 leads read; 2 of 3 campaigns whole; 9.5 requests a second"."""
-    line = (
-        f"{count_of(reading.leads, 'lead')} read; "
-        f"{reading.campaigns_read:,} of {count_of(reading.campaigns, 'campaign')} whole; "
-        f"{reading.pace.rate_per_s:,.1f} requests a second"
-    )
-    if reading.pace.hold_left_s >= 1:
-        line += f"; held back for {reading.pace.hold_left_s:.0f} s more"
-    return line

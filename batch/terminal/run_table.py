@@ -9,13 +9,14 @@ from rich.table import Table
 from rich.text import Text
 
 from batch.jobs.request import command
-from batch.jobs.runs import BROKE_OFF, ListedRun
+from batch.jobs.runs import ListedRun
 from batch.model import Reason, Result
 from batch.recording.history import NewerRun
 from batch.recording.runfile import RunState
 from batch.terminal.prose import print_whole
 from batch.visible import visible
 from batch.wording.amounts import duration
+from batch.wording.runs import BROKE_OFF
 
 _STYLES = {RunState.FINISHED.value: "green", RunState.RUNNING.value: "cyan"}
 

@@ -15,18 +15,22 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from batch.jobs.frontend import Moment
 from batch.model import Tally
-from batch.sending.pace.pacer import Hold, PaceEstimate
-from batch.sending.runner import GRACE_S
 from batch.sending.stops import Stop, StopCause
 from batch.terminal.prose import print_whole
 from batch.visible import visible
 from batch.wording.amounts import duration
+from batch.wording.progress import (
+    Moment,
+    budget_line,
+    hold_line,
+    outage_line,
+    stop_line,
+    used_up_line,
+)
 
 HEARTBEAT_S = 60.0
 WIDEST_BAR = 40  # columns
-USED_UP_S = 1.0
 TOLD_HOLD_S = 5.0  # a shorter hold-back is no line of a log: there may be thousands of them
 
 
@@ -128,7 +132,7 @@ class LogLines(_Context):
             self._headers_told = bool(line := used_up_line(moment))
             if line:
                 self._say(line)
-        if not self._stopping and (line := stop_line(moment.stop)):
+        if not self._stopping and (line := _stopping(moment.stop)):
             self._stopping = True
             self._say(line)
         if self._clock() >= self._next_at:
@@ -159,16 +163,9 @@ def pace_line(moment: Moment, *, mark: str = " · ") -> str:
     return mark.join(filter(None, (pace, budget_line(moment.learnt), left)))
 
 
-def budget_line(learnt: PaceEstimate) -> str:
-    """What the server's headers allow; "" where they don't say."""
-    if learnt.limit is None or learnt.window_s is None:
-        return ""
-    return f"the server allows {learnt.limit:,} in {duration(learnt.window_s)}"
-
-
 def notice_line(moment: Moment) -> str:
     """What keeps the run, the gravest first; "" when nothing does for as much as a second."""
-    if line := stop_line(moment.stop):
+    if line := _stopping(moment.stop):
         return line
     if moment.outage_s:
         return outage_line(moment)
@@ -177,40 +174,11 @@ def notice_line(moment: Moment) -> str:
     return used_up_line(moment)
 
 
-def used_up_line(moment: Moment) -> str:
-    """That the budget which the server's headers tell of is used up; "" while it isn't."""
-    learnt = moment.learnt
-    if learnt.limit is None or learnt.wait_s <= USED_UP_S + 2 / learnt.rate_per_s:
-        return ""
-    line = f"The server's requests of now are used up: going on in {duration(learnt.wait_s)}."
-    if moment.is_always_served:
-        line += " Its headers alone say so: it has served every request."
-    return line
-
-
-def hold_line(hold: Hold, left_s: float) -> str:
-    """What holds the run back, and for how much longer."""
-    return f"The server asks to wait ({hold.why}): going on in {duration(left_s)}."
-
-
-def outage_line(moment: Moment) -> str:
-    """That the server is away, and what is done about it."""
-    why = f" ({moment.outage_why})" if moment.outage_why else ""
-    return (
-        f"The server has been away for {duration(moment.outage_s)}{why}. "
-        "A single request now and then sees whether it is back."
-    )
-
-
-def stop_line(stop: Stop | None) -> str:
-    """Why the run is stopping; "" when it isn't, or when nothing of it can be seen any more."""
-    if stop is None or stop.cause is StopCause.RETRY_BUDGET:
-        return ""
-    again = " Ctrl-C again ends it at once." if stop.cause is StopCause.INTERRUPTED else ""
-    return (
-        f"Stopping: {stop.message} "
-        f"Waiting up to {GRACE_S:.0f} s for answers that are on their way.{again}"
-    )
+def _stopping(stop: Stop | None) -> str:
+    """Why the run is stopping, and how to end it at once; "" when it isn't."""
+    again = " Ctrl-C again ends it at once."
+    is_by_key = stop is not None and stop.cause is StopCause.INTERRUPTED
+    return f"{stop_line(stop)}{again if is_by_key else ''}"
 
 
 def _bar(moment: Moment, *, style: str) -> Table:

@@ -1,10 +1,11 @@
 """What a job at work shows: written by the job's thread, read by the page's event loop."""
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from batch.jobs.frontend import Moment, Reading
+from batch.wording.progress import Moment, ReadingProgress
 from batch.wording.questions import Question
 
 
@@ -30,6 +31,17 @@ class Kind(StrEnum):
     VERIFY = "verify"
 
 
+KIND_WORDS: Mapping[Kind, str] = {
+    Kind.PLAN: "Looking at what would change",
+    Kind.RUN: "Sending",
+    Kind.APPLY: "Sending the plan",
+    Kind.RESUME: "Going on",
+    Kind.RETRY: "Trying the failed rows again",
+    Kind.UNDO: "Undoing",
+    Kind.VERIFY: "Verifying",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """One moment of a job.
@@ -46,7 +58,7 @@ class View:
     stage: Stage = Stage.PREPARING
     where: str = ""
     notes: tuple[str, ...] = ()
-    reading: Reading | None = None
+    reading: ReadingProgress | None = None
     question: Question | None = None
     moment: Moment | None = None
     is_stopping: bool = False

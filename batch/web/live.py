@@ -2,13 +2,18 @@
 
 from dataclasses import dataclass
 
-from batch.jobs.frontend import Moment
 from batch.model import Reason, Result
-from batch.sending.runner import GRACE_S
-from batch.terminal.reading_screen import reading_line
-from batch.terminal.screen import budget_line, hold_line, outage_line, used_up_line
 from batch.web.board import Stage, View
 from batch.wording.amounts import duration
+from batch.wording.progress import (
+    Moment,
+    budget_line,
+    hold_line,
+    outage_line,
+    reading_line,
+    stop_line,
+    used_up_line,
+)
 from batch.wording.reasons import reason_title
 
 
@@ -89,8 +94,7 @@ def _stopping(view: View, moment: Moment | None) -> str:
         return ""
     if moment is None:
         return "Stopping. Nothing was sent."
-    why = stop.message if stop else ""
-    return f"Stopping. {why} Waiting up to {GRACE_S:.0f} s for answers that are on their way."
+    return stop_line(stop) or "Stopping. Waiting for answers that are on their way."
 
 
 def _notice(moment: Moment) -> str:

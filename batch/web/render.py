@@ -17,8 +17,8 @@ from batch.visible import visible_lines
 from batch.web.board import Stage
 from batch.web.desk import Desk
 from batch.web.remedies import on_page
-from batch.web.words import STATES
 from batch.wording.reasons import plan_title, reason_title
+from batch.wording.runs import state_words
 
 FOLDER = Path(__file__).parent
 STEPS = ("File", "Check", "Send", "Results")
@@ -42,7 +42,7 @@ _templates.filters |= {
     "as_typed": markupsafe.escape,
     "reason": reason_title,
     "plan": plan_title,
-    "state": lambda name: STATES.get(name, name),
+    "state": state_words,
     "count": lambda number: f"{number:,}",
     "times": lambda time: f"{time.astimezone():%Y-%m-%d %H:%M}",
 }

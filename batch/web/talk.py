@@ -12,11 +12,12 @@ import anyio
 
 from batch.api.sendkit import Access
 from batch.errors import DeclinedError
-from batch.jobs.frontend import Moment, Order, Reading, Rest
+from batch.jobs.frontend import Order, Rest
 from batch.jobs.outcome import RunOutcome
 from batch.sending.stops import Stop, StopCause
 from batch.web.board import Board, Stage
 from batch.web.remedies import on_page
+from batch.wording.progress import Moment, ReadingProgress
 from batch.wording.questions import Question
 
 STOPPED = Stop(cause=StopCause.INTERRUPTED, message="Stopped on the page.")
@@ -102,7 +103,7 @@ class Talk:
         self.board.show(where=f"{workspace or 'an unknown workspace'} ({host})")
 
     @contextmanager
-    def reading(self) -> Iterator[Callable[[Reading], None]]:
+    def reading(self) -> Iterator[Callable[[ReadingProgress], None]]:
         """Show how far the reading of leads is."""
         yield lambda reading: self.board.show(stage=Stage.READING, reading=reading)
 

@@ -23,13 +23,12 @@ from batch.jobs.retry import retry
 from batch.jobs.run import IfUnfinished, run
 from batch.jobs.undo import undo
 from batch.jobs.verify import verify
-from batch.web.board import Kind, Stage, View
+from batch.web.board import KIND_WORDS, Kind, Stage, View
 from batch.web.desk import Desk
 from batch.web.forms import posting
 from batch.web.live import as_json, live_of
 from batch.web.render import desk_of, lead_to, page
 from batch.web.talk import Talk
-from batch.web.words import KINDS
 from batch.web.worker import Done, done_by, run_id_of
 from batch.wording.amounts import count_of
 
@@ -181,7 +180,12 @@ def _to_work(request: Request) -> Response:
 
 
 def _work_page(request: Request, view: View, *, problem: str = "") -> Response:
-    values = {"view": view, "live": live_of(view), "doing": KINDS[view.kind], "problem": problem}
+    values = {
+        "view": view,
+        "live": live_of(view),
+        "doing": KIND_WORDS[view.kind],
+        "problem": problem,
+    }
     step = 2 if view.kind is Kind.PLAN else 3
     return page(request, "work.html", values, step=step, status=400 if problem else 200)
 

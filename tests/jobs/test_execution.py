@@ -18,7 +18,6 @@ from batch.api.sendkit import Workspace
 from batch.errors import RunError
 from batch.jobs import execution
 from batch.jobs.execution import execute
-from batch.jobs.frontend import Moment
 from batch.jobs.known_pace import KnownPace
 from batch.jobs.opening import ReadyRun, open_run
 from batch.jobs.outcome import RunOutcome
@@ -32,6 +31,7 @@ from batch.recording.runfile import RunState
 from batch.settings.model import Settings
 from batch.settings.options import CliOptions
 from batch.terminal.signals import INTERRUPTS, Interrupts
+from batch.wording.progress import Moment
 from tests.support.shell import rise_always
 from tests.support.wired import (
     CAMPAIGN,

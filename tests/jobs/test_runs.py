@@ -6,7 +6,6 @@ import pytest
 
 from batch.errors import InputError, RunError, SettingsError, UsageError
 from batch.jobs.runs import (
-    BROKE_OFF,
     ListedRun,
     describe_run,
     find_run,
@@ -20,6 +19,7 @@ from batch.recording import removal
 from batch.recording.locks import lock_input
 from batch.recording.run_list import list_entries
 from batch.recording.runfile import RunState, read_record
+from batch.wording.runs import BROKE_OFF
 from tests.recording.test_history import recorded, remember
 from tests.recording.test_runfile import RECORD
 

@@ -11,7 +11,7 @@ import pytest
 from batch.errors import RunError
 from batch.jobs.check import check
 from batch.jobs.engine import SendEngine
-from batch.jobs.frontend import Moment, Rest
+from batch.jobs.frontend import Rest
 from batch.jobs.known_pace import make_pacer
 from batch.jobs.work import whole_work
 from batch.judging.plan import Plan
@@ -21,6 +21,7 @@ from batch.sending.pace.pacer import PaceEstimate, Source
 from batch.sending.stops import Stop, StopCause
 from batch.settings.model import Settings
 from batch.terminal.signals import stop_by
+from batch.wording.progress import Moment
 from tests.support.wired import CAMPAIGN, lead_id, pausing, request_of, write_leads
 
 pytestmark = pytest.mark.anyio

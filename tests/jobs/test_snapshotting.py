@@ -6,7 +6,6 @@ import pytest
 from pydantic import SecretStr
 
 from batch.api.sendkit import Access
-from batch.jobs.frontend import Reading
 from batch.jobs.paging import ListNotReadError, Paging
 from batch.jobs.reaching import make_client
 from batch.jobs.snapshotting import GoesOn, Taken, take_snapshot
@@ -14,6 +13,7 @@ from batch.recording.snapshot import Snapshot
 from batch.sandbox.options import Options
 from batch.sandbox.process import Sandbox
 from batch.settings.model import Settings
+from batch.wording.progress import ReadingProgress
 from tests.support.in_process import start_sandbox
 from tests.support.program import lead_id, received, write_rows
 
@@ -44,7 +44,7 @@ class Taking:
 
     def __init__(self, sandbox: Sandbox, folder: Path) -> None:
         self.snapshot = Snapshot(folder / "snapshot")
-        self.readings: list[Reading] = []
+        self.readings: list[ReadingProgress] = []
         self._sandbox = sandbox
         self._before = len(received(sandbox, operation="leads"))
 

@@ -24,7 +24,6 @@ from hypothesis import strategies as st
 from batch.errors import RunError
 from batch.jobs.check import check
 from batch.jobs.engine import SendEngine
-from batch.jobs.frontend import Moment
 from batch.jobs.work import remaining_work, whole_work
 from batch.judging.plan import Plan
 from batch.model import Answer, Change, Entry, Reason, Result
@@ -34,6 +33,7 @@ from batch.recording.journal_sql import IN_FLIGHT_MESSAGE
 from batch.recording.results import write_results
 from batch.settings.model import Settings
 from batch.terminal.signals import stop_by
+from batch.wording.progress import Moment
 from tests.support.program import read_rows
 from tests.support.virtual_time import VIRTUAL_TIME
 from tests.support.wired import CAMPAIGN, lead_id, request_of, write_leads

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from batch.jobs.frontend import Moment
 from batch.model import Reason, Tally
 from batch.sending.pace.pacer import Hold, PaceEstimate, Source
 from batch.sending.stops import Stop, StopCause
@@ -17,6 +16,7 @@ from batch.terminal.screen import (
     pace_line,
     progress_line,
 )
+from batch.wording.progress import Moment
 
 START = Moment(
     rows=300,
@@ -84,7 +84,7 @@ def test_a_hold_back_is_a_line_when_it_begins() -> None:
     log = Log()
     log.show(START)
     assert log.show(held(60.0, until=60.0)) == [
-        "The server asks to wait (HTTP 429, Retry-After 60 s): going on in 60 s."
+        "The server asks to wait (HTTP 429, Retry-After 60 s). Resuming in 60 s."
     ]
     assert log.show(held(59.75, until=60.0)) == []
 
@@ -95,7 +95,7 @@ def test_a_hold_back_that_grows_much_longer_is_another_line() -> None:
     log.show(held(60.0, until=60.0))
     assert log.show(held(61.0, until=61.2)) == []
     assert log.show(held(900.0, until=960.0, why="HTTP 503")) == [
-        "The server asks to wait (HTTP 503): going on in 15 min."
+        "The server asks to wait (HTTP 503). Resuming in 15 min."
     ]
 
 
@@ -189,7 +189,7 @@ def test_what_the_servers_headers_allow_is_shown_beside_the_pace() -> None:
 
 def test_a_budget_that_is_used_up_is_told_with_the_time_until_there_is_more() -> None:
     assert drawn(replace(UNDER_WAY, learnt=allowed(wait_s=6.3)))[3:] == [
-        "The server's requests of now are used up: going on in 7 s."
+        "Rate limit reached. Resuming in 7 s."
     ]
     assert drawn(replace(UNDER_WAY, learnt=allowed(wait_s=1.0)))[3:] == []
 
@@ -198,7 +198,7 @@ def test_a_server_that_is_away_is_told_with_what_it_fails_by() -> None:
     away = replace(START, outage_s=30.0, outage_why="no connection: Connection refused")
     line = (
         "The server has been away for 30 s (no connection: Connection refused). "
-        "A single request now and then sees whether it is back."
+        "Single requests check whether it is back."
     )
     assert " ".join(drawn(away)[2:]) == line
     assert Log().show(away)[0] == line
@@ -207,8 +207,8 @@ def test_a_server_that_is_away_is_told_with_what_it_fails_by() -> None:
 def test_a_wait_that_only_headers_ask_for_is_told_as_such() -> None:
     served = replace(UNDER_WAY, learnt=allowed(wait_s=59.1), is_always_served=True)
     line = (
-        "The server's requests of now are used up: going on in 60 s. "
-        "Its headers alone say so: it has served every request."
+        "Rate limit reached. Resuming in 60 s. "
+        "Only its headers say so: the server has served every request."
     )
     assert " ".join(drawn(served)[3:]) == line
     log = Log()
@@ -226,21 +226,21 @@ def test_a_bar_is_as_wide_as_there_is_room(width: int, bar: int) -> None:
 
 def test_a_narrow_terminal_breaks_lines_between_words() -> None:
     assert drawn(held(41.2, until=60.0), width=60)[3:] == [
-        "The server asks to wait (HTTP 429, Retry-After 60 s): going",
-        "on in 42 s.",
+        "The server asks to wait (HTTP 429, Retry-After 60 s).",
+        "Resuming in 42 s.",
     ]
 
 
 def test_a_terminal_shows_the_present_hold_back_and_why() -> None:
     assert drawn(held(41.2, until=60.0))[3:] == [
-        "The server asks to wait (HTTP 429, Retry-After 60 s): going on in 42 s."
+        "The server asks to wait (HTTP 429, Retry-After 60 s). Resuming in 42 s."
     ]
     assert drawn(held(0.3, until=1.0))[3:] == []
 
 
 def test_a_terminal_makes_no_forecast_while_the_server_is_away() -> None:
     assert drawn(replace(held(41.2, until=60.0), outage_s=34.0))[2:] == [
-        "The server has been away for 34 s. A single request now and then sees whether it is back."
+        "The server has been away for 34 s. Single requests check whether it is back."
     ]
 
 
@@ -291,6 +291,6 @@ def test_an_outage_is_told_when_it_begins_and_when_it_ends() -> None:
     for outage_s in (0.0, 12.0, 13.0, 0.0):
         log.show(replace(START, outage_s=outage_s))
     assert [line[9:] for line in lines[1:]] == [
-        "The server has been away for 12 s. A single request now and then sees whether it is back.",
+        "The server has been away for 12 s. Single requests check whether it is back.",
         "The server is back.",
     ]

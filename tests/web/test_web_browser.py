@@ -108,7 +108,7 @@ def test_a_run_is_paused_stopped_reloaded_and_gone_on_with(page: Page, tmp_path:
         page.click("text=leads.csv is under way. Show it")
         page.click("#stop")
         page.wait_for_url("**/runs/*")
-        expect(page.locator("h1")).to_contain_text("Stopped by hand")
+        expect(page.locator("h1")).to_contain_text("Interrupted")
         sent = len(received(sandbox))
         assert came < sent < 150
         page.click("text=Go on with it")

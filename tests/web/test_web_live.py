@@ -3,13 +3,14 @@ from dataclasses import replace
 import anyio
 import pytest
 
-from batch.jobs.frontend import Moment, Order
+from batch.jobs.frontend import Order
 from batch.model import Reason, Tally
 from batch.sending.pace.pacer import Hold, PaceEstimate, Source
 from batch.sending.stops import Stop, StopCause
 from batch.web.board import Board, Kind, Stage, View
 from batch.web.live import as_json, live_of
 from batch.web.talk import STOPPED, StoppedError, Talk
+from batch.wording.progress import Moment
 from batch.wording.questions import Question
 
 MOMENT = Moment(
@@ -24,7 +25,7 @@ MOMENT = Moment(
     learnt=PaceEstimate(source=Source.HEADERS, rate_per_s=9.5, limit=100, window_s=10.0),
 )
 VIEW = View(number=1, kind=Kind.RUN, name="leads.csv", stage=Stage.SENDING, moment=MOMENT)
-OUTAGE = "The server has been away for 30 s. A single request now and then sees whether it is back."
+OUTAGE = "The server has been away for 30 s. Single requests check whether it is back."
 HELD = Hold(since=0.0, until=60.0, why="HTTP 429")
 
 
@@ -63,15 +64,15 @@ def test_a_moment_is_told_in_words() -> None:
         ),
         (
             replace(MOMENT, hold=HELD, hold_left_s=60.0),
-            "The server asks to wait (HTTP 429): going on in 60 s.",
+            "The server asks to wait (HTTP 429). Resuming in 60 s.",
         ),
         (
             replace(MOMENT, learnt=replace(MOMENT.learnt, wait_s=8.0)),
-            "The server's requests of now are used up: going on in 8 s.",
+            "Rate limit reached. Resuming in 8 s.",
         ),
         (
             replace(MOMENT, stop=Stop(cause=StopCause.MAX_ERRORS, message="Too many errors.")),
-            "Stopping. Too many errors. Waiting up to 10 s for answers that are on their way.",
+            "Stopping: Too many errors. Waiting up to 10 s for answers that are on their way.",
         ),
     ],
 )

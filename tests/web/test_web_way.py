@@ -150,7 +150,7 @@ def test_pause_stop_and_go_on_again(tmp_path: Path) -> None:
         left = 200 - len(api.changes)
         assert left
         text = page.get(run)
-        assert "Stopped by hand" in text
+        assert "Interrupted" in text
         assert "Stopped on the page." in text
         page.post(f"{run}/resume")
         assert page.until(Stage.QUESTION).kind is Kind.RESUME

@@ -2,11 +2,12 @@ import pytest
 
 from batch.model import Reason, Result, Tally
 from batch.recording.runfile import RunState, RunWorkspace
-from batch.reporting.sentence import (
+from batch.wording.runs import (
+    BROKE_OFF,
     RESULT_WORDS,
-    STATE_WORDS,
     plan_sentence,
     run_sentence,
+    state_words,
 )
 from tests.support.findings import a_record
 from tests.support.wired import plan_of
@@ -17,7 +18,9 @@ PLAN = plan_of(requests=3, sendable_rows=4, tags_set=2, to_paused=1)
 
 def test_every_result_and_state_has_its_words() -> None:
     assert set(RESULT_WORDS) == set(Result)
-    assert set(STATE_WORDS) == set(RunState)
+    assert all(state_words(state)[0].isupper() for state in RunState)
+    assert state_words("planned") == "Planned, nothing sent"
+    assert state_words(BROKE_OFF) == "Broke off"
 
 
 @pytest.mark.parametrize(

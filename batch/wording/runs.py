@@ -1,4 +1,4 @@
-"""A run in one sentence, and what its words mean. Pure."""
+"""A run in one sentence, and what its states and results are called. Pure."""
 
 from collections.abc import Mapping
 
@@ -15,14 +15,20 @@ RESULT_WORDS: Mapping[Result, str] = {
     Result.UNSENT: "Unsent",
 }
 
-STATE_WORDS: Mapping[RunState, str] = {
-    RunState.PLANNED: "Planned, not applied",
-    RunState.RUNNING: "Broke off",  # whoever writes a report has the journal: nobody is at work
+BROKE_OFF = "broke off"  # the word for a run whose process died without a word
+_STATE_WORDS: Mapping[RunState, str] = {
+    RunState.PLANNED: "Planned, nothing sent",
+    RunState.RUNNING: "Under way",
     RunState.FINISHED: "Finished",
     RunState.STOPPED: "Stopped early",
     RunState.INTERRUPTED: "Interrupted",
     RunState.FAILED: "Failed",
 }
+
+
+def state_words(state: str) -> str:
+    """What a run's state is called; it is `BROKE_OFF` of one that is under way for nobody."""
+    return _STATE_WORDS[RunState(state)] if state in set(RunState) else state.capitalize()
 
 
 def run_sentence(record: RunRecord, effect: Effect, tally: Tally, rows: int) -> str:
