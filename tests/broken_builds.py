@@ -1205,7 +1205,7 @@ BUILDS = (
     # --- What is read ---
     Broken(
         guarantee="a cell of a workbook stands where its reference says, not at its turn",
-        file="reading/places.py",
+        file="reading/sheet_xml.py",
         line="self._cells[column] = text",
         instead="self._cells[len(self._cells)] = text",
         caught_by="test_places.py::test_a_cell_stands_where_its_reference_says",
@@ -1233,21 +1233,21 @@ BUILDS = (
     ),
     Broken(
         guarantee="rows of a workbook that are out of order are read in order",
-        file="reading/places.py",
+        file="reading/sheet_xml.py",
         line="            raise UnorderedRowsError",
         instead="            return",
         caught_by="test_places.py::test_rows_in_any_order_are_read_in_order",
     ),
     Broken(
         guarantee="a place of a sheet that is filled twice is refused",
-        file="reading/places.py",
+        file="reading/sheet_xml.py",
         line="if column in self._cells or column in self._empty:",
         instead="if column in self._empty:",
         caught_by="test_places.py::test_a_place_that_is_filled_twice_is_refused",
     ),
     Broken(
         guarantee="so it is where its empty cells come first",
-        file="reading/places.py",
+        file="reading/sheet_xml.py",
         line="if column in self._cells or column in self._empty:",
         instead="if column in self._cells:",
         caught_by="test_places.py::test_a_place_that_is_filled_twice_is_refused",

@@ -139,7 +139,7 @@ WORST: dict[str, dict[str, tuple[Worst, ...]]] = {
         ),
     },
     "reading/parquet.py": {r"'\\.0+([+-]|$)'": (polars("0", before=".", after="x"), polars(".0"))},
-    "reading/places.py": {
+    "reading/sheet_xml.py": {
         "'0*([0-9]{1,7})'": (full("0"), full("0", after="x"), full("1")),
         "'[A-Za-z]{1,3}'": (full("A"),),
     },

@@ -1,7 +1,6 @@
-"""The sentences that tell a person what is wrong with a row and what to do about it.
+"""The sentences about what is wrong with a row, and what to do about it.
 
-Words only: what is wrong was decided before, by `rules.py` for a row and by `leads.py` for the
-rows of one lead.
+Words only: `rules.py` decides what is wrong with a single row, `merge.py` with the rows of a lead.
 """
 
 import re
@@ -16,16 +15,16 @@ from batch.near_names import NearNames
 from batch.visible import visible
 
 # Characters of a cell that a message shows: enough to recognise it, short enough for a table.
-_SHOWN_CHARACTERS = 60
+_QUOTED_CHARACTERS = 60
 
-# Labels that are named when none is near.
+# Labels that a message lists when none is near.
 _NAMED_LABELS = 5
 
-# Comparisons of a text with a label that are spent on suggestions, about five seconds at worst.
-# A file with more distinct unknown tags than this pays for has the wrong column, not typos.
+# Comparisons of a text with a label to spend on suggestions, about five seconds at worst. A file
+# with more distinct unknown tags than that has the wrong column, not typos.
 _COMPARISONS = 1_000_000
 
-# Fewer labels are reckoned as this many, so that no more than 10,000 texts are remembered.
+# Fewer labels count as this many, so that no more than 10,000 texts are remembered.
 _FEWEST_LABELS = 100
 
 # How spreadsheet programs write a long id that they took for a number; some write a comma.
@@ -43,7 +42,7 @@ _WANTED: Mapping[Column, str] = {
 }
 
 
-class Asked(NamedTuple):
+class RowValue(NamedTuple):
     """What one row of a lead asks for: its line, the column, and the value in it."""
 
     line: int
@@ -57,36 +56,36 @@ def located(message: str, *, name: str, line: int, column: Column | None) -> str
     return f"{where}: {message}"
 
 
-def shown(text: str) -> str:
-    """The text in quotes on one line: what can't be seen is escaped, what is long is cut."""
-    cut = text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"
+def quoted(text: str) -> str:
+    """The text in quotes on one line: invisible characters are escaped, a long text is cut."""
+    cut = text if len(text) <= _QUOTED_CHARACTERS else text[:_QUOTED_CHARACTERS] + "…"
     return f'"{visible(cut)}"'
 
 
 def duplicate(lines: Sequence[int]) -> str:
-    """For a row whose values the rows at these lines set before it."""
+    """For a row whose values earlier rows, at these lines, set."""
     if len(lines) == 1:
         return f"line {lines[0]} asks for the same."
     return f"lines {lines[0]} and {lines[1]} together ask for the same."
 
 
-def superseded(winners: Sequence[Asked]) -> str:
+def superseded(winners: Sequence[RowValue]) -> str:
     """For a row all of whose values lost to these."""
     return f"{_asked(winners)}; the last value wins."
 
 
-def partly_superseded(winner: Asked) -> str:
+def partly_superseded(winner: RowValue) -> str:
     """For a row that is sent without the value that lost to this one."""
     return f"sent without its {winner.column}: {_asked([winner])}, and the last value wins."
 
 
-def conflict(asked: Sequence[Asked]) -> str:
+def conflict(asked: Sequence[RowValue]) -> str:
     """For each row of a lead whose rows ask for different values of one column."""
     return f"{_asked(asked)}; no row of this lead is sent. Keep one value."
 
 
 class Explainer:
-    """Words for rows that were judged by themselves; remembers the suggestions it made."""
+    """Makes the sentences about single rows; remembers its suggestions."""
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
@@ -95,7 +94,7 @@ class Explainer:
         self._nearest: dict[str, str | None] = {}
 
     def sentence(self, reason: Reason, column: Column | None, found: str) -> str:
-        """What is wrong and what to do, without where it is.
+        """What is wrong and what to do, without the place.
 
         reason: one that `rules.judge` gives, with its column and the text that it found there.
         """
@@ -108,7 +107,7 @@ class Explainer:
             case Reason.BAD_ID:
                 return self._bad_id(found)
             case Reason.BAD_STATUS:
-                return f"found {shown(found)}; expected {' or '.join(Status)}."
+                return f"found {quoted(found)}; expected {' or '.join(Status)}."
             case Reason.BAD_CELL:
                 return self._bad_cell(found)
             case Reason.UNKNOWN_TAG:
@@ -118,51 +117,51 @@ class Explainer:
     def _bad_id(self, found: str) -> str:
         if _AS_NUMBER.fullmatch(found):
             return (
-                f"found {shown(found)}: a spreadsheet program turned this id into a number. "
+                f"found {quoted(found)}: a spreadsheet program turned this id into a number. "
                 "Format the column as text, then paste the ids again."
             )
         pattern = self._rules.id_pattern
         if pattern != DEFAULT_ID_PATTERN:
             return (
-                f"found {shown(found)}; expected an id that matches {pattern}, "
+                f"found {quoted(found)}; expected an id that matches {pattern}, "
                 "of letters, digits, _ and - only."
             )
         if re.fullmatch("[0-9a-fA-F]+", found):
-            return f"found {shown(found)}, {len(found)} hexadecimal digits; expected 24."
-        return f"found {shown(found)}; expected 24 hexadecimal digits."
+            return f"found {quoted(found)}, {len(found)} hexadecimal digits; expected 24."
+        return f"found {quoted(found)}; expected 24 hexadecimal digits."
 
     def _bad_cell(self, found: str) -> str:
         if re.search(LINE_BREAK, found):
             return (
-                f"found {shown(found)}, which has a line break: a quote may be unclosed. "
+                f"found {quoted(found)}, which has a line break: a quote may be unclosed. "
                 "Close or remove the quote, or take the line break out."
             )
         if re.search(FORMULA, found):
             return (
-                f"found {shown(found)}, a formula without a stored value. "
+                f"found {quoted(found)}, a formula without a stored value. "
                 "Open the file in a spreadsheet program and save it, or paste values in its place."
             )
         if re.search(SHEET_ERROR, found):
-            return f"found {shown(found)}, a spreadsheet's error. Mend it, or write the value."
+            return f"found {quoted(found)}, a spreadsheet's error. Mend it, or write the value."
         return (
-            f"found {shown(found)}, which is no label. Leave the cell blank to keep the tag, "
+            f"found {quoted(found)}, which is no label. Leave the cell blank to keep the tag, "
             f"or write {self._rules.clear_word} to clear it."
         )
 
     def _unknown_tag(self, found: str) -> str:
-        unknown = f"{shown(found)} is not a label of this workspace"
+        unknown = f"{quoted(found)} is not a label of this workspace"
         nearest = self._near(found)
         if nearest is not None:
-            return f"{unknown}. Did you mean {shown(nearest)}?"
+            return f"{unknown}. Did you mean {quoted(nearest)}?"
         labels = self._rules.labels or ()
         if not labels:
             return f"{unknown}, which has none. Create the label in SendKit first."
-        named = ", ".join(shown(label) for label in labels[:_NAMED_LABELS])
+        named = ", ".join(quoted(label) for label in labels[:_NAMED_LABELS])
         more = len(labels) - _NAMED_LABELS
         return f"{unknown}; expected {named}{f' or {more:,} more' if more > 0 else ''}."
 
     def _near(self, found: str) -> str | None:
-        """The label nearest to the text, or None; looked for once a text, and only so often."""
+        """The label nearest to the text, or None; searched once a text, and only so often."""
         if found in self._nearest:
             return self._nearest[found]
         spent = len(self._nearest) * max(len(self._labels), _FEWEST_LABELS)
@@ -173,7 +172,7 @@ class Explainer:
         return self._nearest[found]
 
 
-def _asked(asked: Sequence[Asked]) -> str:
+def _asked(asked: Sequence[RowValue]) -> str:
     """As "line 12 asks for paused, line 40 for "Interested""."""
     first, *others = asked
     text = f"line {first.line} asks for {_value(first)}"
@@ -183,5 +182,5 @@ def _asked(asked: Sequence[Asked]) -> str:
     return text
 
 
-def _value(asked: Asked) -> str:
-    return shown(asked.value) if asked.column is Field.AI_TAG else asked.value
+def _value(asked: RowValue) -> str:
+    return quoted(asked.value) if asked.column is Field.AI_TAG else asked.value

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from batch.judging.diff import Verdict
-from batch.judging.explain import shown
+from batch.judging.explain import quoted
 from batch.model import Campaign, Reason, Status
 from batch.near_names import NearNames
 
@@ -16,22 +16,22 @@ _LISTED_IDS = 5  # in a sentence
 
 def unknown_lead(email: str, near: str | None) -> str:
     """For an address that no lead of the campaign has. near: the one most like it, if any."""
-    hint = f" Did you mean {shown(near)}?" if near else ""
-    return f"no lead of the campaign has the e-mail address {shown(email)}.{hint}"
+    hint = f" Did you mean {quoted(near)}?" if near else ""
+    return f"no lead of the campaign has the e-mail address {quoted(email)}.{hint}"
 
 
 def gone_lead(email: str) -> str:
     """For an id from an earlier run that is no lead of the campaign (any more)."""
     return (
         "the campaign has no lead of this id. "
-        f"Blank the id to have it looked up again by {shown(email)}."
+        f"Blank the id to have it looked up again by {quoted(email)}."
     )
 
 
 def other_lead(email: str, own: str) -> str:
     """For an id in the row that belongs to a lead with another address, `own`."""
     return (
-        f"the lead of this id has the e-mail address {shown(own)}, the row says {shown(email)}. "
+        f"the lead of this id has the e-mail address {quoted(own)}, the row says {quoted(email)}. "
         "Correct the address, or blank the id to have it looked up again."
     )
 
@@ -41,14 +41,14 @@ def ambiguous_lead(email: str, ids: Sequence[str]) -> str:
     more = len(ids) - _LISTED_IDS
     listed = ", ".join(ids[:_LISTED_IDS]) + (f" and {more:,} more" if more > 0 else "")
     return (
-        f"{len(ids):,} leads of the campaign have the e-mail address {shown(email)}: {listed}. "
+        f"{len(ids):,} leads of the campaign have the e-mail address {quoted(email)}: {listed}. "
         "Put the id of the right one into campaignLeadId."
     )
 
 
 def unknown_campaign(named: str) -> str:
     """For a campaign's id that the workspace doesn't have."""
-    return f"found {shown(named)}; the workspace has no campaign of this id."
+    return f"found {quoted(named)}; the workspace has no campaign of this id."
 
 
 def find_campaign(
@@ -65,11 +65,11 @@ def find_campaign(
     if found:
         ids = ", ".join(each.id for each in found)
         return None, (
-            f"{shown(named)} is the name of {len(found)} campaigns ({ids}). Name it by its id."
+            f"{quoted(named)} is the name of {len(found)} campaigns ({ids}). Name it by its id."
         )
     near = near_names.nearest(named, (each.name for each in known))
-    hint = f" Did you mean {shown(near)}?" if near else ""
-    return None, f"found {shown(named)}; no campaign of the workspace has this id or name.{hint}"
+    hint = f" Did you mean {quoted(near)}?" if near else ""
+    return None, f"found {quoted(named)}; no campaign of the workspace has this id or name.{hint}"
 
 
 class LeadRow(NamedTuple):

@@ -12,8 +12,8 @@ import polars as pl
 
 from batch.columns import Column, column_of
 from batch.judging.explain import (
-    Asked,
     Explainer,
+    RowValue,
     conflict,
     duplicate,
     partly_superseded,
@@ -167,14 +167,14 @@ class _Row(NamedTuple):
     message: str | None = None
 
     @property
-    def asked(self) -> list[Asked]:
+    def asked(self) -> list[RowValue]:
         """What the rows that it is judged against ask for, in line order."""
         in_conflict = _column(self)
         pairs = (
             (self.line_a, in_conflict or Field.STATUS, self.value_a),
             (self.line_b, in_conflict or Field.AI_TAG, self.value_b),
         )
-        asked = [Asked(line, column, value or "") for line, column, value in pairs if line]
+        asked = [RowValue(line, column, value or "") for line, column, value in pairs if line]
         return sorted(asked, key=lambda one: one.line)
 
 

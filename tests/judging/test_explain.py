@@ -1,7 +1,7 @@
 import pytest
 
 from batch.columns import Column, Naming
-from batch.judging.explain import Explainer, shown
+from batch.judging.explain import Explainer, quoted
 from batch.judging.rules import Rules
 from batch.model import Field, Reason
 
@@ -65,7 +65,7 @@ def test_a_suggestion_once_made_is_made_again() -> None:
     ],
 )
 def test_a_shown_text_is_one_short_visible_line(text: str, expected: str) -> None:
-    assert shown(text) == expected
+    assert quoted(text) == expected
 
 
 @pytest.mark.parametrize(

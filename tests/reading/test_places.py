@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from batch.errors import InputError
-from batch.reading import cost, places
+from batch.reading import cost, sheet_xml
 from batch.reading.content import Format
 from batch.reading.cost import CostError
 from batch.reading.markup import MarkupError
-from batch.reading.places import GatheredRows, Row, column_number, row_number
+from batch.reading.sheet_xml import GatheredRows, Row, column_number, row_number
 from batch.reading.workbook import open_workbook
 from tests.reading.test_xlsx import written_by_hand
 
@@ -175,7 +175,7 @@ def test_hidden_rows_are_counted_whatever_their_order(tmp_path: Path) -> None:
 def test_pieces_of_rows_out_of_order_are_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
-    monkeypatch.setattr(places, "_MOST_PIECES", 10)
+    monkeypatch.setattr(sheet_xml, "_MOST_PIECES", 10)
     data = HEADER + "".join(row(n, cell(f"A{n}", value)) for n in range(20, 2, -1))
     assert "rows out of order, in too many pieces" in refusal(written(tmp_path, data))
 
@@ -184,7 +184,7 @@ def test_pieces_of_rows_out_of_order_are_bounded(
 def test_as_many_pieces_and_empty_cells_are_taken_as_there_may_be(
     monkeypatch: pytest.MonkeyPatch, empty: int, most: int
 ) -> None:
-    monkeypatch.setattr(places, "_MOST_PIECES", 10)
+    monkeypatch.setattr(sheet_xml, "_MOST_PIECES", 10)
     gathered = GatheredRows(io.BytesIO())
     for line in range(most, 0, -1):
         gathered.add(Row(line, {0: "x"}, set(range(1, 1 + empty)), False))
