@@ -97,12 +97,8 @@ def judge(cells: pl.DataFrame, rules: Rules) -> pl.DataFrame:
         same = [pl.lit(each.item(), each.dtype).alias(each.name) for each in first]
         return cells.select("line", *same)
     is_looked_up = LOOKED_UP[0] in cells.columns
-    texts = cells.select(
-        "line",
-        "blank_row",
-        *(trimmed(pl.col(field)) for field in Field),
-        *_earlier_problems(cells.columns),
-    )
+    fields = [trimmed(pl.col(field)) for field in Field]
+    texts = cells.select("line", "blank_row", *fields, *_earlier_problems(cells.columns))
     checks = _checks(rules, is_looked_up=is_looked_up)
     # Tags repeat: the costly part is done once for each distinct one.
     tags = _read_tags(texts.get_column(Field.AI_TAG).unique(), rules)
@@ -114,17 +110,17 @@ def judge(cells: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     # Most rows are plain: the other checks are done for the rest alone.
     is_plain = _is_plain(rules, is_looked_up=is_looked_up)
     problems = _problems(texts.filter(~is_plain), checks)
+    names = ("campaign_id", "campaign_lead_id", "status")
+    lower = zip(names, (*_IDS, Field.STATUS), strict=True)
     return texts.join(problems, on="line", how="left", maintain_order="left").select(
         "line",
-        campaign_id=pl.col(Field.CAMPAIGN_ID).str.to_lowercase(),
-        campaign_lead_id=pl.col(Field.CAMPAIGN_LEAD_ID).str.to_lowercase(),
-        status=pl.col(Field.STATUS).str.to_lowercase(),
-        ai_tag="label",
-        clear_tag="clear_tag",
-        reason="reason",
-        column="column",
-        found=pl.col("found").fill_null(""),
-        message="message",
+        *(pl.col(field).str.to_lowercase().alias(name) for name, field in lower),
+        pl.col("label").alias("ai_tag"),
+        "clear_tag",
+        "reason",
+        "column",
+        pl.col("found").fill_null(""),
+        "message",
     )
 
 
