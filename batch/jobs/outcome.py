@@ -94,9 +94,8 @@ def outcome_of(run: ReadyRun, ended: Ending, left: SendResult) -> RunOutcome:
             "please report this as a bug."
         )
     state, exit_code = _state_of(ended, tally)
-    reason = ended.reason
-    if state is RunState.FINISHED:  # whoever reads no notes must not take it for whole
-        reason, exit_code = run.incomplete, max(exit_code, int(bool(run.incomplete)))
+    # Whoever reads no notes must not take a run for whole that isn't.
+    reason = run.incomplete if state is RunState.FINISHED else ended.reason
     return RunOutcome(
         folder=run.opened.folder.path,
         state=state,

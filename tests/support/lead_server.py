@@ -47,6 +47,7 @@ class Lead:
 
     status: str = "active"
     tag: str | None = None
+    email: str = ""
 
     def values(self) -> dict[str, str | None]:
         return {"status": self.status, "aiTag": self.tag}
@@ -128,7 +129,9 @@ class LeadServer:
         return _data({"_id": lead, "campaignId": CAMPAIGN, **found.values()})
 
     def _listed(self, lead: str) -> dict[str, object]:
-        return {"_id": lead, "leadId": {"_id": f"f{lead[1:]}"}, **self.leads[lead].values()}
+        found = self.leads[lead]
+        whose = {"_id": f"f{lead[1:]}", "email": found.email}
+        return {"_id": lead, "leadId": whose, **found.values()}
 
     @contextmanager
     def serving(self) -> Iterator[None]:

@@ -6,7 +6,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from batch.errors import RunError
 from batch.model import Reason
+from batch.reading.table import Table
 from batch.recording.runfile import RunState, read_record
 from batch.sandbox.options import Options
 from batch.web.board import Kind, Stage
@@ -473,3 +475,23 @@ def test_an_unexpected_error_shows_no_key(
     shown = capsys.readouterr().err
     assert "ValueError: with *** in it" in shown
     assert KEY not in shown
+
+
+def test_what_breaks_after_sending_does_not_hide_what_was_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Table) -> None:
+        monkeypatch.undo()
+        raise RunError("The table could not be closed.")
+
+    with site(tmp_path) as page, served_by(Api()):
+        no_plan(page)
+        page.drop(write_leads(tmp_path / "leads.csv", pausing(1)))
+        page.post("/run")
+        page.until(Stage.QUESTION)
+        monkeypatch.setattr(Table, "close", fail)
+        page.post("/job/answer", answer="yes")
+        view = page.end()
+    assert view.told == "The table could not be closed."
+    assert view.is_wrong
+    assert page.desk.run_of(view.run_id).record.state is RunState.FINISHED
