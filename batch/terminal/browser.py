@@ -1,6 +1,6 @@
-"""Showing a page in the user's browser, where there is one to show it in.
+"""Open a page in the user's browser, if there is one.
 
-The browser, and whatever it starts, gets none of this program's settings: above all not the key.
+The browser, and whatever it starts, sees none of this program's settings, above all not the key.
 """
 
 import os
@@ -11,27 +11,28 @@ from pathlib import Path
 
 from batch.terminal.console import Terminal
 
-# Some commands only come back when the browser is closed: it is open then, and left to itself.
+# Some commands return only when the browser is closed: after this time it counts as open.
 _RETURNS_WITHIN_S = 10
-# -I: neither the current folder nor PYTHONPATH has a say in which modules are loaded.
+# -I: modules are loaded neither from the current folder nor from PYTHONPATH.
 _OPEN = (
     "-I", "-c", "import sys, webbrowser; sys.exit(not webbrowser.open(sys.argv[1]))",
 )  # fmt: skip
 
 
 def open_page(terminal: Terminal, path: Path) -> None:
-    """Open a page; where that can't be done, only say so."""
+    """Open a page, or say that it can't be opened."""
     if not open_in_browser(path):
         terminal.note(f"No browser could be opened here. The report is {path}")
 
 
 def open_in_browser(path: Path) -> bool:
-    """Show a file in the user's browser. Gives whether a browser was started. Raises nothing.
+    """Open a file in the user's browser; True if a browser was started. Raises nothing.
 
-    What must be kept from other users belongs into the file: any of them can read the path, which
-    is an argument of processes.
+    Secrets belong in the file: other users can read the path, which is an argument of a process.
     """
-    if not _has_screen():
+    names = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+    has_screen = sys.platform in {"win32", "darwin"} or any(map(os.environ.get, names))
+    if not has_screen:  # Python would start a text browser, which takes the terminal over
         return False
     environment = {k: v for k, v in os.environ.items() if not k.upper().startswith("SENDKIT")}
     try:
@@ -50,10 +51,3 @@ def open_in_browser(path: Path) -> bool:
     except subprocess.TimeoutExpired:
         threading.Thread(target=opening.wait, daemon=True).start()
         return True
-
-
-def _has_screen() -> bool:
-    """Without one, Python takes a browser of texts, which would take the terminal away."""
-    if sys.platform in {"win32", "darwin"}:
-        return True
-    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))

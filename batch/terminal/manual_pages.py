@@ -18,12 +18,12 @@ from batch.terminal.console import Terminal
 from batch.terminal.endings import guarded
 from batch.terminal.signals import Interrupts
 
-_WIDTH = 100  # columns; longer lines are hard to read
+_WIDTH = 100  # columns; wider text is hard to read
 _LOOK = Theme({"markdown.code": "bold", "markdown.h2": "bold underline"})
 
 
 class _PrintedBlock(CodeBlock):
-    """What a command printed, as it printed it: no colours, no frame that takes columns away."""
+    """The output of a command as it was printed: no colours, and no frame that costs columns."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield Text(str(self.text).rstrip())
@@ -68,7 +68,7 @@ def _list_topics(console: Console) -> None:
 
 
 def _print_page(console: Console, page: ManualPage) -> None:
-    """A terminal gets the page formatted; a file or another program gets its Markdown."""
+    """Print a page: formatted on a terminal, as Markdown to a file or another program."""
     if not console.file.isatty():
         console.file.write(page.text)
         return
@@ -80,7 +80,7 @@ def _print_page(console: Console, page: ManualPage) -> None:
 
 
 def _with_commands(tokens: Sequence[Token]) -> list[Token]:
-    """A text whose links name the command that shows where they lead; others are mere words."""
+    """Make links show the `help` command for the page they lead to; other links become text."""
     shown, is_topic = [], False
     for token in tokens:
         if token.type == "link_open":

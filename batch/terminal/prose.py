@@ -1,7 +1,7 @@
-"""Sentences in a terminal: broken between words there, and one line each anywhere else.
+"""Print sentences: wrapped between words on a terminal, one line each anywhere else.
 
-Names, cells and the server's words are shown as they are: no markup, no control character in them
-has a meaning.
+Names, cells and the server's words are printed literally: markup and control characters in them
+have no effect.
 """
 
 from rich.console import Console
@@ -14,10 +14,10 @@ COMMAND = ": sendkit-batch "  # before a command that ends a sentence
 
 
 def print_sentences(console: Console, text: str, *, style: str = "") -> None:
-    """Print lines for a person to read: a terminal's width breaks them between words.
+    """Print lines for a person, wrapped to the terminal's width.
 
-    A command that ends a line stands in one of its own there, whole, to be copied. What can be
-    done about a problem is said with it.
+    On a terminal, a command at the end of a line is printed on a line of its own, unbroken, to be
+    copied. Advice is spelled as options.
     """
     # Not console.is_terminal, which FORCE_COLOR sets for a log file too.
     is_terminal = console.file.isatty()
@@ -31,5 +31,5 @@ def print_sentences(console: Console, text: str, *, style: str = "") -> None:
 
 
 def print_whole(console: Console, text: str) -> None:
-    """Print one line for a person to copy, or a program to read: nothing of ours breaks it."""
+    """Print one unbroken line, for a person to copy or a program to read."""
     console.print(Text(visible(text)), soft_wrap=True)

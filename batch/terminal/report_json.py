@@ -1,4 +1,4 @@
-"""How a command ended as one JSON object, for `--json`. Its keys are a promise to scripts."""
+"""The JSON object that `--json` prints when a command ends. Scripts rely on its keys."""
 
 import json
 
@@ -14,7 +14,7 @@ from batch.terminal.summary import judged_tally, report_files
 
 
 def reported(report: RunOutcome) -> str:
-    """A run as one JSON object."""
+    """The object for a run."""
     return _json(
         run=str(report.folder),
         state=report.state,
@@ -28,7 +28,7 @@ def reported(report: RunOutcome) -> str:
 
 
 def judged(checked: Checked, *, state: str, exit_code: int, next_command: str) -> str:
-    """A check or a dry run as one JSON object of the same keys."""
+    """The object for a check or a dry run, with the same keys."""
     return _json(
         run=None,
         state=state,
@@ -42,7 +42,7 @@ def judged(checked: Checked, *, state: str, exit_code: int, next_command: str) -
 
 
 def planned(plan: Planned) -> str:
-    """A plan as one JSON object of the same keys, and of what it holds beside."""
+    """The object for a plan: the same keys, and what the plan would change."""
     ready, preview = plan.ready, plan.diff.preview
     effect = preview.effect()
     return _json(
@@ -72,7 +72,7 @@ def planned(plan: Planned) -> str:
 
 
 def refused(message: str, *, state: str, exit_code: int) -> str:
-    """A command that sent nothing, as one JSON object of the same keys."""
+    """The object for a command that was refused, with the same keys."""
     return _json(
         run=None,
         state=state,
@@ -97,7 +97,7 @@ def _json(
     message: str,
     **more: object,
 ) -> str:
-    return json.dumps(  # ASCII, so that no console's encoding can spoil it
+    return json.dumps(  # in ASCII, which survives any console's encoding
         {
             "run": run,
             "state": str(state),

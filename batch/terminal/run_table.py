@@ -1,4 +1,4 @@
-"""Earlier runs as people read them: a table of all, and the details of one."""
+"""Print earlier runs: a table of all, and the details of one."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -22,8 +22,8 @@ _STYLES = {RunState.FINISHED.value: "green", RunState.RUNNING.value: "cyan"}
 
 
 def print_runs(console: Console, runs: Iterable[ListedRun]) -> None:
-    """One run in two lines: how it stands, and its folder, whole, so that it can be copied."""
-    # With one space between them, counts of six digits and a day's run still fit 80 columns.
+    """Print two lines for each run: its state and counts, and its folder, unbroken to be copied."""
+    # With one space between columns, counts of six digits and a long run still fit in 80.
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for heading in ("Started (UTC)", "State"):
         table.add_column(heading, no_wrap=True)
@@ -50,26 +50,26 @@ def print_runs(console: Console, runs: Iterable[ListedRun]) -> None:
 
 
 def print_newer(console: Console, runs: Iterable[NewerRun]) -> None:
-    """Runs of the user's that this version can't read, each with what to do."""
+    """Print the user's runs that this version can't read, each with what to do."""
     print_whole(console, "Made by a newer version of this program:")
     for run in runs:
         print_whole(console, f"   {run.told}")
 
 
 def print_others(console: Console, folders: Iterable[Path]) -> None:
-    """What lies among the runs but is not in the user's list, by its path alone."""
+    """Print the folders among the runs that are not in the user's list, by their paths alone."""
     print_whole(console, "Not yours (not in your list of runs):")
     for folder in folders:
         print_whole(console, f"   {shown_folder(folder)}")
 
 
 def print_ready(console: Console, line: str) -> None:
-    """Print a line that has its colours already."""
+    """Print a line that already contains its colours."""
     console.print(Text.from_ansi(line), soft_wrap=True)
 
 
 def print_run(console: Console, run: ListedRun) -> None:
-    """The details of one run, a line each."""
+    """Print the details of one run, a line each."""
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
@@ -80,7 +80,7 @@ def print_run(console: Console, run: ListedRun) -> None:
 
 
 def next_of(run: ListedRun) -> str | None:
-    """What to run next; None when nothing is left to do, or it is at work."""
+    """The next command; None if nothing is left to do, or while the run is at work."""
     if run.state == RunState.RUNNING:
         return None
     if run.state == RunState.PLANNED:
@@ -96,7 +96,7 @@ def next_of(run: ListedRun) -> str | None:
 
 
 def shown_folder(folder: Path) -> str:
-    """A folder as short as a command still finds it from here."""
+    """A folder's shortest path that a command finds from here."""
     here = Path.cwd()
     whole = folder.absolute()
     return str(whole.relative_to(here)) if whole.is_relative_to(here) else str(whole)

@@ -1,9 +1,9 @@
-"""Ctrl-C and SIGTERM: the one place that knows signals.
+"""Ctrl-C and SIGTERM: the only module that handles signals.
 
-`signal.signal` works on Windows too, where an event loop takes no signal handlers of its own.
-Imports nothing heavy: signals are caught before the program is loaded. An exception out of a
-signal handler is raised at most once in a process, and never while an event loop runs: in the
-midst of a loop's clean-up it would leave threads that nobody tells to end.
+`signal.signal` also works on Windows, where event loops can't install signal handlers.
+Imports nothing heavy: signals are caught before the program is loaded. A signal handler raises at
+most once in a process, and never while an event loop runs: an exception in the middle of a loop's
+clean-up would leave threads that nobody ends.
 """
 
 import _thread
@@ -22,28 +22,28 @@ if TYPE_CHECKING:
     from batch.sending.stops import Stop
 
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
-GRACE_S = 2.0  # after a second signal, for the clean-up: `timeout` and others always send two
-TELLING_S = 1.0  # after that, for the last line, which a pipe that nobody reads may hold up
+GRACE_S = 2.0  # for clean-up after a second signal: `timeout` and others always send two
+TELLING_S = 1.0  # then, for the last line: a pipe that nobody reads can block it
 
 _T = TypeVar("_T")
 _Handler = Callable[[int, FrameType | None], object] | signal.Handlers
 
 
 class InterruptedProgramError(KeyboardInterrupt):
-    """Ctrl-C or SIGTERM where nothing is under way that must be waited for.
+    """Ctrl-C or SIGTERM while nothing is under way that must be waited for.
 
-    A class of its own: after a plain KeyboardInterrupt that went through `exec`, as a dataclass is
-    made by it, `python -m` ends the process by SIGINT, whatever its exit code was to be.
+    A class of its own: after a plain KeyboardInterrupt that passed through `exec` (which makes
+    dataclasses), `python -m` ends the process by SIGINT and ignores its exit code.
     """
 
 
 class Interrupts:
-    """Ctrl-C and SIGTERM of one process, from its start until how it ends has been told.
+    """Ctrl-C and SIGTERM of one process, from its start until its last line is printed.
 
-    `caught` keeps what comes; `raised` and `told_to`, within it, take at once what was kept.
-    Handlers are set in the main thread only: elsewhere nothing can be caught, and nothing is.
+    `caught` keeps signals; `raised` and `told_to`, inside it, first deliver those that were kept.
+    Handlers are installed in the main thread only; in other threads nothing is caught.
 
-    came: the first that was raised, or that ended `run`; None as long as none did.
+    came: the first signal that was raised, or that ended `run`; None until then.
     """
 
     def __init__(self) -> None:
@@ -51,23 +51,23 @@ class Interrupts:
         self._came: deque[signal.Signals] = deque()
         self._deliver_soon: Callable[[], object] | None = None
         self._over = False
-        self._ending = threading.Lock()  # held by whoever tells how the process ends
+        self._ending = threading.Lock()  # held while the end of the process is reported
         self._runs_loop = False
         self._cancel_soon: Callable[[], object] | None = None
         self._last_words: Callable[[], object] | None = None
 
     @contextmanager
     def caught(self) -> Iterator[None]:
-        """Within it, what comes raises nothing and waits to be taken."""
+        """While entered, signals raise nothing and are kept."""
         with self._handled(dict.fromkeys(INTERRUPTS, self._catch)):
             yield
 
     @contextmanager
     def raised(self, last_words: Callable[[], object] | None = None) -> Iterator[None]:
-        """Within it, the first raises InterruptedProgramError, and `came` tells which it was.
+        """While entered, the first signal raises InterruptedProgramError and is kept in `came`.
 
-        last_words: tells how the command ended. With it, a second signal ends the process by
-        force, unless `ignore` was called soon after.
+        last_words: reports how the command ended. If given, a second signal ends the process by
+        force, unless `ignore` is called soon after.
         """
         self._last_words = last_words
         with self._handled(dict.fromkeys(INTERRUPTS, self._raise)):
@@ -76,11 +76,11 @@ class Interrupts:
             yield
 
     def run(self, work: Callable[[], Awaitable[_T]]) -> _T:
-        """Run an event loop as `anyio.run` does; within `raised`, a signal cancels the work.
+        """Run an event loop as `anyio.run` does; inside `raised`, a signal cancels the work.
 
         Raises InterruptedProgramError once the loop and its threads have ended.
         """
-        import asyncio  # noqa: PLC0415 - the start is quick
+        import asyncio  # noqa: PLC0415 - for a quick start
 
         import anyio  # noqa: PLC0415
 
@@ -106,17 +106,16 @@ class Interrupts:
         return results[0]
 
     def check(self) -> None:
-        """Raise once more what was raised and got lost.
+        """Raise InterruptedProgramError again if it was raised before and got lost.
 
-        Not all code lets it pass: what calls Python from compiled code may drop it, or turn it
-        into an error of its own.
+        Compiled code that calls Python may drop an exception or turn it into one of its own.
         """
         if self.came:
             raise InterruptedProgramError
 
     @contextmanager
     def left_alone(self) -> Iterator[None]:
-        """Within it, they do what they do in any Python program."""
+        """While entered, signals do what they do in any Python program."""
         with self._handled(
             {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
         ):
@@ -126,8 +125,8 @@ class Interrupts:
 
     @contextmanager
     def told_to(self, listener: Callable[["Stop"], None]) -> Iterator[None]:
-        """Within it and within `caught`, each is a call of the listener on the running loop."""
-        import asyncio  # noqa: PLC0415 - a loop is running, so it is loaded; the start is quick
+        """While entered, inside `caught`, each signal calls the listener on the running loop."""
+        import asyncio  # noqa: PLC0415 - for a quick start; a loop is running, so it is loaded
 
         loop = asyncio.get_running_loop()
 
@@ -143,11 +142,11 @@ class Interrupts:
             self._deliver_soon = None
 
     def ignore(self) -> None:
-        """From here to the end of the process they do nothing: how it ends has been told."""
+        """Ignore signals from now on: how the process ends has been reported."""
         if not _is_main_thread():
             self._over = True
             return
-        with self._ending:  # never given back by a thread that ends the process by force
+        with self._ending:  # a thread that ends the process by force never releases it
             self._over = True
             for number in INTERRUPTS:
                 signal.signal(number, signal.SIG_IGN)
@@ -165,12 +164,12 @@ class Interrupts:
             if self._cancel_soon:
                 self._cancel_soon()
         elif self._last_words:
-            # Not threading.Thread: this may be in the midst of its code, which holds its lock.
+            # Not threading.Thread: the signal may have interrupted its code, which holds its lock.
             _thread.start_new_thread(self._end_by_force, (self._last_words,))
             self._last_words = None
 
     def _end_by_force(self, last_words: Callable[[], object]) -> None:
-        """Give the main thread a while to tell how the process ends; then end it from here."""
+        """Give the main thread some time to report how the process ends; then end it."""
 
         def tell() -> None:
             last_words()
@@ -188,7 +187,7 @@ class Interrupts:
 
     @contextmanager
     def _handled(self, handlers: Mapping[signal.Signals, _Handler]) -> Iterator[None]:
-        """Within it, these handlers stand; then those from before, unless signals are ignored."""
+        """Install handlers while entered; then restore the old ones, unless signals are ignored."""
         if self._over or not _is_main_thread():
             yield
             return
@@ -202,8 +201,8 @@ class Interrupts:
 
 
 def stop_by(number: signal.Signals) -> "Stop":
-    """What a signal tells a run that is sending."""
-    from batch.sending.stops import Stop, StopCause  # noqa: PLC0415 - the start is quick
+    """The stop that a signal asks of a run that is sending."""
+    from batch.sending.stops import Stop, StopCause  # noqa: PLC0415 - for a quick start
 
     if number == signal.SIGTERM:
         return Stop(cause=StopCause.TERMINATED, message="Interrupted by SIGTERM.")

@@ -1,7 +1,7 @@
-"""Standard output and standard error that can always be written to.
+"""Standard output and standard error that never fail.
 
-A reader that leaves, or a disk that is full, never decides how a command ends: what can't be
-written is lost, and the command goes on. Imports nothing heavy.
+A reader that goes away, or a full disk, must not decide how a command ends: output that can't be
+written is dropped, and the command goes on. Imports nothing heavy.
 """
 
 import io
@@ -14,56 +14,56 @@ from typing import TextIO
 
 
 class Outlet(io.TextIOBase):
-    """A text stream over another one; from the first failure on it takes all to nowhere."""
+    """A text stream around another one; from the first failure on it discards everything."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a name may not fit the encoding
+            stream.reconfigure(errors="backslashreplace")  # the encoding may lack a name's letters
 
     @property
-    def encoding(self) -> str:  # type: ignore[override]  # the base has None, which none of ours is
-        """The encoding of the stream below."""
+    def encoding(self) -> str:  # type: ignore[override]  # None in the base class, never here
+        """The encoding of the wrapped stream."""
         return self._stream.encoding or "utf-8"
 
     def write(self, text: str) -> int:
-        """Write it, or let it go; all of it is taken in either case."""
+        """Write the text or drop it; either counts as written."""
         try:
             self._stream.write(text)
         except OSError:
-            self._lead_to_nowhere()
+            self._discard_from_now_on()
         return len(text)
 
     def flush(self) -> None:
-        """Flush the stream below."""
+        """Flush the wrapped stream."""
         try:
             self._stream.flush()
         except OSError:
-            self._lead_to_nowhere()
+            self._discard_from_now_on()
 
     def isatty(self) -> bool:
-        """Whether the stream below is a terminal."""
+        """True if the wrapped stream is a terminal."""
         return self._stream.isatty()
 
     def fileno(self) -> int:
-        """The descriptor of the stream below."""
+        """The descriptor of the wrapped stream."""
         return self._stream.fileno()
 
     def writable(self) -> bool:
-        """Whether it can be written: always."""
+        """True: it can always be written to."""
         return True
 
-    def _lead_to_nowhere(self) -> None:
-        # The descriptor, since what is left in buffers would be refused again when Python ends.
+    def _discard_from_now_on(self) -> None:
+        # Redirect the descriptor: Python would fail again on the rest of its buffers at exit.
         with suppress(OSError), Path(os.devnull).open("wb") as nowhere:
             os.dup2(nowhere.fileno(), self._stream.fileno())
 
 
 @contextmanager
 def lasting_streams() -> Iterator[None]:
-    """Within it, standard output and standard error can be written to whatever becomes of them.
+    """While entered, writing to standard output and standard error never fails.
 
-    One that is closed from the start takes all to nowhere as well.
+    A stream that is closed from the start discards everything, too.
     """
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (Outlet(stream or io.StringIO()) for stream in before)

@@ -1,4 +1,4 @@
-"""What people read when a command ends: results by reason, problems, and the last line."""
+"""Print how a command ended: results by reason, problems, and the last line."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -34,7 +34,7 @@ _FILE_WORDS = {
 
 
 def print_report(console: Console, report: RunOutcome) -> None:
-    """Results grouped by reason with an example line each, and the files."""
+    """Print the results by reason, each with an example, and the files."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("Rows", "Result", "Reason", "For example"):
         table.add_column(heading, justify="right" if heading == "Rows" else "left", overflow="fold")
@@ -59,7 +59,7 @@ def print_report(console: Console, report: RunOutcome) -> None:
 
 
 def report_files(report: RunOutcome) -> dict[str, str]:
-    """The files of a run by what they are, as in `--json`."""
+    """A run's files by kind, as in `--json`."""
     files = report.files
     paths = {
         "results": files.results if files else None,
@@ -71,39 +71,39 @@ def report_files(report: RunOutcome) -> dict[str, str]:
 
 
 def sum_line(tally: Tally, rows: int) -> str:
-    """The four counts and the input's rows, which they add up to."""
+    """The four counts, and the number of input rows that they must add up to."""
     parts = " + ".join(f"{tally.of(result):,} {result}" for result in Result)
     return f"{parts} = {tally.total():,} of {rows:,} rows"
 
 
 def last_line(state: str, tally: Tally, *, results: Path | None, next_command: str | None) -> str:
-    """The one line that ends standard error: state, counts, results, and what to run next."""
+    """The last line of standard error: state, counts, results, and the next command."""
     counts = ", ".join(f"{tally.of(result)} {result}" for result in Result)
     where = str(results) if results else "no results"
     return visible(f"{state}: {counts}; {where}; next: {next_command or 'nothing to do'}")
 
 
 def next_words(report: RunOutcome) -> str | None:
-    """The next command, after what must be done first: judged errors fail again as they are."""
+    """The next command, with what must be done before it: invalid rows would fail again."""
     judged = any(report.tally[reason] for reason in Reason if reason.found is Found.JUDGED)
     if report.next_command is None or report.files is None or not judged:
         return report.next_command
     may_pass = any(report.tally[reason] for reason in Reason if reason.may_pass)
     if report.state is not RunState.FINISHED or may_pass:
-        return report.next_command  # resume or retry, which look at no mended rows
+        return report.next_command  # resume or retry, which don't read mended rows
     name = (report.files.failed_sheet or report.files.failed).name
     return f"mend the rows in {name}, then {report.next_command}"
 
 
 def judged_tally(plan: Plan) -> Tally:
-    """Every row of a plan by reason, the rows to send as not reached."""
+    """A plan's rows by reason; rows to send count as not reached."""
     return Tally(plan.tally + Tally({Reason.NOT_REACHED: plan.sendable_rows}))
 
 
 def print_check(console: Console, checked: Checked, *, name: str, all_problems: str) -> None:
-    """The summary of a judged spreadsheet, and its first problems as a table.
+    """Print a summary of a checked spreadsheet, and its first problems as a table.
 
-    all_problems: the option or command that writes all of them.
+    all_problems: the option or command that writes all problems.
     """
     plan = checked.plan
     console.print(
@@ -137,13 +137,13 @@ def print_check(console: Console, checked: Checked, *, name: str, all_problems: 
 
 
 def _blank_line_on_a_terminal(console: Console) -> None:
-    """A log is read by programs too, which have no use for it."""
+    """Print an empty line for a person; programs that read a log have no use for one."""
     if console.file.isatty():
         console.print()
 
 
 def _by_reason(tally: Tally) -> list[tuple[Reason, int]]:
-    """The reasons that occur, in the order of their definition, with their counts."""
+    """The reasons that occur, with their counts, in the order of `Reason`."""
     return [(reason, count) for reason in Reason if (count := tally[reason])]
 
 
