@@ -2029,7 +2029,15 @@ def run_tests(tests: Sequence[str], folder: Path) -> Verdict:
     ended = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-q", "-m", "slow or not slow"),
-            *("-p", "no:cacheprovider", "--timeout", "60", f"--junit-xml={report}"),
+            *(
+                "--hypothesis-profile",
+                "proof",
+                "-p",
+                "no:cacheprovider",
+                "--timeout",
+                "60",
+                f"--junit-xml={report}",
+            ),
             *dict.fromkeys(str(file_of(test)) + test[test.index("::") :] for test in tests),
         ],
         cwd=folder,

@@ -6,15 +6,19 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-import hypothesis  # at its import it looks for objects that gc.freeze() would hide
+import hypothesis  # noqa: F401 - at its import it looks for objects that gc.freeze() would hide
 import pytest
 import typer.main
 
+from tests.support.sampling import (
+    SEED,
+    leave_to_the_proofs,
+    register_profiles,
+    seed_of_the_day,
+)
 from tests.support.shell import Shell, shell_in
 
-# A first example loads what it uses, and the machine may be busy: neither is a fault.
-hypothesis.settings.register_profile("ours", deadline=None)
-hypothesis.settings.load_profile("ours")
+register_profiles()
 
 # In memory, where there is room for it: on a disk, half of the tests' time would be fsync.
 _IN_MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a folder of its own there
@@ -22,10 +26,20 @@ _ROOM = 2_000_000_000  # bytes
 
 
 def pytest_configure() -> None:
+    seed_of_the_day()
     if _IN_MEMORY.is_dir() and shutil.disk_usage(_IN_MEMORY).free > _ROOM:
         mounted = os.statvfs(_IN_MEMORY)
         if not mounted.f_flag & (os.ST_NOEXEC | os.ST_RDONLY):  # some tests start what they make
             os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_IN_MEMORY))
+
+
+def pytest_report_header() -> str:
+    return f"drawn by {SEED}={seed_of_the_day()}"
+
+
+@pytest.hookimpl(tryfirst=True)  # before those that are marked are left out
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    leave_to_the_proofs(items)
 
 
 @pytest.fixture

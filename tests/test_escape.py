@@ -1,9 +1,10 @@
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batch.escape import escape, escape_text, unescape, unescape_text
+from tests.support.sampling import examples
 
 # Weighted towards the characters that the rule is about; any other text is drawn as well.
 TEXTS = st.one_of(
@@ -50,7 +51,7 @@ def test_a_text_that_could_run_as_a_formula_gets_one_apostrophe(text: str, escap
     assert unescape_text(escaped) == text
 
 
-@settings(deadline=None, max_examples=300)
+@examples(300)
 @given(st.lists(TEXTS, min_size=1, max_size=20))
 def test_unescape_gives_back_every_text_and_columns_obey_the_rule_of_cells(
     texts: list[str],
@@ -69,7 +70,7 @@ def test_an_apostrophe_that_is_not_ours_stays(text: str) -> None:
     assert unescape_text(text) == text
 
 
-@settings(deadline=None, max_examples=300)
+@examples(300)
 @given(TEXTS)
 def test_columns_and_cells_are_unescaped_alike(text: str) -> None:
     frame = pl.DataFrame({"text": [text]}, schema={"text": pl.String})

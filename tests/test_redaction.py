@@ -3,11 +3,12 @@ import time
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batch.api.excerpt import Redactor
 from batch.redaction import KeyRedactor
+from tests.support.sampling import examples
 
 KEY = "sk_0123456789abcdefghij"
 UNSEEN = (
@@ -48,7 +49,7 @@ def test_a_key_in_one_of_many_lines_leaves_the_others() -> None:
     assert cleaned == "first\n  second ***\n(not shown: the API key is in it)\nlast 100 %\n"
 
 
-@settings(deadline=None, max_examples=300)
+@examples(300)
 @given(
     key=st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=6, max_size=20),
     before=st.text(max_size=20),

@@ -3,7 +3,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batch.api.answer import MAX_BODY_BYTES, read_answer
@@ -11,6 +11,7 @@ from batch.api.excerpt import MAX_LENGTH, Redactor
 from batch.api.wire import Fault, Reply
 from batch.model import Answer, Change, Reason, Status
 from batch.statuses import may_pass
+from tests.support.sampling import examples
 
 KEY = "key-0123456789"
 NOW = datetime(2026, 11, 24, 20, 19, 0, tzinfo=UTC)
@@ -356,7 +357,7 @@ def test_what_the_server_holds_is_cleaned_too() -> None:
     assert answer.subsequence == "enrolled: Warm"
 
 
-@settings(deadline=None, max_examples=200)
+@examples(200)
 @given(body=st.binary(max_size=300), status=st.integers(200, 599), location=st.text())
 def test_no_body_can_break_a_row(body: bytes, status: int, location: str) -> None:
     answer = answer_to(body, status=status, headers={"location": location})
@@ -373,7 +374,7 @@ _JSON = st.recursive(
 _NAMES = ("success", "data", "error", "message", "_id", "status", "aiTag", "subsequenceEnrollment")
 
 
-@settings(deadline=None, max_examples=200)
+@examples(200)
 @given(
     document=st.dictionaries(
         st.sampled_from(_NAMES), _JSON | st.dictionaries(st.sampled_from(_NAMES), _JSON)

@@ -1,9 +1,10 @@
 import h11
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batch.api.http1.answer_parser import MAX_HEAD_BYTES, AnswerParser, Headers
+from tests.support.sampling import examples
 
 OK = b"HTTP/1.1 200 OK\r\n"
 WHOLE = OK + b"Content-Length: 2\r\n\r\n{}"
@@ -49,7 +50,7 @@ def by_h11(answer: bytes) -> tuple[int, Headers, bytes]:
 
 
 @given(answers(), st.lists(st.integers(1, 400), max_size=20))
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_an_answer_in_any_pieces_is_what_another_parser_reads(
     answer: bytes, sizes: list[int]
 ) -> None:
@@ -67,7 +68,7 @@ def test_an_answer_in_any_pieces_is_what_another_parser_reads(
 
 
 @given(answers(), st.data())
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_an_answer_that_breaks_off_is_never_whole(answer: bytes, data: st.DataObject) -> None:
     parser = AnswerParser()
     parser.feed(answer[: data.draw(st.integers(0, len(answer) - 1))])

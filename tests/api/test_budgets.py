@@ -11,6 +11,7 @@ from batch.api.excerpt import Redactor
 from batch.model import Budget
 from batch.sandbox.limits import Budget as Told
 from batch.sandbox.limits import Spelling, spell
+from tests.support.sampling import examples
 
 KEY = "sk_0123456789abcdefghij"
 NOW_S = 1_795_887_700.0  # at the server
@@ -334,7 +335,7 @@ _NAMES = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@examples(300)
 @given(st.dictionaries(_NAMES, _VALUES))
 def test_whatever_the_headers_hold_is_read_as_sound_budgets_or_none(
     headers: dict[str, str],
@@ -369,7 +370,7 @@ def tellings(draw: st.DrawFn) -> Told:
 
 
 @pytest.mark.parametrize("spelling", list(Spelling))
-@settings(deadline=None, max_examples=50)
+@examples(50)
 @given(told=tellings(), now_s=st.floats(1.5e9, 2.5e9))
 def test_what_the_sandbox_spells_is_read_as_it_was_meant(
     spelling: Spelling, told: Told, now_s: float

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batch.api.excerpt import MAX_LENGTH, Redactor
+from tests.support.sampling import examples
 
 KEY = 'sk_live_ab/cd+ef"gh\\ij==&k<l>m'  # a character for each way of escaping
 Escape = Callable[[str], str]
@@ -60,7 +61,7 @@ def test_a_text_that_spells_the_key_in_another_way_is_not_shown(escape: Escape) 
         assert Redactor(key).one_line(f"bad {escape(key)}") in {"bad [key]", NOT_SHOWN}
 
 
-@settings(deadline=None, max_examples=300)
+@examples(300)
 @given(
     key=st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=4, max_size=30),
     before=st.text(max_size=30),
@@ -106,7 +107,7 @@ def test_what_has_the_shape_of_a_key_is_replaced_too() -> None:
     assert Redactor(KEY).one_line(text) == "[key], ([key]…) but not task_1 or sk_"
 
 
-@settings(deadline=None, max_examples=200)
+@examples(200)
 @given(text=st.text(st.characters()), limit=st.integers(10, 50))
 def test_any_text_becomes_one_short_line_that_can_be_written(text: str, limit: int) -> None:
     line = Redactor(KEY).one_line(text, limit=limit)

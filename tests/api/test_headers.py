@@ -1,10 +1,11 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batch.api.headers import LONGEST_WAIT_S, retry_after_s
+from tests.support.sampling import examples
 
 NOW = datetime(2026, 11, 24, 20, 19, 0, tzinfo=UTC)
 
@@ -57,7 +58,7 @@ _NEARLY_DATES = st.lists(
 _VALUES = st.text() | st.from_regex(r"[0-9., ]{0,600}", fullmatch=True) | _NEARLY_DATES
 
 
-@settings(deadline=None, max_examples=500)
+@examples(500)
 @given(value=_VALUES, date=_VALUES)
 def test_retry_after_raises_nothing_and_is_a_wait_that_a_clock_can_take(
     value: str, date: str

@@ -5,7 +5,7 @@ from itertools import islice
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batch.judging import survey
@@ -15,6 +15,7 @@ from batch.judging.plan import Plan, Problem
 from batch.judging.rules import Rules
 from batch.model import Change, Field, OnConflict, Outcome, Reason, Status
 from batch.terminal.remedies import in_terminal
+from tests.support.sampling import examples
 
 CAMPAIGN = "64f0c0ffee64f0c0ffee0001"
 LABELS = ("Interested", "Meeting booked")
@@ -450,7 +451,7 @@ def outcomes(plan: Plan) -> list[Outcome]:
     return [outcome for part in plan.judged() for outcome in part]
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(rows=ROWS, on_conflict=st.sampled_from(OnConflict), batch=st.integers(1, 6))
 def test_every_file_comes_to_what_the_contract_says(
     rows: list[Row], on_conflict: OnConflict, batch: int
@@ -472,7 +473,7 @@ def test_every_file_comes_to_what_the_contract_says(
     assert plan.first_problems == tuple(problems[:20])
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(rows=ROWS, on_conflict=st.sampled_from(OnConflict))
 def test_the_numbers_add_up(rows: list[Row], on_conflict: OnConflict) -> None:
     plan = make_plan(source(rows), RULES, on_conflict=on_conflict)

@@ -195,7 +195,7 @@ COMMON = settings(
 
 def test_chains_of_commands_forget_no_request() -> None:
     run_state_machine_as_test(
-        Chains, settings=settings(COMMON, max_examples=9, stateful_step_count=3)
+        Chains, settings=settings(COMMON, max_examples=5, stateful_step_count=3)
     )
 
 

@@ -166,12 +166,12 @@ def at_every_write(calls: Sequence[Call], *sorts: Callable[[int, int], Fault]) -
 
 
 def test_a_disk_that_fails_in_some_phase_of_a_run_costs_nothing(cases: Cases) -> None:
-    faults = some_of(cases.one(calls_of_run), step=4)
+    faults = some_of(cases.one(calls_of_run), step=8)
     assert cases.wrong(faults, run_and_resume) == []
 
 
 def test_a_disk_that_fails_in_some_phase_of_a_resume_costs_nothing(cases: Cases) -> None:
-    faults = some_of(cases.one(calls_of_resume), step=6)
+    faults = some_of(cases.one(calls_of_resume), step=12)
     assert cases.wrong(faults, resume_and_resume) == []
 
 

@@ -135,6 +135,7 @@ def said(shell: Shell) -> str:
     return " ".join(shell.err.split())
 
 
+@pytest.mark.sampled(12)
 @each_kind
 @pytest.mark.parametrize(
     "words",

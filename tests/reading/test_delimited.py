@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batch.columns import Column
@@ -19,6 +19,7 @@ from batch.reading import delimited, records
 from batch.reading.delimited import open_delimited
 from batch.reading.grid import Grid
 from batch.terminal.remedies import in_terminal
+from tests.support.sampling import examples
 
 HEADER = "campaignId,campaignLeadId,status,aiTag\n"
 
@@ -448,7 +449,7 @@ ENDS = ("\n", "\r\n", "\r")
 BLOCKS = st.sampled_from([8, 40, 64, 1 << 20])
 
 
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(
     records=st.lists(st.lists(CELLS, max_size=4), max_size=12),
     delimiter=st.sampled_from([",", ";", "\t"]),
@@ -470,7 +471,7 @@ def test_whatever_is_written_as_csv_is_read_back_with_its_lines(
     assert read(text.getvalue(), delimiter, block) == expected
 
 
-@settings(deadline=None, max_examples=400)
+@examples(400)
 @given(
     body=st.text(st.sampled_from('aaé ,,""\r\n\n\0'), max_size=60),
     block=BLOCKS,

@@ -17,6 +17,7 @@ from openpyxl.utils import get_column_letter
 
 from batch.reading.sheet import UnorderedRowsError, boolean_text, number_text
 from batch.reading.xlsx import open_xlsx
+from tests.support.sampling import examples
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 PACKAGE = "http://schemas.openxmlformats.org/package/2006"
@@ -202,7 +203,7 @@ def by_ours(file: io.BytesIO) -> dict[Place, str]:
 NO_EXPLAINING = tuple(each for each in Phase if each is not Phase.explain)  # it takes a minute
 
 
-@settings(deadline=None, max_examples=200, phases=NO_EXPLAINING)
+@settings(examples(200), phases=NO_EXPLAINING)
 @given(data=st.data())
 def test_every_value_stands_where_openpyxl_has_it(data: st.DataObject) -> None:
     parts = parts_of(*data.draw(sheets()))

@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 import pytest
 import xlsxwriter
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batch.columns import SWALLOWED
@@ -18,6 +18,7 @@ from batch.judging.rules import Rules
 from batch.model import Field, OnConflict, Reason
 from batch.reading import delimited, grid, swallowed
 from batch.reading.table import TableOptions, open_table
+from tests.support.sampling import examples
 
 C, L = "65c0ffee0000000000000001", "66a1b2c3d4e5f6a7b8c9d00"
 HEADER = "campaignId,campaignLeadId,company,status,aiTag"
@@ -201,6 +202,7 @@ NOTES = (
 )
 
 
+@pytest.mark.sampled(40)
 @pytest.mark.parametrize("note", NOTES)
 @pytest.mark.parametrize("header", [HEADER.replace("company", "note"), LAST, FIRST, OWN])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
@@ -271,7 +273,7 @@ def test_of_a_very_long_cell_only_the_start_is_looked_at(tmp_path: Path) -> None
 WORDS = st.text(st.sampled_from("ab é-./"), max_size=5)
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(
     data=st.data(),
     delimiter=st.sampled_from([",", ";", "\t"]),
@@ -298,7 +300,7 @@ def test_whichever_rows_a_cell_has_swallowed_its_row_is_an_error_and_no_other(
         assert [each.line for each in problems(Path(folder), text)] == [first + 2]
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(
     notes=st.lists(st.text(st.sampled_from("ab ,;\t\"\n\r'"), max_size=40), min_size=1, max_size=5),
     delimiter=st.sampled_from([",", ";", "\t"]),

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batch.errors import InputError, RunError
 from batch.model import Claim, Outcome, Reason, Result
 from batch.recording.journal import JOURNAL_NAME, JUDGED_NOTE, LABELS_NOTE, Journal
 from batch.recording.journal_sql import IN_FLIGHT_MESSAGE, SCHEMA_VERSION
+from tests.support.sampling import examples
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 COUNTS = st.integers(min_value=0, max_value=2**40)
@@ -53,7 +54,7 @@ def lines_of(journal: Journal) -> list[int]:
     return journal.rows(0, 2**32 - 1)["line"].to_list()
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(st.lists(st.lists(OUTCOMES, max_size=6), max_size=4))
 def test_the_last_outcome_of_each_line_is_kept_whole_and_counted_once(
     tmp_path_factory: pytest.TempPathFactory, groups: list[list[Outcome]]

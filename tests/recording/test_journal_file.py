@@ -277,6 +277,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], None], str]] = {
 }
 
 
+@pytest.mark.sampled(14)
 @pytest.mark.parametrize("kind", HOSTILE)
 @ways
 def test_what_is_not_ours_is_refused_at_once(

@@ -8,7 +8,7 @@ from pathlib import Path
 import fastexcel
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batch.columns import ADDED_COLUMNS, result_header
@@ -20,6 +20,7 @@ from batch.recording import results
 from batch.recording.failed_sheet import write_failed_sheet
 from batch.recording.journal import Journal
 from batch.recording.results import write_results
+from tests.support.sampling import examples
 
 HEADER = ("campaignId", "campaignLeadId", "status", "aiTag")
 APPLIED = Outcome(
@@ -125,7 +126,7 @@ def inputs(draw: st.DrawFn) -> Cells:
     )
 
 
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(inputs(), st.data())
 def test_any_input_with_any_outcomes_has_each_line_once_in_order_and_adds_up(
     tmp_path_factory: pytest.TempPathFactory, table: Cells, data: st.DataObject

@@ -1,9 +1,10 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batch.sandbox.limits import Budget, make_limiter, parse_spellings, spell
 from batch.sandbox.options import Options, SandboxError
+from tests.support.sampling import examples
 from tests.support.sandbox_client import KEY, PLATFORM, URL, Clock, client_of
 
 pytestmark = pytest.mark.anyio
@@ -75,7 +76,7 @@ def test_token_bucket_without_burst_holds_what_a_window_brings() -> None:
     spec=st.sampled_from(["fixed:3/2s", "sliding:3/2s", "bucket:3/2s", "bucket:3/2s,burst=1"]),
     waits_s=st.lists(st.floats(0, 3), min_size=1, max_size=30),
 )
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_a_request_that_waits_as_long_as_it_was_told_is_admitted(
     spec: str, waits_s: list[float]
 ) -> None:
@@ -90,7 +91,7 @@ def test_a_request_that_waits_as_long_as_it_was_told_is_admitted(
 
 
 @given(waits_s=st.lists(st.floats(0, 1), min_size=1, max_size=60))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_no_span_of_a_sliding_window_has_more_requests_than_its_limit(
     waits_s: list[float],
 ) -> None:

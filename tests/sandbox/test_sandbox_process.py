@@ -12,12 +12,13 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batch.sandbox import process
 from batch.sandbox.options import Options, SandboxError
 from batch.sandbox.process import Sandbox, start_sandbox
+from tests.support.sampling import examples
 from tests.support.sandbox_client import CAMPAIGN, LEAD, URL
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="signals and sessions of POSIX")
@@ -54,7 +55,7 @@ def is_listening(sandbox: Sandbox) -> bool:
         exit_with_stdin=st.booleans(),
     )
 )
-@settings(max_examples=50, deadline=None)
+@examples(50)
 def test_options_survive_the_way_over_the_command_line(options: Options) -> None:
     assert Options.from_argv(options.to_argv(), prog="x") == options
 

@@ -2,9 +2,10 @@ import json
 import math
 
 import pytest
-from hypothesis import given, settings, strategies
+from hypothesis import given, strategies
 
 from batch.settings.values import MaxErrors, Rate, parse_max_errors, parse_rate
+from tests.support.sampling import examples
 
 
 class TestRates:
@@ -44,7 +45,7 @@ class TestRates:
             parse_rate(value)
 
     @given(strategies.floats(min_value=0, exclude_min=True, allow_infinity=False))
-    @settings(max_examples=50, deadline=None)
+    @examples(50)
     def test_a_rate_survives_being_written_down(self, per_s: float) -> None:
         rate = Rate(per_s=per_s)
         assert parse_rate(json.loads(json.dumps(rate.as_setting()))) == rate
@@ -70,7 +71,7 @@ class TestMaxErrors:
         assert parse_max_errors(value) == limit
 
     @given(strategies.integers(0, 10**12 - 1) | strategies.decimals(0, 100, places=2))
-    @settings(max_examples=50, deadline=None)
+    @examples(50)
     def test_a_limit_survives_being_written_down(self, number: object) -> None:
         limit = parse_max_errors(number if isinstance(number, int) else f"{number}%")
         assert parse_max_errors(json.loads(json.dumps(limit.as_setting()))) == limit

@@ -236,8 +236,8 @@ def wrong_after_resume(
         wrong.append("run.json does not say that it finished")
     left = {path.name for path in case.folder.iterdir()}
     whole = {
-        "failed.csv", "failed.xlsx", "input.xlsx", "journal.sqlite", "report.html", "results.csv",
-        "run.json", "timeline.jsonl",
+        "failed.csv", "failed.xlsx", "input.xlsx", "journal.sqlite", "plan.parquet", "report.html",
+        "results.csv", "run.json", "timeline.jsonl",
     }  # fmt: skip
     if left != whole:
         wrong.append(f"other files are in the folder: {left ^ whole}")

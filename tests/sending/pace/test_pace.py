@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from batch.sandbox.limits import Budget, Limiter, Spelling, make_limiter
 from batch.sending.pace.pacer import Pacer, Source
 from tests.support.pace_world import World, make_pacer
+from tests.support.sampling import examples
 
 KINDS = ("fixed", "sliding", "bucket")
 LIMITS = ((5, 1), (50, 1), (500, 1), (100, 10), (60, 60), (1200, 60), (1000, 3600))
@@ -28,7 +29,7 @@ SPELLINGS = {
     "x-unix and a date": (Spelling.X_UNIX, Spelling.RETRY_AFTER_DATE),
 }
 BLIND = {"retry-after": (Spelling.RETRY_AFTER,), "none": ()}
-NEVER_STUCK = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+NEVER_STUCK = settings(examples(20), suppress_health_check=[HealthCheck.too_slow])
 
 
 def jittered() -> Callable[[], float]:
@@ -94,6 +95,7 @@ def hold_to_targets(
         assert run.most <= limit * (1.5 if is_rough else 1.3 if is_unix else 1.05) + 1
 
 
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize(
     ("limit", "window_s", "spelling"),
     [(100, 10, spelling) for spelling in SPELLINGS]
@@ -106,6 +108,7 @@ def test_headers_are_followed_to_97_percent_without_refusals(
     hold_to_targets(kind, limit, window_s, spelling, "50 ms", 0.37)
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("spelling", BLIND)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("limit", "window_s"), [(5, 1), (100, 10), (1200, 60)])
@@ -150,6 +153,7 @@ def refused(world: World, *, since: float = 0.0) -> int:
     return world.seen.between(since, world.now)[1]
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("spelling", SPELLINGS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_limit_that_is_raised_or_lowered_is_followed(kind: str, spelling: str) -> None:
@@ -162,6 +166,7 @@ def test_a_limit_that_is_raised_or_lowered_is_followed(kind: str, spelling: str)
     assert refused(world) <= 1
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("after", SPELLINGS)
 @pytest.mark.parametrize("before", SPELLINGS)
 def test_another_spelling_in_the_middle_is_followed(before: str, after: str) -> None:
@@ -203,6 +208,7 @@ def test_headers_that_come_after_a_while_are_followed() -> None:
     assert sent_per_s(world, pacer, 60) == pytest.approx(9.5, rel=0.05)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("spelling", SPELLINGS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_others_take_is_left_to_them(kind: str, spelling: str) -> None:
@@ -217,6 +223,7 @@ def test_what_others_take_is_left_to_them(kind: str, spelling: str) -> None:
     assert refusals <= 2
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("spelling", ["ratelimit", "x-unix"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_pace_recovers_when_others_have_left(kind: str, spelling: str) -> None:
@@ -239,6 +246,7 @@ class Both:
         return replace(told, admitted=kept.admitted, retry_after_s=kept.retry_after_s)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("spelling", SPELLINGS)
 @pytest.mark.parametrize(
     ("told", "kept", "per_s"),
@@ -271,6 +279,7 @@ class Jumping:
         return replace(budget, reset_s=max(0, budget.reset_s + self._draw.choice((-0.5, 0, 0.5))))
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("spelling", ["ratelimit", "x-unix"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_resets_that_jump_by_a_second_are_borne(kind: str, spelling: str) -> None:
@@ -302,6 +311,7 @@ def test_a_remembered_rate_is_begun_with() -> None:
     assert refused(world) <= 2
 
 
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("spelling", SPELLINGS | BLIND)
 @pytest.mark.parametrize("kind", KINDS)
 def test_after_idling_nothing_leaves_in_a_burst(kind: str, spelling: str) -> None:
@@ -315,6 +325,7 @@ def test_after_idling_nothing_leaves_in_a_burst(kind: str, spelling: str) -> Non
     assert 1 <= len(left) <= 1.3 * max(rate, 9.5) + 3
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("spelling", SPELLINGS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_worker_alone_reaches_what_its_latency_admits(kind: str, spelling: str) -> None:
@@ -328,6 +339,7 @@ def test_one_worker_alone_reaches_what_its_latency_admits(kind: str, spelling: s
         assert refused(world) == 0
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("spelling", SPELLINGS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_latency_longer_than_the_window_is_borne(kind: str, spelling: str) -> None:
