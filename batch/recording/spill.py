@@ -6,6 +6,7 @@ So that a spreadsheet's rows are judged once, however often they are asked for, 
 import io
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -53,8 +54,9 @@ class Spill:
     def close(self) -> None:
         """Remove the file; may be called twice."""
         if self._file is not None:
-            self._file.close()
-            Path(self._file.name).unlink(missing_ok=True)
+            for end in (self._file.close, Path(self._file.name).unlink):
+                with suppress(OSError):  # what a failing disk did with it is nobody's loss
+                    end()
         self._file, self._sizes = None, []
 
     def _put(self, frame: pl.DataFrame) -> None:
