@@ -23,6 +23,7 @@ from batch.recording.atomic_file import AtomicFile
 from batch.recording.folder import RunFolder
 from batch.recording.journal import Journal
 from batch.recording.runfile import RunFile, RunRecord, RunState
+from batch.recording.spill import Spill
 
 Pass = Callable[[], None]
 When = Callable[..., bool]
@@ -125,6 +126,10 @@ def _ended(_: RunFile, record: RunRecord) -> bool:
     return record.state is not RunState.RUNNING
 
 
+def _of_the_plan(new_file: AtomicFile, _data: bytes) -> bool:
+    return ".plan.parquet-" in new_file.file.name
+
+
 def _of_results(new_file: AtomicFile, _data: bytes) -> bool:
     return ".results.csv-" in new_file.file.name
 
@@ -132,6 +137,10 @@ def _of_results(new_file: AtomicFile, _data: bytes) -> bool:
 POINTS: dict[str, Put] = {
     # starting up
     "copied": _after(RunFolder, "copy_input"),
+    "in what is kept of judging": _after(Spill, "_put"),
+    "in plan.parquet": _after(AtomicFile, "write", _of_the_plan),
+    "before the rename of plan.parquet": _before(os, "replace", _named("plan.parquet")),
+    "after the rename of plan.parquet": _after(os, "replace", _named("plan.parquet")),
     "before the journal is laid out": _before(Journal, "_lay_out"),
     "journal half laid out": _sql("CREATE TABLE IF NOT EXISTS note"),
     "before judged rows": _before(Journal, "record", _judged),

@@ -72,6 +72,10 @@ WORST: dict[str, dict[str, tuple[Worst, ...]]] = {
     "api/headers.py": {r"'[0-9]+(\\.[0-9]+)?'": (full("1", after="x"), full("1", before="1."))},
     "api/sendkit.py": {r"'[!-~]+'": (full("a", after=" "),)},
     "api/wire.py": {r"'[A-Za-z0-9_-]+'": (full("a", after="!"),)},
+    "judging/format_1.py": {
+        "_FORMULA": (polars("'"),),
+        "_NUMBER": (polars("1 ", after="x"),),
+    },
     "escape.py": {
         "_FORMULA": (match("'"), polars("'")),
         "_NUMBER": (full("1 ", after="x"),),

@@ -27,6 +27,9 @@ _INTEGERS = {4, 5, 6}
 _VALUE_BYTES = {0: 1, 1: 4, 2: 8, 3: 12, 4: 4, 5: 8, 6: 4, 7: 1}
 
 
+_PAGE_KINDS = (5, 7, 8)  # fields of a page's head: data, dictionary, data of the second version
+
+
 class FooterError(ValueError):
     """A file is no Parquet file, or contradicts itself."""
 
@@ -73,13 +76,21 @@ def read_contents(path: Path) -> Contents:
 
 
 def _pages_bytes(text: mmap, end: int, chunk: Struct) -> int:
-    """The unpacked size of a column's pages, by the head of each. end: of all pages."""
+    """The unpacked size of a column's pages, by the head of each. end: of all pages.
+
+    Raises FooterError for a page of more values than the column has, for which a reader would
+    reserve as much memory as it says.
+    """
     at = _integer(chunk, 11) if chunk.get(11) else _integer(chunk, 9)
     end = min(end, at + _integer(chunk, 7))
     total = 0
     while at < end:
         head = _Reader(text, at, end)
         page = head.struct()
+        for kind in _PAGE_KINDS:
+            of_kind = page.get(kind)
+            if isinstance(of_kind, dict) and _integer(of_kind, 1) > _integer(chunk, 5):
+                raise FooterError("a page of more values than its column")
         total += _integer(page, 2)
         at = head.at + _integer(page, 3)
     return total

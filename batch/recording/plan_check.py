@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
+import polars.selectors as cs
+from polars.exceptions import PanicException, PolarsError
 
 from batch.columns import COLUMNS
 from batch.errors import InputError
@@ -30,6 +32,7 @@ from batch.recording.runfile import RunRecord
 _BLOCK_BYTES = 1 << 20
 _LONGEST_ID = 200  # characters, whatever pattern is set
 _LONGEST_TEXT = 1 << 20  # characters: a cell of a text file may be so long
+_MOST_TEXT = 256 << 20  # bytes of a block, by which some thousand rows become objects at once
 _LAST_MS = 253402300799999  # Unix time, the end of the year 9999
 _PAIR = pl.Schema({"line": pl.UInt32, "carrier": pl.UInt32})
 
@@ -40,11 +43,7 @@ def open_plan(folder: Path, record: RunRecord) -> KeptPlan:
     try:
         with _refused(path):
             _check_file(path, record)
-            plan_file = PlanFile(path, rows=record.rows)
-            counted = _Counted()
-            for block in plan_file.planned():
-                counted.add(block, _settable(record))
-            return counted.plan(plan_file, record)
+            return read_plan(path, rows=record.rows, sha256=record.plan_sha256 or "", of=record)
     except FileNotFoundError as error:
         raise InputError(
             f"{path}: is not there, so that nobody knows what the run is to do. Bring it back from "
@@ -52,12 +51,25 @@ def open_plan(folder: Path, record: RunRecord) -> KeptPlan:
         ) from error
 
 
-def _settable(record: RunRecord) -> Sequence[str]:
-    return LEAD_STATUSES if record.is_planned else tuple(Status)
+def read_plan(path: Path, *, rows: int, sha256: str, of: RunRecord) -> KeptPlan:
+    """The plan in a file of this program. rows, sha256: of the file; of: the run.
+
+    Raises NotOursError where a row is none that judging gives.
+    """
+    statuses = LEAD_STATUSES if of.is_planned else tuple(Status)
+    plan_file = PlanFile(path, rows=rows)
+    counted = _Counted()
+    for block in plan_file.planned():
+        counted.add(block, statuses)
+    return counted.plan(plan_file, rows=rows, sha256=sha256)
 
 
-class _NotOursError(ValueError):
+class NotOursError(ValueError):
     """The file is none that this program wrote for the run."""
+
+
+# Polars panics over some pages that contradict themselves, which is no ordinary exception.
+_DAMAGED = (NotOursError, FooterError, OSError, PolarsError, PanicException)
 
 
 @contextmanager
@@ -66,7 +78,7 @@ def _refused(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise
-    except (_NotOursError, FooterError, OSError, pl.exceptions.PolarsError) as error:
+    except _DAMAGED as error:
         raise InputError(
             f"{path}: is not the plan of this run: it is damaged, cut short, changed or another "
             "run's. Nothing was sent. Bring it back from a backup, or start a new run."
@@ -79,15 +91,15 @@ def _check_file(path: Path, record: RunRecord) -> None:
         while block := file.read(_BLOCK_BYTES):
             digest.update(block)
     if digest.hexdigest() != record.plan_sha256:
-        raise _NotOursError("another file than run.json names")
+        raise NotOursError("another file than run.json names")
     contents = read_contents(path)
     if contents.rows != record.rows:
-        raise _NotOursError(f"{contents.rows} rows")
+        raise NotOursError(f"{contents.rows} rows")
     if contents.unpacked_bytes > max_unpacked_bytes(path.stat().st_size):
-        raise _NotOursError(f"{contents.unpacked_bytes} bytes once unpacked")
+        raise NotOursError(f"{contents.unpacked_bytes} bytes once unpacked")
     schema = pl.scan_parquet(path, glob=False, hive_partitioning=False).collect_schema()
     if schema != PLANNED:
-        raise _NotOursError("other columns")
+        raise NotOursError("other columns")
 
 
 @dataclass(slots=True)
@@ -107,14 +119,16 @@ class _Counted:
     last_line: int = 0
 
     def add(self, block: pl.DataFrame, statuses: Sequence[str]) -> None:
-        """Count a block. Raises _NotOursError for one that judging can't give."""
+        """Count a block. Raises NotOursError for one that judging can't give."""
         lines = block["line"]
         is_rising = lines.null_count() == 0 and lines.is_sorted() and lines.n_unique() == len(lines)
         if not is_rising or lines[0] <= self.last_line:
-            raise _NotOursError("lines that don't rise")
+            raise NotOursError("lines that don't rise")
         self.last_line = lines[-1]
-        if not block.select(_is_ours(statuses).fill_null(value=False).all()).item():
-            raise _NotOursError("values that judging does not give")
+        text = block.select(pl.sum_horizontal(cs.string().str.len_bytes().sum())).item()
+        is_ours = block.select(_is_ours(statuses).fill_null(value=False).all()).item()
+        if text > _MOST_TEXT or not is_ours:
+            raise NotOursError("values that judging does not give")
         is_carrying = pl.col("carrier") == pl.col("line")
         carrying = block.filter(is_carrying)
         self.requests += numbers(carrying)
@@ -128,19 +142,19 @@ class _Counted:
             wrong = errors(not_sent).with_columns(found=pl.lit("")).select(NOT_SENT.names())
             self.wrong = pl.concat([self.wrong, wrong.head(FIRST_PROBLEMS)])
 
-    def plan(self, source: PlanFile, record: RunRecord) -> KeptPlan:
-        """The whole plan. Raises _NotOursError when a line is carried by one that carries none."""
+    def plan(self, source: PlanFile, *, rows: int, sha256: str) -> KeptPlan:
+        """The whole plan. Raises NotOursError when a line is carried by one that carries none."""
         joined = pl.concat(self.joined)
         none = pl.Series("line", [], dtype=pl.UInt32)
         is_carried = joined["carrier"].is_in(pl.concat([none, *self.carrying]).implode())
         clears = joined["carrier"].is_in(pl.concat([none, *self.clearing]).implode())
         if not is_carried.all():
-            raise _NotOursError("a line that no request is of")
+            raise NotOursError("a line that no request is of")
         counts = self.requests
         return KeptPlan(
             source=source,
-            sha256=record.plan_sha256 or "",
-            rows=record.rows,
+            sha256=sha256,
+            rows=rows,
             tally=self.tally,
             requests=counts["all"],
             sendable_rows=counts["all"] + joined.height,

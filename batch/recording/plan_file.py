@@ -142,17 +142,22 @@ class KeptPlan(Plan):
 
 
 def keep_plan(plan: Plan, frames: Iterable[pl.DataFrame], path: Path) -> KeptPlan:
-    """Write a plan into its file, whole or not at all.
+    """Write a plan into its file, whole or not at all, to be read from there from now on.
 
     frames: all its rows, as PLANNED, in line order. Raises RunError when the disk fails.
     """
+    sha256 = write_plan(path, frames)
+    values = {each.name: getattr(plan, each.name) for each in fields(Plan)}
+    return KeptPlan(**{**values, "source": PlanFile(path, rows=plan.rows), "sha256": sha256})
+
+
+def write_plan(path: Path, frames: Iterable[pl.DataFrame]) -> str:
+    """Write a plan file; gives the sha256 of its bytes. Takes and raises as `keep_plan` does."""
     with AtomicFile(path) as new_file:
         out = _Out(new_file)
         _sink(frames, out)
         new_file.publish()
-    values = {each.name: getattr(plan, each.name) for each in fields(Plan)}
-    source = PlanFile(path, rows=plan.rows)
-    return KeptPlan(**{**values, "source": source, "sha256": out.digest.hexdigest()})
+    return out.digest.hexdigest()
 
 
 class _Out:

@@ -46,6 +46,11 @@ SKIPPED = plan.OBJECTS + 5
 STARTING = [
     ("before the rename of run.json", 1),
     ("copied", 1),
+    ("in what is kept of judging", 1),
+    ("in plan.parquet", 1),
+    ("in plan.parquet", 2),
+    ("before the rename of plan.parquet", 1),
+    ("after the rename of plan.parquet", 1),
 ]
 BEFORE_THE_FIRST_REQUEST = [
     ("after the rename of run.json", 1),

@@ -2,6 +2,7 @@
 
 import json
 import random
+import sys
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,8 +11,10 @@ from typing import Any
 
 from batch.sandbox.options import Options
 from batch.sandbox.process import Sandbox
+from batch.terminal.command_line import run_command_line
 from tests.support.in_process import sendkit_batch, start_sandbox
 from tests.support.program import CAMPAIGN, Ran, access, lead_id, write_rows
+from tests.support.shell import Shell
 
 OTHER = "64f1c0a95e8b7d2f3a6c9e02"
 CAMPAIGNS = (CAMPAIGN, OTHER)
@@ -38,6 +41,18 @@ def ask(sandbox: Sandbox, folder: Path, *words: str | Path, rate: str = "1000") 
     return sendkit_batch(
         *words, *more.get(str(words[0]), ["--yes"]), "--rate", rate, cwd=folder, env=env
     )  # fmt: skip
+
+
+def ask_here(shell: Shell, sandbox: Sandbox, *words: str | Path) -> int:
+    """A command in this process, as `ask`, also about runs that are not in the user's list."""
+    environ, given = access(sandbox)
+    for name, value in environ.items():
+        shell.monkeypatch.setenv(name, value)
+    nothing: list[str] = []
+    more = {"plan": given[:2], "verify": given[:2], "report": nothing, "results": nothing}
+    typed = (*map(str, words), *more.get(str(words[0]), given))
+    shell.monkeypatch.setattr(sys, "argv", ["sendkit-batch", *typed])
+    return shell.do(run_command_line)
 
 
 def change(sandbox: Sandbox, lead: str, campaign: str = CAMPAIGN, **fields: object) -> None:
