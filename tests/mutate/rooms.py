@@ -58,7 +58,6 @@ ROOMS: Mapping[str, Room] = {
     "reading": Room(
         sources=(
             "batch/reading/delimited.py",
-            "batch/reading/places.py",
             "batch/reading/records.py",
             "batch/reading/sheet_xml.py",
             "batch/reading/swallowed.py",
