@@ -1,6 +1,6 @@
-"""The columns by name: those that name a lead as people do, and those that results add.
+"""The columns by name: the ones that name a lead as people do, and the ones that results add.
 
-The one place that knows the added names: reading drops these columns, and the results write them.
+No other file knows the added names: reading drops these columns, and the results write them.
 """
 
 import re
@@ -20,13 +20,13 @@ class Naming(StrEnum):
 Column = Field | Naming
 COLUMNS: tuple[Column, ...] = (*Field, *Naming)
 
-# What reading says of a row in which a cell has swallowed other rows: which of the columns that are
-# read it is (null for one of the user's own), how the cell begins, and the whole sentence.
+# What reading adds to a row with a cell that swallowed other rows: that cell's column (null for one
+# of the user's own), how the cell begins, and the whole sentence.
 SWALLOWED = ("swallowed_column", "swallowed_found", "swallowed_message")
 
-# The columns that results add, by the format of the results that brought them. A new column is a
-# new format: it stands behind all earlier ones, and files of those stay ours. Its name is one that
-# `is_of_later_format` knows, so that programs that were made before it refuse the file.
+# The columns that results add, by the format of the results that introduced them. A new column is a
+# new format: it stands behind all earlier ones, whose files stay ours. Its name must be one that
+# `is_of_later_format` recognises, so that earlier versions of this program refuse the file.
 ADDED_BY_FORMAT: Mapping[int, tuple[str, ...]] = {
     1: (
         "line",
@@ -42,7 +42,7 @@ ADDED_BY_FORMAT: Mapping[int, tuple[str, ...]] = {
         "subsequence",
     ),
 }
-# Those of each format, the newest first.
+# The columns of each format, the newest first.
 ADDED_SETS = tuple(
     tuple(name for number in sorted(ADDED_BY_FORMAT)[:count] for name in ADDED_BY_FORMAT[number])
     for count in range(len(ADDED_BY_FORMAT), 0, -1)
@@ -52,7 +52,7 @@ _OF_LATER_FORMAT = re.compile("[a-z][a-z0-9]*(_[a-z0-9]+)+")
 
 
 def column_of(name: str) -> Column:
-    """The column that is called exactly so; raises ValueError when there is none."""
+    """The column with exactly this name; raises ValueError when there is none."""
     return Naming(name) if name in set(Naming) else Field(name)
 
 
@@ -67,8 +67,8 @@ def is_of_later_format(names: Iterable[str]) -> bool:
 def result_header(header: Sequence[str], added: tuple[str, ...] = ADDED_COLUMNS) -> tuple[str, ...]:
     """The header of the results: the user's names, then the added ones.
 
-    A user's column with exactly the name of an added one becomes `input_<name>`, and once more
-    `input_` in front while another column of the user's already has that name.
+    A user's column with exactly the name of an added one becomes `input_<name>`; it gets another
+    `input_` in front as long as a further column of the user's has that name.
     """
     names = list(header)
     for index, name in enumerate(names):

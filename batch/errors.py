@@ -6,15 +6,15 @@ BatchError
 │   │   └── NewerFormatError  a newer version of this program wrote a run's file
 │   ├── SettingsError     a setting, an option or the key is wrong
 │   └── DeclinedError     the question before sending got no yes
-│       └── UnaskedError  there was nobody to put it to
-└── RunError              a run broke off for a cause on this machine; exit 3
+│       └── UnaskedError  there was nobody to ask
+└── RunError              a cause on this machine ended a run; exit 3
 """
 
 from batch.advice import Advice, Remedy
 
 
 class BatchError(Exception):
-    """Base of all: its text is one sentence or two for a person to act on, without secrets.
+    """Base of all: its text is a sentence or two that a person can act on, without secrets.
 
     advice: the text with what can be done about it, which a front end says in its own words.
     """
@@ -25,7 +25,7 @@ class BatchError(Exception):
 
 
 class UsageError(BatchError):
-    """Nothing was sent, and nothing will be until the cause is mended."""
+    """Nothing was sent, and nothing will be until the cause is removed."""
 
 
 class InputError(UsageError):
@@ -33,7 +33,7 @@ class InputError(UsageError):
 
 
 class NewerFormatError(InputError):
-    """A file of a run has a format that only a newer version of this program knows."""
+    """A run's file has a format that only a newer version of this program knows."""
 
 
 class SettingsError(UsageError):
@@ -41,7 +41,7 @@ class SettingsError(UsageError):
 
 
 class DeclinedError(UsageError):
-    """The question before sending was answered with no, or could not be asked at all."""
+    """The question before sending was answered with no, or could not be asked."""
 
 
 class UnaskedError(DeclinedError):
@@ -49,4 +49,4 @@ class UnaskedError(DeclinedError):
 
 
 class RunError(BatchError):
-    """The run broke off for a cause on this machine, such as a full disk."""
+    """A cause on this machine, such as a full disk, ended the run early."""

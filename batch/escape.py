@@ -1,7 +1,7 @@
 """The apostrophe that keeps a spreadsheet program from running a cell as a formula.
 
 Results are opened in spreadsheet programs, and cells come from strangers: a text that starts like
-a formula gets one apostrophe in front, and reading our own files takes exactly that one off again.
+a formula gets one apostrophe in front, and reading our own files removes exactly that one.
 Pure: expressions for whole columns, and the same rule for a single header cell.
 Source: OWASP, "CSV Injection".
 """
@@ -27,7 +27,7 @@ def escape(text: pl.Expr) -> pl.Expr:
 
 
 def unescape(text: pl.Expr) -> pl.Expr:
-    """The texts without the apostrophes that `escape` put there; others stay, and so does null."""
+    """The texts without the apostrophes that `escape` added; others stay, and so does null."""
     bare = text.str.slice(1)
     is_escaped = text.str.starts_with("'") & ~_is_harmless(bare)
     return pl.when(is_escaped).then(bare).otherwise(text)

@@ -1,4 +1,4 @@
-"""The words that every layer shares: a change, what came of it, and how outcomes are counted.
+"""The types that every layer shares: a change, its outcome, and counts of outcomes.
 
 Values only: nothing here reads, sends or decides.
 """
@@ -25,7 +25,7 @@ class Status(StrEnum):
     PAUSED = "paused"
 
 
-# All that a campaign lead's status may read. Of leads in a final one nothing is sent any more.
+# All values of a campaign lead's status. Of leads in a final one nothing is sent any more.
 FINAL_STATUSES = ("completed", "bounced", "unsubscribed", "replied", "removed")
 LEAD_STATUSES = ("pending", *Status, *FINAL_STATUSES)
 
@@ -38,7 +38,7 @@ class OnConflict(StrEnum):
 
 
 class SkipUnchanged(StrEnum):
-    """Whether leads are read first, so that rows that are already so cost no request."""
+    """Whether leads are read first, so that rows which change nothing cost no request."""
 
     AUTO = "auto"  # a campaign is read as long as that costs less than sending
     ALWAYS = "always"
@@ -46,7 +46,7 @@ class SkipUnchanged(StrEnum):
 
 
 class TransportKind(StrEnum):
-    """What carries requests; behind a proxy it is always the stock one."""
+    """The HTTP transport; behind a proxy it is always the stock one."""
 
     FAST = "fast"  # ours, over an asyncio protocol
     STOCK = "stock"  # httpx's own
@@ -71,7 +71,7 @@ class Found(StrEnum):
 
 
 class Trait(Flag):
-    """What is true of some reasons only."""
+    """Properties of some reasons."""
 
     NONE = 0
     CHANGES_NOTHING = auto()  # the server refused the request, or never got one
@@ -157,7 +157,7 @@ class Change:
     lines: the input lines that share this request's outcome, the carrying one first.
     status: the status to set, or None to leave it.
     ai_tag: the label to set, or None to leave it; with clear_tag it is None and JSON null is sent.
-    earlier: what earlier processes left of it, where they tried it; its outcome begins from that.
+    earlier: its outcome so far, if earlier processes tried it; the new outcome adds to that.
     """
 
     lines: tuple[int, ...]
@@ -198,12 +198,12 @@ class CampaignLead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """What one answer says of a budget of requests; None where it does not say.
+    """A budget of requests, by one answer; None where the answer doesn't say.
 
     name: tells several budgets of one server apart.
     limit: requests that a window of time admits. window_s: its seconds, where they are named.
     remaining: requests that are left now. reset_s: seconds until the budget is whole again, which
-    servers round up to whole seconds. reset_at: the same as a Unix time, where it was spelt so.
+    servers round up to whole seconds. reset_at: the same as a Unix time, if the answer has one.
     """
 
     name: str
@@ -216,7 +216,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What one attempt came to: the server's answer, or the fault that stood in its place.
+    """The result of one attempt: the server's answer, or the fault in its place.
 
     reason: what this attempt alone would make of the row; for a 401 `rejected`.
     message: one short line without control characters, fit for a cell.
@@ -224,7 +224,7 @@ class Answer:
     sent_at_ms: the attempt's start, Unix time in milliseconds, UTC.
     retry_after_s: seconds that the server asked all to wait; None if it did not, or if the answer
         is final: `Retry-After` is no order there.
-    budgets: what its headers say of the server's budgets.
+    budgets: the server's budgets by its headers.
     server_ai_tag: the tag that the answer names, "null" for JSON null, None if it does not say.
     subsequence: as "enrolled: Name"; None if the answer names none.
     """

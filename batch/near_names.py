@@ -1,4 +1,4 @@
-"""The nearest of some names, as "Did you mean …?" has it, in bounded time. Pure.
+"""Find the name most like a word, for "Did you mean …?", in bounded time. Pure.
 
 Both sides may come from strangers: a file with thousands of wrong labels, a server with a million.
 Comparing two texts letter by letter costs the product of their lengths.
@@ -7,22 +7,22 @@ Comparing two texts letter by letter costs the product of their lengths.
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 
-_LONGEST = 100  # characters; a longer text is no slip of a name
-# Pairs of letters that are compared before looking ends, a second or two at worst; most names are
-# told apart by their lengths and letters alone.
+_LONGEST = 100  # characters; a longer text is no mistyped name
+# Pairs of letters to compare before the search ends, a second or two at worst; lengths and letters
+# alone tell most names apart.
 _PAIRS = 10_000_000
-_A_NAME = 5  # what looking at a name costs, however short it is
+_A_NAME = 5  # the cost of a name, however short it is
 
 
 class NearNames:
-    """Looks for near names until that has cost enough."""
+    """Searches for near names until its budget is spent."""
 
     def __init__(self, *, pairs: int = _PAIRS) -> None:
-        """pairs: of letters, that may be compared."""
+        """pairs: the budget, in pairs of letters that are compared."""
         self._left = pairs
 
     def nearest(self, word: str, names: Iterable[str], *, cutoff: float = 0.6) -> str | None:
-        """The name nearest to the word; None if none is near, or looking costs too much.
+        """The name nearest to the word; None if none is near, or the budget is spent.
 
         cutoff: between 0, far, and 1, the same; as difflib has it.
         """

@@ -1,7 +1,7 @@
-"""Taking a key out of texts that other people have had a hand in: a server's words, tracebacks.
+"""Take a key out of texts that others can influence: a server's words, tracebacks. Pure.
 
-Whoever wants a key in a file has it echoed so that a plain search misses it: in another case, with
-its characters escaped, or with unseen ones between them. Pure.
+An attacker who wants the key in a file has it echoed so that a plain search misses it: in another
+case, with its characters escaped, or with invisible ones between them.
 """
 
 import html
@@ -10,24 +10,24 @@ import unicodedata
 from collections.abc import Iterator
 from urllib.parse import unquote
 
-SHORTEST_KEY = 4  # characters; a shorter key is in every second word
+SHORTEST_KEY = 4  # characters; a shorter key would be part of many words
 
-_NOT_SEEN = re.compile(r"[^!-~]+")  # all that a key never has: keys are one word of ASCII
+_NOT_VISIBLE = re.compile(r"[^!-~]+")  # all that a key never has: keys are one word of ASCII
 _ESCAPING = re.compile(r"[\\&%]")
 _ESCAPE = re.compile(r"\\(?:(?:u00|x)([0-9a-f]{2})|(.))", re.IGNORECASE | re.DOTALL)
 _DEEPEST = 3  # an escaped text that was escaped again, and once more
 
 
 class KeyRedactor:
-    """Gives texts without one key, in whatever case, and with whatever unseen between its letters.
+    """Removes one key from texts, in any case, and with invisible characters between its letters.
 
-    A text that spells the key out in another way (as JSON, HTML or a URL escape it) is not given
-    at all: no part of it could be replaced for certain.
+    A text with the key escaped (as JSON, HTML or a URL does) is withheld as a whole: no part of it
+    could be replaced for certain.
     """
 
     def __init__(self, key: str, *, mark: str = "[key]") -> None:
-        """mark: what stands in the key's place."""
-        # A server that forgets to escape a key with a backslash has it come out without.
+        """mark: the replacement for the key."""
+        # A server that forgets to escape a key with a backslash returns it without one.
         forms = [form for form in (key, *_readings(key)) if len(form) >= SHORTEST_KEY]
         pattern = "|".join(map(re.escape, sorted(forms, key=len, reverse=True)))
         self._key = re.compile(pattern or r"(?!)", re.IGNORECASE)  # (?!) is found nowhere
@@ -35,48 +35,48 @@ class KeyRedactor:
         self._mark = mark
 
     def without_key(self, text: str) -> str:
-        """The text, of any length, as it is but for the key."""
-        if len(text) < self._shortest and text.isascii():  # however it is read, it gets no longer
+        """The text, of any length, without the key and otherwise unchanged."""
+        if len(text) < self._shortest and text.isascii():  # no reading makes it longer
             return text
-        cleaned = self.without_spelt(text)
+        cleaned = self.without_plain_key(text)
         if not _ESCAPING.search(cleaned):
             return cleaned
-        if any(self._key.search(_seen(reading)) for reading in _readings(cleaned)):
+        if any(self._key.search(_visible_ascii(reading)) for reading in _readings(cleaned)):
             return "(not shown: the API key is in it)"
         return cleaned
 
     def without_key_in_lines(self, text: str) -> str:
-        """The same for a text of many lines, of which the others are to stay."""
-        lines = self.without_spelt(text).split("\n")
+        """The same line by line, so that only lines with the key are withheld."""
+        lines = self.without_plain_key(text).split("\n")
         return "\n".join(map(self.without_key, lines))
 
-    def without_spelt(self, text: str) -> str:
-        """The text without the key where its own characters stand, unescaped, in their order."""
-        if not self._key.search(_seen(text)):
+    def without_plain_key(self, text: str) -> str:
+        """The text without the key where its characters stand unescaped, in their order."""
+        if not self._key.search(_visible_ascii(text)):
             return text
-        # Where each character of what is seen stands in the text.
-        at = [place for place, character in enumerate(text) for _ in _seen(character)]
+        # The place in the text of each visible character.
+        at = [place for place, character in enumerate(text) for _ in _visible_ascii(character)]
         kept, end = [], 0
-        for found in self._key.finditer(_seen(text)):
+        for found in self._key.finditer(_visible_ascii(text)):
             kept.append(text[end : at[found.start()]])
             end = max(end, at[found.end() - 1] + 1)
         return self._mark.join([*kept, text[end:]])
 
 
-def _seen(text: str) -> str:
-    """What a key could be made of: ASCII without white space, also where it is full-width."""
+def _visible_ascii(text: str) -> str:
+    """The characters that a key could be made of: visible ASCII, also in full width."""
     if not text.isascii():
         text = unicodedata.normalize("NFKD", text)
-    return _NOT_SEEN.sub("", text)
+    return _NOT_VISIBLE.sub("", text)
 
 
 def _readings(text: str) -> Iterator[str]:
-    """What the text says once its escapes are taken off, in every order and up to three deep."""
-    seen, newest = {text}, {text}
+    """The text with its escapes decoded, in every order and up to three deep."""
+    known, newest = {text}, {text}
     for _ in range(_DEEPEST):
         decoders = (_unescape, html.unescape, unquote)
-        newest = {decode(each) for each in newest for decode in decoders} - seen
-        seen |= newest
+        newest = {decode(each) for each in newest for decode in decoders} - known
+        known |= newest
         yield from newest
 
 

@@ -1,8 +1,8 @@
 """Which HTTP statuses may pass by themselves: one rule for changes and for reads alike."""
 
 _PASSING_4XX = frozenset({408, 425, 429})
-# These say what the server can't do or will not do, however often it is asked. All other 5xx may
-# pass, those that only gateways use too: 520 to 527, 529, 530 and 598.
+# With these the server says that it can't or won't do something, however often it is asked. All
+# other 5xx may pass, also those that only gateways use: 520 to 527, 529, 530 and 598.
 _LASTING_5XX = frozenset({501, 505, 506, 508, 510, 511})
 
 

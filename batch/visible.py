@@ -1,13 +1,13 @@
-"""Texts of other people as a person should see them: nothing unseen in them works.
+"""Make texts of other people safe to show: escape every invisible character.
 
 A control character can steer a terminal; a bidirectional mark turns the rest of a line around, in
-a browser too; a zero-width one makes two names look alike. The one place that shows them: for
-terminals, reports and pages.
+a browser too; a zero-width one makes two names look alike. Terminals, reports and pages all show
+texts by this file.
 """
 
 
 def visible(text: str) -> str:
-    r"""The text in one line: all that can't be seen is escaped, as \n and \u202e."""
+    r"""The text in one line, with invisible characters escaped, as \n and \u202e."""
     if text.isprintable():
         return text
     return "".join(
@@ -16,5 +16,5 @@ def visible(text: str) -> str:
 
 
 def visible_lines(text: str) -> str:
-    """The same of each of its lines, for texts whose line breaks are ours."""
+    """The same for each line of a text whose line breaks are ours."""
     return "\n".join(map(visible, text.split("\n")))

@@ -1384,14 +1384,14 @@ BUILDS = (
     Broken(
         guarantee="the key is in no message",
         file="redaction.py",
-        line="cleaned = self.without_spelt(text)",
+        line="cleaned = self.without_plain_key(text)",
         instead="cleaned = text",
         caught_by="test_answer.py::test_no_text_of_an_answer_has_the_key",
     ),
     Broken(
         guarantee="no unseen character keeps the key from being found",
         file="redaction.py",
-        line='    return _NOT_SEEN.sub("", text)',
+        line='    return _NOT_VISIBLE.sub("", text)',
         instead="    return text",
         caught_by="test_redaction.py::test_unseen_characters_between_its_letters_hide_no_key",
     ),

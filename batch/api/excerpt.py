@@ -40,7 +40,7 @@ class Redactor(KeyRedactor):
 
     def read_text(self, body: bytes) -> str:
         """The body as text of any length; that of a page without its tags, scripts and styles."""
-        text = self.without_spelt(body.decode("utf-8", errors="replace").strip())
+        text = self.without_plain_key(body.decode("utf-8", errors="replace").strip())
         if not text.startswith("<"):
             return text
         return html.unescape(_HTML_TAG.sub(" ", _HIDDEN_HTML.sub(" ", text)))
