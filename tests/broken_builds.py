@@ -490,8 +490,8 @@ BUILDS = (
     Broken(
         guarantee="a run whose record says another address than the list is not the user's",
         file="recording/history.py",
-        line="    except InputError:\n        return False\n",
-        instead="    except InputError:\n        return True\n",
+        line="    except InputError:\n        is_own = False\n",
+        instead="    except InputError:\n        is_own = True\n",
         caught_by="test_history.py::test_what_merely_lies_in_the_folder_of_runs_is_of_others",
     ),
     Broken(

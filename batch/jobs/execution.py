@@ -68,7 +68,7 @@ async def execute(
         def tell(moment: Moment) -> None:
             on_moment(moment)
             run_file.update(record_at(record, moment))
-            timeline.seen(
+            timeline.observe(
                 requests=moment.requests,
                 refused=moment.refused,
                 is_held=moment.hold is not None,

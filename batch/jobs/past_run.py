@@ -14,7 +14,7 @@ from batch.api.sendkit import Access
 from batch.errors import SettingsError
 from batch.jobs.recorded import request_of
 from batch.jobs.request import Request
-from batch.recording.run_list import listed
+from batch.recording.run_list import find_listed
 from batch.recording.runfile import RunRecord, read_record
 from batch.settings.load import LoadedSettings
 from batch.settings.model import KNOWN, Settings
@@ -56,7 +56,7 @@ class PastRun:
             record,
             request.settings,
             own=own,
-            is_listed=listed(self.state_dir, self.folder, record) is not None,
+            is_listed=find_listed(self.state_dir, self.folder, record) is not None,
             is_confirmed=self.has_options and is_confirmed_by(own, self.folder, record),
         )
         access = self.open_gate(loaded)

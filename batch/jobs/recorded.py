@@ -24,7 +24,7 @@ from batch.recording.locks import LockedError
 from batch.recording.plan_check import open_plan
 from batch.recording.plan_file import PLAN_FILE, KeptPlan, PlanFile
 from batch.recording.resolved import RESOLVED_NAME, Resolved
-from batch.recording.run_list import listed
+from batch.recording.run_list import find_listed
 from batch.recording.runfile import RunInput, RunRecord
 from batch.recording.scope import SCOPE_NAME
 from batch.recording.sqlite_faults import JournalBusyError
@@ -185,7 +185,7 @@ def reopened_journal(folder: Path, record: RunRecord, *, state_dir: Path) -> Ite
     own or practice: such a run has sent nothing. Raises as `recorded_journal` does.
     """
     path = folder / JOURNAL_NAME
-    may_lay_out = record.sandbox or listed(state_dir, folder, record) is not None
+    may_lay_out = record.sandbox or find_listed(state_dir, folder, record) is not None
     try:
         if os.path.lexists(path):
             opened = Journal.open(path, may_lay_out=may_lay_out)

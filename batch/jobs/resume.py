@@ -35,7 +35,7 @@ from batch.recording.folder import RunFolder, sha256_of
 from batch.recording.journal import JUDGED_NOTE, Journal
 from batch.recording.plan_check import open_plan
 from batch.recording.plan_file import KeptPlan
-from batch.recording.run_list import listed
+from batch.recording.run_list import find_listed
 from batch.recording.runfile import RunRecord, RunState, read_record
 from batch.wording.questions import ask_to_go_on
 
@@ -241,7 +241,7 @@ def _retried_note(folder: Path, record: RunRecord, request: Request) -> tuple[st
 
 def _changed_note(folder: Path, record: RunRecord, request: Request) -> tuple[str, ...]:
     original = record.input.original
-    if original is None or listed(request.session.state_dir, folder, record) is None:
+    if original is None or find_listed(request.session.state_dir, folder, record) is None:
         return ()  # what somebody else's record names is not read
     if not Path(original).is_file():
         return ()

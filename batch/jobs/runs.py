@@ -16,7 +16,7 @@ from batch.recording.baseline import BASELINE_NAME
 from batch.recording.history import EarlierRun, NewerRun, known_runs
 from batch.recording.journal import JOURNAL_NAME
 from batch.recording.journal_file import ROLLBACK, SHM, WAL
-from batch.recording.locks import holder_of
+from batch.recording.locks import find_holder
 from batch.recording.plan_file import PLAN_FILE
 from batch.recording.plan_sheet import PLAN_NAME
 from batch.recording.removal import remove_files
@@ -182,5 +182,5 @@ def _is_at_work(run: EarlierRun, state_dir: Path) -> bool:
     record = run.record
     if record.sandbox:
         return datetime.now(UTC) - run.stopped_at < _SILENT_AFTER
-    holder = holder_of(state_dir, sha256=record.input.sha256, base_url=record.base_url)
+    holder = find_holder(state_dir, sha256=record.input.sha256, base_url=record.base_url)
     return holder is not None and Path(holder.run) == run.folder.resolve()

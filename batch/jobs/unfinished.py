@@ -14,7 +14,7 @@ from batch.jobs.request import Request, command
 from batch.model import Result
 from batch.recording.folder import sha256_of
 from batch.recording.history import EarlierRun, known_runs, own_runs
-from batch.recording.run_list import listed
+from batch.recording.run_list import find_listed
 from batch.recording.runfile import RunRecord, RunState, read_record
 from batch.settings.model import Settings
 from batch.wording.amounts import duration
@@ -94,7 +94,7 @@ def newer_notes(opened: OpenRun) -> tuple[str, ...]:
     request = opened.request
     known = known_runs(request.session.state_dir, Path(request.settings.run.runs_dir))
     return tuple(
-        f"{run.told} It may be an unfinished run of the same input; it is left as it is."
+        f"{run.refusal} It may be an unfinished run of the same input; it is left as it is."
         for run in known.newer
         if run.may_be_of(opened.input.sha256)
     )
@@ -111,7 +111,7 @@ def unfinished_in(out: Path, request: Request) -> Unfinished | None:
     if not (out / "run.json").is_file():
         return None
     run = EarlierRun(folder=out, record=read_record(out / "run.json"))
-    is_own = listed(request.session.state_dir, out, run.record) is not None
+    is_own = find_listed(request.session.state_dir, out, run.record) is not None
     is_there = address_of(run.record.base_url) == address_of(request.settings.api.base_url)
     options = request.key_options if is_there else ()
     if run.record.state is RunState.PLANNED:
@@ -173,7 +173,7 @@ def linked_runs(folder: Path, *, state_dir: Path) -> LinkedRuns:
     """
     record = read_record(folder / "run.json")
     this = EarlierRun(folder=folder, record=record)
-    if listed(state_dir, folder, record) is None:
+    if find_listed(state_dir, folder, record) is None:
         note = f"{folder} is not in your list of runs, so it is told without its retries."
         return LinkedRuns(runs=(this,), notes=(note,))
     known = {run.record.id: run for run in own_runs(state_dir, folder.resolve().parent)}
@@ -216,7 +216,7 @@ def newer_note(folder: Path, record: RunRecord, *, state_dir: Path, so: str) -> 
     """
     known = known_runs(state_dir, folder.resolve().parent)
     return tuple(
-        f"{run.told} If that run is a retry of {folder}, {so}."
+        f"{run.refusal} If that run is a retry of {folder}, {so}."
         for run in known.newer
         if run.may_be_of(record.input.sha256) and run.folder.resolve() != folder.resolve()
     )

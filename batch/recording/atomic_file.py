@@ -1,7 +1,7 @@
 """A file that appears whole or not at all: written beside its place, then renamed into it.
 
-Owns how this program replaces a file in a run's folder, with nobody but this user able to read it,
-and how what a killed process or a failing disk left of that is cleared away.
+Owns how files in a run's folder are replaced, readable by this user alone, and how partial files
+left by a killed process or a failing disk are removed.
 """
 
 import errno
@@ -19,7 +19,7 @@ import polars as pl
 
 from batch.errors import RunError
 
-PARTIAL_SUFFIX = ".part"  # of a hidden file or folder that anybody may throw away
+PARTIAL_SUFFIX = ".part"  # of a hidden file or folder that may be thrown away
 
 _ADVICE = {
     errno.ENOSPC: "Free some space on the disk",
@@ -32,14 +32,14 @@ _ADVICE = {
 
 
 class HeldOpenError(RunError):
-    """The file can't be replaced: another program holds it open (only Windows minds)."""
+    """The file can't be replaced: another program has it open (only Windows minds)."""
 
 
 class AtomicFile:
     """A new file beside its target (mode 0600); without `publish`, leaving the block removes it.
 
-    targets: the path to replace, then the paths to take instead while another program holds the
-    earlier ones open; all in one folder. Raises RunError, naming the first, when the disk fails.
+    targets: the path to replace, then paths to take instead while another program has the earlier
+    ones open; all in one folder. Raises RunError, naming the first, if the disk fails.
     """
 
     def __init__(self, *targets: Path) -> None:
@@ -63,20 +63,18 @@ class AtomicFile:
     def publish(self) -> Path:
         """Make the new file durable and rename it into its place; returns that path.
 
-        Raises HeldOpenError when every target is held open by another program.
+        Raises HeldOpenError if other programs have every target open.
         """
         with disk_errors(self._targets[0]):
             self.file.flush()
             os.fsync(self.file.fileno())
             self.file.close()  # Windows renames no open file
-            target = self._replace_first_free()
-            sync_folder(target.parent)
-        return target
-
-    def _replace_first_free(self) -> Path:
-        for target in self._targets:
-            with suppress(PermissionError):
-                Path(self.file.name).replace(target)
+            for target in self._targets:
+                try:
+                    Path(self.file.name).replace(target)
+                except PermissionError:
+                    continue
+                sync_folder(target.parent)
                 return target
         names = " and ".join(target.name for target in self._targets)
         raise HeldOpenError(
@@ -92,7 +90,7 @@ class AtomicFile:
     ) -> None:
         with suppress(OSError):  # what is thrown away needs no flush
             self.file.close()
-        with suppress(OSError):  # what can't be taken away now is cleared away another time
+        with suppress(OSError):  # what can't be removed now is removed another time
             Path(self.file.name).unlink(missing_ok=True)
 
 
@@ -121,22 +119,22 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 
 def disk_advice(error: OSError) -> str:
-    """What a person can do about a disk's error; a clause without its full stop."""
+    """What a person can do about a disk's error, without a full stop."""
     return _ADVICE.get(error.errno or 0, "Check the disk and its connection")
 
 
 def clear_partial_files(folder: Path) -> None:
-    """Remove partial files that were left behind; nobody else may be at work in the folder."""
+    """Remove partial files that were left behind. No other process may be at work in the folder."""
     for path in folder.glob(f".*{PARTIAL_SUFFIX}"):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
             continue
-        with suppress(OSError):  # it is no more than untidy
+        with suppress(OSError):  # leaving it is merely untidy
             path.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:
-    """Make what was made or renamed in it durable; Windows has no such call and needs none."""
+    """Make entries made or renamed in a folder durable; Windows has no such call and needs none."""
     if not hasattr(os, "O_DIRECTORY"):
         return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

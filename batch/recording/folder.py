@@ -1,7 +1,7 @@
-"""A run's folder and the run's own copy of the input.
+"""A run's folder, and the run's own copy of the input.
 
-Owns the folder's name, its making and its taking away again. What happens to the original file
-after the copy is whole never disturbs a run.
+Owns the folder's name, how it is made and how it is removed again. Once the copy is whole, nothing
+that happens to the original file disturbs a run.
 """
 
 import hashlib
@@ -90,7 +90,9 @@ class RunFolder:
                 )
             mode_before = None if path in missing else stat.S_IMODE(path.stat().st_mode)
             path.chmod(0o700)
-            _make_durable(missing)
+            for folder in missing:  # they are to outlive a power cut
+                with suppress(OSError):  # a parent that may not be read, or no such call
+                    sync_folder(folder.parent)
         except FileExistsError:
             if must_be_new:
                 raise
@@ -98,7 +100,7 @@ class RunFolder:
                 f"{path}: found a file; expected a folder.", Remedy(Fix.NAME_FOLDER)
             ) from None
         except OSError as error:
-            _take_away(missing)
+            _remove_empty(missing)
             raise SettingsError(
                 f"{path}: the run's folder can't be made: {error.strerror}.",
                 Remedy(Fix.NAME_FOLDER),
@@ -131,15 +133,15 @@ class RunFolder:
         return InputCopy(path=target, size_bytes=size, sha256=digest.hexdigest())
 
     def will_hold(self, *paths: Path) -> None:
-        """Take these files away, too, unless the folder is kept."""
+        """Remove these files, too, unless the folder is kept."""
         self._files += paths
 
     def keep(self) -> None:
-        """From here on the folder is a run's record, whatever happens."""
+        """Keep the folder, whatever happens: it is a run's record from here on."""
         self._kept = True
 
     def discard_unless_kept(self) -> None:
-        """Take away what was made for this run; what was there before stays."""
+        """Remove what was made for this run; what was there before stays."""
         if self._kept:
             return
         clear_partial_files(self.path)
@@ -149,17 +151,10 @@ class RunFolder:
                 file.unlink(missing_ok=True)
             if self._mode_before is not None:
                 self.path.chmod(self._mode_before)
-        _take_away(reversed(self._made))
+        _remove_empty(reversed(self._made))
 
 
-def _make_durable(made: Iterable[Path]) -> None:
-    """Let folders that were just made outlive a power cut, as what will be in them does."""
-    for folder in made:
-        with suppress(OSError):  # a parent that may not be read, or a file system without this
-            sync_folder(folder.parent)
-
-
-def _take_away(made: Iterable[Path]) -> None:
+def _remove_empty(made: Iterable[Path]) -> None:
     """Remove folders, innermost first, as far as they are there and empty."""
     for folder in made:
         with suppress(OSError):  # somebody else's files are in it by now, or it is gone
@@ -167,7 +162,7 @@ def _take_away(made: Iterable[Path]) -> None:
 
 
 def sha256_of(source: Path | BinaryIO, *, name: str = "stdin") -> str:
-    """The hash of a file's bytes, hexadecimal; standard input is read to its end.
+    """Hash a file's bytes, hexadecimal; standard input is read to its end.
 
     name: what messages call standard input. Raises InputError when it can't be read.
     """
@@ -179,14 +174,14 @@ def sha256_of(source: Path | BinaryIO, *, name: str = "stdin") -> str:
 
 
 def input_stem(name: str) -> str:
-    """The file's name without the ending that tells its format, fit for a folder's name."""
+    """The file's name without the ending of its format, fit for a folder's name."""
     stem = Path(name).name.removesuffix(input_suffix(name))
     seen = "".join(each if each.isprintable() else "_" for each in stem)
     return seen.encode()[:_LONGEST_STEM].decode(errors="ignore").strip(". ") or "input"
 
 
 def input_suffix(name: str) -> str:
-    """The ending that tells the format, a packed file's both: `.csv`, `.csv.gz`; "" if none."""
+    """The ending of the format, with that of packing: `.csv`, `.csv.gz`; "" if none."""
     suffixes = Path(name).suffixes
     if not suffixes:
         return ""

@@ -63,7 +63,7 @@ def lock_input(state_dir: Path, *, sha256: str, base_url: str, run: Path) -> Ite
         lock.release()
 
 
-def holder_of(state_dir: Path, *, sha256: str, base_url: str) -> Holder | None:
+def find_holder(state_dir: Path, *, sha256: str, base_url: str) -> Holder | None:
     """Who is sending one content to one base address just now; None if nobody is.
 
     Only looks: a folder that can't be read or written holds nobody's lock.

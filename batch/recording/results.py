@@ -1,8 +1,8 @@
-"""results.csv, failed.csv and failed.xlsx: the journal told beside the user's own rows.
+"""results.csv, failed.csv and failed.xlsx: the user's own rows with their outcomes.
 
-Owns that every input row is in them once, in order: the sum is checked before anything is put in
-its place. They can be made again from the run's copy of the input and its journal at any time.
-Streams: memory does not grow with the rows.
+Every input row is in them once, in order: the sum is checked before a file is put in its place.
+They can be made again from the run's copy of the input and its journal at any time. Streams: memory
+does not grow with the rows.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ _FAILED = pl.col("result").is_in([Result.ERROR.value, Result.UNSENT.value])
 
 
 class Table(Protocol):
-    """What is needed of an input: how it was written, and its rows once more."""
+    """An input: how it was written, and its rows once more."""
 
     @property
     def header(self) -> tuple[str, ...]:
@@ -47,7 +47,7 @@ class Table(Protocol):
 
 
 class Outcomes(Protocol):
-    """What is needed of a journal."""
+    """A journal, or several read as one."""
 
     def rows(self, first_line: int, last_line: int) -> pl.DataFrame:
         """The outcomes of the lines from first to last, as `Journal.rows` gives them."""
@@ -58,9 +58,9 @@ class Outcomes(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultFiles:
-    """The files that were written, and the count of every input row.
+    """The files that were written, and the count of all input rows.
 
-    failed_sheet: None when the input was no spreadsheet, or when a sheet can't hold the rows.
+    failed_sheet: None if the input was no spreadsheet, or a sheet can't hold the rows.
     note: sentences for the user about files that are missing or have another name; often "".
     failure: why the sheet could not be written though the others were; "" if nothing failed.
     """
@@ -77,19 +77,19 @@ class ResultFiles:
 def write_results(
     table: Table, journal: Outcomes, folder: Path, *, stop_reason: str = "", suffix: str = ""
 ) -> ResultFiles:
-    """Write a line for every input row to results.csv, and those to send again to failed.csv.
+    """Write every input row to results.csv, and the rows to send again to failed.csv.
 
     stop_reason: why the run ended early; "" if it did not, or if that is not known.
-    suffix: what the files' names get behind `results` and `failed`.
-    A row without an outcome in the journal is unsent, not reached. failed.csv is there even when
-    no row failed, with its header alone: an older one must not be taken for the present one.
-    A file that another program holds open stays, and results-2.csv is written instead.
-    Raises RunError when the disk fails or the sum is wrong; earlier files then stay, and are named.
+    suffix: of the files' names, after `results` and `failed`.
+    A row without an outcome in the journal is unsent, not reached. Without failed rows failed.csv
+    has its header alone, so that an older one is not taken for the present one.
+    A file that another program has open stays, and results-2.csv is written instead.
+    Raises RunError if the disk fails or the sum is wrong; earlier files then stay and are named.
     """
     results_name, failed_name = f"results{suffix}.csv", f"failed{suffix}.csv"
     sheet_name = f"failed{suffix}.xlsx"
     with (
-        _earlier_ones_named(folder, results_name, failed_name, sheet_name),
+        _name_earlier_files(folder, results_name, failed_name, sheet_name),
         AtomicFile(*_targets(folder, results_name)) as all_rows,
         AtomicFile(*_targets(folder, failed_name)) as failed_rows,
     ):
@@ -99,7 +99,7 @@ def write_results(
         failed = failed_rows.publish()
     failure = ""
     try:
-        with _earlier_ones_named(folder, sheet_name):
+        with _name_earlier_files(folder, sheet_name):
             sheet, sheet_note = _write_sheet(table, failed, name=sheet_name)
     except RunError as error:
         sheet, sheet_note, failure = None, "", str(error)
@@ -116,8 +116,8 @@ def write_results(
 
 
 @contextmanager
-def _earlier_ones_named(folder: Path, *names: str) -> Iterator[None]:
-    """Say in a RunError which of these files are from before: they look like the present ones."""
+def _name_earlier_files(folder: Path, *names: str) -> Iterator[None]:
+    """Name in a RunError which of these files are from before, since they look like new ones."""
     before = {name: _identity(folder / name) for name in names}
     try:
         yield
@@ -132,13 +132,13 @@ def _earlier_ones_named(folder: Path, *names: str) -> Iterator[None]:
 
 
 def _identity(path: Path) -> int | None:
-    """What tells a file from another that took its name; None if there is none."""
+    """Tells a file from another that took its name; None without a file."""
     return path.stat().st_ino if path.is_file() else None
 
 
 @dataclass(slots=True, kw_only=True)
 class _Count:
-    """What went through: input rows, those found in the journal, and results, by reason."""
+    """Input rows, how many the journal has, and results by reason."""
 
     rows: int
     recorded: int
@@ -153,7 +153,8 @@ def _stream(
     header = _BOM + to_csv(header_row(table.header), table.delimiter)
     all_rows.write(header)
     failed_rows.write(header)
-    for part in _parts(table):
+    parts = (part for frame in table.rows() for part in frame.iter_slices(BATCH_ROWS))
+    for part in filter(len, parts):
         joined = with_outcomes(part, journal.rows(part["line"][0], part["line"][-1]))
         written = result_rows(joined, columns=len(table.header), stop_reason=stop_reason)
         count.rows += part.height
@@ -163,11 +164,6 @@ def _stream(
         all_rows.write(to_csv(written, table.delimiter))
         failed_rows.write(to_csv(written.filter(_FAILED), table.delimiter))
     return count
-
-
-def _parts(table: Table) -> Iterator[pl.DataFrame]:
-    for frame in table.rows():
-        yield from (part for part in frame.iter_slices(BATCH_ROWS) if part.height)
 
 
 def _check_sum(count: _Count, journal: Outcomes, name: str) -> None:
@@ -187,7 +183,7 @@ def _check_sum(count: _Count, journal: Outcomes, name: str) -> None:
 
 
 def _write_sheet(table: Table, failed: Path, *, name: str) -> tuple[Path | None, str]:
-    """failed.xlsx for an input that was a spreadsheet, and what is to be said about it."""
+    """Write failed.xlsx if the input was a spreadsheet. Its path, and a note about it."""
     if not table.is_sheet:
         return None, ""
     # What writes sheets takes 15 ms to load.
@@ -204,7 +200,7 @@ def _write_sheet(table: Table, failed: Path, *, name: str) -> tuple[Path | None,
 
 
 def _targets(folder: Path, name: str) -> tuple[Path, Path]:
-    """Where a file goes, and where it goes while another program holds that one open."""
+    """A file's path, and the one to take while another program has it open."""
     path = folder / name
     return path, path.with_stem(f"{path.stem}-2")
 

@@ -1,8 +1,7 @@
 """The user's own list of runs, in the state folder: which runs count as this user's.
 
-For each run it keeps what must not depend on what lies in the run's folder: its id, where it is,
-and where its requests go. What run.json says of that has to agree. The list counts only where
-nobody else may have written it.
+It keeps what must not depend on a run's folder: its id, its place, and where its requests go;
+run.json has to agree. The list counts only if nobody else can have written it.
 """
 
 import json
@@ -31,9 +30,9 @@ LIST_NAME = "runs.jsonl"  # a JSON text a line, since a path may hold a line bre
 class ListEntry:
     """A run as the list has it.
 
-    id: of the run, kept when its folder is moved; "" of runs before there were ids.
-    folder: absolute, without links. base_url: where its requests go; "" for practice, whose server
-    is another each time. workspace_id: "" where it could not be read.
+    id: of the run, wherever its folder is moved; "" for runs from before there were ids.
+    folder: absolute, without links. base_url: "" for practice, whose server is another each time.
+    workspace_id: "" if it could not be read.
     """
 
     id: str
@@ -53,9 +52,9 @@ class ListEntry:
 
 
 def remember(state_dir: Path, folder: Path, record: RunRecord) -> None:
-    """Put a run into the list, in the place of what it has of that folder, or of where it was.
+    """Add a run to the list, replacing entries of the same folder, and its own from before a move.
 
-    Raises RunError when that can't be written, SettingsError when others may write the list.
+    Raises RunError if the list can't be written, SettingsError if others may write it.
     """
     entry = ListEntry.of(folder, record)
     make_state_dir(state_dir)
@@ -66,7 +65,7 @@ def remember(state_dir: Path, folder: Path, record: RunRecord) -> None:
 
 
 def forget(state_dir: Path, folder: Path, record: RunRecord) -> None:
-    """Take a run that is gone off the list. Raises RunError when that can't be written."""
+    """Remove a run from the list. Raises RunError if the list can't be written."""
     if not (state_dir / LIST_NAME).is_file():
         return
     with _locked(state_dir):
@@ -76,10 +75,10 @@ def forget(state_dir: Path, folder: Path, record: RunRecord) -> None:
 
 
 def list_entries(state_dir: Path) -> list[ListEntry]:
-    """The runs in the list, the last one remembered last; none where others may write the list.
+    """Read the list, in the order of `remember`; nothing if others may write it.
 
-    Lines of a list of before, which have folders alone, are completed by what stands in a folder
-    that nobody else can have written.
+    Lines of earlier versions, which have only a folder, are completed from the folder if nobody
+    else can have written there.
     """
     known = _read(state_dir)
     if any(isinstance(each, Path) for each in known):
@@ -93,7 +92,7 @@ def list_entries(state_dir: Path) -> list[ListEntry]:
 
 
 def list_fault(state_dir: Path) -> str:
-    """Why the list does not count, and what to do, in a sentence; "" where it does, or is not."""
+    """Why the list does not count and what to do, as a sentence; "" if it counts or is missing."""
     try:
         check_own(state_dir)
         check_own(state_dir / LIST_NAME)
@@ -102,18 +101,18 @@ def list_fault(state_dir: Path) -> str:
     return ""
 
 
-def listed(state_dir: Path, folder: Path, record: RunRecord) -> ListEntry | None:
-    """The list's entry of the run that lies in a folder; None when it isn't in the list.
+def find_listed(state_dir: Path, folder: Path, record: RunRecord) -> ListEntry | None:
+    """The list's entry of the run in a folder; None if it isn't in the list.
 
-    record: as it was read from the folder's run.json. A run whose folder was moved is known by its
-    id; a copy of a run that is still in its place is not.
-    Raises InputError when the list has that run with another address or workspace.
+    record: of the folder's run.json. A moved run is found by its id; a copy of a run that is still
+    in its place is not in the list.
+    Raises InputError if the list has the run with another address or workspace.
     """
     return entry_of(list_entries(state_dir), folder, record)
 
 
 def entry_of(entries: Iterable[ListEntry], folder: Path, record: RunRecord) -> ListEntry | None:
-    """As `listed`, for entries that were read before."""
+    """As `find_listed`, in entries that were read before."""
     said = ListEntry.of(folder, record)
     same = [each for each in entries if each.id == said.id]
     entry = next((each for each in same if each.folder == said.folder), None)
@@ -153,7 +152,7 @@ def _is_replaced(known: ListEntry | Path, entry: ListEntry) -> bool:
 
 @contextmanager
 def _locked(state_dir: Path) -> Iterator[None]:
-    """Change the list, one process at a time; raises SettingsError when others may write it."""
+    """Lock the list for a change. Raises SettingsError if others may write it."""
     path = state_dir / LIST_NAME
     check_own(state_dir)
     check_own(path)
@@ -162,7 +161,7 @@ def _locked(state_dir: Path) -> Iterator[None]:
 
 
 def _read(state_dir: Path) -> list[ListEntry | Path]:
-    """What the list has, a folder alone for a line of before."""
+    """The list's lines; a Path for a line of an earlier version."""
     try:
         text = (read_own(state_dir / LIST_NAME) or b"").decode()
     except ValueError:
@@ -187,23 +186,25 @@ def _read_line(line: str) -> ListEntry | Path | None:
 
 
 def _complete(known: Iterable[ListEntry | Path]) -> list[ListEntry | Path]:
-    return [each if isinstance(each, ListEntry) else _completed(each) for each in known]
-
-
-def _completed(folder: Path) -> ListEntry | Path:
-    if folder.is_absolute() and is_own(folder) and is_own(folder / "run.json"):
-        with suppress(OSError, InputError):
-            return ListEntry.of(folder, read_record(folder / "run.json"))
-    return folder
+    """Complete lines of earlier versions, where nobody else can have written what they name."""
+    found: list[ListEntry | Path] = []
+    for each in known:
+        folder = each if isinstance(each, Path) else None
+        if folder and folder.is_absolute() and is_own(folder) and is_own(folder / "run.json"):
+            with suppress(OSError, InputError):
+                found.append(ListEntry.of(folder, read_record(folder / "run.json")))
+                continue
+        found.append(each)
+    return found
 
 
 def _write(state_dir: Path, known: Iterable[ListEntry | Path]) -> None:
     with AtomicFile(state_dir / LIST_NAME) as new_file:
-        new_file.write(b"".join(map(_line_of, known)))
+        for each in known:
+            line = (
+                str(each)
+                if isinstance(each, Path)
+                else {**asdict(each), "folder": str(each.folder)}
+            )
+            new_file.write(json.dumps(line).encode() + b"\n")
         new_file.publish()
-
-
-def _line_of(known: ListEntry | Path) -> bytes:
-    if isinstance(known, Path):
-        return json.dumps(str(known)).encode() + b"\n"
-    return json.dumps({**asdict(known), "folder": str(known.folder)}).encode() + b"\n"

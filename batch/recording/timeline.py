@@ -1,8 +1,8 @@
-"""timeline.jsonl: what the pace of a run was like over time, for its report.
+"""timeline.jsonl: a run's pace over time, for its report.
 
-Owns that hours of sending take little room: a line tells of a second at first, and of twice as long
-after every 600 lines. Not durable, and no truth of any row: that is the journal. It is a nicety,
-so that a disk which refuses it ends the file and nothing else.
+Hours of sending take little room: a line covers a second at first, and twice as long after every
+600 lines. The file is a nicety: it is not durable, tells nothing of any row, and a disk that fails
+ends it and nothing else.
 """
 
 import io
@@ -26,10 +26,10 @@ LINES_PER_SPAN = 600  # then spans double: a day takes some 4,000 lines, 300 kB
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """What happened within some time. at_ms: its start, Unix time; ms: its length.
+    """A span of time. at_ms: its start, Unix time; ms: its length.
 
-    requests: attempts that left. refused: answers of 429. held_ms, away_ms: for how long everybody
-    was held back, and for how long the server was away, as far as looking now and then shows it.
+    requests: attempts that left. refused: 429 answers. held_ms, away_ms: how long requests were
+    held back, and how long the server was away, as `Timeline.observe` saw it now and then.
     """
 
     at_ms: int
@@ -44,10 +44,7 @@ SCHEMA = pl.Schema(dict.fromkeys(Span.__slots__, pl.Int64()))
 
 
 class Timeline:
-    """Adds a process's own time to the file; `seen` is called a few times a second.
-
-    clock: Unix time in seconds.
-    """
+    """Appends a process's time to the file. clock: Unix time in seconds."""
 
     def __init__(self, folder: Path, *, clock: Callable[[], float]) -> None:
         self._path = folder / TIMELINE_NAME
@@ -56,50 +53,48 @@ class Timeline:
         self._lines = 0
         self._span_ms = FIRST_SPAN_MS
         self._before = self._now = (0, 0)  # requests and refusals when the span began, and now
-        self._began_ms = self._seen_ms = 0
+        self._began_ms = self._observed_ms = 0
         self._held_ms = self._away_ms = 0
 
     def __enter__(self) -> Self:
         with suppress(OSError):
             self._out = open(self._path, "a", encoding="utf-8", opener=private)
-        self._began_ms = self._seen_ms = self._now_ms()
+        self._began_ms = self._observed_ms = self._now_ms()
         return self
 
-    def seen(self, *, requests: int, refused: int, is_held: bool, is_away: bool) -> None:
-        """How far this process is. requests, refused: all of them so far."""
+    def observe(self, *, requests: int, refused: int, is_held: bool, is_away: bool) -> None:
+        """Note the present state, a few times a second. requests, refused: all so far."""
         now_ms = self._now_ms()
-        lasted_ms = max(0, now_ms - self._seen_ms)
+        lasted_ms = max(0, now_ms - self._observed_ms)
         self._held_ms += lasted_ms if is_held else 0
         self._away_ms += lasted_ms if is_away else 0
-        self._seen_ms = now_ms
+        self._observed_ms = now_ms
         self._now = (requests, refused)
         if now_ms - self._began_ms >= self._span_ms:
             self._end_span()
 
     def end(self) -> None:
-        """The sending is over."""
-        if self._seen_ms > self._began_ms:
+        """Write the last span."""
+        if self._observed_ms > self._began_ms:
             self._end_span()
 
     def _end_span(self) -> None:
         span = Span(
             at_ms=self._began_ms,
-            ms=max(1, self._seen_ms - self._began_ms),
+            ms=max(1, self._observed_ms - self._began_ms),
             requests=self._now[0] - self._before[0],
             refused=self._now[1] - self._before[1],
             held_ms=self._held_ms,
             away_ms=self._away_ms,
         )
         self._before = self._now
-        self._began_ms, self._held_ms, self._away_ms = self._seen_ms, 0, 0
-        self._write(json.dumps(asdict(span), separators=(",", ":")))
+        self._began_ms, self._held_ms, self._away_ms = self._observed_ms, 0, 0
         self._lines += 1
         if self._lines % LINES_PER_SPAN == 0:
             self._span_ms *= 2
-
-    def _write(self, line: str) -> None:
         if self._out is None:
             return
+        line = json.dumps(asdict(span), separators=(",", ":"))
         try:
             self._out.write(f"{line}\n")
             self._out.flush()
@@ -125,10 +120,9 @@ class Timeline:
 
 
 def read_timeline(folder: Path) -> pl.DataFrame:
-    """The spans of all processes that were at work on a run, as SCHEMA, by their start.
+    """Read the spans of all processes that worked on a run, as SCHEMA, by their start.
 
-    Empty where there is no such file. A line that a kill cut off, or that is none of ours, is left
-    out.
+    Empty without the file. A line that a kill cut off, or that is none of ours, is left out.
     """
     try:
         content = read_plain(folder / TIMELINE_NAME, most_bytes=MOST_BYTES)

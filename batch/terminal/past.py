@@ -100,7 +100,7 @@ def prune(options: CliOptions, interrupts: Interrupts) -> int:
                 f"{run_table.shown_folder(folder)}: is not in your list of runs; it stays."
             )
         for newer in known.newer:
-            terminal.note(f"{newer.told} It stays.")
+            terminal.note(f"{newer.refusal} It stays.")
         old = prunable(known.own, older_than=age)
         if old and not (options.as_json or (options.quiet and options.yes)):
             run_table.print_runs(terminal.out, old)
@@ -146,7 +146,7 @@ def _answer(state: str, runs: list[ListedRun], known: Runs, *, exit_code: int = 
             "state": state,
             "exit_code": exit_code,
             "runs": [_as_json(run) for run in runs],
-            "newer": [{"run": str(each.folder), "message": each.told} for each in known.newer],
+            "newer": [{"run": str(each.folder), "message": each.refusal} for each in known.newer],
             "not_yours": [str(folder) for folder in known.others],
         }
     )

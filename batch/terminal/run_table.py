@@ -53,7 +53,7 @@ def print_newer(console: Console, runs: Iterable[NewerRun]) -> None:
     """Print the user's runs that this version can't read, each with what to do."""
     print_whole(console, "Made by a newer version of this program:")
     for run in runs:
-        print_whole(console, f"   {run.told}")
+        print_whole(console, f"   {run.refusal}")
 
 
 def print_others(console: Console, folders: Iterable[Path]) -> None:

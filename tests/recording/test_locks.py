@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from batch.errors import SettingsError
-from batch.recording.locks import LockedError, holder_of, lock_input, share_key
+from batch.recording.locks import LockedError, find_holder, lock_input, share_key
 
 INPUT = {"sha256": "ab" * 32, "base_url": "https://api.sendkit.ai"}
 OTHER = {"sha256": "cd" * 32, "base_url": "https://api.sendkit.ai"}
@@ -26,7 +26,7 @@ with lock_input(Path(sys.argv[1]), sha256=sys.argv[2], base_url=sys.argv[3], run
 
 def test_the_second_to_send_an_input_is_refused_and_told_who_is_at_work(tmp_path: Path) -> None:
     with lock_input(tmp_path, **INPUT, run=Path("runs/first")):
-        holder = holder_of(tmp_path, **INPUT)
+        holder = find_holder(tmp_path, **INPUT)
         assert holder is not None
         assert (holder.pid, holder.run) == (os.getpid(), str(Path("runs/first").absolute()))
         with (
@@ -53,7 +53,7 @@ def test_a_lock_that_was_let_go_is_free(tmp_path: Path) -> None:
     for _ in range(2):
         with lock_input(tmp_path, **INPUT, run=Path("a")):
             pass
-    assert holder_of(tmp_path, **INPUT) is None
+    assert find_holder(tmp_path, **INPUT) is None
 
 
 def test_the_lock_of_a_process_that_was_killed_does_not_block(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_the_lock_of_a_process_that_was_killed_does_not_block(tmp_path: Path) ->
         process.send_signal(signal.SIGKILL)
         process.wait()
     with lock_input(tmp_path, **INPUT, run=Path("mine")):
-        holder = holder_of(tmp_path, **INPUT)
+        holder = find_holder(tmp_path, **INPUT)
         assert holder is not None
         assert holder.pid == os.getpid()
 
@@ -135,11 +135,11 @@ def test_a_state_folder_that_cant_be_written_says_what_to_do(tmp_path: Path) -> 
 
 
 def test_looking_who_holds_a_lock_makes_no_folder_and_needs_none(tmp_path: Path) -> None:
-    assert holder_of(tmp_path / "state", **INPUT) is None
+    assert find_holder(tmp_path / "state", **INPUT) is None
     assert not (tmp_path / "state").exists()
     blocked = tmp_path / "file"
     blocked.touch()
-    assert holder_of(blocked, **INPUT) is None
+    assert find_holder(blocked, **INPUT) is None
 
 
 def test_an_address_in_capitals_is_the_same_lock(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_an_address_in_capitals_is_the_same_lock(tmp_path: Path) -> None:
 
 def test_the_run_that_holds_a_lock_is_named_by_its_whole_path(tmp_path: Path) -> None:
     with lock_input(tmp_path, **INPUT, run=tmp_path / "a" / ".." / "b"):
-        holder = holder_of(tmp_path, **INPUT)
+        holder = find_holder(tmp_path, **INPUT)
     assert holder is not None
     assert holder.run == str((tmp_path / "b").resolve())
 

@@ -51,7 +51,7 @@ def test_a_timeline_is_not_written_through_a_link(tmp_path: Path, kind: str) -> 
         os.mkfifo(path)
     times = iter(range(100, 200, 20))
     with Timeline(tmp_path, clock=lambda: next(times)) as timeline:
-        timeline.seen(requests=1, refused=0, is_held=False, is_away=False)
+        timeline.observe(requests=1, refused=0, is_held=False, is_away=False)
         timeline.end()
     assert victim.read_text() == "precious"
     assert read_timeline(tmp_path).is_empty()

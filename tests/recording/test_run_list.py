@@ -8,9 +8,9 @@ from batch.errors import InputError, SettingsError
 from batch.recording.run_list import (
     LIST_NAME,
     ListEntry,
+    find_listed,
     forget,
     list_entries,
-    listed,
     remember,
 )
 from batch.recording.runfile import RunFile, RunRecord, RunWorkspace, read_record
@@ -49,7 +49,7 @@ def write_old_list(state: Path, *folders: Path) -> None:
 
 def test_the_list_keeps_a_runs_id_folder_address_and_workspace(state: Path, tmp_path: Path) -> None:
     folder = own_run(state, tmp_path / "a", id="0123456789abcdef")
-    assert listed(state, folder, record_in(folder)) == ListEntry(
+    assert find_listed(state, folder, record_in(folder)) == ListEntry(
         id="0123456789abcdef",
         folder=folder.resolve(),
         base_url="https://api.sendkit.ai",
@@ -60,7 +60,7 @@ def test_the_list_keeps_a_runs_id_folder_address_and_workspace(state: Path, tmp_
 def test_a_run_that_only_lies_somewhere_is_not_listed(state: Path, tmp_path: Path) -> None:
     own_run(state, tmp_path / "a")
     other = recorded(tmp_path / "b")
-    assert listed(state, other, record_in(other)) is None
+    assert find_listed(state, other, record_in(other)) is None
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_record_that_says_another_target_than_the_list_is_none(
         folder = folder.rename(tmp_path / "moved")
     record = change(folder, **changes)
     with pytest.raises(InputError) as caught:
-        listed(state, folder, record)
+        find_listed(state, folder, record)
     assert str(caught.value) == (
         f"{folder}/run.json: is no record of the run that it names: found {found}; expected "
         f"{expected}, as this user's list of runs has it. Somebody changed the file: bring it "
@@ -104,7 +104,7 @@ def test_a_record_that_says_another_target_than_the_list_is_none(
 def test_practice_is_at_another_address_each_time(state: Path, tmp_path: Path) -> None:
     folder = own_run(state, tmp_path / "a", sandbox=True, base_url="http://127.0.0.1:4711")
     record = change(folder, base_url="http://127.0.0.1:4712")
-    entry = listed(state, folder, record)
+    entry = find_listed(state, folder, record)
     assert entry is not None
     assert entry.base_url == ""
 
@@ -112,7 +112,7 @@ def test_practice_is_at_another_address_each_time(state: Path, tmp_path: Path) -
 def test_a_moved_folder_is_known_by_its_id(state: Path, tmp_path: Path) -> None:
     folder = own_run(state, tmp_path / "a")
     moved = folder.rename(tmp_path / "b")
-    entry = listed(state, moved, record_in(moved))
+    entry = find_listed(state, moved, record_in(moved))
     assert entry is not None
     assert entry.folder == folder
     remember(state, moved, record_in(moved))
@@ -122,7 +122,7 @@ def test_a_moved_folder_is_known_by_its_id(state: Path, tmp_path: Path) -> None:
 def test_a_copy_of_a_run_that_is_in_its_place_is_not_listed(state: Path, tmp_path: Path) -> None:
     folder = own_run(state, tmp_path / "a")
     copy = recorded(tmp_path / "copy", id=record_in(folder).id)
-    assert listed(state, copy, record_in(copy)) is None
+    assert find_listed(state, copy, record_in(copy)) is None
     remember(state, copy, record_in(copy))
     assert [each.folder for each in list_entries(state)] == [folder, copy]
 
@@ -131,30 +131,30 @@ def test_a_moved_folder_that_others_may_write_is_not_listed(state: Path, tmp_pat
     folder = own_run(state, tmp_path / "a")
     moved = folder.rename(tmp_path / "b")
     moved.chmod(0o770)
-    assert listed(state, moved, record_in(moved)) is None
+    assert find_listed(state, moved, record_in(moved)) is None
 
 
 def test_another_run_in_the_place_of_a_listed_one_is_not_listed(
     state: Path, tmp_path: Path
 ) -> None:
     folder = own_run(state, tmp_path / "a")
-    assert listed(state, folder, change(folder, id="f" * 16)) is None
+    assert find_listed(state, folder, change(folder, id="f" * 16)) is None
 
 
 def test_runs_before_ids_are_known_by_their_folder(state: Path, tmp_path: Path) -> None:
     folder = own_run(state, tmp_path / "a", id="")
-    assert listed(state, folder, record_in(folder)) is not None
+    assert find_listed(state, folder, record_in(folder)) is not None
     moved = folder.rename(tmp_path / "b")
-    assert listed(state, moved, record_in(moved)) is None
+    assert find_listed(state, moved, record_in(moved)) is None
 
 
 def test_a_line_of_before_is_completed_at_its_first_use(state: Path, tmp_path: Path) -> None:
     folder = recorded(tmp_path / "a")
     write_old_list(state, folder)
     record = record_in(folder)
-    assert listed(state, folder, record) == ListEntry.of(folder, record)
+    assert find_listed(state, folder, record) == ListEntry.of(folder, record)
     with pytest.raises(InputError, match="is no record of the run that it names"):
-        listed(state, folder, change(folder, base_url=ELSEWHERE))
+        find_listed(state, folder, change(folder, base_url=ELSEWHERE))
 
 
 def test_lines_of_before_are_not_completed_by_what_others_may_have_written(
@@ -169,7 +169,7 @@ def test_lines_of_before_are_not_completed_by_what_others_may_have_written(
     (record_writable / "run.json").chmod(0o666)
     write_old_list(state, link, writable, record_writable, tmp_path / "gone")
     for each in (folder, link, writable, record_writable):
-        assert listed(state, each, record_in(each)) is None
+        assert find_listed(state, each, record_in(each)) is None
     own_run(state, tmp_path / "d")
     assert (state / LIST_NAME).read_text().count("\n") == 5  # a disk may only be away
 
@@ -190,18 +190,18 @@ def test_a_list_that_others_may_write_does_not_count_and_is_not_added_to(
     record = record_in(folder)
     for path, mode, own in ((state / LIST_NAME, 0o660, 0o600), (state, 0o777, 0o700)):
         path.chmod(mode)
-        assert listed(state, folder, record) is None
+        assert find_listed(state, folder, record) is None
         with pytest.raises(SettingsError, match=rf"{path}: belongs to another user, is a link"):
             remember(state, folder, record)
         path.chmod(own)
-        assert listed(state, folder, record) is not None
+        assert find_listed(state, folder, record) is not None
 
 
 def test_a_list_that_is_a_link_does_not_count(state: Path, tmp_path: Path) -> None:
     folder = own_run(state, tmp_path / "a")
     (state / LIST_NAME).rename(state / "theirs")
     (state / LIST_NAME).symlink_to("theirs")
-    assert listed(state, folder, record_in(folder)) is None
+    assert find_listed(state, folder, record_in(folder)) is None
 
 
 def test_a_forgotten_run_is_not_listed(state: Path, tmp_path: Path) -> None:

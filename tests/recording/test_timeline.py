@@ -22,7 +22,7 @@ class Clock:
 
 
 def seen(timeline: Timeline, requests: int = 0, refused: int = 0, **facts: bool) -> None:
-    timeline.seen(
+    timeline.observe(
         requests=requests, refused=refused, **{"is_held": False, "is_away": False, **facts}
     )
 
