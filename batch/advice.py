@@ -20,6 +20,7 @@ class Fix(StrEnum):
     RESUME = "resume"  # value: the command line that goes on with the unfinished run
     RESUME_OTHERS = "resume_others"  # the same, of a run that is not in the user's own list
     NAME_FOLDER = "name_folder"
+    START_NEW = "start_new"
     NAME_SETTINGS = "name_settings"  # value: the file of settings that is to count as the user's
     SEND_VALID = "send_valid"
     CONFIRM_CLEARS = "confirm_clears"  # value: their number

@@ -115,9 +115,8 @@ def is_confirmed_by(own: LoadedSettings, folder: Path, record: RunRecord) -> boo
     if origin not in {Origin.OPTION, Origin.CONFIG}:
         return False
     if address_of(named) != address_of(record.base_url):
-        option = "--base-url" if origin is Origin.OPTION else "--config"
         raise SettingsError(
-            f"{option} names {named}, but {folder} sends to {record.base_url}, and a run goes on "
-            f"where it began. Leave {option} out, or start a new run."
+            f"The address is {named}, but {folder} sends to {record.base_url}, and a run goes on "
+            "where it began. Name no address, or start a new run."
         )
     return origin is Origin.OPTION

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
+from batch.advice import Fix, Remedy
 from batch.errors import InputError, SettingsError
 from batch.jobs.frontend import Frontend
 from batch.jobs.judged_again import judge_again
@@ -226,8 +227,9 @@ def check_known_workspace(record: RunRecord, preflight: Preflight) -> None:
     if record.workspace is None or preflight.workspace is None:
         raise SettingsError(
             "The run is not in your list of runs, and its workspace, or the key's, is not known: "
-            "nobody can say whether they are the same. Nothing was sent. Name another --out for a "
-            "new run, or go on with that run by `sendkit-batch resume`."
+            "nobody can say whether they are the same. Nothing was sent.",
+            Remedy(Fix.NAME_FOLDER),
+            "Or go on with that run by `sendkit-batch resume`.",
         )
 
 

@@ -92,7 +92,7 @@ def _unfinished_to_resume(
     if not found.is_recent(settings):
         frontend.note(f"There is {found}, {_too_long_ago(settings)}. This is a new run.")
         return None
-    frontend.note(f"Going on with {found}. --new would start anew.")
+    frontend.note(Advice(f"Going on with {found}.", Remedy(Fix.START_NEW)))
     return folder
 
 
@@ -110,19 +110,18 @@ def _check_resumes_there(
     frontend: Frontend, request: Request, found: Unfinished, if_unfinished: IfUnfinished
 ) -> None:
     """Raise UsageError unless the run in the folder that `--out` names is to be gone on with."""
-    another = "Name another --out for a new run."
+    another = Remedy(Fix.NAME_FOLDER)
     if if_unfinished is IfUnfinished.IGNORE:
-        raise SettingsError(f"--new: there is {found}. {another}")
+        raise SettingsError(f"There is {found}, which no new run replaces.", another)
     if if_unfinished is IfUnfinished.ASK:
         if not frontend.ask(Question(text=f"There is {found}. Yes goes on with it.")):
-            raise DeclinedError(
-                f"Nothing was sent. The unfinished run was left as it is. {another}"
-            )
+            raise DeclinedError("Nothing was sent. The unfinished run was left as it is.", another)
     elif not found.is_recent(request.settings):
         resume_it = command("resume", str(found.run.folder), *request.key_options)
         raise SettingsError(
-            f"There is {found}, {_too_long_ago(request.settings)}. {another} To go on with it: "
-            f"{resume_it}"
+            f"There is {found}, {_too_long_ago(request.settings)}.",
+            another,
+            Remedy(Fix.RESUME, resume_it),
         )
     else:
         frontend.note(f"Going on with {found}.")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from batch.advice import Fix, Remedy
 from batch.api.address import address_of
 from batch.errors import SettingsError
 from batch.jobs.opening import OpenRun
@@ -116,14 +117,17 @@ def unfinished_in(out: Path, request: Request) -> Unfinished | None:
     options = request.key_options if is_there else ()
     if run.record.state is RunState.PLANNED:
         apply = command("apply", str(out), *options)
-        raise SettingsError(f"{out}: holds a plan. Name another --out, or apply it: {apply}")
+        raise SettingsError(
+            f"{out}: holds a plan.", Remedy(Fix.NAME_FOLDER), f"Or apply it: {apply}"
+        )
     if run.is_finished:
-        raise SettingsError(f"{out}: holds a finished run. Name another --out, or leave it out.")
+        raise SettingsError(f"{out}: holds a finished run.", Remedy(Fix.NAME_FOLDER))
     sha256 = sha256_of(request.source.bytes_from, name=request.source.name)
     if not _asks_the_same(run.record, request, sha256):
         raise SettingsError(
-            f"{out}: holds an unfinished run of other content or other settings. Name another "
-            f"--out, or go on with that run: {command('resume', str(out), *options)}"
+            f"{out}: holds an unfinished run of other content or other settings.",
+            Remedy(Fix.NAME_FOLDER),
+            Remedy(Fix.RESUME, command("resume", str(out), *options)),
         )
     if is_at_work(out):
         raise at_work(out, run.record)

@@ -17,6 +17,7 @@ SENTENCES: Mapping[Fix, str] = {
     Fix.RESUME: "To go on with that one, say no here and choose it among the earlier runs.",
     Fix.RESUME_OTHERS: "",
     Fix.NAME_FOLDER: "",
+    Fix.START_NEW: "",
     Fix.NAME_SETTINGS: f"If it is yours, start the page with: {START}",
     Fix.SEND_VALID: "Mend the file, or choose other columns.",
     Fix.CONFIRM_CLEARS: "If that is meant, type the number when you are asked.",

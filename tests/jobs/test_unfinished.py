@@ -16,6 +16,7 @@ from batch.model import Result
 from batch.recording.journal import Journal
 from batch.recording.runfile import RunFile, RunLink, RunState, RunWorkspace, read_record
 from batch.settings.model import Settings
+from batch.terminal.remedies import in_terminal
 from tests.recording.test_history import remember
 from tests.recording.test_runfile import RECORD
 from tests.support.wired import pausing, request_of, write_leads
@@ -179,9 +180,7 @@ def test_a_finished_run_in_the_folder_is_refused(leads: Path) -> None:
     folder = earlier(leads, state=RunState.FINISHED)
     with pytest.raises(SettingsError) as caught:
         unfinished_in(folder, request_of(leads))
-    assert str(caught.value) == (
-        f"{folder}: holds a finished run. Name another --out, or leave it out."
-    )
+    assert in_terminal(caught.value) == f"{folder}: holds a finished run. Name another --out."
 
 
 def test_an_unfinished_run_of_something_else_in_the_folder_is_refused(leads: Path) -> None:
@@ -189,7 +188,7 @@ def test_an_unfinished_run_of_something_else_in_the_folder_is_refused(leads: Pat
     leads.write_text(leads.read_text() + "\n")
     with pytest.raises(SettingsError) as caught:
         unfinished_in(folder, request_of(leads))
-    assert str(caught.value) == (
+    assert in_terminal(caught.value) == (
         f"{folder}: holds an unfinished run of other content or other settings. Name another "
-        f"--out, or go on with that run: sendkit-batch resume {folder}"
+        f"--out. To go on with that one: sendkit-batch resume {folder}"
     )

@@ -131,7 +131,7 @@ def test_an_address_that_is_given_with_a_run_never_redirects_it(
     option = ("--config", "c.toml") if as_file else ("--base-url", EVIL)
     exit_code, asked = typed(shell, name, *option, *words)
     assert (exit_code, asked) == (2, [])
-    assert f"{option[0]} names {EVIL}, but run sends to {OUR}" in shell.err
+    assert f"The address is {EVIL}, but run sends to {OUR}" in shell.err
 
 
 @pytest.mark.parametrize("command", ["resume", "undo", "verify"])

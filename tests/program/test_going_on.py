@@ -133,7 +133,7 @@ def test_with_another_out_it_is_a_new_run_and_the_unfinished_one_is_named(
 @pytest.mark.parametrize(
     ("how", "said"),
     [
-        ("--new", "--new: there is mine, an unfinished run of the same input"),
+        ("--new", "There is mine, an unfinished run of the same input"),
         ("long ago", "longer ago than 24 h ([run] resume_within_h). Name another --out"),
     ],
 )

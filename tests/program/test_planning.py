@@ -333,7 +333,7 @@ def test_run_does_not_go_on_with_a_plan_and_resume_names_apply(tmp_path: Path) -
     assert ran.exit_code == 0, ran.err
     assert into.exit_code == 2
     assert into.err.splitlines()[0] == (
-        f"{folder}: holds a plan. Name another --out, or apply it: sendkit-batch apply {folder}"
+        f"{folder}: holds a plan. Name another --out. Or apply it: sendkit-batch apply {folder}"
     )
 
 

@@ -264,8 +264,8 @@ def test_a_run_that_is_not_ones_own_is_told_by_its_path_alone(
         assert "strange.csv" not in shown
         assert f"/runs/{record['id']}" in shown
         assert "There is no such run." in page.browser.ask("GET", f"/runs/{'f' * 16}").text
-        (folder / "run.json").write_text(json.dumps({**record, "format": 2}), "utf-8")
+        (folder / "run.json").write_text(json.dumps({**record, "format": 3}), "utf-8")
         shown = page.browser.ask("GET", "/runs").text
-        assert f"{folder}/run.json: found a run of format 2" in shown
+        assert f"{folder}/run.json: found a run of format 3" in shown
         assert f"/runs/{record['id']}" not in shown
         assert set(asked) == {"api.sendkit.ai"}
