@@ -177,9 +177,9 @@ def results(options: CliOptions, interrupts: Interrupts) -> int:
 @_with_options
 def report(options: CliOptions, interrupts: Interrupts) -> int:
     """Make the report of an earlier run, or of a plan, again: one page to read and pass on."""
-    from batch.terminal import reporting  # noqa: PLC0415
+    from batch.terminal import past  # noqa: PLC0415
 
-    return reporting.report(options, interrupts)
+    return past.report(options, interrupts)
 
 
 @app.command()
@@ -231,9 +231,9 @@ def verify(options: CliOptions, interrupts: Interrupts) -> int:
 @_with_options
 def web(options: CliOptions, interrupts: Interrupts) -> int:
     """Open a page on this machine that goes the whole way, for people who would rather look."""
-    from batch.terminal import serving  # noqa: PLC0415
+    from batch.terminal import commands  # noqa: PLC0415
 
-    return serving.serve(options, interrupts)
+    return commands.web(options, interrupts)
 
 
 @app.command()

@@ -34,7 +34,7 @@ from batch.terminal.checking import dry_run, load
 from batch.terminal.console import Terminal, somebody_is_there
 from batch.terminal.endings import guarded, tell
 from batch.terminal.gate import key_of, open_gate, tell_foreign
-from batch.terminal.naming import named_run
+from batch.terminal.past import named_run
 from batch.terminal.plan_view import print_differences, print_plan
 from batch.terminal.signals import Interrupts
 from batch.wording.amounts import count_of
@@ -174,6 +174,21 @@ def export(options: CliOptions, interrupts: Interrupts) -> int:
         return 0
 
     return guarded(terminal, export_them)
+
+
+def web(options: CliOptions, interrupts: Interrupts) -> int:
+    """`web`: serve the page until it is ended. Gives the exit code."""
+    terminal = Terminal(interrupts)
+
+    def serve_it() -> int:
+        from batch.web.server import serve_page  # noqa: PLC0415 - only after errors can be told
+
+        exit_code = serve_page(options, interrupts=interrupts)
+        runs = "sendkit-batch runs lists what was done" if exit_code == 0 else "sendkit-batch runs"
+        terminal.end(f"ended: the page is closed; next: {runs}", answer="")
+        return exit_code
+
+    return guarded(terminal, serve_it)
 
 
 def _terminal(options: CliOptions, interrupts: Interrupts, *, or_else: str = "") -> Terminal:

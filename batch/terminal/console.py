@@ -17,8 +17,7 @@ from batch.errors import UnaskedError
 from batch.jobs.frontend import Order
 from batch.jobs.outcome import RunOutcome
 from batch.terminal.prose import print_sentences, print_whole
-from batch.terminal.reading_screen import ReadingScreen
-from batch.terminal.screen import make_screen
+from batch.terminal.screen import ReadingScreen, make_screen
 from batch.terminal.signals import Interrupts
 from batch.wording.progress import Moment, ReadingProgress
 from batch.wording.questions import Question

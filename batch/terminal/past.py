@@ -1,30 +1,35 @@
-"""`results` and `runs` in a terminal: what is shown of earlier runs; they send nothing."""
+"""`results`, `report` and `runs` in a terminal: earlier runs, to which nothing is sent."""
 
 import json
+import os
 from pathlib import Path
 
-from batch.errors import BatchError, DeclinedError, UnaskedError
+from batch.errors import BatchError, DeclinedError, SettingsError, UnaskedError
 from batch.jobs.plan import check_no_plan
+from batch.jobs.report import remake_report
 from batch.jobs.request import command
 from batch.jobs.results import remake_results, remake_with_retries
 from batch.jobs.runs import (
     ListedRun,
     Runs,
     describe_run,
+    find_run,
     list_runs,
     parse_age,
     prunable,
     remove_run,
 )
+from batch.recording.atomic_file import disk_errors
 from batch.recording.history import read_run
 from batch.recording.run_list import list_fault
 from batch.recording.runfile import read_record
 from batch.recording.state import default_state_dir
+from batch.settings.load import default_config_dir, load_settings
 from batch.settings.options import CliOptions
 from batch.terminal import run_table
+from batch.terminal.browser import open_page
 from batch.terminal.console import Terminal, somebody_is_there
 from batch.terminal.endings import guarded, tell
-from batch.terminal.naming import default_runs_dir, folder_for_files, named_run
 from batch.terminal.signals import Interrupts
 from batch.wording.amounts import count_of
 from batch.wording.questions import Question
@@ -38,7 +43,7 @@ def results(options: CliOptions, interrupts: Interrupts) -> int:
     def remake_them() -> int:
         folder = named_run(options.run)
         check_no_plan(folder, read_record(folder / "run.json"), so="there are no results")
-        into = folder_for_files("results", folder, options.out)
+        into = _folder_for_files("results", folder, options.out)
         remade = remake(folder, state_dir=default_state_dir(), into=into)
         for note in remade.notes:
             terminal.note(note)
@@ -47,12 +52,37 @@ def results(options: CliOptions, interrupts: Interrupts) -> int:
     return guarded(terminal, remake_them)
 
 
+def report(options: CliOptions, interrupts: Interrupts) -> int:
+    """`report`: write the report of a run, or of a plan, again. Gives the exit code."""
+    terminal = Terminal(interrupts, quiet=options.quiet, as_json=options.as_json)
+
+    def write_it() -> int:
+        folder = named_run(options.run)
+        into = _folder_for_files("report", folder, options.out)
+        remade = remake_report(folder, state_dir=default_state_dir(), into=into)
+        if options.opens:
+            open_page(terminal, remade.path)
+        answer = {
+            "state": "reported",
+            "exit_code": 0,
+            "run": str(folder),
+            "rows": remade.rows,
+            "files": {"report": str(remade.path)},
+        }
+        rows = count_of(remade.rows, "row")
+        line = f"reported: {rows}; report: {remade.path}; next: nothing to do"
+        terminal.end(line, answer=json.dumps(answer))
+        return 0
+
+    return guarded(terminal, write_it)
+
+
 def runs(options: CliOptions, interrupts: Interrupts) -> int:
     """`runs`: all earlier runs. Gives the exit code."""
     terminal = Terminal(interrupts, quiet=options.quiet, as_json=options.as_json)
 
     def list_them() -> int:
-        known = list_runs(default_state_dir(), default_runs_dir())
+        known = list_runs(default_state_dir(), _runs_dir())
         if known.own and not (options.as_json or options.quiet):
             run_table.print_runs(terminal.out, known.own)
         if known.newer and not (options.as_json or options.quiet):
@@ -94,7 +124,7 @@ def prune(options: CliOptions, interrupts: Interrupts) -> int:
 
     def prune_them() -> int:
         age, state_dir = parse_age(options.older_than), default_state_dir()
-        known = list_runs(state_dir, default_runs_dir())
+        known = list_runs(state_dir, _runs_dir())
         for folder in known.others:
             terminal.note(
                 f"{run_table.shown_folder(folder)}: is not in your list of runs; it stays."
@@ -123,6 +153,37 @@ def prune(options: CliOptions, interrupts: Interrupts) -> int:
         return exit_code
 
     return guarded(terminal, prune_them)
+
+
+def named_run(name: str) -> Path:
+    """The folder of the run with this path, or with this name. Raises UsageError."""
+    if Path(name, "run.json").is_file():
+        return Path(name)
+    return find_run(name, state_dir=default_state_dir(), runs_dir=_runs_dir())
+
+
+def _folder_for_files(command_name: str, folder: Path, out: Path | None) -> Path | None:
+    """The folder of `--out` for files that are made again, created if needed; None for the run's.
+
+    Raises SettingsError if the run's folder can't be written, naming a command for another one.
+    """
+    if out is not None:
+        with disk_errors(out):
+            out.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return out
+    if not os.access(folder, os.W_OK):
+        instead = command(command_name, str(folder), "--out", f"{command_name}-{folder.name}")
+        raise SettingsError(
+            f"{folder}: can't be written, and the files belong there. To have them elsewhere: "
+            f"{instead}"
+        )
+    return None
+
+
+def _runs_dir() -> Path:
+    """The folder of runs by the present settings, whose file is not named to anybody."""
+    loaded = load_settings(None, {}, os.environ, Path.cwd(), default_config_dir())
+    return Path(loaded.settings.run.runs_dir)
 
 
 def _ask(terminal: Terminal, old: list[ListedRun], older_than: str) -> None:

@@ -1,4 +1,4 @@
-"""What a run looks like while it goes on: a live view on a terminal, log lines elsewhere.
+"""Show progress: a live view on a terminal, log lines elsewhere.
 
 Standard error only; standard output belongs to `--json` and to what `check` found.
 """
@@ -22,20 +22,23 @@ from batch.visible import visible
 from batch.wording.amounts import duration
 from batch.wording.progress import (
     Moment,
+    ReadingProgress,
     budget_line,
     hold_line,
     outage_line,
+    reading_line,
     stop_line,
     used_up_line,
 )
 
-HEARTBEAT_S = 60.0
+HEARTBEAT_S = 60.0  # between log lines while sending
+READING_HEARTBEAT_S = 30.0  # between log lines while reading
 WIDEST_BAR = 40  # columns
-TOLD_HOLD_S = 5.0  # a shorter hold-back is no line of a log: there may be thousands of them
+TOLD_HOLD_S = 5.0  # shorter hold-backs are not logged: there may be thousands
 
 
 class Screen(Protocol):
-    """Something that shows moments of a run while it is entered."""
+    """Shows the progress of sending while it is entered."""
 
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -50,13 +53,17 @@ class Screen(Protocol):
 
 
 def make_screen(console: Console, *, quiet: bool) -> Screen:
-    """The screen for where the output goes."""
+    """The screen that suits the output."""
     if quiet:
         return _Silence()
-    # What is redrawn needs a real terminal; colours alone can also be asked for by FORCE_COLOR.
-    if console.file.isatty() and not console.is_dumb_terminal:
+    if _can_redraw(console):
         return LiveView(console)
     return LogLines(lambda text: print_whole(console, text))
+
+
+def _can_redraw(console: Console) -> bool:
+    """True for a real terminal; FORCE_COLOR asks for colours without one."""
+    return console.file.isatty() and not console.is_dumb_terminal
 
 
 class _Context:
@@ -69,11 +76,11 @@ class _Context:
 
 class _Silence(_Context):
     def show(self, moment: Moment) -> None:
-        """Nothing."""
+        """Show nothing."""
 
 
 class LiveView(_Context):
-    """A bar, the counts, the pace and what keeps it, redrawn a few times a second."""
+    """A bar, the counts, the pace and what delays it, redrawn a few times a second."""
 
     def __init__(self, console: Console) -> None:
         self._live = Live(console=console, refresh_per_second=4, transient=True)
@@ -101,9 +108,9 @@ class LiveView(_Context):
 class LogLines(_Context):
     """A line at the start, one a minute, and one for each long hold-back and for a stop.
 
-    One, too, for the first long wait that only headers ask for, of a server that serves everything.
+    Also one for the first long wait that only headers ask for while every request is served.
 
-    write: takes a line. clock: seconds that only rise.
+    write: prints a line. clock: a monotonic clock, in seconds.
     """
 
     def __init__(
@@ -118,7 +125,7 @@ class LogLines(_Context):
         self._away = False
 
     def show(self, moment: Moment) -> None:
-        """Write the lines that are due."""
+        """Print the lines that are due."""
         if self._away is not (moment.outage_s > 0):
             self._away = not self._away
             self._say(outage_line(moment) if self._away else "The server is back.")
@@ -143,6 +150,35 @@ class LogLines(_Context):
         self._write(f"{datetime.now().astimezone():%H:%M:%S} {text}")
 
 
+class ReadingScreen:
+    """Shows the progress of reading leads: one line that is redrawn, or a log line now and then."""
+
+    def __init__(self, console: Console, write: Callable[[str], None], *, shown: bool) -> None:
+        """write: prints a line. shown: False for no output at all."""
+        self._write = write
+        self._shown = shown
+        is_live = shown and _can_redraw(console)
+        self._live = Live(console=console, transient=True) if is_live else None
+        self._next_at = time.monotonic() + READING_HEARTBEAT_S
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def show(self, reading: ReadingProgress) -> None:
+        """Show how far the reading is."""
+        if self._live:
+            self._live.update(Text(reading_line(reading), style="dim"))
+        elif self._shown and time.monotonic() >= self._next_at:
+            self._next_at = time.monotonic() + READING_HEARTBEAT_S
+            self._write(reading_line(reading))
+
+
 def progress_line(moment: Moment) -> str:
     """As "20 of 300 rows: 18 success, 2 error; 5.0 requests a second, about 14 min left"."""
     done, tally = moment.tally.total(), moment.tally
@@ -154,7 +190,7 @@ def pace_line(moment: Moment, *, mark: str = " · ") -> str:
     """The pace, what the server allows, and the forecast, as far as they are known.
 
     As "9.5 requests a second · the server allows 100 in 10 s · about 1 s left". "" while the server
-    is away, and once the run is stopping: neither means anything then.
+    is away or the run is stopping, when a pace would mean nothing.
     """
     if moment.outage_s or stop_line(moment.stop):
         return ""
@@ -164,7 +200,7 @@ def pace_line(moment: Moment, *, mark: str = " · ") -> str:
 
 
 def notice_line(moment: Moment) -> str:
-    """What keeps the run, the gravest first; "" when nothing does for as much as a second."""
+    """What delays the run, the gravest first; "" if nothing does for a second or more."""
     if line := _stopping(moment.stop):
         return line
     if moment.outage_s:

@@ -415,7 +415,7 @@ def not_in_the_list(world: World) -> None:
 def files_elsewhere(world: World) -> None:
     """Results and report of a run's folder that can't be written."""
     world.do("run", world.leads((1, "paused", "")), *world.target, "--out", "first")
-    world.shell.monkeypatch.setattr("batch.terminal.naming.os.access", lambda *_: False)
+    world.shell.monkeypatch.setattr("batch.terminal.past.os.access", lambda *_: False)
     for name in ("results", "report"):
         world.do(name, "first")
         again = world.told()
@@ -483,8 +483,7 @@ PLACES: dict[str, dict[str, tuple[Callable[[World], None], ...]]] = {
     },
     "batch/terminal/checking.py": {"_next_command": (run_with_an_odd_delimiter, dry_run)},
     "batch/terminal/commands.py": {"export_them": (export,)},
-    "batch/terminal/naming.py": {"folder_for_files": (files_elsewhere,)},
-    "batch/terminal/past.py": {"list_them": (runs,)},
+    "batch/terminal/past.py": {"_folder_for_files": (files_elsewhere,), "list_them": (runs,)},
     "batch/terminal/run_table.py": {"next_of": (runs,)},
 }
 
@@ -532,7 +531,7 @@ WRITTEN_OUT = {
         "COMMAND --help lists the options of a command.",
         "help TOPIC shows one of:\n",
     ],
-    "batch/terminal/serving.py": ["runs", "runs lists what was done"],
+    "batch/terminal/commands.py": ["runs", "runs lists what was done"],
     "batch/terminal/trusting.py": [
         "trust --forget ADDRESS withdraws one",
         "trust` lists what is.",
