@@ -2058,5 +2058,10 @@ def run_tests(tests: Sequence[str], folder: Path) -> Verdict:
 
 
 def environment_of(folder: Path) -> dict[str, str]:
-    """An environment in which the copy in this folder is imported, in every process."""
-    return {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    """An environment in which the copy in this folder is imported, in every process.
+
+    Bytecode is written, wherever that is off elsewhere: copies of the copy are loaded by it, but
+    for the file that is broken.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    return {**kept, "PYTHONPATH": str(folder)}
