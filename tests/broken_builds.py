@@ -1337,7 +1337,7 @@ BUILDS = (
     Broken(
         guarantee="an id that was found before is used only while its lead has the row's address",
         file="judging/resolve.py",
-        line='.when(is_given & (pl.col("own_key") != pl.col("key")))',
+        line='.when(has_own_id & (pl.col("lead_key") != pl.col("key")))',
         instead=".when(pl.lit(False))",
         caught_by="test_by_email.py::"
         "test_ids_that_were_found_are_used_as_long_as_the_address_agrees",

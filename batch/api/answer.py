@@ -124,7 +124,11 @@ def _read_confirmation(change: Change, body: bytes | Fault, redactor: Redactor) 
 def _judge(change: Change, document: dict[str, object]) -> _Verdict:
     """The success rule, for a 2xx that is a JSON object."""
     data = _object_at(document, "data")
-    move, subsequence = _read_enrollment(data, document)
+    # the API leaves open where this object stands
+    enrollment = _object_at(data, "subsequenceEnrollment")
+    enrollment = enrollment or _object_at(document, "subsequenceEnrollment")
+    move, name = _text_at(enrollment, "action"), _text_at(enrollment, "subsequenceName")
+    subsequence = f"{move}: {name}" if move is not None and name else move
     verdict = _Verdict(
         Reason.APPLIED,
         server_status=_text_at(data, "status"),
@@ -150,37 +154,24 @@ def _judge(change: Change, document: dict[str, object]) -> _Verdict:
 
 def _find_differences(change: Change, data: dict[str, object]) -> dict[str, str]:
     """A sentence for each field whose value is not the one asked for; a missing one is fine."""
-    asked: dict[str, str | None] = {
+    expected: dict[str, str | None] = {
         "_id": change.campaign_lead_id,
         "campaignId": change.campaign_id,
     }
     if change.status is not None:
-        asked["status"] = change.status
+        expected["status"] = change.status
     if change.ai_tag is not None or change.clear_tag:
-        asked["aiTag"] = change.ai_tag
+        expected["aiTag"] = change.ai_tag
     differences = {}
-    for name, expected in asked.items():
-        found = data.get(name, expected)
-        if isinstance(found, str) and expected is not None and name != "status":
-            agrees = found.casefold() == expected.casefold()
+    for name, value in expected.items():
+        found = data.get(name, value)
+        if isinstance(found, str) and value is not None and name != "status":
+            agrees = found.casefold() == value.casefold()
         else:
-            agrees = found == expected
+            agrees = found == value
         if not agrees:
-            differences[name] = f"{name} is {describe_value(found)}, not {describe_value(expected)}"
+            differences[name] = f"{name} is {describe_value(found)}, not {describe_value(value)}"
     return differences
-
-
-def _read_enrollment(
-    data: dict[str, object], document: dict[str, object]
-) -> tuple[str, str | None]:
-    """The subsequence's action, and its text for results; the API leaves open where it stands."""
-    enrollment = _object_at(data, "subsequenceEnrollment")
-    enrollment = enrollment or _object_at(document, "subsequenceEnrollment")
-    action = _text_at(enrollment, "action")
-    if action is None:
-        return "", None
-    name = _text_at(enrollment, "subsequenceName")
-    return action, f"{action}: {name}" if name else action
 
 
 def _object_at(parent: dict[str, object], name: str) -> dict[str, object]:

@@ -97,7 +97,7 @@ def _made_up_ids(rules: Rules) -> list[pl.Expr]:
     by_id = is_id(pl.col("campaign"), rules)
     return [
         pl.when(by_id).then(campaign).otherwise(_id_of(campaign)).alias("campaign_id"),
-        pl.coalesce("given", _id_of(pl.concat_str(campaign, key))).alias("campaign_lead_id"),
+        pl.coalesce("own_id", _id_of(pl.concat_str(campaign, key))).alias("campaign_lead_id"),
         pl.when(~by_id).then("campaign").alias("campaign"),
     ]
 

@@ -49,7 +49,7 @@ def read_names(cells: pl.DataFrame, rules: Rules, named: CampaignNaming) -> pl.D
 
     cells: as `Table.cells` gives them where leads are named by e-mail address.
     Gives line; campaign and campaign_column, the name or id of the campaign and its column (nulls
-    without one); email; key, the address as it is compared; given, the row's own campaignLeadId in
+    without one); email; key, the address as it is compared; own_id, the row's own campaignLeadId in
     lower case; and the first three of LOOKED_UP for a problem with the row by itself.
     """
     columns = (Field.CAMPAIGN_ID, Field.CAMPAIGN_LEAD_ID, *Naming)
@@ -69,25 +69,25 @@ def read_names(cells: pl.DataFrame, rules: Rules, named: CampaignNaming) -> pl.D
         "email",
         *_first_problem(rules, named.column),
         key=folded(pl.col("email")),
-        given=pl.col(Field.CAMPAIGN_LEAD_ID).str.to_lowercase(),
+        own_id=pl.col(Field.CAMPAIGN_LEAD_ID).str.to_lowercase(),
     )
 
 
 def _first_problem(rules: Rules, wanted: Column) -> list[pl.Expr]:
     """Reason, column and text of the first problem with a row's own names."""
-    campaign, email, given = pl.col("campaign"), pl.col("email"), pl.col(Field.CAMPAIGN_LEAD_ID)
+    campaign, email, own_id = pl.col("campaign"), pl.col("email"), pl.col(Field.CAMPAIGN_LEAD_ID)
     by_id = pl.col("campaign_column") == Field.CAMPAIGN_ID
     by_cell = pl.col("campaign_column").is_not_null()
     in_campaign, in_email = pl.col("campaign_column"), pl.lit(Naming.EMAIL.value)
-    in_given = pl.lit(Field.CAMPAIGN_LEAD_ID.value)
+    in_own_id = pl.lit(Field.CAMPAIGN_LEAD_ID.value)
     checks = (
         (Reason.MISSING_ID, pl.lit(wanted.value), pl.lit(""), campaign.is_null()),
         (Reason.BAD_CELL, in_campaign, campaign, by_cell & is_spoiled(campaign)),
         (Reason.BAD_ID, in_campaign, campaign, by_id & ~is_id(campaign, rules)),
         (Reason.MISSING_ID, in_email, pl.lit(""), email.is_null()),
         (Reason.BAD_CELL, in_email, email, is_spoiled(email)),
-        (Reason.BAD_CELL, in_given, given, is_spoiled(given)),
-        (Reason.BAD_ID, in_given, given, ~is_id(given, rules)),
+        (Reason.BAD_CELL, in_own_id, own_id, is_spoiled(own_id)),
+        (Reason.BAD_ID, in_own_id, own_id, ~is_id(own_id, rules)),
     )
     parts = zip(*((pl.lit(c[0].value), c[1], c[2]) for c in checks), strict=True)
     fails = [c[3].fill_null(value=False) for c in checks]
@@ -136,7 +136,9 @@ class LeadDirectory:
         )
         usable = pl.concat([pl.DataFrame(schema=_LEADS), *addressable])
         self._by_email = _by_email(usable)
-        self._by_id = usable.rename({"campaign_lead_id": "given", "email": "own", "key": "own_key"})
+        self._by_id = usable.rename(
+            {"campaign_lead_id": "own_id", "email": "lead_email", "key": "lead_key"}
+        )
         self._nearest = Nearest(usable)
 
     def resolve(self, names: pl.DataFrame) -> pl.DataFrame:
@@ -144,7 +146,7 @@ class LeadDirectory:
         rows = (
             names.join(self._campaigns, on="campaign", how="left", maintain_order="left")
             .join(self._by_email, on=["campaign_id", "key"], how="left", maintain_order="left")
-            .join(self._by_id, on=["campaign_id", "given"], how="left", maintain_order="left")
+            .join(self._by_id, on=["campaign_id", "own_id"], how="left", maintain_order="left")
             .with_columns(verdict=_verdict())
         )
         problems = pl.DataFrame(
@@ -156,24 +158,24 @@ class LeadDirectory:
         return rows.join(problems, on="line", how="left", maintain_order="left").select(
             "line",
             pl.coalesce("campaign_id", from_row).alias(Field.CAMPAIGN_ID),
-            pl.coalesce("given", "campaign_lead_id").alias(Field.CAMPAIGN_LEAD_ID),
+            pl.coalesce("own_id", "campaign_lead_id").alias(Field.CAMPAIGN_LEAD_ID),
             *(pl.coalesce(name, f"{name}_said").alias(name) for name in LOOKED_UP[:-1]),
             pl.col(f"{LOOKED_UP[-1]}_said").alias(LOOKED_UP[-1]),
         )
 
     def _explain(self, row: Mapping[str, Any]) -> tuple[int, Reason, Column, str, str]:
         """Why a row has no lead: its line, and the values of LOOKED_UP."""
-        line, email, given = row["line"], row["email"], row["given"]
+        line, email, own_id = row["line"], row["email"], row["own_id"]
         match row["verdict"]:
             case "no campaign":
                 column = column_of(row["campaign_column"] or Naming.CAMPAIGN)
                 return line, Reason.UNKNOWN_CAMPAIGN, column, row["campaign"], row["why"]
             case "gone":
                 message = gone_lead(email)
-                return line, Reason.UNKNOWN_LEAD, Field.CAMPAIGN_LEAD_ID, given, message
+                return line, Reason.UNKNOWN_LEAD, Field.CAMPAIGN_LEAD_ID, own_id, message
             case "other":
-                message = other_lead(email, row["own"])
-                return line, Reason.UNKNOWN_LEAD, Field.CAMPAIGN_LEAD_ID, given, message
+                message = other_lead(email, row["lead_email"])
+                return line, Reason.UNKNOWN_LEAD, Field.CAMPAIGN_LEAD_ID, own_id, message
             case "several":
                 message = ambiguous_lead(email, row["ids"])
                 return line, Reason.AMBIGUOUS_LEAD, Naming.EMAIL, email, message
@@ -201,18 +203,18 @@ def _by_email(leads: pl.DataFrame) -> pl.DataFrame:
 
 def _verdict() -> pl.Expr:
     """Why a row's look-up failed; null when it found the lead."""
-    is_given = pl.col("given").is_not_null()
+    has_own_id = pl.col("own_id").is_not_null()
     has_lead = pl.col("campaign_lead_id").is_not_null()
     return (
         pl.when(pl.col("campaign_id").is_null())
         .then(pl.lit("no campaign"))
-        .when(is_given & pl.col("own_key").is_null())
+        .when(has_own_id & pl.col("lead_key").is_null())
         .then(pl.lit("gone"))
-        .when(is_given & (pl.col("own_key") != pl.col("key")))
+        .when(has_own_id & (pl.col("lead_key") != pl.col("key")))
         .then(pl.lit("other"))
-        .when(~is_given & pl.col("ids").is_not_null())
+        .when(~has_own_id & pl.col("ids").is_not_null())
         .then(pl.lit("several"))
-        .when(~is_given & ~has_lead)
+        .when(~has_own_id & ~has_lead)
         .then(pl.lit("none"))
     )
 
@@ -230,13 +232,13 @@ class Nearest:
 
     def find(self, key: str, campaign_id: str) -> str | None:
         """The nearest address of the campaign; None if none is near, or looking costs too much."""
-        asked = (campaign_id, key)
-        if asked not in self._found and self._left > 0:
+        pair = (campaign_id, key)
+        if pair not in self._found and self._left > 0:
             if campaign_id not in self._keys:
                 own = self._leads.filter(pl.col("campaign_id") == campaign_id)["key"]
                 self._keys[campaign_id] = own.head(_COMPARISONS).to_list()
             keys = self._keys[campaign_id]
             self._left -= max(len(keys), 1)
             if self._left > 0:
-                self._found[asked] = self._names.nearest(key, keys, cutoff=_CUTOFF)
-        return self._found.get(asked)
+                self._found[pair] = self._names.nearest(key, keys, cutoff=_CUTOFF)
+        return self._found.get(pair)

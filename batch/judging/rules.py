@@ -127,19 +127,19 @@ def judge(cells: pl.DataFrame, rules: Rules) -> pl.DataFrame:
 def _earlier_problems(columns: list[str]) -> list[pl.Expr]:
     """The problems that reading or looking up ids found; is_swallowed: a cell holds other rows."""
     none = pl.lit(None, pl.String)
-    said = [pl.col(name) if name in columns else none for name in LOOKED_UP]
+    earlier = [pl.col(name) if name in columns else none for name in LOOKED_UP]
     is_swallowed = pl.lit(False)
     if SWALLOWED[-1] in columns:
         is_swallowed = pl.col(SWALLOWED[-1]).is_not_null()
         first = [pl.lit(Reason.BAD_CELL.value), *map(pl.col, SWALLOWED)]
-        said = [
+        earlier = [
             pl.when(is_swallowed).then(one).otherwise(other)
-            for one, other in zip(first, said, strict=True)
+            for one, other in zip(first, earlier, strict=True)
         ]
-    names = ("said_reason", "said_column", "said_found", "said_message")
+    names = ("earlier_reason", "earlier_column", "earlier_found", "earlier_message")
     return [
         is_swallowed.alias("is_swallowed"),
-        *(one.alias(name) for one, name in zip(said, names, strict=True)),
+        *(one.alias(name) for one, name in zip(earlier, names, strict=True)),
     ]
 
 
@@ -157,7 +157,7 @@ def _checks(rules: Rules, *, is_looked_up: bool) -> list[_Check]:
         _Check(Reason.NOTHING_TO_CHANGE, None, status.is_null() & tag.is_null()),
     ]
     if is_looked_up:
-        checks.append(_Check(None, None, pl.col("said_reason").is_not_null()))
+        checks.append(_Check(None, None, pl.col("earlier_reason").is_not_null()))
     for field in _IDS:
         cell = pl.col(field)
         checks.append(_Check(Reason.MISSING_ID, field, cell.is_null()))
@@ -197,7 +197,7 @@ def _is_plain(rules: Rules, *, is_looked_up: bool) -> pl.Expr:
     return (
         ~pl.col("blank_row")
         & (status.is_not_null() | tag.is_not_null())
-        & pl.all_horizontal(pl.col("said_reason").is_null(), *has_ids)
+        & pl.all_horizontal(pl.col("earlier_reason").is_null(), *has_ids)
         & _is_status(status, rules).fill_null(value=True)
         & ~pl.col("tag_fails").fill_null(value=False)
     )
@@ -210,7 +210,7 @@ def _problems(texts: pl.DataFrame, checks: list[_Check]) -> pl.DataFrame:
         pl.when(check.fails).then(pl.lit(n, pl.UInt8))
         for n, check in zip(numbers, checks, strict=True)
     )
-    said = pl.when(pl.col("failed").is_in([n for n in numbers if checks[n].reason is None]))
+    earlier = pl.when(pl.col("failed").is_in([n for n in numbers if checks[n].reason is None]))
     found = pl.coalesce(
         pl.when(pl.col("failed").is_in([n for n in numbers if checks[n].column is field])).then(
             pl.col(field) if field in _IDS else unescape(pl.col(field))
@@ -221,10 +221,10 @@ def _problems(texts: pl.DataFrame, checks: list[_Check]) -> pl.DataFrame:
     column = _word_for(numbers, [check.column for check in checks])
     return texts.with_columns(failed=failed).select(
         "line",
-        reason=said.then("said_reason").otherwise(reason),
-        column=said.then("said_column").otherwise(column),
-        found=said.then("said_found").otherwise(found),
-        message=said.then("said_message"),
+        reason=earlier.then("earlier_reason").otherwise(reason),
+        column=earlier.then("earlier_column").otherwise(column),
+        found=earlier.then("earlier_found").otherwise(found),
+        message=earlier.then("earlier_message"),
     )
 
 
@@ -254,10 +254,10 @@ def _read_tags(tags: pl.Series, rules: Rules) -> pl.DataFrame:
     cell = pl.col(Field.AI_TAG)
     is_label = tag_key(cell).is_in(labels["key"].implode())
     read = tags.alias(Field.AI_TAG).to_frame()
-    read = read.with_columns(meant=pl.when(is_label).then(cell).otherwise(unescape(cell)))
-    read = read.with_columns(key=tag_key(pl.col("meant")))
+    read = read.with_columns(text=pl.when(is_label).then(cell).otherwise(unescape(cell)))
+    read = read.with_columns(key=tag_key(pl.col("text")))
     if rules.labels is None:
-        read = read.with_columns(label="meant")
+        read = read.with_columns(label="text")
     else:
         read = read.join(labels, on="key", how="left")
     clears = pl.col("key") == tag_key(pl.lit(rules.clear_word))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from batch.errors import InputError
-from batch.reading.grid import Filled, short_text
+from batch.reading.grid import FilledCells, short_text
 
 MAX_LEVELS = 100  # of elements within each other; real workbooks have some twenty
 MAX_FORMAT_CODE = 255  # characters, Excel's own
@@ -43,10 +43,10 @@ class Tally:
     def __init__(self) -> None:
         self._filled = 0
         self._characters = 0
-        self._row: Filled = {}
+        self._row: FilledCells = {}
         self._lengths: list[int] = []
 
-    def add(self, cells: Filled, *, line: int) -> None:
+    def add(self, cells: FilledCells, *, line: int) -> None:
         """Count a row. Raises CostError once a cell, or all of them together, is too much."""
         if cells is not self._row:  # a row that is repeated is one object
             self._row, self._lengths = cells, [*map(len, cells.values())]

@@ -54,36 +54,36 @@ def open_delimited(
     header's width and for a quote that is never closed.
     """
     head = read_head(path, delimiter, columns, name=name)
-    unbroken: set[int] = set()
+    without_breaks: set[int] = set()
     with path.open("rb") as file:
         # empty lines at the end are no rows; some byte is no line break, since there is a header
         start = file.seek(0, io.SEEK_END)
-        kept = 0
-        while not kept:
+        length = 0
+        while not length:
             end, start = start, max(0, start - BLOCK)
             file.seek(start)
-            kept = len(file.read(end - start).rstrip(b"\r\n"))
+            length = len(file.read(end - start).rstrip(b"\r\n"))
     return Grid(
         header=head.header,
         delimiter=head.delimiter,
         better_delimiter=head.better_delimiter,
-        batches=partial(_batches, path, head, start + kept, [head.end], unbroken, name),
+        batches=partial(_batches, path, head, start + length, [head.end], without_breaks, name),
         notes=notes,
-        frames_without_breaks=unbroken,
+        frames_without_breaks=without_breaks,
     )
 
 
 def _batches(
-    path: Path, head: Head, end: int, bounds: list[int], unbroken: set[int], name: str
+    path: Path, head: Head, end: int, bounds: list[int], without_breaks: set[int], name: str
 ) -> Iterator[pl.DataFrame]:
-    """bounds: what `_regular_blocks` learnt before. unbroken: `Grid.frames_without_breaks`."""
+    """bounds: what `_regular_blocks` learnt. without_breaks: `Grid.frames_without_breaks`."""
     line, offset = head.line + 1, head.end
     with path.open("rb") as file:
         for block in _regular_blocks(file, head.delimiter, bounds, end=end, name=name):
             offset += len(block)
             for frame, text_lines in _block_frames(block, head, line, name):
                 if frame.height == text_lines:
-                    unbroken.add(line)
+                    without_breaks.add(line)
                 yield frame
                 line += frame.height
         if offset < end:

@@ -49,7 +49,12 @@ def to_utf8(
     _refuse_unmarked_utf16(sample, name=name)
     if _is_utf8(path):
         return path, ()
-    _refuse_binary(sample, name=name)
+    # text has next to no control characters; in a picture or an archive they are a tenth
+    if 20 * (len(sample) - len(sample.translate(None, _CONTROLS))) > len(sample):
+        raise InputError(
+            f"{name}: is neither text nor a spreadsheet of a known format. "
+            "Save its data as CSV or XLSX and use that file."
+        )
     try:
         copy = _copy_as_utf8(path, _FALLBACK, scratch / "text.csv")
     except UnicodeDecodeError as error:
@@ -155,13 +160,3 @@ def _refuse_unmarked_utf16(sample: bytes, *, name: str) -> None:
         f"{name}: looks like UTF-16 without a byte order mark.",
         Remedy(Fix.NAME_ENCODING, order),
     )
-
-
-def _refuse_binary(sample: bytes, *, name: str) -> None:
-    """Text has next to no control characters; in a picture or an archive they are a tenth."""
-    controls = len(sample) - len(sample.translate(None, _CONTROLS))
-    if controls * 20 > len(sample):
-        raise InputError(
-            f"{name}: is neither text nor a spreadsheet of a known format. "
-            "Save its data as CSV or XLSX and use that file."
-        )

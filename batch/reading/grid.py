@@ -24,7 +24,7 @@ _QUOTED_CHARACTERS = 60
 
 Cells = Sequence[str | None]
 _Row = TypeVar("_Row", bound=Sized)
-Filled = Mapping[int, str]  # the cells of a row that hold something, by position from 0
+FilledCells = Mapping[int, str]  # the cells of a row that hold something, by position from 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,13 +133,13 @@ def _blank(height: int, width: int) -> pl.DataFrame:
     return pl.DataFrame([empty.alias(name) for name in ("line", *column_names(width))])
 
 
-def filled_cells(row: Cells) -> Filled:
+def filled_cells(row: Cells) -> FilledCells:
     """The cells of a row that hold something."""
     return {position: cell for position, cell in enumerate(row) if cell}
 
 
 def pack_rows(
-    rows: Iterable[Filled], *, width: int, first_line: int, name: str
+    rows: Iterable[FilledCells], *, width: int, first_line: int, name: str
 ) -> Iterator[PackedRows]:
     """Pack rows, in batches of bounded memory; blank cells beyond the header's width are dropped.
 
@@ -159,10 +159,10 @@ def pack_rows(
 
 
 def _batches(
-    rows: Iterable[Filled], *, width: int, first_line: int, name: str
-) -> Iterator[tuple[list[Filled], int]]:
+    rows: Iterable[FilledCells], *, width: int, first_line: int, name: str
+) -> Iterator[tuple[list[FilledCells], int]]:
     """Batches of rows, none wider than the header, each with its number of characters."""
-    batch: list[Filled] = []
+    batch: list[FilledCells] = []
     columns: set[int] = set()
     characters = 0
     for line, each in enumerate(rows, first_line):

@@ -50,13 +50,16 @@ def _one_character(delimiter: str, *, name: str) -> str:
     return one
 
 
-def read_head(path: Path, given: str | None, columns: Mapping[Column, str], *, name: str) -> Head:
-    """The head of a UTF-8 text file. given: its delimiter; None to find it.
+def read_head(
+    path: Path, delimiter: str | None, columns: Mapping[Column, str], *, name: str
+) -> Head:
+    """The head of a UTF-8 text file. delimiter: None to find it.
 
     columns: header names that the user gave; they help to find the delimiter.
     Raises InputError when there is no header.
     """
-    given = None if given is None else _one_character(given, name=name)
+    if delimiter is not None:
+        delimiter = _one_character(delimiter, name=name)
     with path.open("rb") as file:
         start = file.read(_HEAD_BYTES)
         is_whole = not file.read(1)
@@ -65,7 +68,7 @@ def read_head(path: Path, given: str | None, columns: Mapping[Column, str], *, n
     sep = _SEP_LINE.match(text, marks)
     first = marks if sep is None else len(next(io.StringIO(text, newline="")))
     if sep is not None:
-        given = given or _one_character(sep[1], name=name)
+        delimiter = delimiter or _one_character(sep[1], name=name)
     read = partial(
         _read_heads,
         text=text[first:],
@@ -73,7 +76,7 @@ def read_head(path: Path, given: str | None, columns: Mapping[Column, str], *, n
         is_whole=is_whole,
         name=name,
     )
-    heads, problem = _try_delimiters([given] if given else _DELIMITERS, read)
+    heads, problem = _try_delimiters([delimiter] if delimiter else _DELIMITERS, read)
     if not heads:
         is_blank = not text.strip(f'{_BLANKS}{_BOM}"\r\n')
         raise (None if is_blank else problem) or InputError(

@@ -120,21 +120,23 @@ def _find(
     return found
 
 
-def _find_mapped(header: Sequence[str], field: Column, given: str, *, name: str, cause: str) -> int:
+def _find_mapped(
+    header: Sequence[str], field: Column, wanted: str, *, name: str, cause: str
+) -> int:
     """The position of the column that the user named, exactly or else loosely."""
-    positions = [i for i, cell in enumerate(header) if cell.strip() == given.strip()]
+    positions = [i for i, cell in enumerate(header) if cell.strip() == wanted.strip()]
     if not positions:
-        positions = [i for i, cell in enumerate(header) if name_key(cell) == name_key(given)]
+        positions = [i for i, cell in enumerate(header) if name_key(cell) == name_key(wanted)]
     if len(positions) == 1:
         return positions[0]
     if positions:
         raise InputError(
-            f"{name}: {field} is mapped to {quoted(given)}, but columns {_numbers(positions)} have "
-            "that name. Rename all but one of them."
+            f"{name}: {field} is mapped to {quoted(wanted)}, but columns {_numbers(positions)} "
+            "have that name. Rename all but one of them."
         )
-    near = _nearest(header, given, taken=set())
+    near = _nearest(header, wanted, taken=set())
     raise InputError(
-        f"{name}: {field} is mapped to {quoted(given)}, which is no column; "
+        f"{name}: {field} is mapped to {quoted(wanted)}, which is no column; "
         f"found {listed(header)}.",
         cause or (f"Nearest is {quoted(near)}." if near else ""),
     )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from batch.reading.grid import Filled
+from batch.reading.grid import FilledCells
 
 MAX_ROWS = 1 << 20  # of Excel and LibreOffice; more is damage or a bomb
 
@@ -27,7 +27,7 @@ class UnorderedRowsError(Exception):
 class SheetRow:
     """A row of a sheet: its cells that hold something."""
 
-    cells: Filled
+    cells: FilledCells
     hidden: bool = False
 
     def texts(self) -> list[str | None]:

@@ -16,7 +16,7 @@ from batch.model import Field
 from batch.reading.content import FREE_EXPANSION, MAX_EXPANSION, Format, max_unpacked_bytes
 from batch.reading.cost import CostError, Tally
 from batch.reading.grid import (
-    Filled,
+    FilledCells,
     Grid,
     PackedRows,
     is_blank,
@@ -102,7 +102,7 @@ def _read_sheet(rows: Iterable[SheetRow], *, sheet: str, name: str) -> _Sheet:
             f"expected a header with {', '.join(Field)}."
         )
 
-    def below() -> Iterator[Filled]:
+    def below() -> Iterator[FilledCells]:
         nonlocal hidden
         for line, row in numbered:
             tally.add(row.cells, line=line)
