@@ -108,7 +108,7 @@ def is_locked(path: Path) -> bool:
     """Whether a process has the file open to write it."""
     try:
         _check_files(path)
-        with sqlite_errors(path, of_content=InputError):
+        with sqlite_errors(path):
             _, close = _connect_to_look(path)
     except JournalBusyError:
         return True

@@ -26,6 +26,12 @@ def untrusted() -> ssl.SSLError:
     return error
 
 
+def broken_tls() -> ssl.SSLError:
+    error = ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:992)")
+    error.reason = "WRONG_VERSION_NUMBER"
+    return error
+
+
 REFUSED = ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed ('127.0.0.1', 1)")
 
 
@@ -43,6 +49,7 @@ REFUSED = ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed ('127.
             ssl.SSLCertVerificationError("no such issuer"),
             "the server's certificate is not trusted (no such issuer)",
         ),
+        (broken_tls(), "TLS failed (WRONG_VERSION_NUMBER)"),
         (ssl.SSLError(1, "wrong version"), "TLS failed (wrong version)"),
         (ssl.SSLError("wrong version"), "TLS failed (wrong version)"),
         (RuntimeError("words"), "words"),

@@ -37,7 +37,7 @@ class Covering:
         if not names - {""}:
             names = {each for line in place.lines for each in of_file.get(line, ())}
         if place.names:
-            names |= self._using(place.names)
+            names |= self._using(place.names) | self._naming(place.names)
         taken, chosen = 0.0, dict[str, float]()
         for name in sorted(names & self.seconds.keys(), key=self.seconds.__getitem__):
             taken += self.seconds[name]
@@ -45,6 +45,16 @@ class Covering:
                 break
             chosen[name] = self.seconds[name]
         return chosen
+
+    def _naming(self, names: frozenset[str]) -> set[str]:
+        """The tests that name one of these themselves."""
+        found = set()
+        for path in {each.partition("::")[0] for each in self.seconds}:
+            text = (ROOT / path).read_text("utf-8")
+            for statement in ast.parse(text).body:
+                if names & {each.id for each in ast.walk(statement) if isinstance(each, ast.Name)}:
+                    found.add(f"{path}::{getattr(statement, 'name', '')}")
+        return {each for each in self.seconds if each.partition("[")[0] in found}
 
     def _using(self, names: frozenset[str]) -> set[str]:
         """The tests of all lines that use a name which is given its value at import.

@@ -31,11 +31,16 @@ def anyio_backend() -> tuple[str, dict[str, type[VirtualTimeLoop]]]:
     return VIRTUAL_TIME
 
 
-def make_reader(*, max_wait_s: float = 900.0, max_outage_s: float = 900.0) -> Reader:
+def make_reader(
+    *,
+    max_wait_s: float = 900.0,
+    max_outage_s: float = 900.0,
+    policy: RetryPolicy = RetryPolicy(max_attempts=3),  # noqa: B008 - it is frozen
+) -> Reader:
     pacer = Pacer(10.0, backoff_base_s=0.5, backoff_max_s=30.0, draw=lambda: 0.5)
     return Reader(
         Gate(pacer, Breaker(max_probe_s=30.0, max_outage_s=max_outage_s)),
-        policy=RetryPolicy(max_attempts=3),
+        policy=policy,
         max_wait_s=max_wait_s,
         draw=lambda: 0.5,
     )
@@ -58,6 +63,15 @@ async def test_what_may_pass_is_tried_again(first: Answer) -> None:
     reader = make_reader()
     assert await reader.read(fetching(first, OK)) == "page"
     assert reader.requests == 2
+
+
+async def test_reading_is_given_up_once_its_back_offs_have_taken_too_long() -> None:
+    # 0.25 + 0.5 + 1 + 2 + 4 = 7.75 s, and 8 more would be too many.
+    reader = make_reader(policy=RetryPolicy(max_attempts=99, max_elapsed_s=10.0))
+    with pytest.raises(NotReadError) as caught:
+        await reader.read(fetching(BROKEN))
+    assert str(caught.value) == "gave up after 8 s of attempts and back-offs: try later"
+    assert reader.requests == 6
 
 
 async def test_retry_after_is_waited_for_in_full_by_all_that_is_read() -> None:

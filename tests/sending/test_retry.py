@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.model import Answer, Change, Reason
+from batch.model import Answer, Change, Outcome, Reason
 from batch.sending.retry import (
     MAY_BE_APPLIED,
     Decision,
@@ -13,6 +15,7 @@ from batch.sending.retry import (
     decide,
     is_hold,
     retry_budget,
+    with_earlier_attempts,
 )
 
 POLICY = RetryPolicy(
@@ -44,6 +47,30 @@ def after(*answers: Answer, others_succeed: bool = False, draw: float = 0.5) -> 
         others_succeed=others_succeed,
         draw=lambda: draw,
     )
+
+
+@pytest.mark.parametrize(
+    ("in_doubt", "message"), [(False, "stopped"), (True, f"stopped; {MAY_BE_APPLIED}")]
+)
+def test_a_row_that_is_not_sent_again_keeps_what_earlier_processes_know(
+    message: str, *, in_doubt: bool
+) -> None:
+    earlier = Outcome(
+        lines=(2, 5), reason=Reason.STOPPED, message="HTTP 503", http_status=503, attempts=3,
+        sent_at_ms=7, in_doubt=in_doubt,
+    )  # fmt: skip
+    outcome = Outcome(lines=(2,), reason=Reason.NOT_REACHED, message="stopped")
+    assert with_earlier_attempts(outcome, earlier) == replace(
+        earlier, lines=(2,), reason=Reason.NOT_REACHED, message=message
+    )
+
+
+def test_what_is_forgiven_counts_no_more() -> None:
+    tries = Tries()
+    tries.add(UNAVAILABLE)
+    assert (tries.attempts, tries.counted, tries.spent_s, tries.outages) == (1, 1, 1.0, 0)
+    tries.forgive(outages=2)
+    assert (tries.attempts, tries.counted, tries.spent_s, tries.outages) == (1, 0, 0.0, 2)
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,39 @@ async def test_a_rate_that_nobody_tells_grows_with_what_is_served() -> None:
     assert job.server.came[-1][0] - job.server.came[0][0] < 6
 
 
+async def test_answers_that_were_under_way_when_an_outage_began_are_no_probes() -> None:
+    # 16 leave within 0.3 s and fail 0.5 s later: the first 5 begin an outage at 0.58, so that the
+    # first probe leaves at 1.58. Were the others probes, it would leave many seconds later.
+    late = replace(UNAVAILABLE, elapsed_ms=500)
+    server = Server(lambda *_: late if len(server.came) <= 16 else OK, latency_s=0.5)
+    job = Job(server, changes(40), 50.0, workers=16)
+    shown: list[tuple[float, float]] = []
+
+    async def look(runner: Runner) -> None:
+        for _ in range(2):
+            await anyio.sleep(0.5)
+            shown.append((anyio.current_time(), runner.progress().pace.outage_s))
+
+    began = anyio.current_time()
+    await job.run(look)
+    times = [at - began for at, _ in server.came]
+    assert times[15] == pytest.approx(0.3)
+    assert times[16] == pytest.approx(1.58)
+    assert shown == [(began + 0.5, 0.0), (began + 1.0, pytest.approx(1.0))]
+
+
+async def test_a_row_that_failed_for_good_is_settled_by_the_next_one_that_is_served() -> None:
+    job = Job(
+        Server(lambda line, _: UNAVAILABLE if line == 2 else OK),
+        changes(50),
+        10.0,
+        policy=RetryPolicy(max_attempts=2),
+    )
+    await job.run()
+    assert job.outcomes[2].reason is Reason.SERVER_ERROR
+    assert job.server.looks == []
+
+
 async def test_workers_keep_to_the_concurrency() -> None:
     job = Job(Server(lambda *_: OK, latency_s=1.0), changes(100), workers=7)
     await job.run()

@@ -39,6 +39,27 @@ def test_no_turns_are_saved_up_while_idle() -> None:
     assert turns(pacer, 3, now=60.0) == [60.0, 60.1, 60.2]
 
 
+def test_half_of_all_that_is_on_its_way_is_left_room_for() -> None:
+    # 35 are left in 30 s, and 20 are on their way: 25 / 30; then 10: 30 / 30.
+    pacer = make_pacer(10.0)
+    for at, remaining in ((0.1, 99), (30.0, 35)):
+        budget = Budget(name="x", limit=100, remaining=remaining, reset_s=60 - at, window_s=60.0)
+        pacer.observe(at, [budget], sent_at=at - 0.1)
+    for _ in range(20):
+        pacer.begin_attempt()
+    assert pacer.rate_per_s(30.0) == pytest.approx(25 / 30)
+    for _ in range(10):
+        pacer.end_attempt()
+    assert pacer.rate_per_s(30.0) == pytest.approx(1.0)
+
+
+def test_what_is_served_without_a_turn_raises_no_rate() -> None:
+    pacer = make_pacer(None)
+    pacer.report_served(0.0)
+    pacer.report_served(1.0)
+    assert pacer.rate_per_s(1.0) == 5.0
+
+
 def test_after_a_long_stall_no_turns_leave_together() -> None:
     pacer = make_pacer(50.0)
     turns(pacer, 10, now=0.0)

@@ -75,6 +75,25 @@ def test_what_is_left_is_spread_over_what_is_left_of_the_time() -> None:
     assert counting_down(35, at=30.0).rate_per_s(30.0, in_flight=0) == pytest.approx(1.0)
 
 
+def test_for_two_seconds_of_a_window_the_pace_is_even() -> None:
+    # 50 are left of the 100, so that by then it is 45 in 58 s.
+    window = quota(sample(0.0, 50, 60.0, window_s=60.0))
+    assert window.rate_per_s(1.9, in_flight=0) == pytest.approx(95 / 60)
+    assert window.rate_per_s(2.0, in_flight=0) == pytest.approx(45 / 58)
+
+
+def test_a_request_that_left_as_an_answer_came_is_later() -> None:
+    window = [sample(0.0, 99, 60.0, window_s=60.0), sample(0.1, 50, 59.9, window_s=60.0)]
+    assert quota(*window).remaining == 50
+
+
+def test_a_window_that_turns_over_early_is_refilled_as_early() -> None:
+    # The clocks differ: it was to end at 60.0, and the next one is heard of at 59.5.
+    early = quota(sample(10.0, 99, 50.0, reset_at=60.0), sample(59.5, 99, 60.5, reset_at=120.0))
+    assert early.refilled_at(100.0) == 119.5
+    assert early.refilled_at(130.0) == 130.0
+
+
 def test_of_what_is_on_its_way_half_may_have_been_counted_already() -> None:
     # 35 less 5, less 20 / 2 on their way: 20 in 30 s.
     assert counting_down(35, at=30.0).rate_per_s(30.0, in_flight=20) == pytest.approx(20 / 30)
