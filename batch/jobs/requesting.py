@@ -15,7 +15,7 @@ from batch.jobs.request import Guardrails, Reading, Request, Session, Source
 from batch.judging.guardrails import Range
 from batch.recording.state import default_state_dir
 from batch.settings.load import LoadedSettings, load_settings, restore_settings
-from batch.settings.model import ApiSettings, Settings
+from batch.settings.model import Settings
 from batch.settings.options import OPTIONS, TAKEN_BY, CliOptions
 from batch.settings.values import parse_range
 
@@ -40,9 +40,7 @@ def load_with(
     )
     if not options.sandbox:
         return loaded
-    # Practice never sees the real address or key file, wherever they were set.
-    api = ApiSettings(id_pattern=loaded.settings.api.id_pattern)
-    return replace(loaded, settings=loaded.settings.model_copy(update={"api": api}))
+    return replace(loaded, settings=loaded.settings.for_practice())
 
 
 def overrides_of(options: CliOptions) -> dict[str, dict[str, object]]:
@@ -63,11 +61,28 @@ def changed_by(options: CliOptions, settings: Settings) -> Settings:
 
     Raises SettingsError.
     """
-    public = {**settings.public(), "api": {}}  # nothing of which can be changed
+    sections: dict[str, dict[str, object]] = {}
     for name in TAKEN_BY["resume"]:
         section = OPTIONS[name].section if name in OPTIONS else ""
         if section not in {"", "api"} and getattr(options, name) is not None:
-            public[section][name] = getattr(options, name)
+            sections.setdefault(section, {})[name] = getattr(options, name)
+    return restored_with(sections, settings)
+
+
+def restored_with(sections: Mapping[str, Mapping[str, object]], settings: Settings) -> Settings:
+    """An earlier run's settings with others over them: how fast and how stubbornly it is sent.
+
+    Where requests go stays as it was. Raises SettingsError, also for what its rows were judged by.
+    """
+    public = {**settings.public(), "api": {}}
+    for section, keys in sections.items():
+        if section in {"columns", "input"} and keys:
+            raise SettingsError(
+                f"[{section}]: can't be changed for a run whose rows are judged already. Leave it "
+                "out, or start a new run."
+            )
+        if section != "api":
+            public[section] = {**public.get(section, {}), **keys}
     replaced = restore_settings(public, where="options")
     return replaced.model_copy(update={"api": settings.api})
 

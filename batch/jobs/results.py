@@ -3,10 +3,12 @@
 Asks no server. Anything that was on its way when a run's process died is called in flight.
 """
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import polars as pl
 
 from batch.jobs.outcome import RunOutcome, next_command
 from batch.jobs.recorded import (
@@ -18,10 +20,12 @@ from batch.jobs.recorded import (
 from batch.jobs.run_record import counts_of
 from batch.jobs.unfinished import linked_runs
 from batch.model import Tally
+from batch.reading.table import Table
 from batch.recording.history import EarlierRun
 from batch.recording.journal import Journal
 from batch.recording.linked import LinkedIds, LinkedOutcomes
-from batch.recording.results import write_results
+from batch.recording.result_rows import with_outcomes
+from batch.recording.results import parts_of, write_results
 from batch.recording.runfile import RunFile, RunRecord, RunState, read_record
 
 RETRIES_SUFFIX = "-with-retries"
@@ -82,6 +86,25 @@ def remake_with_retries(folder: Path, *, state_dir: Path, into: Path | None = No
     names = ", ".join(run.folder.name for run in retries) or "none"
     told = f"The run {first.folder}; its retries: {names}."
     return Remade(report=report, notes=(told, *linked.notes))
+
+
+@contextmanager
+def outcomes_of(folder: Path, *, state_dir: Path) -> Iterator[tuple[Table, Iterator[pl.DataFrame]]]:
+    """The rows of a run beside their outcomes, as `result_rows.with_outcomes` has them, in frames.
+
+    Nothing is written. Raises as `remake_results` does.
+    """
+    with recorded_journal(folder, read_record(folder / "run.json")) as journal:
+        record = read_record(folder / "run.json")
+        request = request_of(folder, record, state_dir=state_dir)
+        with open_recorded_table(folder, record, request) as table:
+            yield (
+                table,
+                (
+                    with_outcomes(part, journal.rows(part["line"][0], part["line"][-1]))
+                    for part in parts_of(table)
+                ),
+            )
 
 
 def _report(

@@ -14,6 +14,7 @@ TOPICS = (
     "going-on",
     "pace",
     "automation",
+    "python",
     "commands",
     "settings",
     "web",

@@ -153,8 +153,7 @@ def _stream(
     header = _BOM + to_csv(header_row(table.header), table.delimiter)
     all_rows.write(header)
     failed_rows.write(header)
-    parts = (part for frame in table.rows() for part in frame.iter_slices(BATCH_ROWS))
-    for part in filter(len, parts):
+    for part in parts_of(table):
         joined = with_outcomes(part, journal.rows(part["line"][0], part["line"][-1]))
         written = result_rows(joined, columns=len(table.header), stop_reason=stop_reason)
         count.rows += part.height
@@ -164,6 +163,12 @@ def _stream(
         all_rows.write(to_csv(written, table.delimiter))
         failed_rows.write(to_csv(written.filter(_FAILED), table.delimiter))
     return count
+
+
+def parts_of(table: Table) -> Iterator[pl.DataFrame]:
+    """A table's rows in frames of at most 50,000."""
+    for frame in table.rows():
+        yield from (part for part in frame.iter_slices(BATCH_ROWS) if part.height)
 
 
 def _check_sum(count: _Count, journal: Outcomes, name: str) -> None:

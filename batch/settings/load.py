@@ -83,11 +83,18 @@ def default_config_dir() -> Path | None:
         return None
 
 
+def _option_place(section: str, key: str) -> str:
+    # An option has its setting's name, but for the columns, which share one.
+    if section == "columns":
+        return f"{OPTIONS['mapping'].flags_for('mapping')[0]} {key}"
+    return OPTIONS[key].flags_for(key)[0] if key in OPTIONS else key
+
+
 def _setting_place(_section: str, key: str) -> str:
     return key
 
 
-def load_settings(
+def load_settings(  # noqa: PLR0913 - the layers, two with words of their own
     config: Path | None,
     overrides: _Sections,
     environ: Mapping[str, str],
@@ -95,6 +102,7 @@ def load_settings(
     user_config_dir: Path | None,
     *,
     typed: _Sections | None = None,
+    option_name: Callable[[str, str], str] = _option_place,
     field_name: Callable[[str, str], str] = _setting_place,
     heeds_folder: bool = True,
 ) -> LoadedSettings:
@@ -103,6 +111,7 @@ def load_settings(
     config: the file that `--config` names; None looks for `sendkit-batch.toml` in `cwd`, then in
         `user_config_dir`, and goes without a file when there is none.
     overrides: options as sections of keys, named as in a file; None counts as not set.
+        option_name: what people call the option of a section and a key.
     environ: `SENDKIT_BATCH_<SECTION>_<KEY>` in upper or lower case; a blank one is ignored.
     typed: entries on the page, over all else. field_name: the page's name for a section's key.
     heeds_folder: whether the file in `cwd` counts.
@@ -113,7 +122,7 @@ def load_settings(
     file = _find_file(config, cwd, user_config_dir, heeds_folder=heeds_folder)
     in_file = _from_file(file, cwd, problems)
     said = _from_environment(environ, cwd, problems)
-    said |= _from_front_end(overrides, _option_place, cwd, problems, origin=Origin.OPTION)
+    said |= _from_front_end(overrides, option_name, cwd, problems, origin=Origin.OPTION)
     values = in_file | said
     values |= _from_front_end(typed or {}, field_name, cwd, problems, origin=Origin.PAGE)
     if file is None or not file.origin.is_untrusted:
@@ -261,13 +270,6 @@ def _file_place(shown: str) -> Callable[[str, str], str]:
         return " ".join(filter(None, (shown, section and f"[{section}]", key)))
 
     return place
-
-
-def _option_place(section: str, key: str) -> str:
-    # An option has its setting's name, but for the columns, which share one.
-    if section == "columns":
-        return f"{OPTIONS['mapping'].flags_for('mapping')[0]} {key}"
-    return OPTIONS[key].flags_for(key)[0] if key in OPTIONS else key
 
 
 def _settings_of(values: Mapping[Key, _Value], problems: list[str]) -> Settings:

@@ -227,6 +227,10 @@ class Settings(BaseModel):
         """
         return self.model_dump(mode="json", by_alias=True, exclude={"api": {"api_key_file"}})
 
+    def for_practice(self) -> "Settings":
+        """The same without the real address and key file, which practice never sees."""
+        return self.model_copy(update={"api": ApiSettings(id_pattern=self.api.id_pattern)})
+
 
 # Each section's keys, as in a settings file, with what is expected of their values.
 KNOWN: Mapping[str, Mapping[str, str]] = {

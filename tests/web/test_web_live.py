@@ -4,12 +4,13 @@ import anyio
 import pytest
 
 from batch.jobs.frontend import Order
+from batch.jobs.stopping import StoppedError
 from batch.model import Reason, Tally
 from batch.sending.pace.pacer import Hold, PaceEstimate, Source
 from batch.sending.stops import Stop, StopCause
 from batch.web.board import Board, Kind, Stage, View
 from batch.web.live import as_json, live_of
-from batch.web.talk import STOPPED, StoppedError, Talk
+from batch.web.talk import STOPPED, Talk
 from batch.wording.progress import Moment
 from batch.wording.questions import Question
 

@@ -1,5 +1,6 @@
 from batch.advice import Advice, Fix, Remedy
 from batch.errors import InputError
+from batch.library import remedies as library_remedies
 from batch.model import Field
 from batch.terminal import remedies as terminal_remedies
 from batch.terminal.remedies import in_terminal
@@ -37,7 +38,8 @@ def test_a_text_without_remedies_is_said_as_it_is() -> None:
 
 
 def test_every_remedy_is_said_in_a_terminal_and_the_page_names_no_option() -> None:
-    assert set(terminal_remedies.SENTENCES) == set(web_remedies.SENTENCES) == set(Fix)
+    for remedies in (library_remedies, terminal_remedies, web_remedies):
+        assert set(remedies.SENTENCES) == set(Fix)
     for fix in Fix:
         advice = Advice(Remedy(fix, "x", Field.STATUS))
         assert in_terminal(advice), fix

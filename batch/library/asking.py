@@ -1,0 +1,138 @@
+"""What a call asks for, as the use cases take it: settings, key, request, or a past run."""
+
+import os
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from batch.api.sendkit import Access
+from batch.jobs.gate import Doubt, Keeper, open_access
+from batch.jobs.past_run import PastRun
+from batch.jobs.request import Guardrails, Reading, Request, Session, Source
+from batch.jobs.requesting import restored_with
+from batch.library.caller import Call, Caller, Place
+from batch.recording.state import default_state_dir
+from batch.settings.credentials import KEY_VARIABLE, read_credentials
+from batch.settings.load import LoadedSettings, default_config_dir, load_settings
+from batch.settings.options import OPTIONS, CliOptions
+
+
+def load_for(place: Place | Call, *, heeds_folder: bool = True) -> LoadedSettings:
+    """The settings: the call's over the environment's over a file's. Raises SettingsError."""
+    config = place.get("config")
+    return load_settings(
+        Path(config) if config is not None else None,
+        place.get("settings", {}),
+        os.environ,
+        Path.cwd(),
+        default_config_dir(),
+        option_name=lambda section, key: f'settings["{section}"]["{key}"]',
+        heeds_folder=heeds_folder,
+    )
+
+
+def open_gate_for(loaded: LoadedSettings, call: Call, caller: Caller) -> Access:
+    """Join the key with its address. Raises UnaskedError where that would need a yes."""
+    environ = dict(os.environ)
+    if key := call.get("api_key"):
+        environ[KEY_VARIABLE] = key if isinstance(key, str) else key.get_secret_value()
+    credentials = read_credentials(loaded.settings, environ)
+    caller.note(*credentials.notes)
+    if key:
+        credentials = replace(credentials, place="api_key=")
+    keeper = Keeper(state_dir=default_state_dir(), ask=None, remedy=_remedy)
+    return open_access(loaded, credentials, keeper)
+
+
+def _remedy(doubt: Doubt) -> str:
+    if doubt.values:
+        return f"If it is right, name the file: config={doubt.named_by!r}."
+    address = {"api": {"base_url": doubt.base_url}}
+    return f"If it is right, name the address: settings={address!r}."
+
+
+def request_for(
+    file: str | os.PathLike[str],
+    loaded: LoadedSettings,
+    access: Access | None,
+    reading: Reading,
+    guardrails: Guardrails,
+    place: Place | Call,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    sandbox: bool = False,
+) -> Request:
+    """What is asked of the use cases about a file. access: None where no server is asked."""
+    path = Path(file)
+    return Request(
+        source=Source(name=path.name, path=path),
+        settings=loaded.settings.for_practice() if sandbox else loaded.settings,
+        session=Session(
+            state_dir=default_state_dir(),
+            out=Path(out) if out is not None else None,
+            sandbox=sandbox,
+            access=access,
+        ),
+        reading=reading,
+        guardrails=guardrails,
+        options=_options(reading, guardrails, place, sandbox=sandbox),
+    )
+
+
+def _options(
+    reading: Reading, guardrails: Guardrails, place: Place | Call, *, sandbox: bool
+) -> CliOptions:
+    """The same as it would be typed, for the commands that an outcome names."""
+    sections = place.get("settings", {})
+    values = {**asdict(reading), **asdict(guardrails), "sandbox": sandbox}
+    for name, option in OPTIONS.items():
+        if option.section in sections and name in sections[option.section]:
+            values[name] = sections[option.section][name]
+    typed: dict[str, Any] = {
+        name: value if isinstance(value, bool) else str(value)
+        for name, value in values.items()
+        if name in OPTIONS and value
+    }
+    if expected := guardrails.expect_changes:
+        typed["expect_changes"] = f"{expected.least}-{expected.most}"
+    columns = sections.get("columns", {})
+    config = place.get("config")
+    return CliOptions(
+        **typed,
+        mapping=tuple(f"{name}={header}" for name, header in columns.items()),
+        config=Path(config) if config is not None else None,
+    )
+
+
+def past_run_for(
+    folder: Path,
+    call: Call,
+    caller: Caller,
+    guardrails: Guardrails,
+    *,
+    out: str | os.PathLike[str] | None = None,
+) -> PastRun:
+    """An earlier run, with what this call demands otherwise."""
+    config = call.get("config")
+
+    def change(request: Request) -> Request:
+        no_tag_check = request.guardrails.no_tag_check  # as the run did
+        return replace(
+            request,
+            settings=restored_with(call.get("settings", {}), request.settings),
+            session=replace(request.session, out=Path(out) if out is not None else None),
+            guardrails=replace(guardrails, no_tag_check=no_tag_check),
+            options=replace(
+                request.options, config=Path(config) if config else request.options.config
+            ),
+        )
+
+    return PastRun(
+        folder=folder,
+        state_dir=default_state_dir(),
+        load_own=lambda: load_for(call, heeds_folder=False),
+        open_gate=lambda loaded: open_gate_for(loaded, call, caller),
+        change=change,
+        has_options=True,
+        key_options=("--config", str(config)) if config else (),
+    )

@@ -1,0 +1,42 @@
+"""What to do about a problem, as a caller in Python does it: by arguments of the call."""
+
+from collections.abc import Mapping
+
+from batch.advice import Advice, Fix, Remedy
+from batch.errors import BatchError
+
+# In them: {value} and {column} of the remedy; {quoted} is the value as a literal.
+SENTENCES: Mapping[Fix, str] = {
+    Fix.NAME_SHEET: "Choose with reading=Reading(sheet=…).",
+    Fix.NAME_ENCODING: "Name its encoding with reading=Reading(encoding=…), or save it as UTF-8.",
+    Fix.MEND_LETTERS: "If letters look wrong, name its encoding with reading=Reading(encoding=…).",
+    Fix.NAME_DELIMITER: "Name it with reading=Reading(delimiter=…): {value}.",
+    Fix.MAP_COLUMN: 'Use settings={{"columns": {{"{column}": {quoted}}}}}.',
+    Fix.NAME_CAMPAIGN: "Or name one campaign for all rows with reading=Reading(campaign=…).",
+    Fix.RESUME: "To go on with that one: {value}",
+    Fix.RESUME_OTHERS: "To go on with that one: {value}",
+    Fix.NAME_FOLDER: "Name another out=.",
+    Fix.NAME_SETTINGS: "If it is yours, name it: config={quoted}.",
+    Fix.SEND_VALID: (
+        'Mend the file or name its columns with settings={{"columns": …}}; '
+        "to send the valid rows all the same, use guardrails=Guardrails(allow_invalid=True)."
+    ),
+    Fix.CONFIRM_CLEARS: "If that is meant, use guardrails=Guardrails(allow_clears=True).",
+    Fix.CONFIRM_CHANGES: (
+        "If that is meant, use guardrails=Guardrails(expect_changes=Range(least={value}, "
+        "most={value}))."
+    ),
+    Fix.KEEP_BEFORE: 'A run with settings={{"run": {{"keep_before": True}}}} reads all of them.',
+    Fix.FEWER_CONNECTIONS: 'Lower settings={{"pace": {{"concurrency": …}}}}.',
+}
+
+
+def in_python(what: str | BatchError) -> str:
+    """A text or an error, with what can be done about it."""
+    text = what.advice if isinstance(what, BatchError) else what
+    return text.told(_say) if isinstance(text, Advice) else text
+
+
+def _say(remedy: Remedy) -> str:
+    quoted = repr(remedy.value) if remedy.value else "…"
+    return SENTENCES[remedy.fix].format(value=remedy.value, column=remedy.column, quoted=quoted)
