@@ -1980,7 +1980,8 @@ BUILDS = (
         guarantee="a call in Python sends nothing without a yes",
         file="library/caller.py",
         line="        if self._ask is None:\n            raise UnaskedError(",
-        instead="        if self._ask is None:\n            return False\n            raise UnaskedError(",
+        instead="        if self._ask is None:\n            return False\n"
+        "            raise UnaskedError(",
         caught_by="test_library.py::test_nothing_is_sent_without_a_yes[asyncio]",
     ),
     Broken(

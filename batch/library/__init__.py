@@ -5,7 +5,7 @@
 
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.request import Guardrails, Reading
-from batch.judging.brakes import Range
+from batch.judging.guardrails import Range
 from batch.library.answers import (
     CheckOutcome,
     Difference,
