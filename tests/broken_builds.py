@@ -1982,22 +1982,21 @@ BUILDS = (
         line="        if self._ask is None:\n            raise UnaskedError(",
         instead="        if self._ask is None:\n            return False\n"
         "            raise UnaskedError(",
-        caught_by="test_library.py::test_nothing_is_sent_without_a_yes[asyncio]",
+        caught_by="test_library.py::test_nothing_is_sent_without_a_yes",
     ),
     Broken(
         guarantee="only True, or the number that is demanded, is a yes of a callback",
         file="library/caller.py",
         line="return answer is True",
         instead="return bool(answer)",
-        caught_by="test_library.py::test_nothing_is_sent_without_a_yes[asyncio]",
+        caught_by="test_library.py::test_nothing_is_sent_without_a_yes",
     ),
     Broken(
         guarantee="a call that asyncio cancels ends with complete results",
         file="library/caller.py",
         line="                await _stop(caller, finished)\n",
         instead="                caller.stop(_STOPPED)\n",
-        caught_by="test_library.py::"
-        "test_asyncios_own_cancellation_waits_for_complete_results[asyncio]",
+        caught_by="test_library.py::test_asyncios_own_cancellation_waits_for_complete_results",
     ),
 )
 
