@@ -1,9 +1,9 @@
-"""When the next attempt may leave: the pace that the server's budget allows, and its hold-backs.
+"""When the next attempt may leave: at the pace of the server's budgets, outside hold-backs.
 
-A pure state machine: the time comes in as an argument, in seconds of any monotonic clock, and
-nothing here sleeps. The spacing is GCRA with a burst of one: a turn each `1 / rate`, none saved
-up while idle. The rate is what `quotas.py` learns from headers, else what `search.py` finds.
-Who takes the next turn is the gate's business.
+A pure state machine: time is an argument, in seconds of a monotonic clock, and nothing here sleeps.
+Turns are spaced by GCRA with a burst of one: one each `1 / rate`, none saved up while idle. The
+rate is what `quotas.py` learns from headers, else what `search.py` finds. Who takes the next turn
+is the gate's business.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,8 +15,8 @@ from batch.sending.pace.quotas import Quotas
 from batch.sending.pace.search import Search
 
 LEAST_PER_S = 1 / 86400
-SPENT_SPACING_S = 1.0  # of turns while nothing is left, whatever is said of when there will be
-MISLED_S = 600.0  # so long headers are not believed that promise what is refused
+SPENT_SPACING_S = 1.0  # between turns while nothing remains, whatever headers say of the reset
+MISLED_S = 600.0  # headers that promised what was refused are ignored for so long
 
 
 class Source(StrEnum):
@@ -24,12 +24,12 @@ class Source(StrEnum):
 
     SETTING = "setting"
     HEADERS = "headers"
-    SEARCH = "search"  # found by trying, since no answer tells
+    SEARCH = "search"  # found by trying, since no answer tells it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """A hold-back of everybody: until when (seconds), since when, and why, in words."""
+    """A hold-back of all requests: since and until when (seconds), and why, in words."""
 
     since: float
     until: float
@@ -38,12 +38,12 @@ class Hold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaceEstimate:
-    """What is known of the pace.
+    """What is known of the pace that the server allows.
 
-    rate_per_s: attempts a second in the long run. wait_s: seconds until the next may leave, more
-    than a spacing where a budget is used up. limit, window_s, remaining: of the tightest budget
-    that headers tell of; None where none does, or where a window's length is not known (yet).
-    good_per_s: a rate that went well; None if there is none yet.
+    rate_per_s: attempts a second in the long run. wait_s: seconds until the next may leave; more
+    than a spacing if a budget is used up. limit, window_s, remaining: of the tightest budget in
+    headers; None without one, or while a window's length is not known.
+    good_per_s: a rate that went well; None if none is known yet.
     """
 
     source: Source
@@ -59,10 +59,10 @@ class Pacer:
     """Gives out turns; one for the whole job.
 
     rate_per_s: attempts a second at most; None to find the rate.
-    good_per_s: a rate that went well with this server before, where none of its headers tell.
+    good_per_s: a rate that went well with this server before; used until headers tell one.
     headroom: share of the server's budget that is left to others.
-    backoff_base_s, backoff_max_s: hold-backs where the server names no time: doubling from the
-        base up to the cap while nothing is served, with jitter over their upper half.
+    backoff_base_s, backoff_max_s: hold-backs for which the server names no time double from the
+        base up to the maximum while nothing is served, with jitter over their upper half.
     draw: uniform in [0, 1).
     """
 
@@ -93,35 +93,35 @@ class Pacer:
 
     @property
     def _own_per_s(self) -> float:
-        """The rate as far as no header tells."""
+        """The rate without headers."""
         return self._search.rate_per_s if self._set_per_s is None else self._set_per_s
 
     def rate_per_s(self, now: float) -> float:
-        """Attempts a second that are given out at present; 0 while nothing may leave."""
+        """Turns a second at present; 0 while nothing may leave."""
         if not self._quotas:
             return self._own_per_s
         allowed = self._quotas.rate_per_s(now, in_flight=self._in_flight)
         return allowed if self._set_per_s is None else min(allowed, self._set_per_s)
 
     def wait_s(self, now: float) -> float:
-        """Seconds until the next turn, as far as is known now; 0 if it has come."""
+        """Seconds until the next turn, as known now; 0 if it has come."""
         due = self._due(now)
         hold = self.current_hold(now)
         return max(0.0, max(due, hold.until) - now if hold else due - now)
 
     def take_turn(self, now: float) -> None:
-        """Take the turn that has come: the next one is a spacing later."""
+        """Take the turn that has come; the next comes a spacing later."""
         due = self._due(now)
         self._is_used = now - due <= self._quotas.lateness_s
         self._slot_at = due if self._is_used else now
 
     def begin_attempt(self) -> None:
-        """An attempt is on its way now."""
+        """Count an attempt that leaves."""
         self._sent += 1
         self._in_flight += 1
 
     def end_attempt(self) -> None:
-        """An attempt is over, whatever came of it."""
+        """Count an attempt that is over, whatever its answer."""
         self._in_flight -= 1
 
     def observe(self, now: float, budgets: Sequence[Budget], *, sent_at: float) -> None:
@@ -136,13 +136,18 @@ class Pacer:
     def hold(
         self, now: float, retry_after_s: float | None, why: str, *, sent_at: float | None = None
     ) -> Hold:
-        """Hold everybody back, never shorter than asked, and say until when.
+        """Hold all requests back, never shorter than asked. The hold-back in force.
 
         retry_after_s: seconds that the server asked for; None if it named no time.
-        sent_at: when the request left that was refused for its pace; None if none was.
+        sent_at: when a request left that was refused for its pace; None if none was.
         """
-        if sent_at is not None:
-            self._report_refusal(now, sent_at, retry_after_s)
+        if sent_at is not None and self._quotas:
+            self._quotas.report_refusal(now, sent_at=sent_at)
+            if self._quotas.are_misleading and self._set_per_s is None:
+                self._misled_until = now + MISLED_S
+                self._ignore_budgets(now)
+        elif sent_at is not None and self._set_per_s is None:
+            self._search.report_refusal(now, sent_at=sent_at, wait_s=retry_after_s)
         current = self.current_hold(now)
         if retry_after_s is None:
             retry_after_s = 0.0 if current else self._own_hold_s()
@@ -155,20 +160,20 @@ class Pacer:
         return self._hold
 
     def report_served(self, now: float) -> None:
-        """The server served a request: hold-backs begin anew from the shortest."""
+        """Count a served request: the next hold-back is the shortest again."""
         self._refusals = 0
         self._held_since = None
         if self._set_per_s is None and not self._quotas:
             self._search.report_served(now, is_used=self._is_used)
 
     def current_hold(self, now: float) -> Hold | None:
-        """The hold-back that is in force, if any."""
+        """The hold-back in force, if any."""
         if self._hold is None or now >= self._hold.until:
             return None
         return self._hold
 
     def estimate(self, now: float) -> PaceEstimate:
-        """What is known of the pace now."""
+        """The present estimate of the pace."""
         wait_s = self.wait_s(now)
         if not self._quotas:
             source = Source.SEARCH if self._set_per_s is None else Source.SETTING
@@ -198,22 +203,13 @@ class Pacer:
         refilled_at = self._quotas.refilled_at(now, in_flight=self._in_flight)
         return max(refilled_at, self._slot_at + SPENT_SPACING_S)
 
-    def _report_refusal(self, now: float, sent_at: float, retry_after_s: float | None) -> None:
-        if self._quotas:
-            self._quotas.report_refusal(now, sent_at=sent_at)
-            if self._quotas.are_misleading and self._set_per_s is None:
-                self._misled_until = now + MISLED_S
-                self._ignore_budgets(now)
-        elif self._set_per_s is None:
-            self._search.report_refusal(now, sent_at=sent_at, wait_s=retry_after_s)
-
     def _ignore_budgets(self, now: float) -> None:
-        """From the present rate."""
+        """Forget all headers, and search from the present rate."""
         self._search = Search(max(LEAST_PER_S, self._quotas.long_run_per_s(now)))
         self._quotas = Quotas(headroom=self._headroom, start_per_s=self._own_per_s)
 
     def _own_hold_s(self) -> float:
         ceiling = min(self._backoff_max_s, self._backoff_base_s * 2.0 ** min(self._refusals, 60))
         self._refusals += 1
-        # Half of it is certain: a hold-back of nearly nothing would only earn the next refusal.
+        # Half of it is fixed: a hold-back of nearly nothing would only bring the next refusal.
         return ceiling * (0.5 + 0.5 * self._draw())

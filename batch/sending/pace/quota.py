@@ -1,35 +1,31 @@
-"""One budget of the server's, learnt from what its answers say: how fast it may be used up.
+"""One budget of the server, estimated from its answers: how fast it may be used.
 
-Pure: times come in as arguments, in seconds of any monotonic clock. A budget is told as a limit,
-a rest and a reset, seldom with the window it is meant for, and three kinds of limiter use the same
-words for different things:
+Pure: times are arguments, in seconds of a monotonic clock. Answers tell a limit, what remains and a
+reset, seldom the window that they are for. Three kinds of limiter mean different things by them:
 
-- A fixed window counts down to its reset, then is whole again at once.
+- A fixed window counts down to its reset, then is full again at once.
 - A sliding window names a reset that stays as far away as the window is long.
 - A bucket names the seconds until it is full again, which grow with what was taken out.
 
-Where the window is not named, it is as long as the longest reset so far, and until the first reset
-has come the pace is gentle.
+A window that is not named is as long as the longest reset so far.
 """
 
 from enum import StrEnum
 
-from batch.model import Budget
 from batch.sending.pace.refill import Refill
 from batch.sending.pace.sample import ROUNDING_S, Sample
 
-SHORT_S = 2.0  # of a shorter window's end they say nothing: an even pace is all there is
-CATCH_UP = 1.1  # how much faster than evenly what was missed in a window may be made up for
-LONG_S = 3.0  # resets further away may jump by a second: servers round up in one place, not in all
-GENTLE_PER_S = 10.0
-FOLLOWED = 4  # answers that follow each other for sure, which tell a bucket that stays full
-CLOCK_LEARNT_S = 1.5  # a server's clock that is told in whole seconds is known after that
+SHORT_S = 2.0  # whole seconds tell nothing of a shorter window's end: its pace stays even
+CATCH_UP = 1.1  # times the even pace, at most, to make up for what a window has missed
+LONG_S = 3.0  # resets further away may jump by a second: servers don't round alike everywhere
+ANSWERS_IN_ORDER = 4  # answers whose order is certain: enough to tell a bucket that stays full
+CLOCK_KNOWN_S = 1.5  # seconds until a server's clock, told in whole seconds, is known
 
 
 class Kind(StrEnum):
-    """What sort of limiter the answers point to."""
+    """The kind of limiter that the answers point to."""
 
-    WINDOW = "window"  # whole again at its reset; also what cannot be told apart (yet)
+    WINDOW = "window"  # full again at its reset; also until the kind is known
     SLIDING = "sliding"
     BUCKET = "bucket"
 
@@ -37,8 +33,8 @@ class Kind(StrEnum):
 class Quota:
     """One budget. headroom: share of it that is left to others.
 
-    kind, limit: as far as is known; so is window_s, the seconds that the limit is for, and
-    even_per_s, the requests a second that the budget allows in the long run.
+    kind, limit, window_s (seconds that the limit is for) and even_per_s (requests a second that the
+    budget allows in the long run) are estimates.
     """
 
     def __init__(self, first: Sample, *, headroom: float) -> None:
@@ -46,7 +42,7 @@ class Quota:
         self._begin(first)
 
     def _begin(self, sample: Sample) -> None:
-        """Know nothing but one answer."""
+        """Start from one answer alone."""
         budget = sample.budget
         self.kind = Kind.WINDOW
         self.limit = budget.limit
@@ -56,10 +52,10 @@ class Quota:
         self._away_from_s = float("-inf")
         self._gap_s: float | None = None  # between the ends of windows that followed each other
         self._began_at, self._first_end = sample.at, sample.ends_by
-        self.is_known = self._named_s is not None  # the window: by its name, or from an end on
-        self._early_s = 0.0  # how much before the end that is told the next window begins
-        self._catch_up = 1.0  # none in the first window, of which a part was over
-        self._followed = self._fallen = 0
+        self.is_known = self._named_s is not None  # the window, by its name or an end that was seen
+        self._early_s = 0.0  # by how much the next window begins before the end that answers name
+        self._catch_up = 1.0  # none in the first window, which had begun before
+        self._in_order = self._falls = 0
         self._latest_sent_at, self._overtaken_s = sample.sent_at, 0.0
         most_per_s = budget.limit / (self._named_s or ROUNDING_S)
         self._refill = Refill(sample, most_per_s=most_per_s)
@@ -69,15 +65,20 @@ class Quota:
         self._conclude()
 
     def _begin_window(self, sample: Sample) -> None:
-        """A window whose end was not heard of before."""
-        self._from, self._by = sample.ends_from, sample.ends_by
+        """Start a window whose end is news."""
+        self._ends_from, self._ends_by = sample.ends_from, sample.ends_by
         self._reset_at = sample.budget.reset_at
-        self._followed_from = sample.at
+        self._window_seen_at = sample.at
         self._low = sample.budget.remaining
 
     def _conclude(self) -> None:
-        """What all that was seen comes to; asked for far more often than it changes."""
-        self.window_s = self._named_s or self._learnt_window_s()
+        """Conclude window and even pace, which are read far more often than they change."""
+        if self._named_s:
+            self.window_s = self._named_s
+        elif self.kind is Kind.SLIDING:
+            self.window_s = _whole(min(self._longest_s, self._shortest_s))
+        else:
+            self.window_s = _whole(self._longest_s) if self._gap_s is None else self._gap_s
         self._is_refilled = self.kind is Kind.BUCKET and self._named_s is None
         self.even_per_s = (
             self._refill.rate_per_s(share=self._share)
@@ -85,37 +86,32 @@ class Quota:
             else self._share * self.limit / self.window_s
         )
 
-    def _learnt_window_s(self) -> float:
-        if self.kind is Kind.SLIDING:
-            return _whole(min(self._longest_s, self._shortest_s))
-        return _whole(self._longest_s) if self._gap_s is None else self._gap_s
-
     @property
     def is_window_known(self) -> bool:
-        """Whether the server has named the window, or one was seen from end to end."""
+        """True if the server names the window, or one was seen from end to end."""
         return self._named_s is not None or (self.is_known and self.kind is not Kind.BUCKET)
 
     @property
     def remaining(self) -> int:
-        """Requests that were left at the last answer."""
+        """Requests that remained at the last answer."""
         return self._last.budget.remaining
 
     def observe(self, sample: Sample) -> None:
         """Learn from one more answer."""
-        budget = sample.budget
-        if self._is_other(budget):
-            self._begin(sample)
+        budget, before = sample.budget, self._last.budget
+        is_unix, was_unix = budget.reset_at is not None, before.reset_at is not None
+        if (budget.limit, budget.window_s, is_unix) != (self.limit, self._named_s, was_unix):
+            self._begin(sample)  # nothing learnt is true any more
             return
         self._see_reset(sample)
         self.is_known = self.is_known or sample.sent_at >= self._first_end
-        # Only of a request that left after another's answer had come is it certain that the server
-        # took it later.
+        # Only a request that left after another's answer had come was certainly taken later.
         is_later = sample.sent_at >= self._last.at
         self._overtaken_s = max(self._overtaken_s, self._latest_sent_at - sample.sent_at)
         self._latest_sent_at = max(self._latest_sent_at, sample.sent_at)
         if is_later:
-            self._see_rest(sample)
-        self._tell_apart(sample)
+            self._see_remaining(sample)
+        self._find_kind(sample)
         if self.kind is Kind.WINDOW:
             self._follow_window(sample, is_later=is_later)
         if is_later:
@@ -124,113 +120,103 @@ class Quota:
         self._conclude()
 
     def rate_per_s(self, now: float, *, in_flight: int) -> float:
-        """Requests a second that may leave now; 0 while the window has nothing left."""
+        """Requests a second that may leave now; 0 while nothing remains in the window."""
         even = self.even_per_s
         if self._is_refilled:
             return even
-        if not self.is_known:
-            even = min(even, GENTLE_PER_S)
         if self.kind is Kind.WINDOW and self.window_s > SHORT_S:
             return self._spread(now, even, in_flight)
-        return self._braked(even)
+        # Slow down when others use up the budget as well.
+        reserve = int((1 - self._share) * self.limit / 2)
+        return even if self.remaining >= reserve else even * max(0.1, self.remaining / reserve)
 
     def refilled_at(self, now: float) -> float:
-        """When something is there again, of a window that is used up."""
-        return max(now, self._by - self._early_s)
+        """When a window that is used up is full again."""
+        return max(now, self._ends_by - self._early_s)
 
     def _spread(self, now: float, even: float, in_flight: int) -> float:
-        """What is left, less what is on its way and the headroom, over what is left of the time."""
-        left_s = self._by - self._early_s - now
+        """What remains, without requests in flight and headroom, over the time that remains."""
+        left_s = self._ends_by - self._early_s - now
         if left_s <= 0:
             return even  # the next window has begun, though no answer says so yet
         if self._low - in_flight <= 0:
             return 0.0
-        if now - self._followed_from < SHORT_S:
-            return even  # whether it is a window that counts down is not seen yet
+        if now - self._window_seen_at < SHORT_S:
+            return even  # not yet seen to be a window that counts down
         left = self._low - in_flight / 2 - (1 - self._share) * self.limit
-        return max(min(left / left_s, self._catch_up * even), 0.05 * even)
-
-    def _braked(self, even: float) -> float:
-        """The even pace, and less when others use the budget up as well."""
-        reserve = int((1 - self._share) * self.limit / 2)
-        return even if self.remaining >= reserve else even * max(0.1, self.remaining / reserve)
-
-    def _is_other(self, budget: Budget) -> bool:
-        """Whether limit, window or spelling have changed, so that nothing learnt is true."""
-        is_unix, was_unix = budget.reset_at is not None, self._last.budget.reset_at is not None
-        return (budget.limit, budget.window_s, is_unix) != (self.limit, self._named_s, was_unix)
+        return max(0.0, min(left / left_s, self._catch_up * even))
 
     def _see_reset(self, sample: Sample) -> None:
         reset_s = sample.budget.reset_s
         self._longest_s = max(self._longest_s, reset_s)
         self._away_from_s = max(self._away_from_s, sample.away_from_s)
-        # Of a sliding window the reset comes nearer while nothing is left and all is refused.
+        # A sliding window's reset comes nearer while nothing remains and all is refused.
         if sample.budget.remaining > 0:
             self._shortest_s = min(self._shortest_s, reset_s)
             self._away_by_s = min(self._away_by_s, sample.away_by_s)
 
-    def _see_rest(self, sample: Sample) -> None:
-        """Count how often the rest fell; of answers that are later than the last for sure."""
+    def _see_remaining(self, sample: Sample) -> None:
+        """Count how often the remainder fell, in answers certainly later than the last."""
         fell = self.remaining - sample.budget.remaining
-        if sample.at - self._began_at <= ROUNDING_S:  # no window is shorter, as far as can be told
-            self._followed += 1
-            self._fallen += fell > 0 and 2 * fell >= sample.taken - self._last.taken
-        elif self.kind is Kind.WINDOW and self._stays_full():
+        if sample.at - self._began_at <= ROUNDING_S:  # no shorter window can be told
+            self._in_order += 1
+            self._falls += fell > 0 and 2 * fell >= sample.taken - self._last.taken
+            return
+        # What was taken is back at once, which no window does. Decided once, after a second.
+        is_full = self._in_order >= ANSWERS_IN_ORDER and 2 * self._falls < self._in_order
+        is_near = self._longest_s <= LONG_S  # else a window slides at its full pace
+        if self.kind is Kind.WINDOW and is_full and is_near:
             self.kind = Kind.BUCKET
+        self._in_order = 0
 
-    def _tell_apart(self, sample: Sample) -> None:
-        """See what sort of limiter it is."""
+    def _find_kind(self, sample: Sample) -> None:
+        """See whether the limiter is of another kind than was thought."""
         # A window's end does not move until it has come.
-        has_moved = sample.at < self._by - ROUNDING_S and self._is_clock_known(sample)
-        if self.kind is Kind.WINDOW and has_moved and self._ends_later(sample):
+        is_early = sample.at < self._ends_by - ROUNDING_S
+        told_at = sample.at - self._began_at
+        is_clock_known = sample.budget.reset_at is None or told_at >= CLOCK_KNOWN_S
+        has_moved = is_early and is_clock_known and self._ends_later(sample)
+        if self.kind is Kind.WINDOW and has_moved:
             self.kind = Kind.SLIDING
             self.is_known = True
         if self.kind is Kind.SLIDING and self._away_from_s >= self._away_by_s + self._jitter_s:
             self.kind = Kind.BUCKET
             self._refill.suppose()
 
-    def _stays_full(self) -> bool:
-        """Whether what was taken was there again at once, which no window does; asked once."""
-        is_near = self._longest_s <= LONG_S  # else it is a window that slides at its full pace
-        is_full = is_near and self._followed >= FOLLOWED and 2 * self._fallen < self._followed
-        self._followed = 0
-        return is_full
-
     @property
     def _jitter_s(self) -> float:
-        """By how much more than by rounding a reset may jump that has not moved."""
+        """Seconds, beyond rounding, that a reset may jump without having moved."""
         return ROUNDING_S if self._longest_s > LONG_S else 0.0
 
-    def _is_clock_known(self, sample: Sample) -> bool:
-        return sample.budget.reset_at is None or sample.at - self._began_at >= CLOCK_LEARNT_S
-
     def _follow_window(self, sample: Sample, *, is_later: bool) -> None:
+        """Narrow the window's end down, or start the next window."""
         is_refilled = is_later and sample.budget.remaining > self.remaining
-        if self._ends_later(sample) or is_refilled:
-            self._turn_over(sample)
-        elif sample.ends_by > self._from:  # else it is late news of a window that is over
-            self._from, self._by = max(self._from, sample.ends_from), min(self._by, sample.ends_by)
-            self._low = min(self._low, sample.budget.remaining)
-
-    def _ends_later(self, sample: Sample) -> bool:
-        """Whether this answer is certainly about another end, later than the one known."""
-        told, before = sample.budget.reset_at, self._reset_at
-        if told is not None and before is not None:
-            return told > before + self._jitter_s
-        return sample.ends_from >= self._by + self._jitter_s
-
-    def _turn_over(self, sample: Sample) -> None:
+        if not (self._ends_later(sample) or is_refilled):
+            if sample.ends_by > self._ends_from:  # else it is about an earlier window
+                self._ends_from = max(self._ends_from, sample.ends_from)
+                self._ends_by = min(self._ends_by, sample.ends_by)
+                self._low = min(self._low, sample.budget.remaining)
+            return
         self.is_known, self._catch_up = True, CATCH_UP
         told, before = sample.budget.reset_at, self._reset_at
         if told is not None and before is not None:
             gap_s = told - before
-            has_ended = sample.at >= max(self._from, self._began_at + 2 * ROUNDING_S) - ROUNDING_S
+            has_ended = (
+                sample.at >= max(self._ends_from, self._began_at + 2 * ROUNDING_S) - ROUNDING_S
+            )
             if has_ended and gap_s >= ROUNDING_S and sample.at - self._last.at < self._longest_s:
                 self._gap_s = gap_s if self._gap_s is None else min(gap_s, self._gap_s)
-            self._early_s = min(ROUNDING_S, max(0.0, self._by - sample.at))
+            self._early_s = min(ROUNDING_S, max(0.0, self._ends_by - sample.at))
         self._begin_window(sample)
+
+    def _ends_later(self, sample: Sample) -> bool:
+        """True if this answer certainly names a later end than the one known."""
+        told, before = sample.budget.reset_at, self._reset_at
+        if told is not None and before is not None:
+            return told > before + self._jitter_s
+        return sample.ends_from >= self._ends_by + self._jitter_s
 
 
 def _whole(seconds: float) -> float:
-    """Rounded up to whole seconds, but for what latency adds; at least one."""
+    """Rounded up to whole seconds, less what latency adds; at least one."""
     return max(1.0, float(-((0.1 - seconds) // 1)))

@@ -1,7 +1,7 @@
-"""All budgets that the server's answers tell of: the tightest counts.
+"""All budgets that the server's answers name: the tightest counts.
 
-Pure: times come in as arguments, in seconds of any monotonic clock. What headers allow is reached
-bit by bit, and is trimmed where the server refuses all the same.
+Pure: times are arguments, in seconds of a monotonic clock. The rate that headers allow is
+approached by doubling, and trimmed if the server refuses requests nonetheless.
 """
 
 from collections import Counter
@@ -12,27 +12,27 @@ from batch.sending.pace.quota import Quota
 from batch.sending.pace.sample import Sample
 from batch.sending.pace.search import MOST_PER_S
 
-GROWTH_EVERY_S = 0.02  # towards a rate that headers allow: doubled at each answer, but no faster
-SILENT_ANSWERS = 20  # so many without a budget, and it is no longer told of
-TRIM = 0.05  # how much slower a refusal makes what headers allow; made up for over ten windows
-LEAST_TRIM = 0.5  # then they mislead
-# A timer that fires late must not slow the pace down: so much may be caught up, and no more; or,
-# of a budget that is known, half of its headroom.
+GROWTH_EVERY_S = 0.02  # seconds at least between doublings towards the rate that headers allow
+SILENT_ANSWERS = 20  # in a row without a budget: the server no longer tells it
+TRIM = 0.05  # share by which a refusal slows what headers allow; undone over ten windows
+LEAST_TRIM = 0.5  # share of what headers allow, at which they are misleading
+# A timer that fires late must not slow the pace: so many seconds may be caught up; for a known
+# budget, half of its headroom.
 LATENESS_S = 0.005
 MOST_LATENESS_S = 0.25
 
 
 class Quotas:
-    """Those of one server. headroom: share of each that is left to others.
+    """The budgets of one server. headroom: share of each that is left to others.
 
-    start_per_s: the rate from which it grows towards what headers allow.
-    lateness_s: how late a turn may be taken that the next one still counts from.
+    start_per_s: the rate from which to grow towards what headers allow.
+    lateness_s: a turn taken no later than this still counts as taken on time.
     """
 
     def __init__(self, *, headroom: float, start_per_s: float) -> None:
         self._headroom = headroom
         self._all: dict[str, Quota] = {}
-        self._silent: Counter[str] = Counter()  # answers that did not tell of it
+        self._silent: Counter[str] = Counter()  # answers in a row without it
         self._reached_per_s = start_per_s
         self._grown_at = float("-inf")
         self._trim = 1.0
@@ -46,16 +46,16 @@ class Quotas:
 
     @property
     def tightest(self) -> Quota:
-        """The one that allows the least in the long run."""
+        """The budget that allows the least in the long run."""
         return min(self._all.values(), key=lambda quota: quota.even_per_s)
 
     @property
     def are_misleading(self) -> bool:
-        """Whether so much was refused that they promised that they are no use."""
+        """True once so much was refused that the headers are of no use."""
         return self._trim <= LEAST_TRIM
 
     def observe(self, now: float, budgets: Sequence[Budget], *, sent_at: float, taken: int) -> None:
-        """Learn from one answer. taken: requests that were answered by now."""
+        """Learn from one answer. taken: requests answered by now."""
         if self._began_at is None:
             self._began_at = now
         for budget in budgets:
@@ -66,7 +66,7 @@ class Quotas:
             else:
                 quota.observe(sample)
         if self._silent or len(budgets) < len(self._all):
-            self._miss({budget.name for budget in budgets})
+            self._count_silence({budget.name for budget in budgets})
         self._window_s = min(quota.window_s for quota in self._all.values())
         lateness_s = self._window_s * self._headroom / 2
         self.lateness_s = max(LATENESS_S, min(MOST_LATENESS_S, lateness_s))
@@ -75,10 +75,10 @@ class Quotas:
             self._reached_per_s = min(2 * self._reached_per_s, MOST_PER_S)
 
     def report_refusal(self, now: float, *, sent_at: float) -> None:
-        """A request was refused all the same; those that left before the last trim say no more.
+        """Trim the rate: a request was refused although headers allowed it.
 
-        Nor do those of the first window, whose beginning others may have used up, or the lists
-        that were read before the run.
+        Requests from before the last trim don't count, nor do those of the first window, whose
+        beginning others, or lists read before the run, may have used up.
         """
         began_at = now if self._began_at is None else self._began_at
         if sent_at >= max(self._trimmed_at, began_at + self._window_s):
@@ -87,18 +87,18 @@ class Quotas:
 
     @property
     def are_silent(self) -> bool:
-        """Whether none has been told of for long."""
+        """True once answers have named no budget for long."""
         if not self._silent:
             return False
         return all(self._silent[name] >= SILENT_ANSWERS for name in self._all)
 
     def long_run_per_s(self, now: float) -> float:
-        """Requests a second that may leave, but for the hurry or the rest at a window's end."""
+        """Requests a second that may leave on average over a window."""
         even = min(self.tightest.even_per_s, self._reached_per_s)
         return even * self._trim_at(now, self._window_s)
 
     def rate_per_s(self, now: float, *, in_flight: int) -> float:
-        """Requests a second that may leave now; 0 while one of them has nothing left."""
+        """Requests a second that may leave now; 0 while a budget is used up."""
         rate, window_s = min(
             (quota.rate_per_s(now, in_flight=in_flight), quota.window_s)
             for quota in self._all.values()
@@ -106,7 +106,7 @@ class Quotas:
         return min(rate * self._trim_at(now, window_s), self._reached_per_s)
 
     def refilled_at(self, now: float, *, in_flight: int) -> float:
-        """When something is there again of those that have nothing left."""
+        """When all budgets that are used up are full again."""
         return max(
             quota.refilled_at(now)
             for quota in self._all.values()
@@ -116,10 +116,10 @@ class Quotas:
     def _trim_at(self, now: float, window_s: float) -> float:
         return min(1.0, self._trim + TRIM * (now - self._trimmed_at) / (10 * window_s))
 
-    def _miss(self, told: set[str]) -> None:
-        """Count what an answer did not tell of; forget what is gone, but for the last."""
+    def _count_silence(self, named: set[str]) -> None:
+        """Count budgets that an answer left out; forget those left out for long, but the last."""
         for name in list(self._all):
-            self._silent[name] = 0 if name in told else self._silent[name] + 1
-            if self._silent[name] >= SILENT_ANSWERS and told:
+            self._silent[name] = 0 if name in named else self._silent[name] + 1
+            if self._silent[name] >= SILENT_ANSWERS and named:
                 del self._all[name], self._silent[name]
         self._silent = +self._silent

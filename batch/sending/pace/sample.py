@@ -1,4 +1,4 @@
-"""One answer, as a sample of the budget that it names: what it says, and when it came."""
+"""One answer as a sample of the budget that it names."""
 
 from dataclasses import dataclass
 
@@ -11,8 +11,7 @@ ROUNDING_S = 1.0  # servers round resets and waits up to whole seconds
 class Sample:
     """What one answer says of a budget, and when.
 
-    sent_at, at: when its request left, and when it came. taken: requests that were answered by
-    then.
+    sent_at: when its request left. at: when it came. taken: requests answered by then.
     """
 
     budget: Budget
@@ -22,22 +21,22 @@ class Sample:
 
     @property
     def ends_from(self) -> float:
-        """The reset is later than that, on our clock."""
+        """Our time after which the reset comes."""
         return self.sent_at + self.budget.reset_s - ROUNDING_S
 
     @property
     def ends_by(self) -> float:
-        """The reset is that late at most, on our clock."""
+        """Our time by which the reset has come."""
         return self.at + self.budget.reset_s
 
     @property
     def away_from_s(self) -> float:
-        """The reset was further away than that; of a Unix time, but for what two clocks differ."""
+        """The reset was at least so far away; for a Unix time, plus what two clocks differ."""
         reset_at = self.budget.reset_at
         return (self.budget.reset_s if reset_at is None else reset_at - self.at) - ROUNDING_S
 
     @property
     def away_by_s(self) -> float:
-        """The reset was that far away at most; of a Unix time, but for what two clocks differ."""
+        """The reset was at most so far away; for a Unix time, plus what two clocks differ."""
         reset_at = self.budget.reset_at
         return self.budget.reset_s if reset_at is None else reset_at - self.sent_at

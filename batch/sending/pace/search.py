@@ -1,9 +1,9 @@
-"""The rate where the server tells no budget: raised bit by bit, lowered when it refuses.
+"""The rate if the server tells no budget: raised bit by bit, lowered when it refuses.
 
-Pure. Additive increase, multiplicative decrease, with two refinements. The decrease starts from
-what went through since the last one, which is what a window or a bucket really admits. The
-increase takes the longer the more requests were refused at the last one, so that the share of
-refusals stays small at any latency.
+Pure. Additive increase, multiplicative decrease, with two refinements. The decrease starts from the
+rate that was admitted since the last one, which is what a window or bucket really admits. The
+increase takes longer the more requests were refused at the last decrease, so that few are refused
+at any latency.
 """
 
 from dataclasses import dataclass
@@ -13,21 +13,21 @@ from batch.sending.pace.sample import ROUNDING_S
 START_PER_S = 5.0
 GROWTH_A_SECOND = 1.5  # until the first refusal
 FIRST_CUT = 0.7
-LONG_WAIT_S = 2.0  # a refusal that names more is of a window, and shows how long that is
+LONG_WAIT_S = 2.0  # a refusal that names more comes from a window, and shows its length
 MARGIN = 0.05  # by how much the rate is lowered, and then raised again in small steps
 REQUESTS_TO_LIMIT = 300
 REQUESTS_A_REFUSAL = 100
 SECONDS_TO_LIMIT = 20.0
-TELLING_SHARE = 0.8  # of what was admitted before a refusal: then as much again tells the limit
-TELLING_MOST = 1500
+MEASURE_SHARE = 0.8  # of the requests that the last limit admitted: so many measure it anew
+MEASURE_MOST = 1500  # requests always measure it
 CUT_AFTER = 10  # requests admitted; fewer say nothing
-CUT = 0.8  # until the limit is told
-LEAST_SHARE = 0.2  # of the limit that was told last
-RECOVERY_A_SECOND = 1.02  # up to a limit that was measured
-FEW_S = 5.0  # requests further apart than that would tell too late that more may leave
-TOLD_BY = 50  # requests admitted before a long wait; others may have used up the rest of fewer
-LONG_CYCLE_S = 600.0  # in which a hold-back that overran a window's end is a small part
-FIRST_LIMITS = 3  # so many are found before the steps become small
+CUT = 0.8  # times the rate, for refusals too early to measure
+LEAST_SHARE = 0.2  # of the last limit: early refusals cut no further
+RECOVERY_A_SECOND = 1.02  # up to a measured limit
+SLOW_SPACING_S = 5.0  # requests further apart count as growth of so long a time
+CERTAIN_AFTER = 50  # requests before a long wait; with fewer, others may have used up the rest
+LONG_CYCLE_S = 600.0  # in which a hold-back beyond a window's end hardly counts
+FIRST_LIMITS = 3  # limits found before the steps become small
 MOST_PER_S = 100_000.0
 LEAST_PER_S = 1 / 3600
 
@@ -36,8 +36,8 @@ LEAST_PER_S = 1 / 3600
 class _Cycle:
     """From one measured limit to the next.
 
-    wanted: requests that the rate would have sent until wanted_at, had nothing held it back.
-    cut_at: admitted when the rate was last lowered.
+    wanted: requests that the rate would have sent by wanted_at without hold-backs.
+    cut_at: requests admitted by the last cut of the rate.
     """
 
     began_at: float
@@ -56,41 +56,41 @@ class Search:
         self.good_per_s = good_per_s
         self._limit_per_s = good_per_s
         self._cycle: _Cycle | None = None
-        self._telling = 1.0  # requests that must be admitted for a cycle to tell the limit
+        self._measure_after = 1.0  # admitted requests that measure a limit
         self._refused_before = 1
         self._limits = 0
-        self._is_measured = self._is_told = False
+        self._is_measured = self._is_certain = False
         self._lowered_at = float("-inf")
         self._grown_at: float | None = None
 
     def report_served(self, now: float, *, is_used: bool) -> None:
-        """A request was not refused. is_used: whether requests wait for their turn at all."""
+        """Count a request that was not refused. is_used: whether requests wait for turns."""
         cycle = self._cycle = self._cycle or _Cycle(began_at=now, wanted_at=now)
-        self._want(now, cycle)
+        self._count_wanted(now, cycle)
         cycle.admitted += 1
         since_s = 0.0 if self._grown_at is None else now - self._grown_at
-        since_s = FEW_S if since_s > FEW_S else min(0.25, since_s)
+        since_s = SLOW_SPACING_S if since_s > SLOW_SPACING_S else min(0.25, since_s)
         self._grown_at = now
         if is_used:
             self.rate_per_s = min(MOST_PER_S, self.rate_per_s * self._growth(cycle, since_s))
 
     def report_refusal(self, now: float, *, sent_at: float, wait_s: float | None) -> None:
-        """A request was refused. wait_s: what the server asked to wait; None if it named no time.
+        """Count a refused request. wait_s: what the server asked to wait; None if it named no time.
 
-        Requests that left before the rate was lowered say nothing of the lower one.
+        Requests from before the rate was lowered tell nothing of the lower rate.
         """
         cycle = self._cycle = self._cycle or _Cycle(began_at=now, wanted_at=now)
-        self._want(now, cycle)
+        self._count_wanted(now, cycle)
         cycle.refused += 1
         self._grown_at = None  # a hold-back is no time to grow in
         if sent_at < self._lowered_at or cycle.admitted == cycle.cut_at:
             return
         if self._limit_per_s is None:
             self._set_limit(now, cycle, self._first_limit(now, cycle, wait_s or 0.0))
-        elif cycle.admitted >= self._telling:
+        elif cycle.admitted >= self._measure_after:
             self._is_measured = True
             is_long = now - cycle.began_at >= LONG_CYCLE_S
-            self._is_told = self._is_told or (is_long and cycle.admitted >= TOLD_BY)
+            self._is_certain = self._is_certain or (is_long and cycle.admitted >= CERTAIN_AFTER)
             self._set_limit(now, cycle, self.rate_per_s * cycle.admitted / cycle.wanted)
         elif cycle.admitted >= cycle.cut_at + CUT_AFTER:
             cycle.cut_at = cycle.admitted
@@ -98,10 +98,10 @@ class Search:
             self._lowered_at = now
 
     def _first_limit(self, now: float, cycle: _Cycle, wait_s: float) -> float:
-        """What may be admitted, when it is not known how much was saved up."""
+        """The first limit, when it is not known how much was saved up."""
         if wait_s >= LONG_WAIT_S:
             self._is_measured = True
-            self._is_told = cycle.admitted >= TOLD_BY
+            self._is_certain = cycle.admitted >= CERTAIN_AFTER
             return cycle.admitted / (now - cycle.began_at + wait_s)
         return FIRST_CUT * self.rate_per_s
 
@@ -109,23 +109,23 @@ class Search:
         limit = self._limit_per_s = max(LEAST_PER_S, min(self.rate_per_s, admits_per_s))
         self.rate_per_s = self.good_per_s = limit * (1 - MARGIN)
         self._lowered_at = now
-        self._telling = min(TELLING_MOST, max(CUT_AFTER, TELLING_SHARE * cycle.admitted))
+        self._measure_after = min(MEASURE_MOST, max(CUT_AFTER, MEASURE_SHARE * cycle.admitted))
         self._limits += 1
-        # While the limit is far from known, many are refused at once: that is no measure.
+        # While the limit is hardly known, many are refused at once, which measures nothing.
         self._refused_before = cycle.refused if self._limits > 2 else 1
         self._cycle = _Cycle(began_at=now, wanted_at=now + ROUNDING_S)
 
-    def _want(self, now: float, cycle: _Cycle) -> None:
+    def _count_wanted(self, now: float, cycle: _Cycle) -> None:
         if now > cycle.wanted_at:
             cycle.wanted += self.rate_per_s * (now - cycle.wanted_at)
             cycle.wanted_at = now
 
     def _growth(self, cycle: _Cycle, since_s: float) -> float:
-        """What one more request served multiplies the rate by."""
+        """The factor by which one more served request raises the rate."""
         if self._limit_per_s is None:
             return float(GROWTH_A_SECOND**since_s)
         is_below = self.rate_per_s < self._limit_per_s * (1 - MARGIN)
-        is_unsure = self._limits <= FIRST_LIMITS and not self._is_told
+        is_unsure = self._limits <= FIRST_LIMITS and not self._is_certain
         if is_unsure or (self._is_measured and is_below):
             return float(RECOVERY_A_SECOND**since_s)
         requests = max(

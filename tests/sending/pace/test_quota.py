@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch.model import Budget
-from batch.sending.pace.quota import GENTLE_PER_S, Kind, Quota
+from batch.sending.pace.quota import Kind, Quota
 from batch.sending.pace.sample import Sample
 
 
@@ -54,10 +54,8 @@ def test_a_window_has_whole_seconds_and_at_least_one(reset_s: float, window_s: f
     assert quota(sample(0.0, 99, reset_s)).window_s == window_s
 
 
-def test_until_the_first_reset_has_come_the_pace_is_gentle() -> None:
-    # 1000 in what is left of the window, 10 s, may be meant for an hour.
+def test_a_window_is_not_as_short_as_what_was_left_of_the_first_one() -> None:
     early = quota(sample(0.0, 999, 10.0, limit=1000))
-    assert early.rate_per_s(1.0, in_flight=0) == GENTLE_PER_S
     early.observe(sample(10.2, 999, 60.0, limit=1000))
     assert early.window_s == 60.0
     assert early.rate_per_s(10.3, in_flight=0) == pytest.approx(950 / 60)

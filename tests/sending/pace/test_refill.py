@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch.model import Budget
-from batch.sending.pace.refill import LEARN_AGAIN_AFTER, LEARNT_AFTER, Refill
+from batch.sending.pace.refill import MEASURE_AGAIN_AFTER, MEASURED_AFTER, Refill
 from batch.sending.pace.sample import Sample
 
 
@@ -54,14 +54,14 @@ def test_what_the_reset_says_is_supposed_before_anything_is_measured() -> None:
 
 
 def test_after_200_requests_the_refill_is_known_and_the_headroom_left() -> None:
-    refill = learnt(emptied(10.0, 10.2, LEARNT_AFTER + 20))
+    refill = learnt(emptied(10.0, 10.2, MEASURED_AFTER + 20))
     assert refill.rate_per_s(share=0.95) == pytest.approx(9.5, rel=0.02)
 
 
 def test_after_3000_more_it_is_learnt_again() -> None:
-    refill = learnt(emptied(10.0, 10.2, LEARNT_AFTER + 20))
+    refill = learnt(emptied(10.0, 10.2, MEASURED_AFTER + 20))
     before = refill.rate_per_s(share=0.95)
-    refill.observe(sample(400.0, LEARNT_AFTER + 20 + LEARN_AGAIN_AFTER, 99))
+    refill.observe(sample(400.0, MEASURED_AFTER + 20 + MEASURE_AGAIN_AFTER, 99))
     assert refill.rate_per_s(share=0.95) > before  # a little faster, so that it is not full
 
 
@@ -83,7 +83,7 @@ def test_answers_that_overtake_others_must_be_more_to_tell_anything() -> None:
     # At 10 a second half of 2 s are 10 requests, so 11 times as many are wanted.
     slow = Refill(sample(0.0, 0, 99), most_per_s=100.0)
     quick = Refill(sample(0.0, 0, 99), most_per_s=100.0)
-    for n in range(1, LEARNT_AFTER + 50):
+    for n in range(1, MEASURED_AFTER + 50):
         slow.observe(sample(n / 10, n, 95), overtaken_s=2.0)
         quick.observe(sample(n / 10, n, 95))
     assert quick.rate_per_s(share=0.5) == pytest.approx(5.0, rel=0.05)
