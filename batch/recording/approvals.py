@@ -1,9 +1,9 @@
 """The addresses that this user has approved, each for one key, in the user's state folder.
 
-An approval keeps no key: a keyed hash says of which key and address it is, so that a line that was
-changed, or comes from another state folder, approves nothing. Nor does a file that others may
-write. Addresses that were typed on the page are kept likewise, and approve nothing: a run that was
-begun there is this user's own, but its address is for the key that was typed with it.
+An approval has no key in it: a keyed hash names key and address, so that a line that was changed,
+or comes from another state folder, approves nothing. Nor does a file that others may write.
+Addresses typed on the page are kept in the same way but approve nothing: they are for the key that
+was typed with them.
 """
 
 import json
@@ -25,7 +25,7 @@ TYPED_NAME = "typed.jsonl"  # likewise
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """A yes that was given. address: as `Address` is spelled. since: UTC. mark: the keyed hash."""
+    """One approval. address: as `Address` spells it. since: UTC. mark: the keyed hash."""
 
     address: str
     since: str
@@ -35,33 +35,33 @@ class Approval:
 def is_approved(
     state_dir: Path, *, key: SecretStr, address: Address, also: Sequence[str] = ()
 ) -> bool:
-    """Whether a yes was given for this key, this address and `also`, the settings asked about."""
+    """True if the user approved this key, this address and `also`, the settings asked about."""
     kept = {each.mark for each in approvals(state_dir)}
     return bool(kept) and _mark_of(state_dir, key, address, also) in kept
 
 
 def approve(state_dir: Path, *, key: SecretStr, address: Address, also: Sequence[str] = ()) -> None:
-    """Keep a yes. Raises RunError or SettingsError when that can't be done.
+    """Keep an approval. Raises RunError or SettingsError if it can't be kept.
 
-    also: what else was asked about; a yes to that is a yes to the address by itself, too.
+    also: settings asked about as well; approving them approves the address by itself, too.
     """
     marks = {_mark_of(state_dir, key, address, each) for each in ((), also)}
     _keep(state_dir / APPROVALS_NAME, address, marks)
 
 
 def keep_typed(state_dir: Path, *, key: SecretStr, address: Address) -> None:
-    """Keep that an address was only typed on the page, with this key. Raises as `approve`."""
+    """Keep an address that was only typed on the page, with this key. Raises as `approve`."""
     _keep(state_dir / TYPED_NAME, address, {_mark_of(state_dir, key, address, ())})
 
 
 def is_for_another_key(state_dir: Path, *, key: SecretStr, address: Address) -> bool:
-    """Whether an address was typed on the page, but never with this key."""
+    """True if the address was typed on the page, but never with this key."""
     marks = {each.mark for each in _read(state_dir / TYPED_NAME) if each.address == str(address)}
     return bool(marks) and _mark_of(state_dir, key, address, ()) not in marks
 
 
 def approvals(state_dir: Path) -> list[Approval]:
-    """Every yes that is kept, in the order of their giving; none where others may write them."""
+    """Read all approvals, oldest first; none if others may write the file."""
     return _read(state_dir / APPROVALS_NAME)
 
 
@@ -87,7 +87,7 @@ def _read(path: Path) -> list[Approval]:
 
 
 def withdraw(state_dir: Path, address: str | None) -> int:
-    """Forget the approvals of one address, or all; how many addresses. Raises RunError."""
+    """Remove the approvals of one address, or all. Number of addresses. Raises RunError."""
     path = state_dir / APPROVALS_NAME
     if not path.is_file():
         return 0

@@ -1,7 +1,7 @@
 """failed.xlsx: the rows of failed.csv as a sheet of text cells.
 
-A spreadsheet program that opens a CSV turns some ids into numbers; text cells it leaves alone.
-Reads failed.csv and writes what stands there, apostrophes included; it judges no row.
+Spreadsheet programs turn some ids of a CSV into numbers, and leave text cells alone. The rows of
+failed.csv are written as they are, apostrophes included.
 """
 
 import csv
@@ -34,13 +34,12 @@ class SheetLimitError(BatchError):
 
 
 def write_failed_sheet(source: Path, *targets: Path, delimiter: str, name: str = "failed") -> Path:
-    """Write a CSV file of ours as a sheet to the first target not held open; which that was.
+    """Write a CSV file of ours as a sheet, to the first target that no program has open.
 
-    name: the sheet's.
-
-    Bounded memory. Raises SheetLimitError rather than leave a row or a character out, and
-    RunError when the disk fails. A header is frozen; empty cells too are formatted as text, so
-    that what a person types into them stays text.
+    name: the sheet's. Returns the target. The header is frozen; empty cells are text cells, too,
+    so that what a person types into them stays text.
+    Bounded memory. Raises SheetLimitError rather than leave out a row or a character, and RunError
+    if the disk fails.
     """
     with (
         AtomicFile(*targets) as new_file,
@@ -49,7 +48,7 @@ def write_failed_sheet(source: Path, *targets: Path, delimiter: str, name: str =
             dir=targets[0].parent,
             prefix=f".{targets[0].name}-",
             suffix=PARTIAL_SUFFIX,
-            ignore_cleanup_errors=True,  # what is left of it is cleared away with partial files
+            ignore_cleanup_errors=True,  # the rest is removed with partial files
         ) as scratch,
         source.open(encoding="utf-8-sig", newline="") as file,
     ):
@@ -65,15 +64,15 @@ def write_failed_sheet(source: Path, *targets: Path, delimiter: str, name: str =
 
 
 class _Spool:
-    """An empty file for zipfile to write to; a disk's error is raised when the block ends.
+    """An empty file for zipfile to write to, which raises a disk's error when the block ends.
 
-    Not before, and never after: a ZipFile that broke off goes on writing when it is thrown away,
-    whenever that is, and what is raised then is printed with its traceback.
+    Not before, and never after: a failed ZipFile writes again when it is garbage collected, and
+    an error raised then is printed with its traceback.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self._at = 0  # bytes from the file's start, as if nothing had gone wrong
+        self._at = 0  # bytes from the file's start, as if nothing had failed
         self._error: OSError | None = None
         self._is_over = False
 
@@ -123,7 +122,7 @@ def _fill(workbook: xlsxwriter.Workbook, name: str, rows: Iterator[Sequence[str]
 
 
 def _fitting_rows(file: Iterable[str], delimiter: str) -> Iterator[Sequence[str]]:
-    """The rows of a CSV file as they come, as long as a sheet can hold them."""
+    """The rows of a CSV file. Raises SheetLimitError at one that a sheet can't hold."""
     try:
         for number, row in enumerate(csv.reader(file, delimiter=delimiter), 1):
             if number > MAX_ROWS:

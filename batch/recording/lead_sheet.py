@@ -24,18 +24,18 @@ _COLUMNS = {
     Field.STATUS.value: pl.col("status"),
     Field.AI_TAG.value: pl.col("ai_tag"),
 }
-# A tag may be called "=Hot", and a server may say anything. Reading takes the apostrophe off from
-# these two again, whatever the file; a sheet has it as well, since its text cell would come back
-# as a formula without a value.
+# A tag may be called "=Hot", and a server may say anything. Reading removes the apostrophe from
+# these two again, in any file; a sheet has it, too, since spreadsheet programs would save such a
+# text cell as a formula without a value.
 _READ_BACK = (Field.STATUS.value, Field.AI_TAG.value)
 
 
 def write_leads(leads: Iterable[pl.DataFrame], out: Path, tag: str | None) -> int:
-    """Write the leads to a file that appears whole or not at all; how many they are.
+    """Write leads to a file that appears whole or not at all. The number of leads.
 
     leads: frames as a Snapshot has them. out: .xlsx, or CSV under any other name.
-    tag: those with this label alone, whatever its case; "" for those without; None for all.
-    Raises RunError when the disk fails, SheetLimitError when they are too many for a sheet.
+    tag: only leads with this label, in any case; "" for leads without one; None for all.
+    Raises RunError if the disk fails, SheetLimitError if they are too many for a sheet.
     """
     wanted = leads
     if tag is not None:

@@ -1,4 +1,4 @@
-"""A run and its retries told as one: the latest outcome of every row of the first."""
+"""A run and its retries read as one: the latest outcome of each row."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,8 +11,8 @@ from batch.recording.journal import Journal
 from batch.sending.retry import MAY_BE_APPLIED
 
 BLOCK_LINES = 50_000
-_AT = "at_ms"  # a column of its own while outcomes are put in order
-# Reasons that alone would have it that the lead was not changed.
+_AT = "at_ms"  # a temporary column, by which outcomes are sorted
+# Reasons that alone would say that the lead was not changed.
 _NO_CHANGE = [
     reason.value
     for reason in Reason
@@ -43,9 +43,9 @@ class LinkedIds:
 
 
 class LinkedOutcomes:
-    """The journals of a run and of its retries, read as if they were one.
+    """The journals of a run and of its retries, read as one.
 
-    A row that a retry never reached keeps the outcome that it had before.
+    A row that a retry never reached keeps its earlier outcome.
     """
 
     def __init__(self, journals: Sequence[Journal], started_at: Sequence[datetime]) -> None:
@@ -56,17 +56,17 @@ class LinkedOutcomes:
     def rows(self, first_line: int, last_line: int) -> pl.DataFrame:
         """The latest outcomes of the lines from first to last, as `Journal.rows` gives them.
 
-        Attempts are those of all runs, and `sent_at_ms` is the first one's; that a request of any
-        run may have been applied is told of a row that was refused, or left out, in the end.
+        Attempts are summed over all runs, and `sent_at_ms` is the first one's. The message of a row
+        that was refused or left out in the end says if a request of any run may have been applied.
         """
         frames = [journal.rows(first_line, last_line) for journal in self._journals]
         timed = [
-            # What a run says of a line is as old as the run, or as the line's requests in it: a run
-            # that was resumed may have sent later than a retry of it.
+            # An outcome is as old as its run, or as the line's requests in it: a run that was
+            # resumed may have sent later than its retry.
             frame.with_columns(pl.max_horizontal("sent_at_ms", pl.lit(started_ms)).alias(_AT))
             for frame, started_ms in zip(frames, self._started_ms, strict=True)
         ]
-        # What says nothing goes first, where anything that is known of the line outdoes it.
+        # Lines that were not reached come first, so that any other outcome outranks them.
         by_age = pl.concat(timed).sort(~_NOT_REACHED, _AT, maintain_order=True)
         latest = by_age.drop(_AT).unique("line", keep="last").drop("attempts", "sent_at_ms")
         of_all = by_age.group_by("line").agg(pl.sum("attempts"), pl.min("sent_at_ms"))
@@ -90,12 +90,12 @@ class LinkedOutcomes:
         )
 
     def recorded(self) -> int:
-        """How many lines have an outcome."""
+        """The number of lines with an outcome."""
         lines = [journal.lines() for journal in self._journals]
         return pl.concat(lines).n_unique()
 
     def examples(self) -> dict[Reason, tuple[int, str]]:
-        """For every reason that occurs, its first line and that line's message."""
+        """The first line of each reason that occurs, and its message."""
         found: dict[Reason, tuple[int, str]] = {}
         lines = pl.concat([journal.lines() for journal in self._journals]).unique().sort()
         for part in lines.to_frame().iter_slices(BLOCK_LINES):

@@ -1,7 +1,7 @@
-"""Who is at work: locks in the user's state folder, held by the operating system.
+"""Locks in the user's state folder, held by the operating system.
 
-A lock ends with its process, however that ends; no process id is ever judged. What stands beside
-a lock only tells people who holds it.
+A lock ends with its process, however that ends; process ids decide nothing. The file beside a lock
+only tells people who holds it.
 """
 
 import hashlib
@@ -21,12 +21,12 @@ from batch.recording.atomic_file import AtomicFile
 from batch.recording.state import keyed_hash
 
 INPUTS, KEYS = "inputs", "keys"  # the folders of the locks
-SHARERS = 16  # runs of one key that are told of each other; nobody runs more side by side
-_PATIENCE_S = 0.2  # whoever lists runs tries a lock for a moment, and must not refuse a run by it
+SHARERS = 16  # runs of one key that know of each other; nobody runs more side by side
+_PATIENCE_S = 0.2  # listing runs tries each lock for a moment, which must refuse no run
 
 
 class LockedError(UsageError):
-    """Another process is at work on the same."""
+    """Another process is at work on the same input."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +43,10 @@ class Holder:
 
 @contextmanager
 def lock_input(state_dir: Path, *, sha256: str, base_url: str, run: Path) -> Iterator[None]:
-    """Hold one content for one base address, so that no two processes send the same.
+    """Lock an input for one base address, so that no two processes send the same.
 
-    sha256: of the input's bytes. run: the folder of the run that holds it.
-    Raises LockedError, naming who is at work, and SettingsError when no lock can be made.
+    sha256: of the input's bytes. run: the folder of the run that takes the lock.
+    Raises LockedError, naming the holder, and SettingsError if no lock can be made.
     """
     _make(state_dir / INPUTS)
     lock = _input_lock(state_dir, sha256, base_url)
@@ -64,9 +64,9 @@ def lock_input(state_dir: Path, *, sha256: str, base_url: str, run: Path) -> Ite
 
 
 def find_holder(state_dir: Path, *, sha256: str, base_url: str) -> Holder | None:
-    """Who is sending one content to one base address just now; None if nobody is.
+    """Who is sending this input to this base address now; None if nobody is.
 
-    Only looks: a folder that can't be read or written holds nobody's lock.
+    Changes nothing; a folder that can't be read or written counts as unlocked.
     """
     lock = _input_lock(state_dir, sha256, base_url)
     try:
@@ -81,9 +81,9 @@ def find_holder(state_dir: Path, *, sha256: str, base_url: str) -> Holder | None
 
 @contextmanager
 def share_key(state_dir: Path, *, key: SecretStr, run: Path) -> Iterator[tuple[str, ...]]:
-    """Take part in a key's budget; gives a warning for each run that uses the same key already.
+    """Register as a user of a key; gives a warning for each other run that uses it.
 
-    Raises SettingsError when no lock can be made.
+    Raises SettingsError if no lock can be made.
     """
     _make(state_dir / KEYS)
     name = keyed_hash(state_dir, key.get_secret_value())[:32]  # not to be found out by trying keys
@@ -108,7 +108,7 @@ def share_key(state_dir: Path, *, key: SecretStr, run: Path) -> Iterator[tuple[s
 
 
 def _input_lock(state_dir: Path, sha256: str, base_url: str) -> FileLock:
-    # An address in capitals is the same one. That paths may differ by them only locks too much.
+    # Case does not matter in an address. Where it does, in a path, this only locks too much.
     name = hashlib.sha256(f"{sha256} {base_url.lower()}".encode()).hexdigest()[:32]
     return FileLock(state_dir / INPUTS / f"{name}.lock")
 

@@ -1,7 +1,7 @@
-"""The pace that a server took before, by base address and workspace: a file in the state folder.
+"""The pace that went well with a server before, by base address and workspace.
 
-It only spares a later run some finding out. So what can't be read is not known, and what can't be
-written is not kept.
+A file in the state folder. It only spares a later run some searching: what can't be read is
+unknown, and what can't be written is not kept.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ def _now() -> datetime:
 def good_pace(
     state_dir: Path, *, base_url: str, workspace_id: str, now: Callable[[], datetime] = _now
 ) -> float | None:
-    """Requests a second that went well there of late; None if none are known."""
+    """Requests a second that went well there in the last 30 days; None if unknown."""
     kept = _read(state_dir / MEMORY_NAME, since=now() - KEPT)
     found = kept.get(_name(base_url, workspace_id))
     return found.per_s if found else None
@@ -53,7 +53,7 @@ def keep_pace(
     workspace_id: str,
     now: Callable[[], datetime] = _now,
 ) -> None:
-    """Remember what went well there. Raises nothing for what the disk refuses."""
+    """Remember a pace that went well there. A disk that fails raises nothing."""
     path = state_dir / MEMORY_NAME
     with suppress(RunError), disk_errors(path):
         state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -74,5 +74,5 @@ def _read(path: Path, *, since: datetime) -> dict[str, _Kept]:
 
 
 def _name(base_url: str, workspace_id: str) -> str:
-    """No address and no id stands in the file."""
+    """A hash, so that the file has no address and no id in it."""
     return hashlib.sha256(f"{base_url}\n{workspace_id}".encode()).hexdigest()

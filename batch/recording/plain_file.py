@@ -1,6 +1,6 @@
-"""Opening files of a run's folder that others may have put there: regular files, never links.
+"""Opening files that others may have put into a run's folder: regular files, never links.
 
-A link would lead out of the folder, a pipe would wait for ever, and a file may be endless.
+A link would lead out of the folder, a pipe would block for ever, and a file may be endless.
 """
 
 import errno
@@ -9,15 +9,15 @@ import stat
 from functools import partial
 from pathlib import Path
 
-_CAREFULLY = (  # follows no link, waits for nobody, and takes bytes as they are on Windows
+_CAREFULLY = (  # follows no link, never blocks, and keeps bytes as they are on Windows
     getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 )
 
 
 def private(path: str, flags: int, *, dir_fd: int | None = None) -> int:
-    """An opener for `open`: a regular file and no link; who makes it lets nobody else read it.
+    """An opener for `open`: only a regular file, no link; a new one is for this user alone.
 
-    dir_fd: of the folder that the name is in, if it is open. Raises OSError for anything else.
+    dir_fd: of the open folder that has the name. Raises OSError for anything else.
     """
     descriptor = os.open(path, flags | _CAREFULLY, 0o600, dir_fd=dir_fd)
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -27,7 +27,7 @@ def private(path: str, flags: int, *, dir_fd: int | None = None) -> int:
 
 
 def is_plain(path: Path) -> bool:
-    """Whether a path is a regular file and no link. False for what can't be looked at."""
+    """True if a path is a regular file and no link. False if it can't be examined."""
     try:
         return stat.S_ISREG(path.lstat().st_mode)
     except (OSError, ValueError):
@@ -35,7 +35,7 @@ def is_plain(path: Path) -> bool:
 
 
 def read_plain(path: Path, *, most_bytes: int, dir_fd: int | None = None) -> bytes:
-    """The content of a regular file. Raises OSError for anything else, and for a longer one."""
+    """Read a regular file. Raises OSError for anything else, and for a longer one."""
     with open(path, "rb", opener=partial(private, dir_fd=dir_fd)) as file:
         content = file.read(most_bytes + 1)
     if len(content) > most_bytes:

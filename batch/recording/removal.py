@@ -1,7 +1,7 @@
-"""Taking a run's files away: those that are ours by their names, in the run's own folder alone.
+"""Removing a run's files: only files that are ours by name, in the run's own folder.
 
-What lies in a run's folder may come from anybody: the folder is opened once, nothing is reached
-but by a plain name in it, and a link is taken away, never followed.
+A run's folder may hold files from anybody: the folder is opened once, files are reached only by
+plain names in it, and a link is removed, never followed.
 """
 
 import os
@@ -19,11 +19,10 @@ _HAS_DIR_FD = {os.open, os.unlink} <= os.supports_dir_fd and os.scandir in os.su
 
 
 def remove_files(folder: Path, record: RunRecord, names: Iterable[str]) -> bool:
-    """Remove these files of a run, partial files, and the record last; whether all is gone.
+    """Remove these files of a run, partial files and, last, its record. True if all is gone.
 
-    As long as its record is there it counts as a run. What else is in the folder stays, and so
-    does the folder then. Raises OSError where something can't be removed, and InputError where
-    another run is in the folder by now.
+    While the record exists, the folder counts as a run. Other files stay, and the folder with them.
+    Raises OSError if a file can't be removed, and InputError if another run has taken the folder.
     """
     ours = {*names, record.input.copy_name}
     if _HAS_DIR_FD:
@@ -56,7 +55,7 @@ def _remove(descriptor: int, record: RunRecord, ours: set[str]) -> None:
 
 
 def _remove_by_path(folder: Path, record: RunRecord, ours: set[str]) -> None:
-    """As `_remove`, where a file can't be named within an open folder, as on Windows."""
+    """As `_remove`, where files can't be named relative to an open folder, as on Windows."""
     if folder.is_symlink() or getattr(folder, "is_junction", bool)():
         raise InputError(f"{folder}: is a link. Name the folder that it leads to.")
     _check_same(read_record(folder / "run.json"), record)

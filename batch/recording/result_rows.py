@@ -1,4 +1,4 @@
-"""The rows of results.csv: the user's own cells, then what came of them, in the file's words.
+"""The rows of results.csv: the user's own cells, then their outcome, in the file's words.
 
 Pure: frames in, a frame or bytes out. It knows no file and no journal.
 """
@@ -18,7 +18,7 @@ _TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%.3fZ"
 
 
 def with_outcomes(rows: pl.DataFrame, outcomes: pl.DataFrame) -> pl.DataFrame:
-    """The rows with their outcomes beside them, in the order of the rows; nulls where none is.
+    """Join rows with their outcomes, in the order of the rows; null without one.
 
     rows: `line`, then "0", "1", … as texts. outcomes: as the journal gives them.
     """
@@ -26,10 +26,10 @@ def with_outcomes(rows: pl.DataFrame, outcomes: pl.DataFrame) -> pl.DataFrame:
 
 
 def result_rows(joined: pl.DataFrame, *, columns: int, stop_reason: str = "") -> pl.DataFrame:
-    """The rows as they are written: the user's `columns` cells, then the added ones in order.
+    """The rows as they are written: the user's `columns` cells, then the added columns.
 
     A row without an outcome is unsent, not reached. Empty cells are null.
-    stop_reason: why the run ended early, which such a row is told; "" if it is not known.
+    stop_reason: why the run ended early, for the message of such rows; "" if it is not known.
     """
     not_reached = f"{NOT_REACHED_MESSAGE} {stop_reason}".rstrip()
     recorded = pl.col("reason").is_not_null()
@@ -51,7 +51,7 @@ def result_rows(joined: pl.DataFrame, *, columns: int, stop_reason: str = "") ->
 
 
 def header_row(header: Sequence[str]) -> pl.DataFrame:
-    """The header as a frame of one row, so that it is quoted by the same writer as the cells."""
+    """The header as a frame of one row, so that the writer of the cells quotes it."""
     names = (escape_text(name) or None for name in result_header(header))
     return pl.DataFrame({str(index): [name] for index, name in enumerate(names)})
 
@@ -64,6 +64,6 @@ def to_csv(rows: pl.DataFrame, delimiter: str) -> bytes:
 
 
 def _cell(column: str) -> pl.Expr:
-    """A text as it is written: escaped, and null when empty, since Polars puts quotes round ""."""
+    """A text as it is written: escaped, and null if empty, since Polars puts quotes round ""."""
     text = pl.col(column)
     return escape(pl.when(text != "").then(text))

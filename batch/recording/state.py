@@ -1,7 +1,7 @@
-"""The user's state folder: what has to outlive one run, such as locks and the list of runs.
+"""The user's state folder: what must outlive a run, such as locks and the list of runs.
 
-Owns the folder's one secret, and the rule for what in the folder counts: only what this user owns
-and nobody else may write. Whoever could write there could name addresses for the key.
+Owns the folder's secret, and the rule that only files count that this user owns and nobody else may
+write: whoever could write there could name addresses for the key.
 """
 
 import hashlib
@@ -24,18 +24,17 @@ _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def default_state_dir() -> Path:
-    """The folder of this program's state, as the system has it; it may not exist yet."""
+    """The program's state folder on this system; it may not exist yet."""
     try:
         return platformdirs.user_state_path("sendkit-batch", appauthor=False)
-    except RuntimeError:  # a user without a home; only what needs the folder is to fail, and say so
+    except RuntimeError:  # a user without a home: let only what needs the folder fail
         return Path(os.devnull) / "sendkit-batch"
 
 
 def is_own(path: Path) -> bool:
-    """Whether a file or folder is no link, belongs to this user, and nobody else may write it.
+    """True if a file or folder is no link, belongs to this user, and nobody else may write it.
 
-    What is not there, or can't be looked at, isn't. True for anything that is no link on systems
-    without POSIX modes.
+    False if it is missing or can't be examined. Systems without POSIX modes only check for links.
     """
     try:
         found = path.lstat()
@@ -45,7 +44,7 @@ def is_own(path: Path) -> bool:
 
 
 def is_own_status(found: os.stat_result) -> bool:
-    """The rule of `is_own` for what `lstat` or `fstat` found."""
+    """The rule of `is_own`, for a result of `lstat` or `fstat`."""
     if stat.S_ISLNK(found.st_mode):
         return False
     if not hasattr(os, "geteuid"):
@@ -54,9 +53,9 @@ def is_own_status(found: os.stat_result) -> bool:
 
 
 def read_own(path: Path) -> bytes | None:
-    """The content of a file of the state folder; None unless both it and its folder are our own.
+    """Read a file of the state folder; None unless both it and its folder are our own.
 
-    The file that is judged is the file that is read, whatever is put in its place meanwhile.
+    The open file is checked, whatever is put in its place meanwhile.
     """
     if not is_own(path.parent):
         return None
@@ -68,14 +67,14 @@ def read_own(path: Path) -> bytes | None:
 
 
 def make_state_dir(state_dir: Path) -> None:
-    """Make the folder where it is missing. Raises SettingsError unless it is our own then."""
+    """Make the folder if it is missing. Raises SettingsError unless it is our own."""
     with disk_errors(state_dir):
         state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     check_own(state_dir)
 
 
 def check_own(path: Path) -> None:
-    """Raise SettingsError, with what to do, where a file or folder is there but not our own."""
+    """Raise SettingsError, with what to do, if a file or folder exists but is not our own."""
     if os.path.lexists(path) and not is_own(path):
         raise SettingsError(
             f"{path}: belongs to another user, is a link, or may be written by others; expected "
@@ -86,9 +85,9 @@ def check_own(path: Path) -> None:
 
 
 def state_secret(state_dir: Path) -> bytes:
-    """The one random secret of the state folder (mode 0600), made at its first use.
+    """The state folder's random secret (mode 0600), made at its first use.
 
-    Raises SettingsError when it can't be read or made, or others could have written it.
+    Raises SettingsError if it can't be read or made, or others could have written it.
     """
     path = state_dir / SECRET_NAME
     if (found := _read_secret(path)) is not None:
