@@ -153,7 +153,6 @@ class Attempts:
             tries.add(
                 Answer(
                     reason=Reason.NO_ANSWER,
-                    message="the run stopped before the answer came",
                     elapsed_ms=elapsed_ms,
                     sent_at_ms=round(time.time() * 1000) - elapsed_ms,
                 )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from http import HTTPStatus
 
-from tenacity import AsyncRetrying, retry_if_result, stop_never
+from tenacity import AsyncRetrying, retry_if_result
 
 from batch.model import Answer, Change, Outcome, Reason
 from batch.statuses import may_pass
@@ -253,7 +253,6 @@ async def retry_until_done(
     retrying = AsyncRetrying(
         retry=retry_if_result(lambda decision: decision.step is not Step.DONE),
         wait=lambda state: state.outcome.result().delay_s if state.outcome else 0.0,
-        stop=stop_never,
         sleep=sleep,
     )
     last: Decision = await retrying(attempt)

@@ -1,3 +1,4 @@
+import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain, pairwise
@@ -165,6 +166,7 @@ async def test_answers_that_were_under_way_when_an_outage_began_are_no_probes() 
             await anyio.sleep(0.5)
             shown.append((anyio.current_time(), runner.progress().pace.outage_s))
 
+    await anyio.sleep(100.0)
     began = anyio.current_time()
     await job.run(look)
     times = [at - began for at, _ in server.came]
@@ -249,6 +251,11 @@ async def test_an_attempt_that_a_stop_cut_off_is_no_reason_to_give_its_row_up() 
     stop = await job.run(interrupt)
     assert stop is not None
     assert job.reasons() == {Reason.IN_FLIGHT: 3}
+    outcome = job.outcomes[2]
+    assert outcome.elapsed_ms == pytest.approx(1000, abs=10)
+    assert outcome.sent_at_ms is not None
+    assert outcome.sent_at_ms <= time.time() * 1000 - 990  # it left before it was cut off
+    assert outcome.message == "the run stopped: Ctrl-C"
 
 
 async def test_rows_that_wait_for_a_retry_when_the_job_breaks_off_keep_their_record() -> None:
@@ -323,6 +330,7 @@ async def test_rows_without_a_retry_left_say_what_is_known_of_them() -> None:
         4: Reason.STOPPED,
     }
     assert job.outcomes[2].attempts == 1
+    assert job.outcomes[4].message == "needs a retry, but the job's retries are spent"
 
 
 async def test_a_401_stops_and_leaves_its_row_unsent() -> None:
