@@ -16,6 +16,7 @@ SENTENCES: Mapping[Fix, str] = {
     Fix.RESUME: "To go on with that one: {value}",
     Fix.RESUME_OTHERS: "To go on with that one: {value}",
     Fix.NAME_FOLDER: "Name another out=.",
+    Fix.START_NEW: "new=True would start anew.",
     Fix.NAME_SETTINGS: "If it is yours, name it: config={quoted}.",
     Fix.SEND_VALID: (
         'Mend the file or name its columns with settings={{"columns": …}}; '
