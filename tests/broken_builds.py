@@ -1934,8 +1934,8 @@ BUILDS = (
     Broken(
         guarantee="a next command of an earlier run repeats what its settings say",
         file="jobs/request.py",
-        line=":= told[option.section][name]) != defaults",
-        instead=":= told[option.section][name]) == defaults",
+        line=":= found[option.section][name]) != defaults",
+        instead=":= found[option.section][name]) == defaults",
         caught_by="test_next_commands.py::test_a_next_command_can_be_run_as_printed[run_stopped]",
     ),
     Broken(

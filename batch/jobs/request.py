@@ -138,18 +138,18 @@ class Request:
 
     def options_for(self, name: str) -> Words:
         """What a next `run` or `plan` must be told to mean the same, but for how to read a file."""
-        told = _told_by(self.settings) if self.is_recorded else {}
+        told = _as_options(self.settings) if self.is_recorded else {}
         return replace(self.options, **told).repeated(Repeat.ALWAYS, taken_by=name)
 
 
-def _told_by(settings: Settings) -> dict[str, Any]:
-    """An earlier run's settings as options, where they are not the defaults."""
-    told, defaults = settings.public(), Settings().public()
+def _as_options(settings: Settings) -> dict[str, Any]:
+    """Settings that differ from their defaults, as options."""
+    found, defaults = settings.public(), Settings().public()
     return {
         name: value if isinstance(value, bool) else str(value).removesuffix(".0")
         for name, option in OPTIONS.items()
-        if option.section not in {"", "api"}  # the address stands in the record itself
-        and (value := told[option.section][name]) != defaults[option.section][name]
+        if option.section not in {"", "api"}  # the run's record has the address
+        and (value := found[option.section][name]) != defaults[option.section][name]
     }
 
 

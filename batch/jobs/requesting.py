@@ -1,4 +1,4 @@
-"""From the options of a command to settings and a request."""
+"""Make settings and a request from the options of a command."""
 
 import inspect
 import re
@@ -30,10 +30,10 @@ def load_with(
     config_dir: Path | None,
     heeds_folder: bool = True,
 ) -> LoadedSettings:
-    """The settings, with these options over them. Raises SettingsError.
+    """Load the settings, overridden by these options. Raises SettingsError.
 
-    cwd, config_dir: where a settings file is looked for. heeds_folder: whether that of `cwd`
-    counts, which it does not for an earlier run.
+    cwd, config_dir: where to look for a settings file. heeds_folder: False ignores the file in
+    `cwd`, as for an earlier run.
     """
     loaded = load_settings(
         options.config, overrides_of(options), environ, cwd, config_dir, heeds_folder=heeds_folder
@@ -44,9 +44,9 @@ def load_with(
 
 
 def overrides_of(options: CliOptions) -> dict[str, dict[str, object]]:
-    """The settings that options outrank, as sections of keys; None for those left out.
+    """The settings that options override, as sections of keys; None for options left out.
 
-    Raises SettingsError for columns that are wrongly named.
+    Raises SettingsError for a wrong `--map`.
     """
     sections: dict[str, dict[str, object]] = {"columns": _columns_of(options.mapping)}
     for name, option in OPTIONS.items():
@@ -57,7 +57,7 @@ def overrides_of(options: CliOptions) -> dict[str, dict[str, object]]:
 
 
 def changed_by(options: CliOptions, settings: Settings) -> Settings:
-    """An earlier run's settings with the options over them that `resume` takes.
+    """An earlier run's settings, overridden by the options that `resume` takes.
 
     Raises SettingsError.
     """
@@ -88,8 +88,11 @@ def restored_with(sections: Mapping[str, Mapping[str, object]], settings: Settin
 
 
 def request_of(options: CliOptions, loaded: LoadedSettings, access: Access | None) -> Request:
-    """What is asked of the use cases. access: None where no server is asked."""
-    options = replace(options, campaign=_named_campaign(options.campaign))
+    """The request that options make. access: None if no server is asked. Raises UsageError."""
+    campaign = options.campaign and options.campaign.strip()
+    if campaign == "":
+        raise SettingsError("--campaign: found nothing; expected a campaign's name or id.")
+    options = replace(options, campaign=campaign)
     return Request(
         source=_source_of(options),
         settings=loaded.settings,
@@ -101,28 +104,28 @@ def request_of(options: CliOptions, loaded: LoadedSettings, access: Access | Non
 
 
 def reading_of(options: CliOptions) -> Reading:
-    """How options say that a file is read."""
+    """How to read the file."""
     return _taken(Reading, options)
 
 
 def guardrails_of(options: CliOptions) -> Guardrails:
-    """What options demand and allow. Raises SettingsError."""
+    """What the options demand and allow. Raises SettingsError."""
     return _taken(
         Guardrails,
         options,
         expect_changes=_expected_changes(options.expect_changes),
-        canary=canary_size(options.canary),
+        canary=_canary_size(options.canary),
     )
 
 
 def _taken(group: Callable[..., _Group], options: CliOptions, **others: object) -> _Group:
-    """A part of a request: each field from the option of the same name, but for the others."""
+    """Make a part of a request: the others as given, each other field from its namesake option."""
     taken = inspect.signature(group).parameters.keys() & OPTIONS.keys()
     return group(**{name: getattr(options, name) for name in taken} | others)
 
 
-def canary_size(text: str | None) -> int:
-    """How many changes are sent first; 0 for none. Raises SettingsError."""
+def _canary_size(text: str | None) -> int:
+    """How many changes to send first; 0 for none. Raises SettingsError."""
     if text is None:
         return 0
     if not re.fullmatch(r"0*[1-9][0-9]{0,8}", text.strip()):
@@ -131,7 +134,7 @@ def canary_size(text: str | None) -> int:
 
 
 def _expected_changes(text: str | None) -> Range | None:
-    """How many tags are to change. Raises SettingsError."""
+    """How many tags should change; None if nobody said. Raises SettingsError."""
     if text is None:
         return None
     try:
@@ -149,13 +152,6 @@ def _source_of(options: CliOptions) -> Source:
     if sys.stdin is None:
         raise InputError("stdin: is closed; expected a spreadsheet there. Name a file.")
     return Source(name="stdin", stream=sys.stdin.buffer)
-
-
-def _named_campaign(text: str | None) -> str | None:
-    """One campaign for all rows, by name or id. Raises SettingsError for a blank one."""
-    if text is None or text.strip():
-        return None if text is None else text.strip()
-    raise SettingsError("--campaign: found nothing; expected a campaign's name or id.")
 
 
 def _columns_of(mapping: tuple[str, ...]) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""What an option is declared with: the words of its help, and what the program makes of it.
+"""How an option is declared: its help, and what the program does with it.
 
 Imports nothing heavy: `--help` is instant.
 """
@@ -11,7 +11,7 @@ Words = tuple[str, ...]  # an option as typed: its flag, and its value if it tak
 
 
 class Panel(StrEnum):
-    """The part of a command's help that an option stands in."""
+    """The part of a command's help in which an option is listed."""
 
     INPUT = "Input"
     SENDING = "Sending"
@@ -56,11 +56,11 @@ class Option:
     only: tuple[str, ...] = ()
 
     def flags_for(self, name: str) -> tuple[str, ...]:
-        """How it is typed; name: of its field."""
+        """The flags as typed. name: the option's field."""
         return self.flags or ("--" + name.replace("_", "-"),)
 
     def words_for(self, name: str, value: object) -> Iterator[Words]:
-        """A value of it as typed: nothing if it was left out, each of several by itself."""
+        """The option as typed with a value: nothing if it was left out, one for each of several."""
         flag = self.flags_for(name)[0]
         match value:
             case None | False:

@@ -28,8 +28,8 @@ def test_a_run_that_is_confirmed_in_advance_tells_what_it_does(shell: Shell) -> 
     assert shell.out == ""
     names = {path.name for path in Path("out").iterdir()}
     assert names == {
-        "run.json", "input.csv", "journal.sqlite", "timeline.jsonl", "results.csv", "failed.csv",
-        "report.html",
+        "run.json", "input.csv", "plan.parquet", "journal.sqlite", "timeline.jsonl", "results.csv",
+        "failed.csv", "report.html",
     }  # fmt: skip
 
 
