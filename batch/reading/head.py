@@ -58,8 +58,7 @@ def read_head(
     columns: header names that the user gave; they help to find the delimiter.
     Raises InputError when there is no header.
     """
-    if delimiter is not None:
-        delimiter = _one_character(delimiter, name=name)
+    delimiter = None if delimiter is None else _one_character(delimiter, name=name)
     with path.open("rb") as file:
         start = file.read(_HEAD_BYTES)
         is_whole = not file.read(1)
