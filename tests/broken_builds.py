@@ -246,7 +246,7 @@ BUILDS = (
     # --- Earlier runs, and other processes ---
     Broken(
         guarantee="two processes can't send the same input to the same address at once",
-        file="jobs/opening.py",
+        file="jobs/reaching.py",
         line="        lock_input("
         "request.session.state_dir, sha256=sha256, base_url=access.base_url, run=run),\n",
         instead="",
@@ -631,8 +631,8 @@ BUILDS = (
     Broken(
         guarantee="results of a run that can't be written are made elsewhere, its folder as it was",
         file="jobs/results.py",
-        line="        if into is None and report.state",
-        instead="        if report.state",
+        line="        if into is None and outcome.state",
+        instead="        if outcome.state",
         caught_by="test_past.py::"
         "test_results_and_report_of_a_killed_run_in_a_folder_that_cant_be_written",
     ),
@@ -1970,9 +1970,9 @@ BUILDS = (
     Broken(
         guarantee="a report that can't be written spoils no run",
         file="jobs/execution.py",
-        line="        return replace(report, page_note=",
-        instead="        report = replace(report, exit_code=3)\n"
-        "        return replace(report, page_note=",
+        line="        return replace(outcome, page_note=",
+        instead="        outcome = replace(outcome, exit_code=3)\n"
+        "        return replace(outcome, page_note=",
         caught_by="test_reporting.py::test_a_report_that_cannot_be_written_spoils_no_run",
     ),
     # --- From Python ---

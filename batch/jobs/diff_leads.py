@@ -14,9 +14,10 @@ import polars as pl
 
 from batch.errors import UsageError
 from batch.jobs.known_pace import known_pace
-from batch.jobs.opening import JudgedRun, LeadsDiff, OpenRun
+from batch.jobs.opening import JudgedRun, OpenRun
 from batch.jobs.paging import ListNotReadError, Paging
 from batch.jobs.snapshotting import take_snapshot, to_read_again
+from batch.jobs.work import LeadsDiff
 from batch.judging.diff import Known, Verdict, judge_live
 from batch.judging.leads import LEAD
 from batch.judging.plan import Plan

@@ -78,44 +78,44 @@ async def execute(
         journal = None
         try:
             journal = held.enter_context(_journal_of(run))
-            report = await _send_and_tell(run, journal, tell, orders)
+            outcome = await _send_and_tell(run, journal, tell, orders)
         except Exception as error:  # noqa: BLE001 - told, kept in the folder, and exit 3
             failure = error_sentence(error, folder.path, run.opened.access.api_key)
             left = SendResult(tally=run.work.before, examples={})
-            report = outcome_of(run, Ending(failure=failure), left)
+            outcome = outcome_of(run, Ending(failure=failure), left)
         timeline.end()
-        last = last_record(record, report)
+        last = last_record(record, outcome)
         try:
             run_file.write(last)
         except RunError as error:
-            report = _with_stale_record(report, error)
+            outcome = _with_stale_record(outcome, error)
         if journal is not None:
-            report = await anyio.to_thread.run_sync(_with_page, run, report, last, journal)
-    return report
+            outcome = await anyio.to_thread.run_sync(_with_page, run, outcome, last, journal)
+    return outcome
 
 
 def _with_page(
-    run: ReadyRun, report: RunOutcome, record: RunRecord, journal: Journal
+    run: ReadyRun, outcome: RunOutcome, record: RunRecord, journal: Journal
 ) -> RunOutcome:
     """The report with its page; one that can't be written is a note, and spoils nothing."""
     opened = run.opened
     try:
-        return replace(report, page=write_report(report.folder, record, run.plan, journal))
+        return replace(outcome, page=write_report(outcome.folder, record, run.plan, journal))
     except Exception as error:  # noqa: BLE001 - told, and kept in the folder
-        why = error_sentence(error, report.folder, opened.access.api_key)
-        return replace(report, page_note=f"{REPORT_NAME} was not written. {why}")
+        why = error_sentence(error, outcome.folder, opened.access.api_key)
+        return replace(outcome, page_note=f"{REPORT_NAME} was not written. {why}")
 
 
-def _with_stale_record(report: RunOutcome, error: RunError) -> RunOutcome:
+def _with_stale_record(outcome: RunOutcome, error: RunError) -> RunOutcome:
     """A run whose run.json still says what was before its end: going on with it mends that."""
     return replace(
-        report,
+        outcome,
         state=RunState.FAILED,
         exit_code=3,
-        reason=f"{report.reason} run.json still says what was before."
-        if report.reason
+        reason=f"{outcome.reason} run.json still says what was before."
+        if outcome.reason
         else str(error),
-        next_command=command("resume", str(report.folder)),
+        next_command=command("resume", str(outcome.folder)),
     )
 
 

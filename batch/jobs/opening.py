@@ -6,7 +6,6 @@ them: `open_run` (folder, copy, table, target) or `resuming.reopen_run`, `ask` (
 question), and `execution.execute`. A new run that is not executed leaves no trace. Shows nothing.
 """
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
@@ -21,10 +20,10 @@ from batch.jobs.known_pace import KnownPace, known_pace
 from batch.jobs.missing_columns import about_missing_columns
 from batch.jobs.named_cells import Lookup, cells_of, named_of
 from batch.jobs.preflight import Preflight, ask_server, hold_of
-from batch.jobs.reaching import access_of, make_client
+from batch.jobs.reaching import access_of, make_client, take_locks
 from batch.jobs.refusal import guardrails_of, refusal_of, typed_number
 from batch.jobs.request import Request
-from batch.jobs.work import Work, needed_work, whole_work
+from batch.jobs.work import LeadsDiff, Work, needed_work, whole_work
 from batch.judging.from_cells import Once, make_plan
 from batch.judging.plan import Plan
 from batch.judging.planned import with_leads_now
@@ -36,33 +35,10 @@ from batch.model import Tally
 from batch.reading.table import Table, open_table
 from batch.recording.folder import InputCopy, RunFolder, input_stem
 from batch.recording.journal import Journal
-from batch.recording.locks import lock_input, share_key
 from batch.recording.plan_file import PLAN_FILE, KeptPlan, keep_plan
 from batch.recording.runfile import RunInput, RunLink, RunRecord, RunUndone, RunWorkspace
 from batch.recording.spill import Spill
-from batch.sending.pace.pacer import PaceEstimate, Pacer
-from batch.settings.values import Age
 from batch.wording.questions import Question, about_wrong_rows, ask_about
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeadsDiff:
-    """What was read, and what that took.
-
-    pacer: the one that reading kept to, which knows what reading has used up of the budget.
-    learnt: what is known of the pace by now. requests: pages that were read.
-    at: when that was done, seconds of time.monotonic().
-    """
-
-    preview: Preview
-    pacer: Pacer
-    learnt: PaceEstimate
-    requests: int
-    at: float
-
-    def is_fresh(self, age: Age) -> bool:
-        """Whether it still counts, or somebody took longer than that to say yes."""
-        return time.monotonic() - self.at < age.seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -328,21 +304,3 @@ def as_recorded(preflight: Preflight) -> RunWorkspace | None:
     """The workspace as run.json has it."""
     workspace = preflight.workspace
     return RunWorkspace(id=workspace.id, name=workspace.name) if workspace else None
-
-
-@contextmanager
-def take_locks(request: Request, *, sha256: str, run: Path) -> Iterator[tuple[str, ...]]:
-    """Hold the input for its base address, and take part in the key's budget; gives warnings.
-
-    sha256: of the input. Practice needs none of it: each has a server and a key of its own.
-    Raises LockedError, naming who is at work, and SettingsError when no lock can be made.
-    """
-    if request.session.sandbox or request.session.access is None:
-        yield ()
-        return
-    access = request.session.access
-    with (
-        lock_input(request.session.state_dir, sha256=sha256, base_url=access.base_url, run=run),
-        share_key(request.session.state_dir, key=access.api_key, run=run) as warnings,
-    ):
-        yield warnings

@@ -11,11 +11,12 @@ from batch.jobs.check import header_only
 from batch.jobs.diff_leads import Look
 from batch.jobs.frontend import Frontend
 from batch.jobs.known_pace import keep_learnt
-from batch.jobs.opening import LeadsDiff, ReadyRun, open_run
+from batch.jobs.opening import ReadyRun, open_run
 from batch.jobs.preflight import Preflight
 from batch.jobs.request import Request, command
 from batch.jobs.run_record import first_record
 from batch.jobs.steps import ask_server, look_up_leads, read_all_leads
+from batch.jobs.work import LeadsDiff
 from batch.judging.preview import with_partly_sent
 from batch.model import Reason, Tally
 from batch.recording.atomic_file import clear_partial_files

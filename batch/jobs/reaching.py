@@ -1,7 +1,8 @@
-"""Where a job sends, and by what: the real API, or a practice sandbox of its own."""
+"""Where a job sends, by what, and who else may not meanwhile: the real API, or a sandbox."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from batch.api.sendkit import Access, SendKit, Timeouts
 from batch.api.transport import make_transport
@@ -9,6 +10,7 @@ from batch.jobs.named_cells import named_of
 from batch.jobs.request import Request
 from batch.judging.rules import check_rules
 from batch.reading.table import Table
+from batch.recording.locks import lock_input, share_key
 from batch.settings.model import HttpSettings
 
 
@@ -49,3 +51,21 @@ def access_of(request: Request, table: Table) -> Iterator[Access]:
     if request.session.access is None:
         raise ValueError("a run that is no practice needs a key")
     yield request.session.access
+
+
+@contextmanager
+def take_locks(request: Request, *, sha256: str, run: Path) -> Iterator[tuple[str, ...]]:
+    """Hold the input for its base address, and take part in the key's budget; gives warnings.
+
+    sha256: of the input. Practice needs none of it: each has a server and a key of its own.
+    Raises LockedError, naming who is at work, and SettingsError when no lock can be made.
+    """
+    if request.session.sandbox or request.session.access is None:
+        yield ()
+        return
+    access = request.session.access
+    with (
+        lock_input(request.session.state_dir, sha256=sha256, base_url=access.base_url, run=run),
+        share_key(request.session.state_dir, key=access.api_key, run=run) as warnings,
+    ):
+        yield warnings

@@ -35,7 +35,7 @@ RETRIES_SUFFIX = "-with-retries"
 class Remade:
     """Results that were made again. notes: sentences for the user."""
 
-    report: RunOutcome
+    outcome: RunOutcome
     notes: tuple[str, ...]
 
 
@@ -50,17 +50,17 @@ def remake_results(folder: Path, *, state_dir: Path, into: Path | None = None) -
         # Read once the journal is ours: until then, another process may have ended the run.
         record = read_record(folder / "run.json")
         run = EarlierRun(folder=folder, record=record)
-        report = _report([run], journal, state_dir=state_dir, into=into or folder)
-        if into is None and report.state is not record.state:
+        outcome = _outcome_of([run], journal, state_dir=state_dir, into=into or folder)
+        if into is None and outcome.state is not record.state:
             changed = {
-                "state": report.state,
-                "exit_code": report.exit_code,
-                "stop_reason": report.reason,
+                "state": outcome.state,
+                "exit_code": outcome.exit_code,
+                "stop_reason": outcome.reason,
                 "ended_at": run.stopped_at,
-                **counts_of(report.tally),
+                **counts_of(outcome.tally),
             }
             RunFile(folder / "run.json").write(record.model_copy(update=changed))
-    return Remade(report=report, notes=())
+    return Remade(outcome=outcome, notes=())
 
 
 def remake_with_retries(folder: Path, *, state_dir: Path, into: Path | None = None) -> Remade:
@@ -76,7 +76,7 @@ def remake_with_retries(folder: Path, *, state_dir: Path, into: Path | None = No
             resources.enter_context(recorded_journal(run.folder, run.record)) for run in linked.runs
         ]
         outcomes = LinkedOutcomes(journals, [run.record.started_at for run in linked.runs])
-        report = _report(
+        outcome = _outcome_of(
             linked.runs,
             outcomes,
             state_dir=state_dir,
@@ -85,7 +85,7 @@ def remake_with_retries(folder: Path, *, state_dir: Path, into: Path | None = No
         )
     names = ", ".join(run.folder.name for run in retries) or "none"
     told = f"The run {first.folder}; its retries: {names}."
-    return Remade(report=report, notes=(told, *linked.notes))
+    return Remade(outcome=outcome, notes=(told, *linked.notes))
 
 
 @contextmanager
@@ -107,7 +107,7 @@ def outcomes_of(folder: Path, *, state_dir: Path) -> Iterator[tuple[Table, Itera
             )
 
 
-def _report(
+def _outcome_of(
     runs: Sequence[EarlierRun],
     outcomes: Journal | LinkedOutcomes,
     *,

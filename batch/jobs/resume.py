@@ -17,18 +17,18 @@ from batch.jobs.frontend import Frontend
 from batch.jobs.judged_again import judge_again
 from batch.jobs.known_pace import known_pace
 from batch.jobs.missing_columns import about_missing_columns
-from batch.jobs.opening import JudgedRun, LeadsDiff, OpenRun, ReadyRun, take_locks
+from batch.jobs.opening import JudgedRun, OpenRun, ReadyRun
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.past_run import PastRun
 from batch.jobs.plan import check_no_plan
 from batch.jobs.preflight import Preflight, hold_of
-from batch.jobs.reaching import access_of
+from batch.jobs.reaching import access_of, take_locks
 from batch.jobs.recorded import open_recorded_table, reopened_journal
 from batch.jobs.refusal import refusal_of
 from batch.jobs.request import Request
 from batch.jobs.steps import ask_server, confirm, read_leads, send
 from batch.jobs.unfinished import retried_note
-from batch.jobs.work import remaining_work
+from batch.jobs.work import LeadsDiff, remaining_work
 from batch.model import Tally
 from batch.recording.atomic_file import clear_partial_files
 from batch.recording.baseline import read_baseline

@@ -120,17 +120,17 @@ def _budget_of(learnt: PaceEstimate) -> RunBudget:
     )
 
 
-def last_record(record: RunRecord, report: RunOutcome) -> RunRecord:
+def last_record(record: RunRecord, outcome: RunOutcome) -> RunRecord:
     """The run as it ended. record: as it began now, after the requests of earlier times."""
     return record.model_copy(
         update={
-            "state": report.state,
-            "exit_code": report.exit_code,
-            "stop_reason": report.reason,
+            "state": outcome.state,
+            "exit_code": outcome.exit_code,
+            "stop_reason": outcome.reason,
             "ended_at": datetime.now(UTC),
-            "budget": _budget_of(report.learnt) if report.learnt else record.budget,
-            "requests": record.requests + report.requests,
-            **counts_of(report.tally),
+            "budget": _budget_of(outcome.learnt) if outcome.learnt else record.budget,
+            "requests": record.requests + outcome.requests,
+            **counts_of(outcome.tally),
         }
     )
 

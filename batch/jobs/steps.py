@@ -8,10 +8,11 @@ from batch.jobs.check import header_only
 from batch.jobs.diff_leads import LeadsNotReadError, Look
 from batch.jobs.execution import execute
 from batch.jobs.frontend import Frontend
-from batch.jobs.opening import JudgedRun, LeadsDiff, OpenRun, ReadyRun
+from batch.jobs.opening import JudgedRun, OpenRun, ReadyRun
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.preflight import Preflight
 from batch.jobs.resolving import is_needed, resolve
+from batch.jobs.work import LeadsDiff
 from batch.wording.amounts import count_of
 from batch.wording.progress import ReadingProgress
 

@@ -1,5 +1,9 @@
-"""What is left to send of a plan: all of it for a new run, the rest of it for a resumed one."""
+"""What is left to send of a plan: all of it for a new run, the rest of it for a resumed one.
 
+And what was read of its leads, which may leave some of it out.
+"""
+
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -9,7 +13,29 @@ from batch.judging.plan import Plan
 from batch.judging.preview import Preview
 from batch.model import Change, Outcome, Reason, Result, Tally
 from batch.recording.journal import Journal
+from batch.sending.pace.pacer import PaceEstimate, Pacer
 from batch.sending.retry import with_earlier_attempts
+from batch.settings.values import Age
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeadsDiff:
+    """What was read, and what that took.
+
+    pacer: the one that reading kept to, which knows what reading has used up of the budget.
+    learnt: what is known of the pace by now. requests: pages that were read.
+    at: when that was done, seconds of time.monotonic().
+    """
+
+    preview: Preview
+    pacer: Pacer
+    learnt: PaceEstimate
+    requests: int
+    at: float
+
+    def is_fresh(self, age: Age) -> bool:
+        """Whether it still counts, or somebody took longer than that to say yes."""
+        return time.monotonic() - self.at < age.seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,7 +72,7 @@ def end_of_run(terminal: Terminal, outcome: RunOutcome) -> int:
 def tell(terminal: Terminal, outcome: RunOutcome, options: CliOptions) -> int:
     """Tell how a run ended, and show its report if that is wanted. Gives the exit code."""
     if not options.quiet:
-        summary.print_report(terminal.err, outcome)
+        summary.print_outcome(terminal.err, outcome)
     if options.opens and outcome.page:
         open_page(terminal, outcome.page)
     return end_of_run(terminal, outcome)

@@ -47,7 +47,7 @@ def results(options: CliOptions, interrupts: Interrupts) -> int:
         remade = remake(folder, state_dir=default_state_dir(), into=into)
         for note in remade.notes:
             terminal.note(note)
-        return tell(terminal, remade.report, options)
+        return tell(terminal, remade.outcome, options)
 
     return guarded(terminal, remake_them)
 

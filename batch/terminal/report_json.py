@@ -10,20 +10,20 @@ from batch.jobs.plan import Planned
 from batch.model import Result, Tally
 from batch.recording.runfile import RunState
 from batch.terminal.remedies import in_terminal
-from batch.terminal.summary import judged_tally, report_files
+from batch.terminal.summary import judged_tally, outcome_files
 
 
-def reported(report: RunOutcome) -> str:
+def reported(outcome: RunOutcome) -> str:
     """The object for a run."""
     return _json(
-        run=str(report.folder),
-        state=report.state,
-        exit_code=report.exit_code,
-        rows=report.rows,
-        tally=report.tally,
-        files=report_files(report),
-        next_command=report.next_command,
-        message=report.reason,
+        run=str(outcome.folder),
+        state=outcome.state,
+        exit_code=outcome.exit_code,
+        rows=outcome.rows,
+        tally=outcome.tally,
+        files=outcome_files(outcome),
+        next_command=outcome.next_command,
+        message=outcome.reason,
     )
 
 

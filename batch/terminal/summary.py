@@ -33,39 +33,39 @@ _FILE_WORDS = {
 }
 
 
-def print_report(console: Console, report: RunOutcome) -> None:
+def print_outcome(console: Console, outcome: RunOutcome) -> None:
     """Print the results by reason, each with an example, and the files."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("Rows", "Result", "Reason", "For example"):
         table.add_column(heading, justify="right" if heading == "Rows" else "left", overflow="fold")
-    for reason, count in _by_reason(report.tally):
-        line, message = report.examples.get(reason, (0, ""))
+    for reason, count in _by_reason(outcome.tally):
+        line, message = outcome.examples.get(reason, (0, ""))
         example = f"line {line}: {message}" if message else f"line {line}" if line else ""
         table.add_row(f"{count:,}", _styled(reason.result), reason.value, Text(visible(example)))
     _blank_line_on_a_terminal(console)
     if table.row_count:
         console.print(table)
         _blank_line_on_a_terminal(console)
-    print_sentences(console, f"Sum: {sum_line(report.tally, report.rows)}", style="dim")
-    if report.reason:
-        print_sentences(console, report.reason, style="yellow")
-    for note in (report.files.note if report.files else "", report.page_note):
+    print_sentences(console, f"Sum: {sum_line(outcome.tally, outcome.rows)}", style="dim")
+    if outcome.reason:
+        print_sentences(console, outcome.reason, style="yellow")
+    for note in (outcome.files.note if outcome.files else "", outcome.page_note):
         if note:
             print_sentences(console, note)
-    has_failed_rows = report.tally.error or report.tally.unsent
-    for name, path in report_files(report).items():
+    has_failed_rows = outcome.tally.error or outcome.tally.unsent
+    for name, path in outcome_files(outcome).items():
         if name in {"results", "report"} or has_failed_rows:
             print_whole(console, f"{_FILE_WORDS[name]}: {path}")
 
 
-def report_files(report: RunOutcome) -> dict[str, str]:
+def outcome_files(outcome: RunOutcome) -> dict[str, str]:
     """A run's files by kind, as in `--json`."""
-    files = report.files
+    files = outcome.files
     paths = {
         "results": files.results if files else None,
         "failed": files.failed if files else None,
         "failed_sheet": files.failed_sheet if files else None,
-        "report": report.page,
+        "report": outcome.page,
     }
     return {name: str(path) for name, path in paths.items() if path}
 
@@ -83,16 +83,16 @@ def last_line(state: str, tally: Tally, *, results: Path | None, next_command: s
     return visible(f"{state}: {counts}; {where}; next: {next_command or 'nothing to do'}")
 
 
-def next_words(report: RunOutcome) -> str | None:
+def next_words(outcome: RunOutcome) -> str | None:
     """The next command, with what must be done before it: invalid rows would fail again."""
-    judged = any(report.tally[reason] for reason in Reason if reason.found is Found.JUDGED)
-    if report.next_command is None or report.files is None or not judged:
-        return report.next_command
-    may_pass = any(report.tally[reason] for reason in Reason if reason.may_pass)
-    if report.state is not RunState.FINISHED or may_pass:
-        return report.next_command  # resume or retry, which don't read mended rows
-    name = (report.files.failed_sheet or report.files.failed).name
-    return f"mend the rows in {name}, then {report.next_command}"
+    judged = any(outcome.tally[reason] for reason in Reason if reason.found is Found.JUDGED)
+    if outcome.next_command is None or outcome.files is None or not judged:
+        return outcome.next_command
+    may_pass = any(outcome.tally[reason] for reason in Reason if reason.may_pass)
+    if outcome.state is not RunState.FINISHED or may_pass:
+        return outcome.next_command  # resume or retry, which don't read mended rows
+    name = (outcome.files.failed_sheet or outcome.files.failed).name
+    return f"mend the rows in {name}, then {outcome.next_command}"
 
 
 def judged_tally(plan: Plan) -> Tally:

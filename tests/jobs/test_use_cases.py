@@ -11,7 +11,6 @@ from pydantic import SecretStr
 from batch.api.sendkit import Access
 from batch.errors import DeclinedError, SettingsError, UsageError
 from batch.jobs.apply import apply
-from batch.jobs.opening import LeadsDiff
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.past_run import PastRun
 from batch.jobs.plan import plan
@@ -21,6 +20,7 @@ from batch.jobs.retry import retry
 from batch.jobs.run import IfUnfinished, run
 from batch.jobs.undo import undo
 from batch.jobs.verify import verify
+from batch.jobs.work import LeadsDiff
 from batch.recording.runfile import RunState, read_record
 from batch.settings.load import LoadedSettings, load_settings
 from batch.settings.model import Settings

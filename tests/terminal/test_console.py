@@ -75,7 +75,7 @@ def test_a_command_line_that_is_none_is_refused(shell: Shell, *, as_json: bool) 
 
 def test_an_error_while_results_are_shown_leaves_what_the_run_came_to(shell: Shell) -> None:
     broken = rise_always(LookupError(f"odd {KEY}"))
-    shell.monkeypatch.setattr(summary, "print_report", broken)
+    shell.monkeypatch.setattr(summary, "print_outcome", broken)
     assert shell.run(shell.leads(pausing(3)), yes=True, out=Path("out"), as_json=True) == 3
     traceback = Path("out/error.txt").read_text(encoding="utf-8")
     assert "LookupError: odd ***" in traceback

@@ -13,7 +13,7 @@ from batch.terminal.summary import (
     last_line,
     next_words,
     print_check,
-    print_report,
+    print_outcome,
     sum_line,
 )
 from tests.support.reports import FILES, REPORT, TALLY, checked
@@ -39,7 +39,7 @@ def printed_check(what: Checked, *, name: str = "leads.csv") -> list[str]:
 
 
 def test_a_report_groups_results_by_reason_with_an_example_line_each() -> None:
-    assert printed(lambda console: print_report(console, REPORT)) == [
+    assert printed(lambda console: print_outcome(console, REPORT)) == [
         " Rows  Result   Reason       For example",
         "4,118  success  applied      line 2",
         "    3  skipped  duplicate    line 9: line 8 asks for the same.",
@@ -54,7 +54,7 @@ def test_a_report_groups_results_by_reason_with_an_example_line_each() -> None:
 
 def test_a_report_names_every_file_and_what_is_odd_about_them() -> None:
     files = replace(FILES, failed_sheet=Path("runs/[x]/failed.xlsx"), note="results.csv is open.")
-    lines = printed(lambda console: print_report(console, replace(REPORT, files=files)))
+    lines = printed(lambda console: print_outcome(console, replace(REPORT, files=files)))
     assert lines[-4:] == [
         "results.csv is open.",
         "results: runs/x/results.csv",
@@ -65,21 +65,21 @@ def test_a_report_names_every_file_and_what_is_odd_about_them() -> None:
 
 def test_a_report_without_failed_rows_names_no_file_of_them() -> None:
     lines = printed(
-        lambda console: print_report(console, replace(REPORT, tally=Tally({Reason.APPLIED: 1})))
+        lambda console: print_outcome(console, replace(REPORT, tally=Tally({Reason.APPLIED: 1})))
     )
     assert lines[-1] == "results: runs/x/results.csv"
 
 
 def test_a_report_of_no_rows_has_no_table() -> None:
     report = replace(REPORT, tally=Tally({}), rows=0, files=None, reason="")
-    assert printed(lambda console: print_report(console, report)) == [
+    assert printed(lambda console: print_outcome(console, report)) == [
         "Sum: 0 success + 0 error + 0 skipped + 0 unsent = 0 of 0 rows"
     ]
 
 
 def test_a_report_without_files_or_a_reason_ends_with_its_sum() -> None:
     report = replace(REPORT, files=None, reason="")
-    assert printed(lambda console: print_report(console, report))[-1].startswith("Sum: ")
+    assert printed(lambda console: print_outcome(console, report))[-1].startswith("Sum: ")
 
 
 def test_on_a_terminal_reasons_are_broken_between_words_and_paths_are_not() -> None:
@@ -90,7 +90,7 @@ def test_on_a_terminal_reasons_are_broken_between_words_and_paths_are_not() -> N
     out = Screen()
     files = replace(FILES, results=Path("runs", "x" * 50, "results.csv"))
     report = replace(REPORT, reason="why " * 50, files=files)
-    print_report(Console(file=out, width=40, color_system=None), report)
+    print_outcome(Console(file=out, width=40, color_system=None), report)
     lines = [line.rstrip() for line in out.getvalue().splitlines()]
     assert lines[0] == ""
     assert " ".join(["why"] * 10) in lines
@@ -100,7 +100,7 @@ def test_on_a_terminal_reasons_are_broken_between_words_and_paths_are_not() -> N
 def test_long_paths_and_reasons_are_not_broken_in_a_log() -> None:
     report = replace(REPORT, reason="why " * 50)
     assert (
-        printed(lambda console: print_report(console, report), width=40)[-3]
+        printed(lambda console: print_outcome(console, report), width=40)[-3]
         == ("why " * 50).rstrip()
     )
 
@@ -202,7 +202,7 @@ def test_nothing_is_cut_where_there_is_little_room() -> None:
     )
     assert address in "".join(line[26:] for line in lines)
     report = replace(REPORT, examples={Reason.APPLIED: (2, address)})
-    lines = printed(lambda console: print_report(console, report), width=50)
+    lines = printed(lambda console: print_outcome(console, report), width=50)
     assert address in "".join(line[29:] for line in lines)
 
 
