@@ -42,7 +42,7 @@ class Advice(str):
     """Sentences for a person, with remedies among them.
 
     As a plain text it is the sentences alone, so that whatever handles texts can handle it. A front
-    end says the remedies, too, by `told`.
+    end says the remedies, too, by `render`.
     """
 
     __slots__ = ("parts",)
@@ -58,7 +58,7 @@ class Advice(str):
         advice.parts = tuple(flat)
         return advice
 
-    def told(self, say: Callable[[Remedy], str]) -> str:
+    def render(self, say: Callable[[Remedy], str]) -> str:
         """All of it in a front end's words. say: a remedy as a sentence; "" for none."""
         texts = (say(part) if isinstance(part, Remedy) else part for part in self.parts)
         return " ".join(dict.fromkeys(filter(None, texts)))  # two remedies may read the same

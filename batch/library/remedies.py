@@ -35,7 +35,7 @@ SENTENCES: Mapping[Fix, str] = {
 def in_python(what: str | BatchError) -> str:
     """A text or an error, with what can be done about it."""
     text = what.advice if isinstance(what, BatchError) else what
-    return text.told(_say) if isinstance(text, Advice) else text
+    return text.render(_say) if isinstance(text, Advice) else text
 
 
 def _say(remedy: Remedy) -> str:

@@ -13,6 +13,7 @@ from batch.model import Reason, Result
 from batch.terminal.prose import print_sentences, print_whole
 from batch.visible import visible
 from batch.wording.amounts import count_of, duration
+from batch.wording.questions import workspace_words
 from batch.wording.reasons import VERDICT_WORDS
 
 FIRST = 20  # campaigns, changes and differences that are shown
@@ -22,10 +23,10 @@ def print_plan(console: Console, planned: Planned) -> None:
     """What would be sent and what not, and what it would change."""
     ready, preview = planned.ready, planned.diff.preview
     effect = preview.effect()
-    where = ready.workspace.name if ready.workspace else "an unknown workspace"
+    where = workspace_words(ready.workspace.name if ready.workspace else None)
     name = ready.opened.input.name
     rows = count_of(ready.plan.rows, "row")
-    console.print(Text.assemble((visible(name), "bold"), f": {rows}, workspace {visible(where)}"))
+    console.print(Text.assemble((visible(name), "bold"), f": {rows}, {visible(where)}"))
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(justify="right")
     table.add_column(overflow="fold")

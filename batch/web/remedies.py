@@ -31,7 +31,7 @@ _FIELDS = {"base_url": "Address", "workspace_id": "Workspace id", "rate": "Pace"
 def on_page(what: str | BatchError) -> str:
     """A text or an error, with what can be done about it."""
     text = what.advice if isinstance(what, BatchError) else what
-    return text.told(_say) if isinstance(text, Advice) else text
+    return text.render(_say) if isinstance(text, Advice) else text
 
 
 def field_name(section: str, key: str) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from urllib.parse import urlsplit
 
 from batch.api.sendkit import Access
 from batch.jobs.outcome import RunOutcome
@@ -11,7 +10,7 @@ from batch.sending.stops import Stop, StopCause
 from batch.web.board import Board, Stage
 from batch.web.remedies import on_page
 from batch.wording.progress import Moment, ReadingProgress
-from batch.wording.questions import Question
+from batch.wording.questions import Question, place_words
 
 STOPPED = Stop(cause=StopCause.INTERRUPTED, message="Stopped on the page.")
 
@@ -59,8 +58,7 @@ class Talk(Stoppable):
 
     def show_target(self, access: Access, workspace: str | None) -> None:
         """Show where requests go."""
-        host = urlsplit(access.base_url).netloc
-        self.board.show(where=f"{workspace or 'an unknown workspace'} ({host})")
+        self.board.show(where=place_words(workspace, access.base_url))
 
     @contextmanager
     def reading(self) -> Iterator[Callable[[ReadingProgress], None]]:

@@ -13,7 +13,7 @@ def count_of(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def listed(parts: Sequence[str]) -> str:
+def join_words(parts: Sequence[str]) -> str:
     """As "one", "one and two", "one, two and three"."""
     return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
 

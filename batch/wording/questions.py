@@ -42,7 +42,7 @@ def ask_about(
     left_out: rows that are not sent because of what their leads are now, by reason.
     warnings: what else a yes means, in sentences. guardrails: why a number must be typed.
     """
-    where = _where(workspace, base_url)
+    where = place_words(workspace, base_url)
     left = _left_out(left_out or Tally())
     if not effect.requests:
         sentences = [f"Nothing to change in {where}.", *left, *warnings]
@@ -106,7 +106,7 @@ def ask_to_go_on(
     left_out: rows that are not sent any more because of what their leads are now, by reason.
     warnings: more sentences.
     """
-    where = _where(workspace, base_url)
+    where = place_words(workspace, base_url)
     others = _left_out(left_out)
     if not left:
         sentences = [f"Nothing is left to change in {where}.", *others, *warnings]
@@ -123,6 +123,11 @@ def ask_to_go_on(
     return Question(text=Advice(*sentences))
 
 
-def _where(workspace: str | None, base_url: str) -> str:
-    host = urlsplit(base_url).netloc
-    return f"workspace {workspace} ({host})" if workspace else f"an unknown workspace ({host})"
+def workspace_words(name: str | None) -> str:
+    """A workspace by its name; None: it could not be read."""
+    return f"workspace {name}" if name else "an unknown workspace"
+
+
+def place_words(workspace: str | None, base_url: str) -> str:
+    """Where requests go, as "workspace Acme (api.sendkit.ai)"."""
+    return f"{workspace_words(workspace)} ({urlsplit(base_url).netloc})"

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from batch.judging.totals import Effect
 from batch.model import Result, Tally
 from batch.recording.runfile import RunRecord, RunState
-from batch.wording.amounts import count_of, listed
-from batch.wording.questions import what_changes
+from batch.wording.amounts import count_of, join_words
+from batch.wording.questions import what_changes, workspace_words
 
 RESULT_WORDS: Mapping[Result, str] = {
     Result.SUCCESS: "Applied",
@@ -52,7 +52,7 @@ def plan_sentence(record: RunRecord, effect: Effect, states: Mapping[str, int], 
     parts = [f"{will:,} would change", f"{so:,} {'is' if so == 1 else 'are'} so already"]
     parts += [f"{other:,} can't be changed"] if other else []
     return (
-        f"{name} asks to change {asked} in {where} ({what_changes(effect)}): {listed(parts)}; "
+        f"{name} asks to change {asked} in {where} ({what_changes(effect)}): {join_words(parts)}; "
         "nothing has been sent."
     )
 
@@ -61,7 +61,7 @@ def _came(tally: Tally) -> str:
     parts = [
         f"{count:,} {_verb(result, count)}" for result in Result if (count := tally.of(result))
     ]
-    return f"{count_of(tally.total(), 'row')}, {listed(parts)}"
+    return f"{count_of(tally.total(), 'row')}, {join_words(parts)}"
 
 
 def _verb(result: Result, count: int) -> str:
@@ -80,4 +80,4 @@ def _verb(result: Result, count: int) -> str:
 def _where(record: RunRecord) -> str:
     if record.sandbox:
         return "a practice sandbox"
-    return f"workspace {record.workspace.name}" if record.workspace else "an unknown workspace"
+    return workspace_words(record.workspace.name if record.workspace else None)

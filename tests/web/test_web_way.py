@@ -70,7 +70,7 @@ def test_nothing_is_sent_before_the_yes(tmp_path: Path) -> None:
         page.post("/run")
         view = page.until(Stage.QUESTION)
         assert api.changes == []
-        assert view.where == "Acme (api.sendkit.ai)"
+        assert view.where == "workspace Acme (api.sendkit.ai)"
         text = page.get("/job")
         assert "Change 3 leads in workspace Acme (api.sendkit.ai): 3 paused. About 1 s." in text
         assert "Nothing has been sent yet." in text

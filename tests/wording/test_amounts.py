@@ -1,6 +1,6 @@
 import pytest
 
-from batch.wording.amounts import count_of, duration, listed
+from batch.wording.amounts import count_of, duration, join_words
 
 
 @pytest.mark.parametrize(
@@ -34,4 +34,4 @@ def test_counts_agree_with_their_noun(number: int, text: str) -> None:
     [(["one"], "one"), (["one", "two"], "one and two"), (["1", "2", "3"], "1, 2 and 3")],
 )
 def test_the_last_of_a_list_follows_and(parts: list[str], text: str) -> None:
-    assert listed(parts) == text
+    assert join_words(parts) == text
