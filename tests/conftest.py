@@ -9,6 +9,7 @@ from pathlib import Path
 import hypothesis  # noqa: F401 - at its import it looks for objects that gc.freeze() would hide
 import pytest
 import typer.main
+from xdist.remote import Producer
 
 from tests.support.sampling import (
     SEED,
@@ -17,6 +18,7 @@ from tests.support.sampling import (
     seed_of_the_day,
 )
 from tests.support.shell import Shell, shell_in
+from tests.support.spreading import Spreading, workers
 
 register_profiles()
 
@@ -31,6 +33,16 @@ def pytest_configure() -> None:
         mounted = os.statvfs(_IN_MEMORY)
         if not mounted.f_flag & (os.ST_NOEXEC | os.ST_RDONLY):  # some tests start what they make
             os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_IN_MEMORY))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    return workers()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Spreading | None:
+    return Spreading(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_report_header() -> str:

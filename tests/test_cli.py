@@ -60,6 +60,7 @@ def ran(program: str, *words: str, cwd: Path) -> subprocess.CompletedProcess[str
     )
 
 
+@pytest.mark.sampled(3)
 @both
 @pytest.mark.parametrize(
     ("module", "words"),
@@ -86,6 +87,7 @@ def test_a_signal_while_the_program_loads_is_told_as_any_other(
     assert not (leads.parent / "runs").exists()
 
 
+@pytest.mark.sampled(2)
 @both
 @pytest.mark.parametrize(
     ("words", "exit_code"), [("check leads.csv", 0), ("check nosuch.csv", 2), ("nope", 2)]
@@ -99,6 +101,7 @@ def test_a_signal_after_the_last_line_does_not_change_the_code_that_it_told(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.sampled(3)
 @needs_full
 @pytest.mark.parametrize("words", ["--help", "--version", "check leads.csv --json", "nope"])
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])

@@ -532,6 +532,7 @@ async def test_of_a_refusal_no_megabytes_are_read() -> None:
         assert endless.read == (6 if status == 500 else 2)  # in three tries, or one
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     ("record", "found"),
     [

@@ -233,7 +233,7 @@ class Reader:
         self._thread.join()
 
     def _go_on(self) -> None:
-        while not self._is_over.wait(0.0005):
+        while not self._is_over.wait(0.002):
             if not self._path.exists():
                 continue
             self.seen.add(self._path.stat().st_ino)

@@ -320,6 +320,7 @@ def run_command(number: signal.Signals, **places: str) -> "subprocess.CompletedP
         return subprocess.CompletedProcess(command, -9, stdout="", stderr="")
 
 
+@pytest.mark.sampled(3)
 @both
 @pytest.mark.parametrize(
     "places",
