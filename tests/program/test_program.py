@@ -87,7 +87,8 @@ def test_the_run_folder_holds_what_the_contract_names(tmp_path: Path, leads: Pat
     ran = sendkit_batch("run", leads, "--sandbox", *FAST, cwd=tmp_path)
     names = {path.name for path in ran.folder.iterdir()}
     assert names == {
-        "run.json", "input.csv", "journal.sqlite", "timeline.jsonl", "results.csv", "failed.csv",
+        "run.json", "input.csv", "plan.parquet", "journal.sqlite", "timeline.jsonl", "results.csv",
+        "failed.csv",
         "report.html",
     }  # fmt: skip
     assert ran.folder.stat().st_mode & 0o777 == 0o700

@@ -158,7 +158,7 @@ def test_results_lead_on_with_what_the_rows_were_judged_by(shell: Shell) -> None
     shell.results("first")
     assert shell.last_line.endswith(
         "then sendkit-batch run first/failed.csv --base-url https://api.sendkit.ai "
-        "--no-tag-check --rate 1000 --on-conflict last-wins"
+        "--rate 1000 --on-conflict last-wins --no-tag-check"
     )
 
 
