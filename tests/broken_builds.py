@@ -585,14 +585,14 @@ BUILDS = (
     ),
     Broken(
         guarantee="pruning follows no link to another folder",
-        file="recording/removal.py",
+        file="recording/folder.py",
         line="os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW",
         instead="os.O_RDONLY | os.O_DIRECTORY",
         caught_by="test_runs.py::test_a_folder_that_became_a_link_is_not_followed[descriptor]",
     ),
     Broken(
         guarantee="pruning takes no other run away that is in the folder by now",
-        file="recording/removal.py",
+        file="recording/folder.py",
         line='    _check_same(read_record(Path("run.json"), dir_fd=descriptor), record)\n',
         instead="",
         caught_by="test_runs.py::"

@@ -172,7 +172,7 @@ WORST: dict[str, dict[str, tuple[Worst, ...]]] = {
     "recording/journal_sql.py": {
         r"'\\s*CREATE TABLE IF NOT EXISTS (\\w+)'": (match(" "),),
     },
-    "recording/removal.py": {
+    "recording/folder.py": {
         r"f'\\.[^/\\\\][^/\\\\-]*+-[^/\\\\]+{re.escape(PARTIAL_SUFFIX)}'": (
             full("-", before="."),
             full("a-", before="."),

@@ -13,13 +13,13 @@ from batch.jobs.results import RETRIES_SUFFIX
 from batch.jobs.verify import VERIFY_NAME
 from batch.model import Result
 from batch.recording.baseline import BASELINE_NAME
+from batch.recording.folder import remove_files
 from batch.recording.history import EarlierRun, NewerRun, known_runs
 from batch.recording.journal import JOURNAL_NAME
 from batch.recording.journal_file import ROLLBACK, SHM, WAL
 from batch.recording.locks import find_holder
 from batch.recording.plan_file import PLAN_FILE
 from batch.recording.plan_sheet import PLAN_NAME
-from batch.recording.removal import remove_files
 from batch.recording.resolved import RESOLVED_NAME
 from batch.recording.run_list import forget
 from batch.recording.runfile import RunRecord, RunState

@@ -15,7 +15,7 @@ from batch.jobs.runs import (
     remove_run,
 )
 from batch.model import Result
-from batch.recording import removal
+from batch.recording import folder as run_folder
 from batch.recording.locks import lock_input
 from batch.recording.run_list import list_entries
 from batch.recording.runfile import RunState, read_record
@@ -173,7 +173,7 @@ each_way = pytest.mark.parametrize("by_descriptor", [True, False], ids=["descrip
 def test_a_link_among_the_files_of_a_run_is_taken_away_and_not_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, by_descriptor: bool
 ) -> None:
-    monkeypatch.setattr(removal, "_HAS_DIR_FD", by_descriptor)
+    monkeypatch.setattr(run_folder, "_HAS_DIR_FD", by_descriptor)
     folder = own(tmp_path / "runs" / "old", **FINISHED)
     precious = tmp_path / "precious"
     precious.mkdir()
@@ -191,7 +191,7 @@ def test_a_link_among_the_files_of_a_run_is_taken_away_and_not_followed(
 def test_a_folder_that_is_called_like_a_file_of_ours_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, by_descriptor: bool
 ) -> None:
-    monkeypatch.setattr(removal, "_HAS_DIR_FD", by_descriptor)
+    monkeypatch.setattr(run_folder, "_HAS_DIR_FD", by_descriptor)
     folder = own(tmp_path / "runs" / "old", **FINISHED)
     (folder / "report.html").mkdir()
     (folder / "results.csv").touch()
@@ -204,7 +204,7 @@ def test_a_folder_that_is_called_like_a_file_of_ours_stays(
 def test_a_folder_that_another_run_has_taken_is_left_as_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, by_descriptor: bool
 ) -> None:
-    monkeypatch.setattr(removal, "_HAS_DIR_FD", by_descriptor)
+    monkeypatch.setattr(run_folder, "_HAS_DIR_FD", by_descriptor)
     folder = own(tmp_path / "runs" / "old", **FINISHED)
     run = listed(tmp_path)["old"]
     folder.rename(tmp_path / "moved")
@@ -221,13 +221,13 @@ def test_a_folder_that_another_run_has_taken_is_left_as_it_is(
 def test_a_folder_that_became_a_link_is_not_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, by_descriptor: bool
 ) -> None:
-    monkeypatch.setattr(removal, "_HAS_DIR_FD", by_descriptor)
+    monkeypatch.setattr(run_folder, "_HAS_DIR_FD", by_descriptor)
     folder = own(tmp_path / "runs" / "old", **FINISHED)
     record = read_record(folder / "run.json")
     link = tmp_path / "link"
     link.symlink_to(folder)
     with pytest.raises((OSError, InputError)):
-        removal.remove_files(link, record, ["results.csv"])
+        run_folder.remove_files(link, record, ["results.csv"])
     assert (folder / "run.json").exists()
 
 
