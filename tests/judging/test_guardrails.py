@@ -1,18 +1,22 @@
 import pytest
 
 from batch.judging.guardrails import Range, too_many_tag_changes, unexpected_changes
+from batch.judging.plan import Plan
 from batch.terminal.remedies import in_terminal
 from tests.support.wired import plan_of
 
-# 30 tags set and 12 cleared: 42 leads' tags change, whatever statuses do.
-PLAN = plan_of(requests=60, sendable_rows=60, tags_set=30, tags_cleared=12, to_paused=25)
+
+@pytest.fixture
+def plan() -> Plan:
+    """30 tags set and 12 cleared: 42 leads' tags change, whatever statuses do."""
+    return plan_of(requests=60, sendable_rows=60, tags_set=30, tags_cleared=12, to_paused=25)
 
 
 @pytest.mark.parametrize(("limit", "is_too_many"), [(0, False), (42, False), (41, True)])
 def test_more_tag_changes_than_the_limit_are_too_many_and_0_is_no_limit(
-    limit: int, *, is_too_many: bool
+    plan: Plan, limit: int, *, is_too_many: bool
 ) -> None:
-    text = too_many_tag_changes(PLAN, limit=limit)
+    text = too_many_tag_changes(plan, limit=limit)
     assert (text is not None) is is_too_many
     if text:
         assert in_terminal(text) == (
@@ -33,14 +37,14 @@ def test_more_tag_changes_than_the_limit_are_too_many_and_0_is_no_limit(
     ],
 )
 def test_another_number_of_tag_changes_than_was_expected_is_refused(
-    least: int, most: int, expected: str | None
+    plan: Plan, least: int, most: int, expected: str | None
 ) -> None:
-    text = unexpected_changes(PLAN, Range(least=least, most=most))
+    text = unexpected_changes(plan, Range(least=least, most=most))
     if expected is None:
         assert text is None
     else:
         assert text == (f"42 leads' tags would change; expected {expected}. Nothing was sent.")
 
 
-def test_where_nothing_was_expected_anything_may_change() -> None:
-    assert unexpected_changes(PLAN, None) is None
+def test_where_nothing_was_expected_anything_may_change(plan: Plan) -> None:
+    assert unexpected_changes(plan, None) is None
