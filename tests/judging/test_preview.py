@@ -57,6 +57,18 @@ def test_the_effect_counts_what_really_changes() -> None:
     )
 
 
+def test_what_is_left_out_has_the_outcome_of_all_lines_of_its_request() -> None:
+    several = pl.Series([*[None] * 3, [5, 21], *[None] * 3], dtype=pl.List(pl.UInt32))
+    judged = judge_live(ASKED.with_columns(lines=several), Known(leads=NOW))
+    preview = Preview(verdicts=judged, clear_word="null")
+    outcomes = [outcome for part in preview.left_out() for outcome in part]
+    assert [(each.lines, each.reason) for each in outcomes] == [
+        ((5, 21), Reason.ALREADY_SO),
+        ((6,), Reason.UNKNOWN_LEAD),
+        ((7,), Reason.UNKNOWN_LEAD),
+    ]
+
+
 def test_what_was_not_read_counts_as_a_change() -> None:
     effect = preview_of(whole=False, oldest_ms=READ_MS + 1).effect()
     assert (effect.requests, effect.to_active, effect.tags_set) == (6, 1, 2)

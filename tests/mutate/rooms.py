@@ -69,6 +69,7 @@ ROOMS: Mapping[str, Room] = {
         sources=("batch/recording/group_commit.py", "batch/recording/journal*.py"),
         tests=("tests/recording",),
     ),
+    "plan": Room(sources=("batch/recording/plan_*.py",), tests=("tests/recording",)),
     "judging": Room(sources=("batch/judging/*.py",), tests=("tests/judging",)),
 }
 
