@@ -36,7 +36,7 @@ from batch.reading.table import Table, open_table
 from batch.recording.folder import InputCopy, RunFolder, input_stem
 from batch.recording.journal import Journal
 from batch.recording.plan_file import PLAN_FILE, KeptPlan, keep_plan
-from batch.recording.runfile import RunInput, RunLink, RunRecord, RunUndone, RunWorkspace
+from batch.recording.runfile import RunFound, RunInput, RunLink, RunRecord, RunUndone, RunWorkspace
 from batch.recording.spill import Spill
 from batch.wording.questions import Question, about_wrong_rows, ask_about
 
@@ -240,7 +240,7 @@ def open_run(request: Request) -> Iterator[OpenRun]:
         yield OpenRun(
             request=request,
             folder=folder,
-            input=input_of(request, copy),
+            input=input_of(request, copy, table),
             table=table,
             access=resources.enter_context(access_of(request, table)),
             started_at=started_at,
@@ -277,16 +277,23 @@ def plan_of(
     return make_plan(cells, rules, on_conflict=on_conflict, once=once or (lambda judged: judged))
 
 
-def input_of(request: Request, copy: InputCopy) -> RunInput:
-    """The input as run.json has it."""
+def input_of(request: Request, copy: InputCopy, table: Table) -> RunInput:
+    """The input as run.json has it, and how it was read."""
     return RunInput(
         name=request.source.name,
         sha256=copy.sha256,
         size_bytes=copy.size_bytes,
         copy_name=copy.path.name,
         original=str(request.source.path.absolute()) if request.source.path else None,
+        found=found_of(table),
         **asdict(request.reading),
     )
+
+
+def found_of(table: Table) -> RunFound:
+    """How a table is read, as run.json has it."""
+    found = asdict(table.found)
+    return RunFound(**{**found, "columns": {str(name): at for name, at in table.fields.items()}})
 
 
 def _unchecked_tags(plan: Plan, request: Request, preflight: Preflight) -> tuple[str, ...]:

@@ -11,10 +11,12 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from batch.columns import column_of
 from batch.errors import InputError
 from batch.jobs.judged_again import judge_again, open_old_table
 from batch.jobs.request import Reading, Request, Session, Source
 from batch.jobs.requesting import guardrails_of
+from batch.reading.found import Found
 from batch.reading.table import Table, open_table
 from batch.recording.baseline import BASELINE_NAME
 from batch.recording.folder import sha256_of
@@ -58,7 +60,17 @@ def request_of(folder: Path, record: RunRecord, *, state_dir: Path) -> Request:
         options=options,
         is_planned=record.is_planned,
         is_recorded=True,
+        found=found_in(record),
     )
+
+
+def found_in(record: RunRecord) -> Found | None:
+    """How an earlier run's input was read; None where that was not written down."""
+    found = record.input.found
+    if found is None:
+        return None
+    columns = {column_of(name): position for name, position in found.columns.items()}
+    return Found(**{**dict(found), "columns": columns})
 
 
 def recorded_reading(record: RunRecord) -> Reading:

@@ -9,6 +9,7 @@ from batch.api.sendkit import Access
 from batch.judging.guardrails import Range
 from batch.judging.rules import Rules
 from batch.model import LEAD_STATUSES, Status
+from batch.reading.found import Found
 from batch.reading.table import TableOptions
 from batch.settings.declarations import Repeat, Words
 from batch.settings.model import Settings
@@ -93,6 +94,7 @@ class Request:
     is_planned: it is planned first: every lead is read then, and a status that can't be set may
         stand where the lead has it already.
     is_recorded: it is an earlier run's, whose settings stand for options, too.
+    found: how that run's input was read; None where it is to be found out.
     """
 
     source: Source
@@ -103,6 +105,7 @@ class Request:
     options: CliOptions = field(default_factory=CliOptions)
     is_planned: bool = False
     is_recorded: bool = False
+    found: Found | None = None
 
     @property
     def table_options(self) -> TableOptions:
@@ -114,6 +117,7 @@ class Request:
             columns=self.settings.columns.names(),
             has_campaign=self.reading.campaign is not None,
             was_accepted=self.is_recorded,
+            found=self.found,
         )
 
     def rules(self, *, labels: tuple[str, ...] | None = None) -> Rules:

@@ -17,7 +17,7 @@ from batch.jobs.frontend import Frontend
 from batch.jobs.judged_again import judge_again
 from batch.jobs.known_pace import known_pace
 from batch.jobs.missing_columns import about_missing_columns
-from batch.jobs.opening import JudgedRun, OpenRun, ReadyRun
+from batch.jobs.opening import JudgedRun, OpenRun, ReadyRun, found_of
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.past_run import PastRun
 from batch.jobs.plan import check_no_plan
@@ -186,7 +186,7 @@ def reopen_run(folder: Path, request: Request) -> Iterator[Reopened]:
         opened = OpenRun(
             request=request,
             folder=RunFolder.of_run(folder),
-            input=record.input,
+            input=record.input.model_copy(update={"found": found_of(table)}),
             table=table,
             access=resources.enter_context(access_of(request, table)),
             started_at=record.started_at,

@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from batch.jobs.frontend import Frontend
-from batch.jobs.opening import JudgedRun, OpenRun, new_folder
+from batch.jobs.opening import JudgedRun, OpenRun, found_of, new_folder
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.past_run import PastRun
 from batch.jobs.plan import check_no_plan
@@ -90,7 +90,9 @@ def open_retry(folder: Path, request: Request) -> Iterator[Retry]:
         opened = OpenRun(
             request=request,
             folder=made,
-            input=record.input.model_copy(update={"copy_name": copy.path.name}),
+            input=record.input.model_copy(
+                update={"copy_name": copy.path.name, "found": found_of(table)}
+            ),
             table=table,
             access=resources.enter_context(access_of(request, table)),
             started_at=started_at,

@@ -39,6 +39,7 @@ def first_record(run: ReadyRun) -> RunRecord:
                 "exit_code": None,
                 "stop_reason": "",
                 "ended_at": None,
+                "input": opened.input,
                 "base_url": opened.access.base_url,
                 "settings": _settings_of(opened.request),
                 "pid": os.getpid(),

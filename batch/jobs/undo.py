@@ -106,6 +106,7 @@ def open_undo(folder: Path, record: RunRecord, request: Request) -> Iterator[Und
         source=Source(name=name, stream=source),
         settings=request.settings.model_copy(update={"columns": ColumnSettings()}),
         reading=Reading(),
+        found=None,
         guardrails=replace(request.guardrails, allow_invalid=True, allow_clears=True),
         options=replace(request.options, **asdict(Reading()), mapping=()),
         is_planned=False,
@@ -121,7 +122,7 @@ def open_undo(folder: Path, record: RunRecord, request: Request) -> Iterator[Und
         opened = OpenRun(
             request=request,
             folder=made,
-            input=input_of(request, copy),
+            input=input_of(request, copy, table),
             table=table,
             access=resources.enter_context(access_of(request, table)),
             started_at=started_at,

@@ -44,6 +44,7 @@ def open_delimited(
     columns: Mapping[Column, str],
     notes: tuple[str, ...],
     name: str,
+    header_line: int | None = None,
 ) -> Grid:
     """The grid of a UTF-8 text file, which may begin with a byte order mark.
 
@@ -53,7 +54,7 @@ def open_delimited(
     Raises InputError here when there is no header, and while rows are read for a cell beyond the
     header's width and for a quote that is never closed.
     """
-    head = read_head(path, delimiter, columns, name=name)
+    head = read_head(path, delimiter, columns, name=name, header_line=header_line)
     without_breaks: set[int] = set()
     with path.open("rb") as file:
         # empty lines at the end are no rows; some byte is no line break, since there is a header
@@ -66,6 +67,7 @@ def open_delimited(
     return Grid(
         header=head.header,
         delimiter=head.delimiter,
+        header_line=head.line,
         better_delimiter=head.better_delimiter,
         batches=partial(_batches, path, head, start + length, [head.end], without_breaks, name),
         notes=notes,

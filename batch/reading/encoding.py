@@ -6,6 +6,7 @@ Never guesses in silence: a fallback is announced, an unmarked UTF-16 file refus
 import codecs
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from batch.advice import Advice, Fix, Remedy
 from batch.errors import InputError
@@ -28,10 +29,16 @@ _NO_FILES = {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-esc
 _CONTROLS = bytes({*range(32), 127} - set(b"\t\n\v\f\r"))
 
 
-def to_utf8(
-    path: Path, encoding: str | None, *, scratch: Path, name: str
-) -> tuple[Path, tuple[str, ...]]:
-    """A file with the same text in UTF-8, and sentences that the user should see.
+class Utf8(NamedTuple):
+    """A file in UTF-8. encoding: of what it was made of. notes: for the user."""
+
+    path: Path
+    encoding: str
+    notes: tuple[str, ...] = ()
+
+
+def to_utf8(path: Path, encoding: str | None, *, scratch: Path, name: str) -> Utf8:
+    """A file with the same text in UTF-8.
 
     encoding: as the user names it; None to find it.
     scratch: the folder for a copy, which is made only when the file is not UTF-8.
@@ -43,12 +50,12 @@ def to_utf8(
     marked = next((fitting for mark, fitting in _MARKS.items() if sample.startswith(mark)), ())
     if encoding is not None:
         codec = _codec(encoding, marked, name=name)
-        return _convert(path, codec, scratch=scratch, name=name), ()
+        return Utf8(_convert(path, codec, scratch=scratch, name=name), codec)
     if marked:
-        return _convert(path, marked[0], scratch=scratch, name=name), ()
+        return Utf8(_convert(path, marked[0], scratch=scratch, name=name), marked[0])
     _refuse_unmarked_utf16(sample, name=name)
     if _is_utf8(path):
-        return path, ()
+        return Utf8(path, "utf-8")
     # text has next to no control characters; in a picture or an archive they are a tenth
     if 20 * (len(sample) - len(sample.translate(None, _CONTROLS))) > len(sample):
         raise InputError(
@@ -64,7 +71,7 @@ def to_utf8(
             Remedy(Fix.NAME_ENCODING),
         ) from error
     note = f"{name}: not UTF-8, so it is read as {_FALLBACK} (Western European)."
-    return copy, (Advice(note, Remedy(Fix.MEND_LETTERS)),)
+    return Utf8(copy, _FALLBACK, (Advice(note, Remedy(Fix.MEND_LETTERS)),))
 
 
 def _codec(encoding: str, marked: tuple[str, ...], *, name: str) -> str:

@@ -43,6 +43,9 @@ class Grid:
     header: tuple[str, ...]
     batches: Callable[[], Iterator[pl.DataFrame]]
     delimiter: str | None = None
+    header_line: int = 1
+    sheet: str | None = None
+    encoding: str | None = None
     better_delimiter: str | None = None
     is_sheet: bool = False
     notes: tuple[str, ...] = ()

@@ -51,7 +51,12 @@ def _one_character(delimiter: str, *, name: str) -> str:
 
 
 def read_head(
-    path: Path, delimiter: str | None, columns: Mapping[Column, str], *, name: str
+    path: Path,
+    delimiter: str | None,
+    columns: Mapping[Column, str],
+    *,
+    name: str,
+    header_line: int | None = None,
 ) -> Head:
     """The head of a UTF-8 text file. delimiter: None to find it.
 
@@ -74,6 +79,7 @@ def read_head(
         offset=len(text[:first].encode()),
         is_whole=is_whole,
         name=name,
+        header_line=header_line,
     )
     heads, problem = _try_delimiters([delimiter] if delimiter else _DELIMITERS, read)
     if not heads:
@@ -107,7 +113,7 @@ def _try_delimiters(
 
 
 def _read_heads(
-    delimiter: str, text: str, *, offset: int, is_whole: bool, name: str
+    delimiter: str, text: str, *, offset: int, is_whole: bool, name: str, header_line: int | None
 ) -> Iterator[Head]:
     """The head for one delimiter; none where every row is blank.
 
@@ -115,7 +121,7 @@ def _read_heads(
     """
     source = io.StringIO(text, newline="")
     for line, record in enumerate(read_records(source, delimiter, first_line=1, name=name), 1):
-        if any(cell.strip(_BLANKS) for cell in record):
+        if line == header_line if header_line else any(cell.strip(_BLANKS) for cell in record):
             if not is_whole and source.tell() == len(text):
                 raise InputError(
                     f"{name} line {line}: the header is longer than {_HEAD_MB} MB. "

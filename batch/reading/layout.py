@@ -13,6 +13,7 @@ from batch.columns import ADDED_SETS, FIRST_ADDED, Column, Naming, is_of_later_f
 from batch.errors import InputError
 from batch.escape import unescape_text
 from batch.model import Field
+from batch.reading.found import Found
 from batch.reading.grid import Grid
 from batch.reading.header import find_columns, listed, quoted, reads_as, recognised_fields
 
@@ -68,6 +69,22 @@ class Layout:
         for frame in frames:
             found = ids.between(frame["line"][0], frame["line"][-1]).select("line", *columns)
             yield frame.join(found, on="line", how="left", maintain_order="left")
+
+
+def known_layout(grid: Grid, found: Found, *, name: str) -> Layout:
+    """What the columns of a grid mean, as it was found. Raises InputError where it can't be so."""
+    positions = (*found.columns.values(), found.own_width - 1)
+    is_there = max(positions) < found.read_width <= found.width <= len(grid.header)
+    if not is_there or not found.columns:
+        raise InputError(f"{name}: its header is not the one that run.json tells of.")
+    names = grid.header[: found.read_width]
+    return Layout(
+        names=tuple(map(unescape_text, names)) if found.is_ours else names,
+        own_width=found.own_width,
+        fields=found.columns,
+        width=found.width,
+        is_ours=found.is_ours,
+    )
 
 
 def find_layout(

@@ -7,7 +7,7 @@ ours has.
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
@@ -23,8 +23,9 @@ from batch.model import Field
 from batch.reading.content import Format, detect_format, unpack
 from batch.reading.delimited import open_delimited
 from batch.reading.encoding import to_utf8
+from batch.reading.found import Found
 from batch.reading.grid import Grid, column_names, extra_cell, is_blank_text
-from batch.reading.layout import LookedUpIds, find_layout
+from batch.reading.layout import LookedUpIds, find_layout, known_layout
 from batch.reading.parquet import open_parquet
 from batch.reading.swallowed import columns_with_breaks, find_swallowed
 
@@ -39,6 +40,7 @@ class TableOptions:
     columns: header names of columns that are called otherwise.
     has_campaign: whether one campaign was named for all rows.
     was_accepted: whether an earlier run has read the file, perhaps before later formats were known.
+    found: what that run found, which then counts instead; None of one that kept nothing.
     """
 
     sheet: str | None = None
@@ -47,6 +49,7 @@ class TableOptions:
     columns: Mapping[Column, str] = field(default_factory=dict)
     has_campaign: bool = False
     was_accepted: bool = False
+    found: Found | None = None
 
 
 class Table:
@@ -75,13 +78,16 @@ class Table:
         self._grid = grid
         self._lines = lines
         self._scratch = scratch
-        self._layout = find_layout(
-            grid,
-            options.columns,
-            has_campaign=options.has_campaign,
-            name=name,
-            was_accepted=options.was_accepted,
-        )
+        if options.found is None:
+            self._layout = find_layout(
+                grid,
+                options.columns,
+                has_campaign=options.has_campaign,
+                name=name,
+                was_accepted=options.was_accepted,
+            )
+        else:
+            self._layout = known_layout(grid, options.found, name=name)
         self.name = name
         self.fields = self._layout.fields
         self.is_by_email = self._layout.is_by_email
@@ -90,6 +96,22 @@ class Table:
         self.delimiter = grid.delimiter or ","
         self.is_sheet = grid.is_sheet
         self.notes = grid.notes
+
+    @property
+    def found(self) -> Found:
+        """How it is read, for who reads it later."""
+        layout = self._layout
+        return Found(
+            header_line=self._grid.header_line,
+            sheet=self._grid.sheet,
+            encoding=self._grid.encoding,
+            delimiter=self._grid.delimiter,
+            columns=layout.fields,
+            read_width=len(layout.names),
+            own_width=layout.own_width,
+            width=layout.width,
+            is_ours=layout.is_ours,
+        )
 
     @property
     def header(self) -> tuple[str, ...]:
@@ -244,6 +266,12 @@ def open_grid(path: Path, options: TableOptions, *, scratch: Path, name: str) ->
     plain = unpack(path, scratch=scratch, name=name)
     file_format = detect_format(plain, name=name)
     is_text, is_parquet = file_format is Format.TEXT, file_format is Format.PARQUET
+    found = options.found
+    if found is not None:
+        options = replace(
+            options, sheet=found.sheet, encoding=found.encoding, delimiter=found.delimiter
+        )
+    header_line = found.header_line if found else None
     # An option that would do nothing is a misunderstanding about the file.
     for what, value, fits in (
         ("a sheet", options.sheet, not is_text and not is_parquet),
@@ -257,11 +285,19 @@ def open_grid(path: Path, options: TableOptions, *, scratch: Path, name: str) ->
     if not is_text:
         from batch.reading.workbook import open_workbook  # noqa: PLC0415 - 15 ms to load
 
-        return open_workbook(plain, file_format, sheet=options.sheet, name=name)
-    text, notes = to_utf8(plain, options.encoding, scratch=scratch, name=name)
-    return open_delimited(
-        text, delimiter=options.delimiter, columns=options.columns, notes=notes, name=name
+        return open_workbook(
+            plain, file_format, sheet=options.sheet, name=name, header_line=header_line
+        )
+    text = to_utf8(plain, options.encoding, scratch=scratch, name=name)
+    grid = open_delimited(
+        text.path,
+        delimiter=options.delimiter,
+        columns=options.columns,
+        notes=text.notes,
+        name=name,
+        header_line=header_line,
     )
+    return replace(grid, encoding=text.encoding)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

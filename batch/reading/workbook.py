@@ -46,7 +46,9 @@ _DAMAGE = (
 )
 
 
-def open_workbook(path: Path, file_format: Format, *, sheet: str | None, name: str) -> Grid:
+def open_workbook(
+    path: Path, file_format: Format, *, sheet: str | None, name: str, header_line: int | None = None
+) -> Grid:
     """The grid of one sheet of a workbook; its cells are in memory, as text.
 
     sheet: the sheet's name; None when only one is visible.
@@ -56,9 +58,9 @@ def open_workbook(path: Path, file_format: Format, *, sheet: str | None, name: s
     with _open(path, file_format, name=name) as book:
         chosen = _choose_sheet(book, sheet, name=name)
         try:
-            read = _read_sheet(book.rows(chosen), sheet=chosen, name=name)
+            read = _read_sheet(book.rows(chosen), header_line, sheet=chosen, name=name)
         except UnorderedRowsError:
-            read = _read_sheet(book.sorted_rows(chosen), sheet=chosen, name=name)
+            read = _read_sheet(book.sorted_rows(chosen), header_line, sheet=chosen, name=name)
     notes = []
     if len(book.visible) + len(book.hidden) > 1:
         notes.append(f'{name}: reading sheet "{short_text(chosen)}".')
@@ -71,6 +73,8 @@ def open_workbook(path: Path, file_format: Format, *, sheet: str | None, name: s
     return Grid(
         header=read.header,
         batches=lambda: (rows.frame(len(read.header)) for rows in read.rows),
+        header_line=read.header_line,
+        sheet=chosen,
         is_sheet=True,
         notes=tuple(notes),
     )
@@ -80,11 +84,14 @@ class _Sheet(NamedTuple):
     """A sheet's contents. hidden: the number of hidden rows that hold something."""
 
     header: tuple[str, ...]
+    header_line: int
     rows: tuple[PackedRows, ...]
     hidden: int
 
 
-def _read_sheet(rows: Iterable[SheetRow], *, sheet: str, name: str) -> _Sheet:
+def _read_sheet(
+    rows: Iterable[SheetRow], header_line: int | None, *, sheet: str, name: str
+) -> _Sheet:
     """Raises CostError when the rows hold too much, and InputError when there is no header."""
     tally = Tally()
     hidden = 0
@@ -93,7 +100,8 @@ def _read_sheet(rows: Iterable[SheetRow], *, sheet: str, name: str) -> _Sheet:
     numbered = enumerate(rows, 1)
     for line, row in numbered:
         tally.add(row.cells, line=line)
-        if not all(map(is_blank, row.cells.values())):
+        is_named = not all(map(is_blank, row.cells.values()))
+        if line == header_line if header_line else is_named:
             header = tuple(cell or "" for cell in row.texts())
             break
     if not header:
@@ -111,7 +119,7 @@ def _read_sheet(rows: Iterable[SheetRow], *, sheet: str, name: str) -> _Sheet:
 
     cells = without_empty_end(below())
     packed = tuple(pack_rows(cells, width=len(header), first_line=line + 1, name=name))
-    return _Sheet(header=header, rows=packed, hidden=hidden)
+    return _Sheet(header=header, header_line=line, rows=packed, hidden=hidden)
 
 
 @contextmanager

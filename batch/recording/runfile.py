@@ -25,6 +25,7 @@ from pydantic import (
     model_validator,
 )
 
+from batch.columns import column_of
 from batch.errors import InputError, NewerFormatError, RunError
 from batch.model import Reason, Result
 from batch.recording.atomic_file import AtomicFile
@@ -65,6 +66,8 @@ CopyName = Annotated[str, AfterValidator(_own_copy)]
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 RunId = Annotated[str, StringConstraints(pattern="^([0-9a-f]{16})?$")]  # "" before there were ids
 Time = Annotated[AwareDatetime, Field(strict=False)]  # from text, also behind a validator
+Width = Annotated[int, Field(ge=0, le=1 << 20)]
+Named = Annotated[str, AfterValidator(lambda name: str(column_of(name)))]
 Count = Annotated[int, Field(ge=0, le=1 << 53)]
 
 
@@ -72,11 +75,26 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
+class RunFound(_Record):
+    """How the input was read, as `reading.found.Found` has it."""
+
+    header_line: Annotated[int, Field(ge=1, le=1 << 31)]
+    columns: Mapping[Named, Width]
+    read_width: Width
+    own_width: Width
+    width: Width
+    is_ours: bool
+    sheet: str | None = None
+    encoding: str | None = None
+    delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] | None = None
+
+
 class RunInput(_Record):
     """The input as it was copied into the run's folder, and how it is read.
 
     copy_name: the copy's name in the run's folder. original: where it was copied from, as an
     absolute path; None for standard input. campaign: of all rows that name none.
+    found: what was found out of it; None of a run of format 1.
     """
 
     name: FileName
@@ -88,6 +106,7 @@ class RunInput(_Record):
     encoding: str | None = None
     delimiter: str | None = None
     campaign: str | None = None
+    found: RunFound | None = None
 
 
 class RunLink(_Record):

@@ -1,5 +1,6 @@
 """plan.parquet: rows are judged once a run, and whatever comes later goes by what is written."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +10,11 @@ import pytest
 
 from batch.judging import from_cells, rules
 from batch.judging.rules import Rules
+from batch.reading import encoding, head, table
 from batch.reading.table import Table
+from batch.sandbox.options import Options
 from batch.sandbox.process import Sandbox
+from tests.support.in_process import start_sandbox
 from tests.support.later_rules import changed_rules
 from tests.support.live_world import HEADER, ask_here, served
 from tests.support.program import CAMPAIGN, lead_id, state, write_rows
@@ -36,8 +40,8 @@ class Passes:
             self.rows["judged"] += cells.height
             return judge(cells, by)
 
-        def frames_counted(table: Table) -> Iterator[pl.DataFrame]:
-            for frame in frames(table):
+        def frames_counted(read: Table) -> Iterator[pl.DataFrame]:
+            for frame in frames(read):
                 self.rows["parsed"] += frame.height
                 yield frame
 
@@ -119,3 +123,80 @@ def test_a_later_version_goes_on_with_a_stopped_run_as_it_was_planned(
         assert leads(sandbox) == SPACED_SET
         assert ask_here(shell, sandbox, "undo", "stopped", "--out", "undone") == 0
         assert leads(sandbox) == before
+
+
+TEXT = "\n;;\nName;campaignId;campaignLeadId;status\n" + "".join(
+    f"Zo\xeb;{CAMPAIGN};{lead_id(n)};paused\n" for n in (1, 2)
+)
+FOUND = {
+    "header_line": 3,
+    "columns": {"campaignId": 1, "campaignLeadId": 2, "status": 3},
+    "read_width": 4,
+    "own_width": 4,
+    "width": 4,
+    "is_ours": False,
+    "sheet": None,
+    "encoding": "cp1252",
+    "delimiter": ";",
+}
+
+
+def nothing_is_found(*_: object, **__: object) -> None:
+    raise AssertionError("what was found once is found again")
+
+
+def test_what_was_found_when_a_file_was_read_is_never_found_again(
+    shell: Shell, tmp_path: Path
+) -> None:
+    (tmp_path / "leads.csv").write_bytes(TEXT.encode("cp1252"))
+    with served(tmp_path, LEADS) as sandbox:
+        assert ask_here(shell, sandbox, "run", "leads.csv", "--out", "run") == 0
+        assert json.loads(Path("run/run.json").read_text("utf-8"))["input"]["found"] == FOUND
+        before = Path("run/results.csv").read_bytes()
+        shell.monkeypatch.setattr(table, "find_layout", nothing_is_found)
+        shell.monkeypatch.setattr(head, "_DELIMITERS", ("|",))
+        shell.monkeypatch.setattr(encoding, "_is_utf8", nothing_is_found)
+        assert ask_here(shell, sandbox, "results", "run") == 0
+        assert Path("run/results.csv").read_bytes() == before
+        assert ask_here(shell, sandbox, "resume", "run") == 0
+        assert ask_here(shell, sandbox, "retry", "run", "--out", "again") == 0
+        assert Path("run/results.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"columns": {"campaignId": 9}},
+        {"columns": {}},
+        {"read_width": 5},
+        {"own_width": 6},
+        {"header_line": 99},
+    ],
+    ids=str,
+)
+def test_a_record_that_tells_of_another_header_is_refused(
+    wrong: dict[str, object], shell: Shell, tmp_path: Path
+) -> None:
+    (tmp_path / "leads.csv").write_bytes(TEXT.encode("cp1252"))
+    with served(tmp_path, LEADS) as sandbox:
+        assert ask_here(shell, sandbox, "run", "leads.csv", "--out", "run") == 0
+        record = json.loads(Path("run/run.json").read_text("utf-8"))
+        record["input"]["found"] = {**FOUND, **wrong}
+        Path("run/run.json").write_text(json.dumps(record), "utf-8")
+        assert ask_here(shell, sandbox, "results", "run") == 2
+        assert shell.err.startswith("leads.csv: ")
+        assert "Traceback" not in shell.err
+
+
+def test_addresses_are_looked_up_in_one_more_parsing(shell: Shell, tmp_path: Path) -> None:
+    seed = [(*row, f"lead{n}@example.com") for n, row in enumerate(LEADS)]
+    rows = [(f"lead{n}@example.com", "paused", "") for n in range(COUNT)]
+    path = write_rows(tmp_path / "leads.csv", ("email", "status", "aiTag"), [*rows, rows[0]])
+    options = Options(seed_csv=write_rows(tmp_path / "seed.csv", (*HEADER, "email"), seed))
+    with start_sandbox(options) as sandbox:
+        passes = Passes(shell.monkeypatch)
+        run = ("run", path, "--campaign", CAMPAIGN, "--out", "run")
+        assert ask_here(shell, sandbox, *run) == 0
+        assert passes.taken() == (1, 3)
+        assert ask_here(shell, sandbox, "resume", "run") == 0
+        assert passes.taken() == (0, 1)

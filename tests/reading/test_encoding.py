@@ -18,7 +18,7 @@ def read(folder: Path, content: bytes, encoding: str | None = None) -> tuple[str
     path.write_bytes(content)
     scratch = folder / "scratch"
     scratch.mkdir()
-    found, notes = to_utf8(path, encoding, scratch=scratch, name="leads.csv")
+    found, _, notes = to_utf8(path, encoding, scratch=scratch, name="leads.csv")
     return found.read_bytes().decode("utf-8-sig"), notes
 
 
@@ -48,7 +48,7 @@ def test_utf8_and_marked_utf16_and_utf32_are_read_without_a_word(
 def test_a_utf8_file_is_not_copied(tmp_path: Path) -> None:
     path = tmp_path / "leads.csv"
     path.write_text(TEXT, encoding="utf-8")
-    assert to_utf8(path, None, scratch=tmp_path / "none", name="x") == (path, ())
+    assert to_utf8(path, None, scratch=tmp_path / "none", name="x") == (path, "utf-8", ())
 
 
 def test_what_is_not_utf8_is_read_as_cp1252_and_that_is_announced(tmp_path: Path) -> None:

@@ -79,6 +79,7 @@ def test_run_json_says_what_the_run_is_and_how_far_it_got(path: Path) -> None:
             "encoding": None,
             "delimiter": None,
             "campaign": None,
+            "found": None,
         },
         "base_url": "https://api.sendkit.ai",
         "workspace": {"id": "5f0000000000000000000001", "name": "Acme"},
