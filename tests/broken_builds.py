@@ -636,6 +636,66 @@ BUILDS = (
         caught_by="test_past.py::"
         "test_results_and_report_of_a_killed_run_in_a_folder_that_cant_be_written",
     ),
+    # --- A plan is written once, and read ---
+    Broken(
+        guarantee="each row of a run is judged once",
+        file="recording/spill.py",
+        line="            is_made = True\n",
+        instead="            is_made = False\n",
+        caught_by="test_plan_file.py::"
+        "test_a_run_judges_each_row_once_and_parses_it_at_most_three_times",
+    ),
+    Broken(
+        guarantee="the plan of another run is never sent",
+        file="recording/plan_check.py",
+        line="    if digest.hexdigest() != record.plan_sha256:",
+        instead="    if not digest.hexdigest():",
+        caught_by="test_plan_check.py::test_the_plan_of_another_run_is_refused",
+    ),
+    Broken(
+        guarantee="no id out of a plan file changes a request's path",
+        file="recording/plan_check.py",
+        line="    return is_safe_id(text) & (",
+        instead="    return text.is_not_null() & (",
+        caught_by="test_plan_check.py::test_values_that_judging_does_not_give_are_refused[rows12]",
+    ),
+    Broken(
+        guarantee="a line whose request nothing carries makes a plan file none of ours",
+        file="recording/plan_check.py",
+        line="        if not is_carried.all():",
+        instead="        if False:",
+        caught_by="test_plan_check.py::test_values_that_judging_does_not_give_are_refused[rows6]",
+    ),
+    Broken(
+        guarantee="a plan file that is a link is not followed",
+        file="recording/plan_check.py",
+        line='open(path, "rb", opener=private)',
+        instead='open(path, "rb")',
+        caught_by="test_plan_check.py::test_a_plan_that_is_no_regular_file_is_refused[link]",
+    ),
+    Broken(
+        guarantee="what an older run asked for is read by the rules of its time",
+        file="jobs/judged_again.py",
+        line="if record.state is not RunState.PLANNED and journal.kept(JUDGED_NOTE) is None:",
+        instead="if record.id:",
+        caught_by="test_format_1.py::test_no_row_is_judged_by_the_rules_of_now",
+    ),
+    Broken(
+        guarantee="an older run whose journal disagrees on who carried a request sends nothing",
+        file="jobs/judged_again.py",
+        line="    _check_carriers(folder, rows, journal)\n",
+        instead="",
+        caught_by="test_format_1.py::"
+        "test_a_journal_that_disagrees_on_who_carried_a_request_is_refused[apart from its carrier]",
+    ),
+    Broken(
+        guarantee="how a run's input was read is not found anew",
+        file="jobs/request.py",
+        line="            found=self.found,\n",
+        instead="",
+        caught_by="test_plan_file.py::"
+        "test_what_was_found_when_a_file_was_read_is_never_found_again",
+    ),
     # --- What is in a run's folder ---
     Broken(
         guarantee="who looks while another begins to write takes no log away",
