@@ -98,9 +98,15 @@ def test_of_what_is_on_its_way_half_may_have_been_counted_already() -> None:
 
 
 def test_a_window_that_is_used_up_is_waited_for() -> None:
-    spent = counting_down(3, at=30.0)
-    assert spent.rate_per_s(30.0, in_flight=3) == 0.0
+    # Less half of those in flight and the headroom, 5 of the 20 would be left.
+    spent = counting_down(20, at=30.0)
+    assert spent.rate_per_s(30.0, in_flight=20) == 0.0
     assert spent.refilled_at(30.0) == 60.0
+
+
+def test_the_headroom_of_a_window_is_left_to_others() -> None:
+    assert counting_down(5, at=30.0).rate_per_s(30.0, in_flight=0) == 0.0
+    assert counting_down(6, at=30.0).rate_per_s(30.0, in_flight=0) == pytest.approx(1 / 30)
 
 
 def test_at_the_end_that_was_told_the_even_pace_goes_on_though_no_answer_says_so_yet() -> None:
