@@ -27,8 +27,12 @@ _IN_MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a folder of its own t
 _ROOM = 2_000_000_000  # bytes
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     seed_of_the_day()
+    if config.getoption("numprocesses", None) and os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+        # Hundreds of processes and all workers would compile the same: they keep it apart.
+        kept = config.rootpath / ".pytest_cache" / "bytecode"
+        os.environ.setdefault("PYTHONPYCACHEPREFIX", str(kept))
     if _IN_MEMORY.is_dir() and shutil.disk_usage(_IN_MEMORY).free > _ROOM:
         mounted = os.statvfs(_IN_MEMORY)
         if not mounted.f_flag & (os.ST_NOEXEC | os.ST_RDONLY):  # some tests start what they make
