@@ -230,6 +230,17 @@ def test_the_steps_are_smaller_the_more_were_refused_and_the_faster_it_is(
     assert search.rate_per_s / (rate_per_s * 0.95**4) - 1 == pytest.approx(grown - 1, rel=1e-3)
 
 
+@pytest.mark.parametrize(("limits", "grown"), [(3, 1.02**0.2), (4, 1 + 2 * 0.05 / 300)])
+def test_the_steps_become_small_after_three_limits(limits: int, grown: float) -> None:
+    search, at = Search(10.0), 0.0
+    for _ in range(limits):
+        at = limited(search, at, admitted=3000, over_s=10.0)
+    lowered = search.rate_per_s
+    search.report_served(at, is_used=True)
+    search.report_served(at + 0.2, is_used=True)
+    assert search.rate_per_s / lowered == pytest.approx(grown, rel=1e-5)
+
+
 @pytest.mark.parametrize(
     ("admitted", "over_s", "is_told"), [(50, 600.0, True), (49, 600.0, False), (50, 599.0, False)]
 )
