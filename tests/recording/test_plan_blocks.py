@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from batch.errors import InputError
+from batch.judging.plan import LAST_LINE
 from batch.recording import plan_file
 from batch.recording.plan_check import open_plan
 from batch.recording.plan_file import PLAN_FILE, PlanFile, write_plan
@@ -48,6 +49,14 @@ def test_only_the_requests_of_some_lines_are_read(
 ) -> None:
     asked = pl.Series("line", lines, dtype=pl.UInt32)
     assert [line for part in plan.requests(asked) for line in part["line"]] == found
+
+
+def test_the_last_line_that_there_may_be_is_read(tmp_path: Path) -> None:
+    last = request(2) | {"line": LAST_LINE, "carrier": LAST_LINE}
+    write_plan(tmp_path / PLAN_FILE, [frame([last])])
+    asked = pl.Series("line", [LAST_LINE], dtype=pl.UInt32)
+    (found,) = PlanFile(tmp_path / PLAN_FILE, rows=1).requests(asked)
+    assert found["line"].to_list() == [LAST_LINE]
 
 
 def test_rows_that_are_not_sent_are_told_with_their_reason(plan: PlanFile) -> None:
