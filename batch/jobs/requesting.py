@@ -40,7 +40,7 @@ def load_with(
     )
     if not options.sandbox:
         return loaded
-    return replace(loaded, settings=loaded.settings.for_practice())
+    return loaded.for_practice()
 
 
 def overrides_of(options: CliOptions) -> dict[str, dict[str, object]]:

@@ -66,7 +66,7 @@ def request_for(
     path = Path(file)
     return Request(
         source=Source(name=path.name, path=path),
-        settings=loaded.settings.for_practice() if sandbox else loaded.settings,
+        settings=loaded.for_practice().settings if sandbox else loaded.settings,
         session=Session(
             state_dir=default_state_dir(),
             out=Path(out) if out is not None else None,

@@ -52,6 +52,11 @@ class LoadedSettings:
         """Who gave this setting its value."""
         return self.origins.get(key, Origin.DEFAULT)
 
+    def for_practice(self) -> "LoadedSettings":
+        """The same without real addresses and key files, which practice never sees."""
+        settings, own = self.settings.for_practice(), self.own.for_practice()
+        return replace(self, settings=settings, own=own)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Value:

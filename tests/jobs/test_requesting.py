@@ -13,6 +13,7 @@ from batch.jobs.requesting import load_with, request_of
 from batch.model import Field
 from batch.settings.load import LoadedSettings
 from batch.settings.options import CliOptions
+from batch.settings.origins import differences
 
 FULL = CliOptions(
     file="in/leads.xlsx",
@@ -115,6 +116,16 @@ def test_practice_sees_neither_the_real_address_nor_the_key_file(tmp_path: Path)
     assert settings.api.workspace_id == ""
     assert settings.api.id_pattern == "[a-z]+"
     assert settings.pace.rate.per_s == 7
+
+
+def test_practice_finds_nothing_in_a_file_that_may_be_anybodys_but_what_stands_there(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "sendkit-batch.toml").write_text("[pace]\nrate = 20\n")
+    there = {"SENDKIT_BATCH_API_BASE_URL": "https://x.example"}
+    loaded = load(CliOptions(file="x.csv", sandbox=True), tmp_path, **there)
+    found = [str(each) for each in differences(loaded.settings, loaded.own)]
+    assert found == ["rate = 20.0"]
 
 
 @pytest.mark.parametrize(
