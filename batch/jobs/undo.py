@@ -134,7 +134,7 @@ def open_undo(folder: Path, record: RunRecord, request: Request) -> Iterator[Und
         yield Undo(
             opened=opened,
             record=record,
-            notes=(*_notes(folder, found), *_retries(folder, record, request)),
+            notes=(*_notes(folder, found), *_linked_runs(folder, record, request)),
             unknown=_unknown(folder, found.reverse.unknown),
         )
 
@@ -177,10 +177,16 @@ def _unknown(folder: Path, lines: pl.Series) -> Advice:
     )
 
 
-def _retries(folder: Path, record: RunRecord, request: Request) -> Iterator[str]:
-    """What retries of the run have changed is theirs to undo."""
+def _linked_runs(folder: Path, record: RunRecord, request: Request) -> Iterator[str]:
+    """Name the runs that have to do with it: earlier undos, and retries, which it does not undo."""
     for retry in retries_of(record, own_runs(request.session.state_dir, folder.resolve().parent)):
         yield f"{folder} was tried again by {retry.folder}, whose changes are not undone by this."
+    for run in own_runs(request.session.state_dir, folder.resolve().parent):
+        if run.record.undo_of and run.record.undo_of.id == record.id:
+            yield (
+                f"{folder} was undone before, by {run.folder}. Undoing it once more also takes "
+                "back later runs that set the same values."
+            )
     so = "its changes are not undone by this"
     yield from newer_note(folder, record, state_dir=request.session.state_dir, so=so)
 
