@@ -2030,9 +2030,9 @@ BUILDS = (
     Broken(
         guarantee="a report that can't be written spoils no run",
         file="jobs/execution.py",
-        line="        return replace(outcome, page_note=",
+        line="        return replace(outcome, report_note=",
         instead="        outcome = replace(outcome, exit_code=3)\n"
-        "        return replace(outcome, page_note=",
+        "        return replace(outcome, report_note=",
         caught_by="test_reporting.py::test_a_report_that_cannot_be_written_spoils_no_run",
     ),
     # --- From Python ---

@@ -124,7 +124,7 @@ async def look(
     return LeadsDiff(
         preview=preview,
         pacer=paging.pacer,
-        learnt=pace.estimate,
+        pace_estimate=pace.estimate,
         requests=pace.attempts,
         at=time.monotonic(),
     )

@@ -162,7 +162,7 @@ class SendEngine:
             requests=pace.attempts,
             rate_per_s=pace.rate_per_s,
             left_s=work.requests * share / rate + waits_s if left else 0.0,
-            learnt=pace.estimate,
+            pace_estimate=pace.estimate,
             hold=pace.hold,
             hold_left_s=pace.hold_left_s,
             outage_s=pace.outage_s,

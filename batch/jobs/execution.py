@@ -100,10 +100,10 @@ def _with_page(
     """The report with its page; one that can't be written is a note, and spoils nothing."""
     opened = run.opened
     try:
-        return replace(outcome, page=write_report(outcome.folder, record, run.plan, journal))
+        return replace(outcome, report=write_report(outcome.folder, record, run.plan, journal))
     except Exception as error:  # noqa: BLE001 - told, and kept in the folder
         why = error_sentence(error, outcome.folder, opened.access.api_key)
-        return replace(outcome, page_note=f"{REPORT_NAME} was not written. {why}")
+        return replace(outcome, report_note=f"{REPORT_NAME} was not written. {why}")
 
 
 def _with_stale_record(outcome: RunOutcome, error: RunError) -> RunOutcome:
@@ -165,13 +165,15 @@ async def _send_and_tell(
             ended = _then_failed(ended, error_sentence(error, opened.folder.path, key))
         moment = sending.moment()
         workspace_id = run.workspace.id if run.workspace else None
-        await anyio.to_thread.run_sync(keep_learnt, opened.request, workspace_id, moment.learnt)
+        await anyio.to_thread.run_sync(
+            keep_learnt, opened.request, workspace_id, moment.pace_estimate
+        )
     left = SendResult(
         tally=Tally(moment.tally),
         files=files,
         examples=examples,
         requests=moment.requests,
-        learnt=moment.learnt,
+        pace_estimate=moment.pace_estimate,
     )
     return outcome_of(run, ended, left)
 

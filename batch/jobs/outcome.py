@@ -35,10 +35,10 @@ class RunOutcome:
     reason: why it ended early, or what it could not do, in a sentence; "" when all is done.
     tally: every input row by reason; its sum is checked when there are files.
     examples: a line and its message for each reason.
-    requests: attempts that were made. learnt: of the pace; None when nothing was sent at all.
+    requests: attempts that were made. pace_estimate: None when nothing was sent.
     files: None when no results could be written.
     next_command: what to run next; None when nothing is left to do.
-    page: the report for people, report.html; None when there is none. page_note: why.
+    report: report.html, for people; None when there is none. report_note: why it is missing.
     """
 
     folder: Path
@@ -51,9 +51,9 @@ class RunOutcome:
     files: ResultFiles | None
     next_command: str | None
     requests: int
-    learnt: PaceEstimate | None = None
-    page: Path | None = None
-    page_note: str = ""
+    pace_estimate: PaceEstimate | None = None
+    report: Path | None = None
+    report_note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,18 +73,18 @@ class Ending:
 class SendResult:
     """What a run left behind.
 
-    tally: the rows whose outcome is known, where no files count them. learnt: of the pace.
+    tally: the rows whose outcome is known, where no files count them.
     """
 
     tally: Tally
     files: ResultFiles | None = None
     examples: dict[Reason, tuple[int, str]]
     requests: int = 0
-    learnt: PaceEstimate | None = None
+    pace_estimate: PaceEstimate | None = None
 
 
 def outcome_of(run: ReadyRun, ended: Ending, left: SendResult) -> RunOutcome:
-    """The report of a run that ended so, and left that behind."""
+    """Combine how sending ended with what was recorded."""
     rows = run.plan.rows
     unknown = Tally({Reason.NOT_REACHED: rows - left.tally.total()})
     tally = left.files.tally if left.files else Tally(left.tally + unknown)
@@ -109,7 +109,7 @@ def outcome_of(run: ReadyRun, ended: Ending, left: SendResult) -> RunOutcome:
             run.opened.folder.path, run.opened.request, run.opened.table, state, tally, left.files
         ),
         requests=left.requests,
-        learnt=left.learnt,
+        pace_estimate=left.pace_estimate,
     )
 
 

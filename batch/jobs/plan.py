@@ -93,7 +93,7 @@ def keep_plan(ready: ReadyRun, diff: LeadsDiff) -> Planned:
             "requests": diff.requests,
         }
     )
-    keep_learnt(opened.request, ready.workspace.id if ready.workspace else None, diff.learnt)
+    keep_learnt(opened.request, ready.workspace.id if ready.workspace else None, diff.pace_estimate)
     clear_partial_files(folder.path)
     remember(opened.request.session.state_dir, folder.path, record)
     RunFile(folder.path / "run.json").write(record)

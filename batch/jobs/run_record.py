@@ -92,7 +92,7 @@ def _times_gone_on(record: RunRecord, now: datetime) -> dict[str, object]:
 def record_at(record: RunRecord, moment: Moment) -> RunRecord:
     """The run on its way. record: as it began now."""
     pace = f"{moment.rate_per_s:.1f} a second"
-    learnt = moment.learnt
+    learnt = moment.pace_estimate
     if learnt.limit is not None and learnt.window_s is not None:
         left = "" if learnt.remaining is None else f", {learnt.remaining:,} left"
         pace += f"; the server allows {learnt.limit:,} in {duration(learnt.window_s)}{left}"
@@ -129,7 +129,7 @@ def last_record(record: RunRecord, outcome: RunOutcome) -> RunRecord:
             "exit_code": outcome.exit_code,
             "stop_reason": outcome.reason,
             "ended_at": datetime.now(UTC),
-            "budget": _budget_of(outcome.learnt) if outcome.learnt else record.budget,
+            "budget": _budget_of(outcome.pace_estimate) if outcome.pace_estimate else record.budget,
             "requests": record.requests + outcome.requests,
             **counts_of(outcome.tally),
         }

@@ -23,13 +23,13 @@ class LeadsDiff:
     """What was read, and what that took.
 
     pacer: the one that reading kept to, which knows what reading has used up of the budget.
-    learnt: what is known of the pace by now. requests: pages that were read.
+    pace_estimate: what is known of the pace by now. requests: pages that were read.
     at: when that was done, seconds of time.monotonic().
     """
 
     preview: Preview
     pacer: Pacer
-    learnt: PaceEstimate
+    pace_estimate: PaceEstimate
     requests: int
     at: float
 

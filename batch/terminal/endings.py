@@ -73,8 +73,8 @@ def tell(terminal: Terminal, outcome: RunOutcome, options: CliOptions) -> int:
     """Tell how a run ended, and show its report if that is wanted. Gives the exit code."""
     if not options.quiet:
         summary.print_outcome(terminal.err, outcome)
-    if options.opens and outcome.page:
-        open_page(terminal, outcome.page)
+    if options.opens and outcome.report:
+        open_page(terminal, outcome.report)
     return end_of_run(terminal, outcome)
 
 

@@ -134,7 +134,7 @@ class LogLines(_Context):
         if hold and told_long_ago and moment.hold_left_s >= TOLD_HOLD_S:
             self._held_until = hold.until
             self._say(hold_line(hold, moment.hold_left_s))
-        is_long = moment.learnt.wait_s >= TOLD_HOLD_S
+        is_long = moment.pace_estimate.wait_s >= TOLD_HOLD_S
         if is_long and moment.is_always_served and not self._headers_told:
             self._headers_told = bool(line := used_up_line(moment))
             if line:
@@ -196,7 +196,7 @@ def pace_line(moment: Moment, *, mark: str = " · ") -> str:
         return ""
     pace = f"{moment.rate_per_s:,.1f} requests a second" if moment.requests else ""
     left = f"about {duration(moment.left_s)} left" if moment.left_s else ""
-    return mark.join(filter(None, (pace, budget_line(moment.learnt), left)))
+    return mark.join(filter(None, (pace, budget_line(moment.pace_estimate), left)))
 
 
 def notice_line(moment: Moment) -> str:

@@ -49,7 +49,7 @@ def print_outcome(console: Console, outcome: RunOutcome) -> None:
     print_sentences(console, f"Sum: {sum_line(outcome.tally, outcome.rows)}", style="dim")
     if outcome.reason:
         print_sentences(console, outcome.reason, style="yellow")
-    for note in (outcome.files.note if outcome.files else "", outcome.page_note):
+    for note in (outcome.files.note if outcome.files else "", outcome.report_note):
         if note:
             print_sentences(console, note)
     has_failed_rows = outcome.tally.error or outcome.tally.unsent
@@ -65,7 +65,7 @@ def outcome_files(outcome: RunOutcome) -> dict[str, str]:
         "results": files.results if files else None,
         "failed": files.failed if files else None,
         "failed_sheet": files.failed_sheet if files else None,
-        "report": outcome.page,
+        "report": outcome.report,
     }
     return {name: str(path) for name, path in paths.items() if path}
 

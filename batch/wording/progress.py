@@ -29,7 +29,7 @@ class Moment:
     tally: every row that has a durable outcome, judged ones too. rows: all of the input.
     requests: attempts made. refused: those of them that were answered 429.
     rate_per_s: attempts a second of late. left_s: the forecast.
-    learnt: what is known of the pace that the server allows.
+    pace_estimate: what is known of the pace that the server allows.
     outage_s, outage_why: how long the server has been away, 0 if it is there, and what the last
         attempt failed by.
     is_always_served: whether the server has served every request so far.
@@ -44,7 +44,7 @@ class Moment:
     hold: Hold | None
     hold_left_s: float
     stop: Stop | None
-    learnt: PaceEstimate
+    pace_estimate: PaceEstimate
     outage_s: float = 0.0
     outage_why: str = ""
     refused: int = 0
@@ -73,7 +73,7 @@ def budget_line(learnt: PaceEstimate) -> str:
 
 def used_up_line(moment: Moment) -> str:
     """That the budget in the server's headers is used up; "" while it isn't."""
-    learnt = moment.learnt
+    learnt = moment.pace_estimate
     if learnt.limit is None or learnt.wait_s <= _USED_UP_S + 2 / learnt.rate_per_s:
         return ""
     line = f"Rate limit reached. Resuming in {duration(learnt.wait_s)}."

@@ -231,7 +231,7 @@ def test_a_run_begins_with_what_an_earlier_one_learnt(run: Run) -> None:
         with_change=lambda ready: replace(ready, pace=KnownPace(good_per_s=40.0)),
         on_moment=moments.append,
     )
-    assert moments[0].learnt.rate_per_s == 40.0
+    assert moments[0].pace_estimate.rate_per_s == 40.0
 
 
 def test_some_errors_are_exit_1_and_their_file_is_the_next_command(run: Run) -> None:

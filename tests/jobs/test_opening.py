@@ -86,7 +86,8 @@ def test_a_file_that_is_not_there_is_named_in_full(use: object, tmp_path: Path) 
     with pytest.raises(InputError) as caught, use(request_of(path)):  # type: ignore[operator]  # either of the two
         pass
     assert str(caught.value) == (
-        f"{path}: the file can't be read: No such file or directory. Check its name and its rights."
+        f"{path}: the file can't be read: No such file or directory. "
+        "Check its name and permissions."
     )
     assert list(tmp_path.iterdir()) == []
 

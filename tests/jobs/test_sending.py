@@ -115,7 +115,7 @@ async def test_a_moment_counts_judged_rows_and_forecasts_at_the_set_pace(
         hold=None,
         hold_left_s=0.0,
         stop=None,
-        learnt=PaceEstimate(source=Source.SETTING, rate_per_s=10.0),
+        pace_estimate=PaceEstimate(source=Source.SETTING, rate_per_s=10.0),
     )
 
 
@@ -326,7 +326,7 @@ async def test_what_headers_tell_is_in_the_moment_and_in_the_forecast(
             sending.interrupt(stop_by(signal.SIGINT))
 
     await sending.run(watch)
-    learnt = seen[0].learnt
+    learnt = seen[0].pace_estimate
     assert (learnt.source, learnt.limit, learnt.window_s) == (Source.HEADERS, 40, 10.0)
     assert learnt.rate_per_s == pytest.approx(3.8)  # 40 in 10 s, less 5 %
     # 19 or 20 requests are left, as the first may not be durable yet.
@@ -348,5 +348,5 @@ async def test_a_rate_that_went_well_before_is_begun_with(
         look=served,
         pacer=make_pacer(settings, 70.0),
     )
-    learnt = sending.moment().learnt
+    learnt = sending.moment().pace_estimate
     assert (learnt.source, learnt.rate_per_s, learnt.good_per_s) == (Source.SEARCH, 70.0, 70.0)

@@ -115,7 +115,7 @@ def test_an_input_that_cant_be_read_is_an_input_error(tmp_path: Path, name: str,
     with pytest.raises(InputError) as caught:
         create(tmp_path).copy_input(source, name=name)
     assert in_terminal(caught.value) == (
-        f"{source}: the file can't be read: {why}. Check its name and its rights."
+        f"{source}: the file can't be read: {why}. Check its name and permissions."
     )
 
 

@@ -82,7 +82,7 @@ def test_check_of_a_file_that_is_not_there_is_one_json_object_too(shell: Shell) 
     assert shell.check("nosuch.csv", as_json=True) == 2
     message = (
         "nosuch.csv: the file can't be read: No such file or directory. "
-        "Check its name and its rights."
+        "Check its name and permissions."
     )
     assert shell.err.splitlines() == refused(message)
     assert shell.answer["message"] == message

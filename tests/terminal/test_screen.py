@@ -27,7 +27,7 @@ START = Moment(
     hold=None,
     hold_left_s=0.0,
     stop=None,
-    learnt=PaceEstimate(source=Source.SETTING, rate_per_s=5.0),
+    pace_estimate=PaceEstimate(source=Source.SETTING, rate_per_s=5.0),
 )
 UNDER_WAY = replace(
     START,
@@ -178,7 +178,7 @@ def allowed(wait_s: float = 0.1) -> PaceEstimate:
 
 
 def test_what_the_servers_headers_allow_is_shown_beside_the_pace() -> None:
-    moment = replace(UNDER_WAY, rate_per_s=9.4, learnt=allowed())
+    moment = replace(UNDER_WAY, rate_per_s=9.4, pace_estimate=allowed())
     assert drawn(moment)[2:] == [
         "9.4 requests a second · the server allows 100 in 10 s · about 21 min left"
     ]
@@ -188,10 +188,10 @@ def test_what_the_servers_headers_allow_is_shown_beside_the_pace() -> None:
 
 
 def test_a_budget_that_is_used_up_is_told_with_the_time_until_there_is_more() -> None:
-    assert drawn(replace(UNDER_WAY, learnt=allowed(wait_s=6.3)))[3:] == [
+    assert drawn(replace(UNDER_WAY, pace_estimate=allowed(wait_s=6.3)))[3:] == [
         "Rate limit reached. Resuming in 7 s."
     ]
-    assert drawn(replace(UNDER_WAY, learnt=allowed(wait_s=1.0)))[3:] == []
+    assert drawn(replace(UNDER_WAY, pace_estimate=allowed(wait_s=1.0)))[3:] == []
 
 
 def test_a_server_that_is_away_is_told_with_what_it_fails_by() -> None:
@@ -205,7 +205,7 @@ def test_a_server_that_is_away_is_told_with_what_it_fails_by() -> None:
 
 
 def test_a_wait_that_only_headers_ask_for_is_told_as_such() -> None:
-    served = replace(UNDER_WAY, learnt=allowed(wait_s=59.1), is_always_served=True)
+    served = replace(UNDER_WAY, pace_estimate=allowed(wait_s=59.1), is_always_served=True)
     line = (
         "Rate limit reached. Resuming in 60 s. "
         "Only its headers say so: the server has served every request."

@@ -23,7 +23,7 @@ MOMENT = Moment(
     hold=None,
     hold_left_s=0.0,
     stop=None,
-    learnt=PaceEstimate(source=Source.HEADERS, rate_per_s=9.5, limit=100, window_s=10.0),
+    pace_estimate=PaceEstimate(source=Source.HEADERS, rate_per_s=9.5, limit=100, window_s=10.0),
 )
 VIEW = View(number=1, kind=Kind.RUN, name="leads.csv", stage=Stage.SENDING, moment=MOMENT)
 OUTAGE = "The server has been away for 30 s. Single requests check whether it is back."
@@ -68,7 +68,7 @@ def test_a_moment_is_told_in_words() -> None:
             "The server asks to wait (HTTP 429). Resuming in 60 s.",
         ),
         (
-            replace(MOMENT, learnt=replace(MOMENT.learnt, wait_s=8.0)),
+            replace(MOMENT, pace_estimate=replace(MOMENT.pace_estimate, wait_s=8.0)),
             "Rate limit reached. Resuming in 8 s.",
         ),
         (
