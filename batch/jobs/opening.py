@@ -1,9 +1,10 @@
 """The use case up to the first request: make a run ready.
 
-A run goes in four steps, so that a command line and a page can put their own question between
-them: `open_run` (folder, copy, table, target) or `resuming.reopen_run`, `ask` (the server),
-`judge` (plan; `diff_leads` may then read what the leads are now) and `ready` (guardrails,
-question), and `execution.execute`. A new run that is not executed leaves no trace. Shows nothing.
+A run is made ready in four steps, so that a use case can ask a person between them: `open_run`
+(folder, copy, table, target) or `resume.reopen_run`; `OpenRun.ask` (the server);
+`OpenRun.judge` (plan; `diff_leads` may then read what the leads are now); and `JudgedRun.ready`
+(guardrails, question). `execution.execute` then sends it. A new run that is not executed leaves no
+trace. Shows nothing.
 """
 
 from collections.abc import Iterator
@@ -140,7 +141,9 @@ class JudgedRun:
         if guardrails and not can_ask:
             raise InputError(*guardrails)
         pace = known_pace(request, preflight)
-        rate_per_s = diff.learnt.rate_per_s if diff else pace.expected_per_s(request.settings)
+        rate_per_s = (
+            diff.pace_estimate.rate_per_s if diff else pace.expected_per_s(request.settings)
+        )
         takes_s = effect.requests / rate_per_s
         question = ask_about(
             effect,

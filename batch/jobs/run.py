@@ -28,12 +28,12 @@ from batch.wording.questions import Question
 
 
 class IfUnfinished(StrEnum):
-    """What becomes of an earlier run that broke off and would do what is asked now."""
+    """What to do with an unfinished run of the same request."""
 
-    RESUME = "resume"  # it is gone on with, if it stopped lately
-    ASK = "ask"  # somebody is asked
-    NAME = "name"  # it is named, and a new run is begun
-    IGNORE = "ignore"  # it is not even looked for
+    RESUME = "resume"  # go on with it if it stopped recently
+    ASK = "ask"  # ask the person
+    NAME = "name"  # name it, and start a new run
+    IGNORE = "ignore"  # do not look for one
 
 
 def run(

@@ -1,4 +1,4 @@
-"""The steps that commands share, each told to the person for whom it is done."""
+"""The steps that commands share. Each reports to the front end."""
 
 import anyio
 
@@ -69,7 +69,7 @@ def read_all_leads(frontend: Frontend, judged: JudgedRun, how: Look) -> LeadsDif
 
 
 def confirm(frontend: Frontend, ready: ReadyRun, *, asks: bool) -> None:
-    """Put the question, or only tell it. Raises DeclinedError unless the answer is yes."""
+    """Ask the question, or only show it if nobody is asked. Raises DeclinedError without a yes."""
     opened = ready.opened
     if not (ready.plan.rows or opened.retry_of or opened.undo_of):
         frontend.note(header_only(opened.request.source.name))

@@ -11,14 +11,15 @@ from batch.judging.diff import is_sent
 from batch.judging.explain_leads import LeadRow
 from batch.judging.preview import Preview
 
-# line: of the input. carrier: the line of the row that carries its request; null if it has none.
-# reason, column, message: why it is not sent, where, in a sentence; a row without a reason is sent,
-# and its message then says which of its values is not.
+# line: of the input.
+# carrier: the line of the row that carries its request; null if it has none.
+# reason, column, message: why the row is not sent, and which of its columns is wrong. If `reason`
+#     is null the row is sent, and `message` names the values that are left out.
 # campaign_id, campaign_lead_id: as they are sent, also where they were looked up.
-# status, ai_tag, clear_tag: of a row that carries a request, what is wanted.
-# was_…: what its lead was as it was read, at a Unix time in ms; a tag of "" is none, and nulls say
-# that it was not read. base_…: what its lead is expected to be, or it is left alone; null where
-# nothing is expected. A lead that is not is_expected is expected not to be there.
+# status, ai_tag, clear_tag: what a row that carries a request sets.
+# was_…: the lead as last read, at a Unix time in ms; a tag of "" is none, null: it was not read.
+# base_…: what the lead must still be, or the row is not sent; null: no condition.
+# is_expected: false if the lead must be absent.
 PLANNED = pl.Schema(
     {
         "line": pl.UInt32(),
@@ -39,7 +40,7 @@ PLANNED = pl.Schema(
         "base_tag": pl.String(),
     }
 )
-# Those that judging alone fills.
+# The columns that judging fills.
 JUDGED = frozenset(PLANNED.names()[: PLANNED.names().index("was_status")])
 # What leads are expected to be: line of the row that carries the request, and as in PLANNED.
 BASELINE = pl.Schema({"line": pl.UInt32, "base_status": pl.String, "base_tag": pl.String})
@@ -69,7 +70,7 @@ _LEFT_OUT = pl.Schema({"line": pl.UInt32, "reason": pl.String, "message": pl.Str
 
 
 def _left_out(preview: Preview, rows: pl.DataFrame) -> pl.DataFrame:
-    """Why requests that these rows carry are left out, told of each line that they stand for."""
+    """For each line, why its request is left out."""
     verdicts = _between(preview.verdicts, rows).filter(~is_sent())
     told = [
         (lines or [line], *preview.left_out_by(*seen))
@@ -93,7 +94,7 @@ def _with_read(rows: pl.DataFrame, preview: Preview) -> pl.DataFrame:
 
 
 def _over(rows: pl.DataFrame, values: pl.DataFrame) -> pl.DataFrame:
-    """The rows with these values, by line, in the place of their own."""
+    """Replace columns of the rows by those of `values`, matched by line."""
     if not values.height:
         return rows
     return rows.update(values, on="line", how="left", maintain_order="left")

@@ -119,7 +119,7 @@ async def plan(
     out: str | os.PathLike[str] | None = None,
     **call: Unpack[Call],
 ) -> PlanOutcome:
-    """Hold a spreadsheet against what its leads are now, and keep that for `apply`; sends nothing.
+    """Compare a spreadsheet with the leads as they are now, for `apply` to send. Sends nothing.
 
     Raises UsageError, and RunError when the disk fails.
     """

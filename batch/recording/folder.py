@@ -267,7 +267,7 @@ def _open_source(source: Path | BinaryIO) -> Iterator[BinaryIO]:
         stream = source.open("rb")
     except OSError as error:
         raise InputError(
-            f"{source}: the file can't be read: {error.strerror}. Check its name and its rights."
+            f"{source}: the file can't be read: {error.strerror}. Check its name and permissions."
         ) from error
     with stream:
         yield stream

@@ -33,7 +33,7 @@ _ID_FIELDS = (Field.CAMPAIGN_ID.value, Field.CAMPAIGN_LEAD_ID.value)  # LEAD as 
 class PlanFile:
     """The rows of a plan file, read a block at a time.
 
-    Kept are only the first line of each block, and the lines of requests that stand for several.
+    Keeps in memory the first line of each block, and the lines of requests that stand for several.
     """
 
     def __init__(self, path: Path, *, rows: int) -> None:
@@ -161,7 +161,7 @@ def write_plan(path: Path, frames: Iterable[pl.DataFrame]) -> str:
 
 
 class _Out:
-    """Where Polars writes: it turns an error into one of its own, so ours is kept."""
+    """The file that Polars writes to. Polars replaces our errors by its own; `error` keeps ours."""
 
     def __init__(self, file: AtomicFile) -> None:
         self.digest = hashlib.sha256()
@@ -182,7 +182,7 @@ class _Out:
 
 
 def _sink(frames: Iterable[pl.DataFrame], out: _Out) -> None:
-    """Let Polars write the frames, in a thread of its own: while it does, it hears no Ctrl-C."""
+    """Let Polars write the frames in a thread of its own, since it ignores Ctrl-C meanwhile."""
     is_over = False
     failed: list[BaseException] = []
 

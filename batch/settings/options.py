@@ -42,17 +42,21 @@ class CliOptions:
     # How a file is read, and what is expected of it
     sheet: Annotated[str | None, Option("The sheet of a workbook.", INPUT, FILE)] = None
     encoding: Annotated[
-        str | None, Option("The encoding of a text file, as cp1252.", INPUT, FILE)
+        str | None, Option("The encoding of a text file, such as cp1252.", INPUT, FILE)
     ] = None
     delimiter: Annotated[str | None, Option("What separates the columns.", INPUT, FILE)] = None
     expect_changes: Annotated[
         str | None,
-        Option("Send only if so many leads' tags change: a number, or as 100-150.", SAFETY, FILE),
+        Option(
+            "Send only if this many leads' tags change: 120, or a range such as 100-150.",
+            SAFETY,
+            FILE,
+        ),
     ] = None
     mapping: Annotated[
         tuple[str, ...],
         Option(
-            'Another header name, as campaignId="Campaign"; may be repeated.',
+            'Another header name, such as campaignId="Campaign"; may be repeated.',
             INPUT,
             FILE,
             flags=("--map",),
@@ -80,7 +84,7 @@ class CliOptions:
             ALWAYS,
         ),
         Option(
-            "Settings file: its key file counts, and so what it says of a run that is not listed.",
+            "Settings file: use its api_key_file, and trust its values for a run not in your list.",
             SENDING,
             only=_ON_RUNS,
         ),
@@ -89,7 +93,7 @@ class CliOptions:
         str | None,
         Option("The API's address: https, or this machine.", SENDING, ALWAYS, section="api"),
         Option(
-            "Confirms the run's address, for a run that is not in your list; changes nothing.",
+            "Confirm the address of a run that is not in your list. Never changes it.",
             SENDING,
             only=_ON_RUNS,
         ),
@@ -97,7 +101,7 @@ class CliOptions:
     rate: Annotated[
         str | None,
         Option(
-            "Requests: auto, or at most so many a second, or as 60/min.",
+            "Request rate: auto, or an upper limit such as 5 (a second) or 60/min.",
             SENDING,
             ALWAYS,
             section="pace",
@@ -121,7 +125,7 @@ class CliOptions:
     max_errors: Annotated[
         str | None,
         Option(
-            "Stop when more rows than this end in error: a number, or as 50% of the last 200.",
+            "Stop when more rows end in error: a number, or a share of the last 200 such as 50%.",
             SAFETY,
             ALWAYS,
             section="run",
@@ -189,7 +193,7 @@ class CliOptions:
         Path | None,
         Option("The run's folder, new or empty; else one below runs/.", OUTPUT),
         Option(
-            "Another folder for the files, as of a run in a folder that can't be written.",
+            "Write the files here, for example when the run's folder is read-only.",
             OUTPUT,
             only=("results", "report"),
         ),

@@ -102,7 +102,7 @@ def _parameters(command: str) -> Iterator[inspect.Parameter]:
                 default or None if name in _LISTS else default,
                 *declared.flags_for(name),
                 help=declared.help,
-                metavar=declared.metavar,
+                metavar="" if default is False else declared.metavar,  # a flag has no value
                 min=least,
                 max=most,
                 rich_help_panel=declared.panel or None,
