@@ -13,7 +13,7 @@ from functools import partial
 from typing import TypedDict, TypeVar
 
 import anyio
-from anyio import CancelScope, CapacityLimiter, create_task_group, get_cancelled_exc_class
+from anyio import CapacityLimiter, create_task_group, get_cancelled_exc_class
 from anyio.from_thread import BlockingPortal
 from anyio.to_thread import run_sync
 from pydantic import SecretStr
@@ -187,7 +187,7 @@ async def in_own_thread(work: Callable[[Caller], _T], call: Call) -> _T:
             try:
                 await finished.wait()
             except get_cancelled_exc_class():
-                await _stop(caller, finished)
+                caller.stop(_STOPPED)  # the group waits for the end
                 raise
             finally:
                 caller.deliver()
@@ -198,17 +198,6 @@ async def in_own_thread(work: Callable[[Caller], _T], call: Call) -> _T:
     if isinstance(end, _Failure):
         raise end.error
     return end
-
-
-async def _stop(caller: Caller, finished: anyio.Event) -> None:
-    """Stop, and wait for the end, however often the task is cancelled meanwhile."""
-    caller.stop(_STOPPED)
-    while not finished.is_set():
-        try:
-            with CancelScope(shield=True):  # which shields from no cancellation of asyncio's own
-                await finished.wait()
-        except get_cancelled_exc_class():
-            caller.stop(_STOPPED)
 
 
 @dataclass(frozen=True, slots=True)
