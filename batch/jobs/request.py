@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from batch.api.sendkit import Access
+from batch.errors import SettingsError
 from batch.judging.guardrails import Range
 from batch.judging.rules import Rules
 from batch.model import LEAD_STATUSES, Status
@@ -68,6 +69,20 @@ class Guardrails:
     force: bool = False
     no_tag_check: bool = False
     is_confirmed: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise SettingsError for a value that can't be meant."""
+        if type(self.canary) is not int or self.canary < 0:  # True is an int, too
+            raise SettingsError(
+                f"canary: found {self.canary!r}; expected a whole number, 0 for none."
+            )
+        changes = self.expect_changes
+        if changes is not None and not (
+            isinstance(changes, Range) and 0 <= changes.least <= changes.most
+        ):
+            raise SettingsError(
+                f"expect_changes: found {changes!r}; expected a Range, its least not above its most."
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

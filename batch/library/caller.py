@@ -10,7 +10,7 @@ from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TypedDict, TypeVar
+from typing import TypedDict, TypeVar, get_type_hints
 
 import anyio
 from anyio import CapacityLimiter, create_task_group, get_cancelled_exc_class
@@ -80,6 +80,16 @@ class Call(Place, total=False):
     yes: bool
     ask: Ask
     on_event: Callable[[Event], object]
+
+
+def refuse_unknown(call: Mapping[str, object], known: type[Place]) -> None:
+    """Raise TypeError for a keyword that no call takes: it may be a guardrail, misspelt."""
+    names = get_type_hints(known)
+    if unknown := call.keys() - names:
+        raise TypeError(
+            f"{', '.join(sorted(unknown))}: no argument of this function. Besides its own, it "
+            f"takes {', '.join(names)}. Nothing was sent."
+        )
 
 
 class Caller(Stoppable):
@@ -169,6 +179,7 @@ async def in_own_thread(work: Callable[[Caller], _T], call: Call) -> _T:
     Whoever is cancelled stops it as Ctrl-C does: it waits for answers that are on their way, and
     its results are complete. An exception of `on_event` does the same, and is raised after that.
     """
+    refuse_unknown(call, Call)
     ended: list[_T | _Failure] = []
     finished = anyio.Event()
     async with BlockingPortal() as portal:

@@ -34,7 +34,7 @@ from batch.library.asking import (
     past_run_for,
     request_for,
 )
-from batch.library.caller import Call, Caller, Place, in_own_thread
+from batch.library.caller import Call, Caller, Place, in_own_thread, refuse_unknown
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -71,6 +71,7 @@ async def check(
                 notes=(*checked.table.notes, *checked.missing),
             )
 
+    refuse_unknown(place, Place)
     return await in_own_thread(work, {})
 
 

@@ -65,7 +65,7 @@ def bar_of(tiles: list[Tile]) -> list[Mapping[str, object]]:
     Tiles that count something else than the first are left out.
     """
     seen = [tile for tile in tiles if tile["count"] and tile["of"] == tiles[0]["of"]]
-    total = sum(tile["count"] for tile in seen)
+    total = sum(tile["count"] for tile in seen) or 1
     widths = [max(6.0, 1000 * tile["count"] / total) for tile in seen]
     parts: list[Mapping[str, object]] = []
     x = 0.0

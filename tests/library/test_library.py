@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -264,6 +265,42 @@ async def test_guardrails_hold(place: Place) -> None:
             guardrails=Guardrails(expect_changes=Range(least=1, most=2)),
             **place,
         )
+
+
+@pytest.mark.parametrize("function", [batch.run, batch.plan, batch.check])
+async def test_a_misspelt_guardrail_is_refused(
+    place: Place, sandbox: Sandbox, function: Callable[..., Awaitable[object]]
+) -> None:
+    before = len(received(sandbox))
+    with pytest.raises(TypeError, match="guardrials: no argument of this function"):
+        await function(leads(range(2)), guardrials=Guardrails(strict=True), **place)
+    assert len(received(sandbox)) == before
+
+
+@pytest.mark.parametrize(
+    "function", [batch.apply, batch.resume, batch.retry, batch.undo, batch.verify]
+)
+async def test_practice_is_no_argument_of_what_goes_back_to_a_run(
+    place: Place, function: Callable[..., Awaitable[object]]
+) -> None:
+    with pytest.raises(TypeError, match="sandbox: no argument of this function"):
+        await function("runs/x", sandbox=True, **place)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"canary": -1},
+        {"canary": True},
+        {"canary": "2"},
+        {"expect_changes": 5},
+        {"expect_changes": Range(least=3, most=2)},
+    ],
+    ids=str,
+)
+def test_a_guardrail_of_an_impossible_value_is_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match=f"^{next(iter(values))}: found"):
+        Guardrails(**values)
 
 
 async def test_errors_name_arguments(place: Place) -> None:
