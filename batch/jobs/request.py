@@ -76,13 +76,10 @@ class Guardrails:
             raise SettingsError(
                 f"canary: found {self.canary!r}; expected a whole number, 0 for none."
             )
-        changes = self.expect_changes
-        if changes is not None and not (
-            isinstance(changes, Range) and 0 <= changes.least <= changes.most
-        ):
-            raise SettingsError(
-                f"expect_changes: found {changes!r}; expected a Range, its least not above its most."
-            )
+        changes: object = self.expect_changes
+        if changes is None or (isinstance(changes, Range) and 0 <= changes.least <= changes.most):
+            return
+        raise SettingsError(f"expect_changes: found {changes!r}; expected a Range that can be met.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
