@@ -35,7 +35,7 @@ def test_the_parts_of_a_request_are_options_by_their_names() -> None:
     [
         ("run", "The run's folder, new or empty; else one below runs/."),
         ("retry", "The run's folder, new or empty; else one below runs/."),
-        ("report", "Another folder for the files, as of a run in a folder that can't be written."),
+        ("report", "Write the files here, for example when the run's folder is read-only."),
         ("export", "The file to write, .csv or .xlsx."),
     ],
 )
