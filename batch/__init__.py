@@ -6,6 +6,7 @@ in Python; the manual's page *python* shows them. Importing this loads none of t
 
 import os
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,49 +19,16 @@ os.environ.setdefault("POLARS_MAX_THREADS", "2")
 
 __version__ = "0.1.0"
 
-_OF_LIBRARY = {
-    "CheckOutcome",
-    "Difference",
-    "Event",
-    "Guardrails",
-    "Moment",
-    "Note",
-    "PlanOutcome",
-    "Question",
-    "Range",
-    "Reading",
-    "ReadingProgress",
-    "ResultRow",
-    "RunOutcome",
-    "Target",
-    "VerifyOutcome",
-    "apply",
-    "apply_sync",
-    "blocking",
-    "check",
-    "check_sync",
-    "plan",
-    "plan_sync",
-    "results",
-    "resume",
-    "resume_sync",
-    "retry",
-    "retry_sync",
-    "run",
-    "run_sync",
-    "undo",
-    "undo_sync",
-    "verify",
-    "verify_sync",
-}
-
 
 def __getattr__(name: str) -> object:
-    """A name of `batch.library`, which is loaded now."""
-    if name not in _OF_LIBRARY:
+    """A name of `batch.library`, which is loaded now; not for the name of a room or a file."""
+    if name.startswith("_") or find_spec(f"{__name__}.{name}"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("batch.library"), name)
+    library = import_module("batch.library")
+    if name not in library.__all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(library, name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_OF_LIBRARY})
+    return sorted({*globals(), *import_module("batch.library").__all__})
