@@ -26,8 +26,9 @@ _WRONG_VALUES = {"_id": "f" * 24, "campaignId": "f" * 24, "aiTag": "Some other l
 
 
 class ErrorShape(StrEnum):
-    """The shape of an error's body; the documentation does not say which one SendKit uses."""
+    """The shape of an error's body; the documentation shows one, and promises none."""
 
+    DOCUMENTED = "documented"  # {"error": "Not Found", "message": "text", "code": 404}
     TEXT = "text"  # {"success": false, "error": "text"}
     OBJECT = "object"  # {"success": false, "error": {"code", "message"}}
     MESSAGE = "message"  # {"message": "text"}
@@ -37,6 +38,9 @@ class ErrorShape(StrEnum):
 def error_response(status: int, message: str, shape: ErrorShape) -> Response:
     """An error answer of this shape."""
     match shape:
+        case ErrorShape.DOCUMENTED:
+            words = {"error": phrase(status), "message": message, "code": status}
+            return JSONResponse(words, status)
         case ErrorShape.TEXT:
             return JSONResponse({"success": False, "error": message}, status)
         case ErrorShape.OBJECT:

@@ -43,7 +43,8 @@ class Options:
         Path | None,
         OptionHelp(
             "leads to know: campaignId, campaignLeadId, and optionally status, aiTag, email, "
-            "firstName, lastName, companyName, campaignName, currentSequenceStep, fault",
+            "firstName, lastName, companyName, campaignName, currentSequenceStep, subsequence, "
+            "subsequenceMailed (yes or no), fault",
             "FILE",
         ),
     ] = None
@@ -75,7 +76,11 @@ class Options:
         OptionHelp("this label moves a lead into subsequence NAME", "LABEL=NAME", "--subsequence"),
     ] = ()
     skip_in_progress: Annotated[
-        bool, OptionHelp("a lead that is in one subsequence is not switched to another")
+        bool,
+        OptionHelp(
+            "subsequences send their e-mail at once: a lead that is in one is neither switched to "
+            "another nor taken out"
+        ),
     ] = False
     moved_status: Annotated[
         str | None, OptionHelp("the status of a lead that was moved into a subsequence", "STATUS")
@@ -98,8 +103,9 @@ class Options:
     ] = ()
     random_seed: Annotated[int, OptionHelp("seed of faults that hit a share of requests", "N")] = 0
     error_body: Annotated[
-        str, OptionHelp("shape of an error's body: text, object, message or html", "SHAPE")
-    ] = "text"
+        str,
+        OptionHelp("shape of an error's body: documented, text, object, message or html", "SHAPE"),
+    ] = "documented"
     enrollment: Annotated[
         str, OptionHelp("where an answer tells that a lead was moved: data or top", "WHERE")
     ] = "data"

@@ -31,7 +31,8 @@ class Lead:
     """A campaign lead. `id` is the campaign-lead record's, never the lead's own.
 
     fault: met by every PATCH of this lead, if any. campaign_name: names its campaign if this is
-    the first lead of it; empty for a made-up name.
+    the first lead of it; empty for a made-up name. subsequence: the one that the lead is in.
+    is_mailed: whether that one has sent it an e-mail.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Lead:
     company_name: str = ""
     step: int = 1
     subsequence: str | None = None
+    is_mailed: bool = False
     fault: Fault | None = None
     campaign_name: str = ""
 
@@ -117,12 +119,12 @@ class SubsequenceRules:
     """Which tags move a lead.
 
     by_label: the subsequence that each label leads into; labels case-folded.
-    skip_in_progress: a lead in one subsequence is not switched to another.
+    mails_at_once: a subsequence sends its e-mail as soon as a lead is in it.
     moved_status: the status of a lead that enters one; None leaves it as it is.
     """
 
     by_label: Mapping[str, str] = field(default_factory=dict)
-    skip_in_progress: bool = False
+    mails_at_once: bool = False
     moved_status: str | None = None
 
     def entered_by(self, tag: str | None) -> str | None:
@@ -131,9 +133,10 @@ class SubsequenceRules:
 
 
 def set_tag(lead: Lead, tag: str | None, rules: SubsequenceRules) -> dict[str, str] | None:
-    """Set the tag; the `subsequenceEnrollment` if that moved the lead.
+    """Set the tag; the `subsequenceEnrollment` if that moved the lead, or should have.
 
     Setting the tag that it already has changes nothing.
+    Source: the API's reference page of PATCH /v1/campaigns/{id}/leads/{id}.
     """
     if tag == lead.ai_tag:
         return None
@@ -141,12 +144,12 @@ def set_tag(lead: Lead, tag: str | None, rules: SubsequenceRules) -> dict[str, s
     old, new = lead.subsequence, rules.entered_by(tag)
     if new == old:
         return None
+    if old is not None and (lead.is_mailed or rules.mails_at_once):
+        return {"action": "skippedInProgress", "subsequenceName": new or old}
+    lead.subsequence, lead.is_mailed = new, False
     if new is None:
-        lead.subsequence = None
+        lead.status = "completed"
         return {"action": "exited", "subsequenceName": str(old)}
-    if old is not None and rules.skip_in_progress:
-        return {"action": "skippedInProgress", "subsequenceName": new}
-    lead.subsequence = new
     lead.status = rules.moved_status or lead.status
     return {"action": "switched" if old else "enrolled", "subsequenceName": new}
 

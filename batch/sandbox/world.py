@@ -16,6 +16,7 @@ from batch.sandbox.options import Options, SandboxError
 from batch.sandbox.state import STATUSES, Campaign, Lead, SubsequenceRules, Workspace
 
 _REQUIRED = ("campaignId", "campaignLeadId")
+_YES_OR_NO = {"yes": True, "no": False}
 _FIRST_NAMES = ("Ada", "Bruno", "Chiara", "Dmitri", "Elif", "Farah", "Goran", "Hana")
 _COMPANIES = ("Acme", "Borealis", "Cobalt", "Dovetail", "Elmwood")
 # A workspace key: the client tells a platform key by its beginning.
@@ -102,7 +103,7 @@ def _read_rules(options: Options) -> SubsequenceRules:
         )
     return SubsequenceRules(
         by_label=by_label,
-        skip_in_progress=options.skip_in_progress,
+        mails_at_once=options.skip_in_progress,
         moved_status=options.moved_status,
     )
 
@@ -113,7 +114,7 @@ def _settle_labels(
     """All labels, with those of the leads' tags, once each regardless of case.
 
     The first spelling of a label is the label, and leads with another spelling get it. A lead whose
-    tag leads into a subsequence is in it from the start.
+    tag leads into a subsequence is in it from the start, unless its file says another.
     """
     names = list(options.labels)
     if path := options.labels_file:
@@ -129,7 +130,7 @@ def _settle_labels(
         for lead in campaign.leads.values():
             if lead.ai_tag is not None:
                 lead.ai_tag = labels.setdefault(lead.ai_tag.casefold(), lead.ai_tag)
-                lead.subsequence = rules.entered_by(lead.ai_tag)
+                lead.subsequence = lead.subsequence or rules.entered_by(lead.ai_tag)
     return dict.fromkeys(labels.values()).keys()  # a set that keeps the order
 
 
@@ -170,6 +171,11 @@ def _read_lead(row: dict[str, str], *, where: str, id_pattern: re.Pattern[str]) 
         raise SandboxError(
             f'{where}, column currentSequenceStep: found "{step}"; expected a whole number.'
         )
+    mailed = row.get("subsequenceMailed", "").strip().lower() or "no"
+    if mailed not in _YES_OR_NO:
+        raise SandboxError(
+            f'{where}, column subsequenceMailed: found "{mailed}"; expected yes or no.'
+        )
     tag = row.get("aiTag", "").strip()
     fault = row.get("fault", "")
     return Lead(
@@ -182,6 +188,8 @@ def _read_lead(row: dict[str, str], *, where: str, id_pattern: re.Pattern[str]) 
         last_name=row.get("lastName", ""),
         company_name=row.get("companyName", ""),
         step=int(step),
+        subsequence=row.get("subsequence", "").strip() or None,
+        is_mailed=_YES_OR_NO[mailed],
         fault=parse_fault(fault) if fault else None,
         campaign_name=row.get("campaignName", ""),
     )

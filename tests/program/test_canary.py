@@ -174,7 +174,7 @@ def test_a_change_that_fails_stops_the_run_without_a_look_back(tmp_path: Path) -
         ran = run(sandbox, tmp_path, rows=rows, size=6)
         assert sent(sandbox) == "p" * 6
     assert stop_of(ran) == (
-        "The canary does not hold: line 7 ended not_found: Campaign lead not found; "
+        "The canary does not hold: line 7 ended not_found: Not Found: Campaign lead not found; "
         f"is campaignLeadId perhaps the lead's own id? {GO_ON}"
     )
 
@@ -207,7 +207,7 @@ def test_a_canary_that_cant_be_read_back_stops_the_run(tmp_path: Path) -> None:
         assert sent(sandbox) == "ppppr"
     assert stop_of(ran) == (
         "The canary does not hold: it could not be read back: the leads of campaign "
-        f"{CAMPAIGN} could not be read: Sandbox fault: Forbidden. {GO_ON}"
+        f"{CAMPAIGN} could not be read: Forbidden: Sandbox fault: Forbidden. {GO_ON}"
     )
 
 

@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,13 +20,14 @@ from tests.support.sandbox_client import (
 
 pytestmark = pytest.mark.anyio
 
-LABELS = ("Interested", "Meeting booked", "Not now")
+LABELS = ("Interested", "Keen", "Meeting booked", "Not now")
 STATUSES = "pending, active, paused, completed, bounced, unsubscribed, replied, removed"
-RULES = ("Interested=Warm leads", "Meeting booked=Preparation")
+RULES = ("Interested=Warm leads", "Keen=Warm leads", "Meeting booked=Preparation")
 
 
 def told(answer: httpx.Response) -> tuple[int, object]:
-    return answer.status_code, answer.json().get("error")
+    body = answer.json()
+    return answer.status_code, body.get("message", body.get("error"))
 
 
 async def patch(client: httpx.AsyncClient, **body: object) -> Any:  # noqa: ANN401 - JSON
@@ -187,46 +189,99 @@ async def test_other_methods_and_paths_are_no_calls() -> None:
             assert told(await client.request(method, path)) == (404, "No such call")
 
 
+Moves = list[tuple[str, str] | None]
+
+WARM, PREPARED = "Warm leads", "Preparation"
+
+
 @pytest.mark.parametrize(
-    ("tags", "moves"),
+    ("tags", "moves", "end"),
     [
         # each with the rules Interested -> Warm leads, Meeting booked -> Preparation
-        (["Not now", None], [None, None]),
-        (["Interested"], [("enrolled", "Warm leads")]),
-        (["Interested", "Interested"], [("enrolled", "Warm leads"), None]),
-        (["Interested", "Not now"], [("enrolled", "Warm leads"), ("exited", "Warm leads")]),
-        (["Interested", None], [("enrolled", "Warm leads"), ("exited", "Warm leads")]),
+        (["Not now", None], [None, None], ("active", None)),
+        (["Interested"], [("enrolled", WARM)], ("active", WARM)),
+        (["Interested", "Interested"], [("enrolled", WARM), None], ("active", WARM)),
+        (["Interested", "Keen"], [("enrolled", WARM), None], ("active", WARM)),
+        (["Interested", "Not now"], [("enrolled", WARM), ("exited", WARM)], ("completed", None)),
+        (["Interested", None], [("enrolled", WARM), ("exited", WARM)], ("completed", None)),
         (
             ["Interested", "Meeting booked"],
-            [("enrolled", "Warm leads"), ("switched", "Preparation")],
+            [("enrolled", WARM), ("switched", PREPARED)],
+            ("active", PREPARED),
+        ),
+        (
+            ["Interested", None, None, "Interested"],
+            [("enrolled", WARM), ("exited", WARM), None, ("enrolled", WARM)],
+            ("completed", WARM),
         ),
     ],
 )
-async def test_a_tag_that_really_changes_moves_the_lead_as_its_rule_says(
-    tags: list[str | None], moves: list[tuple[str, str] | None]
+async def test_a_tag_that_really_changes_moves_the_lead_as_documented(
+    tags: list[str | None], moves: Moves, end: tuple[str, str | None]
 ) -> None:
-    async with client_of(Options(labels=LABELS, subsequences=RULES)) as client:
-        found = [(await patch(client, aiTag=tag))["data"] for tag in tags]
-    assert [data.get("subsequenceEnrollment") for data in found] == [
-        move and {"action": move[0], "subsequenceName": move[1]} for move in moves
-    ]
+    assert await moves_of(tags, Options(labels=LABELS, subsequences=RULES)) == (moves, end)
 
 
-async def test_a_lead_in_progress_is_not_switched_when_that_is_asked_for() -> None:
-    options = Options(subsequences=RULES, skip_in_progress=True)
+@pytest.mark.parametrize(
+    ("tags", "moves", "end"),
+    [
+        (["Interested", "Keen"], [("enrolled", WARM), None], WARM),
+        (
+            ["Interested", "Meeting booked"],
+            [("enrolled", WARM), ("skippedInProgress", PREPARED)],
+            WARM,
+        ),
+        (["Interested", "Not now"], [("enrolled", WARM), ("skippedInProgress", WARM)], WARM),
+        (["Interested", None, None], [("enrolled", WARM), ("skippedInProgress", WARM), None], WARM),
+    ],
+)
+async def test_a_lead_that_its_subsequence_has_mailed_stays_in_it(
+    tags: list[str | None], moves: Moves, end: str
+) -> None:
+    options = Options(labels=LABELS, subsequences=RULES, skip_in_progress=True)
+    assert await moves_of(tags, options) == (moves, ("active", end))
+
+
+async def moves_of(
+    tags: list[str | None], options: Options
+) -> tuple[Moves, tuple[str, str | None]]:
+    """How tags that are set one after another move a lead, and its status and subsequence then."""
     async with client_of(options) as client:
+        found = [(await patch(client, aiTag=tag))["data"] for tag in tags]
+        lead = (await client.get("/sandbox/state")).json()[CAMPAIGN][LEAD]
+    assert lead["aiTag"] == tags[-1]
+    moves = [data.get("subsequenceEnrollment") for data in found]
+    told = [move and (move["action"], move["subsequenceName"]) for move in moves]
+    return told, (lead["status"], lead["subsequence"])
+
+
+async def test_a_lead_that_is_taken_out_is_completed_whatever_status_was_asked_for() -> None:
+    """Asked once more, the tag changes nothing and the status is set."""
+    async with client_of(Options(labels=LABELS, subsequences=RULES)) as client:
         await patch(client, aiTag="Interested")
-        skipped = (await patch(client, aiTag="Meeting booked"))["data"]
-        state = (await client.get("/sandbox/state")).json()
-    assert skipped["subsequenceEnrollment"] == {
-        "action": "skippedInProgress",
-        "subsequenceName": "Preparation",
-    }
-    assert state[CAMPAIGN][LEAD] == {
-        "status": "active",
-        "aiTag": "Meeting booked",
-        "subsequence": "Warm leads",
-    }
+        first = (await patch(client, status="active", aiTag="Not now"))["data"]
+        again = (await patch(client, status="active", aiTag="Not now"))["data"]
+    assert (first["status"], first["subsequenceEnrollment"]["action"]) == ("completed", "exited")
+    assert (again["status"], "subsequenceEnrollment" in again) == ("active", False)
+
+
+async def test_a_file_says_which_subsequence_a_lead_is_in_and_whether_it_was_mailed(
+    tmp_path: Path,
+) -> None:
+    seed = tmp_path / "seed.csv"
+    seed.write_text(
+        "campaignId,campaignLeadId,aiTag,subsequence,subsequenceMailed\n"
+        f"{CAMPAIGN},{'1' * 24},Interested,,yes\n{CAMPAIGN},{'2' * 24},Interested,Old,no\n"
+    )
+    async with client_of(Options(seed_csv=seed, labels=LABELS, subsequences=RULES)) as client:
+        found = [
+            (await client.patch(URL.replace(LEAD, lead), json={"aiTag": None})).json()["data"]
+            for lead in ("1" * 24, "2" * 24)
+        ]
+    assert [data["subsequenceEnrollment"] for data in found] == [
+        {"action": "skippedInProgress", "subsequenceName": WARM},
+        {"action": "exited", "subsequenceName": "Old"},
+    ]
 
 
 async def test_a_move_may_change_the_status_that_was_asked_for() -> None:
@@ -412,6 +467,7 @@ async def test_a_bulk_action_out_of_bounds_is_refused(body: object, error: str) 
 @pytest.mark.parametrize(
     ("shape", "body"),
     [
+        (None, {"error": "Not Found", "message": "Campaign not found", "code": 404}),
         ("text", {"success": False, "error": "Campaign not found"}),
         (
             "object",
@@ -420,8 +476,9 @@ async def test_a_bulk_action_out_of_bounds_is_refused(body: object, error: str) 
         ("message", {"message": "Campaign not found"}),
     ],
 )
-async def test_errors_come_in_the_shape_that_is_asked_for(shape: str, body: object) -> None:
-    async with client_of(Options(error_body=shape)) as client:
+async def test_errors_come_in_the_shape_that_is_asked_for(shape: str | None, body: object) -> None:
+    options = Options() if shape is None else Options(error_body=shape)
+    async with client_of(options) as client:
         answer = await client.get(f"/v1/campaigns/{'0' * 24}")
     assert answer.json() == body
 
@@ -460,7 +517,7 @@ async def test_state_shows_one_campaign_when_asked_for_one() -> None:
     [
         (
             Options(error_body="xml"),
-            '--error-body: found "xml"; expected text, object, message, html.',
+            '--error-body: found "xml"; expected documented, text, object, message, html.',
         ),
         (
             Options(next_cursor="x"),

@@ -55,13 +55,26 @@ def last_line(sandbox: Sandbox) -> Any:  # noqa: ANN401 - JSON
 @pytest.mark.parametrize(
     ("spec", "status", "body"),
     [
-        ("status=503", 503, '{"success":false,"error":"Sandbox fault: Service Unavailable"}'),
-        ("status=418", 418, '{"success":false,"error":"Sandbox fault: I\'m a Teapot"}'),
+        (
+            "status=503",
+            503,
+            '{"error":"Service Unavailable","message":"Sandbox fault: Service Unavailable",'
+            '"code":503}',
+        ),
+        (
+            "status=418",
+            418,
+            '{"error":"I\'m a Teapot","message":"Sandbox fault: I\'m a Teapot","code":418}',
+        ),
         *(
-            (f"status={status}", status, '{"success":false,"error":"Sandbox fault: Error"}')
+            (
+                f"status={status}",
+                status,
+                f'{{"error":"Error","message":"Sandbox fault: Error","code":{status}}}',
+            )
             for status in (*range(520, 528), 529, 530, 598)  # as gateways answer
         ),
-        ("status=599", 599, '{"success":false,"error":"Sandbox fault: Error"}'),
+        ("status=599", 599, '{"error":"Error","message":"Sandbox fault: Error","code":599}'),
         ("success-false", 200, '{"success":false,"error":"Sandbox fault"}'),
         ("empty", 200, ""),
     ],

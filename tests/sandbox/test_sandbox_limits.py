@@ -167,7 +167,7 @@ async def test_every_answer_tells_the_budget_and_a_refusal_changes_nothing() -> 
         clock.now_s += 10
         later = await client.patch(URL, json={"status": "bad"})
     assert [first.status_code, refused.status_code, later.status_code] == [200, 429, 422]
-    assert refused.json() == {"success": False, "error": "Too many requests"}
+    assert refused.json()["message"] == "Too many requests"
     assert refused.headers["retry-after"] == "10"
     assert [answer.headers["ratelimit"] for answer in (first, refused, later)] == [
         '"default";r=0;t=10'

@@ -249,7 +249,9 @@ def test_it_inherits_neither_keys_nor_proxies(monkeypatch: pytest.MonkeyPatch) -
 def test_a_wrong_option_is_told_as_the_server_said_it() -> None:
     with pytest.raises(SandboxError) as caught, start_sandbox(Options(error_body="xml")):
         pass
-    assert str(caught.value) == ('--error-body: found "xml"; expected text, object, message, html.')
+    assert str(caught.value) == (
+        '--error-body: found "xml"; expected documented, text, object, message, html.'
+    )
 
 
 def test_a_port_that_is_taken_is_told() -> None:
