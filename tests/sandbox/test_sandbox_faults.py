@@ -47,6 +47,10 @@ def is_paused(client: httpx.Client) -> bool:
     return bool(state["status"] == "paused")
 
 
+def documented(error: str, status: int) -> str:
+    return f'{{"error":"{error}","message":"Sandbox fault: {error}","code":{status}}}'
+
+
 def last_line(sandbox: Sandbox) -> Any:  # noqa: ANN401 - JSON
     return json.loads(sandbox.log_path.read_text().splitlines()[-1])
 
@@ -55,26 +59,13 @@ def last_line(sandbox: Sandbox) -> Any:  # noqa: ANN401 - JSON
 @pytest.mark.parametrize(
     ("spec", "status", "body"),
     [
-        (
-            "status=503",
-            503,
-            '{"error":"Service Unavailable","message":"Sandbox fault: Service Unavailable",'
-            '"code":503}',
-        ),
-        (
-            "status=418",
-            418,
-            '{"error":"I\'m a Teapot","message":"Sandbox fault: I\'m a Teapot","code":418}',
-        ),
+        ("status=503", 503, documented("Service Unavailable", 503)),
+        ("status=418", 418, documented("I'm a Teapot", 418)),
         *(
-            (
-                f"status={status}",
-                status,
-                f'{{"error":"Error","message":"Sandbox fault: Error","code":{status}}}',
-            )
+            (f"status={status}", status, documented("Error", status))
             for status in (*range(520, 528), 529, 530, 598)  # as gateways answer
         ),
-        ("status=599", 599, '{"error":"Error","message":"Sandbox fault: Error","code":599}'),
+        ("status=599", 599, documented("Error", 599)),
         ("success-false", 200, '{"success":false,"error":"Sandbox fault"}'),
         ("empty", 200, ""),
     ],
