@@ -109,11 +109,9 @@ WORST: dict[str, dict[str, tuple[Worst, ...]]] = {
         "_SAFE_ID": (polars("a", after="!"),),
     },
     "reading/content.py": {
-        r"b'(?i)\\s*(?:<(?:!doctype|html|head|meta|body|table|div)\\b|<!--|MIME-Version:)'": (
-            match(" "),
-            match("<html"),
-        ),
-        r"b'(?i)\\s*<\\?xml\\b'": (match(" "),),
+        r"b'(?i)\\s*(?:<\\?xml\\b[^>]*+>\\s*)?+(?:<(?:!doctype html|html|head|meta|body|table|div)"
+        r"\\b|<!--|MIME-Version:)'": (match(" "), match(" ", before="<?xml >"), match("<?xml ")),
+        r"b'(?i)\\s*<(?:\\?xml|!doctype)\\b'": (match(" "),),
         r"""b'\\s*[\\[{]\\s*["\\[{]'""": (match(" "), match(" ", before="{")),
     },
     "reading/delimited.py": {
@@ -167,6 +165,9 @@ WORST: dict[str, dict[str, tuple[Worst, ...]]] = {
         r"'\\r\\n?|\\n'": (polars("\r"), polars("a")),
         r"'[\\n\\r]'": (polars("a"),),
         r"'^([^\\r\\n]*)'": (polars("a"),),
+    },
+    "reading/table.py": {
+        r"""'\\A\\s*="((?:[^"]|"")*)"\\s*\\z'""": (polars('"', before='="'), polars(" ")),
     },
     "reading/xlsx.py": {"'_x([0-9A-Fa-f]{4})_'": (sub("_x"), sub("_x000"))},
     "recording/journal_sql.py": {

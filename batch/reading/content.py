@@ -33,13 +33,18 @@ _OTHER_STARTS = {
     "an Arrow or Feather file": (b"ARROW1",),
 }
 _OTHER_TEXTS = {
-    # many programs export such a page under the name .xls
-    "a web page (HTML)": re.compile(
-        rb"(?i)\s*(?:<(?:!doctype|html|head|meta|body|table|div)\b|<!--|MIME-Version:)"
-    ),
-    "an XML document": re.compile(rb"(?i)\s*<\?xml\b"),
     "JSON": re.compile(rb'\s*[\[{]\s*["\[{]'),
 }
+# What spreadsheet programs open, and many programs export under the name .xls.
+_OPENED_TEXTS = {
+    "a web page (HTML)": re.compile(
+        rb"(?i)\s*(?:<\?xml\b[^>]*+>\s*)?+"
+        rb"(?:<(?:!doctype html|html|head|meta|body|table|div)\b|<!--|MIME-Version:)"
+    ),
+    "an XML document": re.compile(rb"(?i)\s*<(?:\?xml|!doctype)\b"),
+}
+_XML_2003 = b"urn:schemas-microsoft-com:office:spreadsheet"
+_HEAD = 4096  # bytes; page and XML name themselves in their first lines
 _MARKS_AND_NULS = b"\0\xef\xbb\xbf\xfe\xff"  # without them the start of any Unicode text is ASCII
 
 
@@ -172,7 +177,7 @@ def detect_format(path: Path, *, name: str) -> Format:
 
 def _format_by_content(path: Path, *, name: str) -> Format:
     with path.open("rb") as file:
-        start = file.read(512)
+        start = file.read(_HEAD)
     if start.startswith(_ZIP):
         return _zipped_format(path, name=name)
     if start.startswith(_PARQUET):
@@ -191,6 +196,15 @@ def _format_by_content(path: Path, *, name: str) -> Format:
     if seems:
         raise InputError(
             f"{name}: seems to be {seems[0]}. Save its data as CSV or XLSX and use that file."
+        )
+    if text.lstrip().startswith(b"<") and _XML_2003 in text:
+        opened = "an XML spreadsheet of Excel 2003"
+    else:
+        opened = next((what for what, each in _OPENED_TEXTS.items() if each.match(text)), "")
+    if opened:
+        raise InputError(
+            f"{name}: seems to be {opened}, which is read by spreadsheet programs only. Open it in "
+            "one, save it as an Excel workbook (.xlsx), and use that file."
         )
     return Format.TEXT
 

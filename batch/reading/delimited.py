@@ -24,12 +24,13 @@ from batch.reading.grid import (
     add_lines,
     column_names,
     filled_cells,
+    is_blank_text,
     pack_rows,
     widen,
     without_empty_end,
 )
 from batch.reading.head import Head, read_head
-from batch.reading.records import bounded_lines, read_records
+from batch.reading.records import bounded_lines, read_records, unquoted_line
 
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
 BLOCK = 4 << 20  # bytes; larger ones are no faster and take five times as much memory
@@ -45,16 +46,19 @@ def open_delimited(
     notes: tuple[str, ...],
     name: str,
     header_line: int | None = None,
+    mends: bool = True,
 ) -> Grid:
     """The grid of a UTF-8 text file, which may begin with a byte order mark.
 
     delimiter: one ASCII character, or tab, comma, semicolon; None to find it.
     columns: header names that the user gave; they help to find the delimiter.
-    notes: sentences about its bytes that the user should see.
+    notes: sentences about its bytes that the user should see. mends: as in `Found`.
     Raises InputError here when there is no header, and while rows are read for a cell beyond the
     header's width and for a quote that is never closed.
     """
-    head = read_head(path, delimiter, columns, name=name, header_line=header_line)
+    head = read_head(path, delimiter, columns, name=name, header_line=header_line, mends=mends)
+    if head.is_quoted:
+        notes += (f"{name}: its lines are in quotes as a whole; what is in them is read.",)
     without_breaks: set[int] = set()
     with path.open("rb") as file:
         # empty lines at the end are no rows; some byte is no line break, since there is a header
@@ -107,7 +111,9 @@ def _block_frames(
         if not width:
             blank = pl.DataFrame(height=text_lines)
             frames = iter([widen(add_lines(blank, line), full_width)])
-        elif (parsed := _parse(part, head, width=width)) is not None:
+        elif (parsed := _parse(part, head, width=width)) is not None and not (
+            b'"' in part and _may_have_quoted_lines(parsed, head)
+        ):
             frames = iter([_checked(widen(add_lines(parsed, line), full_width), head, name)])
         else:
             frames = _frames(io.StringIO(part.decode(), newline=""), head, line, name)
@@ -159,10 +165,29 @@ def _frames(
     trim: Callable[[Iterable[Cells]], Iterable[Cells]] = iter,
 ) -> Iterator[pl.DataFrame]:
     """Frames by the standard library's reader, the first of them from this line on."""
-    read = read_records(bounded_lines(lines), head.delimiter, first_line=line, name=name)
     width = len(head.header)
-    for rows in pack_rows(map(filled_cells, trim(read)), width=width, first_line=line, name=name):
+
+    def records() -> Iterator[Cells]:
+        read = partial(read_records, first_line=line, name=name, mends=head.mends)
+        for record in read(bounded_lines(lines), head.delimiter):
+            cells = unquoted_line(record, head.delimiter, name=name) if head.mends else None
+            is_line = cells is not None and (head.is_quoted or len(cells) == width)
+            yield cells if cells and is_line else record
+
+    for rows in pack_rows(
+        map(filled_cells, trim(records())), width=width, first_line=line, name=name
+    ):
         yield _checked(rows.frame(width), head, name)
+
+
+def _may_have_quoted_lines(frame: pl.DataFrame, head: Head) -> bool:
+    """Whether the first cell of some row, alone in it, may be a line that was put in quotes."""
+    first, *others = frame.get_columns()
+    if not head.mends or not others:
+        return False
+    alone = frame.lazy().filter(pl.col(first.name).str.contains(head.delimiter, literal=True))
+    blank = (is_blank_text(pl.col(each.name)) for each in others)
+    return not alone.filter(pl.all_horizontal(blank)).limit(1).collect().is_empty()
 
 
 def _checked(frame: pl.DataFrame, head: Head, name: str) -> pl.DataFrame:

@@ -4,7 +4,10 @@ Never guesses in silence: a fallback is announced, an unmarked UTF-16 file refus
 """
 
 import codecs
+import os
+import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,9 +26,14 @@ _MARKS = {
     codecs.BOM_UTF16_BE: ("utf-16", "utf-16-be"),
     codecs.BOM_UTF8: ("utf-8-sig", "utf-8"),
 }
+_COPY = "text.csv"
+_CORRECT_IT = "Correct that line, and save the file as UTF-8."
 _NEED_A_MARK = {"utf-16", "utf-32"}
 # Python counts these among its text encodings, but no file is written in them.
 _NO_FILES = {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"}
+_END_MARK = (
+    b"\x1a"  # which programs of the days of CP/M and DOS put at a text's end, and fill a block
+)
 _CONTROLS = bytes({*range(32), 127} - set(b"\t\n\v\f\r"))
 
 
@@ -37,33 +45,45 @@ class Utf8(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def to_utf8(path: Path, encoding: str | None, *, scratch: Path, name: str) -> Utf8:
-    """A file with the same text in UTF-8.
+def to_utf8(
+    path: Path, encoding: str | None, *, scratch: Path, name: str, mends: bool = True
+) -> Utf8:
+    """A file with the same text in UTF-8, without an end mark (0x1A).
 
     encoding: as the user names it; None to find it.
-    scratch: the folder for a copy, which is made only when the file is not UTF-8.
+    scratch: the folder for a copy, which is made only when the file can't stay as it is.
+    mends: as in `Found`.
     The file may begin with a byte order mark. Raises InputError when the bytes fit no encoding,
     or not the one that is named or marked.
     """
+    text = _in_utf8(path, encoding, scratch=scratch, name=name)
+    return text._replace(path=_without_end_mark(text.path, scratch)) if mends else text
+
+
+def _in_utf8(path: Path, encoding: str | None, *, scratch: Path, name: str) -> Utf8:
     with path.open("rb") as file:
         sample = file.read(_SAMPLE)
     marked = next((fitting for mark, fitting in _MARKS.items() if sample.startswith(mark)), ())
     if encoding is not None:
         codec = _codec(encoding, marked, name=name)
-        return Utf8(_convert(path, codec, scratch=scratch, name=name), codec)
+        convert = partial(_convert, path, codec, is_marked=bool(marked))
+        return Utf8(convert(scratch=scratch, name=name), codec)
     if marked:
-        return Utf8(_convert(path, marked[0], scratch=scratch, name=name), marked[0])
+        convert = partial(_convert, path, marked[0], is_marked=True)
+        return Utf8(convert(scratch=scratch, name=name), marked[0])
     _refuse_unmarked_utf16(sample, name=name)
     if _is_utf8(path):
         return Utf8(path, "utf-8")
+    text = sample.rstrip(_END_MARK)
     # text has next to no control characters; in a picture or an archive they are a tenth
-    if 20 * (len(sample) - len(sample.translate(None, _CONTROLS))) > len(sample):
+    if 20 * (len(text) - len(text.translate(None, _CONTROLS))) > len(text):
         raise InputError(
             f"{name}: is neither text nor a spreadsheet of a known format. "
             "Save its data as CSV or XLSX and use that file."
         )
+    _refuse_damaged_utf8(path, name=name)
     try:
-        copy = _copy_as_utf8(path, _FALLBACK, scratch / "text.csv")
+        copy = _copy_as_utf8(path, _FALLBACK, scratch / _COPY)
     except UnicodeDecodeError as error:
         raise InputError(
             f"{name}: text line {_undecodable_line(path, _FALLBACK)} is neither UTF-8 nor "
@@ -102,19 +122,19 @@ def _codec(encoding: str, marked: tuple[str, ...], *, name: str) -> str:
     return codec
 
 
-def _convert(path: Path, codec: str, *, scratch: Path, name: str) -> Path:
+def _convert(path: Path, codec: str, *, is_marked: bool, scratch: Path, name: str) -> Path:
     """The file in UTF-8, from the encoding that its mark or the user names."""
     try:
         if codec in {"utf-8", "utf-8-sig"}:
             for _ in _decode(path, codec):
                 pass
             return path
-        return _copy_as_utf8(path, codec, scratch / "text.csv")
+        return _copy_as_utf8(path, codec, scratch / _COPY)
     except UnicodeError as error:
         raise InputError(
             f"{name}: text line {_undecodable_line(path, codec)} is not "
             f"{codec.removesuffix('-sig')}.",
-            Remedy(Fix.NAME_ENCODING),
+            _CORRECT_IT if is_marked else Remedy(Fix.NAME_ENCODING),
         ) from error
 
 
@@ -144,6 +164,44 @@ def _is_utf8(path: Path) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _without_end_mark(path: Path, scratch: Path) -> Path:
+    """The text without end marks at its very end; in a copy where it has any."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        start = max(0, size - _SAMPLE)
+        file.seek(start)
+        tail = file.read()
+    mark = tail.find(_END_MARK, len(tail.rstrip(_END_MARK + b"\r\n")))
+    if mark < 0:
+        return path
+    copy = scratch / _COPY
+    if path != copy:
+        shutil.copyfile(path, copy)
+    os.truncate(copy, start + mark)
+    return copy
+
+
+def _refuse_damaged_utf8(path: Path, *, name: str) -> None:
+    """Raise InputError for a file whose letters are UTF-8 but for some.
+
+    A file in another encoding has next to nothing that UTF-8 allows beyond ASCII.
+    """
+    letters = wrong = 0
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            text = decoder.decode(chunk)
+            if not text.isascii():
+                right = text.encode("utf-8", "ignore").decode()
+                wrong += len(text) - len(right)  # each wrong byte is a surrogate
+                letters += len(right) - len(right.encode("ascii", "ignore"))
+    if letters and letters >= wrong:
+        raise InputError(
+            f"{name}: text line {_undecodable_line(path, 'utf-8')} is not UTF-8, though other "
+            f"letters of the file are. {_CORRECT_IT}"
+        )
 
 
 def _undecodable_line(path: Path, codec: str) -> int:

@@ -18,6 +18,8 @@ class Found:
     columns: the position of each column that means something.
     read_width: how many columns are read; own_width: how many of these are the user's own.
     width: how many columns have a name. is_ours: whether it is a results.csv or failed.csv.
+    mends: whether slips of exporters are read as they are meant: blanks before a quote, lines
+    quoted as a whole, ="…", an end mark. Earlier versions of this program read them as they stand.
     """
 
     header_line: int
@@ -29,3 +31,4 @@ class Found:
     sheet: str | None = None
     encoding: str | None = None
     delimiter: str | None = None
+    mends: bool = False

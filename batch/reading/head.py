@@ -12,7 +12,7 @@ from batch.errors import InputError
 from batch.model import Field
 from batch.reading.cost import check_columns
 from batch.reading.header import recognised_fields
-from batch.reading.records import read_records
+from batch.reading.records import read_records, unquoted_line
 
 _HEAD_MB = 1
 _HEAD_BYTES = _HEAD_MB * 1_000_000  # in which the header must end
@@ -31,6 +31,8 @@ class Head:
     line: the header's line number.
     end: the offset in bytes of the first row.
     better_delimiter: as in Grid.
+    is_quoted: whether it is in quotes as a whole, as the rows below it are then.
+    mends: as in `Found`.
     """
 
     header: tuple[str, ...]
@@ -38,6 +40,8 @@ class Head:
     delimiter: str
     end: int
     better_delimiter: str | None = None
+    is_quoted: bool = False
+    mends: bool = True
 
 
 def _one_character(delimiter: str, *, name: str) -> str:
@@ -57,6 +61,7 @@ def read_head(
     *,
     name: str,
     header_line: int | None = None,
+    mends: bool = True,
 ) -> Head:
     """The head of a UTF-8 text file. delimiter: None to find it.
 
@@ -80,6 +85,8 @@ def read_head(
         is_whole=is_whole,
         name=name,
         header_line=header_line,
+        columns=columns,
+        mends=mends,
     )
     heads, problem = _try_delimiters([delimiter] if delimiter else _DELIMITERS, read)
     if not heads:
@@ -113,20 +120,37 @@ def _try_delimiters(
 
 
 def _read_heads(
-    delimiter: str, text: str, *, offset: int, is_whole: bool, name: str, header_line: int | None
+    delimiter: str,
+    text: str,
+    *,
+    offset: int,
+    is_whole: bool,
+    name: str,
+    header_line: int | None,
+    columns: Mapping[Column, str],
+    mends: bool,
 ) -> Iterator[Head]:
     """The head for one delimiter; none where every row is blank.
 
     is_whole: whether the text is all of the file. Raises InputError for a header that goes on.
     """
     source = io.StringIO(text, newline="")
-    for line, record in enumerate(read_records(source, delimiter, first_line=1, name=name), 1):
+    records = read_records(source, delimiter, first_line=1, name=name, mends=mends)
+    for line, record in enumerate(records, 1):
         if line == header_line if header_line else any(cell.strip(_BLANKS) for cell in record):
             if not is_whole and source.tell() == len(text):
                 raise InputError(
                     f"{name} line {line}: the header is longer than {_HEAD_MB} MB. "
                     "Shorten the names of its columns, or close a quote that is open."
                 )
-            end = offset + len(text[: source.tell()].encode())
-            yield Head(header=tuple(record), line=line, delimiter=delimiter, end=end)
+            cells = unquoted_line(record, delimiter, name=name) if mends else None
+            is_quoted = cells is not None and recognised_fields(cells, columns) > 0
+            yield Head(
+                header=tuple(cells if cells and is_quoted else record),
+                line=line,
+                delimiter=delimiter,
+                end=offset + len(text[: source.tell()].encode()),
+                is_quoted=is_quoted,
+                mends=mends,
+            )
             return

@@ -214,7 +214,10 @@ def _nearest(header: Sequence[str], wanted: str, *, taken: set[int]) -> str | No
 
 
 def name_key(name: str) -> str:
-    """The name as it is compared: without case, spaces, hyphens and underscores."""
+    """The name as it is compared: without case, spaces, hyphens and underscores, and of ="name"."""
+    name = name.strip()
+    if name.startswith('="') and name.endswith('"'):
+        name = name[2:-1]
     return re.sub(r"[\s_\u200b\ufeff-]+", "", name).casefold()
 
 

@@ -78,6 +78,7 @@ class Table:
         self._grid = grid
         self._lines = lines
         self._scratch = scratch
+        self._mends = _mends(options)
         if options.found is None:
             self._layout = find_layout(
                 grid,
@@ -106,6 +107,7 @@ class Table:
             sheet=self._grid.sheet,
             encoding=self._grid.encoding,
             delimiter=self._grid.delimiter,
+            mends=self._mends,
             columns=layout.fields,
             read_width=len(layout.names),
             own_width=layout.own_width,
@@ -135,6 +137,9 @@ class Table:
         columns = COLUMNS if self.is_by_email else tuple(Field)
         fields = [self._field(each, texts).alias(each) for each in columns]
         has_no_campaign = is_blank_text(self._field(Field.CAMPAIGN_ID, texts))
+        has_protected = pl.any_horizontal(
+            pl.col(columns).str.contains('="', literal=True).any().fill_null(value=False)
+        )
         nothing = [pl.lit(None, dtype=pl.String).alias(each) for each in columns]
         for frame in self._frames():
             filled = [
@@ -151,6 +156,8 @@ class Table:
             if may_be_blank:
                 blank_row = pl.all_horizontal(map(is_blank_text, filled))
             cells = frame.select("line", blank_row.alias("blank_row"), *fields)
+            if self._mends and cells.select(has_protected).item():
+                cells = cells.with_columns(map(_unprotected, columns))
             found = self._find_swallowed(frame)
             if found is not None and found.height:
                 cells = cells.join(found, on="line", how="left", maintain_order="left")
@@ -227,7 +234,17 @@ class Table:
 
     def _field(self, wanted: Column, texts: list[pl.Expr]) -> pl.Expr:
         position = self.fields.get(wanted)
-        return pl.lit(None, dtype=pl.String) if position is None else texts[position]
+        if position is None:
+            return pl.lit(None, dtype=pl.String)
+        return texts[position]
+
+
+def _unprotected(field: Column) -> pl.Expr:
+    """A column's texts; of ="66a1…", as exporters write for Excel, what is between the quotes."""
+    text = pl.col(field)
+    inner = text.str.extract(r'\A\s*="((?:[^"]|"")*)"\s*\z')
+    inner = inner.str.replace_all('""', '"', literal=True)
+    return inner.fill_null(text).alias(field)
 
 
 def open_table(
@@ -288,7 +305,8 @@ def open_grid(path: Path, options: TableOptions, *, scratch: Path, name: str) ->
         return open_workbook(
             plain, file_format, sheet=options.sheet, name=name, header_line=header_line
         )
-    text = to_utf8(plain, options.encoding, scratch=scratch, name=name)
+    mends = _mends(options)
+    text = to_utf8(plain, options.encoding, scratch=scratch, name=name, mends=mends)
     grid = open_delimited(
         text.path,
         delimiter=options.delimiter,
@@ -296,8 +314,14 @@ def open_grid(path: Path, options: TableOptions, *, scratch: Path, name: str) ->
         notes=text.notes,
         name=name,
         header_line=header_line,
+        mends=mends,
     )
     return replace(grid, encoding=text.encoding)
+
+
+def _mends(options: TableOptions) -> bool:
+    """As `Found.mends`."""
+    return not options.was_accepted if options.found is None else options.found.mends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

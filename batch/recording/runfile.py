@@ -87,6 +87,7 @@ class RunFound(_Record):
     sheet: str | None = None
     encoding: str | None = None
     delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] | None = None
+    mends: bool = False
 
 
 class RunInput(_Record):

@@ -138,6 +138,7 @@ FOUND = {
     "sheet": None,
     "encoding": "cp1252",
     "delimiter": ";",
+    "mends": True,
 }
 
 

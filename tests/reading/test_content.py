@@ -219,14 +219,6 @@ def test_a_workbook_with_a_password_is_refused(tmp_path: Path) -> None:
         (b"\xff\xd8\xff\xe0\0\x10JFIF", "a picture"),
         (b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n", "a PDF document"),
         (b"ARROW1\0\0\xff\xff", "an Arrow or Feather file"),
-        (b"<html><table><tr><td>campaignId</td></tr></table></html>", "a web page (HTML)"),
-        (b"\r\n <!DOCTYPE html PUBLIC>", "a web page (HTML)"),
-        (b"<!-- made by a program --><table>", "a web page (HTML)"),
-        (b"<Table border=1>", "a web page (HTML)"),
-        (b"\xef\xbb\xbf<html>", "a web page (HTML)"),
-        ("\ufeff<html>".encode("utf-16-le"), "a web page (HTML)"),
-        (b"MIME-Version: 1.0\r\n", "a web page (HTML)"),
-        (b'<?xml version="1.0"?><Workbook>', "an XML document"),
         (b'[{"campaignId": "a"}]', "JSON"),
         (b'{\n  "data": []}', "JSON"),
         (b'[["a", "b"]]', "JSON"),
@@ -242,6 +234,44 @@ def test_what_is_no_spreadsheet_is_named(
         detect_format(path, name=name)
     assert str(caught.value) == (
         f"{name}: seems to be {what}. Save its data as CSV or XLSX and use that file."
+    )
+
+
+@pytest.mark.parametrize(
+    ("start", "what"),
+    [
+        (b"<html><table><tr><td>campaignId</td></tr></table></html>", "a web page (HTML)"),
+        (b"\r\n <!DOCTYPE html PUBLIC>", "a web page (HTML)"),
+        (b"<!-- made by a program --><table>", "a web page (HTML)"),
+        (b"<Table border=1>", "a web page (HTML)"),
+        (b"\xef\xbb\xbf<html>", "a web page (HTML)"),
+        ("\ufeff<html>".encode("utf-16-le"), "a web page (HTML)"),
+        (b"MIME-Version: 1.0\r\n", "a web page (HTML)"),
+        (b'<?xml version="1.0"?><!DOCTYPE html><html>', "a web page (HTML)"),
+        (b'<?xml version="1.0"?><Workbook>', "an XML document"),
+        (
+            b'<?xml?>\r\n<Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet">',
+            "an XML spreadsheet of Excel 2003",
+        ),
+        (
+            '\ufeff<Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet">'.encode(
+                "utf-16"
+            ),
+            "an XML spreadsheet of Excel 2003",
+        ),
+    ],
+)
+@pytest.mark.parametrize("name", ["leads.xls", "leads.xlsx", "leads.csv"])
+def test_what_spreadsheet_programs_open_says_how_to_save_it(
+    tmp_path: Path, start: bytes, what: str, name: str
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(start)
+    with pytest.raises(InputError) as caught:
+        detect_format(path, name=name)
+    assert str(caught.value) == (
+        f"{name}: seems to be {what}, which is read by spreadsheet programs only. "
+        "Open it in one, save it as an Excel workbook (.xlsx), and use that file."
     )
 
 

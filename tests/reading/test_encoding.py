@@ -122,8 +122,7 @@ def test_a_named_encoding_that_is_wrong_is_refused_with_the_line(tmp_path: Path)
 
 def test_a_marked_file_that_is_not_what_its_mark_says_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path, codecs.BOM_UTF8 + b"a\n\xe9\n") == (
-        "leads.csv: text line 2 is not utf-8. "
-        "Name its encoding with --encoding, or save it as UTF-8."
+        "leads.csv: text line 2 is not utf-8. Correct that line, and save the file as UTF-8."
     )
 
 
@@ -199,5 +198,5 @@ def test_bytes_that_are_no_text_are_refused_as_such(tmp_path: Path) -> None:
 
 
 def test_a_control_character_or_two_leave_cp1252_what_it_is(tmp_path: Path) -> None:
-    text = "a,b\n" * 20 + "é\0\x1a"
+    text = "a,b\n" * 20 + "é\0\x1b"
     assert read(tmp_path, text.encode("cp1252"))[0] == text
