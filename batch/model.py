@@ -27,6 +27,9 @@ class Status(StrEnum):
 
 # All values of a campaign lead's status. Of leads in a final one nothing is sent any more.
 FINAL_STATUSES = ("completed", "bounced", "unsubscribed", "replied", "removed")
+# What a change of a tag may do to a lead; a lead that was skipped stays where it is.
+MOVES = ("enrolled", "switched", "exited")
+SKIPPED_IN_PROGRESS = "skippedInProgress"
 LEAD_STATUSES = ("pending", *Status, *FINAL_STATUSES)
 
 

@@ -196,6 +196,37 @@ BUILDS = (
         caught_by="test_reverse.py::"
         "test_a_lead_that_a_subsequence_moved_is_expected_to_be_what_was_answered",
     ),
+    Broken(
+        guarantee="verify expects what the server answered",
+        file="jobs/verify.py",
+        line="yield with_expected_status(frame, self.held.answered)",
+        instead="yield with_expected_status(frame, self.held.answered.clear())",
+        caught_by="test_moves.py::"
+        "test_a_lead_that_the_server_moves_is_what_it_answered_to_all_that_come_later",
+    ),
+    Broken(
+        guarantee="an undo expects what the server answered",
+        file="jobs/undo.py",
+        line="reverse(requests, before, applied.answered, ",
+        instead="reverse(requests, before, applied.answered.clear(), ",
+        caught_by="test_moves.py::"
+        "test_a_lead_that_the_server_moves_is_what_it_answered_to_all_that_come_later",
+    ),
+    Broken(
+        guarantee="the canary expects what the server answered",
+        file="jobs/canary.py",
+        line="answered(pl.DataFrame(told, schema=_TOLD,",
+        instead="answered(pl.DataFrame([], schema=_TOLD,",
+        caught_by="test_moves.py::"
+        "test_a_lead_that_the_server_moves_is_what_it_answered_to_all_that_come_later",
+    ),
+    Broken(
+        guarantee="a lead that was left in its subsequence is not called moved",
+        file="judging/live.py",
+        line="rows.filter(move.is_in(MOVES))",
+        instead="rows.filter(move.is_not_null())",
+        caught_by="test_moves.py::test_a_lead_that_its_subsequence_has_mailed_was_not_moved",
+    ),
     # --- A run that is gone on with ---
     Broken(
         guarantee="a damaged copy of the input is refused at a resume",

@@ -8,11 +8,10 @@ from urllib.parse import urlsplit
 from batch.api.excerpt import MAX_LENGTH, Redactor, describe_value, read_error, read_object
 from batch.api.headers import asked_wait_s
 from batch.api.wire import Fault, Reply
-from batch.model import Answer, Budget, Change, Reason
+from batch.model import MOVES, Answer, Budget, Change, Reason
 
 MAX_BODY_BYTES = 64 * 1024  # a confirmation has some 300 bytes; more is not read
 
-_MOVES = frozenset({"enrolled", "switched", "exited"})  # skippedInProgress left the lead in place
 _REASONS = {
     400: Reason.BAD_REQUEST,
     403: Reason.FORBIDDEN,
@@ -84,11 +83,6 @@ def is_success(reply: Reply) -> bool:
     return HTTPStatus.OK <= reply.http_status < HTTPStatus.MULTIPLE_CHOICES
 
 
-def was_moved(subsequence: str | None) -> bool:
-    """Whether an answer's `subsequence` says that the change moved the lead."""
-    return (subsequence or "").partition(":")[0] in _MOVES
-
-
 def read_refusal(reply: Reply, *, redactor: Redactor) -> tuple[Reason, str]:
     """The reason and the message of a response other than 2xx, to any request."""
     status = reply.http_status
@@ -143,7 +137,7 @@ def _judge(change: Change, document: dict[str, object]) -> _Verdict:
         message = "the answer has neither success nor an object data; expected success true"
         return verdict._replace(reason=Reason.EMPTY_ANSWER, message=message)
     differences = _find_differences(change, data)
-    moved_status = differences.pop("status", "") if move in _MOVES else ""
+    moved_status = differences.pop("status", "") if move in MOVES else ""
     if differences:
         message = "; ".join(differences.values())
         return verdict._replace(reason=Reason.NOT_APPLIED, message=message)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from batch.judging.live import ANSWERED
+from batch.judging.live import ANSWERED, answered
 from batch.judging.plan import LAST_LINE, Plan
 from batch.model import Reason
 from batch.recording.journal import Journal
@@ -36,14 +36,10 @@ def leads_before(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppliedRows:
-    """Rows that hold. lines: theirs (UInt32, rising). moved: how many a subsequence moved.
-
-    answered: as ANSWERED, of those that were moved.
-    """
+    """Rows that hold. lines: theirs (UInt32, rising). answered: as ANSWERED, of those moved."""
 
     lines: pl.Series
     answered: pl.DataFrame
-    moved: int
 
 
 def applied_rows(
@@ -52,13 +48,10 @@ def applied_rows(
     """The rows of a run with one of these reasons."""
     words = [reason.value for reason in reasons]
     lines = [pl.Series("line", [], dtype=pl.UInt32)]
-    answered, moved = [pl.DataFrame(schema=ANSWERED)], 0
+    parts = [pl.DataFrame(schema=ANSWERED)]
     for part in journal.lines().sort().to_frame().iter_slices(_BLOCK_LINES):
         rows = journal.rows(part["line"][0], part["line"][-1])
         rows = rows.filter(pl.col("reason").is_in(words))
         lines.append(rows["line"])
-        # Any other lead reads what was asked for, or its row would be no success.
-        of_moved = rows.filter(pl.col("subsequence").is_not_null())
-        moved += of_moved.height
-        answered.append(of_moved.select("line", answered_status="server_status"))
-    return AppliedRows(lines=pl.concat(lines), answered=pl.concat(answered), moved=moved)
+        parts.append(answered(rows))
+    return AppliedRows(lines=pl.concat(lines), answered=pl.concat(parts))

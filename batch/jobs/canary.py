@@ -11,10 +11,9 @@ from contextlib import aclosing
 import anyio
 import polars as pl
 
-from batch.api.answer import was_moved
 from batch.jobs.paging import ListNotReadError, Paging
 from batch.judging.leads import REQUESTS
-from batch.judging.live import MISSING, find_differences
+from batch.judging.live import MISSING, answered, find_differences, with_expected_status
 from batch.model import Change, Outcome, Reason
 from batch.recording.snapshot import SCHEMA, LeadRows
 from batch.sending.claims import Claims
@@ -25,6 +24,8 @@ _GO_ON = (
     "Nothing else was sent. Look at these leads before you go on: resume sends the rest without "
     "another look back."
 )
+# Of an outcome, what says how the server moved its lead.
+_TOLD = {"line": pl.UInt32, "server_status": pl.String, "subsequence": pl.String}
 
 
 class Canary:
@@ -128,26 +129,26 @@ class Canary:
         return rows.frame()
 
     def _requests(self) -> pl.DataFrame:
-        """What must be there now; a lead that the change itself moved may have another status."""
-        rows = [
-            _row(self._sent[outcome.lines[0]], is_moved=was_moved(outcome.subsequence))
-            for outcome in self._outcomes
-        ]
-        return pl.DataFrame(rows, schema=REQUESTS, orient="row")
+        """What must be there now."""
+        told = [(one.lines[0], one.server_status, one.subsequence) for one in self._outcomes]
+        return with_expected_status(
+            pl.DataFrame(map(_row, self._sent.values()), schema=REQUESTS, orient="row"),
+            answered(pl.DataFrame(told, schema=_TOLD, orient="row")),
+        )
 
     def _fail(self, found: str) -> None:
         message = f"The canary does not hold: {with_full_stop(found)} {_GO_ON}"
         self._stop(Stop(cause=StopCause.CANARY, message=message))
 
 
-def _row(change: Change, *, is_moved: bool) -> tuple[object, ...]:
+def _row(change: Change) -> tuple[object, ...]:
     """A change as one of `REQUESTS`."""
     return (
         change.lines[0],
         list(change.lines),
         change.campaign_id,
         change.campaign_lead_id,
-        None if is_moved else change.status,
+        change.status,
         change.ai_tag,
         change.clear_tag,
     )

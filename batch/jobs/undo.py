@@ -153,7 +153,7 @@ def _find_reverse(folder: Path, record: RunRecord, request: Request) -> _Found:
     clear_word = request.settings.input.clear_word
     return _Found(
         reverse=reverse(requests, before, applied.answered, clear_word=clear_word),
-        moved=applied.moved,
+        moved=applied.answered.height,
         in_doubt=requests.filter(pl.col("line").is_in(in_doubt.implode())).height,
     )
 
@@ -208,6 +208,7 @@ def _notes(folder: Path, found: _Found) -> Iterator[str]:
     if found.moved:
         yield (
             f"{count_of(found.moved, 'lead')} moved in a subsequence by the run: setting a tag "
-            "back may move them once more."
+            f"back may move {'it' if found.moved == 1 else 'them'} once more, and the server "
+            "completes a lead that it takes out."
         )
     yield "E-mails that went out in the meantime can't be taken back."

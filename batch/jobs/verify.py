@@ -28,7 +28,7 @@ from batch.jobs.request import Request
 from batch.jobs.resume import check_workspace
 from batch.jobs.snapshotting import take_snapshot, to_read_again
 from batch.judging.leads import LEAD
-from batch.judging.live import DIFFERENT, add_expected_status, find_differences
+from batch.judging.live import DIFFERENT, find_differences, with_expected_status
 from batch.judging.plan import Plan
 from batch.model import Reason
 from batch.recording.atomic_file import AtomicFile
@@ -83,8 +83,7 @@ class Applied:
     def requests(self) -> Iterator[pl.DataFrame]:
         """What their leads are expected to be, in frames as `Leads.requests`."""
         for frame in self.plan.requests_of(self.held.lines):
-            made = add_expected_status(frame, self.held.answered)
-            yield made.with_columns(status="made_status").drop("made_status")
+            yield with_expected_status(frame, self.held.answered)
 
     def campaign_ids(self) -> list[str]:
         """The campaigns that they are about, in the order of their coming."""

@@ -4,6 +4,7 @@ import polars as pl
 
 from batch.judging.leads import LEAD
 from batch.judging.rules import tag_key
+from batch.model import MOVES
 
 DIFFERENT = pl.Schema(
     {
@@ -15,7 +16,8 @@ DIFFERENT = pl.Schema(
         "found": pl.String,
     }
 )
-# The status that the server gave a lead, by the line of the row that carried the request.
+# The status that the server gave a lead that a change has moved, by the line of the row that
+# carried the request. Any other lead reads what was asked for, or its row would be no success.
 ANSWERED = pl.Schema({"line": pl.UInt32, "answered_status": pl.String})
 MISSING = "no such lead in the campaign"
 
@@ -60,15 +62,39 @@ def find_differences(
     return pl.concat(parts).sort("line", maintain_order=True)
 
 
-def add_expected_status(requests: pl.DataFrame, answered: pl.DataFrame) -> pl.DataFrame:
-    """The requests with `made_status`: the status expected of their leads; null where none was set.
+def answered(rows: pl.DataFrame) -> pl.DataFrame:
+    """What the server answered where that may differ from what was asked, as ANSWERED.
 
-    Where the server answered a status, it is that one: a subsequence may have moved the lead.
+    rows: successes, with line, server_status and subsequence as a journal has them.
+    """
+    move = pl.col("subsequence").str.split(":").list.first()
+    moved = rows.filter(move.is_in(MOVES))
+    return moved.select(pl.col("line").cast(pl.UInt32), answered_status="server_status")
+
+
+def add_expected_status(requests: pl.DataFrame, answered: pl.DataFrame) -> pl.DataFrame:
+    """The requests with `expected_status`: what their leads are expected to be; null for anything.
+
+    That is what the server answered, else what was asked for: a subsequence may have moved the
+    lead, and set its status whether or not one was asked for.
     answered: as ANSWERED.
     """
     rows = requests.join(answered, on="line", how="left", maintain_order="left")
-    made = pl.when(pl.col("status").is_not_null()).then(pl.coalesce("answered_status", "status"))
-    return rows.with_columns(made_status=made).drop("answered_status")
+    return rows.with_columns(
+        expected_status=pl.coalesce("answered_status", "status"),
+    ).drop("answered_status")
+
+
+def with_expected_status(requests: pl.DataFrame, answered: pl.DataFrame) -> pl.DataFrame:
+    """The requests as if they had asked for what their leads are expected to be.
+
+    A status that was not asked for stays so: it may change by itself. answered: as ANSWERED.
+    """
+    is_asked = pl.col("status").is_not_null()
+    rows = add_expected_status(requests, answered)
+    return rows.with_columns(status=pl.when(is_asked).then("expected_status")).drop(
+        "expected_status"
+    )
 
 
 def live(leads: pl.DataFrame) -> pl.DataFrame:

@@ -48,7 +48,7 @@ def reverse(
     is_known = pl.col("is_known").fill_null(value=False)
     known = joined.filter(is_known)
     set_tag = pl.when(ASKS_TAG).then(pl.col("ai_tag").fill_null(""))
-    changes_status = pl.col("made_status") != pl.col("was_status")
+    changes_status = pl.col("expected_status") != pl.col("was_status")
     changes_tag = ASKS_TAG & (tag_key(pl.col("ai_tag").fill_null("")) != tag_key(pl.col("was_tag")))
     known = known.with_columns(
         set_tag=set_tag,
@@ -82,7 +82,7 @@ def reverse(
         ),
         baseline=both.select(
             line="at",
-            base_status=pl.when(pl.col("back_status").is_not_null()).then("made_status"),
+            base_status=pl.when(pl.col("back_status").is_not_null()).then("expected_status"),
             base_tag=pl.when(pl.col("back_tag").is_not_null()).then("set_tag"),
         ),
         unknown=unknown["line"],

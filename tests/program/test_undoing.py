@@ -212,20 +212,6 @@ def test_a_lead_that_was_moved_in_a_subsequence_is_told_of(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_what_the_server_made_of_a_moved_lead_is_verified_and_set_back(tmp_path: Path) -> None:
-    options = {"subsequences": ("Hot=Nurture",), "moved_status": "completed"}
-    path = write_rows(tmp_path / "leads.csv", HEADER, [(CAMPAIGN, lead_id(2), "active", "Hot")])
-    with served(tmp_path, LEADS[:2], **options) as sandbox:
-        was = values(state(sandbox))
-        ask(sandbox, tmp_path, "run", path, "--keep-before", "--out", tmp_path / "first")
-        assert values(state(sandbox))[lead_id(2)] == ("completed", "Hot")
-        verify = ("verify", tmp_path / "first", "--rate", "1000")
-        assert sendkit_batch(*verify, cwd=tmp_path, env=access(sandbox)[0]).exit_code == 0
-        assert undone(sandbox, tmp_path, tmp_path / "first").exit_code == 0
-        assert values(state(sandbox)) == was
-
-
-@pytest.mark.slow
 def test_without_a_yes_nothing_is_undone(tmp_path: Path) -> None:
     with served(tmp_path, LEADS) as sandbox:
         run = applied(sandbox, tmp_path)
