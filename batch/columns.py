@@ -24,6 +24,10 @@ COLUMNS: tuple[Column, ...] = (*Field, *Naming)
 # of the user's own), how the cell begins, and the whole sentence.
 SWALLOWED = ("swallowed_column", "swallowed_found", "swallowed_message")
 
+# What reading adds to a row with a blank id or name that belongs to merged cells: its column, and
+# the whole sentence.
+MERGED = ("merged_column", "merged_message")
+
 # The columns that results add, by the format of the results that introduced them. A new column is a
 # new format: it stands behind all earlier ones, whose files stay ours. Its name must be one that
 # `is_of_later_format` recognises, so that earlier versions of this program refuse the file.

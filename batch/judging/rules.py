@@ -10,7 +10,7 @@ from typing import NamedTuple
 import polars as pl
 from polars.exceptions import ComputeError
 
-from batch.columns import SWALLOWED
+from batch.columns import MERGED, SWALLOWED
 from batch.errors import SettingsError
 from batch.escape import unescape
 from batch.judging.texts import folded, is_safe_id, is_spoiled, trimmed
@@ -86,7 +86,8 @@ def judge(cells: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     """Judge every row by itself; the order stays.
 
     cells: line, blank_row, and the four fields as raw text or null; where ids were looked up by
-        e-mail address, these and LOOKED_UP; where cells have swallowed rows, SWALLOWED.
+        e-mail address, these and LOOKED_UP; where cells have swallowed rows, SWALLOWED; where
+        blank ids belong to merged cells, MERGED.
     Gives line; campaign_id, campaign_lead_id (lower case), status (lower case or null), ai_tag (in
     the label's spelling or null), clear_tag, which hold for valid rows; reason and column of the
     first problem (null when valid); found, the trimmed text of that column; message, the sentence
@@ -110,6 +111,8 @@ def judge(cells: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     # Most rows are plain: the other checks are done for the rest alone.
     is_plain = _is_plain(rules, is_looked_up=is_looked_up)
     problems = _problems(texts.filter(~is_plain), checks)
+    if MERGED[0] in cells.columns:
+        problems = _named_merged(problems, cells.select("line", *MERGED))
     names = ("campaign_id", "campaign_lead_id", "status")
     lower = zip(names, (*_IDS, Field.STATUS), strict=True)
     return texts.join(problems, on="line", how="left", maintain_order="left").select(
@@ -226,6 +229,15 @@ def _problems(texts: pl.DataFrame, checks: list[_Check]) -> pl.DataFrame:
         found=earlier.then("earlier_found").otherwise(found),
         message=earlier.then("earlier_message"),
     )
+
+
+def _named_merged(problems: pl.DataFrame, merged: pl.DataFrame) -> pl.DataFrame:
+    """The problems; of a blank id that belongs to merged cells with the sentence about these."""
+    column, message = map(pl.col, MERGED)
+    is_merged = (pl.col("reason") == Reason.MISSING_ID) & (pl.col("column") == column)
+    rows = problems.join(merged, on="line", how="left", maintain_order="left")
+    message = pl.when(is_merged).then(message).otherwise("message").alias("message")
+    return rows.with_columns(message).drop(MERGED)
 
 
 def is_id(cell: pl.Expr, rules: Rules) -> pl.Expr:

@@ -12,6 +12,7 @@ from typing import TypeVar
 import polars as pl
 
 from batch.errors import InputError
+from batch.reading.merged import Merged
 
 # For formats that are read by Python: rows, their places (8 bytes each, empty ones too), and their
 # characters. Some 10 MB of cells at a time, and never more than 32 MB.
@@ -37,6 +38,7 @@ class Grid:
     better_delimiter: one that would give more of the four columns; None if there is none.
     is_sheet: whether it comes from a workbook.
     notes: sentences that the user should see.
+    merged: the groups of merged cells of a sheet.
     frames_without_breaks: first lines of the frames known to have no line break in any cell.
     """
 
@@ -49,6 +51,7 @@ class Grid:
     better_delimiter: str | None = None
     is_sheet: bool = False
     notes: tuple[str, ...] = ()
+    merged: tuple[Merged, ...] = ()
     frames_without_breaks: set[int] = field(default_factory=set)
 
 

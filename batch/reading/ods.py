@@ -7,6 +7,7 @@ from datetime import datetime
 
 from batch.reading.cost import MAX_CELL, MAX_COLUMNS, long_cell, wide_row
 from batch.reading.markup import Attributes, Listener, MarkupError, elements, listen
+from batch.reading.merged import MAX_MERGED, Merged
 from batch.reading.sheet import (
     MAX_ROWS,
     SheetRow,
@@ -31,12 +32,14 @@ def open_ods(archive: zipfile.ZipFile) -> Workbook:
     """
 
     def rows(sheet: str) -> Iterator[SheetRow]:
-        gathered = _SheetListener(sheet)
+        gathered = _SheetListener(sheet, merged)
         listener = Listener(start=gathered.start, end=gathered.end, text=gathered.text)
+        merged.clear()
         for _ in listen(archive, _PART, listener):
             yield from gathered.rows
             gathered.rows.clear()
 
+    merged: list[Merged] = []
     sheets: dict[str, str] = {}
     hidden_styles: set[str] = set()
     style = ""
@@ -56,6 +59,7 @@ def open_ods(archive: zipfile.ZipFile) -> Workbook:
         visible=tuple(sheet for sheet, style in sheets.items() if style not in hidden_styles),
         hidden=tuple(sheet for sheet, style in sheets.items() if style in hidden_styles),
         rows=rows,
+        merged=merged,
         sorted_rows=rows,  # places follow from the order
     )
 
@@ -89,7 +93,9 @@ def _repeated(attributes: Attributes, what: str) -> int:
 class _SheetListener:
     """Gathers the rows of one table as they end; empty rows only once another follows them."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, merged: list[Merged]) -> None:
+        """merged: gets the groups of merged cells."""
+        self._merged = merged
         self.rows: list[SheetRow] = []
         self._name = name
         self._line = 0
@@ -138,6 +144,11 @@ class _SheetListener:
             text = _cell_text(self._cell, "\n".join(self._paragraphs))
             if text and self._column > MAX_COLUMNS:
                 raise wide_row(self._next_line)
+            height = int(self._cell.get(f"{_TABLE}number-rows-spanned", 1))
+            width = int(self._cell.get(f"{_TABLE}number-columns-spanned", 1))
+            if max(height, width) > 1 and len(self._merged) < MAX_MERGED:
+                line = self._next_line
+                self._merged.append(Merged(line, line + height - 1, start, start + width - 1))
             if text:
                 self._row.update(dict.fromkeys(range(start, self._column), text))
         elif name == "table-row":

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from batch.reading.grid import FilledCells
+from batch.reading.merged import Merged
 
 MAX_ROWS = 1 << 20  # of Excel and LibreOffice; more is damage or a bomb
 
@@ -43,12 +44,14 @@ class Workbook:
     rows: gives a sheet's rows without gaps, from spreadsheet line 1 on; may raise
     UnorderedRowsError on the way.
     sorted_rows: gives the same rows in whatever order the file has them, at twice the cost.
+    merged: the groups of merged cells of the sheet whose rows were read last.
     """
 
     visible: tuple[str, ...]
     hidden: tuple[str, ...]
     rows: Callable[[str], Iterator[SheetRow]]
     sorted_rows: Callable[[str], Iterator[SheetRow]]
+    merged: list[Merged]
 
 
 def number_text(value: float) -> str:

@@ -20,6 +20,7 @@ import polars as pl
 
 from batch.reading.cost import MAX_COLUMNS, Tally
 from batch.reading.markup import Attributes, Listener, MarkupError, listen
+from batch.reading.merged import MAX_MERGED, Merged, column_letters
 from batch.reading.sheet import MAX_ROWS, SheetRow, UnorderedRowsError
 
 _EMPTY = SheetRow(cells={})
@@ -42,28 +43,40 @@ class Row(NamedTuple):
     is_hidden: bool
 
 
-def ordered_rows(archive: zipfile.ZipFile, part: str, text: CellText) -> Iterator[SheetRow]:
-    """The rows without gaps. Raises UnorderedRowsError where one comes too late."""
+def ordered_rows(
+    archive: zipfile.ZipFile, part: str, text: CellText, merged: list[Merged]
+) -> Iterator[SheetRow]:
+    """The rows without gaps. Raises UnorderedRowsError where one comes too late.
+
+    merged: gets the groups of merged cells, which come last.
+    """
     rows = OrderedRows()
-    for _ in _read(archive, part, text, rows.add):
+    for _ in _read(archive, part, text, merged, rows.add):
         yield from rows.complete
         rows.complete.clear()
 
 
-def sorted_rows(archive: zipfile.ZipFile, part: str, text: CellText) -> Iterator[SheetRow]:
+def sorted_rows(
+    archive: zipfile.ZipFile, part: str, text: CellText, merged: list[Merged]
+) -> Iterator[SheetRow]:
     """The rows without gaps, in whatever order they come."""
     with tempfile.TemporaryFile() as file:
         gathered = GatheredRows(file)
-        for _ in _read(archive, part, text, gathered.add):
+        for _ in _read(archive, part, text, merged, gathered.add):
             pass
         yield from gathered.rows()
 
 
 def _read(
-    archive: zipfile.ZipFile, part: str, text: CellText, add: Callable[[Row], None]
+    archive: zipfile.ZipFile,
+    part: str,
+    text: CellText,
+    merged: list[Merged],
+    add: Callable[[Row], None],
 ) -> Iterator[None]:
     places = Places(add)
-    sheet = _SheetListener(text, places.put)
+    merged.clear()
+    sheet = _SheetListener(text, places.put, merged)
     yield from listen(archive, part, Listener(start=sheet.start, end=sheet.end, text=sheet.text))
     places.end()
     yield
@@ -78,7 +91,8 @@ class _SheetListener:
     and the sheet is refused.
     """
 
-    def __init__(self, cell_text: CellText, put: Put) -> None:
+    def __init__(self, cell_text: CellText, put: Put, merged: list[Merged]) -> None:
+        self._merged = merged
         self._cell_text = cell_text
         self._put = put
         self._in_row = False
@@ -130,6 +144,8 @@ class _SheetListener:
             self._hidden = attributes.get("hidden") in {"1", "true"}
         elif name == "rPh":
             self._is_phonetic = True
+        elif name == "mergeCell" and len(self._merged) < MAX_MERGED:
+            self._merged.append(_merged(attributes["ref"]))
 
     def text(self, piece: str) -> None:
         if self._into is not None:
@@ -156,6 +172,16 @@ class _SheetListener:
             self._is_phonetic = False
         else:
             self._into = None
+
+
+def _merged(reference: str) -> Merged:
+    """A group of merged cells by its reference, as A2:A4. Raises MarkupError for another text."""
+    places = []
+    for corner in reference.replace("$", "").split(":"):
+        letters = corner.rstrip(digits)
+        places.append((row_number(corner[len(letters) :]), column_number(letters)))
+    (first_line, first_column), (last_line, last_column) = places[0], places[-1]
+    return Merged(first_line, last_line, first_column, last_column)
 
 
 def row_number(text: str) -> int:
@@ -206,11 +232,7 @@ class Places:
         if hidden:
             self._is_hidden = True
         if column in self._cells or column in self._empty:
-            letters, left = "", column + 1
-            while left:
-                left, letter = divmod(left - 1, 26)
-                letters = chr(ord("A") + letter) + letters
-            raise MarkupError(f"cell {letters}{line} is in the sheet twice")
+            raise MarkupError(f"cell {column_letters(column)}{line} is in the sheet twice")
         if text:
             self._cells[column] = text
         else:

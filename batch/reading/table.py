@@ -20,6 +20,7 @@ from batch.errors import InputError
 from batch.escape import unescape
 from batch.lines import only_lines
 from batch.model import Field
+from batch.reading import merged
 from batch.reading.content import Format, detect_format, unpack
 from batch.reading.delimited import open_delimited
 from batch.reading.encoding import to_utf8
@@ -96,7 +97,9 @@ class Table:
         self.ids: LookedUpIds | None = None
         self.delimiter = grid.delimiter or ","
         self.is_sheet = grid.is_sheet
-        self.notes = grid.notes
+        self.notes = grid.notes + merged.notes(
+            grid.merged, self.fields, header_line=grid.header_line, name=name
+        )
 
     @property
     def found(self) -> Found:
@@ -130,7 +133,7 @@ class Table:
         Columns: line (UInt32); blank_row (Boolean: every cell of the whole row is blank);
         campaignId, campaignLeadId, status, aiTag, and where leads are named by e-mail address
         email and campaign (String, as read and untrimmed; null or "" when blank). A column that
-        the file lacks is all null. SWALLOWED are there only where a row has them.
+        the file lacks is all null. SWALLOWED and MERGED are there only where a row has them.
         Raises InputError for what only reading shows, such as a cell beyond the header's width.
         """
         texts = self._texts()
@@ -140,6 +143,7 @@ class Table:
         has_protected = pl.any_horizontal(
             pl.col(columns).str.contains('="', literal=True).any().fill_null(value=False)
         )
+        names = merged.MergedNames(self._grid.merged, self.fields)
         nothing = [pl.lit(None, dtype=pl.String).alias(each) for each in columns]
         for frame in self._frames():
             filled = [
@@ -161,6 +165,9 @@ class Table:
             found = self._find_swallowed(frame)
             if found is not None and found.height:
                 cells = cells.join(found, on="line", how="left", maintain_order="left")
+            if self._grid.merged:
+                blank = names.blank(frame)
+                cells = cells.join(blank, on="line", how="left", maintain_order="left")
             yield cells
 
     def rows(self) -> Iterator[pl.DataFrame]:

@@ -76,6 +76,7 @@ def open_workbook(
         header_line=read.header_line,
         sheet=chosen,
         is_sheet=True,
+        merged=tuple(book.merged),
         notes=tuple(notes),
     )
 

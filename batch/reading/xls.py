@@ -13,6 +13,7 @@ from xlrd.biffh import XL_CELL_BOOLEAN, XL_CELL_DATE, XL_CELL_ERROR, XL_CELL_NUM
 
 from batch.reading.cost import check_format_code
 from batch.reading.grid import filled_cells
+from batch.reading.merged import MAX_MERGED, Merged
 from batch.reading.sheet import SheetRow, Workbook, boolean_text, date_text, number_text
 
 _is_date_format = xlrd.formatting.is_date_format_string
@@ -37,9 +38,14 @@ def open_xls(path: Path) -> Workbook:
     # formatting_info for hidden rows and date formats; xlrd's own remarks are dropped
     book = xlrd.open_workbook(path, formatting_info=True, logfile=io.StringIO())
     sheets = book.sheets()
+    merged: list[Merged] = []
 
     def rows(name: str) -> Iterator[SheetRow]:
         sheet = book.sheet_by_name(name)
+        merged[:] = (
+            Merged(first_row + 1, end_row, first_column, end_column - 1)
+            for first_row, end_row, first_column, end_column in sheet.merged_cells[:MAX_MERGED]
+        )
         for i in range(sheet.nrows):
             cells = filled_cells([_text(book, cell) for cell in sheet.row(i)])
             info = sheet.rowinfo_map.get(i)
@@ -49,6 +55,7 @@ def open_xls(path: Path) -> Workbook:
         visible=tuple(sheet.name for sheet in sheets if not sheet.visibility),
         hidden=tuple(sheet.name for sheet in sheets if sheet.visibility),
         rows=rows,
+        merged=merged,
         sorted_rows=rows,  # xlrd puts each cell in its place
     )
 

@@ -14,6 +14,7 @@ from datetime import datetime
 
 from batch.reading.cost import check_cell_formats, check_characters, check_format_code
 from batch.reading.markup import Attributes, Listener, MarkupError, elements, listen
+from batch.reading.merged import Merged
 from batch.reading.sheet import (
     Workbook,
     boolean_text,
@@ -47,6 +48,7 @@ def open_xlsx(archive: zipfile.ZipFile) -> Workbook:
     relations = _relations(archive, root)
     parts: dict[str, str] = {}
     hidden: list[str] = []
+    merged: list[Merged] = []
     from_1904 = False
     for _, element, attributes in elements(archive, root, {"workbookPr", "sheet"}):
         if element == "workbookPr":
@@ -66,8 +68,9 @@ def open_xlsx(archive: zipfile.ZipFile) -> Workbook:
     return Workbook(
         visible=tuple(sheet for sheet in parts if sheet not in hidden),
         hidden=tuple(hidden),
-        rows=lambda sheet: ordered_rows(archive, parts[sheet], cells.text),
-        sorted_rows=lambda sheet: sorted_rows(archive, parts[sheet], cells.text),
+        merged=merged,
+        rows=lambda sheet: ordered_rows(archive, parts[sheet], cells.text, merged),
+        sorted_rows=lambda sheet: sorted_rows(archive, parts[sheet], cells.text, merged),
     )
 
 
