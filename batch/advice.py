@@ -15,6 +15,7 @@ class Fix(StrEnum):
     NAME_ENCODING = "name_encoding"  # value: the one that it seems to be, if that is known
     MEND_LETTERS = "mend_letters"  # by naming the encoding, where letters look wrong
     NAME_DELIMITER = "name_delimiter"  # value: the one that it seems to be, as people call it
+    NAME_HEADER_ROW = "name_header_row"  # value: the line that it seems to be, if there is one
     MAP_COLUMN = "map_column"  # value: the header that seems to be meant, if there is one
     NAME_CAMPAIGN = "name_campaign"
     RESUME = "resume"  # value: the command line that goes on with the unfinished run

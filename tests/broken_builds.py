@@ -1162,10 +1162,57 @@ BUILDS = (
         caught_by="test_parquet.py::test_a_cell_of_more_than_1_mb_is_refused_by_its_place",
     ),
     Broken(
+        guarantee="a header above ids is never passed over for names below them",
+        file="reading/header_row.py",
+        line="                if header is not None:\n",
+        instead="                if header is not None and named is None:\n",
+        caught_by="test_header_row.py::"
+        "test_an_ordinary_header_is_not_passed_over_for_names_below_its_rows[ordinary0]",
+    ),
+    Broken(
+        guarantee="a first row with the names is the header, whatever stands below it",
+        file="reading/header_row.py",
+        line="named = next((at for at, row in enumerate(rows) if self._has_names(row)), None)",
+        instead="named = max((at for at, row in enumerate(rows) if self._has_names(row)), "
+        "default=None)",
+        caught_by="test_header_row.py::test_an_ordinary_table_keeps_its_first_row_as_the_header",
+    ),
+    Broken(
+        guarantee="rows with ids are never passed over as titles",
+        file="reading/header_row.py",
+        line="is_table = is_table or len(values) > 1",
+        instead="is_table = is_table and len(values) > 1",
+        caught_by="test_header_row.py::"
+        "test_rows_without_a_header_are_not_passed_over_for_names_below_them",
+    ),
+    Broken(
+        guarantee="lines of a workbook are the spreadsheet's, whatever stands above the header",
+        file="reading/workbook.py",
+        line="first_line=top.line + 1",
+        instead="first_line=top.line + 1 - len(top.above)",
+        caught_by="test_header_row.py::"
+        "test_titles_are_passed_over_and_the_rows_are_those_without_them_further_down[.xlsx]",
+    ),
+    Broken(
+        guarantee="lines of a text are the spreadsheet's, whatever stands above the header",
+        file="reading/delimited.py",
+        line="line, offset = head.line + 1, head.end",
+        instead="line, offset = head.line + 1 - len(head.above), head.end",
+        caught_by="test_header_row.py::"
+        "test_titles_are_passed_over_and_the_rows_are_those_without_them_further_down[.csv]",
+    ),
+    Broken(
+        guarantee="the header of an earlier run's input is the one that it had then",
+        file="reading/table.py",
+        line="line=found.header_line if found else options.header_row",
+        instead="line=options.header_row",
+        caught_by="test_header_row.py::test_who_reads_on_takes_the_header_that_was_found",
+    ),
+    Broken(
         guarantee="a header is refused when it is too long, never cut",
         file="reading/head.py",
-        line="if not is_whole and source.tell() == len(text):",
-        instead="if is_whole and source.tell() > len(text):",
+        line="if not is_blank and not is_whole and source.taken == len(text):",
+        instead="if is_whole and source.taken > len(text):",
         caught_by="test_delimited.py::test_a_header_that_is_too_long_is_refused_and_never_cut",
     ),
     Broken(

@@ -42,11 +42,16 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """How the spreadsheet is read. campaign: of all rows that name none; None if each row says."""
+    """How the spreadsheet is read; None is found out.
+
+    header_row: the line of its header.
+    campaign: of all rows that name none; None if each row says.
+    """
 
     sheet: str | None = None
     encoding: str | None = None
     delimiter: str | None = None
+    header_row: int | None = None
     campaign: str | None = None
 
 
@@ -126,6 +131,7 @@ class Request:
             sheet=self.reading.sheet,
             encoding=self.reading.encoding,
             delimiter=self.reading.delimiter,
+            header_row=self.reading.header_row,
             columns=self.settings.columns.names(),
             has_campaign=self.reading.campaign is not None,
             was_accepted=self.is_recorded,

@@ -5,12 +5,16 @@ from collections.abc import Mapping
 from batch.advice import Advice, Fix, Remedy
 from batch.errors import BatchError
 
-# In them: {value} and {column} of the remedy; {quoted} is the value as a literal.
+# In them: {value} and {column} of the remedy; {quoted} is the value as a literal, and
+# {number} as a number.
 SENTENCES: Mapping[Fix, str] = {
     Fix.NAME_SHEET: "Choose with reading=Reading(sheet=…).",
     Fix.NAME_ENCODING: "Name its encoding with reading=Reading(encoding=…), or save it as UTF-8.",
     Fix.MEND_LETTERS: "If letters look wrong, name its encoding with reading=Reading(encoding=…).",
     Fix.NAME_DELIMITER: "Name it with reading=Reading(delimiter=…): {value}.",
+    Fix.NAME_HEADER_ROW: (
+        "If the header is another line, name it with reading=Reading(header_row={number})."
+    ),
     Fix.MAP_COLUMN: 'Use settings={{"columns": {{"{column}": {quoted}}}}}.',
     Fix.NAME_CAMPAIGN: "Or name one campaign for all rows with reading=Reading(campaign=…).",
     Fix.RESUME: "To go on with that one: {value}",
@@ -40,4 +44,6 @@ def in_python(what: str | BatchError) -> str:
 
 def _say(remedy: Remedy) -> str:
     quoted = repr(remedy.value) if remedy.value else "…"
-    return SENTENCES[remedy.fix].format(value=remedy.value, column=remedy.column, quoted=quoted)
+    return SENTENCES[remedy.fix].format(
+        value=remedy.value, column=remedy.column, quoted=quoted, number=remedy.value or "…"
+    )

@@ -7,7 +7,7 @@ it reads what a spreadsheet program reads, and names the line where rows would v
 
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +15,6 @@ from typing import BinaryIO, TextIO
 
 import polars as pl
 
-from batch.columns import Column
 from batch.errors import InputError
 from batch.reading.cost import check_cells
 from batch.reading.grid import (
@@ -30,6 +29,7 @@ from batch.reading.grid import (
     without_empty_end,
 )
 from batch.reading.head import Head, read_head
+from batch.reading.header_row import HeaderSearch
 from batch.reading.records import bounded_lines, read_records, unquoted_line
 
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
@@ -42,21 +42,20 @@ def open_delimited(
     path: Path,
     *,
     delimiter: str | None,
-    columns: Mapping[Column, str],
+    search: HeaderSearch,
     notes: tuple[str, ...],
     name: str,
-    header_line: int | None = None,
     mends: bool = True,
 ) -> Grid:
     """The grid of a UTF-8 text file, which may begin with a byte order mark.
 
     delimiter: one ASCII character, or tab, comma, semicolon; None to find it.
-    columns: header names that the user gave; they help to find the delimiter.
+    search: finds the header; without a delimiter, that one counts which gives the best header.
     notes: sentences about its bytes that the user should see. mends: as in `Found`.
     Raises InputError here when there is no header, and while rows are read for a cell beyond the
     header's width and for a quote that is never closed.
     """
-    head = read_head(path, delimiter, columns, name=name, header_line=header_line, mends=mends)
+    head = read_head(path, delimiter, search, name=name, mends=mends)
     if head.is_quoted:
         notes += (f"{name}: its lines are in quotes as a whole; what is in them is read.",)
     without_breaks: set[int] = set()
@@ -73,6 +72,8 @@ def open_delimited(
         delimiter=head.delimiter,
         header_line=head.line,
         better_delimiter=head.better_delimiter,
+        above=head.above,
+        better_header_line=head.better_line,
         batches=partial(_batches, path, head, start + length, [head.end], without_breaks, name),
         notes=notes,
         frames_without_breaks=without_breaks,

@@ -14,7 +14,8 @@ from batch.columns import Column
 class Found:
     """How a spreadsheet was read.
 
-    header_line: the line of its header. sheet: of a workbook. encoding, delimiter: of a text file.
+    header_line: the line of its header. passed_over: the lines above it that hold something.
+    sheet: of a workbook. encoding, delimiter: of a text file.
     columns: the position of each column that means something.
     read_width: how many columns are read; own_width: how many of these are the user's own.
     width: how many columns have a name. is_ours: whether it is a results.csv or failed.csv.
@@ -31,4 +32,5 @@ class Found:
     sheet: str | None = None
     encoding: str | None = None
     delimiter: str | None = None
+    passed_over: tuple[int, ...] = ()
     mends: bool = False

@@ -36,6 +36,8 @@ class Grid:
     batches: gives the frames: `line` (UInt32), then "0", "1", … (String), one for each header cell.
     delimiter: a text file's; None for other formats.
     better_delimiter: one that would give more of the four columns; None if there is none.
+    above: the rows above the header that hold something, each with its line.
+    better_header_line: of a row with the needed names, where another must be the header.
     is_sheet: whether it comes from a workbook.
     notes: sentences that the user should see.
     merged: the groups of merged cells of a sheet.
@@ -49,6 +51,8 @@ class Grid:
     sheet: str | None = None
     encoding: str | None = None
     better_delimiter: str | None = None
+    above: tuple[tuple[int, Cells], ...] = ()
+    better_header_line: int | None = None
     is_sheet: bool = False
     notes: tuple[str, ...] = ()
     merged: tuple[Merged, ...] = ()

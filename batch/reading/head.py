@@ -2,17 +2,20 @@
 
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
-from batch.columns import Column
 from batch.errors import InputError
 from batch.model import Field
 from batch.reading.cost import check_columns
+from batch.reading.grid import Cells
 from batch.reading.header import recognised_fields
-from batch.reading.records import read_records, unquoted_line
+from batch.reading.header_row import Evidence, HeaderSearch, no_such_header
+from batch.reading.records import Lines, read_records, unquoted_line
 
 _HEAD_MB = 1
 _HEAD_BYTES = _HEAD_MB * 1_000_000  # in which the header must end
@@ -30,15 +33,18 @@ class Head:
 
     line: the header's line number.
     end: the offset in bytes of the first row.
-    better_delimiter: as in Grid.
+    above, better_line, better_delimiter: as in Grid.
     is_quoted: whether it is in quotes as a whole, as the rows below it are then.
     mends: as in `Found`.
     """
 
     header: tuple[str, ...]
     line: int
+    evidence: Evidence
     delimiter: str
     end: int
+    above: tuple[tuple[int, Cells], ...] = ()
+    better_line: int | None = None
     better_delimiter: str | None = None
     is_quoted: bool = False
     mends: bool = True
@@ -57,15 +63,13 @@ def _one_character(delimiter: str, *, name: str) -> str:
 def read_head(
     path: Path,
     delimiter: str | None,
-    columns: Mapping[Column, str],
+    search: HeaderSearch,
     *,
     name: str,
-    header_line: int | None = None,
     mends: bool = True,
 ) -> Head:
-    """The head of a UTF-8 text file. delimiter: None to find it.
+    """The head of a UTF-8 text file. delimiter: None to find it, where the header is found, too.
 
-    columns: header names that the user gave; they help to find the delimiter.
     Raises InputError when there is no header.
     """
     delimiter = None if delimiter is None else _one_character(delimiter, name=name)
@@ -84,11 +88,12 @@ def read_head(
         offset=len(text[:first].encode()),
         is_whole=is_whole,
         name=name,
-        header_line=header_line,
-        columns=columns,
+        search=search,
         mends=mends,
     )
     heads, problem = _try_delimiters([delimiter] if delimiter else _DELIMITERS, read)
+    if not heads and search.line:
+        raise problem or no_such_header(search.line, name=name)
     if not heads:
         is_blank = not text.strip(f'{_BLANKS}{_BOM}"\r\n')
         raise (None if is_blank else problem) or InputError(
@@ -96,8 +101,9 @@ def read_head(
             f"expected {', '.join(Field)}."
         )
 
-    def fit(head: Head) -> tuple[int, int]:
-        return recognised_fields(head.header, columns), len(head.header)
+    def fit(head: Head) -> tuple[Evidence, int, int]:
+        known = recognised_fields(head.header, search.columns)
+        return head.evidence, known, len(head.header)
 
     best = max(heads, key=fit)
     check_columns(len(best.header), name=name)
@@ -119,6 +125,14 @@ def _try_delimiters(
     return heads, problem
 
 
+class _Record(NamedTuple):
+    """A record, and where it ends in the text. is_quoted: whether it was in quotes as a whole."""
+
+    cells: list[str]
+    end: int
+    is_quoted: bool
+
+
 def _read_heads(
     delimiter: str,
     text: str,
@@ -126,31 +140,61 @@ def _read_heads(
     offset: int,
     is_whole: bool,
     name: str,
-    header_line: int | None,
-    columns: Mapping[Column, str],
+    search: HeaderSearch,
     mends: bool,
 ) -> Iterator[Head]:
-    """The head for one delimiter; none where every row is blank.
+    """The head for one delimiter; none where there is no header.
 
     is_whole: whether the text is all of the file. Raises InputError for a header that goes on.
     """
-    source = io.StringIO(text, newline="")
+    records = _first_records(
+        delimiter, text, is_whole=is_whole, name=name, search=search, mends=mends
+    )
+    top = search.split(records, lambda record: record.cells)
+    if top is not None:
+        yield Head(
+            header=tuple(top.header.cells),
+            line=top.line,
+            evidence=top.evidence,
+            delimiter=delimiter,
+            end=offset + len(text[: top.header.end].encode()),
+            above=tuple((line, record.cells) for line, record in top.above),
+            better_line=top.better_line,
+            is_quoted=top.header.is_quoted,
+            mends=mends,
+        )
+
+
+def _first_records(
+    delimiter: str, text: str, *, is_whole: bool, name: str, search: HeaderSearch, mends: bool
+) -> Iterator[tuple[int, _Record]]:
+    """The records with their lines, as far as they can be read; none is cut.
+
+    Raises InputError for a fault in what may be the header, or above it.
+    """
+    source = Lines(io.StringIO(text, newline=""))
     records = read_records(source, delimiter, first_line=1, name=name, mends=mends)
-    for line, record in enumerate(records, 1):
-        if line == header_line if header_line else any(cell.strip(_BLANKS) for cell in record):
-            if not is_whole and source.tell() == len(text):
+    has_first = False  # below it a fault is one of the rows, for whoever reads those
+    for line in count(1):
+        may_be_header = line <= search.line if search.line else not has_first
+        try:
+            cells = next(records, None)
+        except InputError:
+            if may_be_header:
+                raise
+            return
+        if cells is None:
+            return
+        is_blank = not any(cell.strip(_BLANKS) for cell in cells)
+        if not is_blank and not is_whole and source.taken == len(text):
+            if may_be_header:
                 raise InputError(
                     f"{name} line {line}: the header is longer than {_HEAD_MB} MB. "
                     "Shorten the names of its columns, or close a quote that is open."
                 )
-            cells = unquoted_line(record, delimiter, name=name) if mends else None
-            is_quoted = cells is not None and recognised_fields(cells, columns) > 0
-            yield Head(
-                header=tuple(cells if cells and is_quoted else record),
-                line=line,
-                delimiter=delimiter,
-                end=offset + len(text[: source.tell()].encode()),
-                is_quoted=is_quoted,
-                mends=mends,
-            )
             return
+        has_first = has_first or not is_blank
+        inner = unquoted_line(cells, delimiter, name=name) if mends else None
+        is_quoted = inner is not None and recognised_fields(inner, search.columns) > 0
+        record = [] if is_blank else inner if inner and is_quoted else cells
+        yield line, _Record(record, source.taken, is_quoted)

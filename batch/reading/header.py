@@ -17,7 +17,7 @@ from batch.reading.grid import short_text
 _REQUIRED = (Field.CAMPAIGN_ID, Field.CAMPAIGN_LEAD_ID)
 _OPTIONAL = (Field.STATUS, Field.AI_TAG)
 _SPELLINGS: Mapping[Column, tuple[str, ...]] = {Naming.EMAIL: ("email", "emailaddress")}
-_ID = re.compile(r"\s*[0-9a-fA-F]{24}\s*")
+ID = re.compile(r"\s*[0-9a-fA-F]{24}\s*")
 _WORDS = {"\t": "tab", ";": "semicolon", ",": "comma"}  # what a shell takes as it is
 _LISTED_NAMES = 12  # of a wide header; with more a message is no sentence any more
 
@@ -28,6 +28,7 @@ def find_columns(
     *,
     name: str,
     better_delimiter: str | None = None,
+    better_line: int | None = None,
     has_looked_up_ids: bool = False,
     has_campaign: bool = False,
 ) -> dict[Column, int]:
@@ -37,6 +38,7 @@ def find_columns(
     columns: names that the user gave for columns; they outrank what a header name looks like.
     name: what messages call the file.
     better_delimiter: one that would give more of the columns than the one in use.
+    better_line: of a row further down that has them.
     has_looked_up_ids: whether an earlier run looked up the file's ids by e-mail address.
     has_campaign: whether the user named one campaign for all rows.
     `status` or `aiTag` may be absent, not both. The columns of e-mail addresses and campaign names
@@ -44,7 +46,7 @@ def find_columns(
     column, for two columns that match one field, and for a given name that no column or several
     have.
     """
-    cause = _cause(header, columns, better_delimiter)
+    cause = _cause(header, columns, better_delimiter, better_line)
     found = _find(header, columns, Field, name=name, cause=cause)
     if has_looked_up_ids or Field.CAMPAIGN_LEAD_ID not in found:
         naming = _find(header, columns, Naming, name=name, cause=cause, taken=found)
@@ -57,15 +59,15 @@ def find_columns(
 def recognised_fields(header: Sequence[str], columns: Mapping[Column, str]) -> int:
     """How many of the columns that are read are in a header; most for the right delimiter."""
     names = set(map(name_key, header))
-    return sum(not names.isdisjoint(_spellings(column, columns)) for column in COLUMNS)
+    return sum(not names.isdisjoint(spellings(column, columns)) for column in COLUMNS)
 
 
 def reads_as(cell: str, column: Column, columns: Mapping[Column, str]) -> bool:
     """Whether a header name stands for a column, by the name that the user gave it or its own."""
-    return name_key(cell) in _spellings(column, columns)
+    return name_key(cell) in spellings(column, columns)
 
 
-def _spellings(column: Column, columns: Mapping[Column, str]) -> tuple[str, ...]:
+def spellings(column: Column, columns: Mapping[Column, str]) -> tuple[str, ...]:
     """The names of a column, as `name_key` gives them."""
     if column in columns:
         return (name_key(columns[column]),)
@@ -73,19 +75,27 @@ def _spellings(column: Column, columns: Mapping[Column, str]) -> tuple[str, ...]
 
 
 def _cause(
-    header: Sequence[str], columns: Mapping[Column, str], better_delimiter: str | None
+    header: Sequence[str],
+    columns: Mapping[Column, str],
+    better_delimiter: str | None,
+    better_line: int | None,
 ) -> str:
     """Why columns are missing, if the header as a whole is wrong; else empty."""
     if better_delimiter:
         word = _WORDS.get(better_delimiter, f'"{better_delimiter}"')
         return Advice(f"The delimiter seems to be {word}.", Remedy(Fix.NAME_DELIMITER, word))
+    if better_line:
+        return Advice(
+            f"Line {better_line} has them, but above it stand rows that are no titles.",
+            Remedy(Fix.NAME_HEADER_ROW, str(better_line)),
+        )
     names = [cell for cell in header if cell.strip()]
     looks_like_one = 2 * len(names) >= len(header) and len(names) > len(_REQUIRED)
-    if recognised_fields(header, columns) or (looks_like_one and not any(map(_ID.match, names))):
+    if recognised_fields(header, columns) or (looks_like_one and not any(map(ID.match, names))):
         return ""
-    return (
-        "The first row that is not blank must be the header, the names of the columns; "
-        "no title may stand above it."
+    return Advice(
+        "That looks like a title or a row, and no header was found below it.",
+        Remedy(Fix.NAME_HEADER_ROW),
     )
 
 

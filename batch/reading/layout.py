@@ -101,6 +101,8 @@ def find_layout(
     name: what messages call the file. was_accepted: whether an earlier run has read it so.
     Raises InputError when it is not clear.
     """
+    if grid.above:
+        name = f"{name} line {grid.header_line}"
     added = find_added_columns(grid.header)
     if added is None:
         if not was_accepted:
@@ -115,6 +117,7 @@ def find_layout(
         columns,
         name=name,
         better_delimiter=grid.better_delimiter,
+        better_line=grid.better_header_line,
         has_looked_up_ids=looked_up > 0,
         has_campaign=has_campaign,
     )

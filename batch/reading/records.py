@@ -26,14 +26,18 @@ def bounded_lines(text: TextIO) -> Iterator[str]:
         yield line
 
 
-class _Lines:
-    """The lines of a text, which can be put back; record: those of the record being read."""
+class Lines:
+    """The lines of a text, which can be put back; record: those of the record being read.
+
+    taken: the characters of all lines but for those that were put back.
+    """
 
     def __init__(self, lines: Iterable[str]) -> None:
         self._lines = iter(lines)
         self._ahead: list[str] = []
         self._room = _MAX_RECORD
         self.record: list[str] = []
+        self.taken = 0
         self.where = ""
 
     def __iter__(self) -> Self:
@@ -47,6 +51,7 @@ class _Lines:
                 f"{self.where}: the row has more than {_MAX_RECORD:,} characters. {_OPEN_QUOTE}"
             )
         self.record.append(text)
+        self.taken += len(text)
         return text
 
     def begin(self, where: str) -> None:
@@ -58,11 +63,12 @@ class _Lines:
     def put_back(self, kept: int) -> None:
         """Put back the record's lines but for so many."""
         self._ahead += reversed(self.record[kept:])
+        self.taken -= sum(map(len, self.record[kept:]))
         del self.record[kept:]
 
 
 def read_records(
-    lines: Iterable[str], delimiter: str, *, first_line: int, name: str, mends: bool = True
+    lines: Iterable[str] | Lines, delimiter: str, *, first_line: int, name: str, mends: bool = True
 ) -> Iterator[list[str]]:
     """The records of text lines as a spreadsheet program reads them; an empty line gives [].
 
@@ -70,7 +76,7 @@ def read_records(
     if it is closed where the cell ends. Raises InputError, naming the line, where a record with a
     stray quote spans lines or a quote is never closed: rows would vanish into one cell.
     """
-    source = _Lines(lines)
+    source = lines if isinstance(lines, Lines) else Lines(lines)
     reader = csv.reader(source, delimiter=delimiter, strict=True)
     for line in count(first_line):
         source.begin(f"{name} line {line}")
@@ -90,7 +96,7 @@ def read_records(
         yield record
 
 
-def _read_spaced(source: _Lines, delimiter: str) -> list[str] | None:
+def _read_spaced(source: Lines, delimiter: str) -> list[str] | None:
     """The record whose quotes have blanks before or behind them; None if it can't be read so.
 
     Such a quote opens a cell that may go on in the lines below.

@@ -6,7 +6,7 @@ ours has.
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -25,7 +25,8 @@ from batch.reading.content import Format, detect_format, unpack
 from batch.reading.delimited import open_delimited
 from batch.reading.encoding import to_utf8
 from batch.reading.found import Found
-from batch.reading.grid import Grid, column_names, extra_cell, is_blank_text
+from batch.reading.grid import Cells, Grid, column_names, extra_cell, is_blank_text
+from batch.reading.header_row import HeaderSearch, passed_over
 from batch.reading.layout import LookedUpIds, find_layout, known_layout
 from batch.reading.parquet import open_parquet
 from batch.reading.swallowed import columns_with_breaks, find_swallowed
@@ -38,6 +39,7 @@ class TableOptions:
     sheet: a workbook's sheet, by name.
     encoding: a text file's, by Python's name for it.
     delimiter: a text file's: one ASCII character, or tab, comma, semicolon.
+    header_row: the line of its header.
     columns: header names of columns that are called otherwise.
     has_campaign: whether one campaign was named for all rows.
     was_accepted: whether an earlier run has read the file, perhaps before later formats were known.
@@ -47,6 +49,7 @@ class TableOptions:
     sheet: str | None = None
     encoding: str | None = None
     delimiter: str | None = None
+    header_row: int | None = None
     columns: Mapping[Column, str] = field(default_factory=dict)
     has_campaign: bool = False
     was_accepted: bool = False
@@ -107,6 +110,7 @@ class Table:
         layout = self._layout
         return Found(
             header_line=self._grid.header_line,
+            passed_over=tuple(line for line, _ in self._grid.above),
             sheet=self._grid.sheet,
             encoding=self._grid.encoding,
             delimiter=self._grid.delimiter,
@@ -295,12 +299,18 @@ def open_grid(path: Path, options: TableOptions, *, scratch: Path, name: str) ->
         options = replace(
             options, sheet=found.sheet, encoding=found.encoding, delimiter=found.delimiter
         )
-    header_line = found.header_line if found else None
+    search = HeaderSearch(
+        columns=options.columns,
+        has_campaign=options.has_campaign,
+        line=found.header_line if found else options.header_row,
+        is_first=options.was_accepted,
+    )
     # An option that would do nothing is a misunderstanding about the file.
     for what, value, fits in (
         ("a sheet", options.sheet, not is_text and not is_parquet),
         ("an encoding", options.encoding, is_text),
         ("a delimiter", options.delimiter, is_text),
+        ("the line of a header", options.header_row, not is_parquet),
     ):
         if value is not None and not fits:
             raise InputError(f"{name}: is {file_format}, where {what} means nothing. Leave it out.")
@@ -309,21 +319,27 @@ def open_grid(path: Path, options: TableOptions, *, scratch: Path, name: str) ->
     if not is_text:
         from batch.reading.workbook import open_workbook  # noqa: PLC0415 - 15 ms to load
 
-        return open_workbook(
-            plain, file_format, sheet=options.sheet, name=name, header_line=header_line
+        grid = open_workbook(plain, file_format, sheet=options.sheet, search=search, name=name)
+    else:
+        text = to_utf8(plain, options.encoding, scratch=scratch, name=name)
+        grid = open_delimited(
+            text.path, delimiter=options.delimiter, search=search, notes=text.notes, name=name
         )
-    mends = _mends(options)
-    text = to_utf8(plain, options.encoding, scratch=scratch, name=name, mends=mends)
-    grid = open_delimited(
-        text.path,
-        delimiter=options.delimiter,
-        columns=options.columns,
-        notes=text.notes,
-        name=name,
-        header_line=header_line,
-        mends=mends,
-    )
-    return replace(grid, encoding=text.encoding)
+        mends = _mends(options)
+        text = to_utf8(plain, options.encoding, scratch=scratch, name=name, mends=mends)
+        grid = open_delimited(
+            text.path,
+            delimiter=options.delimiter,
+            search=search,
+            notes=text.notes,
+            name=name,
+            mends=mends,
+        )
+        grid = replace(grid, encoding=text.encoding)
+    if not grid.above or found:  # who reads on from what was found was told of it then
+        return grid
+    told = passed_over(grid, was_named=options.header_row is not None, name=name)
+    return replace(grid, notes=(*grid.notes, told))
 
 
 def _mends(options: TableOptions) -> bool:
@@ -333,9 +349,14 @@ def _mends(options: TableOptions) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstRows:
-    """A spreadsheet's header and its first rows. rows: line and cells as read."""
+    """A spreadsheet's header and its first rows. rows, above: line and cells as read.
+
+    above: what is passed over above the header, without blank rows.
+    """
 
     header: tuple[str, ...]
+    header_line: int
+    above: tuple[tuple[int, tuple[str, ...]], ...]
     rows: tuple[tuple[int, tuple[str, ...]], ...]
     is_sheet: bool
     delimiter: str | None
@@ -350,11 +371,19 @@ def read_first_rows(path: Path, options: TableOptions, *, name: str, rows: int) 
         try:
             grid = open_grid(path, options, scratch=Path(scratch), name=name)
             every = chain.from_iterable(frame.iter_rows() for frame in grid.batches())
-            first = tuple(
-                (line, tuple(cell or "" for cell in cells)) for line, *cells in islice(every, rows)
-            )
+            first = islice(((line, cells) for line, *cells in every), rows)
+            shown, above = map(_as_texts, (first, grid.above))
         except OSError as error:
             raise InputError(f"{name}: can't be read: {error.strerror or error}.") from error
     return FirstRows(
-        header=grid.header, rows=first, is_sheet=grid.is_sheet, delimiter=grid.delimiter
+        header=grid.header,
+        header_line=grid.header_line,
+        above=above,
+        rows=shown,
+        is_sheet=grid.is_sheet,
+        delimiter=grid.delimiter,
     )
+
+
+def _as_texts(rows: Iterable[tuple[int, Cells]]) -> tuple[tuple[int, tuple[str, ...]], ...]:
+    return tuple((line, tuple(cell or "" for cell in cells)) for line, cells in rows)

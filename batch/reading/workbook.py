@@ -5,6 +5,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +26,7 @@ from batch.reading.grid import (
     without_empty_end,
 )
 from batch.reading.header import listed
+from batch.reading.header_row import HeaderSearch, Top, no_such_header
 from batch.reading.markup import MarkupError
 from batch.reading.ods import open_ods
 from batch.reading.sheet import SheetRow, UnorderedRowsError, Workbook
@@ -47,20 +49,20 @@ _DAMAGE = (
 
 
 def open_workbook(
-    path: Path, file_format: Format, *, sheet: str | None, name: str, header_line: int | None = None
+    path: Path, file_format: Format, *, sheet: str | None, search: HeaderSearch, name: str
 ) -> Grid:
     """The grid of one sheet of a workbook; its cells are in memory, as text.
 
-    sheet: the sheet's name; None when only one is visible.
+    sheet: the sheet's name; None when only one is visible. search: finds the header.
     Raises InputError when the file is damaged or holds too much, the sheet is not clear or has no
     header, or a cell stands beyond the header's width.
     """
     with _open(path, file_format, name=name) as book:
         chosen = _choose_sheet(book, sheet, name=name)
         try:
-            read = _read_sheet(book.rows(chosen), header_line, sheet=chosen, name=name)
+            read = _read_sheet(book.rows(chosen), search, sheet=chosen, name=name)
         except UnorderedRowsError:
-            read = _read_sheet(book.sorted_rows(chosen), header_line, sheet=chosen, name=name)
+            read = _read_sheet(book.sorted_rows(chosen), search, sheet=chosen, name=name)
     notes = []
     if len(book.visible) + len(book.hidden) > 1:
         notes.append(f'{name}: reading sheet "{short_text(chosen)}".')
@@ -70,10 +72,13 @@ def open_workbook(
         notes.append(
             f"{name}: {read.hidden:,} hidden or filtered rows are read and sent like the others."
         )
+    header = read.header
     return Grid(
-        header=read.header,
-        batches=lambda: (rows.frame(len(read.header)) for rows in read.rows),
-        header_line=read.header_line,
+        header=header,
+        batches=lambda: (rows.frame(len(header)) for rows in read.rows),
+        header_line=read.top.line,
+        above=tuple((line, row.texts()) for line, row in read.top.above),
+        better_header_line=read.top.better_line,
         sheet=chosen,
         is_sheet=True,
         merged=tuple(book.merged),
@@ -84,43 +89,42 @@ def open_workbook(
 class _Sheet(NamedTuple):
     """A sheet's contents. hidden: the number of hidden rows that hold something."""
 
+    top: Top[SheetRow]
     header: tuple[str, ...]
-    header_line: int
     rows: tuple[PackedRows, ...]
     hidden: int
 
 
-def _read_sheet(
-    rows: Iterable[SheetRow], header_line: int | None, *, sheet: str, name: str
-) -> _Sheet:
+def _read_sheet(rows: Iterable[SheetRow], search: HeaderSearch, *, sheet: str, name: str) -> _Sheet:
     """Raises CostError when the rows hold too much, and InputError when there is no header."""
     tally = Tally()
-    hidden = 0
-    header: tuple[str, ...] = ()
-    line = 0
-    numbered = enumerate(rows, 1)
-    for line, row in numbered:
-        tally.add(row.cells, line=line)
-        is_named = not all(map(is_blank, row.cells.values()))
-        if line == header_line if header_line else is_named:
-            header = tuple(cell or "" for cell in row.texts())
-            break
-    if not header:
+
+    def counted() -> Iterator[tuple[int, SheetRow]]:
+        for line, row in enumerate(rows, 1):
+            tally.add(row.cells, line=line)
+            yield line, row
+
+    numbered = counted()
+    top = search.split(numbered, SheetRow.texts)
+    if top is None and search.line:
+        raise no_such_header(search.line, name=name)
+    if top is None:
         raise InputError(
             f'{name}: sheet "{short_text(sheet)}" is empty; '
             f"expected a header with {', '.join(Field)}."
         )
+    hidden = 0
 
     def below() -> Iterator[FilledCells]:
         nonlocal hidden
-        for line, row in numbered:
-            tally.add(row.cells, line=line)
+        for row in chain(top.below, (row for _, row in numbered)):
             hidden += row.hidden and not all(map(is_blank, row.cells.values()))
             yield row.cells
 
+    header = tuple(cell or "" for cell in top.header.texts())
     cells = without_empty_end(below())
-    packed = tuple(pack_rows(cells, width=len(header), first_line=line + 1, name=name))
-    return _Sheet(header=header, header_line=line, rows=packed, hidden=hidden)
+    packed = tuple(pack_rows(cells, width=len(header), first_line=top.line + 1, name=name))
+    return _Sheet(top=top, header=header, rows=packed, hidden=hidden)
 
 
 @contextmanager

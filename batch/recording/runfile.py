@@ -66,6 +66,7 @@ CopyName = Annotated[str, AfterValidator(_own_copy)]
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 RunId = Annotated[str, StringConstraints(pattern="^([0-9a-f]{16})?$")]  # "" before there were ids
 Time = Annotated[AwareDatetime, Field(strict=False)]  # from text, also behind a validator
+Line = Annotated[int, Field(ge=1, le=1 << 31)]
 Width = Annotated[int, Field(ge=0, le=1 << 20)]
 Named = Annotated[str, AfterValidator(lambda name: str(column_of(name)))]
 Count = Annotated[int, Field(ge=0, le=1 << 53)]
@@ -78,7 +79,7 @@ class _Record(BaseModel):
 class RunFound(_Record):
     """How the input was read, as `reading.found.Found` has it."""
 
-    header_line: Annotated[int, Field(ge=1, le=1 << 31)]
+    header_line: Line
     columns: Mapping[Named, Width]
     read_width: Width
     own_width: Width
@@ -88,6 +89,7 @@ class RunFound(_Record):
     encoding: str | None = None
     delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] | None = None
     mends: bool = False
+    passed_over: Annotated[tuple[Line, ...], Field(strict=False)] = ()  # as Time
 
 
 class RunInput(_Record):
@@ -106,6 +108,7 @@ class RunInput(_Record):
     sheet: str | None = None
     encoding: str | None = None
     delimiter: str | None = None
+    header_row: Line | None = None
     campaign: str | None = None
     found: RunFound | None = None
 

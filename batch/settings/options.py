@@ -45,6 +45,16 @@ class CliOptions:
         str | None, Option("The encoding of a text file, such as cp1252.", INPUT, FILE)
     ] = None
     delimiter: Annotated[str | None, Option("What separates the columns.", INPUT, FILE)] = None
+    header_row: Annotated[
+        int | None,
+        Option(
+            "The line of the header, where it is not found.",
+            INPUT,
+            FILE,
+            metavar="N",
+            bounds=(1, 1000),
+        ),
+    ] = None
     expect_changes: Annotated[
         str | None,
         Option(
@@ -250,7 +260,7 @@ class CliOptions:
 
 
 _CONNECTION = "config base_url rate concurrency"
-_READING = "mapping sheet encoding delimiter campaign"
+_READING = "mapping sheet header_row encoding delimiter campaign"
 _OUTPUT = "as_json quiet"
 
 # What each command takes, in the order of its help.
@@ -265,7 +275,7 @@ _TAKEN_BY = {
     "results": f"run with_retries out {_OUTPUT}",
     "report": f"run opens out {_OUTPUT}",
     "plan": f"file {_CONNECTION} out strict on_conflict allow_invalid mapping campaign sheet"
-    f" encoding delimiter no_tag_check {_OUTPUT}",
+    f" header_row encoding delimiter no_tag_check {_OUTPUT}",
     "apply": f"run {_CONNECTION} max_errors force allow_clears expect_changes canary yes"
     f" {_OUTPUT} opens",
     "undo": f"run {_CONNECTION} max_errors out expect_changes canary yes {_OUTPUT} opens",

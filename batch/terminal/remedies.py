@@ -13,6 +13,7 @@ SENTENCES: Mapping[Fix, str] = {
     Fix.NAME_ENCODING: "Name its encoding with --encoding{named}, or save it as UTF-8.",
     Fix.MEND_LETTERS: "If letters look wrong, name its encoding with --encoding.",
     Fix.NAME_DELIMITER: "Name it with --delimiter {value}.",
+    Fix.NAME_HEADER_ROW: "If the header is another line, name it with --header-row{named}.",
     Fix.MAP_COLUMN: "Use --map {column}={header}.",
     Fix.NAME_CAMPAIGN: "Or name one campaign for all rows with --campaign.",
     Fix.RESUME: "To go on with that one: {value}",

@@ -12,6 +12,7 @@ SENTENCES: Mapping[Fix, str] = {
     Fix.NAME_ENCODING: "Save it as UTF-8.",
     Fix.MEND_LETTERS: "If letters look wrong, save it as UTF-8 and choose it again.",
     Fix.NAME_DELIMITER: "Save it with commas between the cells.",
+    Fix.NAME_HEADER_ROW: "If the header is another line, choose it under Columns.",
     Fix.MAP_COLUMN: "Choose the column for {column} under Columns.",
     Fix.NAME_CAMPAIGN: "Or name one campaign for all rows below.",
     Fix.RESUME: "To go on with that one, say no here and choose it among the earlier runs.",

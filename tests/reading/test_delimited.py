@@ -18,6 +18,7 @@ from batch.model import Field
 from batch.reading import delimited, records
 from batch.reading.delimited import open_delimited
 from batch.reading.grid import Grid
+from batch.reading.header_row import HeaderSearch
 from batch.terminal.remedies import in_terminal
 from tests.support.sampling import examples
 
@@ -37,7 +38,7 @@ def opened(
     path = folder / "leads.csv"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     return open_delimited(
-        path, delimiter=delimiter, columns={}, notes=(), name="leads.csv", mends=mends
+        path, delimiter=delimiter, search=HeaderSearch(), notes=(), name="leads.csv", mends=mends
     )
 
 
@@ -84,7 +85,9 @@ def test_header_names_of_the_user_help_to_find_the_delimiter(folder: Path) -> No
         Field.CAMPAIGN_ID: "Campaign",
         Field.CAMPAIGN_LEAD_ID: "Lead",
     }
-    grid = open_delimited(path, delimiter=None, columns=columns, notes=(), name="leads.csv")
+    grid = open_delimited(
+        path, delimiter=None, search=HeaderSearch(columns=columns), notes=(), name="leads.csv"
+    )
     assert grid.delimiter == ";"
 
 

@@ -252,8 +252,8 @@ def test_a_header_of_the_added_columns_alone_has_none_of_the_users() -> None:
     assert refusal() == (
         "leads.csv: columns campaignId and campaignLeadId (or email in its place) are missing; "
         "found none. "
-        "The first row that is not blank must be the header, the names of the columns; "
-        "no title may stand above it."
+        "That looks like a title or a row, and no header was found below it. "
+        "If the header is another line, name it with --header-row."
     )
 
 
@@ -297,12 +297,12 @@ def test_a_better_delimiter_is_of_no_interest_once_the_columns_are_found() -> No
     ],
 )
 def test_a_title_or_a_row_where_the_header_should_be_is_told(header: tuple[str, ...]) -> None:
-    must = (
-        "The first row that is not blank must be the header, the names of the columns; "
-        "no title may stand above it."
+    told = (
+        "That looks like a title or a row, and no header was found below it. "
+        "If the header is another line, name it with --header-row."
     )
-    assert refusal(*header).endswith(f'". {must}')
-    assert refusal(*header, campaignId="Campaign").endswith(f'". {must}')
+    assert refusal(*header).endswith(f'". {told}')
+    assert refusal(*header, campaignId="Campaign").endswith(f'". {told}')
 
 
 @pytest.mark.parametrize(

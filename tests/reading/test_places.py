@@ -10,6 +10,7 @@ from batch.errors import InputError
 from batch.reading import cost, sheet_xml
 from batch.reading.content import Format
 from batch.reading.cost import CostError
+from batch.reading.header_row import HeaderSearch
 from batch.reading.markup import MarkupError
 from batch.reading.sheet_xml import GatheredRows, Row, column_number, row_number
 from batch.reading.workbook import open_workbook
@@ -37,7 +38,7 @@ def written(folder: Path, data: str) -> Path:
 
 def read(path: Path) -> list[tuple[int, list[str]]]:
     """Line and cells of every row below the header."""
-    grid = open_workbook(path, Format.XLSX, sheet=None, name="leads.xlsx")
+    grid = open_workbook(path, Format.XLSX, sheet=None, search=HeaderSearch(), name="leads.xlsx")
     assert grid.header == ("campaignId", "campaignLeadId", "status", "aiTag")
     found = [each for frame in grid.batches() for each in frame.rows()]
     return [(line, [text or "" for text in cells]) for line, *cells in found]
@@ -167,7 +168,7 @@ def test_rows_in_any_order_are_read_in_order(tmp_path: Path) -> None:
 def test_hidden_rows_are_counted_whatever_their_order(tmp_path: Path) -> None:
     hidden = '<row r="2" hidden="1"><c r="A2"><v>1</v></c></row>'
     path = written(tmp_path, row(3, cell("A3", "c")) + hidden + HEADER)
-    grid = open_workbook(path, Format.XLSX, sheet=None, name="leads.xlsx")
+    grid = open_workbook(path, Format.XLSX, sheet=None, search=HeaderSearch(), name="leads.xlsx")
     assert grid.notes == ("leads.xlsx: 1 hidden or filtered row is read and sent like the others.",)
 
 

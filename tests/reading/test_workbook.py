@@ -8,6 +8,7 @@ import xlwt  # type: ignore[import-untyped]  # it ships no types
 from batch.errors import InputError
 from batch.reading.content import Format
 from batch.reading.grid import Grid
+from batch.reading.header_row import HeaderSearch
 from batch.reading.workbook import open_workbook
 from batch.terminal.remedies import in_terminal
 
@@ -29,12 +30,12 @@ def write(path: Path, *rows: list[str], hidden: tuple[int, ...] = ()) -> None:
 
 
 def opened(path: Path, *, sheet: str | None = None) -> Grid:
-    return open_workbook(path, Format.XLSX, sheet=sheet, name=path.name)
+    return open_workbook(path, Format.XLSX, sheet=sheet, search=HeaderSearch(), name=path.name)
 
 
 def refusal(path: Path, *, sheet: str | None = None, file_format: Format = Format.XLSX) -> str:
     with pytest.raises(InputError) as caught:
-        open_workbook(path, file_format, sheet=sheet, name=path.name)
+        open_workbook(path, file_format, sheet=sheet, search=HeaderSearch(), name=path.name)
     return in_terminal(caught.value)
 
 

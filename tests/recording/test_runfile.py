@@ -78,6 +78,7 @@ def test_run_json_says_what_the_run_is_and_how_far_it_got(path: Path) -> None:
             "sheet": None,
             "encoding": None,
             "delimiter": None,
+            "header_row": None,
             "campaign": None,
             "found": None,
         },

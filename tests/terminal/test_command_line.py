@@ -96,6 +96,7 @@ def test_the_options_of_a_run_are_those_of_the_contract() -> None:
         "--strict", "--on-conflict", "--allow-invalid", "--allow-clears", "--max-errors", "--map",
         "--sheet", "--encoding", "--delimiter", "--no-tag-check", "--json", "--quiet", "--sandbox",
         "--expect-changes", "--skip-unchanged", "--keep-before", "--canary", "--campaign", "--open",
+        "--header-row",
     }  # fmt: skip
 
 
@@ -106,13 +107,13 @@ RUN_WORDS = (
     "--map", "aiTag=T", "--sheet", "One", "--encoding", "cp1252", "--delimiter", "tab",
     "--no-tag-check", "--json", "--quiet", "--sandbox", "--expect-changes", "3",
     "--skip-unchanged", "always", "--keep-before", "--canary", "20",
-    "--campaign", "Spring", "--open",
+    "--campaign", "Spring", "--open", "--header-row", "3",
 )  # fmt: skip
 CHECK_WORDS = (
     "check", "leads.csv", "--config", "c.toml", "--rate", "5", "--strict", "--on-conflict",
     "last-wins", "--allow-invalid", "--allow-clears", "--map", "status=S", "--sheet", "One",
     "--encoding", "cp1252", "--delimiter", "tab", "--problems", "p.csv", "--json", "--quiet",
-    "--campaign", "Spring",
+    "--campaign", "Spring", "--header-row", "3",
 )  # fmt: skip
 
 

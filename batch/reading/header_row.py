@@ -1,0 +1,177 @@
+"""Find the header among a spreadsheet's first rows, below titles, notes and blank rows.
+
+Pure: rows in, the header's place and what stands above it out.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Generic, NamedTuple, TypeVar
+
+from batch.advice import Advice, Fix, Remedy
+from batch.columns import Column, Naming
+from batch.errors import InputError
+from batch.model import Field
+from batch.reading.grid import Cells, Grid, is_blank, short_text
+from batch.reading.header import ID, name_key, spellings
+
+SEARCHED_ROWS = 50  # at the top: no report has its header further down
+MOST_ABOVE = 1_000  # rows above a header that the user names
+_FEWEST = 3  # columns of a table: two ids, or address and campaign, and what is wished
+_SHOWN = 3  # of what is passed over, in a message
+_Row = TypeVar("_Row")
+
+
+class Evidence(IntEnum):
+    """What makes a row the header, the strongest last."""
+
+    PLACE = 0  # it is the first that is not blank, and nothing more
+    VALUES = 1  # it names the columns of the ids or addresses below it
+    NAMES = 2  # it has the names of the columns that are needed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Top(Generic[_Row]):
+    """A spreadsheet's first rows, split at the header, whose line this is.
+
+    above: what is passed over, without blank rows, each with its line. below: rows that were read
+    on the way. better_line: of a row that has the needed names, where another must be the header.
+    """
+
+    line: int
+    header: _Row
+    evidence: Evidence
+    above: tuple[tuple[int, _Row], ...]
+    below: tuple[_Row, ...]
+    better_line: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeaderSearch:
+    """How the header is to be found.
+
+    columns: header names that the user gave for columns.
+    has_campaign: whether the user named one campaign for all rows.
+    line: of the header, where that is known.
+    is_first: whether it else is the first row that is not blank, as it was before titles could
+    stand above it.
+    """
+
+    columns: Mapping[Column, str] = field(default_factory=dict)
+    has_campaign: bool = False
+    line: int | None = None
+    is_first: bool = False
+
+    def split(
+        self, numbered: Iterable[tuple[int, _Row]], cells_of: Callable[[_Row], Cells]
+    ) -> Top[_Row] | None:
+        """Take rows from the top, each with its line, as far as the header is looked for.
+
+        None where there is none: every row, or the one that was asked for, is blank.
+        """
+        rows: list[_Numbered[_Row]] = []
+        last = self.line or SEARCHED_ROWS
+        for line, row in numbered:
+            cells = cells_of(row)
+            if rows or line == self.line or not _is_blank(cells):
+                if line <= MOST_ABOVE or line == self.line or not rows:
+                    rows.append(_Numbered(line, row, cells))
+                if line >= last or (self.is_first and not self.line):
+                    break
+        if not rows:
+            return None
+        place, evidence, better = self._find([row.cells for row in rows])
+        line, header, cells = rows[place]
+        if line != (self.line or line) or _is_blank(cells):
+            return None
+        return Top(
+            line=line,
+            header=header,
+            evidence=evidence,
+            above=tuple(
+                (each.line, each.row) for each in rows[:place] if not _is_blank(each.cells)
+            ),
+            below=tuple(each.row for each in rows[place + 1 :]),
+            better_line=None if better is None else rows[better].line,
+        )
+
+    def _find(self, rows: Sequence[Cells]) -> tuple[int, Evidence, int | None]:
+        """The header's place, what speaks for it, and the place of one with the needed names.
+
+        An ordinary header is never passed over for a later one: above the header stand only rows
+        that say nothing of any lead.
+        """
+        if self.line is not None:
+            return len(rows) - 1, Evidence.NAMES, None
+        named = next((at for at, row in enumerate(rows) if self._has_names(row)), None)
+        headers: list[tuple[int, frozenset[int]]] = []  # places, and the columns with a name
+        is_table = False  # without a header
+        for at, row in enumerate(rows[:named]):
+            filled = frozenset(place for place, cell in enumerate(row) if not is_blank(cell))
+            values = frozenset(place for place in filled if _is_value(row[place]))
+            if not values and len(filled) >= _FEWEST:
+                headers.append((at, filled))
+            if len(values) > 1 or (values and len(filled) >= _FEWEST):
+                header = next((above for above, names in headers if values <= names), None)
+                if header is not None:
+                    return header, Evidence.VALUES, named
+                is_table = is_table or len(values) > 1
+        if named is None or is_table:
+            return 0, Evidence.PLACE, named
+        return named, Evidence.NAMES, None
+
+    def _has_names(self, row: Cells) -> bool:
+        """Whether a row names the columns without which nothing can be sent."""
+        names = {name_key(cell) for cell in row if cell}
+
+        def has(column: Column) -> bool:
+            return not names.isdisjoint(spellings(column, self.columns))
+
+        if not (has(Field.STATUS) or has(Field.AI_TAG)):
+            return False
+        if has(Field.CAMPAIGN_ID) and has(Field.CAMPAIGN_LEAD_ID):
+            return True
+        has_campaign = self.has_campaign or has(Field.CAMPAIGN_ID) or has(Naming.CAMPAIGN)
+        return has_campaign and has(Naming.EMAIL)
+
+
+def no_such_header(line: int, *, name: str) -> InputError:
+    """The error for a line that was to be the header, but is blank or not there."""
+    return InputError(
+        f"{name} line {line}: is blank, or not there; "
+        "expected the header, the names of the columns."
+    )
+
+
+def passed_over(grid: Grid, *, was_named: bool, name: str) -> Advice:
+    """Say where a header is, and what stands above it.
+
+    was_named: whether the user named its line.
+    """
+    texts = (
+        (line, short_text(", ".join(cell for cell in cells if cell and not cell.isspace())))
+        for line, cells in grid.above[:_SHOWN]
+    )
+    shown = ", ".join(f'line {line} "{text}"' for line, text in texts)
+    more = len(grid.above) - _SHOWN
+    others = f" and {more} more" if more > 0 else ""
+    return Advice(
+        f"{name}: the header is line {grid.header_line}. Passed over above it: {shown}{others}.",
+        *([] if was_named else [Remedy(Fix.NAME_HEADER_ROW)]),
+    )
+
+
+class _Numbered(NamedTuple, Generic[_Row]):
+    line: int
+    row: _Row
+    cells: Cells
+
+
+def _is_blank(row: Cells) -> bool:
+    return all(map(is_blank, row))
+
+
+def _is_value(cell: str | None) -> bool:
+    """Whether a cell is an id or an e-mail address, as no name of a column is."""
+    text = (cell or "").strip()
+    return bool(ID.fullmatch(text)) or ("@" in text[1:-1] and not any(map(str.isspace, text)))
