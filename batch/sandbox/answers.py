@@ -4,6 +4,7 @@ A fault may also keep an answer back, tear it, or end the connection.
 """
 
 import json
+import math
 import socket
 import struct
 import sys
@@ -14,11 +15,12 @@ from html import escape
 from http import HTTPStatus
 
 import anyio
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from batch.sandbox.faults import Fault, Kind
-from batch.sandbox.limits import http_date
+from batch.sandbox.limits import Budget
+from batch.sandbox.telling import http_date
 
 _NOT_JSON = b"\x00\xfe<<not JSON>>{\r\n\x1b[31m"
 # What wrong data shows in place of the right value.
@@ -56,6 +58,36 @@ def error_response(status: int, message: str, shape: ErrorShape) -> Response:
                 "<hr><center>sandbox</center>\r\n</body>\r\n</html>\r\n"
             )
             return HTMLResponse(page, status)
+
+
+class Refusal(StrEnum):
+    """How a request is refused for its pace, beside what headers tell."""
+
+    STATUS = "429"  # an error like any other
+    PLAIN = "plain"  # a 429 in plain text, as proxies answer, without any header of ours
+    BODY = "body"  # a 429 with `retry_after` (seconds) in its body
+    NESTED = "nested"  # a 429 with `error.retry_after`
+    SERVED = "200"  # a 200 with success false and a code
+
+
+def refuse_pace(budget: Budget, refusal: Refusal, shape: ErrorShape) -> Response:
+    """The answer to a request that this budget refuses."""
+    message = "Too many requests"
+    wait_s = math.ceil(budget.retry_after_s * 1000) / 1000
+    match refusal:
+        case Refusal.STATUS:
+            return error_response(429, message, shape)
+        case Refusal.PLAIN:
+            return PlainTextResponse(message, 429)
+        case Refusal.BODY:
+            body = {"success": False, "error": message, "retry_after": wait_s}
+            return JSONResponse(body, 429)
+        case Refusal.NESTED:
+            error = {"code": "RATE_LIMITED", "message": message, "retry_after": wait_s}
+            return JSONResponse({"success": False, "error": error}, 429)
+        case Refusal.SERVED:
+            error = {"code": "RATE_LIMIT_EXCEEDED", "message": message}
+            return JSONResponse({"success": False, "error": error}, 200)
 
 
 def phrase(status: int) -> str:

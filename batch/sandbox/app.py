@@ -16,14 +16,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from batch.sandbox.answers import ErrorShape, error_response, spoil
+from batch.sandbox.answers import ErrorShape, Refusal, error_response, refuse_pace, spoil
 from batch.sandbox.api import CALLS, Act, refuse
 from batch.sandbox.call import ApiError, Call, KeyKind, key_kind, make_unknowns
 from batch.sandbox.faults import Fault, Faults, Kind, Operation
 from batch.sandbox.inspection import inspection_routes
-from batch.sandbox.limits import Limiter, http_date, make_limiter, parse_spellings, spell
+from batch.sandbox.limits import Limiter, make_limiter
 from batch.sandbox.log import Entry, RequestLog
 from batch.sandbox.options import Options, choose
+from batch.sandbox.telling import http_date, parse_spellings, spell
 from batch.sandbox.world import World
 
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
@@ -59,6 +60,7 @@ class Gate:
         self._world = world
         self._unknowns = make_unknowns(options)
         self._shape = choose("--error-body", options.error_body, ErrorShape)
+        self._refusal = choose("--refusal", options.refusal, Refusal)
         self._spellings = parse_spellings(options.headers)
         self._limiters: dict[str, Limiter] = (
             {key: make_limiter(options.rate_limit) for key in world.api_keys}
@@ -90,7 +92,10 @@ class Gate:
             budget = limiter.take(self._monotonic())
             headers = spell(budget, self._spellings, now_s=self._wall())
             if not budget.admitted:
-                return Verdict(answer=self._error(429, "Too many requests", headers))
+                refused = refuse_pace(budget, self._refusal, self._shape)
+                if self._refusal is not Refusal.PLAIN:
+                    refused.headers.update(headers)
+                return Verdict(answer=refused)
         path = request.path_params
         lead_id = path.get("lead_id", "")
         campaign = self._world.first.campaigns.get(path.get("campaign_id", ""))

@@ -1,14 +1,13 @@
-"""How many requests a key may send, and the headers that tell it.
+"""How many requests a key may send: a fixed window, a sliding window, a token bucket, or several.
 
-Limiters are a fixed window, a sliding window and a token bucket. Pure: time is an argument.
+Pure: time is an argument. `telling.py` spells the headers that tell it.
 """
 
 import math
 import re
 from collections import deque
-from dataclasses import dataclass
-from email.utils import formatdate
-from enum import StrEnum
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from batch.sandbox.options import SandboxError
@@ -22,6 +21,7 @@ class Budget:
     remaining: further requests that would be admitted right now.
     reset_s: seconds until the whole budget is available again if nothing more is sent.
     retry_after_s: seconds until one more would be admitted; 0 if this one was.
+    others: further budgets of the same server that this request met.
     """
 
     admitted: bool
@@ -30,6 +30,7 @@ class Budget:
     remaining: int
     reset_s: float
     retry_after_s: float
+    others: tuple["Budget", ...] = ()
 
 
 class Limiter(Protocol):
@@ -37,6 +38,13 @@ class Limiter(Protocol):
 
     def take(self, now_s: float) -> Budget:
         """Admit or refuse a request at this time (seconds; never earlier than the last)."""
+
+
+class Single(Limiter, Protocol):
+    """A limiter of one budget."""
+
+    def give_back(self) -> None:
+        """Undo the admission of the last request: another budget has refused it."""
 
 
 class FixedWindow:
@@ -65,6 +73,10 @@ class FixedWindow:
             retry_after_s=0.0 if admitted else left_s,
         )
 
+    def give_back(self) -> None:
+        """Undo the last admission."""
+        self._used -= 1
+
 
 class SlidingWindow:
     """At most `limit` requests in any span as long as the window."""
@@ -91,6 +103,10 @@ class SlidingWindow:
             reset_s=self._window_s - (now_s - times[-1]),
             retry_after_s=0.0 if admitted else self._window_s - (now_s - times[0]),
         )
+
+    def give_back(self) -> None:
+        """Undo the last admission."""
+        self._admitted_at.pop()
 
 
 class TokenBucket:
@@ -121,26 +137,57 @@ class TokenBucket:
             retry_after_s=0.0 if admitted else (1 - self._tokens) / self._per_s,
         )
 
+    def give_back(self) -> None:
+        """Undo the last admission."""
+        self._tokens += 1
+
+
+class Several:
+    """Several budgets at once, as a minute's and an hour's: a request needs all of them."""
+
+    def __init__(self, limiters: Sequence[Single]) -> None:
+        self._limiters = limiters
+
+    def take(self, now_s: float) -> Budget:
+        """Admit or refuse a request at this time; one that is refused costs no budget anything."""
+        budgets = [limiter.take(now_s) for limiter in self._limiters]
+        wait_s = max(budget.retry_after_s for budget in budgets)
+        if not all(budget.admitted for budget in budgets):
+            for limiter, budget in zip(self._limiters, budgets, strict=True):
+                if budget.admitted:
+                    limiter.give_back()
+            budgets = [
+                replace(budget, admitted=False, remaining=budget.remaining + budget.admitted)
+                for budget in budgets
+            ]
+        return replace(budgets[0], retry_after_s=wait_s, others=tuple(budgets[1:]))
+
 
 _SPEC = re.compile(
     r"(?P<kind>fixed|sliding|bucket):(?P<limit>[1-9]\d*)/"
-    r"(?P<count>\d+(?:\.\d+)?)?(?P<unit>s|min|h)(?:,burst=(?P<burst>[1-9]\d*))?"
+    r"(?P<count>\d+(?:\.\d+)?)?(?P<unit>s|min|h|d)(?:,burst=(?P<burst>[1-9]\d*))?"
 )
-_UNIT_S = {"s": 1, "min": 60, "h": 3600}
+_UNIT_S = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
 
 
 def make_limiter(spec: str) -> Limiter:
     """A fresh limiter from its spelling: fixed:100/10s, sliding:60/min, bucket:10/s,burst=20.
 
-    A bucket without `burst` holds as many tokens as it gets in a window. SandboxError if the
-    spelling is none of these.
+    A bucket without `burst` holds as many tokens as it gets in a window. Several budgets have a +
+    between them: fixed:60/min+fixed:1000/h. SandboxError if the spelling is none of these.
     """
-    found = _SPEC.fullmatch(spec)
+    limiters = [_make_single(part, spec) for part in spec.split("+")]
+    return limiters[0] if len(limiters) == 1 else Several(limiters)
+
+
+def _make_single(part: str, spec: str) -> Single:
+    """The limiter of one budget. spec: the whole spelling, for the error."""
+    found = _SPEC.fullmatch(part)
     window_s = float(found["count"] or 1) * _UNIT_S[found["unit"]] if found else 0
     if not found or not window_s or (found["burst"] and found["kind"] != "bucket"):
         raise SandboxError(
             f'--rate-limit: found "{spec}"; expected fixed:100/10s, sliding:60/min or '
-            "bucket:10/s,burst=20 (units s, min, h)."
+            "bucket:10/s,burst=20 (units s, min, h, d), or several with + between them."
         )
     limit = int(found["limit"])
     if found["kind"] == "fixed":
@@ -148,64 +195,3 @@ def make_limiter(spec: str) -> Limiter:
     if found["kind"] == "sliding":
         return SlidingWindow(limit=limit, window_s=window_s)
     return TokenBucket(limit=limit, window_s=window_s, burst=int(found["burst"] or limit))
-
-
-class Spelling(StrEnum):
-    """One way of telling a client its budget; several can be combined."""
-
-    IETF = "ietf"  # RateLimit-Policy and RateLimit, draft-ietf-httpapi-ratelimit-headers-10
-    RATELIMIT = "ratelimit"  # RateLimit-Limit, -Remaining, -Reset in seconds from now
-    X_DELTA = "x-delta"  # X-RateLimit-Limit, -Remaining, -Reset in seconds from now
-    X_UNIX = "x-unix"  # the same, the reset as a Unix time
-    RETRY_AFTER = "retry-after"  # on refusals only, whole seconds
-    RETRY_AFTER_DATE = "retry-after-date"  # on refusals only, an HTTP date
-
-
-def parse_spellings(text: str) -> tuple[Spelling, ...]:
-    """The spellings in a list like "ietf,retry-after"; "none" gives none of them."""
-    if text == "none":
-        return ()
-    try:
-        return tuple(Spelling(word) for word in text.split(","))
-    except ValueError as error:
-        raise SandboxError(
-            f'--headers: found "{text}"; expected none, or some of {", ".join(Spelling)}, '
-            "with commas between them."
-        ) from error
-
-
-def spell(budget: Budget, spellings: tuple[Spelling, ...], *, now_s: float) -> dict[str, str]:
-    """The headers that tell this budget, in whole seconds, rounded up. now_s: Unix time."""
-    headers: dict[str, str] = {}
-    reset_s = math.ceil(budget.reset_s)
-    for spelling in spellings:
-        match spelling:
-            case Spelling.IETF:
-                window_s = math.ceil(budget.window_s)
-                headers["RateLimit-Policy"] = f'"default";q={budget.limit};w={window_s}'
-                headers["RateLimit"] = f'"default";r={budget.remaining};t={reset_s}'
-            case Spelling.RATELIMIT:
-                headers |= _triple("RateLimit", budget, reset=reset_s)
-            case Spelling.X_DELTA:
-                headers |= _triple("X-RateLimit", budget, reset=reset_s)
-            case Spelling.X_UNIX:
-                reset = math.ceil(now_s + budget.reset_s)
-                headers |= _triple("X-RateLimit", budget, reset=reset)
-            case Spelling.RETRY_AFTER if not budget.admitted:
-                headers["Retry-After"] = str(math.ceil(budget.retry_after_s))
-            case Spelling.RETRY_AFTER_DATE if not budget.admitted:
-                headers["Retry-After"] = http_date(now_s + budget.retry_after_s)
-    return headers
-
-
-def _triple(prefix: str, budget: Budget, *, reset: int) -> dict[str, str]:
-    return {
-        f"{prefix}-Limit": str(budget.limit),
-        f"{prefix}-Remaining": str(budget.remaining),
-        f"{prefix}-Reset": str(reset),
-    }
-
-
-def http_date(unix_s: float) -> str:
-    """The HTTP date of a Unix time, rounded up to the next whole second (RFC 9110, 5.6.7)."""
-    return formatdate(math.ceil(unix_s), usegmt=True)

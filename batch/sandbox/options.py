@@ -87,16 +87,31 @@ class Options:
     ] = None
     rate_limit: Annotated[
         str | None,
-        OptionHelp("for each key: fixed:100/10s, sliding:60/min or bucket:10/s,burst=20", "SPEC"),
+        OptionHelp(
+            "for each key: fixed:100/10s, sliding:60/min or bucket:10/s,burst=20; several at once "
+            "with + between them, as fixed:60/min+fixed:1000/h",
+            "SPEC",
+        ),
     ] = None
     headers: Annotated[
         str,
         OptionHelp(
-            "how the limit is told: none, or some of ietf, ratelimit, x-delta, x-unix, "
-            "retry-after, retry-after-date, with commas between them",
+            "how the limit is told: none, or some of ietf, ratelimit, x-delta, x-ms, x-unix, "
+            "x-unix-ms, x-iso, x-js (JavaScript's dates), x-grouped (1,200), x-negative (-1 "
+            "remains), x-named (-Minute, -Hour), x-no-reset, retry-after, retry-after-date, and on "
+            "every answer retry-after-always, retry-after-fraction, retry-after-text, with commas "
+            "between them",
             "LIST",
         ),
     ] = "ietf,retry-after"
+    refusal: Annotated[
+        str,
+        OptionHelp(
+            "how a request over the limit is refused: 429, plain (text alone), body (retry_after "
+            "in it), nested (error.retry_after) or 200 (success false and a code)",
+            "HOW",
+        ),
+    ] = "429"
     faults: Annotated[
         tuple[str, ...],
         OptionHelp("what goes wrong, as status=503,every=10; see below", "SPEC", "--fault"),

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.sandbox.limits import Budget, make_limiter, parse_spellings, spell
+from batch.sandbox.limits import Budget, make_limiter
 from batch.sandbox.options import Options, SandboxError
+from batch.sandbox.telling import parse_spellings, spell
 from tests.support.sampling import examples
 from tests.support.sandbox_client import KEY, PLATFORM, URL, Clock, client_of
 
@@ -12,6 +15,9 @@ pytestmark = pytest.mark.anyio
 REFUSED = Budget(
     admitted=False, limit=100, window_s=10.0, remaining=0, reset_s=7.2, retry_after_s=3.1
 )
+
+
+X = {"X-RateLimit-Limit": "100", "X-RateLimit-Remaining": "0"}
 
 
 def admitted(spec: str, *times_s: float) -> list[bool]:
@@ -105,14 +111,24 @@ def test_no_span_of_a_sliding_window_has_more_requests_than_its_limit(
 
 
 @pytest.mark.parametrize(
-    "spec", ["100/10s", "fixed:0/s", "fixed:5/0s", "fixed:5/day", "sliding:5/s,burst=2", ""]
+    "spec",
+    [
+        "100/10s",
+        "fixed:1/s+",
+        "fixed:1/s+5/h",
+        "fixed:0/s",
+        "fixed:5/0s",
+        "fixed:5/day",
+        "sliding:5/s,burst=2",
+        "",
+    ],
 )
 def test_a_limit_spelt_wrong_is_refused_with_the_right_spellings(spec: str) -> None:
     with pytest.raises(SandboxError) as caught:
         make_limiter(spec)
     assert str(caught.value) == (
         f'--rate-limit: found "{spec}"; expected fixed:100/10s, sliding:60/min or '
-        "bucket:10/s,burst=20 (units s, min, h)."
+        "bucket:10/s,burst=20 (units s, min, h, d), or several with + between them."
     )
 
 
@@ -142,6 +158,24 @@ def test_a_limit_spelt_wrong_is_refused_with_the_right_spellings(spec: str) -> N
         ),
         ("retry-after", {"Retry-After": "4"}),
         ("retry-after-date", {"Retry-After": "Fri, 15 Jan 2027 08:00:04 GMT"}),
+        ("x-ms", X | {"X-RateLimit-Reset": "7200"}),
+        ("x-unix-ms", X | {"X-RateLimit-Reset": "1800000007700"}),
+        ("x-iso", X | {"X-RateLimit-Reset": "2027-01-15T08:00:07.700Z"}),
+        # which drops the 0.7 s
+        (
+            "x-js",
+            X
+            | {
+                "X-RateLimit-Reset": "Fri Jan 15 2027 08:00:07 GMT+0000 "
+                "(Coordinated Universal Time)"
+            },
+        ),
+        ("x-negative", X | {"X-RateLimit-Remaining": "-1", "X-RateLimit-Reset": "8"}),
+        ("x-no-reset", X),
+        ("x-named", {}),  # ten seconds have no name
+        ("retry-after-always", {"Retry-After": "4"}),
+        ("retry-after-fraction", {"Retry-After": "3.100"}),
+        ("retry-after-text", {"Retry-After": "4 seconds"}),
         ("none", {}),
     ],
 )
@@ -149,12 +183,104 @@ def test_each_spelling_rounds_the_waiting_time_up(spelling: str, headers: dict[s
     assert spell(REFUSED, parse_spellings(spelling), now_s=1_800_000_000.5) == headers
 
 
+def test_on_every_answer_retry_after_tells_a_served_one_when_all_is_free_again() -> None:
+    served = replace(REFUSED, admitted=True, remaining=3)
+    told = {
+        "retry-after-always": "8",
+        "retry-after-fraction": "7.200",
+        "retry-after-text": "8 seconds",
+    }
+    for spelling, value in told.items():
+        assert spell(served, parse_spellings(spelling), now_s=0) == {"Retry-After": value}
+    assert spell(served, parse_spellings("retry-after,retry-after-date"), now_s=0) == {}
+
+
+def test_numbers_are_grouped_by_thousands() -> None:
+    budget = replace(REFUSED, limit=1200, remaining=1_000_000, reset_s=3599.2)
+    assert spell(budget, parse_spellings("x-grouped"), now_s=0) == {
+        "X-RateLimit-Limit": "1,200",
+        "X-RateLimit-Remaining": "1,000,000",
+        "X-RateLimit-Reset": "3,600",
+    }
+
+
+def test_of_several_budgets_a_request_needs_each_and_costs_none_if_one_refuses() -> None:
+    limiter = make_limiter("fixed:1/min+sliding:5/h+bucket:5/d")
+    taken = [limiter.take(now_s) for now_s in (0, 1, 60)]
+    assert [budget.admitted for budget in taken] == [True, False, True]
+    assert [[each.remaining for each in (budget, *budget.others)] for budget in taken] == [
+        [0, 4, 4],
+        [0, 4, 4],
+        [0, 3, 3],
+    ]
+    assert taken[1].retry_after_s == 59
+
+
+def test_several_budgets_are_told_side_by_side() -> None:
+    budget = make_limiter("fixed:60/min+fixed:1000/h").take(0)
+    assert spell(budget, parse_spellings("ietf,x-delta"), now_s=0) == {
+        "RateLimit-Policy": '"default";q=60;w=60, "3600s";q=1000;w=3600',
+        "RateLimit": '"default";r=59;t=60, "3600s";r=999;t=3600',
+        "X-RateLimit-Limit": "60, 1000",
+        "X-RateLimit-Remaining": "59, 999",
+        "X-RateLimit-Reset": "60, 3600",
+    }
+    assert spell(budget, parse_spellings("x-named"), now_s=0) == {
+        "X-RateLimit-Limit-Minute": "60",
+        "X-RateLimit-Remaining-Minute": "59",
+        "X-RateLimit-Limit-Hour": "1000",
+        "X-RateLimit-Remaining-Hour": "999",
+    }
+
+
+@pytest.mark.parametrize(
+    ("refusal", "status", "body"),
+    [
+        ("429", 429, {"success": False, "error": "Too many requests"}),
+        ("plain", 429, "Too many requests"),
+        ("body", 429, {"success": False, "error": "Too many requests", "retry_after": 9.5}),
+        (
+            "nested",
+            429,
+            {
+                "success": False,
+                "error": {
+                    "code": "RATE_LIMITED",
+                    "message": "Too many requests",
+                    "retry_after": 9.5,
+                },
+            },
+        ),
+        (
+            "200",
+            200,
+            {
+                "success": False,
+                "error": {"code": "RATE_LIMIT_EXCEEDED", "message": "Too many requests"},
+            },
+        ),
+    ],
+)
+async def test_a_refusal_is_told_as_chosen(refusal: str, status: int, body: object) -> None:
+    clock = Clock()
+    options = Options(rate_limit="fixed:1/10s", refusal=refusal)
+    async with client_of(options, clock=clock) as client:
+        await client.get("/v1/tags")
+        clock.now_s += 0.5
+        answer = await client.get("/v1/tags")
+    assert answer.status_code == status
+    assert (answer.text if refusal == "plain" else answer.json()) == body
+    assert ("ratelimit" in answer.headers) == (refusal != "plain")
+
+
 def test_an_unknown_spelling_is_refused_with_those_there_are() -> None:
     with pytest.raises(SandboxError) as caught:
         parse_spellings("ietf,retry")
     assert str(caught.value) == (
         '--headers: found "ietf,retry"; expected none, or some of ietf, ratelimit, x-delta, '
-        "x-unix, retry-after, retry-after-date, with commas between them."
+        "x-ms, x-unix, x-unix-ms, x-iso, x-js, x-grouped, x-negative, x-named, x-no-reset, "
+        "retry-after, retry-after-date, retry-after-always, retry-after-fraction, "
+        "retry-after-text, with commas between them."
     )
 
 
