@@ -1748,8 +1748,8 @@ BUILDS = (
     Broken(
         guarantee="Retry-After is never shortened",
         file="api/headers.py",
-        line="return min(max(map(float, waits)), LONGEST_WAIT_S)",
-        instead="return min(min(map(float, waits)), LONGEST_WAIT_S)",
+        line="return max(known)",
+        instead="return min(known)",
         caught_by="test_headers.py::test_retry_after_is_whole_seconds_or_an_http_date",
     ),
     Broken(
@@ -1784,10 +1784,61 @@ BUILDS = (
     ),
     Broken(
         guarantee="a Retry-After on a served answer is no order",
-        file="api/headers.py",
-        line="if may_pass(http_status) else None",
-        instead="if http_status else None",
+        file="api/answer.py",
+        line="if not (may_pass(reply.http_status) or reason is Reason.RATE_LIMITED):",
+        instead="if not reply.http_status:",
         caught_by="test_answer.py::test_retry_after_counts_where_the_answer_is_tried_again",
+    ),
+    Broken(
+        guarantee="a wait that only the body names is kept",
+        file="api/answer.py",
+        line='for place in (document, _object_at(document, "error")):',
+        instead="for place in ():",
+        caught_by="test_answer.py::test_a_body_may_tell_how_long_to_wait",
+    ),
+    Broken(
+        guarantee="a refusal for the pace that comes as a 200 costs its row no attempt",
+        file="sending/retry.py",
+        line="if answer.reason is Reason.RATE_LIMITED:",
+        instead="if answer.http_status == 429:",
+        caught_by="test_runner.py::test_a_refusal_in_a_200_costs_a_row_no_attempt",
+    ),
+    Broken(
+        guarantee="only a code makes a refusal for the pace of a 200, no sentence",
+        file="api/answer.py",
+        line="_plain(str(code)) in _PACE_CODES",
+        instead="_plain(str(code))[:11] in _PACE_CODES",
+        caught_by="test_answer.py::"
+        "test_nothing_less_than_a_code_says_that_there_were_too_many_requests",
+    ),
+    Broken(
+        guarantee="a remaining of less than nothing is nothing",
+        file="api/budgets.py",
+        line="remaining=max(0, int(raw.remaining)),",
+        instead="remaining=abs(int(raw.remaining)),",
+        caught_by="test_budgets.py::test_three_headers_are_read_and_what_is_no_number_is_left_out",
+    ),
+    Broken(
+        guarantee="a date without a zone is no reset: it may be hours away",
+        file="api/headers.py",
+        line="if moment is None or moment.tzinfo is None:",
+        instead="if moment is None:",
+        caught_by="test_budgets.py::test_a_date_without_a_day_or_a_zone_is_no_reset",
+    ),
+    Broken(
+        guarantee="resets in milliseconds are told from seconds",
+        file="api/reset_units.py",
+        line="told.falls = told.falls + 1 if is_fall else 0",
+        instead="told.falls = 0",
+        caught_by="test_reset_units.py::"
+        "test_what_falls_a_thousand_times_as_fast_as_time_is_milliseconds",
+    ),
+    Broken(
+        guarantee="of a minute's and an hour's window told together the tighter counts",
+        file="api/budgets.py",
+        line='label = prefix if nth == 1 else f"{prefix} {nth}"',
+        instead="label = prefix",
+        caught_by="test_header_worlds.py::test_of_two_windows_told_together_the_tighter_counts",
     ),
     Broken(
         guarantee="what only gateways answer is tried again",

@@ -48,7 +48,7 @@ WORST: dict[str, dict[str, tuple[Worst, ...]]] = {
         r"'(/[\\w~-][\\w.~-]*)*/?'": (full("/a", after="!"), full("a", before="/", after="!")),
         r"'[!-~]+'": (full("a", after=" "),),
     },
-    "api/budgets.py": {r"'[0-9]{1,15}(\\.[0-9]{1,9})?'": (full("1"), full("1."))},
+    "api/budgets.py": {r"'-?[0-9]{1,15}(\\.[0-9]{1,9})?'": (full("1"), full("1."))},
     "api/excerpt.py": {
         r"'<(script|style)\\b.*?(</\\1\\s*>|\\Z)'": (
             sub("<script>"),
@@ -69,7 +69,27 @@ WORST: dict[str, dict[str, tuple[Worst, ...]]] = {
         r"'[1-5][0-9]{2}\\b'": (match("1"),),
         "'(?<![: ])[: ]*+\\\\b(bytearray\\\\()?b[\\'\\\\\"].*'": (sub(": "), sub("bytearray(")),
     },
-    "api/headers.py": {r"'[0-9]+(\\.[0-9]+)?'": (full("1", after="x"), full("1", before="1."))},
+    "api/headers.py": {
+        r"'(?P<number>[0-9]+(?:\\.[0-9]+)?)(?: ?(?:(?P<ms>ms|milliseconds?)|s|secs?|seconds?|"
+        r"(?P<min>min|minutes?)|(?P<h>h|hours?)))?'": (
+            full("1", after="x"),
+            full("1", before="1."),
+            full(" ", before="1"),
+            full("s", before="1"),
+        ),
+        """\"[0-9]{1,3}(?:[,'_][0-9]{3}){1,4}(?:\\\\.[0-9]{1,9})?\"""": (
+            full(",000", before="1"),
+            full("1"),
+            full("1", before="1,000."),
+        ),
+        r"'[A-Z][a-z]{2} (?P<month>[A-Z][a-z]{2}) (?P<day>[0-9]{2}) (?P<year>[0-9]{4}) "
+        r"(?P<time>[0-9]{2}:[0-9]{2}:[0-9]{2}) GMT(?P<zone>[+-][0-9]{4})(?: \\([^()]*\\))?'": (
+            full("a"),
+            full("Mon "),
+            full("a", before="Mon Nov 30 2026 14:20:00 GMT+0000 ("),
+            full("(", before="Mon Nov 30 2026 14:20:00 GMT+0000 "),
+        ),
+    },
     "api/sendkit.py": {r"'[!-~]+'": (full("a", after=" "),)},
     "api/wire.py": {r"'[A-Za-z0-9_-]+'": (full("a", after="!"),)},
     "judging/format_1.py": {
@@ -209,7 +229,7 @@ WORST: dict[str, dict[str, tuple[Worst, ...]]] = {
     },
     "sandbox/limits.py": {
         r"'(?P<kind>fixed|sliding|bucket):(?P<limit>[1-9]\\d*)/(?P<count>\\d+(?:\\.\\d+)?)?"
-        r"(?P<unit>s|min|h)(?:,burst=(?P<burst>[1-9]\\d*))?'": (
+        r"(?P<unit>s|min|h|d)(?:,burst=(?P<burst>[1-9]\\d*))?'": (
             full("1", before="fixed:"),
             full("1", before="fixed:1/"),
             full("1", before="fixed:1/1.", after="x"),

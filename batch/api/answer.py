@@ -6,9 +6,10 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from batch.api.excerpt import MAX_LENGTH, Redactor, describe_value, read_error, read_object
-from batch.api.headers import asked_wait_s
+from batch.api.headers import read_wait_s, retry_after_s
 from batch.api.wire import Fault, Reply
 from batch.model import MOVES, Answer, Budget, Change, Reason
+from batch.statuses import may_pass
 
 MAX_BODY_BYTES = 64 * 1024  # a confirmation has some 300 bytes; more is not read
 
@@ -26,6 +27,20 @@ _HINTS = {
     401: "check SENDKIT_API_KEY, or the file that api_key_file names",
     403: "does the key belong to the workspace of this campaign?",
     404: "is campaignLeadId perhaps the lead's own id?",
+}
+
+
+# What says "too many requests" where a status doesn't: the whole of a code, without its signs and
+# capitals. Never a part of a sentence: a final error that was taken for this would be tried again.
+_PACE_CODES = frozenset(
+    {"429", "ratelimit", "ratelimited", "ratelimitexceeded", "ratelimitreached", "toomanyrequests"}
+)
+_CODE_NAMES = ("code", "statusCode", "type")
+_WAIT_NAMES = {
+    "retry_after": 1.0,
+    "retryAfter": 1.0,
+    "retry_after_ms": 0.001,
+    "retryAfterMs": 0.001,
 }
 
 
@@ -69,7 +84,7 @@ def read_answer(
         http_status=None if verdict.reason is Reason.NO_ANSWER else reply.http_status,
         elapsed_ms=elapsed_ms,
         sent_at_ms=sent_at_ms,
-        retry_after_s=asked_wait_s(reply.http_status, reply.headers, now=now),
+        retry_after_s=asked_wait_s(reply, verdict.reason, now=now),
         budgets=budgets,
         message=verdict.message and redactor.one_line(verdict.message),
         server_status=verdict.server_status and redactor.one_line(verdict.server_status),
@@ -81,6 +96,49 @@ def read_answer(
 def is_success(reply: Reply) -> bool:
     """Whether the status is a 2xx."""
     return HTTPStatus.OK <= reply.http_status < HTTPStatus.MULTIPLE_CHOICES
+
+
+def asked_wait_s(reply: Reply, reason: Reason, *, now: datetime) -> float | None:
+    """Seconds that a response tells us to wait, by its header, else by its body; None without.
+
+    reason: what the response was judged to be. Only one that is worth another try counts: on a
+    served one (2xx, or a final refusal) `Retry-After` is no order, and some servers send it with
+    each. Otherwise as `retry_after_s`. Sources: RFC 9110 section 10.2.3, RFC 6585 section 4.
+    """
+    if not (may_pass(reply.http_status) or reason is Reason.RATE_LIMITED):
+        return None
+    asked_s = retry_after_s(reply.headers, now=now)
+    if asked_s is not None or isinstance(reply.body, Fault):
+        return asked_s
+    document = read_object(reply.body) or {}
+    for place in (document, _object_at(document, "error")):
+        for name, seconds in _WAIT_NAMES.items():
+            value = place.get(name)
+            wait_s = read_wait_s(str(value)) if isinstance(value, str | int | float) else None
+            if wait_s is not None:
+                return wait_s * seconds
+    return None
+
+
+def refuses_pace(document: dict[str, object]) -> bool:
+    """Whether the body of a 2xx says that there were too many requests: not served, by a code.
+
+    The code stands in `code`, `statusCode`, `type` or `error`, of the body or of its `error`.
+    """
+    if document.get("success", False) is not False:
+        return False
+    if "success" not in document and "data" in document:
+        return False
+    error = _object_at(document, "error")
+    codes = [place.get(name) for place in (document, error) for name in _CODE_NAMES]
+    return any(
+        isinstance(code, str | int) and _plain(str(code)) in _PACE_CODES
+        for code in (*codes, document.get("error"))
+    )
+
+
+def _plain(code: str) -> str:
+    return "".join(filter(str.isalnum, code[:MAX_LENGTH])).lower()
 
 
 def read_refusal(reply: Reply, *, redactor: Redactor) -> tuple[Reason, str]:
@@ -112,6 +170,8 @@ def _read_confirmation(change: Change, body: bytes | Fault, redactor: Redactor) 
     if document is None:
         found = redactor.read_text(body)
         return _Verdict(Reason.NOT_JSON, f"expected a JSON object, found: {found}")
+    if refuses_pace(document):
+        return _Verdict(Reason.RATE_LIMITED, read_error(document))
     return _judge(change, document)
 
 

@@ -7,6 +7,7 @@ the reset are all known; others are left out.
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 from itertools import zip_longest
@@ -15,6 +16,8 @@ from typing import NamedTuple, cast
 import http_sf
 
 from batch.api.excerpt import Redactor
+from batch.api.headers import read_date, retry_after_s, split_list
+from batch.api.reset_units import ResetUnits
 from batch.model import Budget
 
 # A reset is seconds from now, or from September 2001 on a Unix time, in seconds or milliseconds.
@@ -26,13 +29,22 @@ LONGEST_VALUE = 1024  # characters of a header; parsing takes some 0.3 us for ea
 _TRIPLES = {
     f"{prefix}-remaining": prefix for prefix in ("ratelimit", "x-ratelimit", "x-rate-limit")
 }
-_NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")  # some servers name parts of a second
+_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,9})?")  # some servers name parts of a second
+# Budgets in pairs of headers, with their window in the name, as X-RateLimit-Remaining-Minute.
+_NAMED_WINDOWS = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86_400.0}
+_NAMED = {
+    f"x-ratelimit-remaining-{unit}": (f"x-ratelimit-limit-{unit}", unit, window_s)
+    for unit, window_s in _NAMED_WINDOWS.items()
+}
 _Member = tuple[object, Mapping[str, object]]  # an item of a structured field, its parameters
 _Dictionary = Mapping[str, _Member]
 
 
 class _RawBudget(NamedTuple):
-    """A budget as headers spell it. windows: of every policy that may be meant, in seconds."""
+    """A budget as headers spell it. windows: of every policy that may be meant, in seconds.
+
+    remaining: below 0 where refused requests are counted, too.
+    """
 
     name: str
     limit: float | None
@@ -42,13 +54,18 @@ class _RawBudget(NamedTuple):
 
 
 def read_budgets(
-    headers: Mapping[str, str], *, server_now_s: Callable[[], float], redactor: Redactor
+    headers: Mapping[str, str],
+    *,
+    server_now_s: Callable[[], float],
+    redactor: Redactor,
+    units: ResetUnits | None = None,
 ) -> tuple[Budget, ...]:
     """All budgets in a response's headers. Raises nothing.
 
     headers: names in lower case, or a mapping that ignores case.
     server_now_s: the server's Unix time in seconds; called only for a reset that is a Unix time.
     redactor: budgets have the names that the server gave them, which may hold a key.
+    units: finds out whether resets are in milliseconds; without it they are in seconds.
     Sources: draft-ietf-httpapi-ratelimit-headers, its versions 03 (three headers), 07 (a
     dictionary) and 10 (lists of policies); the `X-` triples of servers that never followed it.
     """
@@ -58,31 +75,55 @@ def read_budgets(
     for name, prefix in _TRIPLES.items():
         if name in headers:
             raw += _read_triples(headers, prefix)
-    if not raw:  # then it costs no more than four look-ups
+    for name, (limit_name, unit, window_s) in _NAMED.items():
+        if name in headers:
+            limit, rest = (_number(_value(headers, each)) for each in (limit_name, name))
+            raw.append(_RawBudget(f"x-ratelimit {unit}", limit, rest, None, (window_s,)))
+    if not raw:  # then it costs no more than eight look-ups
         return ()
-    budgets = (_budget(each, server_now_s, redactor) for each in raw)
+
+    def wait_s() -> float | None:
+        return retry_after_s(headers, now=datetime.fromtimestamp(server_now_s(), UTC))
+
+    budgets = (_budget(each, server_now_s, wait_s, redactor, units) for each in raw)
     return tuple(budget for budget in budgets if budget is not None)
 
 
 def _budget(
-    raw: _RawBudget, server_now_s: Callable[[], float], redactor: Redactor
+    raw: _RawBudget,
+    server_now_s: Callable[[], float],
+    wait_s: Callable[[], float | None],
+    redactor: Redactor,
+    units: ResetUnits | None,
 ) -> Budget | None:
-    """The budget in our terms; None if a part is missing or can't be meant."""
+    """The budget in our terms; None if a part is missing or can't be meant.
+
+    wait_s: reads Retry-After. On a served answer it is no order, but servers that send it with
+    every answer mean the end of the window, and some name that nowhere else.
+    """
     windows = [window_s for window_s in raw.windows if window_s]
-    reset_s, reset_at = raw.reset, None
+    name, reset_s, reset_at = raw.name, raw.reset, None
     if reset_s is None:  # may be left out: the budget is whole again when its window is over
         reset_s = max(windows, default=None)
+    if reset_s is None:
+        reset_s = wait_s()
     if not raw.limit or raw.limit < 1 or raw.remaining is None or reset_s is None:
         return None
     if reset_s >= UNIX_TIMES_FROM:
         reset_at = reset_s / 1000 if reset_s >= UNIX_MS_FROM else reset_s
         reset_s = max(0.0, reset_at - server_now_s())
+    elif units is not None and raw.reset is not None and not windows:
+        per_s = units.per_s(name, reset_s, limit=raw.limit, rest=raw.remaining)
+        if per_s is None:
+            return None  # it may be a thousand times as long as it seems
+        if per_s > 1:  # what was concluded while it seemed to be seconds is another budget's
+            name, reset_s = f"{name} ms", reset_s / per_s
     if reset_s > LONGEST_WINDOW_S:
         return None
     return Budget(
-        name=redactor.one_line(raw.name),
+        name=redactor.one_line(name),
         limit=int(raw.limit),
-        remaining=int(raw.remaining),
+        remaining=max(0, int(raw.remaining)),
         reset_s=reset_s,
         reset_at=reset_at,
         # Of several policies with one limit the shortest that this reset fits into is meant.
@@ -103,7 +144,7 @@ def _read_list(headers: Mapping[str, str]) -> Iterator[_RawBudget]:
         if policy.get("qu", "requests") != "requests":
             continue
         label = f"ratelimit {name}" if nth == 1 else f"ratelimit {name} {nth}"
-        remaining, reset = _amount(member.get("r")), _amount(member.get("t"))
+        remaining, reset = _rest(member.get("r")), _amount(member.get("t"))
         windows = (_amount(policy.get("w")) or 0.0,)
         yield _RawBudget(label, _amount(policy.get("q")), remaining, reset, windows)
 
@@ -114,10 +155,11 @@ def _read_dictionary(headers: Mapping[str, str]) -> _RawBudget:
         parsed = http_sf.parse(_value(headers, "ratelimit").encode(), tltype="dictionary")
     except ValueError:
         parsed = {}
-    amounts = {key: _amount(value) for key, (value, _) in cast("_Dictionary", parsed).items()}
-    limit = amounts.get("limit")
+    fields = {key: value for key, (value, _) in cast("_Dictionary", parsed).items()}
+    limit = _amount(fields.get("limit"))
     windows = _windows(_policies(_value(headers, "ratelimit-policy")), limit)
-    return _RawBudget("ratelimit", limit, amounts.get("remaining"), amounts.get("reset"), windows)
+    rest, reset = _rest(fields.get("remaining")), _amount(fields.get("reset"))
+    return _RawBudget("ratelimit", limit, rest, reset, windows)
 
 
 def _read_triples(headers: Mapping[str, str], prefix: str) -> Iterator[_RawBudget]:
@@ -127,14 +169,16 @@ def _read_triples(headers: Mapping[str, str], prefix: str) -> Iterator[_RawBudge
     """
     named = _value(headers, f"{prefix}-limit")
     policies = _policies(named) + _policies(_value(headers, f"{prefix}-policy"))
-    first, *more = named.split(",")
+    first, *more = split_list(named)
     limits = [first.partition(";")[0], *(part for part in more if ";" not in part)]
-    rests = _value(headers, f"{prefix}-remaining").split(",")
-    resets = _value(headers, f"{prefix}-reset").split(",")
+    rests = split_list(_value(headers, f"{prefix}-remaining"))
+    reset_value = _value(headers, f"{prefix}-reset")
+    # An HTTP date has a comma, and so can't stand in a list.
+    resets = [reset_value] if read_date(reset_value.strip()) else split_list(reset_value)
     for nth, (rest, reset, text) in enumerate(zip_longest(rests, resets, limits, fillvalue=""), 1):
         limit = _number(text)
         label = prefix if nth == 1 else f"{prefix} {nth}"
-        yield _RawBudget(label, limit, _number(rest), _number(reset), _windows(policies, limit))
+        yield _RawBudget(label, limit, _number(rest), _reset(reset), _windows(policies, limit))
 
 
 def _value(headers: Mapping[str, str], name: str) -> str:
@@ -179,14 +223,29 @@ def _members(value: str) -> tuple[_Member, ...]:
 _policies = lru_cache(maxsize=16)(_members)  # a server's policies are the same in every answer
 
 
-def _amount(item: object) -> float | None:
-    """A number of 0 or more in a structured field; a boolean is none, whatever Python says."""
-    if isinstance(item, bool) or not isinstance(item, int | Decimal) or item < 0:
+def _rest(item: object) -> float | None:
+    """What remains, in a structured field; below 0 where refused requests are counted, too."""
+    if isinstance(item, bool) or not isinstance(item, int | Decimal):
         return None
     return float(item)
 
 
+def _amount(item: object) -> float | None:
+    """A number of 0 or more in a structured field; a boolean is none, whatever Python says."""
+    amount = _rest(item)
+    return None if amount is None or amount < 0 else amount
+
+
 def _number(text: str) -> float | None:
-    """A number of 0 or more in a header of its own."""
+    """A number in a header of its own."""
     text = text.strip()
     return float(text) if _NUMBER.fullmatch(text) else None
+
+
+def _reset(text: str) -> float | None:
+    """A reset: a number of 0 or more, or the Unix time of a date."""
+    number = _number(text)
+    if number is not None:
+        return number if number >= 0 else None
+    moment = read_date(text.strip())
+    return None if moment is None else max(UNIX_TIMES_FROM, moment.timestamp())

@@ -14,9 +14,8 @@ from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel, BeforeValidator, FailFast, Field, ValidationError
 
-from batch.api.answer import is_success, read_refusal
-from batch.api.excerpt import Redactor
-from batch.api.headers import asked_wait_s
+from batch.api.answer import asked_wait_s, is_success, read_refusal, refuses_pace
+from batch.api.excerpt import Redactor, read_error, read_object
 from batch.api.wire import Fault, Reply
 from batch.model import Answer, Campaign, CampaignLead, Reason
 
@@ -201,11 +200,14 @@ def read_page(
             page = parse(reply.body, redactor)
         except ValueError as error:
             reason, message = Reason.NOT_JSON, f"expected a page of a list, found {error}"
+            document = read_object(reply.body)
+            if document and refuses_pace(document):
+                reason, message = Reason.RATE_LIMITED, redactor.one_line(read_error(document))
     answer = Answer(
         reason=reason,
         message=message,
         http_status=None if reason is Reason.NO_ANSWER else reply.http_status,
-        retry_after_s=asked_wait_s(reply.http_status, reply.headers, now=now),
+        retry_after_s=asked_wait_s(reply, reason, now=now),
     )
     return answer, page
 

@@ -19,12 +19,20 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 
 from batch import __version__
 from batch.api.address import check_base_url
-from batch.api.answer import MAX_BODY_BYTES, is_success, read_answer, read_refusal
+from batch.api.answer import (
+    MAX_BODY_BYTES,
+    asked_wait_s,
+    is_success,
+    read_answer,
+    read_refusal,
+    refuses_pace,
+)
 from batch.api.budgets import read_budgets
-from batch.api.excerpt import Redactor
+from batch.api.excerpt import Redactor, read_error, read_object
 from batch.api.exchange import Exchange, Headers, Timeouts
-from batch.api.headers import ServerClock, asked_wait_s
+from batch.api.headers import ServerClock
 from batch.api.lists import Page, Workspace, parse_labels, parse_workspaces, read_page
+from batch.api.reset_units import ResetUnits
 from batch.api.wire import Fault, Reply, change_body, lead_path
 from batch.errors import BatchError, SettingsError, UsageError
 from batch.model import Answer, Budget, Change, Reason
@@ -105,6 +113,7 @@ class SendKit:
         )
         self._sleep = sleep
         self._server_clock = ServerClock()
+        self._reset_units = ResetUnits()
         self._budgets: tuple[Budget, ...] = ()
 
     @property
@@ -225,6 +234,11 @@ class SendKit:
             raise _failure(f"GET {path}: answered {reply.http_status} ({found}).", reply, reason)
         if isinstance(reply.body, Fault):
             raise _failure(f"GET {path}: {reply.body.message}.", reply, reply.body.reason)
+        document = read_object(reply.body)
+        if document and refuses_pace(document):
+            found = self._redactor.one_line(read_error(document))
+            message = f"GET {path}: answered {reply.http_status} ({found})."
+            raise _failure(message, reply, Reason.RATE_LIMITED)
         return reply.body
 
     def _read_budgets(self, reply: Reply) -> tuple[Budget, ...]:
@@ -233,15 +247,18 @@ class SendKit:
             return self._server_clock.now_s()
 
         self._budgets = read_budgets(
-            reply.headers, server_now_s=server_now_s, redactor=self._redactor
+            reply.headers,
+            server_now_s=server_now_s,
+            redactor=self._redactor,
+            units=self._reset_units,
         )
         return self._budgets
 
 
 def _failure(message: str, reply: Reply, reason: Reason) -> ReadFailedError:
     """The error to raise: a _TryAgainError if another try is worth it."""
-    asked_s = asked_wait_s(reply.http_status, reply.headers, now=datetime.now(UTC))
-    is_passing = may_pass(reply.http_status) or reason is Reason.NO_ANSWER
+    asked_s = asked_wait_s(reply, reason, now=datetime.now(UTC))
+    is_passing = may_pass(reply.http_status) or reason in {Reason.NO_ANSWER, Reason.RATE_LIMITED}
     passes = is_passing and (asked_s or 0.0) <= MAX_READ_WAIT_S
     kind = _TryAgainError if passes else ReadFailedError
     return kind(message, http_status=reply.http_status, retry_after_s=asked_s)

@@ -15,7 +15,7 @@ from http import HTTPStatus
 
 import anyio
 
-from batch.model import Answer
+from batch.model import Answer, Reason
 from batch.sending.breaker import Breaker, Outage
 from batch.sending.pace.pacer import Hold, PaceEstimate, Pacer
 from batch.sending.retry import fault_text, is_failure, is_hold
@@ -28,7 +28,7 @@ RATE_WINDOW_S = 10.0  # the rate shown is measured over this time
 class Pace:
     """How fast attempts leave, and what slows them.
 
-    attempts: all so far. refused: how many of them were answered 429.
+    attempts: all so far. refused: how many of them were refused for the pace.
     rate_per_s: attempts a second, over the last measured_s seconds.
     hold_left_s: seconds that a hold-back still lasts. outage_s: that an outage has lasted.
     estimate: of the pace that the server allows.
@@ -134,11 +134,13 @@ class Gate:
         if is_hold(answer):
             self._is_always_served = False
             self._breaker.report_neutral(now)
-            is_refused = answer.http_status == HTTPStatus.TOO_MANY_REQUESTS
+            is_refused = answer.reason is Reason.RATE_LIMITED
             self._refused += is_refused
             sent_at = now - answer.elapsed_ms / 1000 if is_refused else None
             retry_after_s = answer.retry_after_s
             status = None if answer.http_status is None else f"HTTP {answer.http_status}"
+            if is_refused and answer.http_status == HTTPStatus.OK:
+                status = f"{status} saying too many requests"
             asked = None if retry_after_s is None else f"Retry-After {retry_after_s:.0f} s"
             why = ", ".join(filter(None, (status, asked)))
             hold = self._pacer.hold(now, retry_after_s, why, sent_at=sent_at)

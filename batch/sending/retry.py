@@ -180,7 +180,7 @@ class Decision:
 
 def is_hold(answer: Answer) -> bool:
     """True if the answer is about the pace, not about this row."""
-    if answer.http_status == 429:
+    if answer.reason is Reason.RATE_LIMITED:  # a 429, or a 200 that says the same
         return True
     return may_pass(answer.http_status) and answer.retry_after_s is not None
 

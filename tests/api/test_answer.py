@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 
 from batch.api.answer import MAX_BODY_BYTES, read_answer
 from batch.api.excerpt import MAX_LENGTH, Redactor
+from batch.api.headers import LONGEST_WAIT_S
+from batch.api.lists import parse_leads, read_page
 from batch.api.wire import Fault, Reply
 from batch.model import Answer, Change, Reason, Status
+from batch.sending.retry import is_hold
 from batch.statuses import may_pass
 from tests.support.sampling import examples
 
@@ -371,7 +374,10 @@ _JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
     max_leaves=5,
 )
-_NAMES = ("success", "data", "error", "message", "_id", "status", "aiTag", "subsequenceEnrollment")
+_NAMES = (
+    *("success", "data", "error", "message", "_id", "status", "aiTag", "subsequenceEnrollment"),
+    *("code", "type", "retry_after", "retryAfterMs"),
+)
 
 
 @examples(200)
@@ -379,7 +385,7 @@ _NAMES = ("success", "data", "error", "message", "_id", "status", "aiTag", "subs
     document=st.dictionaries(
         st.sampled_from(_NAMES), _JSON | st.dictionaries(st.sampled_from(_NAMES), _JSON)
     ),
-    status=st.sampled_from([200, 400, 404, 500]),
+    status=st.sampled_from([200, 400, 404, 429, 500]),
 )
 def test_no_document_can_break_a_row(document: dict[str, object], status: int) -> None:
     answer = answer_to(document, status=status)
@@ -398,3 +404,89 @@ def test_retry_after_counts_where_the_answer_is_tried_again(
     asked_s = answer_to(body, status=status, headers={"retry-after": "7"}).retry_after_s
     assert asked_s == (7.0 if may_pass(status) else None)
     assert answer_to(body, status=status).retry_after_s is None
+
+
+TOO_MANY = [
+    {"success": False, "error": {"code": "RATE_LIMIT_EXCEEDED", "message": "slow down"}},
+    {"success": False, "error": {"type": "rate_limit", "message": "slow down"}},
+    {"success": False, "error": {"code": 429, "message": "slow down"}},
+    {"success": False, "error": {"statusCode": "429", "message": "slow down"}},
+    {"success": False, "error": "rate_limited", "message": "slow down"},
+    {"success": False, "error": "Too Many Requests"},
+    {"success": False, "code": "rateLimited", "message": "slow down"},
+    {"success": False, "code": 429, "data": None},
+    {"error": "Too Many Requests", "message": "slow down", "code": 429},
+]
+OTHERS = [
+    {"success": True, "code": 429, "data": DATA},
+    {"success": None, "code": 429},
+    {"code": 429, "data": DATA},
+    {"success": False, "error": "rate_limited by the plan"},  # a sentence may mean anything
+    {"success": False, "message": "Too many requests"},
+    {"success": False, "error": {"message": "rate_limited"}},
+    {"success": False, "error": {"code": "campaign_rate_limited"}},
+    {"success": False, "error": {"code": 4290}},
+    {"success": False, "error": {"code": True}},
+    {"success": False, "error": {"code": ["429"]}},
+    {"success": False, "data": {"code": 429}},
+    {"success": False, "error": ["rate_limited"]},
+]
+
+
+@pytest.mark.parametrize("body", TOO_MANY)
+def test_a_2xx_may_say_that_there_were_too_many_requests(body: dict[str, object]) -> None:
+    answer = answer_to(body, headers={"retry-after": "7"})
+    assert (answer.reason, answer.retry_after_s) == (Reason.RATE_LIMITED, 7.0)
+    assert (answer.http_status, answer.in_doubt) == (200, False)
+    assert is_hold(answer)
+    assert "slow down" in answer.message or answer.message in {"Too Many Requests", ""}
+    page, records = read_page(
+        Reply(http_status=200, headers={}, body=json.dumps(body).encode()),
+        parse_leads,
+        redactor=Redactor(KEY),
+        now=NOW,
+    )
+    assert (page.reason, records) == (Reason.RATE_LIMITED, None)
+
+
+@pytest.mark.parametrize("body", OTHERS)
+def test_nothing_less_than_a_code_says_that_there_were_too_many_requests(
+    body: dict[str, object],
+) -> None:
+    answer = answer_to(body, headers={"retry-after": "7"})
+    assert answer.reason is not Reason.RATE_LIMITED
+    assert answer.retry_after_s is None
+
+
+@pytest.mark.parametrize(
+    ("body", "wait_s"),
+    [
+        ({"retry_after": 7}, 7.0),
+        ({"retry_after": 0.5}, 0.5),
+        ({"retry_after": "7"}, 7.0),
+        ({"retryAfter": "7 seconds"}, 7.0),
+        ({"retry_after_ms": 1500}, 1.5),
+        ({"error": {"retry_after": 7}}, 7.0),
+        ({"error": {"retryAfterMs": 1500}}, 1.5),
+        ({"retry_after": 1, "error": {"retry_after": 7}}, 1.0),
+        ({"retry_after": 10**12}, LONGEST_WAIT_S),
+        ({"retry_after": -7}, None),
+        ({"retry_after": True}, None),
+        ({"retry_after": None}, None),
+        ({"retry_after": [7]}, None),
+        ({"retry_after": float("nan")}, None),
+        ({"retry_after": float("inf")}, None),
+        ({"retry_after": "9" * 5000}, None),
+        ({"data": {"retry_after": 7}}, None),
+        ({"retry": 7}, None),
+        (["retry_after", 7], None),
+        (b"retry_after: 7", None),
+        (OVERSIZED, None),
+    ],
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_body_may_tell_how_long_to_wait(status: int, body: object, wait_s: float | None) -> None:
+    assert answer_to(body, status=status).retry_after_s == wait_s
+    assert answer_to(body, status=status, headers={"retry-after": "soon"}).retry_after_s == wait_s
+    assert answer_to(body, status=status, headers={"retry-after": "3"}).retry_after_s == 3.0
+    assert answer_to(body, status=404).retry_after_s is None

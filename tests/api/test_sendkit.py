@@ -599,6 +599,15 @@ async def test_a_list_is_asked_for_three_times_when_the_failure_may_pass(
     assert (tries, naps.taken_s) == (3, [0.5, 1.0])
 
 
+async def test_a_list_refused_in_a_200_is_asked_for_again() -> None:
+    refusal = {"success": False, "error": {"code": "rate_limited", "retry_after": 3}}
+    replies = iter([{"json": refusal}, {"json": {"success": True, "data": [{"name": "Lead"}]}}])
+    naps = Naps()
+    async with api_over(lambda _: httpx.Response(200, **next(replies)), naps=naps) as api:  # type: ignore[arg-type]  # a body
+        assert await api.read_labels() == ("Lead",)
+    assert naps.taken_s == [3.0]
+
+
 async def test_a_list_that_comes_at_the_third_try_is_taken() -> None:
     answers = iter(
         [httpx.Response(500), httpx.Response(429), httpx.Response(200, json={"data": []})]

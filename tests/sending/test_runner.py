@@ -204,6 +204,15 @@ async def test_retry_after_pauses_every_worker() -> None:
     assert job.outcomes[20].attempts == 2
 
 
+async def test_a_refusal_in_a_200_costs_a_row_no_attempt() -> None:
+    refusal = Answer(reason=Reason.RATE_LIMITED, http_status=200, message="rate_limited")
+    job = Job(Server(lambda line, n: refusal if line == 5 and n < 9 else OK), changes(50), 20.0)
+    await job.run()
+    assert job.reasons() == {Reason.APPLIED: 50}
+    assert job.outcomes[5].attempts == 10
+    assert job.runner.progress().retries == 0
+
+
 async def test_a_row_that_is_always_held_back_does_not_keep_others_from_leaving() -> None:
     # The server answers within one spacing, and the row is at the head of the queue each time.
     for retry_after_s in (1.0, 0.0, None):

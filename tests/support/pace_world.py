@@ -8,18 +8,27 @@ the pacer; the headers are read by the program's own reader.
 import heapq
 import itertools
 import random
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from batch.api.answer import read_answer
 from batch.api.budgets import read_budgets
 from batch.api.excerpt import Redactor
-from batch.api.headers import ServerClock, retry_after_s
-from batch.sandbox.limits import Limiter, Spelling, http_date, make_limiter, spell
+from batch.api.headers import ServerClock
+from batch.api.reset_units import ResetUnits
+from batch.api.wire import Reply
+from batch.model import Change
+from batch.sandbox.answers import ErrorShape, Refusal, refuse_pace
+from batch.sandbox.limits import Limiter, make_limiter
+from batch.sandbox.telling import Spelling, http_date, spell
 from batch.sending.pace.pacer import Pacer
+from batch.sending.retry import is_hold
 
 BEGAN_UNIX_S = 1_790_000_000.25
 LONGEST_SLEEP_S = 0.5  # as the gate's
+CHANGE = Change(lines=(2,), campaign_id="c" * 24, campaign_lead_id="1" * 24, ai_tag="Lead")
+CONFIRMED = b'{"success": true, "data": {"aiTag": "Lead"}}'
 NO_KEY = Redactor("no key at all")
 
 
@@ -47,20 +56,13 @@ class Seen:
         return most
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What the server answers with."""
-
-    is_admitted: bool
-    headers: Mapping[str, str]
-
-
 class World:
     """One key's server, and the workers of one job.
 
     spellings: of the server's headers; may be set anew on the way, as may the limiter.
     latency: seconds from a request's leaving to its answer's coming, asked for each.
     began_s: how much of the server's time has passed before ours begins.
+    refusal: how the server refuses.
     skew_s: how far our wall clock is ahead of the server's. has_date: whether answers have `Date`.
     """
 
@@ -73,6 +75,7 @@ class World:
         skew_s: float = 0.0,
         began_s: float = 0.0,
         has_date: bool = True,
+        refusal: Refusal = Refusal.STATUS,
     ) -> None:
         self.limiter: Limiter = make_limiter(limiter)
         self.spellings = spellings
@@ -85,6 +88,8 @@ class World:
         self._skew_s = skew_s
         self._began_s = began_s
         self._has_date = has_date
+        self._refusal = refusal
+        self._units = ResetUnits(clock=lambda: self.now)
         self._clock = ServerClock(clock=lambda: self.now, own_unix_s=self._own_unix_s)
         self._order = itertools.count()
         self._events: list[tuple[float, int, Callable[[], None]]] = []
@@ -140,13 +145,17 @@ class World:
         self.seen.admitted.append(budget.admitted)
         unix_s = BEGAN_UNIX_S + self._began_s + self.now
         headers = {"date": http_date(int(unix_s))} if self._has_date else {}
-        for name, value in spell(budget, self.spellings, now_s=unix_s).items():
-            headers[name.lower()] = value
-        reply = Reply(is_admitted=budget.admitted, headers=headers)
+        reply = Reply(http_status=200, headers=headers, body=CONFIRMED)
+        if not budget.admitted:
+            refused = refuse_pace(budget, self._refusal, ErrorShape.TEXT)
+            reply = replace(reply, http_status=refused.status_code, body=bytes(refused.body))
+        if budget.admitted or self._refusal is not Refusal.PLAIN:
+            for name, value in spell(budget, self.spellings, now_s=unix_s).items():
+                headers[name.lower()] = value
         self._at(self.now + half_s, lambda: self._take(pacer, sent_at, reply))
 
     def _take(self, pacer: Pacer, sent_at: float, reply: Reply) -> None:
-        """As the gate and the attempts do."""
+        """As the client, the gate and the attempts do."""
 
         def server_now_s() -> float:
             self._clock.observe(reply.headers.get("date", ""))
@@ -154,16 +163,25 @@ class World:
 
         self._free += 1
         pacer.end_attempt()
-        budgets = read_budgets(reply.headers, server_now_s=server_now_s, redactor=NO_KEY)
+        budgets = read_budgets(
+            reply.headers, server_now_s=server_now_s, redactor=NO_KEY, units=self._units
+        )
         pacer.observe(self.now, budgets, sent_at=sent_at)
-        if reply.is_admitted:
-            pacer.report_served(self.now)
-        else:
-            here = datetime.fromtimestamp(self._own_unix_s(), UTC)
-            asked_s = retry_after_s(reply.headers, now=here)
+        answer = read_answer(
+            CHANGE,
+            reply,
+            redactor=NO_KEY,
+            elapsed_ms=0,
+            sent_at_ms=0,
+            now=datetime.fromtimestamp(self._own_unix_s(), UTC),
+        )
+        if is_hold(answer):
+            asked_s = answer.retry_after_s
             if asked_s is not None:
                 self.asked.append((self.now + asked_s, self.now))
             pacer.hold(self.now, asked_s, "HTTP 429", sent_at=sent_at)
+        else:
+            pacer.report_served(self.now)
         self._turn_at(pacer, self.now)
 
     def _own_unix_s(self) -> float:

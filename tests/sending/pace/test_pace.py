@@ -14,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batch.sandbox.limits import Budget, Limiter, Spelling, make_limiter
+from batch.sandbox.limits import Budget, Limiter, make_limiter
+from batch.sandbox.telling import Spelling
 from batch.sending.pace.pacer import Pacer, Source
 from tests.support.pace_world import World, make_pacer
 from tests.support.sampling import examples
