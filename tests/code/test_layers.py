@@ -24,6 +24,7 @@ LAYERS = (
         "api.headers",
         "api.http1.answer_parser",
         "api.lists",
+        "api.reset_units",
         "api.wire",
     }
     | {"sending.breaker", "sending.pace", "sending.retry", "sending.stops"},
