@@ -1172,8 +1172,8 @@ BUILDS = (
     Broken(
         guarantee="a first row with the names is the header, whatever stands below it",
         file="reading/header_row.py",
-        line="named = next((at for at, row in enumerate(rows) if self._has_names(row)), None)",
-        instead="named = max((at for at, row in enumerate(rows) if self._has_names(row)), "
+        line="named = next((at for at, row in enumerate(rows) if self.has_names(row)), None)",
+        instead="named = max((at for at, row in enumerate(rows) if self.has_names(row)), "
         "default=None)",
         caught_by="test_header_row.py::test_an_ordinary_table_keeps_its_first_row_as_the_header",
     ),
@@ -1207,6 +1207,20 @@ BUILDS = (
         line="line=found.header_line if found else options.header_row",
         instead="line=options.header_row",
         caught_by="test_header_row.py::test_who_reads_on_takes_the_header_that_was_found",
+    ),
+    Broken(
+        guarantee="a hidden sheet is never taken by itself",
+        file="reading/workbook.py",
+        line="    for sheet in book.visible:\n",
+        instead="    for sheet in book.visible + book.hidden:\n",
+        caught_by="test_workbook.py::test_a_hidden_sheet_is_never_taken_by_itself[xlsx]",
+    ),
+    Broken(
+        guarantee="of several sheets with the columns none is taken unasked",
+        file="reading/workbook.py",
+        line="if len(with_columns) == 1:",
+        instead="if with_columns:",
+        caught_by="test_workbook.py::test_several_sheets_are_refused_until_one_is_chosen",
     ),
     Broken(
         guarantee="a header is refused when it is too long, never cut",

@@ -153,7 +153,7 @@ def _read_heads(
     top = search.split(records, lambda record: record.cells)
     if top is not None:
         yield Head(
-            header=tuple(top.header.cells),
+            header=top.names,
             line=top.line,
             evidence=top.evidence,
             delimiter=delimiter,

@@ -34,12 +34,15 @@ class Evidence(IntEnum):
 class Top(Generic[_Row]):
     """A spreadsheet's first rows, split at the header, whose line this is.
 
+    names: of its columns; without the evidence of names as many as the rows below have cells, so
+    that those can be shown.
     above: what is passed over, without blank rows, each with its line. below: rows that were read
     on the way. better_line: of a row that has the needed names, where another must be the header.
     """
 
     line: int
     header: _Row
+    names: tuple[str, ...]
     evidence: Evidence
     above: tuple[tuple[int, _Row], ...]
     below: tuple[_Row, ...]
@@ -84,8 +87,11 @@ class HeaderSearch:
         line, header, cells = rows[place]
         if line != (self.line or line) or _is_blank(cells):
             return None
+        ending = rows[place : place + 1] if evidence is Evidence.NAMES else rows[place:]
+        blank = [""] * (max(len(each.cells) for each in ending) - len(cells))
         return Top(
             line=line,
+            names=(*(cell or "" for cell in cells), *blank),
             header=header,
             evidence=evidence,
             above=tuple(
@@ -103,7 +109,7 @@ class HeaderSearch:
         """
         if self.line is not None:
             return len(rows) - 1, Evidence.NAMES, None
-        named = next((at for at, row in enumerate(rows) if self._has_names(row)), None)
+        named = next((at for at, row in enumerate(rows) if self.has_names(row)), None)
         headers: list[tuple[int, frozenset[int]]] = []  # places, and the columns with a name
         is_table = False  # without a header
         for at, row in enumerate(rows[:named]):
@@ -120,7 +126,7 @@ class HeaderSearch:
             return 0, Evidence.PLACE, named
         return named, Evidence.NAMES, None
 
-    def _has_names(self, row: Cells) -> bool:
+    def has_names(self, row: Cells) -> bool:
         """Whether a row names the columns without which nothing can be sent."""
         names = {name_key(cell) for cell in row if cell}
 

@@ -2,8 +2,9 @@
 
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
+from functools import partial
 
 from batch.reading.cost import MAX_CELL, MAX_COLUMNS, long_cell, wide_row
 from batch.reading.markup import Attributes, Listener, MarkupError, elements, listen
@@ -31,13 +32,8 @@ def open_ods(archive: zipfile.ZipFile) -> Workbook:
     Raises MarkupError, and zipfile's and zlib's errors, for a damaged file.
     """
 
-    def rows(sheet: str) -> Iterator[SheetRow]:
-        gathered = _SheetListener(sheet, merged)
-        listener = Listener(start=gathered.start, end=gathered.end, text=gathered.text)
-        merged.clear()
-        for _ in listen(archive, _PART, listener):
-            yield from gathered.rows
-            gathered.rows.clear()
+    def one(sheet: str) -> Iterator[SheetRow]:
+        return (row for _, row in _rows(archive, merged, sheet))
 
     merged: list[Merged] = []
     sheets: dict[str, str] = {}
@@ -58,10 +54,23 @@ def open_ods(archive: zipfile.ZipFile) -> Workbook:
     return Workbook(
         visible=tuple(sheet for sheet, style in sheets.items() if style not in hidden_styles),
         hidden=tuple(sheet for sheet, style in sheets.items() if style in hidden_styles),
-        rows=rows,
+        rows=one,
         merged=merged,
-        sorted_rows=rows,  # places follow from the order
+        sorted_rows=one,  # places follow from the order
+        every=partial(_rows, archive, merged),
     )
+
+
+def _rows(
+    archive: zipfile.ZipFile, merged: list[Merged], *sheets: str
+) -> Iterator[tuple[str, SheetRow]]:
+    """The rows of these sheets, each with its sheet's name. merged: as `Workbook` has it."""
+    gathered = _SheetListener(sheets, merged)
+    listener = Listener(start=gathered.start, end=gathered.end, text=gathered.text)
+    merged.clear()
+    for _ in listen(archive, _PART, listener):
+        yield from gathered.rows
+        gathered.rows.clear()
 
 
 def _cell_text(attributes: Attributes, shown: str) -> str:
@@ -91,13 +100,14 @@ def _repeated(attributes: Attributes, what: str) -> int:
 
 
 class _SheetListener:
-    """Gathers the rows of one table as they end; empty rows only once another follows them."""
+    """Gathers the rows of tables as they end; empty rows only once another follows them."""
 
-    def __init__(self, name: str, merged: list[Merged]) -> None:
-        """merged: gets the groups of merged cells."""
+    def __init__(self, names: Collection[str], merged: list[Merged]) -> None:
+        """names: of the tables. merged: gets the groups of merged cells."""
         self._merged = merged
-        self.rows: list[SheetRow] = []
-        self._name = name
+        self.rows: list[tuple[str, SheetRow]] = []  # each with its table's name
+        self._names = names
+        self._name = ""
         self._line = 0
         self._empty = 0
         self._path: list[str] = []
@@ -113,7 +123,9 @@ class _SheetListener:
         if name == "table":
             if self._is_wanted:
                 raise MarkupError(f"row {self._line + self._empty + 1} has a table in a cell")
-            self._is_wanted = attributes.get(f"{_TABLE}name") == self._name
+            self._name = attributes.get(f"{_TABLE}name", "")
+            self._is_wanted = self._name in self._names
+            self._line = self._empty = 0
         if not self._is_wanted:
             return
         if name == "table-row":
@@ -160,8 +172,8 @@ class _SheetListener:
             if self._line > MAX_ROWS:
                 raise MarkupError(f"the sheet has more than {MAX_ROWS} rows")
             hidden = self._row_attributes.get(f"{_TABLE}visibility") in {"collapse", "filter"}
-            self.rows += [SheetRow(cells={})] * self._empty
-            self.rows += [SheetRow(cells=self._row, hidden=hidden)] * repeated
+            self.rows += [(self._name, SheetRow(cells={}))] * self._empty
+            self.rows += [(self._name, SheetRow(cells=self._row, hidden=hidden))] * repeated
             self._empty = 0
 
     @property

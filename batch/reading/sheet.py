@@ -45,6 +45,8 @@ class Workbook:
     UnorderedRowsError on the way.
     sorted_rows: gives the same rows in whatever order the file has them, at twice the cost.
     merged: the groups of merged cells of the sheet whose rows were read last.
+    every: gives the rows of several sheets, each with its sheet's name, where reading one at a time
+    would read the whole file each time; else None.
     """
 
     visible: tuple[str, ...]
@@ -52,6 +54,7 @@ class Workbook:
     rows: Callable[[str], Iterator[SheetRow]]
     sorted_rows: Callable[[str], Iterator[SheetRow]]
     merged: list[Merged]
+    every: Callable[..., Iterator[tuple[str, SheetRow]]] | None = None
 
 
 def number_text(value: float) -> str:

@@ -5,7 +5,8 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import chain
+from itertools import chain, groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,6 +48,8 @@ _DAMAGE = (
     AssertionError,
 )
 
+_SEARCHED_SHEETS = 100  # of a workbook where none is named
+
 
 def open_workbook(
     path: Path, file_format: Format, *, sheet: str | None, search: HeaderSearch, name: str
@@ -58,21 +61,23 @@ def open_workbook(
     header, or a cell stands beyond the header's width.
     """
     with _open(path, file_format, name=name) as book:
-        chosen = _choose_sheet(book, sheet, name=name)
+        chosen = _choose_sheet(book, sheet, search, name=name)
         try:
             read = _read_sheet(book.rows(chosen), search, sheet=chosen, name=name)
         except UnorderedRowsError:
             read = _read_sheet(book.sorted_rows(chosen), search, sheet=chosen, name=name)
     notes = []
     if len(book.visible) + len(book.hidden) > 1:
-        notes.append(f'{name}: reading sheet "{short_text(chosen)}".')
+        was_found = sheet is None and len(book.visible) > 1
+        only = ", the only one with the columns" if was_found else ""
+        notes.append(f'{name}: reading sheet "{short_text(chosen)}"{only}.')
     if read.hidden == 1:
         notes.append(f"{name}: 1 hidden or filtered row is read and sent like the others.")
     elif read.hidden:
         notes.append(
             f"{name}: {read.hidden:,} hidden or filtered rows are read and sent like the others."
         )
-    header = read.header
+    header = read.top.names
     return Grid(
         header=header,
         batches=lambda: (rows.frame(len(header)) for rows in read.rows),
@@ -90,21 +95,13 @@ class _Sheet(NamedTuple):
     """A sheet's contents. hidden: the number of hidden rows that hold something."""
 
     top: Top[SheetRow]
-    header: tuple[str, ...]
     rows: tuple[PackedRows, ...]
     hidden: int
 
 
 def _read_sheet(rows: Iterable[SheetRow], search: HeaderSearch, *, sheet: str, name: str) -> _Sheet:
     """Raises CostError when the rows hold too much, and InputError when there is no header."""
-    tally = Tally()
-
-    def counted() -> Iterator[tuple[int, SheetRow]]:
-        for line, row in enumerate(rows, 1):
-            tally.add(row.cells, line=line)
-            yield line, row
-
-    numbered = counted()
+    numbered = _counted(rows)
     top = search.split(numbered, SheetRow.texts)
     if top is None and search.line:
         raise no_such_header(search.line, name=name)
@@ -121,10 +118,17 @@ def _read_sheet(rows: Iterable[SheetRow], search: HeaderSearch, *, sheet: str, n
             hidden += row.hidden and not all(map(is_blank, row.cells.values()))
             yield row.cells
 
-    header = tuple(cell or "" for cell in top.header.texts())
     cells = without_empty_end(below())
-    packed = tuple(pack_rows(cells, width=len(header), first_line=top.line + 1, name=name))
-    return _Sheet(top=top, header=header, rows=packed, hidden=hidden)
+    packed = tuple(pack_rows(cells, width=len(top.names), first_line=top.line + 1, name=name))
+    return _Sheet(top=top, rows=packed, hidden=hidden)
+
+
+def _counted(rows: Iterable[SheetRow]) -> Iterator[tuple[int, SheetRow]]:
+    """The rows with their lines. Raises CostError when they hold too much."""
+    tally = Tally()
+    for line, row in enumerate(rows, 1):
+        tally.add(row.cells, line=line)
+        yield line, row
 
 
 @contextmanager
@@ -154,18 +158,47 @@ def _open(path: Path, file_format: Format, *, name: str) -> Iterator[Workbook]:
         ) from error
 
 
-def _choose_sheet(book: Workbook, sheet: str | None, *, name: str) -> str:
+def _choose_sheet(book: Workbook, sheet: str | None, search: HeaderSearch, *, name: str) -> str:
+    """The sheet that is named, else the only visible one, else the only one with the columns."""
     if sheet is None and len(book.visible) == 1:
         return book.visible[0]
-    every = book.visible + book.hidden
     if sheet is not None:
+        every = book.visible + book.hidden
         for same in (str, str.casefold):
             for each in every:
                 if same(each.strip()) == same(sheet.strip()):
                     return each
-    names = listed(book.visible if sheet is None else every)
-    if sheet is not None:
-        raise InputError(f'{name}: has no sheet "{sheet}"; found {names}.')
+        raise InputError(f'{name}: has no sheet "{sheet}"; found {listed(every)}.')
     if not book.visible:
         raise InputError(f"{name}: has no visible sheet.", Remedy(Fix.NAME_SHEET))
-    raise InputError(f"{name}: has {len(book.visible)} sheets: {names}.", Remedy(Fix.NAME_SHEET))
+    with_columns = _sheets_with_columns(book, search)
+    if len(with_columns) == 1:
+        return with_columns[0]
+    sheets, what = (with_columns, " with the columns") if with_columns else (book.visible, "")
+    raise InputError(
+        f"{name}: has {len(sheets)} sheets{what}: {listed(sheets)}.", Remedy(Fix.NAME_SHEET)
+    )
+
+
+def _sheets_with_columns(book: Workbook, search: HeaderSearch) -> list[str]:
+    """The visible sheets with the names of the columns; none where there are too many to look."""
+    if len(book.visible) > _SEARCHED_SHEETS:
+        return []
+    if book.every:
+        by_name = groupby(book.every(*book.visible), itemgetter(0))
+        each_rows = ((sheet, (row for _, row in rows)) for sheet, rows in by_name)
+        return [sheet for sheet, rows in each_rows if _has_columns(rows, search)]
+    found = []
+    for sheet in book.visible:
+        try:
+            has_columns = _has_columns(book.rows(sheet), search)
+        except UnorderedRowsError:
+            has_columns = _has_columns(book.sorted_rows(sheet), search)
+        if has_columns:
+            found.append(sheet)
+    return found
+
+
+def _has_columns(rows: Iterable[SheetRow], search: HeaderSearch) -> bool:
+    top = search.split(_counted(rows), SheetRow.texts)
+    return top is not None and search.has_names(top.names)

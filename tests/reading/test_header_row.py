@@ -301,3 +301,18 @@ def test_rows_begin_below_a_header_that_was_read_beyond_its_end(tmp_path: Path) 
         (2, "a", "b"),
         (3, "c", "d"),
     ]
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_rows_below_what_may_be_a_title_are_shown_though_they_are_wider(
+    tmp_path: Path, kind: str
+) -> None:
+    rows = [TITLE, ["Campaign", "Lead", "State", "Label"], ["a", "b", "active", "x"]]
+    path = (as_csv if kind == "csv" else as_xlsx)(tmp_path / f"a.{kind}", rows)
+    seen = read_first_rows(path, TableOptions(), name=path.name, rows=5)
+    assert seen.header == (*TITLE, "", "", "")
+    assert seen.rows == ((2, tuple(rows[1])), (3, tuple(rows[2])))
+    assert refusal(path).endswith(
+        'found "Leads to change, November". That looks like a title or a row, and no header was '
+        "found below it. If the header is another line, name it with --header-row."
+    )

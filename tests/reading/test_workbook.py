@@ -105,7 +105,8 @@ def write_sheets(path: Path, *names: str, hidden: tuple[str, ...] = ()) -> None:
 
 def test_several_sheets_are_refused_until_one_is_chosen(path: Path) -> None:
     write_sheets(path, "May", "June")
-    assert refusal(path) == 'leads.xlsx: has 2 sheets: "May", "June". Choose with --sheet.'
+    told = 'leads.xlsx: has 2 sheets with the columns: "May", "June". Choose with --sheet.'
+    assert refusal(path) == told
     grid = opened(path, sheet="June")
     assert grid.header[-1] == "June"
     assert grid.notes == ('leads.xlsx: reading sheet "June".',)
@@ -115,6 +116,97 @@ def test_the_only_sheet_that_can_be_seen_is_read(path: Path) -> None:
     write_sheets(path, "June", hidden=("Lists",))
     assert opened(path).header[-1] == "June"
     assert opened(path, sheet="Lists").header[-1] == "Lists"
+
+
+def write_other_sheets(path: Path, *others: list[list[str]], at: int, hidden: bool) -> None:
+    """A workbook with a sheet that has the columns below a title, and others."""
+    sheets = [*others[:at], [["Title"], [], HEADER, ["a", "b", "active", "x"]], *others[at:]]
+    if path.suffix == ".xlsx":
+        with xlsxwriter.Workbook(path) as book:
+            for number, rows in enumerate(sheets):
+                sheet = book.add_worksheet(f"S{number}")
+                for index, row in enumerate(rows):
+                    sheet.write_row(index, 0, row)
+                if hidden and number == at:
+                    sheet.hide()
+    elif path.suffix == ".xls":
+        old = xlwt.Workbook()
+        for number, rows in enumerate(sheets):
+            sheet = old.add_sheet(f"S{number}")
+            for line, row in enumerate(rows):
+                for column, cell in enumerate(row):
+                    sheet.write(line, column, cell)
+            sheet.visibility = int(hidden and number == at)
+        old.save(str(path))
+    else:
+        write_ods(path, sheets, hidden=at if hidden else None)
+
+
+def write_ods(path: Path, sheets: list[list[list[str]]], *, hidden: int | None) -> None:
+    names = "urn:oasis:names:tc:opendocument:xmlns:{}:1.0"
+    tables = ""
+    for number, rows in enumerate(sheets):
+        style = "hidden" if number == hidden else "shown"
+        tables += f'<t:table t:name="S{number}" t:style-name="{style}">'
+        for row in rows:
+            cells = "".join(f"<t:table-cell><x:p>{cell}</x:p></t:table-cell>" for cell in row)
+            tables += f"<t:table-row>{cells or '<t:table-cell/>'}</t:table-row>"
+        tables += "</t:table>"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr(
+            "content.xml",
+            f'<o:doc xmlns:o="{names.format("office")}" xmlns:t="{names.format("table")}" '
+            f'xmlns:x="{names.format("text")}" xmlns:s="{names.format("style")}">'
+            '<s:style s:name="hidden"><s:table-properties t:display="false"/></s:style>'
+            f"{tables}</o:doc>",
+        )
+
+
+OTHERS: tuple[list[list[str]], ...] = (
+    [["Legend"], ["Campaign", "the campaign"]],
+    [],
+    [["Campaign", "Lead", "State"], ["66e01a3c122c597083bd438b", "66f1b2000000000000000001", "x"]],
+)
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "xls", "ods"])
+@pytest.mark.parametrize("at", [0, 1, 3])
+def test_the_only_sheet_with_the_columns_is_taken_and_told(
+    tmp_path: Path, kind: str, at: int
+) -> None:
+    path = tmp_path / f"leads.{kind}"
+    write_other_sheets(path, *OTHERS, at=at, hidden=False)
+    grid = open_workbook(
+        path, Format[kind.upper()], sheet=None, search=HeaderSearch(), name=path.name
+    )
+    assert (grid.sheet, grid.header, grid.header_line) == (f"S{at}", tuple(HEADER), 3)
+    assert grid.notes == (f'{path.name}: reading sheet "S{at}", the only one with the columns.',)
+    assert lines(grid) == [4]
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "xls", "ods"])
+def test_a_hidden_sheet_is_never_taken_by_itself(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"leads.{kind}"
+    file_format = Format[kind.upper()]
+    write_other_sheets(path, *OTHERS, at=1, hidden=True)
+    assert refusal(path, file_format=file_format) == (
+        f'leads.{kind}: has 3 sheets: "S0", "S2", "S3". Choose with --sheet.'
+    )
+    search = HeaderSearch()
+    grid = open_workbook(path, file_format, sheet="S1", search=search, name=path.name)
+    assert grid.header == tuple(HEADER)
+    write_other_sheets(path, OTHERS[0], at=1, hidden=True)
+    grid = open_workbook(path, file_format, sheet=None, search=search, name=path.name)
+    assert grid.sheet == "S0"
+
+
+def test_a_line_that_is_named_holds_the_header_of_the_sheet_that_is_taken(path: Path) -> None:
+    write_other_sheets(path, *OTHERS, at=1, hidden=False)
+    search = HeaderSearch(line=3)
+    assert open_workbook(path, Format.XLSX, sheet=None, search=search, name="a").sheet == "S1"
+    with pytest.raises(InputError, match="has 4 sheets:"):
+        open_workbook(path, Format.XLSX, sheet=None, search=HeaderSearch(line=1), name="a")
 
 
 @pytest.mark.parametrize("sheet", ["june", " June "])
@@ -130,7 +222,10 @@ def test_a_sheet_that_is_not_there_names_those_that_are(path: Path) -> None:
 
 def test_many_sheets_are_named_in_part(path: Path) -> None:
     write_sheets(path, *map(str, range(300)))
-    assert refusal(path).endswith('"10", "11" and 288 more. Choose with --sheet.')
+    assert refusal(path) == (
+        'leads.xlsx: has 300 sheets: "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11" '
+        "and 288 more. Choose with --sheet."
+    )
     assert refusal(path, sheet="July").endswith('"10", "11" and 288 more.')
 
 
@@ -142,7 +237,8 @@ def test_names_of_sheets_are_shown_on_one_line(path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         for part, content in parts.items():
             archive.writestr(part, content)
-    assert refusal(path) == 'leads.xlsx: has 2 sheets: "May 2026", "June". Choose with --sheet.'
+    told = 'leads.xlsx: has 2 sheets with the columns: "May 2026", "June". Choose with --sheet.'
+    assert refusal(path) == told
     assert opened(path, sheet="May\n\t2026").notes == ('leads.xlsx: reading sheet "May 2026".',)
 
 
