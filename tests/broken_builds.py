@@ -17,8 +17,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 # What the copy needs: the tests read the samples, the example settings, the README and the manual.
 _COPIED = ("batch", "tests", "samples", "pyproject.toml", "config.example.toml", "README.md")
-# How a failed assertion begins in pytest's words: not an error of another kind, no time-out.
 _EVIL = "https://evil.example"  # an address of tests
+_FORGED = "test_forged_plan.py::test_a_forged_plan_is_refused"
+# How a failed assertion begins in pytest's words: not an error of another kind, no time-out.
 _ASSERTED = ("AssertionError", "assert ", "Failed: DID NOT RAISE")
 
 
@@ -696,6 +697,141 @@ BUILDS = (
         line="        if not is_carried.all():",
         instead="        if False:",
         caught_by="test_plan_check.py::test_values_that_judging_does_not_give_are_refused[rows6]",
+    ),
+    Broken(
+        guarantee="somebody else's plan is held against its copy of the input",
+        file="jobs/recorded.py",
+        line="        if plan and not is_own:\n",
+        instead="        if False:\n",
+        caught_by="test_forged_plan.py::test_every_command_that_goes_by_a_plan_refuses_it[undo]",
+    ),
+    Broken(
+        guarantee="somebody else's plan has the lines of its copy, and no others",
+        file="recording/plan_input.py",
+        line="    if planned.equals(copied):",
+        instead="    if planned.equals(copied) or not len(copied):",
+        caught_by=f"{_FORGED}[a row too many]",
+    ),
+    Broken(
+        guarantee="somebody else's plan names the leads that its copy names",
+        file="recording/plan_input.py",
+        line="        is_other = planned.ne_missing(copied) & (_IS_SENT | planned.is_not_null())",
+        instead="        is_other = pl.lit(value=False)",
+        caught_by=f"{_FORGED}[another lead]",
+    ),
+    Broken(
+        guarantee="an id that stands beside an address is the one that is sent",
+        file="recording/plan_input.py",
+        line="            is_other = _IS_SENT & copied.is_not_null() & (planned != copied)",
+        instead="            is_other = pl.lit(value=False)",
+        caught_by=f"{_FORGED}[another lead than the id beside the address]",
+    ),
+    Broken(
+        guarantee="what somebody else's plan gives for an address is an id",
+        file="recording/plan_input.py",
+        line="            _Check(_IS_SENT & ~is_id(planned, rules),",
+        instead="            _Check(_IS_SENT & planned.is_null(),",
+        caught_by=f"{_FORGED}[a name for an address's id]",
+    ),
+    Broken(
+        guarantee="rows that share a request are of one lead",
+        file="recording/plan_input.py",
+        line='            (pl.col("lead") != pl.col("its_lead"))\n'
+        '            | (pl.col("other_lead") != pl.col("its_other_lead")),',
+        instead='            pl.col("lead").is_null(),',
+        caught_by=f"{_FORGED}[one request for all]",
+    ),
+    Broken(
+        guarantee="rows that share a request have one address",
+        file="recording/plan_input.py",
+        line=' ^ pl.col("email").hash(5)',
+        instead="",
+        caught_by=f"{_FORGED}[one request for all addresses]",
+    ),
+    Broken(
+        guarantee="somebody else's plan sets the statuses that its copy asks for",
+        file="recording/plan_input.py",
+        line="            (asks_status.is_not_null() & ~is_status & (status.is_null() | ~is_lost))",
+        instead="            (asks_status.is_not_null() & status.is_null())",
+        caught_by=f"{_FORGED}[the value that a later row outranks]",
+    ),
+    Broken(
+        guarantee="no status is lost but to another one",
+        file="recording/plan_input.py",
+        line="(status.is_null() | ~is_lost)",
+        instead="~is_lost",
+        caught_by=f"{_FORGED}[no status, as if another row had the last word]",
+    ),
+    Broken(
+        guarantee="somebody else's plan sets the tags that its copy asks for",
+        file="recording/plan_input.py",
+        line="            (asks_tag.is_not_null() & ~is_tag & (tag.is_null() | ~is_lost))\n"
+        '            | (_CARRIES & tag.is_not_null() & ~is_tag.any().over("carrier")),',
+        instead="            asks_tag.is_not_null() & tag.is_null(),",
+        caught_by=f"{_FORGED}[another tag]",
+    ),
+    Broken(
+        guarantee="somebody else's plan sets no status that no row asks for",
+        file="recording/plan_input.py",
+        line='            | (_CARRIES & status.is_not_null() & ~is_status.any().over("carrier")),',
+        instead="            ,",
+        caught_by=f"{_FORGED}[a status that no row asks for]",
+    ),
+    Broken(
+        guarantee="nothing that is not seen goes out in a tag of somebody else's plan",
+        file="recording/plan_input.py",
+        line="            _CARRIES & tag.str.contains(_UNSEEN) &",
+        instead="            _CARRIES & tag.is_null() &",
+        caught_by=f"{_FORGED}[a tag with what nobody sees at its end]",
+    ),
+    Broken(
+        guarantee="somebody else's plan has one request a lead",
+        file="recording/plan_input.py",
+        line="    if again.height:",
+        instead="    if False:",
+        caught_by=f"{_FORGED}[a lead of two requests]",
+    ),
+    Broken(
+        guarantee="a request is left out as a whole",
+        file="recording/plan_input.py",
+        line='            pl.col("reason").ne_missing(pl.col("its_reason")),',
+        instead='            pl.col("line").is_null(),',
+        caught_by=f"{_FORGED}[a request of which a part is left out]",
+    ),
+    Broken(
+        guarantee="what a plan leaves out is not sent, whatever its journal lacks",
+        file="recording/plan_input.py",
+        line="    lost = _without(plan.source.left_out_lines(), known)",
+        instead="    lost = known.clear()",
+        caught_by=f"{_FORGED}[a request that is left out, and was not]",
+    ),
+    Broken(
+        guarantee="somebody else's journal has no lines but those of its plan",
+        file="recording/plan_input.py",
+        line="        if len(strange := _without(found, lines)):",
+        instead="        if len(strange := found.clear()):",
+        caught_by="test_forged_plan.py::test_a_journal_of_other_lines_is_refused[undo]",
+    ),
+    Broken(
+        guarantee="a resume holds somebody else's journal against the plan",
+        file="jobs/resume.py",
+        line="        if plan and find_listed(request.session.state_dir, folder, record) is None:",
+        instead="        if False:",
+        caught_by="test_forged_plan.py::test_a_journal_of_other_lines_is_refused[resume]",
+    ),
+    Broken(
+        guarantee="a row that was not sent has no reason that only an answer gives",
+        file="recording/plan_check.py",
+        line="    is_judged = reason.is_in([each.value for each in _JUDGED])",
+        instead="    is_judged = reason.is_in([each.value for each in Reason])",
+        caught_by=f"{_FORGED}[a reason that only an answer gives]",
+    ),
+    Broken(
+        guarantee="a row that is wrong by itself is not sent",
+        file="recording/plan_check.py",
+        line="    is_left_out = reason.is_in([each.value for each in LEFT_OUT])",
+        instead="    is_left_out = reason.is_in([each.value for each in Reason])",
+        caught_by=f"{_FORGED}[a wrong row that is sent]",
     ),
     Broken(
         guarantee="a plan file that is a link is not followed",

@@ -128,6 +128,7 @@ WORST: dict[str, dict[str, tuple[Worst, ...]]] = {
         "f'{LINE_BREAK}|{FORMULA}|{SHEET_ERROR}'": (polars("#"), polars("#", after="x")),
         "_SAFE_ID": (polars("a", after="!"),),
     },
+    "recording/plan_input.py": {"_UNSEEN": (polars("a"),)},
     "reading/content.py": {
         r"b'(?i)\\s*(?:<\\?xml\\b[^>]*+>\\s*)?+(?:<(?:!doctype html|html|head|meta|body|table|div)"
         r"\\b|<!--|MIME-Version:)'": (match(" "), match(" ", before="<?xml >"), match("<?xml ")),

@@ -25,6 +25,7 @@ from batch.recording.journal_file import is_locked
 from batch.recording.locks import LockedError
 from batch.recording.plan_check import open_plan
 from batch.recording.plan_file import PLAN_FILE, KeptPlan, PlanFile
+from batch.recording.plan_input import check_against_input, check_against_journal
 from batch.recording.resolved import RESOLVED_NAME, Resolved
 from batch.recording.run_list import find_listed
 from batch.recording.runfile import RunInput, RunRecord
@@ -117,24 +118,33 @@ def is_at_work(folder: Path) -> bool:
 
 
 def open_recorded_table(
-    folder: Path, record: RunRecord, request: Request, plan: KeptPlan | None = None
+    folder: Path,
+    record: RunRecord,
+    request: Request,
+    plan: KeptPlan | None = None,
+    journal: Journal | None = None,
 ) -> Table:
     """The rows that an earlier run is about, from its own copy of the input; to be closed.
 
-    plan: the run's, if it was opened. Raises InputError when the copy, or what says which of its
-    lines or leads are meant, is damaged.
+    plan, journal: the run's, if they were opened. Raises InputError when the copy, or what says
+    which of its lines or leads are meant, is damaged, and, unless the run is in the user's list,
+    when plan, copy and journal disagree.
     """
     path = folder / record.input.copy_name
     check_copy(path, sha256_of(path), record.input)
     if record.plan_sha256 is None:
         return open_old_table(folder, record, request)
-    lines = None
-    if record.retry_of:
-        plan = plan or open_plan(folder, record)
-        lines = plan.source.lines()
+    is_own = find_listed(request.session.state_dir, folder, record) is not None
+    if plan is None and (record.retry_of or not is_own):
+        plan = open_plan(folder, record)
+    lines = plan.source.lines() if plan and record.retry_of else None
     table = open_table(path, request.table_options, name=record.input.name, lines=lines)
     with ExitStack() as if_it_fails:
         if_it_fails.callback(table.close)
+        if plan and not is_own:
+            check_against_input(folder, plan, table, request.rules())
+            if journal is not None:
+                check_against_journal(folder, plan, journal)
         if table.is_by_email:
             table.ids = plan.source if plan else looked_up_ids(folder, record)
         if_it_fails.pop_all()
@@ -154,10 +164,13 @@ def plan_of_run(
 ) -> Iterator[KeptPlan]:
     """What an earlier run was to do. Raises InputError when its folder does not say so any more.
 
-    request: as `request_of` gives it.
+    request: as `request_of` gives it. Raises as `open_recorded_table` does, too.
     """
     if record.plan_sha256 is not None:
-        yield open_plan(folder, record)
+        plan = open_plan(folder, record)
+        if find_listed(request.session.state_dir, folder, record) is None:
+            open_recorded_table(folder, record, request, plan, journal).close()
+        yield plan
         return
     path = folder / record.input.copy_name
     check_copy(path, sha256_of(path), record.input)

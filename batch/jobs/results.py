@@ -97,7 +97,7 @@ def outcomes_of(folder: Path, *, state_dir: Path) -> Iterator[tuple[Table, Itera
     with recorded_journal(folder, read_record(folder / "run.json")) as journal:
         record = read_record(folder / "run.json")
         request = request_of(folder, record, state_dir=state_dir)
-        with open_recorded_table(folder, record, request) as table:
+        with open_recorded_table(folder, record, request, journal=journal) as table:
             yield (
                 table,
                 (
@@ -118,7 +118,8 @@ def _outcome_of(
     """The results of the first run, by what all of them came to."""
     folder, record = runs[0].folder, runs[0].record
     request = request_of(folder, record, state_dir=state_dir)
-    with open_recorded_table(folder, record, request) as table:
+    journal = outcomes if isinstance(outcomes, Journal) else None
+    with open_recorded_table(folder, record, request, journal=journal) as table:
         if table.is_by_email:  # a retry may have found what was not there before
             table.ids = LinkedIds([looked_up_ids(run.folder, run.record) for run in runs])
         files = write_results(table, outcomes, into, stop_reason=record.stop_reason, suffix=suffix)

@@ -36,6 +36,7 @@ from batch.recording.folder import RunFolder, sha256_of
 from batch.recording.journal import JUDGED_NOTE, Journal
 from batch.recording.plan_check import open_plan
 from batch.recording.plan_file import KeptPlan
+from batch.recording.plan_input import check_against_journal
 from batch.recording.run_list import find_listed
 from batch.recording.runfile import RunRecord, RunState, read_record
 from batch.wording.questions import ask_to_go_on
@@ -176,6 +177,8 @@ def reopen_run(folder: Path, request: Request) -> Iterator[Reopened]:
         journal = resources.enter_context(
             reopened_journal(folder, record, state_dir=request.session.state_dir)
         )
+        if plan and find_listed(request.session.state_dir, folder, record) is None:
+            check_against_journal(folder, plan, journal)
         clear_partial_files(folder)  # what a killed process had read of the leads is out of date
         begun = journal.kept(JUDGED_NOTE) is not None
         # Nothing was sent before the judged rows were recorded: then they are judged anew.

@@ -42,6 +42,8 @@ REASON_OF = {
     Verdict.BAD_STATUS: Reason.BAD_STATUS,
     Verdict.DRIFTED: Reason.DRIFTED,
 }
+# Why a request may be left out: an undo has its own word for a lead that has drifted.
+LEFT_OUT = frozenset({*REASON_OF.values(), Reason.CHANGED_SINCE})
 
 # All texts are categories, for a file may have millions of rows.
 VERDICTS = pl.Schema(

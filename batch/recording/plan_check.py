@@ -18,11 +18,12 @@ from polars.exceptions import PanicException, PolarsError
 
 from batch.columns import COLUMNS
 from batch.errors import InputError
+from batch.judging.diff import LEFT_OUT
 from batch.judging.plan import FIRST_PROBLEMS, NOT_SENT, errors, problems_in
 from batch.judging.planned import PLANNED
 from batch.judging.texts import is_safe_id
 from batch.judging.totals import numbers
-from batch.model import LEAD_STATUSES, Reason, Status, Tally
+from batch.model import LEAD_STATUSES, Found, Reason, Result, Status, Tally
 from batch.reading.content import max_unpacked_bytes
 from batch.reading.parquet_contents import FooterError, read_contents
 from batch.recording.plain_file import private
@@ -34,6 +35,13 @@ _LONGEST_ID = 200  # characters, whatever pattern is set
 _LONGEST_TEXT = 1 << 20  # characters: a cell of a text file may be so long
 _MOST_TEXT = 256 << 20  # bytes of a block, by which some thousand rows become objects at once
 _LAST_MS = 253402300799999  # Unix time, the end of the year 9999
+# Why a row is not sent that carries nothing, and is carried by none.
+_JUDGED = frozenset(
+    reason
+    for reason in Reason
+    if (reason.result is Result.SKIPPED and reason is not Reason.ALREADY_SO)
+    or reason.found is Found.JUDGED
+)
 _PAIR = pl.Schema({"line": pl.UInt32, "carrier": pl.UInt32})
 
 
@@ -180,12 +188,14 @@ def _is_ours(statuses: Sequence[str]) -> pl.Expr:
         & ~(is_tag_set & pl.col("clear_tag"))
     )
     ids = [_or_null(name, _is_id(name)) for name in ("campaign_id", "campaign_lead_id")]
+    is_judged = reason.is_in([each.value for each in _JUDGED])
+    is_left_out = reason.is_in([each.value for each in LEFT_OUT])
     texts = ("message", "ai_tag", "was_status", "was_tag", "base_status", "base_tag")
     return pl.all_horizontal(
         carrier.is_not_null() | reason.is_not_null(),
         carrier.is_null() | (carrier <= line),
         ~carries | request,
-        _or_null("reason", reason.is_in([each.value for each in Reason])),
+        _or_null("reason", pl.when(carrier.is_null()).then(is_judged).otherwise(is_left_out)),
         reason.is_null() | pl.col("message").is_not_null(),
         _or_null("column", pl.col("column").is_in([each.value for each in COLUMNS])),
         _or_null("status", pl.col("status").is_in(list(statuses)) | ~carries),

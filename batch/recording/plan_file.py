@@ -88,13 +88,13 @@ class PlanFile:
     def before(self, first_line: int = 0, last_line: int = LAST_LINE) -> pl.DataFrame:
         """As `PlanRows.before`."""
         names = {"status": "was_status", "ai_tag": "was_tag", "read_at_ms": "was_at_ms"}
-        rows = self._between(first_line, last_line, "line", "reason", *names.values())
+        rows = self.rows_between(first_line, last_line, "line", "reason", *names.values())
         read = rows.filter(pl.col("was_at_ms").is_not_null())
         return read.select("line", "reason", **names).select(BEFORE.names())
 
     def between(self, first_line: int, last_line: int) -> pl.DataFrame:
         """The ids of the rows from the first line to the last: line, campaignId, campaignLeadId."""
-        rows = self._between(first_line, last_line, "line", *LEAD)
+        rows = self.rows_between(first_line, last_line, "line", *LEAD)
         return rows.rename(dict(zip(LEAD, _ID_FIELDS, strict=True)))
 
     def baseline(self) -> pl.DataFrame:
@@ -109,7 +109,19 @@ class PlanFile:
         none = pl.Series("line", [], dtype=pl.UInt32)
         return pl.concat([none, *(block["line"] for block in self._blocks(None, "line"))])
 
-    def _between(self, first_line: int, last_line: int, *columns: str) -> pl.DataFrame:
+    def left_out_lines(self) -> pl.Series:
+        """The lines that carry a request which is not sent after all (UInt32, rising)."""
+        none = pl.Series("line", [], dtype=pl.UInt32)
+        is_left_out = pl.col("reason").is_not_null() & (pl.col("carrier") == pl.col("line"))
+        blocks = self._blocks(None, "line", "carrier", "reason")
+        return pl.concat([none, *(block.filter(is_left_out)["line"] for block in blocks)])
+
+    def shared_carriers(self) -> pl.Series:
+        """The lines whose request stands for other lines, too (UInt32, rising)."""
+        return self._shared["line"]
+
+    def rows_between(self, first_line: int, last_line: int, *columns: str) -> pl.DataFrame:
+        """These columns of the rows from the first line to the last."""
         lines = pl.Series("line", [first_line, last_line], dtype=pl.UInt32)
         numbers = range(
             max(0, bisect_right(self._starts, first_line) - 1),

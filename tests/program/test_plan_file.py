@@ -1,6 +1,7 @@
 """plan.parquet: rows are judged once a run, and whatever comes later goes by what is written."""
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,6 +72,9 @@ def test_a_run_judges_each_row_once_and_parses_it_at_most_three_times(
         assert passes.taken() == (0, 1)
         assert ask_here(shell, sandbox, "resume", "planned") == 1
         assert passes.taken() == (0, 1)
+        shutil.copytree("planned", "somebody's")  # to be held against its copy of the input
+        assert ask_here(shell, sandbox, "resume", "somebody's") == 1
+        assert passes.taken() == (0, 2)
         for words in (("results", "kept"), ("verify", "kept"), ("report", "kept")):
             assert ask_here(shell, sandbox, *words) in {0, 1}
         assert passes.taken() == (0, 1)

@@ -207,6 +207,10 @@ def test_other_rows_than_the_run_has_are_refused(folder: Path, rows: int) -> Non
         changed(0, was_at_ms=-1),
         changed(0, ai_tag="x" * (4 << 20) + "x"),
         [request(line, ai_tag="x" * (1 << 20)) for line in range(2, 300)],
+        changed(2, reason="applied"),
+        changed(2, reason="not_reached"),
+        changed(2, reason="drifted"),
+        changed(0, reason="bad_id", message="found"),
     ],
 )
 def test_values_that_judging_does_not_give_are_refused(folder: Path, rows: list[Row]) -> None:
