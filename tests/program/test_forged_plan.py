@@ -81,7 +81,7 @@ def make(others: Others) -> None:
     last_wins = write_rows(others.folder / "last.csv", HEADER, LAST_WINS)
     by_email = write_rows(others.folder / "email.csv", ("email", *HEADER[2:]), BY_EMAIL)
     ready = ("--keep-before", *given, "--rate", "1000")
-    for kind, words in {
+    kinds: dict[str, tuple[str | Path, ...]] = {
         "planned": ("plan", rows, *given[:2]),
         "run": ("run", rows, *ready),
         "undo": ("undo", "run", *given),
@@ -91,7 +91,8 @@ def make(others: Others) -> None:
         # Beside its addresses it has the ids that were found then.
         "found": ("run", others.folder / "by_email" / "results.csv", *ready),
         "unchecked": ("run", rows, "--no-tag-check", *ready),
-    }.items():
+    }
+    for kind, words in kinds.items():
         ran = sendkit_batch(*words, "--out", kind, cwd=others.folder, env=environ)
         assert ran.exit_code in {0, 1}, ran.err
         if kind != "planned":

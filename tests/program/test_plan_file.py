@@ -139,6 +139,7 @@ FOUND = {
     "own_width": 4,
     "width": 4,
     "is_ours": False,
+    "passed_over": [],
     "sheet": None,
     "encoding": "cp1252",
     "delimiter": ";",
