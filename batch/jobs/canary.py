@@ -71,6 +71,10 @@ class Canary:
         self._claims = self._others
         return await self._claims.take()
 
+    async def take_distant(self, distance: int) -> Change | None:
+        """A change far ahead, as `Claims.take_distant`; none before the first ones hold."""
+        return await self._others.take_distant(distance) if self._holds.is_set() else None
+
     def give_back(self, changes: Iterable[Change]) -> None:
         """Take changes back, as `Claims.give_back`."""
         self._claims.give_back(changes)

@@ -2,14 +2,17 @@
 
 A pure state machine like the pacer: time comes in as an argument (seconds of a monotonic clock),
 and nothing here sleeps. Closed, it lets every attempt through. After failures in a row of several
-rows it opens, and lets single probes through at growing intervals until the server serves one.
+rows it opens, and lets single probes through until the server serves one: the first at once, the
+others at growing intervals. Rows that lie side by side may fail by themselves, so a probe should be
+of another, distant row: if the first one is served, the server was never away.
 """
 
 from dataclasses import dataclass, replace
 
-FAILURES_IN_A_ROW = 5
+FAILURES_IN_A_ROW = 5  # the last of them is the first probe
 ROWS_IN_A_ROW = 3  # fewer may be rows that always fail, whatever the server's health
 FIRST_PROBE_S = 1.0
+MEANWHILE_S = 1.0  # others were served for so long after an attempt left that failed: it is its row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +33,8 @@ class Breaker:
 
     max_probe_s: longest interval between probes, which begins at a second and doubles.
     max_outage_s: once an outage has lasted this long, a last probe is due.
+    outages: those so far whose first probe failed, with the current one.
+    failed_probes: of the current outage.
     """
 
     def __init__(self, *, max_probe_s: float, max_outage_s: float) -> None:
@@ -37,10 +42,12 @@ class Breaker:
         self._max_outage_s = max_outage_s
         self._failures = 0
         self._rows: set[int] = set()
+        self._failing: set[int] = set()
         self._since = 0.0
-        self._probe_s = 0.0
+        self._served_at = float("-inf")
         self._outage: Outage | None = None
-        self.outages = 0  # so far, with the current one
+        self.outages = 0
+        self.failed_probes = 0
 
     @property
     def outage(self) -> Outage | None:
@@ -58,17 +65,25 @@ class Breaker:
     def report_failure(
         self, now: float, *, sent_at: float, row: int, probe: bool, why: str = ""
     ) -> None:
-        """Count a fault or temporary server error of the row's attempt that left at `sent_at`."""
+        """Count a fault or temporary server error of the row's attempt that left at `sent_at`.
+
+        One of a row that fails by itself says nothing about the server, unless it is a probe.
+        """
+        if self._served_at - sent_at >= MEANWHILE_S:
+            self.blame(row)
+        if self.fails_by_itself(row) and not probe:
+            return
         if not self._failures:
             self._since = sent_at
         self._failures += 1
         self._rows.add(row)
         if self._outage is None:
-            if self._failures >= FAILURES_IN_A_ROW and len(self._rows) >= ROWS_IN_A_ROW:
-                self.outages += 1
-                self._schedule(now, FIRST_PROBE_S)
+            if self._failures >= FAILURES_IN_A_ROW - 1 and len(self._rows) >= ROWS_IN_A_ROW:
+                self._outage = Outage(since=self._since, next_probe_at=now)
         elif probe:
-            self._schedule(now, self._probe_s * 2)
+            self.outages += not self.failed_probes
+            self._schedule(now, FIRST_PROBE_S * 2.0 ** min(self.failed_probes, 60))
+            self.failed_probes += 1
         if self._outage is not None:
             self._outage = replace(self._outage, why=why)
 
@@ -77,17 +92,29 @@ class Breaker:
         if self._outage is not None and self._outage.next_probe_at is None:
             self._outage = replace(self._outage, next_probe_at=now)
 
-    def report_served(self) -> None:
+    def report_served(self, now: float, *, row: int) -> None:
         """Close: the server gave a final answer, so it is there."""
-        self._failures = 0
+        self._served_at = now
+        if self._outage is not None and not self.failed_probes:
+            self._failing |= self._rows
+        self._failing.discard(row)
+        self._failures = self.failed_probes = 0
         self._rows.clear()
         self._outage = None
+
+    def blame(self, row: int) -> None:
+        """Blame failures of the row on itself until it is served: others were, meanwhile."""
+        self._failing.add(row)
+
+    def fails_by_itself(self, row: int) -> bool:
+        """True if a row failed while others were served, and was not served since."""
+        return row in self._failing
 
     def is_overdue(self, now: float) -> bool:
         """True once an outage has lasted for max_outage_s."""
         return self._outage is not None and now - self._since >= self._max_outage_s
 
     def _schedule(self, now: float, wait_s: float) -> None:
-        self._probe_s = min(wait_s, self._max_probe_s)
-        due = min(now + self._probe_s, max(now, self._since + self._max_outage_s))
+        wait_s = min(wait_s, self._max_probe_s)
+        due = min(now + wait_s, max(now, self._since + self._max_outage_s))
         self._outage = Outage(since=self._since, next_probe_at=due)

@@ -51,11 +51,13 @@ class Gate:
     """One for the whole job, made on the event loop that it is used on.
 
     now: the loop's clock, in seconds. is_resting: while it is set, nothing leaves.
+    served_at: when the latest final answer came.
     """
 
     def __init__(self, pacer: Pacer, breaker: Breaker) -> None:
         self.is_shut = False
         self.is_resting = False
+        self.served_at = float("-inf")
         self.now = asyncio.get_running_loop().time  # anyio takes 1.2 us to find it, each time
         self._pacer = pacer
         self._breaker = breaker
@@ -95,16 +97,22 @@ class Gate:
 
     async def take_turn(self) -> bool:
         """Wait until an attempt may leave, or the gate is shut. True if it leaves as a probe."""
+        return bool(await self.take_turn_unless_failing(None))
+
+    async def take_turn_unless_failing(self, row: int | None) -> bool | None:
+        """The same; None, and no turn, once this row is known to fail by itself."""
         if not (self.is_shut or self.is_resting or self.is_away or self._turns.locked()):
             # Most turns have come, with nobody waiting: spare a cancel scope and a lock, 12 us.
             now = self.now()
-            if self._pacer.wait_s(now) <= 0:
+            if row is None and self._pacer.wait_s(now) <= 0:
                 self._pacer.take_turn(now)
                 return False
         while not self.is_shut:
             if await self._pass_breaker():
                 await self.wait(self._leave_in_pace)  # a probe waits for the pacer alone
                 return True
+            if row is not None and self._breaker.fails_by_itself(row):
+                return None
             await self.wait(self._leave_in_order)
             if not self.is_away:
                 return False
@@ -150,8 +158,9 @@ class Gate:
             self._breaker.report_failure(now, sent_at=sent_at, row=row, probe=probe, why=why)
         else:
             self._served += 1
+            self.served_at = now
             self._pacer.report_served(now)
-            self._breaker.report_served()
+            self._breaker.report_served(now, row=row)
         if was_away or self.is_away:
             self._breaker_changed.set()
             self._breaker_changed = anyio.Event()
@@ -164,8 +173,26 @@ class Gate:
 
     @property
     def outages(self) -> int:
-        """Outages so far, with the current one."""
+        """Outages so far, with the current one once its first probe has failed."""
         return self._breaker.outages
+
+    @property
+    def failed_probes(self) -> int:
+        """Probes of the current outage that failed."""
+        return self._breaker.failed_probes
+
+    def blame(self, row: int) -> None:
+        """Blame failures of the row on itself until it is served: others were, meanwhile."""
+        self._breaker.blame(row)
+
+    def fails_by_itself(self, row: int) -> bool:
+        """True if the row failed while others were served, and was not served since."""
+        return self._breaker.fails_by_itself(row)
+
+    def outage_s(self) -> float:
+        """Seconds of the current outage; 0 if there is none."""
+        outage = self._breaker.outage
+        return self.now() - outage.since if outage else 0.0
 
     def overdue_outage_s(self) -> float | None:
         """Seconds of an outage that has lasted for too long; None otherwise."""
@@ -206,7 +233,7 @@ class Gate:
             hold=hold,
             hold_left_s=hold.until - now if hold else 0.0,
             outage=outage,
-            outage_s=now - outage.since if outage else 0.0,
+            outage_s=self.outage_s(),
             estimate=self._pacer.estimate(now),
         )
 

@@ -49,6 +49,10 @@ class Tries:
     in_doubt: True once any attempt may have made the change without our knowing.
     successes_before: successes of the job when this change was first held back.
     outages: outages of the job by the time these failures were last judged.
+    is_retrying: True while a worker tries it again.
+    is_charged: True if the job's budget was charged for the next attempt.
+    owes_retry: True if it is to be charged for it before.
+    probe: the change that this one gave its turn to, so that the server is not judged by this one.
     """
 
     earlier: Outcome | None = None
@@ -63,6 +67,10 @@ class Tries:
     in_doubt: bool = False
     successes_before: int = 0
     outages: int = 0
+    is_retrying: bool = False
+    is_charged: bool = False
+    owes_retry: bool = False
+    probe: Change | None = None
 
     def __post_init__(self) -> None:
         """Continue from the outcome of earlier processes."""
@@ -168,6 +176,7 @@ class Decision:
 
     reason, message: the row's outcome if the step is DONE.
     given_up: True if it is DONE only because it failed too often.
+    set_aside: True if it is DONE only for now, since others are to be sent first.
     delay_s: back-off before a RETRY; else 0, since the pacer or the breaker makes it wait.
     """
 
@@ -175,6 +184,7 @@ class Decision:
     reason: Reason = Reason.APPLIED
     message: str = ""
     given_up: bool = False
+    set_aside: bool = False
     delay_s: float = 0.0
 
 

@@ -21,6 +21,9 @@ from batch.sending.stops import FORBIDDEN_STREAK, Stop, StopCause, StopRules
 
 GRACE_S = 10.0  # how long a stop waits for the answers that are on their way
 UNDURABLE_PER_WORKER = 2  # a worker may send its next row while its last outcome is committed
+DISTANT = 1_000  # changes ahead: neighbours of rows that fail may fail, too
+MOST_SET_ASIDE = 10_000  # rows that fail by themselves, in memory until all others are sent
+MOST_DISTANT = 32_000  # they are kept in memory, at 0.3 kB each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +57,11 @@ class Changes(Protocol):
     async def take(self) -> Change | None:
         """The next change; None at the end."""
 
+    async def take_distant(self, distance: int, /) -> Change | None:
+        """A change about so many ahead that was not taken yet; None if none is left."""
+
     def give_back(self, changes: Iterable[Change], /) -> None:
-        """Put changes back that an outage caught, to be taken once more."""
+        """Put changes back, to be taken once more."""
 
 
 class Runner:
@@ -74,7 +80,6 @@ class Runner:
         draw: Callable[[], float],
     ) -> None:
         self._changes = changes
-        self._look = look
         self._record = record
         self._rules = rules
         self._limits = limits
@@ -82,9 +87,12 @@ class Runner:
         self._attempts = Attempts(
             self._gate,
             send=send,
+            look=look,
+            take_distant=self._take_distant,
             rules=rules,
             policy=limits.policy,
             retry_budget=limits.retry_budget,
+            workers=limits.workers,
             draw=draw,
             stop=self.stop,
             record_cut_off=record,
@@ -93,7 +101,10 @@ class Runner:
         self._slots = anyio.Semaphore(limits.workers * UNDURABLE_PER_WORKER, fast_acquire=True)
         self._forbidden: deque[Outcome] = deque(maxlen=FORBIDDEN_STREAK - 1)
         self._doubtful: list[Delivery] = []
-        self._caught: dict[tuple[int, ...], Tries] = {}  # by lines: rows that an outage caught
+        self._set_aside: list[Delivery] = []
+        self._is_last_pass = False
+        self._distance = DISTANT
+        self._earlier: dict[tuple[int, ...], Tries] = {}  # of rows that are sent again, by lines
         self._revised: dict[int, Reason] = {}  # id of an outcome: the reason that it replaces
         self._tally = Tally()
 
@@ -104,16 +115,25 @@ class Runner:
         `record` raise.
         """
         await self._work_all()
+        if self._attempts.stopped is None and self._set_aside:
+            self._attempts.sets_aside, self._is_last_pass = False, True
+            set_aside, self._set_aside = self._set_aside, []
+            self._send_again(set_aside)
+            await self._work_all()
         while self._doubtful and self._attempts.stopped is None:
             # No row is left to tell whether the last ones failed by themselves: ask the server.
             with self._gate.worker_scope():
-                was_served = await self._attempts.wait_until_served(self._look)
+                was_served = await self._attempts.wait_until_served()
                 if self._attempts.stopped is None:
                     self._settle_doubtful(are_caught=not was_served)
             if self._attempts.stopped is None:
                 await self._work_all()
         stop = self._attempts.stopped
-        if stop is None and self._attempts.is_budget_spent:
+        if stop is not None:
+            for left in self._set_aside:
+                reason, said = left.outcome.reason, stop.row_message
+                self._revise(left.outcome, left.tries.outcome(left.change, reason, said))
+        elif self._attempts.is_budget_spent:
             return Stop(
                 cause=StopCause.RETRY_BUDGET,
                 message=f"The job's {self._limits.retry_budget} retries were spent: "
@@ -162,26 +182,44 @@ class Runner:
                 workers.start_soon(self._work)
 
     async def _work(self) -> None:
+        probe = None
         with self._gate.worker_scope():
             while True:
                 if self._slots.value:
                     self._slots.acquire_nowait()  # 4 us less
                 else:
                     await self._slots.acquire()
-                change = None if self._gate.is_shut else await self._changes.take()
+                change = None if self._gate.is_shut else probe or await self._changes.take()
                 if change is None:
                     self._slots.release()
                     return
-                tries = self._caught.pop(change.lines, None) if self._caught else None
+                tries = self._earlier.pop(change.lines, None) if self._earlier else None
                 delivery = await self._attempts.deliver(change, tries)
                 if delivery is None:
                     self._slots.release()
                     return
+                probe, delivery.tries.probe = delivery.tries.probe, None
                 self._finish(delivery)
+
+    async def _take_distant(self) -> Change | None:
+        """A change for a probe: the more probes failed, the farther away."""
+        if self._is_last_pass:
+            return None  # only rows that failed before are left
+        if self._gate.failed_probes:
+            self._distance = min(self._distance * 2, MOST_DISTANT)
+        return await self._changes.take_distant(self._distance)
 
     def _finish(self, delivery: Delivery) -> None:
         outcome = delivery.outcome
+        if delivery.is_set_aside and not delivery.tries.attempts:
+            self._changes.give_back([delivery.change])
+            self._slots.release()
+            return
         self._record(outcome)
+        if delivery.is_set_aside:
+            self._set_aside.append(delivery)
+            self._attempts.sets_aside = len(self._set_aside) < MOST_SET_ASIDE
+            return
         if outcome.http_status == 403 and outcome.reason is Reason.FORBIDDEN:
             self._forbidden.append(outcome)
         else:
@@ -204,14 +242,19 @@ class Runner:
         for delivery in settled:
             if are_caught or delivery.tries.outages < self._gate.outages:
                 delivery.tries.forgive(outages=self._gate.outages)
-                self._caught[delivery.change.lines] = delivery.tries
-                self._tally[delivery.outcome.reason] -= len(delivery.outcome.lines)
-                caught.append(delivery.change)
+                caught.append(delivery)
             elif delivery.outcome_if_served is not None:
                 self._revise(delivery.outcome, delivery.outcome_if_served)
                 self._count(delivery.outcome_if_served)
         if caught:
-            self._changes.give_back(caught)
+            self._send_again(caught)
+
+    def _send_again(self, deliveries: Iterable[Delivery]) -> None:
+        """Put changes back that are recorded as unsent."""
+        for delivery in deliveries:
+            self._earlier[delivery.change.lines] = delivery.tries
+            self._tally[delivery.outcome.reason] -= len(delivery.outcome.lines)
+        self._changes.give_back(delivery.change for delivery in deliveries)
 
     def _count(self, outcome: Outcome) -> None:
         stop = self._rules.after_outcome(outcome)

@@ -36,6 +36,11 @@ class Stop:
     cause: StopCause
     message: str
 
+    @property
+    def row_message(self) -> str:
+        """What to say of a row that it left behind."""
+        return f"the run stopped: {self.message}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopLimits:

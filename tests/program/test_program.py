@@ -654,3 +654,31 @@ def test_last_wins_sends_the_last_value_and_tells_who_lost(
         {"aiTag": "Not now"},
     ]
     assert "line 3" in ran.results[0]["message"]
+
+
+@pytest.mark.parametrize("fault", ["status=500", pytest.param("stall", marks=pytest.mark.slow)])
+def test_neighbouring_leads_that_always_fail_are_errors_and_the_rest_is_sent(
+    tmp_path: Path, fault: str
+) -> None:
+    failing = range(50, 90)
+    leads = ";".join(lead_id(number) for number in failing)
+    options = Options(seed_csv=seed(tmp_path, 300), faults=(f"{fault},leads={leads}",))
+    rows = [(CAMPAIGN, lead_id(number), "paused", "", "") for number in range(1, 301)]
+    path = write_rows(tmp_path / "many.csv", HEADER, rows)
+    with start_sandbox(options) as sandbox:
+        env, to = access(sandbox)
+        env["SENDKIT_BATCH_RETRY_BACKOFF_BASE_S"] = "0.05"
+        env["SENDKIT_BATCH_RETRY_BUDGET_FLOOR"] = "200"
+        env["SENDKIT_BATCH_HTTP_READ_TIMEOUT_S"] = "0.4"
+        run = sendkit_batch(
+            "run", path, *to, "--rate", "2000", "--concurrency", "16", "--out", "out",
+            "--skip-unchanged", "never", cwd=tmp_path, env=env,
+        )  # fmt: skip
+        sent = len(received(sandbox))
+    assert run.exit_code == 1
+    assert run.last_line.startswith("finished: 260 success, 40 error, 0 skipped, 0 unsent; ")
+    results = read_rows(tmp_path / "out" / "results.csv")
+    failed = [row for row in results if row["result"] == "error"]
+    assert [row["campaignLeadId"] for row in failed] == [lead_id(number) for number in failing]
+    assert {row["attempts"] for row in failed} == {"5"}
+    assert sent == sum(int(row["attempts"]) for row in results)

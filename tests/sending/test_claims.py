@@ -101,3 +101,37 @@ async def test_every_change_is_taken_once_and_then_there_are_no_more(count: int)
         for _ in range(4):
             tasks.start_soon(work)
     assert sorted(one.lines[0] for one in taken) == list(range(count))
+
+
+async def test_a_distant_change_is_claimed_by_itself_and_taken_once() -> None:
+    claimed: list[Claim] = []
+
+    async def commit() -> None:
+        await anyio.sleep(1)
+        claims.confirm()
+
+    def put(claim: Claim) -> None:
+        claimed.append(claim)
+        tasks.start_soon(commit)
+
+    claims = Claims(iter([change(n) for n in range(2, 12)]), block=2, put=put)
+    async with anyio.create_task_group() as tasks:
+        taken = [await claims.take()]
+        began = anyio.current_time()
+        taken.append(await claims.take_distant(5))
+        assert anyio.current_time() - began == pytest.approx(1)
+        taken += [await claims.take() for _ in range(9)]
+    assert taken == [change(n) for n in (2, 10, 3, 4, 5, 6, 7, 8, 9, 11)] + [None]
+    assert sorted(line for claim in claimed for line in claim.lines) == list(range(2, 12))
+    assert Claim(lines=(10,)) in claimed
+
+
+async def test_the_last_of_those_that_are_left_is_the_most_distant() -> None:
+    claims = Claims(iter([change(2), change(3)]), block=5, put=lambda _: None)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(claims.take)
+        await anyio.sleep(1)
+        claims.confirm()
+    assert await claims.take_distant(1000) == change(3)
+    assert await claims.take_distant(1000) is None
+    assert await claims.take() is None

@@ -1,7 +1,8 @@
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import chain, pairwise
+from itertools import chain, islice, pairwise
 from typing import Any
 
 import anyio
@@ -52,12 +53,14 @@ class Server:
     latency_s: float = 0.05
     came: list[tuple[float, int]] = field(default_factory=list)
     looks: list[float] = field(default_factory=list)
+    attempts: Counter[int] = field(default_factory=Counter)
     under_way: int = 0
     most_under_way: int = 0
 
     async def send(self, change: Change) -> Answer:
         line = change.lines[0]
-        before = sum(1 for _, other in self.came if other == line)
+        before = self.attempts[line]
+        self.attempts[line] += 1
         self.came.append((anyio.current_time(), line))
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
@@ -113,6 +116,12 @@ class Job:
     async def take(self) -> Change | None:
         return next(self.left, None)
 
+    async def take_distant(self, distance: int) -> Change | None:
+        ahead = list(islice(self.left, distance))
+        far = ahead.pop() if ahead else None
+        self.left = chain(ahead, self.left)
+        return far
+
     def give_back(self, changes: Iterable[Change]) -> None:
         self.left = chain(changes, self.left)
 
@@ -154,10 +163,11 @@ async def test_a_rate_that_nobody_tells_grows_with_what_is_served() -> None:
 
 
 async def test_answers_that_were_under_way_when_an_outage_began_are_no_probes() -> None:
-    # 16 leave within 0.3 s and fail 0.5 s later: the first 5 begin an outage at 0.58, so that the
-    # first probe leaves at 1.58. Were the others probes, it would leave many seconds later.
+    # 16 leave within 0.3 s and fail 0.5 s later. After the first 4 of them, at 0.56, a probe
+    # leaves; it fails at 1.06, and the next one leaves 1 s later. Were the others probes, that one
+    # would leave many seconds later.
     late = replace(UNAVAILABLE, elapsed_ms=500)
-    server = Server(lambda *_: late if len(server.came) <= 16 else OK, latency_s=0.5)
+    server = Server(lambda *_: late if len(server.came) <= 17 else OK, latency_s=0.5)
     job = Job(server, changes(40), 50.0, workers=16)
     shown: list[tuple[float, float]] = []
 
@@ -171,7 +181,7 @@ async def test_answers_that_were_under_way_when_an_outage_began_are_no_probes() 
     await job.run(look)
     times = [at - began for at, _ in server.came]
     assert times[15] == pytest.approx(0.3)
-    assert times[16] == pytest.approx(1.58)
+    assert times[16:18] == pytest.approx([0.56, 2.06])
     assert shown == [(began + 0.5, 0.0), (began + 1.0, pytest.approx(1.0))]
 
 
@@ -678,6 +688,139 @@ async def test_a_row_that_fails_by_itself_is_an_error_even_if_an_outage_caught_i
     assert job.outcomes[3].reason is Reason.SERVER_ERROR
     # five before the outage was found, and five once the server was back
     assert job.outcomes[3].attempts == 10
+
+
+TIMED_OUT = Answer(reason=Reason.NO_ANSWER, message="no answer within 30 s", elapsed_ms=30_000)
+DEAD = range(200, 240)  # lines of neighbouring leads that always fail
+
+
+@pytest.mark.parametrize("workers", [1, 8, 32])
+@pytest.mark.parametrize("failing", [UNAVAILABLE, REFUSED])
+async def test_neighbouring_leads_that_always_fail_are_no_outage(
+    failing: Answer, workers: int
+) -> None:
+    served: list[float] = []
+
+    def script(line: int, _before: int) -> Answer:
+        if line in DEAD:
+            return failing
+        if line != LOOK:
+            served.append(anyio.current_time())
+        return OK
+
+    job = Job(Server(script), changes(1000), 1000.0, workers=workers)
+    began = anyio.current_time()
+    assert await job.run() is None
+    assert job.reasons() == {Reason.APPLIED: 960, failing.reason: 40}
+    failed = {line for line, o in job.outcomes.items() if o.reason is failing.reason}
+    assert failed == set(DEAD)
+    sent = [line for _, line in job.server.came]
+    assert all(sent.count(line) == (5 if line in DEAD else 1) for line in range(2, 1002))
+    assert all(job.outcomes[line].attempts == 5 for line in DEAD)
+    assert job.gate.outages == 0
+    assert job.runner.progress().retries == 160
+    assert +job.runner.progress().tally == {Reason.APPLIED: 960, failing.reason: 40}
+    if workers > 1:  # the others go on meanwhile: 960 rows of 50 ms each
+        assert served[-1] - began < 960 * 0.05 / workers + 3
+
+
+async def test_neighbouring_leads_that_time_out_for_ever_do_not_keep_others_from_being_sent() -> (
+    None
+):
+    served: list[float] = []
+
+    @dataclass
+    class Hanging(Server):
+        async def send(self, change: Change) -> Answer:
+            self.latency_s = 30.0 if change.lines[0] in DEAD else 0.05
+            return await super().send(change)
+
+    def script(line: int, _before: int) -> Answer:
+        if line not in DEAD and line != LOOK:
+            served.append(anyio.current_time())
+        return TIMED_OUT if line in DEAD else OK
+
+    job = Job(Hanging(script), changes(5000), workers=32)
+    began = anyio.current_time()
+    assert await job.run() is None
+    assert job.reasons() == {Reason.APPLIED: 4960, Reason.NO_ANSWER: 40}
+    assert {job.outcomes[line].attempts for line in DEAD} == {5}
+    assert job.gate.outages == 0
+    # 5,000 rows at 32 in 50 ms take 8 s, and all workers wait for the first 30 s
+    assert served[-1] - began < 8 * 32 / 16 + 30
+
+
+async def test_ever_more_distant_leads_are_asked_for_where_thousands_of_neighbours_fail() -> None:
+    served: list[float] = []
+
+    def script(line: int, _before: int) -> Answer:
+        if 100 <= line < 3100:
+            return UNAVAILABLE
+        if line != LOOK:
+            served.append(anyio.current_time())
+        return OK
+
+    job = Job(Server(script), changes(8000), workers=32, retry_budget=500)
+    began = anyio.current_time()
+    stop = await job.run()
+    assert stop is not None
+    assert stop.cause is StopCause.RETRY_BUDGET
+    assert job.reasons()[Reason.APPLIED] == 5000
+    assert len(job.server.came) == 8000 + 500
+    assert served[-1] - began < 8000 * 0.05 / 32 + 25
+
+
+async def test_the_retries_of_rows_that_fail_by_themselves_come_last() -> None:
+    # 40 neighbours need 160 retries, of 45; seven seconds later another row needs one, too.
+    def script(line: int, before: int) -> Answer:
+        return UNAVAILABLE if line in DEAD or (line == 900 and not before) else OK
+
+    job = Job(Server(script), changes(1000), 100.0, workers=32, retry_budget=45)
+    stop = await job.run()
+    assert stop is not None
+    assert stop.cause is StopCause.RETRY_BUDGET
+    assert job.outcomes[900].reason is Reason.APPLIED
+    assert job.reasons()[Reason.APPLIED] == 960
+
+
+async def test_an_outage_amid_neighbours_that_fail_is_noticed_and_costs_no_row_its_outcome() -> (
+    None
+):
+    start = anyio.current_time()
+
+    def script(line: int, _before: int) -> Answer:
+        is_away = 2.0 <= anyio.current_time() - start < 300
+        return UNAVAILABLE if line in DEAD or is_away else OK
+
+    job = Job(Server(script), changes(1000), 100.0)
+    assert await job.run() is None
+    assert job.reasons() == {Reason.APPLIED: 960, Reason.SERVER_ERROR: 40}
+    away = [at for at, _ in job.server.came if 2.2 <= at - start < 300]
+    assert len(away) <= 8 + 5 + 13
+
+
+@pytest.mark.parametrize("dead", [range(2, 42), range(262, 302)])
+async def test_neighbours_that_fail_at_either_end_of_the_input_end_by_their_own_attempts(
+    dead: range,
+) -> None:
+    job = Job(Server(lambda line, _: UNAVAILABLE if line in dead else OK), changes(300), workers=32)
+    assert await job.run() is None
+    assert job.reasons() == {Reason.APPLIED: 260, Reason.SERVER_ERROR: 40}
+
+
+async def test_a_stop_leaves_rows_that_were_set_aside_unsent_and_says_why() -> None:
+    job = Job(Server(lambda line, _: UNAVAILABLE if line in DEAD else OK), changes(1000), 100.0)
+
+    async def interrupt(runner: Runner) -> None:
+        await anyio.sleep(4.0)
+        runner.stop(Stop(cause=StopCause.INTERRUPTED, message="Ctrl-C"))
+
+    stop = await job.run(interrupt)
+    assert stop is not None
+    left = [job.outcomes[line] for line in DEAD if line in job.outcomes]
+    assert len(left) > 30
+    assert {outcome.message for outcome in left} == {"the run stopped: Ctrl-C"}
+    assert {outcome.reason for outcome in left} == {Reason.STOPPED}
 
 
 async def test_back_offs_count_against_the_seconds_of_a_row() -> None:

@@ -40,7 +40,10 @@ async def test_only_what_looks_for_a_server_that_is_away_leaves_as_a_probe() -> 
     gate = Gate(pacer, Breaker(max_probe_s=30.0, max_outage_s=900.0))
     left = [(await gate.take_turn(), anyio.current_time()) for _ in range(3)]
     assert left == [(False, 0.0), (False, pytest.approx(0.1)), (False, pytest.approx(0.2))]
-    for row in range(FAILURES_IN_A_ROW):
+    for row in range(FAILURES_IN_A_ROW - 1):
         gate.report(UNAVAILABLE, row=row, probe=False)
     assert await gate.take_turn()
-    assert anyio.current_time() == pytest.approx(1.2)
+    assert anyio.current_time() == pytest.approx(0.3)
+    gate.report(UNAVAILABLE, row=9, probe=True)
+    assert await gate.take_turn()
+    assert anyio.current_time() == pytest.approx(1.3)
