@@ -94,7 +94,7 @@ def _cause(
     if recognised_fields(header, columns) or (looks_like_one and not any(map(ID.match, names))):
         return ""
     return Advice(
-        "That looks like a title or a row, and no header was found below it.",
+        "That looks like a title or a row, not like the names of columns.",
         Remedy(Fix.NAME_HEADER_ROW),
     )
 

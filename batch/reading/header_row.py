@@ -73,7 +73,7 @@ class HeaderSearch:
         None where there is none: every row, or the one that was asked for, is blank.
         """
         rows: list[_Numbered[_Row]] = []
-        last = self.line or SEARCHED_ROWS
+        last = max(self.line or 0, SEARCHED_ROWS)
         for line, row in numbered:
             cells = cells_of(row)
             if rows or line == self.line or not _is_blank(cells):
@@ -81,12 +81,15 @@ class HeaderSearch:
                     rows.append(_Numbered(line, row, cells))
                 if line >= last or (self.is_first and not self.line):
                     break
-        if not rows:
+        places = (at for at, row in enumerate(rows) if row.line == (self.line or row.line))
+        place = next(places, None)
+        if place is None or _is_blank(rows[place].cells):
             return None
-        place, evidence, better = self._find([row.cells for row in rows])
+        evidence = Evidence.NAMES if self.has_names(rows[place].cells) else Evidence.PLACE
+        better = None
+        if self.line is None and evidence is Evidence.PLACE:
+            place, evidence, better = self._find([row.cells for row in rows])
         line, header, cells = rows[place]
-        if line != (self.line or line) or _is_blank(cells):
-            return None
         ending = rows[place : place + 1] if evidence is Evidence.NAMES else rows[place:]
         blank = [""] * (max(len(each.cells) for each in ending) - len(cells))
         return Top(
@@ -107,8 +110,6 @@ class HeaderSearch:
         An ordinary header is never passed over for a later one: above the header stand only rows
         that say nothing of any lead.
         """
-        if self.line is not None:
-            return len(rows) - 1, Evidence.NAMES, None
         named = next((at for at, row in enumerate(rows) if self.has_names(row)), None)
         headers: list[tuple[int, frozenset[int]]] = []  # places, and the columns with a name
         is_table = False  # without a header

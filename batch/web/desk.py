@@ -4,7 +4,7 @@ The key stays in this process's memory; no page and no file ever gets it.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -13,9 +13,8 @@ from batch.api.sendkit import Access
 from batch.columns import Column
 from batch.errors import SettingsError, UsageError
 from batch.jobs.past_run import PastRun
-from batch.jobs.request import Request, Source
+from batch.jobs.request import Reading, Request, Source
 from batch.jobs.request import Session as RequestSession
-from batch.jobs.requesting import reading_of
 from batch.jobs.runs import ListedRun, Runs, describe_run, list_runs
 from batch.recording.history import own_runs
 from batch.settings.load import LoadedSettings
@@ -76,9 +75,15 @@ class Desk:
         """Judge a file that was uploaded. Raises InputError as `Tray.take` does."""
         self.tray.take(upload, self.settings.columns.names())
 
-    def choose(self, columns: Mapping[Column, str], *, sheet: str, campaign: str) -> None:
-        """Judge the file at hand by other columns. Raises InputError as `Tray.choose` does."""
-        self.tray.choose(columns, sheet=sheet, campaign=campaign)
+    def choose(self, columns: Mapping[Column, str], reading: Reading) -> None:
+        """Judge the file at hand by other columns. Raises InputError as `Tray.choose` does.
+
+        Where another line is to be the header, the columns are found anew.
+        """
+        before = self.file
+        if before and reading.header_row != before.reading.header_row:
+            columns = self.settings.columns.names()
+        self.tray.choose(columns, reading)
 
     def request(self, *, practice: bool) -> tuple[Request, tuple[str, ...]]:
         """What is asked about the file at hand, with the key unless it is practice, and notes.
@@ -132,8 +137,7 @@ class Desk:
             folder=folder,
             state_dir=request.session.state_dir,
             settings=request.settings.public(),
-            sheet=request.reading.sheet,
-            campaign=request.reading.campaign,
+            reading=request.reading,
             unpacked_bytes=self.limits.unpacked_bytes,
             rows=self.limits.rows,
         )
@@ -152,13 +156,11 @@ class Desk:
         if practice:  # it never sees the real address or key file
             api = ApiSettings(id_pattern=settings.api.id_pattern)
             settings = settings.model_copy(update={"api": api})
-        options = CliOptions(
-            sheet=file.sheet or None, campaign=file.campaign or None, sandbox=practice
-        )
+        options = CliOptions(**asdict(file.reading), sandbox=practice)
         return Request(
             source=Source(name=file.upload.name, path=file.upload.path),
             settings=settings,
             session=RequestSession(state_dir=self.place.state_dir, sandbox=practice),
-            reading=reading_of(options),
+            reading=file.reading,
             options=options,
         )

@@ -9,6 +9,9 @@ from starlette.routing import Route
 
 from batch.columns import COLUMNS, Column
 from batch.errors import BatchError, InputError
+from batch.jobs.request import Reading
+from batch.reading.grid import short_text
+from batch.reading.header_row import MOST_ABOVE
 from batch.web.checked import CheckedFile, skipped_reasons
 from batch.web.forms import posting, query_of
 from batch.web.pager import Pager
@@ -54,6 +57,7 @@ def show_check(request: Request) -> Response:
         "file": file,
         "checked": checked,
         "columns": _columns(file),
+        "most_above": MOST_ABOVE,
         "plans_first": desk.session.plans_first,
         **(_rows(request, checked) if checked else {"rows": [], "pager": None, "reasons": []}),
     }
@@ -64,8 +68,12 @@ def show_check(request: Request) -> Response:
 def choose_columns(request: Request, form: Mapping[str, str]) -> Response:
     """Other columns for the four fields."""
     columns = {each: form[each.value] for each in COLUMNS if form.get(each.value)}
-    sheet, campaign = form.get("sheet", "").strip(), form.get("one_campaign", "").strip()
-    desk_of(request).choose(columns, sheet=sheet, campaign=campaign)
+    reading = Reading(
+        sheet=form.get("sheet", "").strip() or None,
+        header_row=_header_row(form.get("header_row", "").strip()),
+        campaign=form.get("one_campaign", "").strip() or None,
+    )
+    desk_of(request).choose(columns, reading)
     return lead_to(request, "/check")
 
 
@@ -84,6 +92,18 @@ ROUTES = [
     Route("/check/columns", choose_columns, methods=["POST"]),
     Route("/check/problems.csv", download_problems),
 ]
+
+
+def _header_row(text: str) -> int | None:
+    """The line that was chosen for the header; None to find it. Raises InputError."""
+    if not text:
+        return None
+    if text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= MOST_ABOVE:
+        return int(text)
+    raise InputError(
+        f'The line of the header: found "{short_text(text)}"; '
+        f"expected a number from 1 to {MOST_ABOVE:,}, or nothing."
+    )
 
 
 def _rows(request: Request, checked: CheckedFile) -> dict[str, object]:

@@ -5,7 +5,7 @@ freeze or kill whatever reads it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -41,8 +41,7 @@ class Ask:
     settings: Mapping[str, Any]
     unpacked_bytes: int
     rows: int
-    sheet: str | None = None
-    campaign: str | None = None
+    reading: Reading = field(default_factory=Reading)
 
     def to_json(self) -> bytes:
         """For the reader."""
@@ -88,7 +87,8 @@ def inspect(ask: Ask) -> Inspected:
     try:
         request = _request_of(ask)
         found = read_first_rows(ask.path, request.table_options, name=ask.name, rows=_FIRST_ROWS)
-        first = replace(found, rows=tuple((line, _shown(cells)) for line, cells in found.rows))
+        above, rows = map(_shown, (found.above, found.rows))
+        first = replace(found, above=above, rows=rows)
         return Inspected(first=first, checked=check_file(request, ask.folder, most_rows=ask.rows))
     except BatchError as error:
         return Inspected(first=first, problem=on_page(error))
@@ -114,12 +114,16 @@ def _request_of(ask: Ask) -> Request:
         source=Source(name=ask.name, path=ask.path),
         settings=restore_settings(ask.settings, where=ask.name),
         session=Session(state_dir=ask.state_dir, sandbox=True),
-        reading=Reading(sheet=ask.sheet, campaign=ask.campaign),
+        reading=ask.reading,
     )
 
 
-def _shown(cells: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(cell[:LONGEST_CELL] for cell in cells[:MOST_COLUMNS])
+def _shown(
+    rows: tuple[tuple[int, tuple[str, ...]], ...],
+) -> tuple[tuple[int, tuple[str, ...]], ...]:
+    return tuple(
+        (line, tuple(cell[:LONGEST_CELL] for cell in cells[:MOST_COLUMNS])) for line, cells in rows
+    )
 
 
 _ASK = TypeAdapter(Ask)

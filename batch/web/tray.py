@@ -5,11 +5,12 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from batch.columns import Column
 from batch.errors import InputError, SettingsError
+from batch.jobs.request import Reading
 from batch.reading.table import FirstRows
 from batch.visible import visible_lines
 from batch.web.checked import CheckedFile
@@ -31,14 +32,13 @@ def in_a_process(ask: Ask, is_given_up: Callable[[], bool]) -> Inspected:
 class FileAtHand:
     """The file that was uploaded, and what is known of it.
 
-    columns: headers that were chosen. campaign: the one of all rows, if it was named.
+    columns: headers that were chosen. reading: how the file is to be read, as far as was said.
     problem: why it can't be judged; "" if it was.
     """
 
     upload: Upload
     columns: Mapping[Column, str]
-    sheet: str = ""
-    campaign: str = ""
+    reading: Reading = field(default_factory=Reading)
     first: FirstRows | None = None
     checked: CheckedFile | None = None
     problem: str = ""
@@ -94,12 +94,12 @@ class Tray:
             if each not in self._replaced:
                 self.uploads.remove(each)
 
-    def choose(self, columns: Mapping[Column, str], *, sheet: str, campaign: str) -> None:
+    def choose(self, columns: Mapping[Column, str], reading: Reading) -> None:
         """Judge the file at hand by other columns. Raises InputError when another one came."""
         before = self.file
         if before is None:
             return
-        chosen = replace(before, columns=columns, sheet=sheet, campaign=campaign, problem="")
+        chosen = replace(before, columns=columns, reading=reading, problem="")
         try:
             file = self._judged(chosen)
         except UnreadableError as error:

@@ -252,7 +252,7 @@ def test_a_header_of_the_added_columns_alone_has_none_of_the_users() -> None:
     assert refusal() == (
         "leads.csv: columns campaignId and campaignLeadId (or email in its place) are missing; "
         "found none. "
-        "That looks like a title or a row, and no header was found below it. "
+        "That looks like a title or a row, not like the names of columns. "
         "If the header is another line, name it with --header-row."
     )
 
@@ -298,7 +298,7 @@ def test_a_better_delimiter_is_of_no_interest_once_the_columns_are_found() -> No
 )
 def test_a_title_or_a_row_where_the_header_should_be_is_told(header: tuple[str, ...]) -> None:
     told = (
-        "That looks like a title or a row, and no header was found below it. "
+        "That looks like a title or a row, not like the names of columns. "
         "If the header is another line, name it with --header-row."
     )
     assert refusal(*header).endswith(f'". {told}')

@@ -108,7 +108,8 @@ def test_a_line_that_is_named_is_the_header_and_a_blank_one_is_none() -> None:
     rows = [TITLE, NAMES, [], *[VALUES] * 60, OTHER_NAMES, VALUES]
     for line in (1, 2, 4, 64):
         top = top_of(*rows, search=HeaderSearch(line=line))
-        assert (top.line, top.header, top.below) == (line, rows[line - 1], ())
+        assert (top.line, top.header) == (line, rows[line - 1])
+        assert top.below == tuple(rows[line : max(line, SEARCHED_ROWS)])
     for line in (3, 66):
         assert HeaderSearch(line=line).split(enumerate(rows, 1), lambda row: row) is None
 
@@ -309,10 +310,11 @@ def test_rows_below_what_may_be_a_title_are_shown_though_they_are_wider(
 ) -> None:
     rows = [TITLE, ["Campaign", "Lead", "State", "Label"], ["a", "b", "active", "x"]]
     path = (as_csv if kind == "csv" else as_xlsx)(tmp_path / f"a.{kind}", rows)
-    seen = read_first_rows(path, TableOptions(), name=path.name, rows=5)
-    assert seen.header == (*TITLE, "", "", "")
-    assert seen.rows == ((2, tuple(rows[1])), (3, tuple(rows[2])))
+    for options in (TableOptions(), TableOptions(header_row=1)):
+        seen = read_first_rows(path, options, name=path.name, rows=5)
+        assert seen.header == (*TITLE, "", "", "")
+        assert seen.rows == ((2, tuple(rows[1])), (3, tuple(rows[2])))
     assert refusal(path).endswith(
-        'found "Leads to change, November". That looks like a title or a row, and no header was '
-        "found below it. If the header is another line, name it with --header-row."
+        'found "Leads to change, November". That looks like a title or a row, not like the '
+        "names of columns. If the header is another line, name it with --header-row."
     )

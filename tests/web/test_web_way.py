@@ -407,6 +407,39 @@ def test_columns_are_chosen_in_place(tmp_path: Path) -> None:
         assert page.desk.file.checked.sendable == 1
 
 
+def test_the_line_of_the_header_is_told_and_another_can_be_chosen(tmp_path: Path) -> None:
+    path = tmp_path / "leads.csv"
+    names = "campaignId,campaignLeadId,status"
+    first, second = (f"{CAMPAIGN},{lead_id(number)},paused" for number in (1, 2))
+    path.write_text(f"Leads <b>by Ann\n\n{names}\n{first}\n{names}\n{second}\n", encoding="utf-8")
+    with site(tmp_path) as page:
+        page.drop(path)
+        text = page.get("/check")
+        assert (
+            "leads.csv: the header is line 3. Passed over above it: line 1 &#34;Leads &lt;b&gt;by "
+            "Ann&#34;. If the header is another line, choose it under Columns."
+        ) in text
+        assert '<tr class="passed"><th scope="row">1</th><td>Leads &lt;b&gt;by Ann</td>' in text
+        assert '<tr><th scope="row">3</th><th scope="col">campaignId</th>' in text
+        assert 'placeholder="3, as was found"' in text
+        chosen = {name: name for name in names.split(",")}
+        text = page.post("/check/columns", header_row="5", **chosen)
+        assert 'min="1" max="1000" value="5"' in text
+        assert page.desk.file is not None
+        assert page.desk.file.checked is not None
+        assert page.desk.file.checked.rows == 1
+        text = page.post("/check/columns", header_row="1", **chosen)
+        assert "leads.csv: columns campaignId and campaignLeadId" in text  # by no names of before
+        assert lead_id(2) in text  # and the lines are shown for another choice
+        for wrong in ("0", "1001", "-3", "x", "\u0663"):
+            told = page.post("/check/columns", header_row=wrong, **chosen)
+            assert "expected a number from 1 to 1,000, or nothing." in told
+        page.post("/check/columns", header_row="")
+        page.post("/run", practice="yes")
+        page.until(Stage.QUESTION)
+        assert page.desk.worker.board is not None
+
+
 def test_only_files_of_a_run_are_given_out(tmp_path: Path) -> None:
     with site(tmp_path) as page, served_by(Api()):
         run = sent(page, write_leads(tmp_path / "leads.csv", pausing(1)))
