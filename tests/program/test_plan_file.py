@@ -190,7 +190,7 @@ def test_a_record_that_tells_of_another_header_is_refused(
         record["input"]["found"] = {**FOUND, **wrong}
         Path("run/run.json").write_text(json.dumps(record), "utf-8")
         assert ask_here(shell, sandbox, "results", "run") == 2
-        assert shell.err.startswith("leads.csv: ")
+        assert shell.err.startswith("leads.csv")
         assert "Traceback" not in shell.err
 
 
