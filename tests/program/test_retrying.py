@@ -240,6 +240,9 @@ def test_a_retry_of_a_run_without_failures_has_no_rows(shell: Shell) -> None:
     assert "first: no row is error or unsent, so none is tried again." in shell.err
     assert shell.last_line.startswith("finished: 0 success, 0 error, 0 skipped, 0 unsent;")
     assert read_rows(SECOND / "results.csv") == []
+    assert retried(shell, SECOND, out=THIRD) == 0
+    assert shell.words("report", str(THIRD)) == 0
+    assert shell.last_line == f"reported: 0 rows; report: {THIRD}/report.html; next: nothing to do"
     assert len(shell.api.changes) == 1
 
 
