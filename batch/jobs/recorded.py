@@ -1,21 +1,26 @@
-"""What an earlier run's folder holds, opened again: what was asked, the copy, and the journal.
+"""What an earlier run's folder holds, opened again: what was asked, the copy, journal and plan.
 
 Everything but the key comes from there, never from a settings file or the environment.
 """
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import polars as pl
 
 from batch.columns import column_of
 from batch.errors import InputError
 from batch.jobs.judged_again import judge_again, open_old_table
 from batch.jobs.request import Reading, Request, Session, Source
 from batch.jobs.requesting import guardrails_of
+from batch.judging.live import ANSWERED, answered
+from batch.judging.plan import LAST_LINE, Plan
+from batch.model import Reason
 from batch.reading.found import Found
 from batch.reading.table import Table, open_table
 from batch.recording.baseline import BASELINE_NAME
@@ -34,6 +39,8 @@ from batch.recording.sqlite_faults import JournalBusyError
 from batch.settings.load import restore_settings
 from batch.settings.model import Settings
 from batch.settings.options import CliOptions
+
+_BLOCK_LINES = 50_000
 
 
 def request_of(folder: Path, record: RunRecord, *, state_dir: Path) -> Request:
@@ -226,3 +233,47 @@ def reopened_journal(folder: Path, record: RunRecord, *, state_dir: Path) -> Ite
             yield journal
     except JournalBusyError as error:
         raise at_work(folder, record) from error
+
+
+def leads_before(
+    plan: Plan,
+    journal: Journal,
+    first_line: int = 0,
+    last_line: int = LAST_LINE,
+    *,
+    sent_only: bool = True,
+) -> pl.DataFrame:
+    """What a run's leads were before their requests, as BEFORE, by line.
+
+    The plan has what was read when it was made. What was read once more before it was sent is the
+    journal's, and outranks that. sent_only: without those whose request was not to be sent.
+    """
+    planned = plan.before(first_line, last_line)
+    if sent_only:
+        planned = planned.filter(pl.col("reason").is_null())
+    again = journal.before(first_line, last_line)
+    kept = planned.join(again, on="line", how="anti", maintain_order="left")
+    return pl.concat([kept, again], how="diagonal").sort("line")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedRows:
+    """Rows that hold. lines: theirs (UInt32, rising). answered: as ANSWERED, of those moved."""
+
+    lines: pl.Series
+    answered: pl.DataFrame
+
+
+def applied_rows(
+    journal: Journal, *, reasons: Collection[Reason] = (Reason.APPLIED,)
+) -> AppliedRows:
+    """The rows of a run with one of these reasons."""
+    words = [reason.value for reason in reasons]
+    lines = [pl.Series("line", [], dtype=pl.UInt32)]
+    parts = [pl.DataFrame(schema=ANSWERED)]
+    for part in journal.lines().sort().to_frame().iter_slices(_BLOCK_LINES):
+        rows = journal.rows(part["line"][0], part["line"][-1])
+        rows = rows.filter(pl.col("reason").is_in(words))
+        lines.append(rows["line"])
+        parts.append(answered(rows))
+    return AppliedRows(lines=pl.concat(lines), answered=pl.concat(parts))

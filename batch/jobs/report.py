@@ -7,8 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from batch.jobs.applied import leads_before
-from batch.jobs.recorded import plan_of_run, recorded_journal, request_of
+from batch.jobs.recorded import leads_before, plan_of_run, recorded_journal, request_of
 from batch.judging.plan import Plan
 from batch.model import Reason, Result, Tally
 from batch.recording.atomic_file import AtomicFile

@@ -16,14 +16,13 @@ import polars as pl
 from batch.advice import Advice, Fix, Remedy
 from batch.errors import SettingsError
 from batch.escape import escape
-from batch.jobs.applied import applied_rows, leads_before
 from batch.jobs.frontend import Frontend
 from batch.jobs.opening import JudgedRun, OpenRun, input_of, new_folder
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.past_run import PastRun
 from batch.jobs.preflight import Preflight
 from batch.jobs.reaching import access_of, take_locks
-from batch.jobs.recorded import plan_of_run, recorded_journal
+from batch.jobs.recorded import applied_rows, leads_before, plan_of_run, recorded_journal
 from batch.jobs.request import Reading, Request, Source
 from batch.jobs.resume import check_workspace
 from batch.jobs.steps import ask_server, confirm, read_leads, send

@@ -15,7 +15,6 @@ import polars as pl
 from batch.api.sendkit import Access, SendKit
 from batch.errors import SettingsError
 from batch.escape import escape_text
-from batch.jobs.applied import AppliedRows, applied_rows
 from batch.jobs.frontend import Frontend
 from batch.jobs.known_pace import known_pace
 from batch.jobs.paging import Paging
@@ -23,7 +22,7 @@ from batch.jobs.past_run import PastRun
 from batch.jobs.plan import check_no_plan
 from batch.jobs.preflight import ask_server
 from batch.jobs.reaching import make_client
-from batch.jobs.recorded import plan_of_run, recorded_journal
+from batch.jobs.recorded import AppliedRows, applied_rows, plan_of_run, recorded_journal
 from batch.jobs.request import Request
 from batch.jobs.resume import check_workspace
 from batch.jobs.snapshotting import take_snapshot, to_read_again

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from batch.jobs.applied import leads_before
+from batch.jobs.recorded import leads_before
 from batch.recording.journal import Journal
 from batch.recording.plan_check import open_plan
 from batch.recording.runfile import read_record
