@@ -5,14 +5,16 @@ stands there in the broken build, and the test that must then fail. When a line 
 changes, change it here too; `test_broken_builds.py` says every day which ones don't fit any more.
 """
 
-import os
 import shutil
-import subprocess
-import sys
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from importlib.util import cache_from_source
 from pathlib import Path
+
+from tests.support.forked_pytest import Stem
 
 ROOT = Path(__file__).parents[1]
 # What the copy needs: the tests read the samples, the example settings, the README and the manual.
@@ -2461,12 +2463,21 @@ def copy_program(folder: Path) -> None:
             shutil.copy(source, folder)
 
 
-def alter(build: Broken, folder: Path) -> None:
-    """Break the copy of the program in this folder."""
+@contextmanager
+def broken(build: Broken, folder: Path) -> Iterator[None]:
+    """Break the copy of the program in this folder for as long as the block lasts."""
     path = folder / "batch" / build.file
     text = path.read_text("utf-8")
     assert text.count(build.line) == 1, f"{build.file} must have it exactly once: {build.line}"
-    path.write_text(text.replace(build.line, build.instead), "utf-8")
+    compiled = Path(cache_from_source(path))  # it goes by time and size, which may be the same
+    unbroken = path.rename(path.with_suffix(".unbroken"))
+    try:
+        compiled.unlink(missing_ok=True)
+        path.write_text(text.replace(build.line, build.instead), "utf-8")
+        yield
+    finally:
+        unbroken.rename(path)
+        compiled.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -2488,35 +2499,24 @@ class Verdict:
         return bool(self.failures) and all(asserted) and not self.errors
 
 
+@cache
 def file_of(test: str) -> Path:
     """The file of a `caught_by`, from the top of the repository. No two files share a name."""
     (found,) = (ROOT / "tests").rglob(test.partition("::")[0])
     return found.relative_to(ROOT)
 
 
-def run_tests(tests: Sequence[str], folder: Path) -> Verdict:
-    """Run these tests against the copy in this folder, in a process of its own."""
+def run_tests(tests: Sequence[str], folder: Path, stem: Stem) -> Verdict:
+    """Run these tests against the copy in this folder, in a process of their own."""
     report = folder / "report.xml"
-    ended = subprocess.run(
+    report.unlink(missing_ok=True)
+    output = stem.pytest(
         [
-            *(sys.executable, "-m", "pytest", "-q", "-m", "slow or not slow"),
-            *(
-                "--hypothesis-profile",
-                "proof",
-                "-p",
-                "no:cacheprovider",
-                "--timeout",
-                "60",
-                f"--junit-xml={report}",
-            ),
+            *("-q", "-m", "slow or not slow", "-p", "no:cacheprovider", "--timeout", "60"),
+            *("--hypothesis-profile", "proof", f"--junit-xml={report}"),
             *dict.fromkeys(str(file_of(test)) + test[test.index("::") :] for test in tests),
         ],
-        cwd=folder,
-        env=environment_of(folder),
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
+        folder,
     )
     cases = ET.parse(report).getroot().iter("testcase")  # noqa: S314 - pytest's own report
     kinds = [{child.tag: child.text or "" for child in case} for case in cases]
@@ -2524,15 +2524,5 @@ def run_tests(tests: Sequence[str], folder: Path) -> Verdict:
         passed=sum(not set(kind) & {"failure", "error", "skipped"} for kind in kinds),
         failures=tuple(kind["failure"] for kind in kinds if "failure" in kind),
         errors=tuple(kind["error"] for kind in kinds if "error" in kind),
-        output=ended.stdout + ended.stderr,
+        output=output,
     )
-
-
-def environment_of(folder: Path) -> dict[str, str]:
-    """An environment in which the copy in this folder is imported, in every process.
-
-    Bytecode is written, wherever that is off elsewhere: copies of the copy are loaded by it, but
-    for the file that is broken.
-    """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    return {**kept, "PYTHONPATH": str(folder)}

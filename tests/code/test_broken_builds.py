@@ -1,9 +1,7 @@
 """Each deliberately broken build of tests/broken_builds.py is caught by exactly its test."""
 
 import ast
-import shutil
-import subprocess
-import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -13,13 +11,12 @@ from tests.broken_builds import (
     BUILDS,
     ROOT,
     Broken,
-    Verdict,
-    alter,
+    broken,
     copy_program,
-    environment_of,
     file_of,
     run_tests,
 )
+from tests.support.forked_pytest import Stem, stem
 
 each_build = pytest.mark.parametrize("build", BUILDS, ids=[each.guarantee for each in BUILDS])
 
@@ -60,49 +57,50 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def unaltered(copy: Path) -> Verdict:
-    return run_tests([each.caught_by for each in BUILDS], copy)
+def forking() -> Iterator[Stem]:
+    with stem() as it:
+        yield it
+
+
+PROBE = """
+import subprocess, sys
+from pathlib import Path
+import batch, tests, batch.sandbox.process
+from tests.support.program import environment
+
+def test_what_is_imported(tmp_path):
+    inner = [sys.executable, "-P", "-c", "import batch; print(batch.__file__)"]
+    found = subprocess.run(inner, env=environment(tmp_path), check=True, capture_output=True)
+    folder = str(Path(__file__).parents[1])
+    assert batch.__file__ == f"{folder}/batch/__init__.py"
+    assert tests.__file__ == f"{folder}/tests/__init__.py"
+    assert found.stdout.decode() == f"{folder}/batch/__init__.py\\n"
+"""
+
+
+@pytest.mark.slow
+def test_the_copy_is_what_is_imported_in_processes_of_processes_too(
+    copy: Path, forking: Stem
+) -> None:
+    (copy / "tests" / "test_probe.py").write_text(PROBE, "utf-8")
+    said = forking.pytest(["-q", "tests/test_probe.py"], copy)
+    assert "1 passed" in said, said
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_unaltered_all_of_them_pass(unaltered: Verdict) -> None:
-    assert unaltered.passed, unaltered.output
-    assert (unaltered.failures, unaltered.errors) == ((), ()), unaltered.output
-
-
-@pytest.mark.slow
-def test_the_copy_is_what_is_imported_in_processes_of_processes_too(copy: Path) -> None:
-    program = (
-        "import subprocess, sys, batch, tests, batch.sandbox.process as process;"
-        "from tests.support.program import environment; from pathlib import Path;"
-        "inner = [sys.executable, '-P', '-c', 'import batch; print(batch.__file__)'];"
-        "print(batch.__file__, tests.__file__, flush=True);"
-        "subprocess.run(inner, env=environment(Path()), check=True)"
-    )
-    found = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd="/",
-        env=environment_of(copy),
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split()
-    assert found == [
-        f"{copy}/batch/__init__.py",
-        f"{copy}/tests/__init__.py",
-        f"{copy}/batch/__init__.py",
-    ]
+@pytest.mark.parametrize("file", sorted({str(file_of(each.caught_by)) for each in BUILDS}))
+def test_unaltered_all_of_them_pass(file: str, copy: Path, forking: Stem) -> None:
+    tests = [each.caught_by for each in BUILDS if str(file_of(each.caught_by)) == file]
+    verdict = run_tests(tests, copy, forking)
+    assert verdict.passed, verdict.output
+    assert (verdict.failures, verdict.errors) == ((), ()), verdict.output
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @each_build
-def test_the_broken_build_is_caught(
-    build: Broken, copy: Path, unaltered: Verdict, tmp_path: Path
-) -> None:
-    assert not unaltered.failures, "it must pass as long as nothing is broken"
-    shutil.copytree(copy, tmp_path / "broken", ignore=shutil.ignore_patterns("report.xml"))
-    alter(build, tmp_path / "broken")
-    verdict = run_tests([build.caught_by], tmp_path / "broken")
+def test_the_broken_build_is_caught(build: Broken, copy: Path, forking: Stem) -> None:
+    with broken(build, copy):
+        verdict = run_tests([build.caught_by], copy, forking)
     assert verdict.is_caught, verdict.output
