@@ -48,7 +48,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> 
     for name, value in environment(tmp_path).items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("SENDKIT_API_KEY", raising=False)
-    return {"api_key": sandbox.api_key, "settings": {"api": {"base_url": sandbox.base_url}}}
+    settings = {"api": {"base_url": sandbox.base_url}, "pace": {"rate": "1000"}}
+    return {"api_key": sandbox.api_key, "settings": settings}
 
 
 def leads(numbers: range, *, tag: str = "Hot", status: str = "") -> str:
@@ -185,14 +186,14 @@ async def test_what_is_cancelled_stops_with_complete_results_and_is_resumed(
             if isinstance(event, Moment) and event.tally.success:
                 scope.cancel()
 
-        await batch.run(leads(range(40)), yes=True, on_event=cancel, **slow)
+        await batch.run(leads(range(12)), yes=True, on_event=cancel, **slow)
     assert scope.cancelled_caught
     (folder,) = runs()
     rows = list(batch.results(folder))
     assert {row.result for row in rows} == {Result.SUCCESS, Result.UNSENT}
     sent = len(received(sandbox))
     outcome = await batch.resume(folder, yes=True, **place)
-    assert outcome.tally.success == 40
+    assert outcome.tally.success == 12
     assert len(received(sandbox)) == sent + [row.result for row in rows].count(Result.UNSENT)
 
 

@@ -48,9 +48,11 @@ def ask_here(shell: Shell, sandbox: Sandbox, *words: str | Path) -> int:
     environ, given = access(sandbox)
     for name, value in environ.items():
         shell.monkeypatch.setenv(name, value)
+    pace = ["--rate", "1000"]
     nothing: list[str] = []
-    more = {"plan": given[:2], "verify": given[:2], "report": nothing, "results": nothing}
-    typed = (*map(str, words), *more.get(str(words[0]), given))
+    asking = [*given[:2], *pace]
+    more = {"plan": asking, "verify": asking, "report": nothing, "results": nothing}
+    typed = (*map(str, words), *more.get(str(words[0]), [*given, *pace]))
     shell.monkeypatch.setattr(sys, "argv", ["sendkit-batch", *typed])
     return shell.do(run_command_line)
 
