@@ -15,6 +15,7 @@ from batch.errors import BatchError
 from batch.jobs.opening import ReadyRun
 from batch.jobs.request import Request, command
 from batch.model import Reason, Tally
+from batch.reading.found import Found
 from batch.reading.table import Table
 from batch.recording.plain_file import private
 from batch.recording.results import ResultFiles
@@ -35,6 +36,7 @@ class RunOutcome:
     reason: why it ended early, or what it could not do, in a sentence; "" when all is done.
     tally: every input row by reason; its sum is checked when there are files.
     examples: a line and its message for each reason.
+    found: how the input was read.
     requests: attempts that were made. pace_estimate: None when nothing was sent.
     files: None when no results could be written.
     next_command: what to run next; None when nothing is left to do.
@@ -48,6 +50,7 @@ class RunOutcome:
     rows: int
     tally: Tally
     examples: dict[Reason, tuple[int, str]]
+    found: Found
     files: ResultFiles | None
     next_command: str | None
     requests: int
@@ -104,6 +107,7 @@ def outcome_of(run: ReadyRun, ended: Ending, left: SendResult) -> RunOutcome:
         rows=rows,
         tally=tally,
         examples=left.examples,
+        found=run.opened.table.found,
         files=left.files,
         next_command=next_command(
             run.opened.folder.path, run.opened.request, run.opened.table, state, tally, left.files

@@ -137,6 +137,7 @@ def _outcome_of(
             rows=files.rows,
             tally=files.tally,
             examples=outcomes.examples(),
+            found=table.found,
             files=files,
             next_command=next_command(next_one, request, table, state, files.tally, files),
             requests=record.requests,

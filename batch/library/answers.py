@@ -12,6 +12,7 @@ from batch.jobs.results import outcomes_of
 from batch.jobs.verify import Verified
 from batch.judging.plan import Problem
 from batch.model import Reason, Result, Tally
+from batch.reading.found import Found
 from batch.recording.result_rows import NOT_REACHED_MESSAGE
 from batch.recording.state import default_state_dir
 from batch.wording.questions import Question
@@ -25,6 +26,7 @@ class CheckOutcome:
     problems: the wrong rows, in line order, as many as were asked for.
     refusal: why a run would send nothing as it is; None if it would go on.
     forecast_s: how long sending would take. notes: what else should be read.
+    found: how it was read.
     """
 
     rows: int
@@ -34,6 +36,7 @@ class CheckOutcome:
     refusal: str | None
     forecast_s: float
     notes: tuple[str, ...]
+    found: Found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,6 +69,7 @@ async def check(
                 refusal=checked.refusal,
                 forecast_s=checked.forecast_s,
                 notes=(*checked.table.notes, *checked.missing),
+                found=checked.table.found,
             )
 
     refuse_unknown(place, Place)

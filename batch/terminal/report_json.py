@@ -8,6 +8,7 @@ from batch.jobs.check import Checked
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.plan import Planned
 from batch.model import Result, Tally
+from batch.reading.found import Found
 from batch.recording.runfile import RunState
 from batch.terminal.remedies import in_terminal
 from batch.terminal.summary import judged_tally, outcome_files
@@ -21,6 +22,7 @@ def reported(outcome: RunOutcome) -> str:
         exit_code=outcome.exit_code,
         rows=outcome.rows,
         tally=outcome.tally,
+        found=outcome.found,
         files=outcome_files(outcome),
         next_command=outcome.next_command,
         message=outcome.reason,
@@ -35,6 +37,7 @@ def judged(checked: Checked, *, state: str, exit_code: int, next_command: str) -
         exit_code=exit_code,
         rows=checked.plan.rows,
         tally=judged_tally(checked.plan),
+        found=checked.table.found,
         files={},
         next_command=next_command,
         message=in_terminal(checked.refusal or ""),
@@ -51,6 +54,7 @@ def planned(plan: Planned) -> str:
         exit_code=plan.exit_code,
         rows=ready.plan.rows,
         tally=plan.tally,
+        found=ready.opened.table.found,
         files={"plan": str(plan.sheet)},
         next_command=plan.next_command,
         message=ready.question.why,
@@ -79,19 +83,21 @@ def refused(message: str, *, state: str, exit_code: int) -> str:
         exit_code=exit_code,
         rows=0,
         tally=Tally(),
+        found=None,
         files={},
         next_command=None,
         message=message,
     )
 
 
-def _json(
+def _json(  # noqa: PLR0913 - the keys
     *,
     run: str | None,
     state: str,
     exit_code: int,
     rows: int,
     tally: Tally,
+    found: Found | None,
     files: dict[str, str],
     next_command: str | None,
     message: str,
@@ -105,6 +111,13 @@ def _json(
             "rows": rows,
             **{str(result): tally.of(result) for result in Result},
             "reasons": {str(reason): count for reason, count in sorted(tally.items()) if count},
+            # of what is passed over the lines alone: its texts may name people
+            "input": found
+            and {
+                "sheet": found.sheet,
+                "header_line": found.header_line,
+                "passed_over": found.passed_over,
+            },
             "files": files,
             "next_command": next_command,
             "message": message,

@@ -81,6 +81,7 @@ def test_a_plan_tells_what_would_become_of_every_row_and_sends_nothing(
         assert received(sandbox) == []
     assert ran.exit_code == 1, ran.err
     answer = planned(ran)
+    assert answer["input"] == {"sheet": None, "header_line": 1, "passed_over": []}
     assert answer["plan"] == {
         "will_change": 3,
         "final_state": 1,

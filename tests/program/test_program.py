@@ -118,6 +118,7 @@ def test_json_is_one_object_and_nothing_else_on_standard_output(
         "skipped": 0,
         "unsent": 0,
         "reasons": {"applied": 3},
+        "input": {"sheet": None, "header_line": 1, "passed_over": []},
         "files": {
             "results": f"{folder}/results.csv",
             "failed": f"{folder}/failed.csv",

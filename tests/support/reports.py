@@ -8,7 +8,8 @@ from batch.jobs.check import Checked
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.request import Request
 from batch.judging.plan import Plan
-from batch.model import Reason, Tally
+from batch.model import Field, Reason, Tally
+from batch.reading.found import Found
 from batch.reading.table import Table
 from batch.recording.results import ResultFiles
 from batch.recording.runfile import RunState
@@ -30,6 +31,16 @@ FILES = ResultFiles(
     rows=4124,
     note="",
 )
+FOUND = Found(
+    header_line=3,
+    passed_over=(1,),
+    columns={Field.CAMPAIGN_ID: 0, Field.CAMPAIGN_LEAD_ID: 1, Field.STATUS: 2},
+    read_width=3,
+    own_width=3,
+    width=3,
+    is_ours=False,
+    sheet="Leads",
+)
 REPORT = RunOutcome(
     folder=Path("runs/x"),
     state=RunState.STOPPED,
@@ -42,6 +53,7 @@ REPORT = RunOutcome(
         Reason.DUPLICATE: (9, "line 8 asks for the same."),
         Reason.NOT_FOUND: (7, "no [bold]such[/] lead :bug:"),
     },
+    found=FOUND,
     files=FILES,
     next_command="sendkit-batch run runs/x/failed.csv",
     requests=4119,
@@ -49,7 +61,7 @@ REPORT = RunOutcome(
 
 
 def checked(plan: Plan, *, refusal: str | None = None, forecast_s: float = 0.0) -> Checked:
-    nothing = SimpleNamespace()  # neither the request nor the table is looked at
+    nothing = SimpleNamespace(found=FOUND)  # all that is looked at
     return Checked(
         request=cast("Request", nothing),
         table=cast("Table", nothing),

@@ -18,6 +18,7 @@ def test_a_run_as_json_has_the_promised_keys() -> None:
         "skipped": 3,
         "unsent": 2,
         "reasons": {"applied": 4118, "duplicate": 3, "not_found": 1, "not_reached": 2},
+        "input": {"sheet": "Leads", "header_line": 3, "passed_over": [1]},
         "files": {"results": "runs/x/results.csv", "failed": "runs/x/failed.csv"},
         "next_command": "sendkit-batch run runs/x/failed.csv",
         "message": "The server said [red]no[/].",
@@ -42,6 +43,7 @@ def test_a_refusal_as_json_has_the_same_keys_with_nothing_in_them() -> None:
         "skipped": 0,
         "unsent": 0,
         "reasons": {},
+        "input": None,
         "files": {},
         "next_command": None,
         "message": "No.",
@@ -59,4 +61,5 @@ def test_a_check_as_json_counts_the_rows_to_send_as_not_reached() -> None:
     assert answer["reasons"] == {"bad_id": 2, "not_reached": 3}
     assert (answer["rows"], answer["error"], answer["unsent"]) == (5, 2, 3)
     assert (answer["state"], answer["exit_code"], answer["message"]) == ("checked", 2, "No.")
+    assert answer["input"]["header_line"] == 3
     assert judged_tally(plan).total() == 5
