@@ -14,8 +14,7 @@ from batch.escape import escape_text
 from batch.jobs.known_pace import KnownPace
 from batch.jobs.missing_columns import about_missing_columns
 from batch.jobs.opening import plan_of
-from batch.jobs.refusal import guardrails_of, refusal_of
-from batch.jobs.request import Request
+from batch.jobs.request import Request, guardrails_hit, refusal_of
 from batch.judging.plan import Plan, Problem
 from batch.reading.table import Table, open_table
 from batch.recording.atomic_file import AtomicFile, disk_errors
@@ -67,7 +66,7 @@ def check(request: Request) -> Iterator[Checked]:
             is_auto=request.settings.pace.rate.per_s is None,
             forecast_s=plan.requests / rate_per_s,
             refusal=refusal_of(plan, request, plan)
-            or Advice(*guardrails_of(plan, request))
+            or Advice(*guardrails_hit(plan, request))
             or None,
             missing=about_missing_columns(table, labels=None),
         )

@@ -22,8 +22,7 @@ from batch.jobs.missing_columns import about_missing_columns
 from batch.jobs.named_cells import Lookup, cells_of, named_of
 from batch.jobs.preflight import Preflight, ask_server, hold_of
 from batch.jobs.reaching import access_of, make_client, take_locks
-from batch.jobs.refusal import guardrails_of, refusal_of, typed_number
-from batch.jobs.request import Request
+from batch.jobs.request import Request, guardrails_hit, refusal_of, typed_number
 from batch.jobs.work import LeadsDiff, Work, needed_work, whole_work
 from batch.judging.from_cells import Once, make_plan
 from batch.judging.plan import Plan
@@ -137,7 +136,7 @@ class JudgedRun:
         effect: Effect = preview.effect() if preview else plan
         if refusal := refusal_of(plan, request, effect):
             raise InputError(refusal)
-        guardrails = guardrails_of(effect, request)
+        guardrails = guardrails_hit(effect, request)
         if guardrails and not can_ask:
             raise InputError(*guardrails)
         pace = known_pace(request, preflight)

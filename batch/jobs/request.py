@@ -1,14 +1,26 @@
-"""What somebody asks of the use cases: source, settings, reading, guardrails and session."""
+"""What somebody asks of the use cases: source, settings, reading, guardrails and session.
+
+And what of a plan the guardrails hold back.
+"""
 
 import shlex
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from batch.advice import Advice
 from batch.api.sendkit import Access
 from batch.errors import SettingsError
-from batch.judging.guardrails import Range
+from batch.judging.guardrails import (
+    Range,
+    too_many_clears,
+    too_many_invalid,
+    too_many_tag_changes,
+    unexpected_changes,
+)
+from batch.judging.plan import Plan
 from batch.judging.rules import Rules
+from batch.judging.totals import Effect
 from batch.model import LEAD_STATUSES, Status
 from batch.reading.found import Found
 from batch.reading.table import TableOptions
@@ -180,3 +192,43 @@ def command(name: str, subject: str, *options: str) -> str:
     is_option = subject.startswith("-") and subject != "-"
     subject = f"./{subject}" if is_option else subject
     return shlex.join(["sendkit-batch", name, subject, *options])
+
+
+def refusal_of(plan: Plan, request: Request, effect: Effect | None = None) -> str | None:
+    """Why nothing of this plan may be sent; None if it may.
+
+    effect: of what is left to send; None before the leads were read, when how many tags change
+    can't be held against what is expected.
+    """
+    guardrails, name = request.guardrails, request.source.name
+    if guardrails.strict and plan.tally.error:
+        rows = "1 row is" if plan.tally.error == 1 else f"{plan.tally.error:,} rows are"
+        first = plan.first_problems[0].sentence(name)
+        return f"{rows} invalid, and a strict run sends nothing then. The first: {first}"
+    if effect and (unexpected := unexpected_changes(effect, guardrails.expect_changes)):
+        return unexpected
+    return None if guardrails.allow_invalid else too_many_invalid(plan, name=name)
+
+
+def guardrails_hit(effect: Effect, request: Request) -> tuple[Advice, ...]:
+    """Why somebody should type a number before this is sent."""
+    guardrails = (
+        None if request.guardrails.allow_clears else too_many_clears(effect),
+        None if _is_expected(request) else too_many_tag_changes(effect, limit=_limit_of(request)),
+    )
+    return tuple(filter(None, guardrails))
+
+
+def typed_number(effect: Effect, request: Request) -> int:
+    """The number to type once the guardrails are understood: the larger one if there are two."""
+    if not _is_expected(request) and too_many_tag_changes(effect, limit=_limit_of(request)):
+        return effect.tag_changes
+    return effect.clears_rows
+
+
+def _is_expected(request: Request) -> bool:
+    return request.guardrails.expect_changes is not None or request.guardrails.is_confirmed
+
+
+def _limit_of(request: Request) -> int:
+    return request.settings.run.tag_change_limit

@@ -24,8 +24,7 @@ from batch.jobs.plan import check_no_plan
 from batch.jobs.preflight import Preflight, hold_of
 from batch.jobs.reaching import access_of, take_locks
 from batch.jobs.recorded import open_recorded_table, reopened_journal
-from batch.jobs.refusal import refusal_of
-from batch.jobs.request import Request
+from batch.jobs.request import Request, refusal_of
 from batch.jobs.steps import ask_server, confirm, read_leads, send
 from batch.jobs.unfinished import retried_note
 from batch.jobs.work import LeadsDiff, remaining_work
