@@ -26,7 +26,8 @@ class Status(StrEnum):
 
 
 # All values of a campaign lead's status. Of leads in a final one nothing is sent any more.
-FINAL_STATUSES = ("completed", "bounced", "unsubscribed", "replied", "removed")
+COMPLETED = "completed"
+FINAL_STATUSES = (COMPLETED, "bounced", "unsubscribed", "replied", "removed")
 # What a change of a tag may do to a lead; a lead that was skipped stays where it is.
 MOVES = ("enrolled", "switched", "exited")
 SKIPPED_IN_PROGRESS = "skippedInProgress"
@@ -46,6 +47,13 @@ class SkipUnchanged(StrEnum):
     AUTO = "auto"  # a campaign is read as long as that costs less than sending
     ALWAYS = "always"
     NEVER = "never"
+
+
+class FinalStates(StrEnum):
+    """What becomes of the status in rows whose lead was read and is in a final state."""
+
+    LEAVE = "leave"  # it is left out: the lead is through, and would be set going again
+    SEND = "send"
 
 
 class TransportKind(StrEnum):
@@ -93,12 +101,14 @@ class Reason(StrEnum):
     """
 
     APPLIED = "applied", Result.SUCCESS
+    APPLIED_IN_PART = "applied_in_part", Result.SUCCESS
 
     BLANK_ROW = "blank_row", Result.SKIPPED
     NOTHING_TO_CHANGE = "nothing_to_change", Result.SKIPPED
     DUPLICATE = "duplicate", Result.SKIPPED
     SUPERSEDED = "superseded", Result.SKIPPED
     ALREADY_SO = "already_so", Result.SKIPPED
+    FINAL_STATE = "final_state", Result.SKIPPED
 
     MISSING_ID = "missing_id", Found.JUDGED
     BAD_ID = "bad_id", Found.JUDGED
@@ -160,6 +170,7 @@ class Change:
     lines: the input lines that share this request's outcome, the carrying one first.
     status: the status to set, or None to leave it.
     ai_tag: the label to set, or None to leave it; with clear_tag it is None and JSON null is sent.
+    left: what of the rows is not sent, in a sentence; "" where all of it is.
     earlier: its outcome so far, if earlier processes tried it; the new outcome adds to that.
     """
 
@@ -169,6 +180,7 @@ class Change:
     status: Status | None = None
     ai_tag: str | None = None
     clear_tag: bool = False
+    left: str = ""
     earlier: "Outcome | None" = None
 
 

@@ -210,8 +210,8 @@ BUILDS = (
     Broken(
         guarantee="an undo expects what the server answered",
         file="jobs/undo.py",
-        line="reverse(requests, before, applied.answered, ",
-        instead="reverse(requests, before, applied.answered.clear(), ",
+        line="reverse(requests, before, answered, ",
+        instead="reverse(requests, before, answered.clear(), ",
         caught_by="test_moves.py::"
         "test_a_lead_that_the_server_moves_is_what_it_answered_to_all_that_come_later",
     ),
@@ -226,9 +226,72 @@ BUILDS = (
     Broken(
         guarantee="a lead that was left in its subsequence is not called moved",
         file="judging/live.py",
-        line="rows.filter(move.is_in(MOVES))",
-        instead="rows.filter(move.is_not_null())",
+        line=".list.first().is_in(MOVES)",
+        instead=".list.first().is_not_null()",
         caught_by="test_moves.py::test_a_lead_that_its_subsequence_has_mailed_was_not_moved",
+    ),
+    Broken(
+        guarantee="a status is not set on a lead that is through",
+        file="jobs/work.py",
+        line="yield replace(change, status=None, left=",
+        instead="yield replace(change, left=",
+        caught_by="test_moves.py::test_of_leads_that_are_through_the_tag_alone_is_sent[active]",
+    ),
+    Broken(
+        guarantee="a row whose status was left out is applied in part",
+        file="sending/retry.py",
+        line="reason = Reason.APPLIED_IN_PART",
+        instead="reason = Reason.APPLIED",
+        caught_by="test_moves.py::test_of_leads_that_are_through_the_tag_alone_is_sent[paused]",
+    ),
+    Broken(
+        guarantee="a file that is sent night after night sets no lead going again",
+        file="judging/diff.py",
+        line=".when(known.status_left & TAG_HOLDS)",
+        instead=".when(pl.lit(value=False))",
+        caught_by="test_moves.py::test_the_same_file_night_after_night_sets_no_lead_going_again",
+    ),
+    Broken(
+        guarantee="only a lead that was read lately counts as through",
+        file="judging/diff.py",
+        line='is_read = pl.col("read_at_ms") >= self.through_since_ms',
+        instead="is_read = pl.lit(value=True)",
+        caught_by="test_diff.py::test_a_status_is_left_out_only_where_the_lead_was_read_lately[1001-asked0]",
+    ),
+    Broken(
+        guarantee="a resumed run leaves out the status of leads that were through",
+        file="jobs/work.py",
+        line="through = None if was is None else _through(was, preview)",
+        instead="through = None",
+        caught_by="test_moves.py::test_a_run_that_broke_off_leaves_the_status_out_when_it_is_gone_on_with",
+    ),
+    Broken(
+        guarantee="a run of before there were final states sends every status",
+        file="jobs/recorded.py",
+        line='"final_states": FinalStates.SEND.value',
+        instead='"final_states": FinalStates.LEAVE.value',
+        caught_by="test_moves.py::test_a_run_of_before_there_was_the_setting_goes_on_as_it_was_begun",
+    ),
+    Broken(
+        guarantee="a lead that a lost change has completed is not called changed",
+        file="judging/preview.py",
+        line="may_be_ours = ASKS_TAG",
+        instead="may_be_ours = pl.lit(value=False)",
+        caught_by="test_moves.py::test_a_lead_that_a_lost_change_of_an_undo_has_completed_is_set_back",
+    ),
+    Broken(
+        guarantee="an undo knows which statuses were never sent",
+        file="jobs/undo.py",
+        line="answered = pl.concat([answered, left])",
+        instead="pass",
+        caught_by="test_moves.py::test_an_undo_knows_which_status_a_lost_change_has_left_out",
+    ),
+    Broken(
+        guarantee="an undo sets leads going again that the run has completed",
+        file="jobs/undo.py",
+        line='"final_states": FinalStates.SEND',
+        instead='"final_states": FinalStates.LEAVE',
+        caught_by="test_moves.py::test_a_lead_that_the_server_moves_is_what_it_answered_to_all_that_come_later",
     ),
     # --- A run that is gone on with ---
     Broken(
@@ -1768,8 +1831,8 @@ BUILDS = (
     Broken(
         guarantee="a canary that is no success stops the run",
         file="jobs/canary.py",
-        line="if outcome.reason is not Reason.APPLIED:",
-        instead="if outcome.reason is Reason.NO_ANSWER:",
+        line="if outcome.reason.result is not Result.SUCCESS:",
+        instead="if outcome.reason.result is Result.UNSENT:",
         caught_by="test_canary.py::test_a_change_that_fails_stops_the_run_without_a_look_back",
     ),
     # --- What leads are now ---

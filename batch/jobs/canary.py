@@ -14,7 +14,7 @@ import polars as pl
 from batch.jobs.paging import ListNotReadError, Paging
 from batch.judging.leads import REQUESTS
 from batch.judging.live import MISSING, answered, find_differences, with_expected_status
-from batch.model import Change, Outcome, Reason
+from batch.model import Change, Outcome, Result
 from batch.recording.snapshot import SCHEMA, LeadRows
 from batch.sending.claims import Claims
 from batch.sending.gate import Gate
@@ -24,8 +24,13 @@ _GO_ON = (
     "Nothing else was sent. Look at these leads before you go on: resume sends the rest without "
     "another look back."
 )
-# Of an outcome, what says how the server moved its lead.
-_TOLD = {"line": pl.UInt32, "server_status": pl.String, "subsequence": pl.String}
+# Of an outcome, what says what its lead is expected to be.
+_TOLD = {
+    "line": pl.UInt32,
+    "reason": pl.String,
+    "server_status": pl.String,
+    "subsequence": pl.String,
+}
 
 
 class Canary:
@@ -87,7 +92,7 @@ class Canary:
         """Look at an outcome that is on disk: the first ones must all be a success."""
         if self._holds.is_set():
             return
-        if outcome.reason is not Reason.APPLIED:
+        if outcome.reason.result is not Result.SUCCESS:
             why = f": {outcome.message}" if outcome.message else ""
             self._fail(f"line {outcome.lines[0]} ended {outcome.reason}{why}")
             return
@@ -134,7 +139,9 @@ class Canary:
 
     def _requests(self) -> pl.DataFrame:
         """What must be there now."""
-        told = [(one.lines[0], one.server_status, one.subsequence) for one in self._outcomes]
+        told = [
+            (one.lines[0], one.reason, one.server_status, one.subsequence) for one in self._outcomes
+        ]
         return with_expected_status(
             pl.DataFrame(map(_row, self._sent.values()), schema=REQUESTS, orient="row"),
             answered(pl.DataFrame(told, schema=_TOLD, orient="row")),

@@ -5,7 +5,7 @@ The pages keep to the same pace as the changes that follow them, and by the same
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import anyio
@@ -23,8 +23,9 @@ from batch.judging.leads import LEAD
 from batch.judging.plan import Plan
 from batch.judging.preview import Preview, no_verdicts
 from batch.judging.worth import Worth
-from batch.model import Reason, SkipUnchanged
+from batch.model import FinalStates, Reason, SkipUnchanged
 from batch.recording.snapshot import LEADS_NOW, SCHEMA, Snapshot
+from batch.settings.model import Settings
 from batch.wording.progress import ReadingProgress
 
 
@@ -40,6 +41,7 @@ class Look:
     absent: a lead that is not there is an error, and not sent to.
     skip_age_s: what was read longer ago is no ground to leave out what is already so; None for no
     limit. 0: nothing is left out for that.
+    through_age_s: the same for leaving out the status of a lead that is through.
     baseline: what leads are expected to be, as `judge_live` takes it; None to expect nothing.
     drifted: the reason of those that are something else.
     """
@@ -47,14 +49,16 @@ class Look:
     pays: bool = False
     absent: bool = True
     skip_age_s: float | None = None
+    through_age_s: float | None = None
     baseline: pl.DataFrame | None = None
     drifted: Reason = Reason.DRIFTED
 
-    def oldest_ms(self) -> int:
-        """What was read before then (Unix ms) is no ground to leave a request out."""
-        if self.skip_age_s is None:
-            return 0
-        return int((time.time() - self.skip_age_s) * 1000) + (self.skip_age_s == 0)
+
+def _since_ms(age_s: float | None) -> int:
+    """What was read before then (Unix ms) is older than that; None for no limit."""
+    if age_s is None:
+        return 0
+    return int((time.time() - age_s) * 1000) + (age_s == 0)
 
 
 def look_of(opened: OpenRun) -> Look | None:
@@ -63,20 +67,28 @@ def look_of(opened: OpenRun) -> Look | None:
     Practice makes its leads up, so what they are is no ground to leave a row out. Whether a lead
     that was not found is there is for the server to say: pages shift while they are read.
     """
-    request = opened.request
+    request, run = opened.request, opened.request.settings.run
+    whole = whole_look(request.settings)
     if opened.baseline is not None and not request.guardrails.force:
         drifted = Reason.CHANGED_SINCE if opened.undo_of else Reason.DRIFTED
-        return Look(baseline=opened.baseline, drifted=drifted)
+        return replace(whole, baseline=opened.baseline, drifted=drifted)
     if request.is_planned or opened.undo_of:
-        return Look()
-    run = request.settings.run
+        return whole
     is_never = run.skip_unchanged is SkipUnchanged.NEVER
-    skip_age_s = 0.0 if is_never else run.snapshot_age.seconds
-    if run.keep_before or run.skip_unchanged is SkipUnchanged.ALWAYS:
-        return Look(absent=False, skip_age_s=skip_age_s)
-    if is_never or request.session.sandbox:
+    reads_all = run.keep_before or run.skip_unchanged is SkipUnchanged.ALWAYS
+    if not reads_all and (is_never or request.session.sandbox):
         return None
-    return Look(pays=True, absent=False, skip_age_s=skip_age_s)
+    return Look(
+        pays=not reads_all,
+        absent=False,
+        skip_age_s=0 if is_never else run.snapshot_age.seconds,
+        through_age_s=0 if whole.through_age_s == 0 else run.snapshot_age.seconds,
+    )
+
+
+def whole_look(settings: Settings) -> Look:
+    """How all leads are looked at, however long that takes."""
+    return Look(through_age_s=0 if settings.run.final_states is FinalStates.SEND else None)
 
 
 async def look(
@@ -171,7 +183,8 @@ def _preview(
         leads=leads,
         unknown=unknown if how.absent else (),
         whole=how.absent,
-        oldest_ms=how.oldest_ms(),
+        oldest_ms=_since_ms(how.skip_age_s),
+        through_since_ms=_since_ms(how.through_age_s),
     )
     verdicts = [
         judge_live(requests, known, baseline=how.baseline)

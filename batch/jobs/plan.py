@@ -8,7 +8,7 @@ from pathlib import Path
 
 from batch.errors import SettingsError
 from batch.jobs.check import header_only
-from batch.jobs.diff_leads import Look
+from batch.jobs.diff_leads import whole_look
 from batch.jobs.frontend import Frontend
 from batch.jobs.known_pace import keep_learnt
 from batch.jobs.opening import ReadyRun, open_run
@@ -57,7 +57,7 @@ def plan(request: Request, frontend: Frontend) -> Planned:
         preflight = ask_server(frontend, opened)
         look_up_leads(frontend, opened, preflight)
         judged = opened.judge(preflight)
-        diff = read_all_leads(frontend, judged, Look())
+        diff = read_all_leads(frontend, judged, whole_look(request.settings))
         ready = judged.ready(diff, can_ask=True)
         frontend.note(*ready.question.warnings)
         if not judged.plan.rows:

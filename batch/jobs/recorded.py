@@ -20,7 +20,7 @@ from batch.jobs.request import Reading, Request, Session, Source
 from batch.jobs.requesting import guardrails_of
 from batch.judging.live import ANSWERED, answered
 from batch.judging.plan import LAST_LINE, Plan
-from batch.model import Reason
+from batch.model import FinalStates, Reason
 from batch.reading.found import Found
 from batch.reading.table import Table, open_table
 from batch.recording.baseline import BASELINE_NAME
@@ -41,6 +41,7 @@ from batch.settings.model import Settings
 from batch.settings.options import CliOptions
 
 _BLOCK_LINES = 50_000
+APPLIED = (Reason.APPLIED, Reason.APPLIED_IN_PART)
 
 
 def request_of(folder: Path, record: RunRecord, *, state_dir: Path) -> Request:
@@ -90,9 +91,13 @@ def recorded_reading(record: RunRecord) -> Reading:
 def recorded_settings(record: RunRecord, *, where: str) -> Settings:
     """The settings of an earlier run, with its address; where: the record's file in messages.
 
+    A run that began before there was `final_states` goes on as it was begun: it sends every status.
     Raises SettingsError where they are none of this version.
     """
-    settings = restore_settings(record.settings, where=where)
+    public, run = dict(record.settings), record.settings.get("run", {})
+    if isinstance(run, dict):
+        public["run"] = {"final_states": FinalStates.SEND.value, **run}
+    settings = restore_settings(public, where=where)
     if record.sandbox:
         return settings
     api = settings.api.model_copy(update={"base_url": record.base_url})
@@ -258,15 +263,13 @@ def leads_before(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppliedRows:
-    """Rows that hold. lines: theirs (UInt32, rising). answered: as ANSWERED, of those moved."""
+    """Rows that hold. lines: theirs (UInt32, rising). answered: as ANSWERED."""
 
     lines: pl.Series
     answered: pl.DataFrame
 
 
-def applied_rows(
-    journal: Journal, *, reasons: Collection[Reason] = (Reason.APPLIED,)
-) -> AppliedRows:
+def applied_rows(journal: Journal, *, reasons: Collection[Reason] = APPLIED) -> AppliedRows:
     """The rows of a run with one of these reasons."""
     words = [reason.value for reason in reasons]
     lines = [pl.Series("line", [], dtype=pl.UInt32)]

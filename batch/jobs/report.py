@@ -9,7 +9,7 @@ import polars as pl
 
 from batch.jobs.recorded import leads_before, plan_of_run, recorded_journal, request_of
 from batch.judging.plan import Plan
-from batch.model import Reason, Result, Tally
+from batch.model import FinalStates, Reason, Result, Tally
 from batch.recording.atomic_file import AtomicFile
 from batch.recording.journal import Journal
 from batch.recording.runfile import RunRecord, RunState, read_record
@@ -76,7 +76,9 @@ def find(folder: Path, record: RunRecord, plan: Plan, journal: Journal) -> Findi
     tally = journal.tally()
     tally[Reason.NOT_REACHED] += plan.rows - tally.total()
     failed = _failed_rows(journal, tally)
-    digest = Digest(is_planned=is_planned, named=failed["line"])
+    run = record.settings.get("run")
+    leaves = isinstance(run, dict) and run.get("final_states") == FinalStates.LEAVE
+    digest = Digest(is_planned=is_planned, named=failed["line"], leaves_final=leaves)
     for block in _blocks(plan):
         digest.add(_with_outcomes(block, plan, journal, sent_only=not is_planned))
     return Findings(

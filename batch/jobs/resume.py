@@ -23,12 +23,12 @@ from batch.jobs.past_run import PastRun
 from batch.jobs.plan import check_no_plan
 from batch.jobs.preflight import Preflight, hold_of
 from batch.jobs.reaching import access_of, take_locks
-from batch.jobs.recorded import open_recorded_table, reopened_journal
+from batch.jobs.recorded import leads_before, open_recorded_table, reopened_journal
 from batch.jobs.request import Request, refusal_of
 from batch.jobs.steps import ask_server, confirm, read_leads, send
 from batch.jobs.unfinished import retried_note
 from batch.jobs.work import LeadsDiff, remaining_work
-from batch.model import Tally
+from batch.model import FinalStates, Tally
 from batch.recording.atomic_file import clear_partial_files
 from batch.recording.baseline import read_baseline
 from batch.recording.folder import RunFolder, sha256_of
@@ -89,7 +89,13 @@ class Reopened:
     def ready(self, judged: JudgedRun, diff: LeadsDiff | None = None) -> ReadyRun:
         """See what is left to send. diff: what its leads are by now, if it was looked."""
         plan, opened = judged.kept_plan, self.opened
-        work = remaining_work(plan, self.journal, diff.preview if diff else None)
+        leaves = opened.request.settings.run.final_states is FinalStates.LEAVE
+        work = remaining_work(
+            plan,
+            self.journal,
+            diff.preview if diff else None,
+            was=leads_before(plan, self.journal) if leaves else None,
+        )
         pace = known_pace(opened.request, judged.preflight)
         takes_s = work.requests / pace.expected_per_s(opened.request.settings)
         # The server's own word, if it gave it: a run's record may come from anybody.

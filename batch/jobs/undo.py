@@ -28,14 +28,15 @@ from batch.jobs.resume import check_workspace
 from batch.jobs.steps import ask_server, confirm, read_leads, send
 from batch.jobs.unfinished import newer_note, retries_of
 from batch.judging.leads import REQUESTS
+from batch.judging.live import statuses_left
 from batch.judging.reverse import Reverse, reverse
 from batch.lines import line_list
-from batch.model import Field
+from batch.model import Field, FinalStates
 from batch.reading.table import open_table
 from batch.recording.history import own_runs
 from batch.recording.runfile import RunRecord, RunState, RunUndone
 from batch.recording.spill import Spill
-from batch.settings.model import ColumnSettings
+from batch.settings.model import ColumnSettings, Settings
 from batch.wording.amounts import count_of
 
 
@@ -103,7 +104,7 @@ def open_undo(folder: Path, record: RunRecord, request: Request) -> Iterator[Und
     request = replace(
         request,
         source=Source(name=name, stream=source),
-        settings=request.settings.model_copy(update={"columns": ColumnSettings()}),
+        settings=_undoing(request.settings),
         reading=Reading(),
         found=None,
         guardrails=replace(request.guardrails, allow_invalid=True, allow_clears=True),
@@ -138,6 +139,15 @@ def open_undo(folder: Path, record: RunRecord, request: Request) -> Iterator[Und
         )
 
 
+def _undoing(settings: Settings) -> Settings:
+    """The settings of an undo: its columns have their own names, and it sets any lead back.
+
+    That it only does where the lead still is what the run has made it.
+    """
+    run = settings.run.model_copy(update={"final_states": FinalStates.SEND})
+    return settings.model_copy(update={"columns": ColumnSettings(), "run": run})
+
+
 def _find_reverse(folder: Path, record: RunRecord, request: Request) -> _Found:
     with (
         recorded_journal(folder, record) as journal,
@@ -149,10 +159,14 @@ def _find_reverse(folder: Path, record: RunRecord, request: Request) -> _Found:
         lines = pl.concat([applied.lines, in_doubt]).sort()
         requests = pl.concat([pl.DataFrame(schema=REQUESTS), *plan.requests_of(lines)])
         before = leads_before(plan, journal)
+        answered = applied.answered
+        if request.settings.run.final_states is FinalStates.LEAVE:
+            left = statuses_left(before.filter(pl.col("line").is_in(in_doubt.implode())))
+            answered = pl.concat([answered, left])
     clear_word = request.settings.input.clear_word
     return _Found(
-        reverse=reverse(requests, before, applied.answered, clear_word=clear_word),
-        moved=applied.answered.height,
+        reverse=reverse(requests, before, answered, clear_word=clear_word),
+        moved=answered["answered_status"].count(),
         in_doubt=requests.filter(pl.col("line").is_in(in_doubt.implode())).height,
     )
 

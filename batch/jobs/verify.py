@@ -22,7 +22,7 @@ from batch.jobs.past_run import PastRun
 from batch.jobs.plan import check_no_plan
 from batch.jobs.preflight import ask_server
 from batch.jobs.reaching import make_client
-from batch.jobs.recorded import AppliedRows, applied_rows, plan_of_run, recorded_journal
+from batch.jobs.recorded import APPLIED, AppliedRows, applied_rows, plan_of_run, recorded_journal
 from batch.jobs.request import Request
 from batch.jobs.resume import check_workspace
 from batch.jobs.snapshotting import take_snapshot, to_read_again
@@ -37,7 +37,7 @@ from batch.wording.progress import ReadingProgress
 
 VERIFY_NAME = "verify.csv"
 HEADER = ("line", "campaignId", "campaignLeadId", "column", "wanted", "found")
-_HELD = (Reason.APPLIED, Reason.ALREADY_SO)
+_HELD = (*APPLIED, Reason.ALREADY_SO)
 _BOM = b"\xef\xbb\xbf"
 
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from batch.judging.plan import Plan
+from batch.judging.explain_leads import status_left
+from batch.judging.plan import LAST_LINE, Plan
 from batch.judging.preview import Preview
-from batch.model import Change, Outcome, Reason, Result, Tally
+from batch.model import FINAL_STATUSES, Change, Outcome, Reason, Result, Tally
 from batch.recording.journal import Journal
 from batch.sending.pace.pacer import PaceEstimate, Pacer
 from batch.sending.retry import with_earlier_attempts
@@ -77,20 +78,28 @@ def whole_work(plan: Plan) -> Work:
 
 def needed_work(plan: Plan, preview: Preview) -> Work:
     """What of a plan has to be sent, as the leads were read."""
-    lines = preview.lines
+    lines, through = preview.lines, preview.through
     return Work(
-        changes=lambda: plan.changes(only=lines),
+        changes=lambda: _without_status(plan.changes(only=lines), through),
         requests=len(lines),
         before=Tally(plan.tally + preview.tally),
         left_out=preview,
     )
 
 
-def remaining_work(plan: Plan, journal: Journal, preview: Preview | None = None) -> Work:
+def remaining_work(
+    plan: Plan,
+    journal: Journal,
+    preview: Preview | None = None,
+    *,
+    was: pl.DataFrame | None = None,
+) -> Work:
     """What of a plan has no final outcome in its journal.
 
     preview: of what the leads are by now, if it was looked; those that drifted are left out. What
     is so already is sent: it may be so by a request whose answer nobody knows.
+    was: what leads were when they were last read (line, status): one that was through gets no
+    status. None: any lead gets it.
     Reads the whole plan once, so that sending, later, passes over what is done without asking.
     """
     none = pl.Series("line", [], dtype=pl.UInt32)
@@ -102,18 +111,50 @@ def remaining_work(plan: Plan, journal: Journal, preview: Preview | None = None)
             if reason.result is not Result.UNSENT
         }
     )
-    left_out = preview.drifted_of(lines) if preview else None
+    tried = journal.tried()
+    left_out = preview.left_out_of(lines, tried=tried) if preview else None
     if left_out:
         lines = lines.filter(~lines.is_in(left_out.verdicts["line"].implode()))
         before.update(left_out.tally)
-    tried = journal.tried()
+    through = None if was is None else _through(was, preview)
     return Work(
-        changes=lambda: (_with_earlier(change, tried) for change in plan.changes(only=lines)),
+        changes=lambda: (
+            _with_earlier(change, tried)
+            for change in _without_status(plan.changes(only=lines), through)
+        ),
         requests=len(lines),
         before=before,
         tried=tried,
         left_out=left_out,
     )
+
+
+def _through(was: pl.DataFrame, preview: Preview | None) -> pl.DataFrame:
+    """The leads that were through when they were last read: line, status; in line order."""
+    is_final = pl.col("status").is_in(FINAL_STATUSES)
+    parts = [was.select("line", "status").filter(is_final)]
+    if preview:
+        parts.append(preview.through)
+    return pl.concat(parts).unique("line", keep="last").sort("line")
+
+
+def _without_status(changes: Iterator[Change], through: pl.DataFrame | None) -> Iterator[Change]:
+    """The changes without the status that they would set on leads that are through.
+
+    changes: in line order. through: as `Preview.through`.
+    """
+    leads = iter(()) if through is None else through.iter_rows()
+    line, live_status = next(leads, _NO_MORE)
+    for change in changes:
+        while line < change.lines[0]:
+            line, live_status = next(leads, _NO_MORE)
+        if line > change.lines[0] or change.status is None:
+            yield change
+        else:
+            yield replace(change, status=None, left=status_left(change.status, live_status))
+
+
+_NO_MORE = (LAST_LINE + 1, "")
 
 
 def _with_earlier(change: Change, tried: Mapping[int, Outcome]) -> Change:

@@ -9,7 +9,7 @@ from enum import StrEnum
 import polars as pl
 
 from batch.judging.leads import LEAD
-from batch.judging.live import IS_THERE, STATUS_HOLDS, TAG_HOLDS, live
+from batch.judging.live import IS_THERE, STATUS_HOLDS, STATUS_LEFT, TAG_HOLDS, live
 from batch.judging.rules import tag_key
 from batch.model import FINAL_STATUSES, Reason, Status
 
@@ -18,9 +18,11 @@ class Verdict(StrEnum):
     """What becomes of a request, in one word."""
 
     WILL_CHANGE = "will_change"
-    FINAL_STATE = "final_state"  # it will, but in this state of the lead that may mean nothing
+    IN_PART = "in_part"  # its tag will; the lead is through, so its status is left out
+    THROUGH = "through"  # it will, but the lead is through, where that may mean nothing
     UNREAD = "unread"  # the lead was not read, or too long ago: it is sent as it was asked for
     ALREADY_SO = "already_so"
+    FINAL_STATE = "final_state"  # the lead is through, so its status is left, and nothing remains
     UNKNOWN_LEAD = "unknown_lead"  # not in that campaign
     OWN_ID = "own_id"  # the id is the lead's own, not its campaign lead's
     UNKNOWN_CAMPAIGN = "unknown_campaign"
@@ -33,9 +35,10 @@ class Verdict(StrEnum):
         return self in SENT
 
 
-SENT = frozenset({Verdict.WILL_CHANGE, Verdict.FINAL_STATE, Verdict.UNREAD})
+SENT = frozenset({Verdict.WILL_CHANGE, Verdict.IN_PART, Verdict.THROUGH, Verdict.UNREAD})
 REASON_OF = {
     Verdict.ALREADY_SO: Reason.ALREADY_SO,
+    Verdict.FINAL_STATE: Reason.FINAL_STATE,
     Verdict.UNKNOWN_LEAD: Reason.UNKNOWN_LEAD,
     Verdict.OWN_ID: Reason.UNKNOWN_LEAD,
     Verdict.UNKNOWN_CAMPAIGN: Reason.UNKNOWN_CAMPAIGN,
@@ -72,12 +75,21 @@ class Known:
     leads: as a Snapshot has them. unknown: campaigns that the workspace does not have.
     whole: whether of the others all leads are there; else what is not there was not read.
     oldest_ms: what was read before then (Unix ms) is no ground to leave a request out.
+    through_since_ms: the same for leaving out the status of a lead that is through.
     """
 
     leads: pl.DataFrame
     unknown: tuple[str, ...] = ()
     whole: bool = True
     oldest_ms: int = 0
+    through_since_ms: int = 0
+
+    @property
+    def status_left(self) -> pl.Expr:
+        """Whether a request's status is left out."""
+        is_read = pl.col("read_at_ms") >= self.through_since_ms
+        is_settable = pl.col("status").is_in([word.value for word in Status])
+        return (STATUS_LEFT & is_settable & is_read).fill_null(value=False)
 
 
 def judge_live(
@@ -103,7 +115,7 @@ def judge_live(
         rows = rows.join(
             baseline.with_columns(is_expected=True), on="line", how="left", maintain_order="left"
         )
-        would_change = IS_THERE & ~(STATUS_HOLDS & TAG_HOLDS)
+        would_change = IS_THERE & ~((STATUS_HOLDS | known.status_left) & TAG_HOLDS)
         drifted = pl.when(would_change & _has_drifted()).then(_word(Verdict.DRIFTED))
         verdict = drifted.otherwise(verdict)
     return rows.with_columns(verdict=verdict).select(
@@ -131,8 +143,12 @@ def _verdict(known: Known) -> pl.Expr:
         .then(_word(Verdict.UNREAD))
         .when(~STATUS_HOLDS & ~pl.col("status").is_in([word.value for word in Status]))
         .then(_word(Verdict.BAD_STATUS))
-        .when(pl.col("live_status").is_in(FINAL_STATUSES))
+        .when(known.status_left & TAG_HOLDS)
         .then(_word(Verdict.FINAL_STATE))
+        .when(known.status_left)
+        .then(_word(Verdict.IN_PART))
+        .when(pl.col("live_status").is_in(FINAL_STATUSES))
+        .then(_word(Verdict.THROUGH))
         .otherwise(_word(Verdict.WILL_CHANGE))
     )
 

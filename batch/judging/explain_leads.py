@@ -95,8 +95,10 @@ def live_sentence(row: LeadRow, *, drifted: Reason, clear_word: str) -> str:
         case Verdict.ALREADY_SO:
             tag = "" if row.clear_tag else row.ai_tag
             sentence = f"the lead already reads {_reads(row.status, tag, clear_word)}."
-        case Verdict.FINAL_STATE:
+        case Verdict.THROUGH:
             sentence = f"the lead is {row.live_status}: a change may mean nothing."
+        case Verdict.IN_PART | Verdict.FINAL_STATE:
+            sentence = f"{status_left(str(row.status), str(row.live_status))}."
         case Verdict.UNKNOWN_LEAD:
             sentence = "the campaign has no lead of this id."
         case Verdict.OWN_ID:
@@ -116,6 +118,11 @@ def live_sentence(row: LeadRow, *, drifted: Reason, clear_word: str) -> str:
         case _:
             sentence = ""
     return sentence
+
+
+def status_left(status: str, live_status: str) -> str:
+    """That a lead which is through gets no status; a sentence without its full stop."""
+    return f"the lead is {live_status}, so status {status} is left out"
 
 
 def _drifted(row: LeadRow, reason: Reason, clear_word: str) -> str:

@@ -4,7 +4,7 @@ import polars as pl
 
 from batch.judging.leads import LEAD
 from batch.judging.rules import tag_key
-from batch.model import MOVES
+from batch.model import FINAL_STATUSES, MOVES, Reason
 
 DIFFERENT = pl.Schema(
     {
@@ -16,15 +16,20 @@ DIFFERENT = pl.Schema(
         "found": pl.String,
     }
 )
-# The status that the server gave a lead that a change has moved, by the line of the row that
-# carried the request. Any other lead reads what was asked for, or its row would be no success.
-ANSWERED = pl.Schema({"line": pl.UInt32, "answered_status": pl.String})
+# Leads that are not what was asked for, though their rows are a success, by the line of the row
+# that carried the request: the status that the server gave a lead that it has moved (null for any
+# other), and whether the status that was asked for was left out.
+ANSWERED = pl.Schema(
+    {"line": pl.UInt32, "answered_status": pl.String, "is_status_left": pl.Boolean}
+)
 MISSING = "no such lead in the campaign"
 
 # For requests joined with what their leads are now (`live`).
 IS_THERE = pl.col("is_there").fill_null(value=False)
 ASKS_TAG = pl.col("clear_tag") | pl.col("ai_tag").is_not_null()
 STATUS_HOLDS = pl.col("status").is_null() | (pl.col("status") == pl.col("live_status"))
+# Of a lead that is through, a status that was asked for is left out.
+STATUS_LEFT = ~STATUS_HOLDS & pl.col("live_status").is_in(FINAL_STATUSES)
 TAG_HOLDS = ~ASKS_TAG | (
     tag_key(pl.col("ai_tag").fill_null("")) == tag_key(pl.col("live_tag").fill_null(""))
 )
@@ -65,24 +70,43 @@ def find_differences(
 def answered(rows: pl.DataFrame) -> pl.DataFrame:
     """What the server answered where that may differ from what was asked, as ANSWERED.
 
-    rows: successes, with line, server_status and subsequence as a journal has them.
+    rows: successes, with line, reason, server_status and subsequence as a journal has them.
     """
-    move = pl.col("subsequence").str.split(":").list.first()
-    moved = rows.filter(move.is_in(MOVES))
-    return moved.select(pl.col("line").cast(pl.UInt32), answered_status="server_status")
+    is_moved = pl.col("subsequence").str.split(":").list.first().is_in(MOVES).fill_null(value=False)
+    is_left = pl.col("reason") == Reason.APPLIED_IN_PART.value
+    return rows.filter(is_moved | is_left).select(
+        pl.col("line").cast(pl.UInt32),
+        answered_status=pl.when(is_moved).then("server_status"),
+        is_status_left=is_left,
+    )
+
+
+def statuses_left(before: pl.DataFrame) -> pl.DataFrame:
+    """Of requests without a clear answer, those whose status was left out, as ANSWERED.
+
+    before: what their leads were: line, status. Whether they asked for one does not matter.
+    """
+    through = before.filter(pl.col("status").is_in(FINAL_STATUSES))
+    return through.select(
+        "line", answered_status=pl.lit(None, dtype=pl.String), is_status_left=pl.lit(value=True)
+    )
 
 
 def add_expected_status(requests: pl.DataFrame, answered: pl.DataFrame) -> pl.DataFrame:
     """The requests with `expected_status`: what their leads are expected to be; null for anything.
 
     That is what the server answered, else what was asked for: a subsequence may have moved the
-    lead, and set its status whether or not one was asked for.
+    lead, and set its status whether or not one was asked for. A status that was left out counts as
+    not asked for, here and in what comes back.
     answered: as ANSWERED.
     """
     rows = requests.join(answered, on="line", how="left", maintain_order="left")
-    return rows.with_columns(
-        expected_status=pl.coalesce("answered_status", "status"),
-    ).drop("answered_status")
+    is_left = pl.col("is_status_left").fill_null(value=False)
+    return (
+        rows.with_columns(status=pl.when(~is_left).then("status"))
+        .with_columns(expected_status=pl.coalesce("answered_status", "status"))
+        .drop("answered_status", "is_status_left")
+    )
 
 
 def with_expected_status(requests: pl.DataFrame, answered: pl.DataFrame) -> pl.DataFrame:

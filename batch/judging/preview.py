@@ -3,7 +3,7 @@
 Pure. Values only: `diff.py` decides.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -12,11 +12,12 @@ from batch.judging.diff import REASON_OF, VERDICTS, Verdict, is_sent
 from batch.judging.explain_leads import LeadRow, live_sentence
 from batch.judging.live import ASKS_TAG, STATUS_HOLDS, TAG_HOLDS
 from batch.judging.totals import Effect, numbers
-from batch.model import Outcome, Reason, Tally
+from batch.model import COMPLETED, Outcome, Reason, Tally
 
 _OBJECTS = 5_000  # rows that become Python objects, or texts, at once
 _TEXTS_AT_ONCE = 100_000
 _ROWS = pl.col("lines").list.len().fill_null(1)  # input rows of a request
+_SETS_STATUS = ~STATUS_HOLDS & (pl.col("verdict") != Verdict.IN_PART.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +46,32 @@ class Preview:
                 tally[self._reason(verdict)] += rows
         return tally
 
-    def drifted_of(self, lines: pl.Series) -> "Preview":
-        """Those requests of these lines (UInt32) alone whose lead is not what was expected."""
-        is_drifted = pl.col("verdict") == Verdict.DRIFTED.value
-        found = self.verdicts.filter(is_drifted & pl.col("line").is_in(lines.implode()))
-        return replace(self, verdicts=found)
+    def left_out_of(self, lines: pl.Series, *, tried: Collection[int]) -> "Preview":
+        """Those requests of these lines (UInt32) alone that are not to be sent any more.
+
+        Their lead is not what was expected, or by now through with nothing else to change.
+        tried: lines of requests whose answer nobody knows. Such a request may itself have set the
+        tag and so completed its lead, which then has not drifted; it is sent again for an answer.
+        """
+        verdict = pl.col("verdict").cast(pl.String)
+        is_left_out = verdict.is_in([Verdict.DRIFTED.value, Verdict.FINAL_STATE.value])
+        found = self.verdicts.filter(is_left_out & pl.col("line").is_in(lines.implode()))
+        unsure = found.filter(pl.col("line").is_in(list(tried)))
+        texts = unsure.with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String))
+        may_be_ours = ASKS_TAG & TAG_HOLDS & (pl.col("live_status") == COMPLETED)
+        ours = texts.filter(may_be_ours)["line"]
+        return replace(self, verdicts=found.filter(~pl.col("line").is_in(ours.implode())))
+
+    @property
+    def through(self) -> pl.DataFrame:
+        """The leads whose status is left out: line of the request, and the status that they have.
+
+        In line order.
+        """
+        verdict = pl.col("verdict").cast(pl.String)
+        is_left = verdict.is_in([Verdict.IN_PART.value, Verdict.FINAL_STATE.value])
+        rows = self.verdicts.filter(is_left)
+        return rows.select("line", status=pl.col("live_status").cast(pl.String))
 
     def rows_by_verdict(self) -> dict[Verdict, int]:
         """The input rows of each verdict that occurs, in the order of their definition."""
@@ -65,7 +87,7 @@ class Preview:
             changes_tag = is_unread | ~TAG_HOLDS
             counts += numbers(
                 part.select(
-                    status=pl.when(is_unread | ~STATUS_HOLDS).then("status"),
+                    status=pl.when(is_unread | _SETS_STATUS).then("status"),
                     ai_tag=pl.when(changes_tag).then("ai_tag"),
                     clear_tag=pl.col("clear_tag") & changes_tag,
                 )
@@ -79,12 +101,12 @@ class Preview:
             tags_cleared=counts["tags_cleared"],
             sendable_rows=sent.select(_ROWS.sum()).item(),
             clears_rows=clears.select(_ROWS.sum()).item(),
+            rows_in_part=self.rows_by_verdict().get(Verdict.IN_PART, 0),
         )
 
     def status_changes(self) -> pl.DataFrame:
         """How many leads' statuses change: before, after, leads; the most first."""
-        changes = ~STATUS_HOLDS
-        return self._changes(changes, pl.col("live_status"), pl.col("status"))
+        return self._changes(_SETS_STATUS, pl.col("live_status"), pl.col("status"))
 
     def tag_changes(self) -> pl.DataFrame:
         """How many leads' tags change: before, after, leads; the most first."""
@@ -153,7 +175,7 @@ class Preview:
                 "lines",
                 plan="verdict",
                 before_status="live_status",
-                after_status=pl.when(is_sent_now & ~STATUS_HOLDS)
+                after_status=pl.when(is_sent_now & _SETS_STATUS)
                 .then("status")
                 .otherwise("live_status"),
                 before_ai_tag=before_tag,

@@ -15,6 +15,7 @@ class Effect:
     requests: changes to send, one a lead; sendable_rows: the rows that they are made of.
     to_active, to_paused, tags_set, tags_cleared: requests that do so.
     clears_rows: sendable rows that clear the tag.
+    rows_in_part: sendable rows of which the tag alone is sent.
     """
 
     requests: int
@@ -24,6 +25,7 @@ class Effect:
     tags_set: int
     tags_cleared: int
     clears_rows: int
+    rows_in_part: int = 0
 
     @property
     def tag_changes(self) -> int:

@@ -60,6 +60,7 @@ FORMATS: Mapping[int, tuple[str, ...]] = {
     1: (CREATE, CREATE_CLAIM, CREATE_NOTE),
     2: (CREATE_BEFORE,),
     3: (CREATE_DOUBT, DERIVE_DOUBT),
+    4: (),  # the reasons applied_in_part and final_state
 }
 SCHEMA_VERSION = max(FORMATS)  # raised with every change of the tables or of their values
 

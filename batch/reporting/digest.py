@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from batch.judging.live import ASKS_TAG
+from batch.judging.live import ASKS_TAG, add_expected_status, answered
 from batch.judging.rules import tag_key
 from batch.judging.totals import Effect
-from batch.model import Reason, Result, Status, Tally
+from batch.model import FINAL_STATUSES, Reason, Result, Status, Tally
 from batch.recording.runfile import RunRecord
 from batch.reporting.pace_history import PaceHistory
 
@@ -62,11 +62,12 @@ class Counts:
 class Digest:
     """Count a run's requests, given in blocks and in line order.
 
-    is_planned: count what a plan would do, since nothing was sent yet.
+    is_planned: count what a plan would do, since nothing was sent yet. leaves_final: a plan
+    leaves the status of leads out that are through.
     named: lines (UInt32) whose ids to keep.
     """
 
-    def __init__(self, *, is_planned: bool, named: pl.Series) -> None:
+    def __init__(self, *, is_planned: bool, named: pl.Series, leaves_final: bool = False) -> None:
         self.campaigns = Counts("campaign_id", "state")
         self.statuses = Counts(*_CHANGE)
         self.tags = Counts(*_CHANGE)
@@ -76,7 +77,7 @@ class Digest:
         self.seconds = Counts("second")
         self.slowest = pl.DataFrame()
         self.ids: dict[int, tuple[str, str]] = {}
-        self._is_planned = is_planned
+        self._is_planned, self._leaves_final = is_planned, leaves_final
         self._states = PLAN_STATES if is_planned else RUN_STATES
         self._named = named
 
@@ -88,14 +89,12 @@ class Digest:
         """
         reason = pl.col("reason").fill_null(Reason.NOT_REACHED.value)
         sent_state = reason.replace_strict(_RESULT_OF, return_dtype=pl.String)
-        state = _planned_state() if self._is_planned else sent_state
+        state = _planned_state(self._is_left()) if self._is_planned else sent_state
         rows = requests.with_columns(state=state)
         self.campaigns.add(rows)
         done = rows.filter(pl.col("state") == (WILL_CHANGE if self._is_planned else "success"))
-        asks_status = done.filter(pl.col("status").is_not_null())
-        self.statuses.add(
-            asks_status.select(before="before_status", after="status").filter(_differs())
-        )
+        statuses = self._expected(done).filter(pl.col("after").is_not_null())
+        self.statuses.add(statuses.filter(_differs()))
         after = pl.when("clear_tag").then(pl.lit("")).otherwise("ai_tag")
         asks_tag = done.filter(ASKS_TAG).select(before="before_tag", after=after)
         self.tags.add(asks_tag.filter(_differs()))
@@ -132,6 +131,19 @@ class Digest:
         """Requests in each state."""
         by_campaign = self.by_campaign()
         return {state: int(by_campaign[state].sum()) for state in self._states}
+
+    def _expected(self, done: pl.DataFrame) -> pl.DataFrame:
+        """Each lead's status before, and what it is expected to be after; null for anything."""
+        before = pl.col("before_status")
+        if self._is_planned:
+            return done.select(before=before, after=pl.when(~self._is_left()).then("status"))
+        rows = add_expected_status(done, answered(done))
+        return rows.select(before=before, after="expected_status")
+
+    def _is_left(self) -> pl.Expr:
+        """Whether a plan leaves a status out."""
+        is_final = pl.col("before_status").is_in(FINAL_STATUSES) & pl.lit(self._leaves_final)
+        return (is_final & pl.col("status").is_in(list(Status))).fill_null(value=False)
 
     def _keep_slowest(self, sent: pl.DataFrame) -> None:
         names = (
@@ -179,14 +191,17 @@ def percentile(counted: pl.DataFrame, share: float) -> int:
     return int(value[min(int(at), len(value) - 1)])
 
 
-def _planned_state() -> pl.Expr:
-    """What a plan would do with each request; a lead that was not found has no status."""
+def _planned_state(is_left: pl.Expr) -> pl.Expr:
+    """What a plan would do with each request; a lead that was not found has no status.
+
+    is_left: whether its status is left out.
+    """
     asked, was = pl.col("status"), pl.col("before_status")
     status_holds = asked.is_null() | (asked == was)
     tag_holds = ~ASKS_TAG | _same_tag(pl.col("ai_tag"), pl.col("before_tag"))
     can_be_set = status_holds | asked.is_in([status.value for status in Status])
     return (
-        pl.when(was.is_null() | ~can_be_set)
+        pl.when(was.is_null() | ~can_be_set | (is_left & tag_holds))
         .then(pl.lit(OTHER))
         .when(status_holds & tag_holds)
         .then(pl.lit(ALREADY_SO))

@@ -127,6 +127,9 @@ class Tries:
         answer = self.last_out or self.last
         if answer is None:
             return Outcome(lines=change.lines, reason=reason, message=message)
+        if reason is Reason.APPLIED and change.left:
+            reason = Reason.APPLIED_IN_PART
+            message = "; ".join(filter(None, (change.left, message)))
         if self.lost is not None and self.last is not self.lost:
             lost = f"sent again, since an answer was lost: {self.lost.message}"
             message = "; ".join(filter(None, (message, lost)))

@@ -24,7 +24,7 @@ from pydantic_core import PydanticCustomError
 from batch.api.address import check_base_url
 from batch.columns import Column, column_of
 from batch.errors import SettingsError
-from batch.model import OnConflict, SkipUnchanged, TransportKind
+from batch.model import FinalStates, OnConflict, SkipUnchanged, TransportKind
 from batch.settings.values import Age, MaxErrors, Rate, parse_age, parse_max_errors, parse_rate
 
 SHARED_HEADER = "shared_header"  # the type of pydantic's error; its text is the other column's name
@@ -198,6 +198,7 @@ class RunSettings(_Section):
     skip_unchanged: SkipUnchanged = Field(
         SkipUnchanged.AUTO, description='"auto", "always" or "never"'
     )
+    final_states: FinalStates = Field(FinalStates.LEAVE, description='"leave" or "send"')
     keep_before: Truth = Field(default=False, description="true or false")
     snapshot_age: AgeSetting = Field(
         Age(seconds=3600), description='an age such as "1h" or "30min"'

@@ -150,6 +150,16 @@ class CliOptions:
             section="run",
         ),
     ] = None
+    final_states: Annotated[
+        str | None,
+        Option(
+            "The status of leads that were read and are completed, bounced, unsubscribed, replied "
+            "or removed: leave (their tag alone is sent), send.",
+            SENDING,
+            ALWAYS,
+            section="run",
+        ),
+    ] = None
     canary: Annotated[
         str | None,
         Option(
@@ -266,7 +276,7 @@ _OUTPUT = "as_json quiet"
 # What each command takes, in the order of its help.
 _TAKEN_BY = {
     "run": f"file {_CONNECTION} out new yes dry_run strict on_conflict allow_invalid allow_clears"
-    " expect_changes canary max_errors skip_unchanged keep_before"
+    " expect_changes canary max_errors skip_unchanged final_states keep_before"
     f" {_READING} no_tag_check {_OUTPUT} opens sandbox",
     "check": "file config rate strict on_conflict allow_invalid allow_clears"
     f" {_READING} problems {_OUTPUT}",
@@ -274,8 +284,8 @@ _TAKEN_BY = {
     "retry": f"run {_CONNECTION} max_errors out yes {_OUTPUT} opens",
     "results": f"run with_retries out {_OUTPUT}",
     "report": f"run opens out {_OUTPUT}",
-    "plan": f"file {_CONNECTION} out strict on_conflict allow_invalid mapping campaign sheet"
-    f" header_row encoding delimiter no_tag_check {_OUTPUT}",
+    "plan": f"file {_CONNECTION} out strict on_conflict allow_invalid final_states mapping campaign"
+    f" sheet header_row encoding delimiter no_tag_check {_OUTPUT}",
     "apply": f"run {_CONNECTION} max_errors force allow_clears expect_changes canary yes"
     f" {_OUTPUT} opens",
     "undo": f"run {_CONNECTION} max_errors out expect_changes canary yes {_OUTPUT} opens",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from batch.model import OnConflict
+from batch.model import FinalStates, OnConflict
 from batch.settings.messages import quoted
 from batch.settings.model import Settings
 from batch.settings.values import Age, MaxErrors, Rate
@@ -103,6 +103,7 @@ _LAXER: Mapping[Key, Callable[[Settings, Settings], bool]] = {
     ("run", "tag_change_limit"): lambda new, own: _is_laxer_limit(
         new.run.tag_change_limit, own.run.tag_change_limit
     ),
+    ("run", "final_states"): lambda new, _: new.run.final_states is not FinalStates.LEAVE,
     ("run", "keep_before"): lambda new, _: not new.run.keep_before,
     ("run", "snapshot_age"): lambda new, own: _is_older(new.run.snapshot_age, own.run.snapshot_age),
     ("run", "plan_age"): lambda new, own: _is_older(new.run.plan_age, own.run.plan_age),

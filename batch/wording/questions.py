@@ -49,6 +49,7 @@ def ask_about(
         return Question(text=Advice(*sentences), warnings=warnings)
     sentences = [
         f"Change {count_of(effect.requests, 'lead')} in {where}: {what_changes(effect)}.",
+        *([_in_part(effect.rows_in_part)] if effect.rows_in_part else []),
         *left,
         *(["Tag changes can start or stop e-mails."] if effect.tag_changes else []),
         f"About {duration(forecast_s)}.",
@@ -68,6 +69,12 @@ def about_wrong_rows(plan: Plan) -> tuple[str, ...]:
     are = "is" if wrong == 1 else "are"
     told = f"{wrong:,} of {count_of(plan.rows, 'row')} {are} wrong and will not be sent."
     return (told,) if wrong else ()
+
+
+def _in_part(rows: int) -> str:
+    if rows == 1:
+        return "1 row sets the tag alone: its lead is through, and its status is left."
+    return f"{rows:,} rows set the tag alone: their leads are through, and their status is left."
 
 
 def _left_out(tally: Tally) -> list[str]:

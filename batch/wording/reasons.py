@@ -24,6 +24,11 @@ class Words:
 
 REASON_WORDS: Mapping[Reason, Words] = {
     Reason.APPLIED: Words("the server confirmed the change", "Changed"),
+    Reason.APPLIED_IN_PART: Words(
+        "the server confirmed the tag; the status was left out, because the lead was read and is "
+        "through (completed, bounced, unsubscribed, replied or removed)",
+        "The tag was changed, the status of a lead that is through was left",
+    ),
     Reason.BLANK_ROW: Words("every cell is blank", "Blank row"),
     Reason.NOTHING_TO_CHANGE: Words(
         "neither status nor aiTag is given", "Neither a status nor a tag is given"
@@ -38,6 +43,15 @@ REASON_WORDS: Mapping[Reason, Words] = {
         "the lead was read, and already has all the values that the row asks for",
         "The lead already has these values",
         ("is already so.", "are already so."),
+    ),
+    Reason.FINAL_STATE: Words(
+        "the lead was read and is through (completed, bounced, unsubscribed, replied or removed), "
+        "so its status was left, and nothing else was to change",
+        "The lead is through, so its status is left",
+        (
+            "is left out: its lead is through, and its status is left.",
+            "are left out: their leads are through, and their status is left.",
+        ),
     ),
     Reason.MISSING_ID: Words(
         "an id, or the e-mail address in place of it, is blank", "An id is missing"
@@ -144,9 +158,11 @@ REASON_WORDS: Mapping[Reason, Words] = {
 
 VERDICT_WORDS: Mapping[Verdict, str] = {
     Verdict.WILL_CHANGE: "will change",
-    Verdict.FINAL_STATE: "will change, in a state in which that may mean nothing",
+    Verdict.IN_PART: "the tag will change; the lead is through, so its status is left",
+    Verdict.THROUGH: "will change, in a state in which that may mean nothing",
     Verdict.UNREAD: "will be sent; what the lead is now was not read",
     Verdict.ALREADY_SO: "already so",
+    Verdict.FINAL_STATE: "nothing to send: the lead is through, so its status is left",
     Verdict.UNKNOWN_LEAD: "no lead of the campaign has this id",
     Verdict.OWN_ID: "the lead's own id, not its campaign lead's; plan.csv names the right one",
     Verdict.UNKNOWN_CAMPAIGN: "no campaign of the workspace has this id",

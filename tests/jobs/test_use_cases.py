@@ -169,12 +169,12 @@ def test_a_plan_sends_nothing_and_is_applied_where_leads_are_as_it_read_them(wor
         planned = plan(world.request(), world.person.frontend)
     assert planned.exit_code == 0
     assert not world.server.log
-    world.server.leads[lead_id(3)].status = "completed"
+    world.server.leads[lead_id(3)].tag = "Warm"
     opened = planned.ready.opened
     with world.server.serving():
         outcome = apply(world.past(opened.folder.path), world.answering("yes").frontend)
     assert (outcome.exit_code, outcome.tally.success, outcome.tally.error) == (1, 2, 1)
-    assert world.statuses == ["paused", "paused", "completed"]
+    assert world.statuses == ["paused", "paused", "active"]
 
 
 def test_a_mere_plan_can_only_be_applied(world: World) -> None:

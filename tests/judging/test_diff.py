@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch.judging.diff import VERDICTS, Known, Verdict, judge_live
+from batch.model import FINAL_STATUSES as FINAL
 from batch.model import LEAD_STATUSES
 from tests.support.leads_now import READ_MS, Asked, Lead, baseline, leads, requests
 
@@ -33,8 +34,14 @@ def verdict_of(
         (("a", "active", "hot"), ("a", "active", "Hot"), Verdict.ALREADY_SO),
         (("a", None, ""), ("a", "replied", None), Verdict.ALREADY_SO),
         (("a", "completed", None), ("a", "completed", None), Verdict.ALREADY_SO),
-        (("a", "completed", "Hot"), ("a", "completed", None), Verdict.FINAL_STATE),
-        (("a", "paused", None), ("a", "replied", None), Verdict.FINAL_STATE),
+        (("a", "completed", "Hot"), ("a", "completed", None), Verdict.THROUGH),
+        (("a", None, "Hot"), ("a", "replied", None), Verdict.THROUGH),
+        (("a", "completed", "Hot"), ("a", "replied", None), Verdict.BAD_STATUS),
+        *((("a", "paused", None), ("a", final, "Hot"), Verdict.FINAL_STATE) for final in FINAL),
+        *((("a", "active", "hot"), ("a", final, "Hot"), Verdict.FINAL_STATE) for final in FINAL),
+        *((("a", "active", "Hot"), ("a", final, None), Verdict.IN_PART) for final in FINAL),
+        (("a", "paused", ""), ("a", "replied", "Hot"), Verdict.IN_PART),
+        (("a", "active", "Hot"), ("a", "pending", None), Verdict.WILL_CHANGE),
         (("a", "completed", None), ("a", "active", None), Verdict.BAD_STATUS),
         (("b", "paused", None), ("a", "active", None), Verdict.UNKNOWN_LEAD),
         (("own-a", "paused", None), ("a", "active", None), Verdict.OWN_ID),
@@ -74,6 +81,17 @@ def test_what_was_read_too_long_ago_leaves_nothing_out(oldest_ms: int, verdict: 
     assert verdict_of(("a", "paused", None), now, oldest_ms=oldest_ms) == verdict
 
 
+@pytest.mark.parametrize("asked", [("a", "active", "Hot"), ("a", "active", "Cold")])
+@pytest.mark.parametrize("since_ms", [READ_MS, READ_MS + 1])
+def test_a_status_is_left_out_only_where_the_lead_was_read_lately(
+    asked: Asked, since_ms: int
+) -> None:
+    now = ("a", "completed", "Cold")
+    left = {"Hot": Verdict.IN_PART, "Cold": Verdict.FINAL_STATE}[str(asked[2])]
+    verdict = left if since_ms == READ_MS else Verdict.THROUGH
+    assert verdict_of(asked, now, through_since_ms=since_ms) == verdict
+
+
 @pytest.mark.parametrize(
     ("expected", "verdict"),
     [
@@ -98,6 +116,9 @@ def test_a_lead_that_is_not_what_was_expected_has_drifted(
     [
         (("a", "paused", None), ("a", "paused", "Hot"), Verdict.ALREADY_SO),
         (("a", "paused", None), ("b", "active", "Hot"), Verdict.UNKNOWN_LEAD),
+        # Since then it is through: nothing of the first remains, but the tag of the second.
+        (("a", "paused", None), ("a", "replied", "Cold"), Verdict.FINAL_STATE),
+        (("a", "paused", "Hot"), ("a", "replied", "Cold"), Verdict.DRIFTED),
     ],
 )
 def test_a_drifted_lead_is_judged_again(asked: Asked, now: Lead, verdict: Verdict) -> None:
@@ -126,5 +147,7 @@ def test_each_request_gets_one_verdict_and_only_needed_ones_are_sent(
             tag is None or tag.lower() == (live_tag or "").lower()
         )
         assert (verdict is Verdict.ALREADY_SO) == holds
+        is_left = status in {"active", "paused"} and live_status in FINAL
+        assert (verdict in {Verdict.IN_PART, Verdict.FINAL_STATE}) == is_left
         if verdict.is_sent:
             assert status in {None, "active", "paused", live_status}

@@ -14,7 +14,8 @@ ASKED = requests(
     ("d", "active", "Cold"),  # already so
     ("e", "paused", None),  # not there
     ("own-a", "paused", None),
-    ("f", "paused", "Hot"),  # replied
+    ("f", "paused", "Hot"),  # replied, with that tag
+    ("g", "active", "Hot"),  # bounced
 )
 NOW = leads(
     ("a", "active", None),
@@ -22,11 +23,12 @@ NOW = leads(
     ("c", "active", "Cold"),
     ("d", "active", "Cold"),
     ("f", "replied", "Hot"),
+    ("g", "bounced", "Cold"),
 )
 
 
 def preview_of(**known: object) -> Preview:
-    several = pl.Series([None, [3, 20], *[None] * 5], dtype=pl.List(pl.UInt32))
+    several = pl.Series([None, [3, 20], *[None] * 6], dtype=pl.List(pl.UInt32))
     asked = ASKED.with_columns(lines=several)
     judged = judge_live(asked, Known(leads=NOW, **known))  # type: ignore[arg-type]  # its fields
     return Preview(verdicts=judged, clear_word="null")
@@ -36,13 +38,17 @@ def test_rows_are_counted_by_verdict_and_those_left_out_by_reason() -> None:
     preview = preview_of()
     assert preview.rows_by_verdict() == {
         Verdict.WILL_CHANGE: 4,  # one request stands for two rows
-        Verdict.FINAL_STATE: 1,
+        Verdict.IN_PART: 1,
         Verdict.ALREADY_SO: 1,
+        Verdict.FINAL_STATE: 1,
         Verdict.UNKNOWN_LEAD: 1,
         Verdict.OWN_ID: 1,
     }
-    assert preview.tally == Tally({Reason.ALREADY_SO: 1, Reason.UNKNOWN_LEAD: 2})
-    assert preview.lines.to_list() == [2, 3, 4, 8]
+    assert preview.tally == Tally(
+        {Reason.ALREADY_SO: 1, Reason.FINAL_STATE: 1, Reason.UNKNOWN_LEAD: 2}
+    )
+    assert preview.lines.to_list() == [2, 3, 4, 9]
+    assert preview.through.rows() == [(8, "replied"), (9, "bounced")]
 
 
 def test_the_effect_counts_what_really_changes() -> None:
@@ -50,15 +56,16 @@ def test_the_effect_counts_what_really_changes() -> None:
         requests=4,
         sendable_rows=5,
         to_active=0,
-        to_paused=2,
-        tags_set=1,
+        to_paused=1,
+        tags_set=2,
         tags_cleared=1,
         clears_rows=1,
+        rows_in_part=1,
     )
 
 
 def test_what_is_left_out_has_the_outcome_of_all_lines_of_its_request() -> None:
-    several = pl.Series([*[None] * 3, [5, 21], *[None] * 3], dtype=pl.List(pl.UInt32))
+    several = pl.Series([*[None] * 3, [5, 21], *[None] * 4], dtype=pl.List(pl.UInt32))
     judged = judge_live(ASKED.with_columns(lines=several), Known(leads=NOW))
     preview = Preview(verdicts=judged, clear_word="null")
     outcomes = [outcome for part in preview.left_out() for outcome in part]
@@ -66,19 +73,20 @@ def test_what_is_left_out_has_the_outcome_of_all_lines_of_its_request() -> None:
         ((5, 21), Reason.ALREADY_SO),
         ((6,), Reason.UNKNOWN_LEAD),
         ((7,), Reason.UNKNOWN_LEAD),
+        ((8,), Reason.FINAL_STATE),
     ]
 
 
 def test_what_was_not_read_counts_as_a_change() -> None:
     effect = preview_of(whole=False, oldest_ms=READ_MS + 1).effect()
-    assert (effect.requests, effect.to_active, effect.tags_set) == (6, 1, 2)
+    assert (effect.requests, effect.to_active, effect.tags_set) == (6, 1, 3)
 
 
 def test_changes_are_counted_from_one_value_to_another() -> None:
     preview = preview_of()
-    assert preview.status_changes().rows() == [("active", "paused", 1), ("replied", "paused", 1)]
-    assert preview.tag_changes().rows() == [("Cold", "Hot", 1), ("Cold", "null", 1)]
-    assert preview.by_campaign().rows() == [("c", 4, 1, 2)]
+    assert preview.status_changes().rows() == [("active", "paused", 1)]
+    assert preview.tag_changes().rows() == [("Cold", "Hot", 2), ("Cold", "null", 1)]
+    assert preview.by_campaign().rows() == [("c", 4, 1, 3)]
 
 
 def test_rows_left_out_have_an_outcome_with_a_sentence() -> None:
@@ -98,6 +106,11 @@ def test_rows_left_out_have_an_outcome_with_a_sentence() -> None:
             lines=(7,),
             reason=Reason.UNKNOWN_LEAD,
             message="this is the lead's own id, not that of the campaign lead; expected a for it.",
+        ),
+        Outcome(
+            lines=(8,),
+            reason=Reason.FINAL_STATE,
+            message="the lead is replied, so status paused is left out.",
         ),
     ]
 
@@ -147,9 +160,9 @@ def test_what_leads_were_is_kept_of_those_that_are_sent_or_of_all() -> None:
         (2, "active", "", READ_MS),
         (3, "active", "Cold", READ_MS),
         (4, "active", "Cold", READ_MS),
-        (8, "replied", "Hot", READ_MS),
+        (9, "bounced", "Cold", READ_MS),
     ]
-    assert preview.before(sent_only=False)["line"].to_list() == [2, 3, 4, 5, 8]
+    assert preview.before(sent_only=False)["line"].to_list() == [2, 3, 4, 5, 8, 9]
 
 
 def test_every_row_of_a_request_is_told_what_is_planned() -> None:
@@ -165,10 +178,19 @@ def test_every_row_of_a_request_is_told_what_is_planned() -> None:
             8,
             "final_state",
             "replied",
-            "paused",
+            "replied",
             "Hot",
             "Hot",
-            "the lead is replied: a change may mean nothing.",
+            "the lead is replied, so status paused is left out.",
+        ),
+        (
+            9,
+            "in_part",
+            "bounced",
+            "bounced",
+            "Cold",
+            "Hot",
+            "the lead is bounced, so status active is left out.",
         ),
         (20, "will_change", "active", "active", "Cold", "Hot", ""),
     ]

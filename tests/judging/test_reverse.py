@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.judging.live import ANSWERED
+from batch.judging.live import ANSWERED, statuses_left
 from batch.judging.reverse import COLUMNS, NOT_READ, reverse
 from batch.model import LEAD_STATUSES
 from batch.recording.journal_sql import BEFORE_SCHEMA
@@ -68,13 +68,26 @@ def test_a_change_is_taken_back_field_by_field(
 
 def test_a_lead_that_a_subsequence_moved_is_expected_to_be_what_was_answered() -> None:
     asked = requests(("a", "active", "Hot"), ("b", "active", "Hot"), ("c", None, "Hot"))
-    moved = pl.DataFrame({"line": [2, 4], "answered_status": ["completed"] * 2}, schema=ANSWERED)
+    moved = pl.DataFrame(
+        {"line": [2, 4], "answered_status": ["completed"] * 2, "is_status_left": False},
+        schema=ANSWERED,
+    )
     was = before(("active", "Hot"), ("active", ""), ("active", ""))
     found = reverse(asked, was, moved, clear_word="null")
     told = found.rows.select("undoes_line", "status", "aiTag").rows()
     # The last is set active again though no status was asked for: the run's move completed it.
     assert told == [(2, "active", None), (3, None, "null"), (4, "active", "null")]
     assert found.baseline["base_status"].to_list() == ["completed", None, "completed"]
+
+
+def test_a_status_that_was_left_out_is_not_set_back() -> None:
+    asked = requests(("a", "active", "Hot"), ("b", "active", "Hot"), ("c", "active", "Hot"))
+    was = before(("replied", "Cold"), ("completed", ""), ("active", ""))
+    left = statuses_left(was)
+    found = reverse(asked, was, left, clear_word="null")
+    told = found.rows.select("undoes_line", "status", "aiTag").rows()
+    assert told == [(2, None, "Cold"), (3, None, "null"), (4, None, "null")]
+    assert (found.unsettable, found.baseline["base_status"].to_list()) == (0, [None] * 3)
 
 
 def test_what_can_not_be_taken_back_is_counted() -> None:

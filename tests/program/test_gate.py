@@ -314,6 +314,7 @@ GUARDED = {
     "campaignId": "[columns]\ncampaignId = 'campaignId'\n",
     "max_errors": "[run]\nmax_errors = '90%'\n",
     "plan_age": "[run]\nplan_age = '90d'\n",
+    "final_states": "[run]\nfinal_states = 'send'\n",
     "snapshot_age": "[run]\nsnapshot_age = '2d'\n",
     "resume_within_h": "[run]\nresume_within_h = 1000\n",
 }

@@ -1,8 +1,11 @@
 """Leads that the server moves, by whole commands: a change of a tag may complete its lead."""
 
 import json
+import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
+
+import pytest
 
 from batch.sandbox.process import Sandbox
 from tests.support.in_process import sendkit_batch
@@ -122,3 +125,187 @@ def test_a_lead_that_its_subsequence_has_mailed_was_not_moved(tmp_path: Path) ->
         assert now(sandbox) == [("active", "Hot")]
     assert read_rows(ran.folder / "results.csv")[0]["subsequence"] == "skippedInProgress: Nurture"
     assert "moved in a subsequence" not in undone.err
+
+
+def test_the_same_file_night_after_night_sets_no_lead_going_again(tmp_path: Path) -> None:
+    """The first night's tag takes leads out, which the server completes: the others leave them."""
+    leads = [(CAMPAIGN, lead_id(n), "active", "Hot") for n in range(1, 13)]
+    rows = [(campaign, lead, "active", "Cold") for campaign, lead, *_ in leads]
+    with served(tmp_path, leads, **NURTURE) as sandbox:
+        path = write_rows(tmp_path / "leads.csv", HEADER, rows)
+        words = ("run", path, "--json")
+        nights = [ask(sandbox, tmp_path, *words) for _ in range(2)]
+        nights.append(ask(sandbox, tmp_path, *words, "--out", "night"))
+        assert len(received(sandbox)) == len(rows)
+        assert now(sandbox) == [COMPLETED] * len(rows)
+    assert [ran.exit_code for ran in nights] == [0, 0, 0], nights[1].err
+    assert [json.loads(ran.out)["reasons"] for ran in nights] == [
+        {"applied": 12},
+        {"final_state": 12},
+        {"final_state": 12},
+    ]
+    assert nights[2].err.splitlines()[-1].startswith("finished: 0 success, 0 error, 12 skipped")
+    assert {row["message"] for row in read_rows(tmp_path / "night" / "results.csv")} == {
+        "the lead is completed, so status active is left out."
+    }
+
+
+FINAL = ("completed", "bounced", "unsubscribed", "replied", "removed")
+THROUGH = [(CAMPAIGN, lead_id(n), status, "Cold") for n, status in enumerate(FINAL, start=1)]
+
+
+@pytest.mark.parametrize("status", ["active", "paused"])
+def test_of_leads_that_are_through_the_tag_alone_is_sent(tmp_path: Path, status: str) -> None:
+    rows = [(CAMPAIGN, lead, status, "Hot") for _, lead, *_ in THROUGH]
+    with served(tmp_path, THROUGH) as sandbox:
+        ran = run(sandbox, tmp_path, "--canary", "2", rows=rows)
+        assert now(sandbox) == [(was, "Hot") for was in FINAL]
+        assert list(sent(sandbox).values()) == [{"aiTag": "Hot"}] * 5
+        assert verify(sandbox, ran).exit_code == 0
+        undone = ask(sandbox, tmp_path, "undo", ran.folder, "--out", "back")
+        assert now(sandbox) == [(was, "Cold") for was in FINAL]
+    assert (ran.exit_code, undone.exit_code) == (0, 0), undone.err
+    assert json.loads(ran.out)["reasons"] == {"applied_in_part": 5}
+    assert "5 tags set. 5 rows set the tag alone: their leads are through" in ran.err
+    assert [row["message"] for row in read_rows(ran.folder / "results.csv")] == [
+        f"the lead is {was}, so status {status} is left out" for was in FINAL
+    ]
+
+
+def test_a_status_is_sent_to_leads_that_are_through_where_that_is_asked(tmp_path: Path) -> None:
+    rows = [(CAMPAIGN, lead, "active", "Cold") for _, lead, *_ in THROUGH]
+    with served(tmp_path, THROUGH) as sandbox:
+        ran = run(sandbox, tmp_path, "--final-states", "send", rows=rows)
+        assert now(sandbox) == [("active", "Cold")] * 5
+    assert json.loads(ran.out)["reasons"] == {"applied": 5}
+
+
+def test_a_lead_that_was_not_read_gets_its_status(tmp_path: Path) -> None:
+    rows = [(CAMPAIGN, lead_id(1), "active", "Hot")]
+    with served(tmp_path, THROUGH) as sandbox:
+        path = write_rows(tmp_path / "leads.csv", HEADER, rows)
+        ask(sandbox, tmp_path, "run", path, "--skip-unchanged", "never")
+        assert now(sandbox)[0] == ("active", "Hot")
+
+
+def test_a_run_that_broke_off_leaves_the_status_out_when_it_is_gone_on_with(
+    tmp_path: Path,
+) -> None:
+    rows = [(CAMPAIGN, lead, "active", "Hot") for _, lead, *_ in THROUGH]
+    faults = (f"status=401,leads={lead_id(3)},total=1",)
+    with served(tmp_path, THROUGH, faults=faults) as sandbox:
+        first = run(sandbox, tmp_path, "--concurrency", "1", rows=rows)
+        assert first.exit_code == 3
+        resumed = ask(sandbox, tmp_path, "resume", first.folder)
+        assert now(sandbox) == [(was, "Hot") for was in FINAL]
+    assert resumed.exit_code == 0, resumed.err
+    assert [row["reason"] for row in read_rows(first.folder / "results.csv")] == [
+        *["applied_in_part"] * 5
+    ]
+
+
+def test_a_plan_says_what_is_left_out_and_its_apply_leaves_it_out(tmp_path: Path) -> None:
+    rows = [
+        (CAMPAIGN, lead_id(1), "active", "Hot"),
+        (CAMPAIGN, lead_id(2), "paused", ""),
+        (CAMPAIGN, lead_id(6), "paused", ""),  # replies between plan and apply
+        (CAMPAIGN, lead_id(7), "paused", "Hot"),  # the same: not what the plan has read
+        (CAMPAIGN, lead_id(8), "paused", "Hot"),
+    ]
+    more = [(CAMPAIGN, lead_id(n), "active", "") for n in (6, 7, 8)]
+    with served(tmp_path, [*THROUGH, *more], subsequences=("Warm=Nurture",)) as sandbox:
+        path = write_rows(tmp_path / "leads.csv", HEADER, rows)
+        planned = ask(sandbox, tmp_path, "plan", path)
+        told = [row["plan"] for row in read_rows(planned.folder / "plan.csv")]
+        assert told == ["in_part", "final_state", *["will_change"] * 3]
+        complete(sandbox, 6, 7)
+        since = len(received(sandbox))
+        ran = ask(sandbox, tmp_path, "apply", planned.folder)
+        assert sent(sandbox, since) == {
+            lead_id(1): {"aiTag": "Hot"},
+            lead_id(8): {"status": "paused", "aiTag": "Hot"},
+        }
+    assert ran.exit_code == 1, ran.err
+    assert [row["reason"] for row in read_rows(planned.folder / "results.csv")] == [
+        *["applied_in_part", "final_state", "final_state", "drifted", "applied"]
+    ]
+
+
+def complete(sandbox: Sandbox, *numbers: int) -> None:
+    """Leads are taken out of a subsequence, and so completed, by somebody else."""
+    for number in numbers:
+        change(sandbox, lead_id(number), aiTag="Warm")
+        change(sandbox, lead_id(number), aiTag=None)
+
+
+def test_a_run_of_before_there_was_the_setting_goes_on_as_it_was_begun(tmp_path: Path) -> None:
+    rows = [(CAMPAIGN, lead_id(1), "active", "Hot")]
+    with served(tmp_path, THROUGH) as sandbox:
+        path = write_rows(tmp_path / "leads.csv", HEADER, rows)
+        planned = ask(sandbox, tmp_path, "plan", path)
+        record = json.loads((planned.folder / "run.json").read_text())
+        del record["settings"]["run"]["final_states"]
+        (planned.folder / "run.json").write_text(json.dumps(record))
+        ask(sandbox, tmp_path, "apply", planned.folder)
+        assert now(sandbox)[0] == ("active", "Hot")
+
+
+LOST = "close-after"  # the change is made, and nobody hears of it
+
+
+def without_retries(folder: Path) -> tuple[str, str]:
+    """With it, a row without an answer is left unsent at once, and its run can be gone on with."""
+    path = folder / "own.toml"
+    path.write_text("[retry]\nbudget_floor = 0\nbudget_share = 0\n")
+    return "--config", str(path)
+
+
+def test_a_lead_that_a_lost_change_has_completed_has_not_drifted(tmp_path: Path) -> None:
+    with served(tmp_path, LEADS[:1], **NURTURE) as sandbox:
+        path = write_rows(tmp_path / "leads.csv", HEADER, ROWS[:1])
+        planned = ask(sandbox, tmp_path, "plan", path, *without_retries(tmp_path))
+        meet(sandbox, LOST)
+        assert ask(sandbox, tmp_path, "apply", planned.folder).exit_code == 3
+        assert now(sandbox) == [COMPLETED]
+        meet(sandbox)
+        since = len(received(sandbox))
+        assert ask(sandbox, tmp_path, "resume", planned.folder).exit_code == 0
+        assert sent(sandbox, since) == {lead_id(1): {"aiTag": "Cold"}}
+    (row,) = read_rows(planned.folder / "results.csv")
+    assert (row["reason"], row["attempts"], row["server_status"]) == (
+        *("applied_in_part", "2", "completed"),
+    )
+
+
+def test_a_lead_that_a_lost_change_of_an_undo_has_completed_is_set_back(tmp_path: Path) -> None:
+    rows = [(CAMPAIGN, lead_id(4), "paused", "Hot")]
+    with served(tmp_path, LEADS[3:], **NURTURE) as sandbox:
+        ran = run(sandbox, tmp_path, *without_retries(tmp_path), rows=rows)
+        meet(sandbox, LOST)
+        assert ask(sandbox, tmp_path, "undo", ran.folder, "--out", "back").exit_code == 3
+        assert now(sandbox) == [("completed", None)]
+        meet(sandbox)
+        assert ask(sandbox, tmp_path, "resume", "back").exit_code == 0
+        assert now(sandbox) == [("active", None)]
+
+
+def test_an_undo_knows_which_status_a_lost_change_has_left_out(tmp_path: Path) -> None:
+    rows = [(CAMPAIGN, lead_id(1), "active", "Hot")]
+    with served(tmp_path, THROUGH[:1]) as sandbox:
+        meet(sandbox, LOST)
+        ran = run(sandbox, tmp_path, *without_retries(tmp_path), rows=rows)
+        assert (ran.exit_code, now(sandbox)) == (3, [("completed", "Hot")])
+        meet(sandbox)
+        undone = ask(sandbox, tmp_path, "undo", ran.folder, "--out", "back")
+        assert now(sandbox) == [COMPLETED]
+    assert undone.exit_code == 0, undone.err
+
+
+def meet(sandbox: Sandbox, *faults: str) -> None:
+    """What goes wrong from now on."""
+    request = urllib.request.Request(  # noqa: S310 - the sandbox's own address
+        f"{sandbox.base_url}/sandbox/faults",
+        data=json.dumps(faults).encode(),
+        headers={"X-Api-Key": sandbox.api_key},
+    )
+    urllib.request.urlopen(request).close()  # noqa: S310 - the same

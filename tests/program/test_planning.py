@@ -84,7 +84,7 @@ def test_a_plan_tells_what_would_become_of_every_row_and_sends_nothing(
     assert answer["input"] == {"sheet": None, "header_line": 1, "passed_over": []}
     assert answer["plan"] == {
         "will_change": 3,
-        "final_state": 1,
+        "through": 1,
         "already_so": 2,
         "unknown_lead": 1,
         "unknown_campaign": 1,
@@ -117,7 +117,7 @@ def test_a_plan_tells_what_would_become_of_every_row_and_sends_nothing(
     rows = read_rows(ran.folder / "plan.csv")
     assert [row["line"] for row in rows] == [str(line) for line in range(2, 14)]
     assert [row["plan"] for row in rows] == [
-        "will_change", "will_change", "will_change", "already_so", "already_so", "final_state",
+        "will_change", "will_change", "will_change", "already_so", "already_so", "through",
         "unknown_lead", "unknown_campaign", "bad_status", "bad_id", "unknown_tag", "duplicate",
     ]  # fmt: skip
     assert rows[0] == {
@@ -564,12 +564,12 @@ def test_a_row_that_loses_one_of_its_values_says_so_in_the_plan(tmp_path: Path) 
     path = write_rows(tmp_path / "leads.csv", HEADER, rows)
     with served(tmp_path, LEADS) as sandbox:
         plan = ask(sandbox, tmp_path, "plan", path, "--on-conflict", "last-wins")
-    is_final = "the lead is completed: a change may mean nothing."
+    is_final = "the lead is completed, so status paused is left out."
     lost = 'sent without its aiTag: line 3 asks for "Warm", and the last value wins.'
     assert [
         (row["after_status"], row["after_ai_tag"], row["message"])
         for row in read_rows(plan.folder / "plan.csv")
-    ] == [("paused", "Warm", f"{is_final} {lost}"), ("paused", "Warm", is_final)]
+    ] == [("completed", "Warm", f"{is_final} {lost}"), ("completed", "Warm", is_final)]
 
 
 @pytest.mark.slow

@@ -53,10 +53,10 @@ def values(leads: Leads) -> dict[str, tuple[str, str | None]]:
     return {lead: (now["status"], now["aiTag"]) for (_, lead), now in leads.items()}
 
 
-def applied(sandbox: Sandbox, folder: Path) -> Path:
+def applied(sandbox: Sandbox, folder: Path, *more: str) -> Path:
     """The folder of a run that kept what its leads were."""
     path = write_rows(folder / "leads.csv", HEADER, ROWS)
-    ran = ask(sandbox, folder, "run", path, "--keep-before", "--out", folder / "first")
+    ran = ask(sandbox, folder, "run", path, "--keep-before", "--out", folder / "first", *more)
     assert ran.exit_code == 1, ran.err
     return folder / "first"
 
@@ -75,7 +75,7 @@ def undone(sandbox: Sandbox, folder: Path, run: Path, out: str = "undone") -> Ra
 
 def test_leads_are_set_back_to_what_they_were(tmp_path: Path) -> None:
     with served(tmp_path, LEADS) as sandbox:
-        run = applied(sandbox, tmp_path)
+        run = applied(sandbox, tmp_path, "--final-states", "send")
         before = len(received(sandbox))
         ran = undone(sandbox, tmp_path, run)
         sent = received(sandbox)[before:]

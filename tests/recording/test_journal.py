@@ -229,8 +229,8 @@ def test_open_refuses_a_journal_of_another_format(path: Path) -> None:
         Journal.open(path)
 
     assert str(caught.value) == (
-        f"{path}: found a journal of format 4; expected format 3. "
-        "Use the version of this program that made it."
+        f"{path}: found a journal of format {SCHEMA_VERSION + 1}; expected format "
+        f"{SCHEMA_VERSION}. Use the version of this program that made it."
     )
 
 

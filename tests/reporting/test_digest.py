@@ -24,6 +24,7 @@ def request(line: int, **more: object) -> Request:
         "attempts": 1,
         "elapsed_ms": 100,
         "sent_at_ms": 5_000,
+        "server_status": None,
         "subsequence": None,
         "before_status": "active",
         "before_tag": "Cold",
@@ -48,7 +49,7 @@ def digest_of(
     *requests: Request, is_planned: bool = False, named: tuple[int, ...] = (), block: int = 2
 ) -> Digest:
     lines = pl.Series("line", named, dtype=pl.UInt32)
-    digest = Digest(is_planned=is_planned, named=lines)
+    digest = Digest(is_planned=is_planned, leaves_final=is_planned, named=lines)
     for part in frame(*requests).iter_slices(block):
         digest.add(part)
     return digest
@@ -93,9 +94,25 @@ def test_changes_are_counted_from_what_was_read_to_what_was_applied() -> None:
     ]
 
 
+def test_a_lead_that_the_server_moved_counts_with_the_status_that_it_got() -> None:
+    moved = {"subsequence": "exited: Warm", "server_status": "completed", "ai_tag": "Hot"}
+    digest = digest_of(
+        request(2, status="active", before_status="paused", **moved),
+        request(3, status=None, **moved),
+        request(4, status="active", reason="applied_in_part", before_status="replied"),
+        request(5, status=None, **{**moved, "subsequence": "skippedInProgress: Warm"}),
+    )
+    assert sorted(digest.statuses.most_frequent().rows()) == [
+        ("active", "completed", 1),
+        ("paused", "completed", 1),
+    ]
+
+
 @pytest.mark.parametrize(
     ("asked", "state"),
     [
+        ({"status": "active", "before_status": "replied"}, "other"),  # it is through
+        ({"status": "active", "before_status": "replied", "ai_tag": "Hot"}, "will_change"),
         ({"status": "paused"}, "will_change"),
         ({"status": "active"}, "already_so"),
         ({"status": "active", "ai_tag": "COLD"}, "already_so"),

@@ -96,6 +96,7 @@ class TestWhereSettingsComeFrom:
         odd = {"rate": "7", "max_errors": "7", "on_conflict": "last-wins", "headroom": "0.7"}
         odd |= {"base_url": "https://seven.example.com", "budget_share": "0.7"}
         odd |= {"transport": "stock", "skip_unchanged": "never", "keep_before": "true"}
+        odd |= {"final_states": "send"}
         odd |= {"snapshot_age": "7min", "plan_age": "7h"}
         for key in KNOWN[section]:
             name = f"SENDKIT_BATCH_{section}_{key}".upper()

@@ -95,7 +95,8 @@ def test_the_options_of_a_run_are_those_of_the_contract() -> None:
         "--config", "--base-url", "--rate", "--concurrency", "--out", "--new", "--yes", "--dry-run",
         "--strict", "--on-conflict", "--allow-invalid", "--allow-clears", "--max-errors", "--map",
         "--sheet", "--encoding", "--delimiter", "--no-tag-check", "--json", "--quiet", "--sandbox",
-        "--expect-changes", "--skip-unchanged", "--keep-before", "--canary", "--campaign", "--open",
+        "--expect-changes", "--skip-unchanged", "--final-states", "--keep-before", "--canary",
+        "--campaign", "--open",
         "--header-row",
     }  # fmt: skip
 
@@ -106,7 +107,7 @@ RUN_WORDS = (
     "last-wins", "--allow-invalid", "--allow-clears", "--max-errors", "9", "--map", "status=S",
     "--map", "aiTag=T", "--sheet", "One", "--encoding", "cp1252", "--delimiter", "tab",
     "--no-tag-check", "--json", "--quiet", "--sandbox", "--expect-changes", "3",
-    "--skip-unchanged", "always", "--keep-before", "--canary", "20",
+    "--skip-unchanged", "always", "--final-states", "send", "--keep-before", "--canary", "20",
     "--campaign", "Spring", "--open", "--header-row", "3",
 )  # fmt: skip
 CHECK_WORDS = (
