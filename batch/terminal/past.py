@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from batch.errors import BatchError, DeclinedError, SettingsError, UnaskedError
+from batch.errors import BatchError, DeclinedError, RunError, SettingsError, UnaskedError
 from batch.jobs.plan import check_no_plan
 from batch.jobs.report import remake_report
 from batch.jobs.request import command
@@ -165,11 +165,19 @@ def named_run(name: str) -> Path:
 def _folder_for_files(command_name: str, folder: Path, out: Path | None) -> Path | None:
     """The folder of `--out` for files that are made again, created if needed; None for the run's.
 
-    Raises SettingsError if the run's folder can't be written, naming a command for another one.
+    Raises SettingsError if a file stands in its place, or if the run's folder can't be written,
+    naming a command for another one.
     """
     if out is not None:
-        with disk_errors(out):
-            out.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            with disk_errors(out):
+                out.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except RunError as error:
+            if isinstance(error.__cause__, FileExistsError | NotADirectoryError):
+                raise SettingsError(
+                    f"--out: {out} is, or is below, a file; expected a folder. Name another one."
+                ) from error
+            raise
         return out
     if not os.access(folder, os.W_OK):
         instead = command(command_name, str(folder), "--out", f"{command_name}-{folder.name}")

@@ -226,3 +226,16 @@ def test_results_and_report_of_a_killed_run_in_a_folder_that_cant_be_written(
         ("bad_id", "0"),
     ]
     assert "only in the log" in Path("out/report.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("out", ["a file", "a file/below"])
+@pytest.mark.parametrize("command", ["results", "report"])
+def test_a_file_in_the_place_of_a_folder_is_told_at_once(
+    command: str, out: str, runs: Shell
+) -> None:
+    Path("a file").write_text("mine")
+    assert runs.words(command, "runs/bad", "--out", out) == 2
+    assert f"--out: {out} is, or is below, a file; expected a folder. Name another one." in (
+        " ".join(runs.err.split())
+    )
+    assert Path("a file").read_text() == "mine"

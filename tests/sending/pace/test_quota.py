@@ -196,3 +196,12 @@ def test_no_answer_in_whatever_order_makes_the_pace_anything_but_a_number(
     assert now <= made.refilled_at(now) < math.inf
     if rate == 0:  # then there is an end to wait for
         assert made.refilled_at(now) > now
+
+
+@pytest.mark.parametrize(("answers", "kind"), [(3, Kind.WINDOW), (4, Kind.BUCKET)])
+def test_four_answers_whose_order_is_certain_tell_a_bucket_that_stays_full(
+    answers: int, kind: Kind
+) -> None:
+    # In the first second; the one after it has the decision made.
+    full = [sample(0.2 * n, 99, 1.0, taken=n) for n in range(answers + 1)]
+    assert quota(*full, sample(1.2, 99, 1.0, taken=9)).kind is kind
