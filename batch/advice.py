@@ -1,6 +1,6 @@
 """What somebody can do about a problem, as values: each front end says it in its own words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
@@ -16,7 +16,7 @@ class Fix(StrEnum):
     MEND_LETTERS = "mend_letters"  # by naming the encoding, where letters look wrong
     NAME_DELIMITER = "name_delimiter"  # value: the one that it seems to be, as people call it
     NAME_HEADER_ROW = "name_header_row"  # value: the line that it seems to be, if there is one
-    MAP_COLUMN = "map_column"  # value: the header that seems to be meant, if there is one
+    MAP_COLUMN = "map_column"  # columns: the headers that seem to be meant, "" for none
     NAME_CAMPAIGN = "name_campaign"
     RESUME = "resume"  # value: the command line that goes on with the unfinished run
     RESUME_OTHERS = "resume_others"  # the same, of a run that is not in the user's own list
@@ -32,11 +32,16 @@ class Fix(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """One thing to do. column: the one that it is about."""
+    """One thing to do. columns: what is to be mapped, each with what names its header."""
 
     fix: Fix
     value: str = ""
-    column: Column | None = None
+    columns: tuple[tuple[Column, str], ...] = ()
+
+
+def map_columns(columns: Mapping[Column, str]) -> Remedy:
+    """The remedy that maps columns to headers."""
+    return Remedy(Fix.MAP_COLUMN, columns=tuple(columns.items()))
 
 
 class Advice(str):

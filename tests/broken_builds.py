@@ -1669,6 +1669,29 @@ BUILDS = (
         instead="        return True",
         caught_by="test_swallowed.py::test_a_note_of_several_lines_is_a_note",
     ),
+    # --- Columns proposed by their values ---
+    Broken(
+        guarantee="columns that are proposed by their values are never used unasked",
+        file="reading/header.py",
+        line="    _refuse_missing(\n        header, found,",
+        instead="    found |= propose(found)\n    _refuse_missing(\n        header, found,",
+        caught_by="test_proposals.py::test_a_proposal_is_never_used_unasked",
+    ),
+    Broken(
+        guarantee="of two columns of ids the one with few values is the campaign's",
+        file="reading/proposals.py",
+        line="    ordered = sorted(columns, key=lambda each: each.distinct)",
+        instead="    ordered = sorted(columns, key=lambda each: -each.distinct)",
+        caught_by="test_proposals.py::test_columns_are_proposed_by_their_values",
+    ),
+    Broken(
+        guarantee="the option that is printed works in a shell, whatever the column is called",
+        file="terminal/remedies.py",
+        line="shlex.quote(header)",
+        instead="f'\"{header}\"'",
+        caught_by="test_proposals.py::"
+        "test_the_printed_option_names_its_column_whatever_that_is_called",
+    ),
     # --- Merged cells, and slips of exporters ---
     Broken(
         guarantee="a blank id that belongs to merged cells is told as such",

@@ -152,6 +152,7 @@ WORST: dict[str, dict[str, tuple[Worst, ...]]] = {
     "reading/header.py": {
         r"'[\\s_\\u200b\\ufeff-]+'": (sub(" "), sub("a ")),
         r"'\\s*[0-9a-fA-F]{24}\\s*'": (match(" "), match(" ", before="a" * 24)),
+        "'#([1-9][0-9]{0,4})'": (full("1", before="#"),),
     },
     "reading/ods.py": {
         r"'PT(\\d+)H(\\d+)M(\\d+)(?:[.,]\\d+)?S'": (
@@ -162,6 +163,10 @@ WORST: dict[str, dict[str, tuple[Worst, ...]]] = {
         ),
     },
     "reading/parquet.py": {r"'\\.0+([+-]|$)'": (polars("0", before=".", after="x"), polars(".0"))},
+    "reading/proposals.py": {
+        "_ADDRESS": (polars("a", before="a@", after=" "), polars("@"), polars("a")),
+        "_ID": (polars("a"),),
+    },
     "reading/sheet_xml.py": {
         "'0*([0-9]{1,7})'": (full("0"), full("0", after="x"), full("1")),
         "'[A-Za-z]{1,3}'": (full("A"),),

@@ -8,11 +8,11 @@ from collections.abc import Collection, Iterator, Mapping
 
 import polars as pl
 
-from batch.advice import Advice, Fix, Remedy
+from batch.advice import Advice, map_columns
 from batch.judging.texts import folded, trimmed
 from batch.model import LEAD_STATUSES, Field
 from batch.near_names import NearNames
-from batch.reading.header import name_key, quoted
+from batch.reading.header import choice, name_key, quoted
 from batch.reading.table import Table
 
 # How a name ends that stands for the column. ("stage" has "tag" in it, and is none.)
@@ -45,19 +45,20 @@ def _sentence(field: Field, table: Table, labels: Collection[str] | None) -> Adv
         if position not in table.fields.values() and name.strip()
     }
     unused = dict(list(unused.items())[:_COLUMNS])
-    if name := _near(field, unused):
-        remedy = Remedy(Fix.MAP_COLUMN, name, field)
-        return Advice(f"{told} Column {quoted(name)} looks like it.", remedy)
+    if (column := _near(field, unused)) is not None:
+        told = f"{told} Column {quoted(table.header[column])} looks like it."
+        return Advice(told, map_columns({field: choice(table.header, column)}))
     values = LEAD_STATUSES if field is Field.STATUS else labels
-    if values and (name := next(_holding(values, table, unused), None)):
-        meant = f"The cells of column {quoted(name)} are {_MEANT[field]}; perhaps it is meant."
-        return Advice(told, meant, Remedy(Fix.MAP_COLUMN, name, field))
+    if values and (column := next(_holding(values, table, unused), None)) is not None:
+        held = quoted(table.header[column])
+        meant = f"The cells of column {held} are {_MEANT[field]}; perhaps it is meant."
+        return Advice(told, meant, map_columns({field: choice(table.header, column)}))
     return Advice(told)
 
 
-def _near(field: Field, unused: Mapping[int, str]) -> str | None:
-    """The unused name that ends like the field, or else is spelt much like it."""
-    names = {name_key(name): name.strip() for name in unused.values()}
+def _near(field: Field, unused: Mapping[int, str]) -> int | None:
+    """The unused column whose name ends like the field, or else is spelt much like it."""
+    names = {name_key(name): position for position, name in unused.items()}
     ending = [name for name in names if name.endswith(_ENDINGS[field])]
     if ending:
         return names[ending[0]]
@@ -65,13 +66,13 @@ def _near(field: Field, unused: Mapping[int, str]) -> str | None:
     return names[near] if near else None
 
 
-def _holding(values: Collection[str], table: Table, unused: Mapping[int, str]) -> Iterator[str]:
-    """The names of the unused columns most of whose cells are among these values."""
+def _holding(values: Collection[str], table: Table, unused: Mapping[int, str]) -> Iterator[int]:
+    """The unused columns most of whose cells are among these values."""
     labels = pl.DataFrame({"label": values}, schema={"label": pl.String})
     known = labels.select(folded(pl.col("label"))).to_series()
     first = next(table.rows(), pl.DataFrame()).head(_ROWS)
-    for position, name in unused.items():
+    for position in unused:
         if str(position) in first.columns:
             cells = first.select(folded(trimmed(pl.col(str(position))))).to_series().drop_nulls()
             if len(cells) and cells.is_in(known.implode()).sum() >= _SHARE * len(cells):
-                yield name.strip()
+                yield position

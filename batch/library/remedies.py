@@ -1,5 +1,6 @@
 """What to do about a problem, as a caller in Python does it: by arguments of the call."""
 
+import json
 from collections.abc import Mapping
 
 from batch.advice import Advice, Fix, Remedy
@@ -15,8 +16,8 @@ SENTENCES: Mapping[Fix, str] = {
     Fix.NAME_HEADER_ROW: (
         "If the header is another line, name it with reading=Reading(header_row={number})."
     ),
-    Fix.MAP_COLUMN: 'Use settings={{"columns": {{"{column}": {quoted}}}}}.',
-    Fix.NAME_CAMPAIGN: "Or name one campaign for all rows with reading=Reading(campaign=…).",
+    Fix.MAP_COLUMN: 'Use settings={{"columns": {columns}}}.',
+    Fix.NAME_CAMPAIGN: "One campaign for all rows can be named with reading=Reading(campaign=…).",
     Fix.RESUME: "To go on with that one: {value}",
     Fix.RESUME_OTHERS: "To go on with that one: {value}",
     Fix.NAME_FOLDER: "Name another out=.",
@@ -44,6 +45,6 @@ def in_python(what: str | BatchError) -> str:
 
 def _say(remedy: Remedy) -> str:
     quoted = repr(remedy.value) if remedy.value else "…"
-    return SENTENCES[remedy.fix].format(
-        value=remedy.value, column=remedy.column, quoted=quoted, number=remedy.value or "…"
-    )
+    columns = {str(column): header or "…" for column, header in remedy.columns}
+    literal = json.dumps(columns, ensure_ascii=False)
+    return SENTENCES[remedy.fix].format(value=remedy.value, columns=literal, quoted=quoted)

@@ -90,8 +90,11 @@ def _in_utf8(path: Path, encoding: str | None, *, scratch: Path, name: str) -> U
             f"{_FALLBACK} (byte 0x{error.object[error.start]:02X}).",
             Remedy(Fix.NAME_ENCODING),
         ) from error
-    note = f"{name}: not UTF-8, so it is read as {_FALLBACK} (Western European)."
-    return Utf8(copy, _FALLBACK, (Advice(note, Remedy(Fix.MEND_LETTERS)),))
+    note = Advice(
+        f"{name}: not UTF-8, so it is read as {_FALLBACK} (Western European).",
+        Remedy(Fix.MEND_LETTERS),
+    )
+    return Utf8(copy, _FALLBACK, (note,))
 
 
 def _codec(encoding: str, marked: tuple[str, ...], *, name: str) -> str:

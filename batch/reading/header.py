@@ -4,10 +4,10 @@ Pure: names in, column positions or one clear sentence out.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from batch.advice import Advice, Fix, Remedy
+from batch.advice import Advice, Fix, Remedy, map_columns
 from batch.columns import COLUMNS, Column, Naming
 from batch.errors import InputError
 from batch.model import Field
@@ -19,7 +19,13 @@ _OPTIONAL = (Field.STATUS, Field.AI_TAG)
 _SPELLINGS: Mapping[Column, tuple[str, ...]] = {Naming.EMAIL: ("email", "emailaddress")}
 ID = re.compile(r"\s*[0-9a-fA-F]{24}\s*")
 _WORDS = {"\t": "tab", ";": "semicolon", ",": "comma"}  # what a shell takes as it is
+_NUMBER = re.compile(r"#([1-9][0-9]{0,4})")  # of a column, where its name does not name it
+LONGEST_CHOICE = 60  # characters of a name that a person types
+_NEAR = 0.4  # lets "lead" stand for "campaignLeadId" and keeps "Company" from it
+_NEAR_ENOUGH = 0.65  # "state" for "status"; "stage" and "date" stay below
 _LISTED_NAMES = 12  # of a wide header; with more a message is no sentence any more
+
+Propose = Callable[[Mapping[Column, int]], Mapping[Column, int]]
 
 
 def find_columns(
@@ -31,6 +37,7 @@ def find_columns(
     better_line: int | None = None,
     has_looked_up_ids: bool = False,
     has_campaign: bool = False,
+    propose: Propose = lambda _: {},
 ) -> dict[Column, int]:
     """The position in the header of each column that is read.
 
@@ -41,6 +48,8 @@ def find_columns(
     better_line: of a row further down that has them.
     has_looked_up_ids: whether an earlier run looked up the file's ids by e-mail address.
     has_campaign: whether the user named one campaign for all rows.
+    propose: the columns that are missing by their values, for an error to tell of; takes those
+    that were found.
     `status` or `aiTag` may be absent, not both. The columns of e-mail addresses and campaign names
     are included only where addresses stand for `campaignLeadId`. Raises InputError for a missing
     column, for two columns that match one field, and for a given name that no column or several
@@ -52,7 +61,9 @@ def find_columns(
         naming = _find(header, columns, Naming, name=name, cause=cause, taken=found)
         if Naming.EMAIL in naming:
             found |= naming
-    _refuse_missing(header, found, name=name, cause=cause, has_campaign=has_campaign)
+    _refuse_missing(
+        header, found, name=name, cause=cause, has_campaign=has_campaign, propose=propose
+    )
     return found
 
 
@@ -133,7 +144,9 @@ def _find(
 def _find_mapped(
     header: Sequence[str], field: Column, wanted: str, *, name: str, cause: str
 ) -> int:
-    """The position of the column that the user named, exactly or else loosely."""
+    """The position of the column that the user named, by number or name, exactly or loosely."""
+    if (number := _NUMBER.fullmatch(wanted.strip())) and int(number[1]) <= len(header):
+        return int(number[1]) - 1
     positions = [i for i, cell in enumerate(header) if cell.strip() == wanted.strip()]
     if not positions:
         positions = [i for i, cell in enumerate(header) if name_key(cell) == name_key(wanted)]
@@ -148,7 +161,7 @@ def _find_mapped(
     raise InputError(
         f"{name}: {field} is mapped to {quoted(wanted)}, which is no column; "
         f"found {listed(header)}.",
-        cause or (f"Nearest is {quoted(near)}." if near else ""),
+        cause or ("" if near is None else f"Nearest is {quoted(header[near])}."),
     )
 
 
@@ -163,11 +176,11 @@ def _recognise(header: Sequence[str], field: Column, *, taken: set[int], name: s
             f"{name}: columns {_numbers(positions)} are all called {quoted(found[0])}. "
             "Rename all but one of them."
         )
-    plainest = min(found, key=len)
+    plainest = min(positions, key=lambda i: len(header[i].strip()))
     raise InputError(
         f"{name}: columns {_joined([*map(quoted, found)])} both read as {field}. "
         "Rename one, or name the right one.",
-        Remedy(Fix.MAP_COLUMN, plainest, field),
+        map_columns({field: choice(header, plainest)}),
     )
 
 
@@ -178,48 +191,97 @@ def _refuse_missing(
     name: str,
     cause: str,
     has_campaign: bool,
+    propose: Propose,
 ) -> None:
-    taken = set(found.values())
     is_by_email = Naming.EMAIL in found
+    missing: list[Column] = [] if is_by_email else [each for each in _REQUIRED if each not in found]
     # an address says nothing without its campaign: a lead may be in several
     if is_by_email and not (has_campaign or {Field.CAMPAIGN_ID, Naming.CAMPAIGN} & found.keys()):
-        raise InputError(
-            f"{name}: there is no column campaignId or campaign beside the e-mail addresses; "
-            f"found {listed(header)}.",
-            _hint(header, Naming.CAMPAIGN, taken, alone=True),
-            Remedy(Fix.NAME_CAMPAIGN),
-        )
-    missing = [] if is_by_email else [each for each in _REQUIRED if each not in found]
-    if missing:
-        is_missing = "column {} is missing" if len(missing) == 1 else "columns {} are missing"
-        names = " and ".join(missing)
+        missing = [Naming.CAMPAIGN]
+        what = "there is no column campaignId or campaign beside the e-mail addresses"
+    elif missing:
+        what = f"column {missing[0]} is missing"
+        if len(missing) > 1:
+            what = f"columns {' and '.join(missing)} are missing"
         if Field.CAMPAIGN_LEAD_ID in missing:
-            names += f" (or {Naming.EMAIL} in its place)"
+            what = what.replace(" is ", f" (or {Naming.EMAIL} in its place) is ")
+            what = what.replace(" are ", f" (or {Naming.EMAIL} in its place) are ")
     elif not any(field in found for field in _OPTIONAL):
-        missing, is_missing, names = list(_OPTIONAL), "there is no column {}", "status or aiTag"
+        missing, what = list(_OPTIONAL), "there is no column status or aiTag"
     else:
         return
-    hints = [_hint(header, field, taken, alone=len(missing) == 1) for field in missing]
     raise InputError(
-        f"{name}: {is_missing.format(names)}; found {listed(header)}.",
-        *([cause] if cause else hints),
+        f"{name}: {what}; found {listed(header)}.",
+        *([cause] if cause else _proposals(header, found, missing, propose(found))),
     )
 
 
-def _hint(header: Sequence[str], field: Column, taken: set[int], *, alone: bool) -> Advice:
-    """What to do about a missing column. alone: whether it is the only one."""
-    near = _nearest(header, field, taken=taken)
-    if not near:
-        return Advice(Remedy(Fix.MAP_COLUMN, column=field))
-    to_what = "" if alone else f" to {field}"
-    return Advice(f"Nearest{to_what} is {quoted(near)}.", Remedy(Fix.MAP_COLUMN, near, field))
+def _proposals(
+    header: Sequence[str],
+    found: Mapping[Column, int],
+    missing: Sequence[Column],
+    by_values: Mapping[Column, int],
+) -> list[str | Remedy]:
+    """What to do about missing columns: which seem to be meant, and how to say so.
+
+    by_values: columns that are told by their values, which say more than names.
+    """
+    needs_value = not any(field in found for field in _OPTIONAL)
+    chosen = {c: p for c, p in by_values.items() if needs_value or c not in _OPTIONAL}
+    wanted = [c for c in missing if c not in chosen]
+    if Naming.EMAIL in chosen:
+        wanted = [Naming.CAMPAIGN if c is Field.CAMPAIGN_ID else c for c in wanted]
+        wanted.remove(Field.CAMPAIGN_LEAD_ID)
+    if Field.CAMPAIGN_ID in chosen:
+        wanted = [c for c in wanted if c != Naming.CAMPAIGN]
+    said = [
+        f"{c} is {quoted(header[p]) if header[p].strip() else f'column {p + 1}'}"
+        for c, p in chosen.items()
+    ]
+    texts: list[str | Remedy] = [f"By their values, {', '.join(said)}."] if said else []
+    named = dict(chosen)
+    for column in wanted:
+        near = _nearest(header, column, taken={*found.values(), *named.values()})
+        if near is not None:
+            named[column] = near
+            to_what = f" to {column}" if len(missing) > 1 or said else ""
+            texts.append(f"Nearest{to_what} is {quoted(header[near])}.")
+    if needs_value and not any(field in named for field in _OPTIONAL):
+        for column in _OPTIONAL:
+            near = _nearest(
+                header, column, taken={*found.values(), *named.values()}, cutoff=_NEAR_ENOUGH
+            )
+            if near is not None:
+                named[column] = near
+                texts.append(f"Nearest to {column} is {quoted(header[near])}.")
+    if Naming.CAMPAIGN in wanted:
+        texts.append(Remedy(Fix.NAME_CAMPAIGN))
+    headers = {column: choice(header, position) for column, position in named.items()}
+    if not set(_OPTIONAL) & named.keys():
+        headers |= dict.fromkeys((c for c in wanted if c in _OPTIONAL), "")
+    headers |= dict.fromkeys((c for c in wanted if c not in named and c not in _OPTIONAL), "")
+    ordered = {column: headers[column] for column in COLUMNS if column in headers}
+    return [*texts, map_columns(ordered)] if ordered else texts
 
 
-def _nearest(header: Sequence[str], wanted: str, *, taken: set[int]) -> str | None:
-    """The header's nearest name to the wanted one, without the taken positions; or None."""
-    free = {name_key(c): c.strip() for i, c in enumerate(header) if i not in taken and c.strip()}
-    # 0.4 lets "lead" stand for "campaignLeadId" and keeps "Company" from it.
-    near = NearNames().nearest(name_key(wanted), free, cutoff=0.4)
+def choice(header: Sequence[str], position: int) -> str:
+    """What names a column for a person: its name, or #3 where that does not name it alone.
+
+    Names that are long, can't be seen, or begin or end with a quote are numbered, too.
+    """
+    name = header[position].strip()
+    same = [i for i, cell in enumerate(header) if cell.strip() == name]
+    is_clear = name.isprintable() and 0 < len(name) <= LONGEST_CHOICE and len(same) == 1
+    is_clear = is_clear and name == name.strip("\"'") and not _NUMBER.fullmatch(name)
+    return name if is_clear else f"#{position + 1}"
+
+
+def _nearest(
+    header: Sequence[str], wanted: str, *, taken: set[int], cutoff: float = _NEAR
+) -> int | None:
+    """The column whose name is nearest to the wanted one, but for those taken; or None."""
+    free = {name_key(cell): i for i, cell in enumerate(header) if i not in taken and cell.strip()}
+    near = NearNames().nearest(name_key(wanted), free, cutoff=cutoff)
     return free[near] if near else None
 
 

@@ -16,6 +16,7 @@ from batch.model import Field
 from batch.reading.found import Found
 from batch.reading.grid import Grid
 from batch.reading.header import find_columns, listed, quoted, reads_as, recognised_fields
+from batch.reading.proposals import propose
 
 _IDS = (Field.CAMPAIGN_ID, Field.CAMPAIGN_LEAD_ID)
 
@@ -120,6 +121,7 @@ def find_layout(
         better_line=grid.better_header_line,
         has_looked_up_ids=looked_up > 0,
         has_campaign=has_campaign,
+        propose=lambda found: _proposed(grid, names, found),
     )
     if has_campaign and Naming.EMAIL not in fields:
         raise InputError(
@@ -128,6 +130,17 @@ def find_layout(
         )
     own_width, is_ours = len(names) - looked_up, added is not None
     return Layout(names=names, own_width=own_width, fields=fields, width=width, is_ours=is_ours)
+
+
+def _proposed(
+    grid: Grid, names: Sequence[str], found: Mapping[Column, int]
+) -> Mapping[Column, int]:
+    """The columns that are missing, by the values of the first rows."""
+    try:
+        rows = next(grid.batches(), None)
+    except InputError:  # what is wrong with the rows is told once the columns are known
+        return {}
+    return {} if rows is None else propose(names, rows, found)
 
 
 def find_added_columns(header: Sequence[str]) -> tuple[int, int] | None:

@@ -84,7 +84,8 @@ def read_records(
             record = next(reader, None)
         except csv.Error as error:
             source.put_back(1)
-            record = _read_spaced(source, delimiter) if mends else None
+            is_long = "field larger than field limit" in str(error)
+            record = _read_spaced(source, delimiter) if mends and not is_long else None
             yield record or _read_leniently(
                 source.record[0], delimiter, where=source.where, error=error
             )

@@ -321,10 +321,6 @@ def open_grid(path: Path, options: TableOptions, *, scratch: Path, name: str) ->
 
         grid = open_workbook(plain, file_format, sheet=options.sheet, search=search, name=name)
     else:
-        text = to_utf8(plain, options.encoding, scratch=scratch, name=name)
-        grid = open_delimited(
-            text.path, delimiter=options.delimiter, search=search, notes=text.notes, name=name
-        )
         mends = _mends(options)
         text = to_utf8(plain, options.encoding, scratch=scratch, name=name, mends=mends)
         grid = open_delimited(

@@ -1,21 +1,23 @@
 """What to do about a problem, as a person in a terminal does it: by options of the command."""
 
+import shlex
 from collections.abc import Mapping
+from itertools import starmap
 
 from batch.advice import Advice, Fix, Remedy
+from batch.columns import Column
 from batch.errors import BatchError
-from batch.reading.header import quoted
 
-# In them: {value} and {column} of the remedy, {header} as the value in quotes, and {named} as the
-# value behind a space, or nothing.
+# In them: {value} of the remedy, {mapping} as the options that map its columns, and {named}
+# as the value behind a space, or nothing.
 SENTENCES: Mapping[Fix, str] = {
     Fix.NAME_SHEET: "Choose with --sheet.",
     Fix.NAME_ENCODING: "Name its encoding with --encoding{named}, or save it as UTF-8.",
     Fix.MEND_LETTERS: "If letters look wrong, name its encoding with --encoding.",
     Fix.NAME_DELIMITER: "Name it with --delimiter {value}.",
     Fix.NAME_HEADER_ROW: "If the header is another line, name it with --header-row{named}.",
-    Fix.MAP_COLUMN: "Use --map {column}={header}.",
-    Fix.NAME_CAMPAIGN: "Or name one campaign for all rows with --campaign.",
+    Fix.MAP_COLUMN: "Use {mapping}",  # without a full stop, which a copy would take along
+    Fix.NAME_CAMPAIGN: "One campaign for all rows can be named with --campaign.",
     Fix.RESUME: "To go on with that one: {value}",
     Fix.RESUME_OTHERS: "To go on with that one: {value}",
     Fix.NAME_FOLDER: "Name another --out.",
@@ -42,6 +44,15 @@ def in_terminal(what: str | BatchError) -> str:
 
 def _say(remedy: Remedy) -> str:
     value = remedy.value
-    return SENTENCES[remedy.fix].format(
-        value=value, column=remedy.column, header=quoted(value or "…"), named=value and f" {value}"
-    )
+    mapping = " ".join(starmap(map_option, remedy.columns))
+    return SENTENCES[remedy.fix].format(value=value, mapping=mapping, named=value and f" {value}")
+
+
+def map_option(column: Column, header: str) -> str:
+    """The option that maps a column to a header name, as a shell takes it.
+
+    In double quotes, which every shell knows, unless something in the name means more there.
+    """
+    header = header or "…"
+    is_plain = not set(header) & set('"$`\\!%')
+    return f"--map {column}=" + (f'"{header}"' if is_plain else shlex.quote(header))

@@ -6,15 +6,16 @@ from batch.advice import Advice, Fix, Remedy
 from batch.errors import BatchError
 
 START = "sendkit-batch web --config {value}"  # the page anew, with a file of settings
-# In them: {value} and {column} of the remedy. What the page has no field for is left unsaid.
+# In them: {value} of the remedy, and {columns} as its columns. What the page has no field for is
+# left unsaid.
 SENTENCES: Mapping[Fix, str] = {
     Fix.NAME_SHEET: "Write the name of one under Columns.",
     Fix.NAME_ENCODING: "Save it as UTF-8.",
     Fix.MEND_LETTERS: "If letters look wrong, save it as UTF-8 and choose it again.",
     Fix.NAME_DELIMITER: "Save it with commas between the cells.",
     Fix.NAME_HEADER_ROW: "If the header is another line, choose it under Columns.",
-    Fix.MAP_COLUMN: "Choose the column for {column} under Columns.",
-    Fix.NAME_CAMPAIGN: "Or name one campaign for all rows below.",
+    Fix.MAP_COLUMN: "Choose {columns} under Columns.",
+    Fix.NAME_CAMPAIGN: "One campaign for all rows can be named below.",
     Fix.RESUME: "To go on with that one, say no here and choose it among the earlier runs.",
     Fix.RESUME_OTHERS: "",
     Fix.NAME_FOLDER: "",
@@ -41,4 +42,5 @@ def field_name(section: str, key: str) -> str:
 
 
 def _say(remedy: Remedy) -> str:
-    return SENTENCES[remedy.fix].format(value=remedy.value, column=remedy.column)
+    columns = " and ".join(f"the column for {column}" for column, _ in remedy.columns)
+    return SENTENCES[remedy.fix].format(value=remedy.value, columns=columns)

@@ -22,13 +22,12 @@ NO_STATUS = "There is no column status, so no status is changed."
 
 
 def called(name: str, field: str = "aiTag") -> str:
-    return f' Column "{name}" looks like it. Use --map {field}="{name}".'
+    return f' Column "{name}" looks like it. Use --map {field}="{name}"'
 
 
 def holding(name: str, what: str, field: str = "aiTag") -> str:
     return (
-        f' The cells of column "{name}" are {what}; perhaps it is meant. '
-        f'Use --map {field}="{name}".'
+        f' The cells of column "{name}" are {what}; perhaps it is meant. Use --map {field}="{name}"'
     )
 
 

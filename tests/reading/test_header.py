@@ -81,8 +81,7 @@ def test_status_or_ai_tag_may_be_missing(optional: str) -> None:
 def test_status_and_ai_tag_may_not_both_be_missing() -> None:
     assert refusal(*IDS, "tag name") == (
         'leads.csv: there is no column status or aiTag; found "campaignId", "campaignLeadId", '
-        '"tag name". Use --map status="…". '
-        'Nearest to aiTag is "tag name". Use --map aiTag="tag name".'
+        '"tag name". Nearest to aiTag is "tag name". Use --map aiTag="tag name"'
     )
 
 
@@ -90,7 +89,7 @@ def test_a_missing_column_is_named_with_what_was_found_and_the_nearest_name() ->
     assert refusal("campaignId", "lead", "aiTag") == (
         "leads.csv: column campaignLeadId (or email in its place) is missing; "
         'found "campaignId", "lead", "aiTag". '
-        'Nearest is "lead". Use --map campaignLeadId="lead".'
+        'Nearest is "lead". Use --map campaignLeadId="lead"'
     )
 
 
@@ -98,8 +97,8 @@ def test_two_missing_columns_are_named_together() -> None:
     assert refusal("Campaign", "xyz", "aiTag") == (
         "leads.csv: columns campaignId and campaignLeadId (or email in its place) are missing; "
         'found "Campaign", "xyz", "aiTag". '
-        'Nearest to campaignId is "Campaign". Use --map campaignId="Campaign". '
-        'Nearest to campaignLeadId is "Campaign". Use --map campaignLeadId="Campaign".'
+        'Nearest to campaignId is "Campaign". '
+        'Use --map campaignId="Campaign" --map campaignLeadId="…"'
     )
 
 
@@ -107,7 +106,7 @@ def test_a_missing_column_without_a_near_name_says_how_to_name_one() -> None:
     assert refusal("campaignId", "", "xyz", "aiTag") == (
         "leads.csv: column campaignLeadId (or email in its place) is missing; "
         'found "campaignId", "xyz", "aiTag". '
-        'Use --map campaignLeadId="…".'
+        'Use --map campaignLeadId="…"'
     )
 
 
@@ -131,7 +130,7 @@ def test_many_columns_of_one_name_or_field_are_named_in_part() -> None:
 def test_two_columns_that_match_one_field_are_both_named() -> None:
     assert refusal("campaignId", "Campaign ID", "campaignLeadId", "status") == (
         'leads.csv: columns "campaignId" and "Campaign ID" both read as campaignId. '
-        'Rename one, or name the right one. Use --map campaignId="campaignId".'
+        'Rename one, or name the right one. Use --map campaignId="campaignId"'
     )
 
 
@@ -323,7 +322,7 @@ def test_names_are_shown_on_one_line_without_control_characters_and_cut() -> Non
     assert refusal(*IDS, odd, long) == (
         'leads.csv: there is no column status or aiTag; found "campaignId", "campaignLeadId", '
         f'"sta tus [31m", "{"x" * 59}…". Nearest to status is "sta tus [31m". Use '
-        '--map status="sta tus [31m". Use --map aiTag="…".'
+        '--map status="#3"'
     )
     assert refusal("A\tB", "status", campaignId="A\tB", aiTag="A\tB") == (
         'leads.csv: campaignId and aiTag are both mapped to "A B". Map each to a column of its own.'
@@ -337,7 +336,7 @@ def test_names_are_shown_on_one_line_without_control_characters_and_cut() -> Non
 def test_of_two_columns_for_one_field_the_plainest_name_is_proposed() -> None:
     assert refusal(*IDS, "sta\ntus", "status") == (
         'leads.csv: columns "sta tus" and "status" both read as status. '
-        'Rename one, or name the right one. Use --map status="status".'
+        'Rename one, or name the right one. Use --map status="status"'
     )
 
 
@@ -376,15 +375,15 @@ def test_a_mapped_address_that_is_not_needed_is_not_looked_for() -> None:
 def test_addresses_without_a_campaign_are_refused() -> None:
     assert refusal("email", "status", "campain") == (
         "leads.csv: there is no column campaignId or campaign beside the e-mail addresses; "
-        'found "email", "status", "campain". Nearest is "campain". Use '
-        '--map campaign="campain". Or name one campaign for all rows with --campaign.'
+        'found "email", "status", "campain". Nearest is "campain". One campaign for all '
+        'rows can be named with --campaign. Use --map campaign="campain"'
     )
 
 
 def test_two_columns_of_addresses_are_both_named() -> None:
     assert refusal("email", "Email address", "campaign", "status") == (
         'leads.csv: columns "email" and "Email address" both read as email. '
-        'Rename one, or name the right one. Use --map email="email".'
+        'Rename one, or name the right one. Use --map email="email"'
     )
 
 

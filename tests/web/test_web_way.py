@@ -285,7 +285,7 @@ def test_rows_that_name_leads_by_address_are_looked_up(tmp_path: Path) -> None:
         with site(tmp_path, environ=environ, overrides=api) as page:
             page.drop(path)
             text = page.get("/check")
-            assert "Choose the column for campaign under Columns. Or name one campaign" in text
+            assert "can be named below. Choose the column for campaign under Columns." in text
             page.post("/check/columns", one_campaign=first["campaignId"])
             page.post("/plan")
             run = f"/runs/{page.end().run_id}"

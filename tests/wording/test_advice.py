@@ -1,4 +1,4 @@
-from batch.advice import Advice, Fix, Remedy
+from batch.advice import Advice, Fix, Remedy, map_columns
 from batch.errors import InputError
 from batch.library import remedies as library_remedies
 from batch.model import Field
@@ -7,7 +7,7 @@ from batch.terminal.remedies import in_terminal
 from batch.web import remedies as web_remedies
 from batch.web.remedies import on_page
 
-SHEET, COLUMN = Remedy(Fix.NAME_SHEET), Remedy(Fix.MAP_COLUMN, "Camp", Field.CAMPAIGN_ID)
+SHEET, COLUMN = Remedy(Fix.NAME_SHEET), map_columns({Field.CAMPAIGN_ID: "Camp"})
 
 
 def test_advice_is_its_sentences_and_each_front_end_adds_its_own_remedies() -> None:
@@ -19,7 +19,7 @@ def test_advice_is_its_sentences_and_each_front_end_adds_its_own_remedies() -> N
 
 def test_advice_among_advice_keeps_its_remedies() -> None:
     advice = Advice("First.", Advice("Second.", COLUMN), "Third.")
-    assert in_terminal(advice) == 'First. Second. Use --map campaignId="Camp". Third.'
+    assert in_terminal(advice) == 'First. Second. Use --map campaignId="Camp" Third.'
 
 
 def test_what_reads_the_same_is_said_once() -> None:
@@ -41,7 +41,7 @@ def test_every_remedy_is_said_in_a_terminal_and_the_page_names_no_option() -> No
     for remedies in (library_remedies, terminal_remedies, web_remedies):
         assert set(remedies.SENTENCES) == set(Fix)
     for fix in Fix:
-        advice = Advice(Remedy(fix, "x", Field.STATUS))
+        advice = Advice(Remedy(fix, "x", ((Field.STATUS, "x"),)))
         assert in_terminal(advice), fix
         # That one is a command, to be typed in a terminal.
         assert "--" not in on_page(advice) or fix is Fix.NAME_SETTINGS, fix
