@@ -14,6 +14,7 @@ from xdist.remote import Producer
 from tests.support.sampling import (
     SEED,
     leave_to_the_proofs,
+    longest_proofs_first,
     register_profiles,
     seed_of_the_day,
 )
@@ -56,6 +57,7 @@ def pytest_report_header() -> str:
 @pytest.hookimpl(tryfirst=True)  # before those that are marked are left out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     leave_to_the_proofs(items)
+    longest_proofs_first(items)
 
 
 @pytest.fixture

@@ -89,18 +89,18 @@ def test_the_copy_is_what_is_imported_in_processes_of_processes_too(
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
+@each_build
+def test_the_broken_build_is_caught(build: Broken, copy: Path, forking: Stem) -> None:
+    with broken(build, copy):
+        verdict = run_tests([build.caught_by], copy, forking)
+    assert verdict.is_caught, verdict.output
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("file", sorted({str(file_of(each.caught_by)) for each in BUILDS}))
 def test_unaltered_all_of_them_pass(file: str, copy: Path, forking: Stem) -> None:
     tests = [each.caught_by for each in BUILDS if str(file_of(each.caught_by)) == file]
     verdict = run_tests(tests, copy, forking)
     assert verdict.passed, verdict.output
     assert (verdict.failures, verdict.errors) == ((), ()), verdict.output
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-@each_build
-def test_the_broken_build_is_caught(build: Broken, copy: Path, forking: Stem) -> None:
-    with broken(build, copy):
-        verdict = run_tests([build.caught_by], copy, forking)
-    assert verdict.is_caught, verdict.output

@@ -151,6 +151,7 @@ def check(path: Path) -> tuple[str, float, int]:
 
 
 @pytest.mark.slow
+@pytest.mark.timed
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("make", "sentence"), HOSTILE.values(), ids=HOSTILE)
 def test_what_stands_for_a_lot_is_refused_or_read_within_10_s_and_1_gb(

@@ -51,3 +51,13 @@ def leave_to_the_proofs(items: Sequence[pytest.Item]) -> None:
         for item in all_of_them:
             if item not in drawn:
                 item.add_marker("slow")
+
+
+def longest_proofs_first(items: list[pytest.Item]) -> None:
+    """Put slow tests in the order of their time-outs, so that no worker is left with a long one."""
+
+    def allowed_s(item: pytest.Item) -> float:
+        timeout = item.get_closest_marker("timeout")
+        return float(timeout.args[0]) if timeout and item.get_closest_marker("slow") else 0.0
+
+    items.sort(key=allowed_s, reverse=True)

@@ -15,6 +15,7 @@ from tests.web.test_web_reader import begin
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("make", FILES, ids=[make.__name__ for make in FILES])
 def test_a_run_goes_on_whatever_is_dropped(tmp_path: Path, make: Callable[[Path], Path]) -> None:
     path = write_leads(tmp_path / "leads.csv", pausing(2000))

@@ -71,6 +71,7 @@ def judged(log: list[tuple[float, bool]], per_s: int, from_s: float) -> Paced:
 
 
 @pytest.mark.slow
+@pytest.mark.timed
 def test_a_run_keeps_the_pace_that_headers_tell_over_http(tmp_path: Path) -> None:
     seen = paced(tmp_path, "sliding", 50, "x-delta", rows=1000, from_s=FIRST_WINDOW_S)
     assert 0.95 <= seen.share <= 1.0 / (1 - HEADROOM)
