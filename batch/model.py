@@ -105,6 +105,7 @@ class Reason(StrEnum):
 
     BLANK_ROW = "blank_row", Result.SKIPPED
     NOTHING_TO_CHANGE = "nothing_to_change", Result.SKIPPED
+    NOT_DATA = "not_data", Result.SKIPPED
     DUPLICATE = "duplicate", Result.SKIPPED
     SUPERSEDED = "superseded", Result.SKIPPED
     ALREADY_SO = "already_so", Result.SKIPPED

@@ -122,6 +122,13 @@ WORST: dict[str, dict[str, tuple[Worst, ...]]] = {
     "judging/rules.py": {
         "_whole(rules.id_pattern)": (polars("a", pattern=_CUT),),
         "_NO_VALUE": (polars("none"),),
+        "_OF_STATUSES": (
+            polars("("),
+            polars("(", before="active"),
+            polars("or ", before="active "),
+        ),
+        "_OF_TYPES": (polars("("), polars("text "), polars("text(", after="!x")),
+        "_OF_UNITS": (polars("("), polars("24 "), polars("id ", after="x")),
         "pattern": (polars("a", pattern=_CUT),),
     },
     "judging/texts.py": {

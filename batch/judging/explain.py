@@ -34,6 +34,7 @@ _AS_NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?E[+-]?\d+", re.IGNORECASE)
 _SKIPPED = {
     Reason.BLANK_ROW: "every cell is blank.",
     Reason.NOTHING_TO_CHANGE: "neither status nor aiTag is given.",
+    Reason.NOT_DATA: "a line of units: no cell could be a value.",
 }
 
 _WANTED: Mapping[Column, str] = {
@@ -99,7 +100,7 @@ class Explainer:
         reason: one that `rules.judge` gives, with its column and the text that it found there.
         """
         match reason:
-            case Reason.BLANK_ROW | Reason.NOTHING_TO_CHANGE:
+            case Reason.BLANK_ROW | Reason.NOTHING_TO_CHANGE | Reason.NOT_DATA:
                 return _SKIPPED[reason]
             case Reason.MISSING_ID:
                 wanted = _WANTED.get(column, "an id") if column else "an id"

@@ -23,6 +23,20 @@ _IDS = (Field.CAMPAIGN_ID, Field.CAMPAIGN_LEAD_ID)
 # How other programs write "no value". As a tag it is a slip, unless a label has that name.
 _NO_VALUE = r"(?i)^(?:none|nan|\\n|n/a)$"
 
+# What stands in a line of units or types: "(id)", "24 hex digits", "varchar(24)", "active/paused".
+# As a tag fewer words are such, since others are people's labels.
+_TYPE = "(?:text|strings?|str|varchar|chars?|enum|optional|required|tag|label)"
+_UNIT = (
+    f"(?:{_TYPE}|ids?|objectid|object|uuid|guid|hex|hexadecimal|digits?|numbers?|integer|int|type"
+    "|characters?|words?|mandatory|unique|key|unit|campaign|lead|status|of|or)"
+)
+_SIGNS = r"[^\pL\pN]"
+_OF_TYPES, _OF_UNITS = (
+    rf"(?i)\A{_SIGNS}*(?:[0-9]{{1,3}}{_SIGNS}+)?{word}(?:{_SIGNS}+(?:{word}|[0-9]{{1,3}}))*{_SIGNS}*\z"
+    for word in (_TYPE, _UNIT)
+)
+_OF_STATUSES = rf"(?i)\A{_SIGNS}*active{_SIGNS}+(?:or{_SIGNS}+)?paused{_SIGNS}*\z"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
@@ -161,6 +175,8 @@ def _checks(rules: Rules, *, is_looked_up: bool) -> list[_Check]:
     ]
     if is_looked_up:
         checks.append(_Check(None, None, pl.col("earlier_reason").is_not_null()))
+    else:
+        checks.append(_Check(Reason.NOT_DATA, None, _is_units(rules)))
     for field in _IDS:
         cell = pl.col(field)
         checks.append(_Check(Reason.MISSING_ID, field, cell.is_null()))
@@ -245,6 +261,25 @@ def is_id(cell: pl.Expr, rules: Rules) -> pl.Expr:
     fits = cell.str.contains(_whole(rules.id_pattern))
     is_safe_itself = rules.id_pattern == DEFAULT_ID_PATTERN
     return fits if is_safe_itself else fits & is_safe_id(cell)
+
+
+def _is_units(rules: Rules) -> pl.Expr:
+    """Whether a row is a line of units: both ids are some, and no cell could be a value.
+
+    In doubt it is none: a label is a value though it reads like a unit, and so is whatever the
+    pattern takes for an id.
+    """
+    status, tag = pl.col(Field.STATUS), pl.col(Field.AI_TAG)
+    is_value = [is_id(pl.col(field), rules) for field in _IDS]
+    if rules.labels is not None:
+        is_value.append(pl.col("label").is_not_null())
+    is_unit = [pl.col(field).str.contains(_OF_UNITS) for field in _IDS]
+    return pl.all_horizontal(
+        *(each.fill_null(value=False) for each in is_unit),
+        ~pl.any_horizontal(*is_value, "clear_tag"),
+        (status.str.contains(_OF_UNITS) | status.str.contains(_OF_STATUSES)).fill_null(value=True),
+        tag.str.contains(_OF_TYPES).fill_null(value=True),
+    )
 
 
 def _is_status(cell: pl.Expr, rules: Rules) -> pl.Expr:

@@ -190,6 +190,56 @@ def test_the_first_problem_in_the_order_of_judgement_names_the_row(
     assert (judged["reason"], judged["column"]) == (reason, column)
 
 
+UNITS = {"campaignId": "(id)", "campaignLeadId": "(id)", "status": "text", "aiTag": "text"}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {},
+        dict.fromkeys(Field, "text"),
+        {"campaignId": "24 hex digits", "campaignLeadId": "varchar(24)", "status": None},
+        {"campaignId": "ObjectId", "campaignLeadId": "[string, required]", "aiTag": None},
+        {"campaignId": "Campaign ID", "campaignLeadId": "Lead-ID", "status": "active/paused"},
+        {"status": "active or paused", "aiTag": "(label, optional)"},
+    ],
+)
+@pytest.mark.parametrize("rules", [RULES, UNCHECKED])
+def test_a_line_of_units_is_no_data(row: Mapping[str, str | None], rules: Rules) -> None:
+    told = sentence({**UNITS, **row}, rules)
+    assert told == "not_data: leads.csv line 2: a line of units: no cell could be a value."
+
+
+@pytest.mark.parametrize(
+    ("row", "rules", "reason"),
+    [
+        ({"campaignId": CAMPAIGN}, UNCHECKED, "bad_id"),
+        ({"campaignLeadId": LEAD}, UNCHECKED, "bad_id"),
+        ({"campaignLeadId": None}, UNCHECKED, "bad_id"),
+        ({"campaignLeadId": "24"}, UNCHECKED, "bad_id"),
+        ({"campaignId": "6.5E+23"}, UNCHECKED, "bad_id"),
+        ({"campaignId": "Summer"}, UNCHECKED, "bad_id"),
+        ({"campaignId": "identity"}, UNCHECKED, "bad_id"),
+        ({"campaignId": "id ann@example.com"}, UNCHECKED, "bad_id"),
+        ({"status": "active"}, UNCHECKED, "bad_id"),
+        ({"status": "(paused)"}, UNCHECKED, "bad_id"),
+        ({"status": "Repleid"}, UNCHECKED, "bad_id"),
+        ({"aiTag": "null"}, UNCHECKED, "bad_id"),
+        ({"aiTag": "Interested"}, UNCHECKED, "bad_id"),
+        ({"aiTag": "Lead"}, UNCHECKED, "bad_id"),  # people call labels so
+        ({"aiTag": "Text"}, Rules(name="leads.csv", labels=("text",)), "bad_id"),
+        ({}, Rules(name="leads.csv", clear_word="text"), "bad_id"),
+        ({"campaignId": "id"}, Rules(name="leads.csv", id_pattern="[a-z]+"), "bad_id"),
+        (dict.fromkeys(Field, "id"), Rules(name="leads.csv", id_pattern="[a-z]+"), "bad_status"),
+        ({"status": None, "aiTag": None}, UNCHECKED, "nothing_to_change"),
+    ],
+)
+def test_a_line_with_a_cell_that_could_be_a_value_is_a_row(
+    row: Mapping[str, str | None], rules: Rules, reason: str
+) -> None:
+    assert judge_one({**UNITS, **row}, rules)["reason"] == reason
+
+
 def test_a_valid_row_comes_out_as_it_is_sent() -> None:
     row = {
         "campaignId": f"\ufeff{CAMPAIGN}\u200b",

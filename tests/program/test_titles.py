@@ -111,6 +111,19 @@ def test_a_retry_reads_below_the_header_that_was_named(
     assert record["input"]["header_row"] == 6
 
 
+@written
+def test_a_line_of_units_below_the_header_is_skipped(shell: Shell, write: Write) -> None:
+    units = ["(24 hex digits)", "(id)", "active/paused", "text"]
+    groups = ["Campaign data", "", "Changes", ""]
+    file = write(shell.cwd / "leads", [groups, NAMES, units, *map(list, pausing(1))])
+    assert shell.run(file, yes=True, strict=True, out=Path("first")) == 0
+    results = read_rows(shell.cwd / "first" / "results.csv")
+    assert [(row["line"], row["result"], row["reason"]) for row in results] == [
+        ("3", "skipped", "not_data"),
+        ("4", "success", "applied"),
+    ]
+
+
 def test_a_check_names_the_header_again_for_the_run(shell: Shell) -> None:
     file = as_csv(shell.cwd / "leads", titled(rows=2))
     assert shell.check(file, header_row=4) == 0
