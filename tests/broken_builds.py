@@ -2541,6 +2541,35 @@ BUILDS = (
         instead="                pass  #",
         caught_by="test_library.py::test_asyncios_own_cancellation_waits_for_complete_results",
     ),
+    Broken(
+        guarantee="a KeyboardInterrupt of a callback stops the work",
+        file="library/caller.py",
+        line="                self.broken_by = error\n                self.stop(_STOPPED)\n",
+        instead="                self.broken_by = error\n",
+        caught_by="test_library.py::"
+        "test_what_ends_a_program_ends_the_work_first[blocking-KeyboardInterrupt]",
+    ),
+    Broken(
+        guarantee="an async callback for events is refused",
+        file="library/caller.py",
+        line="        lambda it: callable(it) and not iscoroutinefunction(it),",
+        instead="        lambda it: callable(it),",
+        caught_by="test_library.py::test_an_async_callback_for_events_is_refused",
+    ),
+    Broken(
+        guarantee="only True and False answer for a yes",
+        file="library/caller.py",
+        line="        if not fits(value):",
+        instead="        if value is name:",
+        caught_by="test_library.py::test_an_argument_of_another_kind_is_told[yes]",
+    ),
+    Broken(
+        guarantee="the folder of an outcome is absolute",
+        file="library/calls.py",
+        line="    folder = outcome.folder.absolute()",
+        instead="    folder = outcome.folder",
+        caught_by="test_library.py::test_paths_are_good_wherever_their_caller_goes",
+    ),
 )
 
 

@@ -97,7 +97,7 @@ class VerifyOutcome:
             differences=tuple(
                 Difference(**row) for row in verified.different.iter_rows(named=True)
             ),
-            file=verified.path,
+            file=verified.path.absolute(),
             requests=verified.requests,
         )
 

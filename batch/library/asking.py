@@ -22,7 +22,7 @@ def load_for(place: Place | Call, *, heeds_folder: bool = True) -> LoadedSetting
     config = place.get("config")
     return load_settings(
         Path(config) if config is not None else None,
-        place.get("settings", {}),
+        place.get("settings") or {},
         os.environ,
         Path.cwd(),
         default_config_dir(),
@@ -83,7 +83,7 @@ def _options(
     reading: Reading, guardrails: Guardrails, place: Place | Call, *, sandbox: bool
 ) -> CliOptions:
     """The same as it would be typed, for the commands that an outcome names."""
-    sections = place.get("settings", {})
+    sections = place.get("settings") or {}
     values = {**asdict(reading), **asdict(guardrails), "sandbox": sandbox}
     for name, option in OPTIONS.items():
         if option.section in sections and name in sections[option.section]:
@@ -119,7 +119,7 @@ def past_run_for(
         no_tag_check = request.guardrails.no_tag_check  # as the run did
         return replace(
             request,
-            settings=restored_with(call.get("settings", {}), request.settings),
+            settings=restored_with(call.get("settings") or {}, request.settings),
             session=replace(request.session, out=Path(out) if out is not None else None),
             guardrails=replace(guardrails, no_tag_check=no_tag_check),
             options=replace(

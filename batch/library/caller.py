@@ -5,12 +5,13 @@ A use case works in a thread of its own. Callbacks are called on the caller's ev
 
 import os
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TypedDict, TypeVar, get_type_hints
+from inspect import isawaitable, iscoroutinefunction
+from typing import Any, TypedDict, TypeVar, get_type_hints
 
 import anyio
 from anyio import CapacityLimiter, create_task_group, get_cancelled_exc_class
@@ -21,6 +22,7 @@ from pydantic import SecretStr
 from batch.api.sendkit import Access
 from batch.errors import BatchError, UnaskedError
 from batch.jobs.outcome import RunOutcome
+from batch.jobs.request import Guardrails, Reading
 from batch.jobs.stopping import Stoppable
 from batch.library.remedies import in_python
 from batch.sending.stops import Stop, StopCause
@@ -73,7 +75,8 @@ class Call(Place, total=False):
 
     yes: send without asking. ask: a callback, plain or async, that answers the question: True, or
         the number that it demands (`Question.typed_number`).
-    on_event: a callback for notes, for where requests go, and for progress.
+    on_event: a plain callback for notes, for where requests go, and for progress; an async one,
+        which nobody would wait for, is refused.
     Both are called on the caller's event loop; in a blocking form, in the thread of the call.
     """
 
@@ -82,14 +85,57 @@ class Call(Place, total=False):
     on_event: Callable[[Event], object]
 
 
-def refuse_unknown(call: Mapping[str, object], known: type[Place]) -> None:
-    """Raise TypeError for a keyword that no call takes: it may be a guardrail, misspelt."""
+_OF_READING = get_type_hints(Reading)
+# What an argument must be, and that in words.
+_KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "api_key": (lambda it: isinstance(it, str | SecretStr), "a text or a SecretStr"),
+    "config": (lambda it: isinstance(it, str | os.PathLike), "a path"),
+    "settings": (
+        lambda it: (
+            isinstance(it, Mapping) and all(isinstance(each, Mapping) for each in it.values())
+        ),
+        'sections of keys, as {"pace": {"rate": 5}}',
+    ),
+    "yes": (lambda it: isinstance(it, bool), "True or False"),
+    "ask": (callable, "a callback"),
+    "on_event": (
+        lambda it: callable(it) and not iscoroutinefunction(it),
+        "a plain callback, not an async one",
+    ),
+    "reading": (
+        lambda it: (
+            isinstance(it, Reading)
+            and all(isinstance(getattr(it, name), kind) for name, kind in _OF_READING.items())
+        ),
+        "a Reading with values of its types",
+    ),
+    "guardrails": (lambda it: isinstance(it, Guardrails), "a Guardrails"),
+}
+
+
+def check_arguments(call: Mapping[str, object], known: type[Place]) -> None:
+    """Raise TypeError for what a call can't take.
+
+    Also for a keyword that it does not know, which may be a guardrail, misspelt.
+    """
     names = get_type_hints(known)
     if unknown := call.keys() - names:
         raise TypeError(
             f"{', '.join(sorted(unknown))}: no argument of this function. Besides its own, it "
             f"takes {', '.join(names)}. Nothing was sent."
         )
+    check_kinds(**{name: value for name, value in call.items() if value is not None})
+
+
+def check_kinds(**arguments: object) -> None:
+    """Raise TypeError for an argument that is of another kind than it must be."""
+    for name, value in arguments.items():
+        fits, wanted = _KINDS[name]
+        if not fits(value):  # the value itself may be a key
+            raise TypeError(
+                f"{name}: found a value of type {type(value).__name__}; expected {wanted}. Nothing "
+                "was sent."
+            )
 
 
 class Caller(Stoppable):
@@ -105,7 +151,7 @@ class Caller(Stoppable):
         self._ask = call.get("ask")
         self._on_event = call.get("on_event")
         self._events: deque[Event] = deque()
-        self.broken_by: Exception | None = None
+        self.broken_by: BaseException | None = None
 
     def note(self, *sentences: str) -> None:
         """Tell the caller sentences."""
@@ -131,13 +177,26 @@ class Caller(Stoppable):
         if self._ask is None:
             return False
         try:
-            answer = self._portal.call(self._ask, question)
+            answer = self._portal.call(self._answer, self._ask, question)
         except CancelledError:
             self.check()
             raise
+        if isinstance(answer, Failure):
+            raise answer.error
         if question.typed_number is None:
             return answer is True
         return answer is not True and answer == question.typed_number
+
+    @staticmethod
+    async def _answer(ask: Ask, question: Question) -> "bool | int | Failure":
+        """Call it on the caller's loop, which an error such as KeyboardInterrupt would end."""
+        try:
+            answer = ask(question)
+            return await answer if isawaitable(answer) else answer
+        except get_cancelled_exc_class():
+            raise
+        except BaseException as error:  # noqa: BLE001 - raised where it was asked
+            return Failure(error)
 
     def show_target(self, access: Access, workspace: str | None) -> None:
         """Tell the caller where requests go."""
@@ -163,8 +222,10 @@ class Caller(Stoppable):
             if self._on_event is None or self.broken_by is not None:
                 continue
             try:
-                self._on_event(event)
-            except Exception as error:  # noqa: BLE001 - raised once the work has ended
+                _refuse_coroutine(self._on_event(event))
+            except get_cancelled_exc_class():
+                raise
+            except BaseException as error:  # noqa: BLE001 - raised once the work has ended
                 self.broken_by = error
                 self.stop(_STOPPED)
 
@@ -173,14 +234,21 @@ class Caller(Stoppable):
         self._portal.start_task_soon(self.deliver)
 
 
+def _refuse_coroutine(given: object) -> None:
+    if isinstance(given, Coroutine):
+        given.close()
+        raise TypeError("on_event: found an async callback; expected a plain one.")
+
+
 async def in_own_thread(work: Callable[[Caller], _T], call: Call) -> _T:
     """Run a use case in a thread of its own; events reach the caller's loop meanwhile.
 
     Whoever is cancelled stops it as Ctrl-C does: it waits for answers that are on their way, and
-    its results are complete. An exception of `on_event` does the same, and is raised after that.
+    its results are complete. An exception of `on_event`, KeyboardInterrupt too, does the same, and
+    is raised after that.
     """
-    refuse_unknown(call, Call)
-    ended: list[_T | _Failure] = []
+    check_arguments(call, Call)
+    ended: list[_T | Failure] = []
     finished = anyio.Event()
     async with BlockingPortal() as portal:
         caller = Caller(portal, call)
@@ -206,23 +274,23 @@ async def in_own_thread(work: Callable[[Caller], _T], call: Call) -> _T:
     if caller.broken_by is not None:
         raise caller.broken_by
     (end,) = ended
-    if isinstance(end, _Failure):
+    if isinstance(end, Failure):
         raise end.error
     return end
 
 
 @dataclass(frozen=True, slots=True)
-class _Failure:
-    """What a use case raised."""
+class Failure:
+    """What was raised, as a value: task groups would wrap it, or end the loop by it."""
 
-    error: Exception
+    error: BaseException
 
 
-def _end_of(work: Callable[[Caller], _T], caller: Caller) -> _T | _Failure:
+def _end_of(work: Callable[[Caller], _T], caller: Caller) -> _T | Failure:
     try:
         return work(caller)
     except BatchError as error:
         error.args = (in_python(error),)
-        return _Failure(error)
-    except Exception as error:  # noqa: BLE001 - raised in the caller's task
-        return _Failure(error)
+        return Failure(error)
+    except BaseException as error:  # noqa: BLE001 - raised in the caller's task
+        return Failure(error)

@@ -8,7 +8,8 @@ answers the question.
 
 import os
 from collections.abc import Callable, Coroutine
-from functools import partial, wraps
+from dataclasses import replace
+from functools import wraps
 from itertools import islice
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, Unpack
@@ -34,7 +35,15 @@ from batch.library.asking import (
     past_run_for,
     request_for,
 )
-from batch.library.caller import Call, Caller, Place, in_own_thread, refuse_unknown
+from batch.library.caller import (
+    Call,
+    Caller,
+    Failure,
+    Place,
+    check_arguments,
+    check_kinds,
+    in_own_thread,
+)
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -72,7 +81,8 @@ async def check(
                 found=checked.table.found,
             )
 
-    refuse_unknown(place, Place)
+    check_arguments(place, Place)
+    check_kinds(reading=reading, guardrails=guardrails)
     return await in_own_thread(work, {})
 
 
@@ -110,7 +120,8 @@ async def run(
             past_run=lambda folder: past_run_for(folder, call, caller, guardrails),
         )
 
-    return await in_own_thread(work, call)
+    check_kinds(reading=reading, guardrails=guardrails)
+    return _with_whole_paths(await in_own_thread(work, call))
 
 
 async def plan(
@@ -133,8 +144,8 @@ async def plan(
         planned = _plan(request, caller)
         effect = planned.diff.preview.effect()
         return PlanOutcome(
-            folder=planned.ready.opened.folder.path,
-            sheet=planned.sheet,
+            folder=planned.ready.opened.folder.path.absolute(),
+            sheet=planned.sheet.absolute(),
             rows=planned.ready.plan.rows,
             tally=planned.tally,
             requests=effect.requests,
@@ -145,6 +156,7 @@ async def plan(
             next_command=planned.next_command,
         )
 
+    check_kinds(reading=reading, guardrails=guardrails)
     return await in_own_thread(work, call)
 
 
@@ -204,14 +216,22 @@ def blocking(function: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, _T
 
     @wraps(function)
     def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
-        with start_blocking_portal() as portal:
-            future = portal.start_task_soon(partial(function, *args, **kwargs))
+        async def in_there() -> _T | Failure:
             try:
-                result: _T = future.result()
+                return await function(*args, **kwargs)
+            except (KeyboardInterrupt, SystemExit) as error:  # which would end the portal's loop
+                return Failure(error)
+
+        with start_blocking_portal() as portal:
+            future = portal.start_task_soon(in_there)
+            try:
+                end = future.result()
             except BaseException:
                 future.cancel()  # leaving the portal waits for its end
                 raise
-            return result
+        if isinstance(end, Failure):
+            raise end.error
+        return end
 
     return call
 
@@ -236,4 +256,20 @@ async def _go_back(
     def work(caller: Caller) -> RunOutcome:
         return use_case(past_run_for(Path(folder), call, caller, guardrails, out=out), caller)
 
-    return await in_own_thread(work, call)
+    check_kinds(guardrails=guardrails)
+    return _with_whole_paths(await in_own_thread(work, call))
+
+
+def _with_whole_paths(outcome: RunOutcome) -> RunOutcome:
+    """The same, good wherever its caller goes."""
+    files, report = outcome.files, outcome.report
+    if files:
+        sheet = files.failed_sheet
+        files = replace(
+            files,
+            results=files.results.absolute(),
+            failed=files.failed.absolute(),
+            failed_sheet=sheet and sheet.absolute(),
+        )
+    folder = outcome.folder.absolute()
+    return replace(outcome, folder=folder, files=files, report=report and report.absolute())

@@ -39,8 +39,7 @@ _LAST_MS = 253402300799999  # Unix time, the end of the year 9999
 _JUDGED = frozenset(
     reason
     for reason in Reason
-    if (reason.result is Result.SKIPPED and reason is not Reason.ALREADY_SO)
-    or reason.found is Found.JUDGED
+    if (reason.result is Result.SKIPPED and reason not in LEFT_OUT) or reason.found is Found.JUDGED
 )
 _PAIR = pl.Schema({"line": pl.UInt32, "carrier": pl.UInt32})
 

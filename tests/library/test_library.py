@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import anyio
 import anyio.lowlevel
@@ -17,7 +17,7 @@ import pytest
 import batch
 from batch import Event, Guardrails, Note, Question, Range, Reading, Target
 from batch.errors import DeclinedError, InputError, SettingsError, UnaskedError
-from batch.library.caller import Place
+from batch.library.caller import Call, Place
 from batch.manual import FOLDER
 from batch.model import Reason, Result
 from batch.recording.runfile import RunState, read_record
@@ -155,6 +155,118 @@ async def test_an_exception_of_the_callback_stops_and_is_raised(place: Place) ->
         await batch.run(leads(range(34, 40)), yes=True, on_event=break_it, **place)
     (folder,) = runs()
     assert len(list(batch.results(folder))) == 6  # whatever was sent is told
+
+
+def awaited(file: str, **call: Unpack[Call]) -> batch.RunOutcome:
+    return asyncio.run(batch.run(file, **call))
+
+
+each_form = pytest.mark.parametrize("call", [batch.run_sync, awaited], ids=["blocking", "async"])
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+@each_form
+def test_what_ends_a_program_ends_the_work_first(
+    error: type[BaseException], call: Callable[..., batch.RunOutcome], place: Place
+) -> None:
+    def end(event: Event) -> None:
+        if isinstance(event, Moment):
+            raise error
+
+    settings = {**place["settings"], "pace": {"rate": "4"}, "run": {"skip_unchanged": "never"}}
+    slow: Place = {**place, "settings": settings}
+    with pytest.raises(error):
+        call(leads(range(34, 40)), yes=True, on_event=end, **slow)
+    (folder,) = runs()
+    assert read_record(folder / "run.json").state is RunState.INTERRUPTED
+    assert len(list(batch.results(folder))) == 6
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+@each_form
+def test_what_ends_a_program_at_the_question_sends_nothing(
+    error: type[BaseException],
+    call: Callable[..., batch.RunOutcome],
+    sandbox: Sandbox,
+    place: Place,
+) -> None:
+    def ask(_: Question) -> bool:
+        raise error
+
+    before = len(received(sandbox))
+    with pytest.raises(error):
+        call(leads(range(3)), ask=ask, **place)
+    assert len(received(sandbox)) == before
+    assert not runs()
+
+
+async def test_an_async_callback_for_events_is_refused(sandbox: Sandbox, place: Place) -> None:
+    async def keep(_: Event) -> None:
+        await anyio.lowlevel.checkpoint()
+
+    def later(event: Event) -> Awaitable[None]:
+        return keep(event)
+
+    before = len(received(sandbox))
+    with pytest.raises(TypeError, match="expected a plain callback, not an async one"):
+        await batch.run(leads(range(3)), yes=True, on_event=keep, **place)
+    with pytest.raises(TypeError, match="found an async callback; expected a plain one"):
+        await batch.run(leads(range(3)), ask=lambda _: True, on_event=later, **place)
+    assert len(received(sandbox)) == before
+    assert not runs()
+
+
+WRONG: dict[str, tuple[object, str]] = {
+    "settings": ({"pace": 5}, 'of type dict; expected sections of keys, as {"pace": {"rate": 5}}'),
+    "api_key": (b"sk_secret", "of type bytes; expected a text or a SecretStr"),
+    "config": (5, "of type int; expected a path"),
+    "yes": ("no", "of type str; expected True or False"),
+    "ask": (True, "of type bool; expected a callback"),
+    "reading": ({"sheet": "Leads"}, "of type dict; expected a Reading with values of its types"),
+    "guardrails": ({"strict": True}, "of type dict; expected a Guardrails"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+async def test_an_argument_of_another_kind_is_told(
+    name: str, sandbox: Sandbox, place: Place
+) -> None:
+    value, said = WRONG[name]
+    before = len(received(sandbox))
+    arguments: Any = {**place, "yes": True, name: value}
+    with pytest.raises(TypeError) as caught:
+        await batch.run(leads(range(3)), **arguments)
+    assert str(caught.value) == f"{name}: found a value {said}. Nothing was sent."
+    assert len(received(sandbox)) == before
+    assert not runs()
+
+
+async def test_an_argument_that_is_none_is_as_if_it_were_not_there(place: Place) -> None:
+    nothing: Any = {"config": None, "ask": None, "on_event": None}
+    assert (await batch.run(leads(range(2)), yes=True, **place, **nothing)).exit_code == 0
+    checked: Any = {"api_key": None, "config": None, "settings": None}
+    assert (await batch.check(leads(range(2)), **checked)).rows == 2
+
+
+async def test_a_reading_with_a_value_of_another_type_is_told() -> None:
+    with pytest.raises(TypeError, match="expected a Reading with values of its types"):
+        await batch.check("leads.csv", reading=Reading(sheet=5))  # type: ignore[arg-type]
+
+
+async def test_paths_are_good_wherever_their_caller_goes(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcome = await batch.run(leads(range(2)), yes=True, out="here", **place)
+    planned = await batch.plan(leads(range(2)), out="planned", **place)
+    verified = await batch.verify("here", **place)
+    monkeypatch.chdir("/")
+    assert outcome.folder == tmp_path / "here"
+    assert outcome.files
+    assert outcome.report
+    assert outcome.files.results.is_file()
+    assert outcome.report.is_file()
+    assert (planned.folder / "plan.csv", verified.file.is_file()) == (planned.sheet, True)
+    assert [row.line for row in batch.results(outcome)] == [2, 3]
 
 
 async def test_plan_apply_verify_and_undo(sandbox: Sandbox, place: Place) -> None:
