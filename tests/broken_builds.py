@@ -1371,11 +1371,19 @@ BUILDS = (
         "test_an_ordinary_header_is_not_passed_over_for_names_below_its_rows[ordinary0]",
     ),
     Broken(
-        guarantee="a first row with the names is the header, whatever stands below it",
+        guarantee="of several rows with the names the first is the header",
         file="reading/header_row.py",
         line="named = next((at for at, row in enumerate(rows) if self.has_names(row)), None)",
         instead="named = max((at for at, row in enumerate(rows) if self.has_names(row)), "
         "default=None)",
+        caught_by="test_header_row.py::"
+        "test_the_header_is_the_first_row_with_the_names_else_the_one_above_the_values",
+    ),
+    Broken(
+        guarantee="a first row with the names is the header, whatever stands below it",
+        file="reading/header_row.py",
+        line="if self.line is None and evidence is Evidence.PLACE:",
+        instead="if self.line is None and (rows := rows[place + evidence // 2 :]):",
         caught_by="test_header_row.py::test_an_ordinary_table_keeps_its_first_row_as_the_header",
     ),
     Broken(

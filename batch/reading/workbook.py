@@ -5,6 +5,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
@@ -172,6 +173,8 @@ def _choose_sheet(book: Workbook, sheet: str | None, search: HeaderSearch, *, na
     if not book.visible:
         raise InputError(f"{name}: has no visible sheet.", Remedy(Fix.NAME_SHEET))
     with_columns = _sheets_with_columns(book, search)
+    if search.line and not with_columns:
+        with_columns = _sheets_with_columns(book, replace(search, line=None))
     if len(with_columns) == 1:
         return with_columns[0]
     sheets, what = (with_columns, " with the columns") if with_columns else (book.visible, "")

@@ -1,9 +1,12 @@
 import csv
+import gzip
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import xlsxwriter
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,6 +39,7 @@ def top_of(*rows: list[str], search: HeaderSearch | None = None) -> Top[list[str
     [
         ([NAMES, VALUES], 1, Evidence.NAMES),
         ([TITLE, [], NAMES, VALUES], 3, Evidence.NAMES),
+        ([TITLE, NAMES, NAMES, VALUES], 2, Evidence.NAMES),
         ([["Campaign data", "", "Changes", ""], NAMES, VALUES], 2, Evidence.NAMES),
         ([["campaignId", "lead", "tag"], [], NAMES, VALUES], 3, Evidence.NAMES),
         ([["status", "aiTag"], NAMES], 2, Evidence.NAMES),
@@ -229,6 +233,27 @@ def test_line_breaks_in_a_title_are_one_line_as_in_a_spreadsheet(tmp_path: Path)
     with open_table(path, TableOptions()) as table:
         assert table.found.passed_over == (1, 2)
         assert read(table) == [(5, "", "", "", ""), (6, "a", "b", "", "x")]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "packed", "encoding"),
+    [
+        (".csv.gz", gzip.compress, "utf-8-sig"),
+        (".csv.zst", zstandard.compress, "utf-8"),
+        (".csv", bytes, "utf-16"),
+        (".csv", bytes, "cp1252"),
+    ],
+)
+def test_titles_of_every_kind_of_text_are_passed_over(
+    tmp_path: Path, suffix: str, packed: Callable[[bytes], bytes], encoding: str
+) -> None:
+    path = tmp_path / f"leads{suffix}"
+    rows = [["Für Ann, Größe 5"], [], NAMES, [*VALUES[:3], "Grüße"]]
+    text = "".join(f"{';'.join(row)}\r\n" for row in rows)
+    path.write_bytes(packed(text.encode(encoding)))
+    table = open_table(path, TableOptions())
+    assert (table.found.header_line, table.found.delimiter) == (3, ";")
+    assert read(table) == [(4, *VALUES[:3], "Grüße")]
 
 
 def test_a_fault_below_the_header_is_one_of_its_row(tmp_path: Path) -> None:
