@@ -3,10 +3,7 @@
 The points themselves, and how a process comes to its end there, are in tests/kill_points.py.
 """
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -20,20 +17,11 @@ from batch.sandbox.options import Options
 from batch.sandbox.process import Sandbox, start_sandbox
 from tests.kill_loop import applied_lines
 from tests.kill_points import POINTS
-from tests.support.program import (
-    CAMPAIGN,
-    access,
-    environment,
-    lead_id,
-    read_rows,
-    received,
-    sendkit_batch,
-    write_rows,
-)
+from tests.support.forked import Stem, stem
+from tests.support.program import CAMPAIGN, Ran, access, lead_id, read_rows, received, write_rows
 
 pytestmark = pytest.mark.timeout(300)
 
-ROOT = Path(__file__).parents[2]
 WORKERS = 4
 VALID = 120
 SLOW_S = 0.02
@@ -101,14 +89,21 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def forking() -> Iterator[Stem]:
+    with stem() as running:
+        yield running
+
+
 class Scene:
     """One run in `cwd/run` of valid rows, then skipped ones; what it sent is kept apart by kill."""
 
-    def __init__(self, cwd: Path, sandbox: Sandbox) -> None:
+    def __init__(self, cwd: Path, sandbox: Sandbox, forking: Stem) -> None:
         rows = [(CAMPAIGN, lead, "paused", f"n{n}") for n, lead in enumerate(LEADS)]
         write_rows(cwd / "leads.csv", HEADER, rows + [(CAMPAIGN, LEADS[0], "", "")] * SKIPPED)
         self.cwd = cwd
         self.sandbox = sandbox
+        self._forking = forking
         self.env, options = access(sandbox)
         # What an earlier scene has changed is sent again, not left out.
         unread = ("--skip-unchanged", "never")
@@ -118,24 +113,20 @@ class Scene:
         self.durable: list[set[str]] = []
         self._seen = len(received(sandbox))
 
+    def do(self, *args: str, program: str = "batch.cli") -> Ran:
+        return self._forking.sendkit_batch(*args, cwd=self.cwd, env=self.env, program=program)
+
     def kill(self, point: str, number: int, command: tuple[str, ...]) -> None:
         """Run the command until it comes to the point for the n-th time."""
-        killed = subprocess.run(
-            [sys.executable, "-m", "tests.kill_points", point, str(number), "--", *command],
-            cwd=self.cwd,
-            env=environment(self.cwd, {**self.env, "PYTHONPATH": _python_path()}),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=60,
-            check=False,
-        )
-        assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+        words = (point, str(number), "--", *command)
+        killed = self.do(*words, program="tests.kill_points")
+        assert killed.exit_code == -signal.SIGKILL, killed.err
         time.sleep(10 * SLOW_S)  # what had left is in the log by then
         self._end_leg()
 
     def finish(self, command: tuple[str, ...], *, into: str = "run") -> None:
         """Run the command to its end, and hold the results against the log."""
-        ran = sendkit_batch(*command, cwd=self.cwd, env=self.env)
+        ran = self.do(*command)
         assert ran.exit_code == 0, ran.err
         self._end_leg()
         rows = read_rows(self.cwd / into / "results.csv")
@@ -169,13 +160,9 @@ class Scene:
             durable = durable_now
 
 
-def _python_path() -> str:
-    return os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-
-
 @pytest.fixture
-def scene(tmp_path: Path, sandbox: Sandbox) -> Scene:
-    return Scene(tmp_path, sandbox)
+def scene(tmp_path: Path, sandbox: Sandbox, forking: Stem) -> Scene:
+    return Scene(tmp_path, sandbox, forking)
 
 
 def test_the_points_are_all_come_to() -> None:
@@ -190,7 +177,7 @@ def test_a_run_that_was_killed_before_its_record_sent_nothing_and_is_begun_anew(
 ) -> None:
     scene.kill(point, number, scene.new_run)
     assert scene.legs == [[]]
-    refused = sendkit_batch(*scene.resume, cwd=scene.cwd, env=scene.env)
+    refused = scene.do(*scene.resume)
     assert refused.exit_code == 2
     assert "Name the folder of a run." in refused.err
     scene.finish((*scene.new_run[:-1], "another"), into="another")

@@ -36,8 +36,9 @@ BROKEN = 70  # the exit code of what broke without one
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """What to do. out, err: the files that the two streams go to."""
+    """What to do. program: the module that has its `main`. out, err: the files of its streams."""
 
+    program: str
     argv: list[str]
     cwd: str
     env: dict[str, str]
@@ -55,12 +56,19 @@ class Stem:
     process: subprocess.Popen[str]
     scratch: Path
 
-    def sendkit_batch(self, *args: str, cwd: Path, env: Mapping[str, str] | None = None) -> Ran:
+    def sendkit_batch(
+        self,
+        *args: str,
+        cwd: Path,
+        env: Mapping[str, str] | None = None,
+        program: str = "batch.cli",
+    ) -> Ran:
         """As `sendkit_batch` of tests.support.program, with nothing on standard input."""
         assert self.process.stdin
         assert self.process.stdout
         out, err = self.scratch / "stdout.txt", self.scratch / "stderr.txt"
         command = Command(
+            program=program,
             argv=["sendkit-batch", *args],
             cwd=str(cwd),
             env=environment(cwd, env),
@@ -117,9 +125,7 @@ def _become(command: Command) -> NoReturn:
         os.environ.clear()
         os.environ.update(command.env)
         os.chdir(command.cwd)
-        from batch.cli import main as command_main  # noqa: PLC0415 - as the console script does
-
-        command_main()
+        importlib.import_module(command.program).main()
     except SystemExit as end:
         exit_code = int(end.code or 0)
     finally:
