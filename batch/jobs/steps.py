@@ -55,7 +55,7 @@ def read_leads(frontend: Frontend, judged: JudgedRun) -> LeadsDiff | None:
         with frontend.reading() as show:
             return frontend.run(lambda: diff_leads.look(judged, how, on_reading=show))
     except LeadsNotReadError as error:  # reading was to spare requests; it is no condition
-        frontend.note(f"{error} So no row is left out for being so already.")
+        frontend.note(f"{error} So no row is left out as already set.")
         return None
 
 

@@ -144,7 +144,7 @@ class CliOptions:
     skip_unchanged: Annotated[
         str | None,
         Option(
-            "Leave out rows that are already so: auto (reads as long as it pays), always, never.",
+            "Leave out rows that are already set: auto (reads as long as it pays), always, never.",
             SENDING,
             ALWAYS,
             section="run",

@@ -68,12 +68,12 @@ def _show(terminal: Terminal, options: CliOptions, checked: Checked, *, all_prob
 
 def _end(terminal: Terminal, checked: Checked, *, state: str, exit_code: int) -> int:
     next_command = _next_command(checked)
-    mend = "mend the problems, then " if checked.plan.tally.error else ""
+    fix = "fix the problems, then " if checked.plan.tally.error else ""
     line = summary.last_line(
         state,
         summary.judged_tally(checked.plan),
         results=None,
-        next_command=f"{mend}{next_command}",
+        next_command=f"{fix}{next_command}",
     )
     answer = report_json.judged(
         checked, state=state, exit_code=exit_code, next_command=next_command

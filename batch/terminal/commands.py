@@ -76,13 +76,13 @@ def plan(options: CliOptions, interrupts: Interrupts) -> int:
         planned = make_plan(request_of(options, loaded, access), terminal)
         if not (options.as_json or options.quiet):
             print_plan(terminal.out, planned)
-        is_to_mend = planned.tally.error and not planned.ready.work.requests
-        mend = "mend the problems, then " if is_to_mend else ""
+        is_to_fix = planned.tally.error and not planned.ready.work.requests
+        fix = "fix the problems, then " if is_to_fix else ""
         line = summary.last_line(
             "planned",
             planned.tally,
             results=planned.sheet,
-            next_command=planned.next_command and f"{mend}{planned.next_command}",
+            next_command=planned.next_command and f"{fix}{planned.next_command}",
         )
         terminal.end(line, answer=report_json.planned(planned))
         return planned.exit_code

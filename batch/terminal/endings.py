@@ -50,11 +50,11 @@ def ended(
 ) -> int:
     """A command that sent nothing ends with this message. Gives the exit code.
 
-    declined: whether somebody only said no, so that there is nothing to mend.
+    declined: whether somebody only said no, so that there is nothing to fix.
     """
     terminal.say(message, style="red")
-    mend = "mend what is said above, and " if exit_code == 2 and not declined else ""
-    line = summary.last_line(state, Tally(), results=None, next_command=f"{mend}run it again")
+    fix = "fix what is said above, and " if exit_code == 2 and not declined else ""
+    line = summary.last_line(state, Tally(), results=None, next_command=f"{fix}run it again")
     terminal.end(line, answer=report_json.refused(message, state=state, exit_code=exit_code))
     return exit_code
 

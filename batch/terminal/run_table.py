@@ -92,7 +92,7 @@ def next_of(run: ListedRun) -> str | None:
         return command("retry", shown_folder(run.folder))
     if not run.counts[Result.ERROR]:
         return None
-    return f"mend the rows in {shown_folder(run.folder / 'failed.csv')}, and run that file"
+    return f"fix the rows in {shown_folder(run.folder / 'failed.csv')}, and run that file"
 
 
 def shown_folder(folder: Path) -> str:

@@ -90,9 +90,9 @@ def next_words(outcome: RunOutcome) -> str | None:
         return outcome.next_command
     may_pass = any(outcome.tally[reason] for reason in Reason if reason.may_pass)
     if outcome.state is not RunState.FINISHED or may_pass:
-        return outcome.next_command  # resume or retry, which don't read mended rows
+        return outcome.next_command  # resume or retry, which don't read fixed rows
     name = (outcome.files.failed_sheet or outcome.files.failed).name
-    return f"mend the rows in {name}, then {outcome.next_command}"
+    return f"fix the rows in {name}, then {outcome.next_command}"
 
 
 def judged_tally(plan: Plan) -> Tally:

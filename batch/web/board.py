@@ -48,7 +48,7 @@ class View:
 
     name: of the file or the run that it is about. where: workspace and address, once known.
     number: of the job, counted from 1. run_id: of the run that it ended with; "" for none.
-    told: how it ended, in a sentence. is_wrong: whether something has to be mended.
+    told: how it ended, in a sentence. is_wrong: whether something has to be fixed.
     """
 
     number: int

@@ -78,7 +78,7 @@ def _in_part(rows: int) -> str:
 
 
 def _left_out(tally: Tally) -> list[str]:
-    """As "98,000 rows are already so.", a sentence for each reason."""
+    """As "98,000 rows are already set.", a sentence for each reason."""
     return [
         f"{count_of(rows, 'row')} {rows_left_out(reason, rows)}"
         for reason in Reason

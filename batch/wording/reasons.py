@@ -46,7 +46,7 @@ REASON_WORDS: Mapping[Reason, Words] = {
     Reason.ALREADY_SO: Words(
         "the lead was read, and already has all the values that the row asks for",
         "The lead already has these values",
-        ("is already so.", "are already so."),
+        ("is already set.", "are already set."),
     ),
     Reason.FINAL_STATE: Words(
         "the lead was read and is through (completed, bounced, unsubscribed, replied or removed), "
@@ -165,7 +165,7 @@ VERDICT_WORDS: Mapping[Verdict, str] = {
     Verdict.IN_PART: "the tag will change; the lead is through, so its status is left",
     Verdict.THROUGH: "will change, in a state in which that may mean nothing",
     Verdict.UNREAD: "will be sent; what the lead is now was not read",
-    Verdict.ALREADY_SO: "already so",
+    Verdict.ALREADY_SO: "already set",
     Verdict.FINAL_STATE: "nothing to send: the lead is through, so its status is left",
     Verdict.UNKNOWN_LEAD: "no lead of the campaign has this id",
     Verdict.OWN_ID: "the lead's own id, not its campaign lead's; plan.csv names the right one",

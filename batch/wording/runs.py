@@ -49,7 +49,7 @@ def plan_sentence(record: RunRecord, effect: Effect, states: Mapping[str, int], 
         return f"{name} has no rows: nothing is asked of {where}."
     asked = count_of(effect.requests, "lead")
     will, so, other = states.values()
-    parts = [f"{will:,} would change", f"{so:,} {'is' if so == 1 else 'are'} so already"]
+    parts = [f"{will:,} would change", f"{so:,} {'is' if so == 1 else 'are'} already set"]
     parts += [f"{other:,} can't be changed"] if other else []
     return (
         f"{name} asks to change {asked} in {where} ({what_changes(effect)}): {join_words(parts)}; "

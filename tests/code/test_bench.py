@@ -106,7 +106,7 @@ def test_a_check_is_measured_only_if_it_finds_what_is_in_the_rows(tmp_path: Path
         check(wrong, tmp_path)
     assert str(caught.value) == (
         "check of 100 rows: expected 0 error, 0 skipped, 100 unsent; found checked: 0 success, "
-        "1 error, 0 skipped, 99 unsent; no results; next: mend the problems, then "
+        "1 error, 0 skipped, 99 unsent; no results; next: fix the problems, then "
         f"sendkit-batch run {rows.path}"
     )
 

@@ -193,7 +193,7 @@ def test_what_cant_be_found_is_an_error_that_says_what_to_do(
     assert ids(ran.results)[3] == ("", "", "unknown_campaign")
     assert received(sandbox) == []
     assert ran.last_line.endswith(
-        "next: mend the rows in failed.csv, then sendkit-batch run "
+        "next: fix the rows in failed.csv, then sendkit-batch run "
         f"{ran.folder.relative_to(tmp_path)}/failed.csv --base-url {sandbox.base_url} --rate 1000"
     )
 

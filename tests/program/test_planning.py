@@ -56,8 +56,8 @@ ROWS = (
     (CAMPAIGN, lead_id(1), "paused", "Cold"),  # line 2
     (CAMPAIGN, lead_id(2), "", "Hot"),
     (CAMPAIGN, lead_id(3), "active", "null"),
-    (CAMPAIGN, lead_id(4), "active", "Cold"),  # line 5: already so
-    (CAMPAIGN, lead_id(7), "completed", ""),  # already so, though it could not be set
+    (CAMPAIGN, lead_id(4), "active", "Cold"),  # line 5: already set
+    (CAMPAIGN, lead_id(7), "completed", ""),  # already set, though it could not be set
     (OTHER, lead_id(8), "", "Warm"),  # line 7: of a lead that replied
     (CAMPAIGN, lead_id(99), "paused", ""),  # not in the campaign
     ("f" * 24, lead_id(1), "paused", ""),  # line 9: no such campaign
@@ -147,7 +147,7 @@ def test_what_a_plan_shows(tmp_path: Path, leads: Path) -> None:
         "leads.csv: 12 rows, workspace Sandbox",
         "3  will change",
         "1  will change, in a state in which that may mean nothing",
-        "2  already so",
+        "2  already set",
         "1  no lead of the campaign has this id",
         "1  no campaign of the workspace has this id",
         "1  a status that can't be set, and is not the lead's",
@@ -237,7 +237,7 @@ def test_leads_that_drifted_are_judged_again_and_left_out(tmp_path: Path, leads:
         plan = ask(sandbox, tmp_path, "plan", leads)
         change(sandbox, lead_id(1), status="paused")  # by now it is as it was to become
         change(sandbox, lead_id(2), aiTag="Warm")
-        change(sandbox, lead_id(4), status="paused")  # it was already so, and is not any more
+        change(sandbox, lead_id(4), status="paused")  # it was already set, and is not any more
         before = len(received(sandbox))
         ran = ask(sandbox, tmp_path, "apply", plan.folder)
         sent = received(sandbox)[before:]
@@ -251,7 +251,7 @@ def test_leads_that_drifted_are_judged_again_and_left_out(tmp_path: Path, leads:
         "status active, aiTag Warm now."
     )
     assert (
-        "2 rows are already so. 1 row is left out: a status that can't be set. 1 row is left "
+        "2 rows are already set. 1 row is left out: a status that can't be set. 1 row is left "
         "out: no such campaign in this workspace. 1 row is left out: no such lead in that "
         "campaign. "
     ) in ran.err
@@ -417,7 +417,7 @@ def test_a_guardrail_stands_before_apply_and_not_before_plan(tmp_path: Path) -> 
 def test_an_apply_that_was_killed_is_gone_on_with(tmp_path: Path, again: str) -> None:
     known = [(CAMPAIGN, lead_id(n), "active", "Cold") for n in range(1, 201)]
     rows = [(CAMPAIGN, lead_id(n), "paused", "Hot" if n % 2 else "Cold") for n in range(1, 201)]
-    rows[10:60] = known[10:60]  # 50 that are already so
+    rows[10:60] = known[10:60]  # 50 that are already set
     path = write_rows(tmp_path / "leads.csv", HEADER, rows)
     with served(tmp_path, known, faults=("slow=0.05,on=patch",)) as sandbox:
         plan = ask(sandbox, tmp_path, "plan", path)
@@ -533,7 +533,7 @@ def test_a_plan_of_wrong_rows_alone_is_to_be_mended(tmp_path: Path) -> None:
         ran = ask(sandbox, tmp_path, "plan", path)
     assert ran.last_line == (
         f"planned: 0 success, 1 error, 0 skipped, 0 unsent; {ran.folder.relative_to(tmp_path)}/"
-        f"plan.csv; next: mend the problems, then sendkit-batch plan {path} "
+        f"plan.csv; next: fix the problems, then sendkit-batch plan {path} "
         f"--base-url {sandbox.base_url} --rate 1000"
     )
 

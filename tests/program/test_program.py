@@ -155,7 +155,7 @@ def test_failed_rows_can_be_fed_back_in(tmp_path: Path, sandbox: Sandbox) -> Non
         ("6", "missing_id"),
     ]
     assert ran.last_line.endswith(
-        "next: mend the rows in failed.csv, then sendkit-batch run first/failed.csv "
+        "next: fix the rows in failed.csv, then sendkit-batch run first/failed.csv "
         f"--base-url {sandbox.base_url} --rate 1000"
     )
     again = sendkit_batch(
@@ -174,7 +174,7 @@ def test_a_missing_key_is_exit_2_and_sends_nothing(tmp_path: Path, leads: Path) 
     assert "No API key: set SENDKIT_API_KEY" in ran.err
     assert ran.last_line == (
         "refused: 0 success, 0 error, 0 skipped, 0 unsent; no results; "
-        "next: mend what is said above, and run it again"
+        "next: fix what is said above, and run it again"
     )
     assert not (tmp_path / "runs").exists()
 

@@ -86,7 +86,7 @@ def test_a_retry_is_a_run_about_the_rows_without_success(shell: Shell) -> None:
     shell.api.answer = keep
     assert retried(shell) == 1
     assert shell.last_line.startswith(
-        "finished: 3 success, 1 error, 0 skipped, 0 unsent; second/results.csv; next: mend the "
+        "finished: 3 success, 1 error, 0 skipped, 0 unsent; second/results.csv; next: fix the "
         "rows in failed.csv, then sendkit-batch run second/failed.csv "
     )
     assert reasons(SECOND / "results.csv") == {

@@ -1,4 +1,4 @@
-"""Rows that are already so, left out of a run by the real command; judged by the sandbox's log."""
+"""Rows that are already set, left out of a run by the real command; judged by the sandbox's log."""
 
 import json
 import signal
@@ -59,7 +59,7 @@ def test_what_is_already_so_costs_no_request(tmp_path: Path) -> None:
         ("skipped", "0", "the lead already reads status active, aiTag Cold.")
     ] * 2
     assert "Change 2 leads in workspace Sandbox" in ran.err
-    assert "2 tags set. 38 rows are already so." in ran.err
+    assert "2 tags set. 38 rows are already set." in ran.err
     assert ran.record["reasons"] == {"applied": 2, "already_so": 38}
 
 
@@ -134,7 +134,7 @@ def test_where_leads_cant_be_read_all_rows_are_sent(tmp_path: Path) -> None:
         always = run(sandbox, tmp_path, changing([3]), "--skip-unchanged", "always", "--new")
     assert ran.exit_code == 0, ran.err
     assert f"the leads of campaign {CAMPAIGN} could not be read" in ran.err
-    assert "So no row is left out for being so already." in ran.err
+    assert "So no row is left out as already set." in ran.err
     assert always.exit_code == 2
     assert f"the leads of campaign {CAMPAIGN} could not be read" in always.err
 

@@ -189,7 +189,9 @@ def test_a_plan_that_was_not_applied_says_so_and_counts_as_the_plan_does(tmp_pat
     ]
     remake_report(folder, state_dir=tmp_path)
     text = words_of(folder)
-    assert "4 would change, 2 are so already and 3 can't be changed; nothing has been sent." in text
+    assert (
+        "4 would change, 2 are already set and 3 can't be changed; nothing has been sent." in text
+    )
     assert "report of a plan" in text
     assert "What would change" in text
     assert "Pace over time" not in text

@@ -174,9 +174,9 @@ def rise_always(error: BaseException) -> Callable[..., Any]:
 
 
 def refused(message: str, *, declined: bool = False) -> list[str]:
-    """The end of standard error where nothing was sent. declined: there is nothing to mend."""
-    mend = "" if declined else "mend what is said above, and "
+    """The end of standard error where nothing was sent. declined: there is nothing to fix."""
+    fix = "" if declined else "fix what is said above, and "
     return [
         message,
-        (f"refused: 0 success, 0 error, 0 skipped, 0 unsent; no results; next: {mend}run it again"),
+        (f"refused: 0 success, 0 error, 0 skipped, 0 unsent; no results; next: {fix}run it again"),
     ]

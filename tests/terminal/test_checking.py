@@ -36,10 +36,10 @@ def test_a_dry_run_ends_as_the_run_would_and_writes_nothing(
     assert (shell.answer["state"], shell.answer["exit_code"]) == ("dry_run", exit_code)
     assert bool(shell.answer["message"]) is (exit_code == 2)
     assert [path.name for path in shell.cwd.iterdir()] == [leads]
-    mend = "mend the problems, then " if exit_code else ""
+    fix = "fix the problems, then " if exit_code else ""
     strict = " --strict" if "strict" in options else ""
     assert shell.last_line.endswith(
-        f"no results; next: {mend}sendkit-batch run leads.csv --rate 1000{strict}"
+        f"no results; next: {fix}sendkit-batch run leads.csv --rate 1000{strict}"
     )
 
 
@@ -67,7 +67,7 @@ def test_check_reads_standard_input(shell: Shell) -> None:
     assert shell.answer["reasons"] == {"bad_id": 1, "not_reached": 1}
     assert len((shell.cwd / "all.csv").read_text("utf-8-sig").splitlines()) == 2
     assert "All problems are in all.csv" in shell.err
-    assert shell.last_line.endswith("next: mend the problems, then sendkit-batch run -")
+    assert shell.last_line.endswith("next: fix the problems, then sendkit-batch run -")
 
 
 def test_check_does_not_overwrite_the_spreadsheet_with_its_problems(shell: Shell) -> None:

@@ -167,7 +167,7 @@ def test_a_wrong_command_line_is_exit_2_with_one_json_object_and_a_last_line(
         message,
         (
             "refused: 0 success, 0 error, 0 skipped, 0 unsent; no results; "
-            "next: mend what is said above, and run it again"
+            "next: fix what is said above, and run it again"
         ),
     ]
 

@@ -38,7 +38,7 @@ def test_json_is_the_report(shell: Shell) -> None:
     assert shell.answer["exit_code"] == 1
     assert shell.answer["reasons"] == {"applied": 1, "bad_id": 1}
     told = shell.last_line.rpartition("next: ")[2]
-    assert told == f"mend the rows in failed.csv, then {shell.answer['next_command']}"
+    assert told == f"fix the rows in failed.csv, then {shell.answer['next_command']}"
 
 
 def test_quiet_is_the_last_line_alone(shell: Shell) -> None:

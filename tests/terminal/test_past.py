@@ -74,7 +74,7 @@ def test_one_run_is_shown(runs: Shell) -> None:
     assert "leads.csv" in runs.out
     assert "bad_id" in runs.out
     assert runs.last_line == (
-        "finished: runs/bad; next: mend the rows in runs/bad/failed.csv, and run that file"
+        "finished: runs/bad; next: fix the rows in runs/bad/failed.csv, and run that file"
     )
 
 

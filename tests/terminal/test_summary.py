@@ -119,9 +119,9 @@ def test_a_retry_looks_at_no_mended_rows_so_none_is_to_be_mended_before_it() -> 
 
 def test_rows_that_were_judged_wrong_are_to_be_mended_before_they_are_fed_back() -> None:
     for reason in (Reason.BAD_ID, Reason.UNKNOWN_TAG, Reason.CONFLICT):
-        assert told_next(Reason.APPLIED, reason) == "mend the rows in failed.csv, then run it"
+        assert told_next(Reason.APPLIED, reason) == "fix the rows in failed.csv, then run it"
         assert told_next(Reason.NOT_FOUND, reason, sheet=True) == (
-            "mend the rows in failed.xlsx, then run it"
+            "fix the rows in failed.xlsx, then run it"
         )
 
 

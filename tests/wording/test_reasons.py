@@ -38,8 +38,8 @@ def test_a_meaning_is_a_sentence() -> None:
 @pytest.mark.parametrize(
     ("reason", "rows", "text"),
     [
-        (Reason.ALREADY_SO, 1, "is already so."),
-        (Reason.ALREADY_SO, 98_000, "are already so."),
+        (Reason.ALREADY_SO, 1, "is already set."),
+        (Reason.ALREADY_SO, 98_000, "are already set."),
         (Reason.DRIFTED, 1, "has changed since the plan was made and is left out."),
         (Reason.CHANGED_SINCE, 2, "have changed since the run and are not undone."),
         (Reason.UNKNOWN_LEAD, 1, "is left out: no such lead in that campaign."),

@@ -70,5 +70,5 @@ def test_a_plan_says_what_it_would_do_and_that_nothing_was_sent() -> None:
     states = {"will_change": 1, "already_so": 1, "other": 1}
     assert plan_sentence(RECORD, PLAN, states, 4) == (
         "leads.csv asks to change 3 leads in workspace Acme (2 tags set, 1 paused): 1 would "
-        "change, 1 is so already and 1 can't be changed; nothing has been sent."
+        "change, 1 is already set and 1 can't be changed; nothing has been sent."
     )
