@@ -17,6 +17,7 @@ class Fix(StrEnum):
     NAME_DELIMITER = "name_delimiter"  # value: the one that it seems to be, as people call it
     NAME_HEADER_ROW = "name_header_row"  # value: the line that it seems to be, if there is one
     MAP_COLUMN = "map_column"  # columns: the headers that seem to be meant, "" for none
+    LEAVE_REMEMBERED = "leave_remembered"  # the mapping that was confirmed before
     NAME_CAMPAIGN = "name_campaign"
     RESUME = "resume"  # value: the command line that goes on with the unfinished run
     RESUME_OTHERS = "resume_others"  # the same, of a run that is not in the user's own list

@@ -319,8 +319,8 @@ BUILDS = (
     Broken(
         guarantee="a run reads its own copy, whatever becomes of the original",
         file="jobs/opening.py",
-        line="open_table(copy.path, request.table_options",
-        instead="open_table(request.source.path or copy.path, request.table_options",
+        line="open_table(copy.path, options",
+        instead="open_table(request.source.path or copy.path, options",
         caught_by="test_promises.py::"
         "test_a_run_reads_its_own_copy_whatever_becomes_of_the_original",
     ),
@@ -1706,6 +1706,44 @@ BUILDS = (
         instead="f'\"{header}\"'",
         caught_by="test_proposals.py::"
         "test_the_printed_option_names_its_column_whatever_that_is_called",
+    ),
+    # --- Mappings that were confirmed ---
+    Broken(
+        guarantee="a remembered mapping is never used without a terminal",
+        file="jobs/requesting.py",
+        line="options.remembered or (is_watched and not options.no_remembered)",
+        instead="not options.no_remembered",
+        caught_by="test_remembered.py::"
+        "test_a_remembered_mapping_is_never_used_without_a_terminal_unless_asked_for",
+    ),
+    Broken(
+        guarantee="a remembered mapping is bound to the exact headers",
+        file="recording/mappings.py",
+        line="if each.headers == tuple(headers)",
+        instead="if set(each.headers) >= set(headers)",
+        caught_by="test_remembered.py::test_it_is_bound_to_the_exact_headers",
+    ),
+    Broken(
+        guarantee="a remembered mapping stands below what is said now",
+        file="reading/table.py",
+        line="                {**self.remembered, **options.columns},",
+        instead="                {**options.columns, **options.remembered(grid.header)},",
+        caught_by="test_remembered.py::test_what_is_said_now_stands_above_what_is_remembered",
+    ),
+    Broken(
+        guarantee="a mapping is remembered by a yes at the question alone",
+        file="jobs/steps.py",
+        line="    if not asks or not ready.work.requests:",
+        instead="    remember(opened.request, opened.table)\n"
+        "    if not asks or not ready.work.requests:",
+        caught_by="test_remembered.py::test_only_a_yes_at_the_question_is_remembered",
+    ),
+    Broken(
+        guarantee="mappings in a file that others may write are ignored",
+        file="recording/mappings.py",
+        line='(read_own(state_dir / MAPPINGS_NAME) or b"")',
+        instead="(state_dir / MAPPINGS_NAME).read_bytes()",
+        caught_by="test_remembered.py::test_a_file_that_others_may_write_is_ignored",
     ),
     # --- Merged cells, and slips of exporters ---
     Broken(

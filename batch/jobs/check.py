@@ -14,6 +14,7 @@ from batch.escape import escape_text
 from batch.jobs.known_pace import KnownPace
 from batch.jobs.missing_columns import about_missing_columns
 from batch.jobs.opening import plan_of
+from batch.jobs.remembered import as_if_given, options_with_remembered
 from batch.jobs.request import Request, guardrails_hit, refusal_of
 from batch.judging.plan import Plan, Problem
 from batch.reading.table import Table, open_table
@@ -53,9 +54,9 @@ def check(request: Request) -> Iterator[Checked]:
             folder = Path(resources.enter_context(tempfile.TemporaryDirectory()))
             copy = RunFolder(folder).copy_input(request.source.bytes_from, name=request.source.name)
             path = copy.path
-        table = resources.enter_context(
-            open_table(path, request.table_options, name=request.source.name)
-        )
+        options = options_with_remembered(request)
+        table = resources.enter_context(open_table(path, options, name=request.source.name))
+        request = as_if_given(request, table)
         plan = plan_of(request, table, request.rules())
         rate_per_s = KnownPace().expected_per_s(request.settings)
         yield Checked(

@@ -22,6 +22,7 @@ from batch.jobs.missing_columns import about_missing_columns
 from batch.jobs.named_cells import Lookup, cells_of, named_of
 from batch.jobs.preflight import Preflight, ask_server, hold_of
 from batch.jobs.reaching import access_of, make_client, take_locks
+from batch.jobs.remembered import as_if_given, options_with_remembered
 from batch.jobs.request import Request, guardrails_hit, refusal_of, typed_number
 from batch.jobs.work import LeadsDiff, Work, needed_work, whole_work
 from batch.judging.from_cells import Once, make_plan
@@ -236,9 +237,9 @@ def open_run(request: Request) -> Iterator[OpenRun]:
         resources.callback(spill.close)
         copy = folder.copy_input(request.source.bytes_from, name=request.source.name)
         warnings = resources.enter_context(take_locks(request, sha256=copy.sha256, run=folder.path))
-        table = resources.enter_context(
-            open_table(copy.path, request.table_options, name=request.source.name)
-        )
+        options = options_with_remembered(request)
+        table = resources.enter_context(open_table(copy.path, options, name=request.source.name))
+        request = as_if_given(request, table)
         yield OpenRun(
             request=request,
             folder=folder,

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 from batch.advice import Advice
 from batch.api.sendkit import Access
+from batch.columns import Column
 from batch.errors import SettingsError
 from batch.judging.guardrails import (
     Range,
@@ -107,12 +108,14 @@ class Session:
     None for a new one below `runs_dir`.
     access: the key and the address that it may go to, as the gate gives them; None for practice,
     which never sees the real ones, and where no server is asked.
+    remembers: whether a mapping of columns that was confirmed before is used.
     """
 
     state_dir: Path
     out: Path | None = None
     sandbox: bool = False
     access: Access | None = None
+    remembers: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +127,7 @@ class Request:
         stand where the lead has it already.
     is_recorded: it is an earlier run's, whose settings stand for options, too.
     found: how that run's input was read; None where it is to be found out.
+    mapped: the columns that a person has mapped to headers for this file.
     """
 
     source: Source
@@ -135,6 +139,7 @@ class Request:
     is_planned: bool = False
     is_recorded: bool = False
     found: Found | None = None
+    mapped: frozenset[Column] = frozenset()
 
     @property
     def table_options(self) -> TableOptions:

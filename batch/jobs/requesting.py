@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from batch.api.sendkit import Access
-from batch.columns import COLUMNS
+from batch.columns import COLUMNS, column_of
 from batch.errors import InputError, SettingsError
 from batch.jobs.request import Guardrails, Reading, Request, Session, Source
 from batch.judging.guardrails import Range
@@ -87,8 +87,20 @@ def restored_with(sections: Mapping[str, Mapping[str, object]], settings: Settin
     return replaced.model_copy(update={"api": settings.api})
 
 
-def request_of(options: CliOptions, loaded: LoadedSettings, access: Access | None) -> Request:
-    """The request that options make. access: None if no server is asked. Raises UsageError."""
+def request_of(
+    options: CliOptions,
+    loaded: LoadedSettings,
+    access: Access | None,
+    *,
+    is_watched: bool = False,
+) -> Request:
+    """The request that options make. Raises UsageError.
+
+    access: None if no server is asked. is_watched: whether somebody sits at a terminal, and hears
+    which columns are used because they were confirmed before.
+    """
+    if options.remembered and options.no_remembered:
+        raise SettingsError("--remembered and --no-remembered: expected one of them.")
     campaign = options.campaign and options.campaign.strip()
     if campaign == "":
         raise SettingsError("--campaign: found nothing; expected a campaign's name or id.")
@@ -96,10 +108,17 @@ def request_of(options: CliOptions, loaded: LoadedSettings, access: Access | Non
     return Request(
         source=_source_of(options),
         settings=loaded.settings,
-        session=_taken(Session, options, state_dir=default_state_dir(), access=access),
+        session=_taken(
+            Session,
+            options,
+            state_dir=default_state_dir(),
+            access=access,
+            remembers=options.remembered or (is_watched and not options.no_remembered),
+        ),
         reading=reading_of(options),
         guardrails=guardrails_of(options),
         options=options,
+        mapped=frozenset(map(column_of, _columns_of(options.mapping))),
     )
 
 

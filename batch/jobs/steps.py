@@ -11,6 +11,7 @@ from batch.jobs.frontend import Frontend
 from batch.jobs.opening import JudgedRun, OpenRun, ReadyRun
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.preflight import Preflight
+from batch.jobs.remembered import remember
 from batch.jobs.resolving import is_needed, resolve
 from batch.jobs.work import LeadsDiff
 from batch.wording.amounts import count_of
@@ -80,6 +81,7 @@ def confirm(frontend: Frontend, ready: ReadyRun, *, asks: bool) -> None:
     if not frontend.ask(ready.question):
         wanted = ready.question.typed_number or "yes"
         raise DeclinedError(f"Nothing was sent: the question was not answered with {wanted}.")
+    remember(opened.request, opened.table)
 
 
 def send(frontend: Frontend, ready: ReadyRun) -> RunOutcome:

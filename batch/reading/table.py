@@ -6,7 +6,7 @@ ours has.
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Self
 
 import polars as pl
 
+from batch.advice import Advice, Fix, Remedy
 from batch.columns import COLUMNS, Column
 from batch.errors import InputError
 from batch.escape import unescape
@@ -26,6 +27,7 @@ from batch.reading.delimited import open_delimited
 from batch.reading.encoding import to_utf8
 from batch.reading.found import Found
 from batch.reading.grid import Cells, Grid, column_names, extra_cell, is_blank_text
+from batch.reading.header import name_key, quoted
 from batch.reading.header_row import HeaderSearch, passed_over
 from batch.reading.layout import LookedUpIds, find_layout, known_layout
 from batch.reading.parquet import open_parquet
@@ -44,6 +46,8 @@ class TableOptions:
     has_campaign: whether one campaign was named for all rows.
     was_accepted: whether an earlier run has read the file, perhaps before later formats were known.
     found: what that run found, which then counts instead; None of one that kept nothing.
+    remembered: gives what was confirmed before for a file of exactly these headers; it stands below
+    `columns`.
     """
 
     sheet: str | None = None
@@ -54,6 +58,7 @@ class TableOptions:
     has_campaign: bool = False
     was_accepted: bool = False
     found: Found | None = None
+    remembered: Callable[[tuple[str, ...]], Mapping[Column, str]] = lambda _: {}
 
 
 class Table:
@@ -63,6 +68,8 @@ class Table:
     fields: the position of each column that is read; status or aiTag may be absent, not both.
     is_by_email: whether e-mail addresses stand for the leads' ids.
     campaign_was_found: whether an earlier run has looked up the campaigns' ids.
+    headers: of all columns, as read. remembered: the columns that were confirmed before and are
+    used; a note says so.
     ids: those that were looked up by e-mail address; None until they are.
     delimiter: of a text file, else a comma.
     is_sheet: whether it comes from a workbook.
@@ -83,10 +90,12 @@ class Table:
         self._lines = lines
         self._scratch = scratch
         self._mends = _mends(options)
+        self.remembered: Mapping[Column, str] = {}
         if options.found is None:
+            self.remembered = _below(options.remembered(grid.header), options.columns)
             self._layout = find_layout(
                 grid,
-                options.columns,
+                {**self.remembered, **options.columns},
                 has_campaign=options.has_campaign,
                 name=name,
                 was_accepted=options.was_accepted,
@@ -100,8 +109,11 @@ class Table:
         self.ids: LookedUpIds | None = None
         self.delimiter = grid.delimiter or ","
         self.is_sheet = grid.is_sheet
-        self.notes = grid.notes + merged.notes(
-            grid.merged, self.fields, header_line=grid.header_line, name=name
+        self.headers = grid.header
+        self.notes = (
+            grid.notes
+            + _said(self.remembered, name=name)
+            + merged.notes(grid.merged, self.fields, header_line=grid.header_line, name=name)
         )
 
     @property
@@ -336,6 +348,19 @@ def open_grid(path: Path, options: TableOptions, *, scratch: Path, name: str) ->
         return grid
     told = passed_over(grid, was_named=options.header_row is not None, name=name)
     return replace(grid, notes=(*grid.notes, told))
+
+
+def _below(remembered: Mapping[Column, str], given: Mapping[Column, str]) -> Mapping[Column, str]:
+    """What is remembered, but for what somebody has now said about the column or the header."""
+    taken = set(map(name_key, given.values()))
+    return {c: h for c, h in remembered.items() if c not in given and name_key(h) not in taken}
+
+
+def _said(remembered: Mapping[Column, str], *, name: str) -> tuple[str, ...]:
+    """The note about columns that are read as they were confirmed before."""
+    columns = ", ".join(f"{column} is {quoted(header)}" for column, header in remembered.items())
+    said = f"{name}: as you confirmed for these headers before, {columns}."
+    return (Advice(said, Remedy(Fix.LEAVE_REMEMBERED)),) if columns else ()
 
 
 def _mends(options: TableOptions) -> bool:

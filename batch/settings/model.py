@@ -220,6 +220,11 @@ class Settings(BaseModel):
     http: HttpSettings = HttpSettings()
     run: RunSettings = RunSettings()
 
+    def with_columns(self, columns: Mapping[Column, str]) -> "Settings":
+        """The same with these headers for the columns. Raises ValidationError."""
+        named = {str(column): header for column, header in columns.items()}
+        return self.model_copy(update={"columns": ColumnSettings.model_validate(named)})
+
     def public(self) -> dict[str, Any]:
         """The settings as plain values for run.json, without secrets.
 

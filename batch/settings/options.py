@@ -38,6 +38,7 @@ class CliOptions:
     address: Annotated[str | None, Argument("[ADDRESS]", "With --forget: only this address.")] = (
         None
     )
+    mapping_id: Annotated[str | None, Argument("[ID]", "With --forget: only this mapping.")] = None
 
     # How a file is read, and what is expected of it
     sheet: Annotated[str | None, Option("The sheet of a workbook.", INPUT, FILE)] = None
@@ -73,6 +74,13 @@ class CliOptions:
             metavar="FIELD=HEADER",
         ),
     ] = ()
+    remembered: Annotated[
+        bool,
+        Option("Use a mapping confirmed before for these headers, without a terminal too.", INPUT),
+    ] = False
+    no_remembered: Annotated[
+        bool, Option("Use no mapping that was confirmed before.", INPUT, FILE)
+    ] = False
     allow_invalid: Annotated[
         bool, Option("Go on although more than half of the rows are invalid.", SAFETY, FILE)
     ] = False
@@ -242,7 +250,11 @@ class CliOptions:
     older_than: Annotated[
         str, Option("How long ago they ended: 90d, 12w or 36h.", metavar="AGE")
     ] = "90d"
-    forget: Annotated[bool, Option("Withdraw the approvals of ADDRESS, or all of them.")] = False
+    forget: Annotated[
+        bool,
+        Option("Withdraw the approvals of ADDRESS, or all of them."),
+        Option("Forget the mapping ID, or all of them.", only=("mappings",)),
+    ] = False
     port: Annotated[
         int, Option("The page's port on this machine; 0: a free one.", bounds=(0, 65535))
     ] = 0
@@ -270,7 +282,7 @@ class CliOptions:
 
 
 _CONNECTION = "config base_url rate concurrency"
-_READING = "mapping sheet header_row encoding delimiter campaign"
+_READING = "mapping sheet header_row encoding delimiter campaign remembered no_remembered"
 _OUTPUT = "as_json quiet"
 
 # What each command takes, in the order of its help.
@@ -284,8 +296,8 @@ _TAKEN_BY = {
     "retry": f"run {_CONNECTION} max_errors out yes {_OUTPUT} opens",
     "results": f"run with_retries out {_OUTPUT}",
     "report": f"run opens out {_OUTPUT}",
-    "plan": f"file {_CONNECTION} out strict on_conflict allow_invalid final_states mapping campaign"
-    f" sheet header_row encoding delimiter no_tag_check {_OUTPUT}",
+    "plan": f"file {_CONNECTION} out strict on_conflict allow_invalid final_states {_READING}"
+    f" no_tag_check {_OUTPUT}",
     "apply": f"run {_CONNECTION} max_errors force allow_clears expect_changes canary yes"
     f" {_OUTPUT} opens",
     "undo": f"run {_CONNECTION} max_errors out expect_changes canary yes {_OUTPUT} opens",
@@ -293,6 +305,7 @@ _TAKEN_BY = {
     "verify": f"run {_CONNECTION} {_OUTPUT}",
     "web": "config base_url rate port no_open",
     "trust": f"address forget {_OUTPUT}",
+    "mappings": f"mapping_id forget {_OUTPUT}",
     "help": "topic",
     "demo": "rate quiet",
     "runs": _OUTPUT,

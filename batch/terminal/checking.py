@@ -5,12 +5,12 @@ from pathlib import Path
 
 from batch.jobs.check import Checked, header_only, write_problems
 from batch.jobs.check import check as check_table
-from batch.jobs.request import command
+from batch.jobs.request import Request, command
 from batch.jobs.requesting import load_with, request_of
 from batch.settings.load import LoadedSettings, default_config_dir
 from batch.settings.options import CliOptions
 from batch.terminal import report_json, summary
-from batch.terminal.console import Terminal
+from batch.terminal.console import Terminal, somebody_is_there
 from batch.terminal.endings import guarded
 from batch.terminal.gate import tell_foreign
 from batch.terminal.signals import Interrupts
@@ -37,8 +37,13 @@ def load(terminal: Terminal, options: CliOptions) -> LoadedSettings:
     return loaded
 
 
+def _request_of(terminal: Terminal, options: CliOptions) -> Request:
+    loaded = load(terminal, options)
+    return request_of(options, loaded, None, is_watched=somebody_is_there())
+
+
 def _check(terminal: Terminal, options: CliOptions) -> int:
-    with check_table(request_of(options, load(terminal, options), None)) as checked:
+    with check_table(_request_of(terminal, options)) as checked:
         exit_code = 2 if checked.plan.tally.error else 0
         if options.problems:
             write_problems(checked.plan.problems(), options.problems, read_from=options.path)
@@ -48,7 +53,7 @@ def _check(terminal: Terminal, options: CliOptions) -> int:
 
 
 def _dry_run(terminal: Terminal, options: CliOptions) -> int:
-    with check_table(request_of(options, load(terminal, options), None)) as checked:
+    with check_table(_request_of(terminal, options)) as checked:
         exit_code = 2 if checked.refusal else int(bool(checked.plan.tally.error))
         _show(terminal, options, checked, all_problems="check --problems FILE")
         return _end(terminal, checked, state="dry_run", exit_code=exit_code)

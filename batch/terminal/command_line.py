@@ -245,6 +245,15 @@ def trust(options: CliOptions, interrupts: Interrupts) -> int:
     return trusting.trust(options, interrupts)
 
 
+@app.command()
+@_with_options
+def mappings(options: CliOptions, interrupts: Interrupts) -> int:
+    """List the columns that you have confirmed for some headers, or forget them."""
+    from batch.terminal import known_columns  # noqa: PLC0415
+
+    return known_columns.mappings(options, interrupts)
+
+
 @runs_app.callback()
 @_with_options
 def runs(options: CliOptions, interrupts: Interrupts) -> int:

@@ -73,7 +73,9 @@ def plan(options: CliOptions, interrupts: Interrupts) -> int:
     def plan_it() -> int:
         loaded = load(terminal, options)
         access = open_gate(terminal, loaded, key_of(terminal, loaded, os.environ))
-        planned = make_plan(request_of(options, loaded, access), terminal)
+        planned = make_plan(
+            request_of(options, loaded, access, is_watched=somebody_is_there()), terminal
+        )
         if not (options.as_json or options.quiet):
             print_plan(terminal.out, planned)
         is_to_fix = planned.tally.error and not planned.ready.work.requests
@@ -217,7 +219,7 @@ def _run(
     # The guardrails of `run` were passed when the unfinished run began, but for these.
     by_run = CliOptions(strict=options.strict, canary=options.canary)
     outcome = run_job(
-        request_of(options, loaded, access),
+        request_of(options, loaded, access, is_watched=somebody_is_there()),
         terminal,
         if_unfinished=if_unfinished,
         past_run=lambda folder: _past_run(terminal, options, folder, asked=by_run),

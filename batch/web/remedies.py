@@ -15,6 +15,7 @@ SENTENCES: Mapping[Fix, str] = {
     Fix.NAME_DELIMITER: "Save it with commas between the cells.",
     Fix.NAME_HEADER_ROW: "If the header is another line, choose it under Columns.",
     Fix.MAP_COLUMN: "Choose {columns} under Columns.",
+    Fix.LEAVE_REMEMBERED: "Others can be chosen under Columns.",
     Fix.NAME_CAMPAIGN: "One campaign for all rows can be named below.",
     Fix.RESUME: "To go on with that one, say no here and choose it among the earlier runs.",
     Fix.RESUME_OTHERS: "",

@@ -532,6 +532,10 @@ WRITTEN_OUT = {
         "help TOPIC shows one of:\n",
     ],
     "batch/terminal/commands.py": ["runs", "runs lists what was done"],
+    "batch/terminal/known_columns.py": [
+        "mappings ID --forget forgets one",
+        "mappings` lists what is remembered.",
+    ],
     "batch/terminal/trusting.py": [
         "trust --forget ADDRESS withdraws one",
         "trust` lists what is.",

@@ -98,6 +98,8 @@ def test_the_options_of_a_run_are_those_of_the_contract() -> None:
         "--expect-changes", "--skip-unchanged", "--final-states", "--keep-before", "--canary",
         "--campaign", "--open",
         "--header-row",
+        "--remembered",
+        "--no-remembered",
     }  # fmt: skip
 
 
@@ -108,13 +110,13 @@ RUN_WORDS = (
     "--map", "aiTag=T", "--sheet", "One", "--encoding", "cp1252", "--delimiter", "tab",
     "--no-tag-check", "--json", "--quiet", "--sandbox", "--expect-changes", "3",
     "--skip-unchanged", "always", "--final-states", "send", "--keep-before", "--canary", "20",
-    "--campaign", "Spring", "--open", "--header-row", "3",
+    "--campaign", "Spring", "--open", "--header-row", "3", "--remembered", "--no-remembered",
 )  # fmt: skip
 CHECK_WORDS = (
     "check", "leads.csv", "--config", "c.toml", "--rate", "5", "--strict", "--on-conflict",
     "last-wins", "--allow-invalid", "--allow-clears", "--map", "status=S", "--sheet", "One",
     "--encoding", "cp1252", "--delimiter", "tab", "--problems", "p.csv", "--json", "--quiet",
-    "--campaign", "Spring", "--header-row", "3",
+    "--campaign", "Spring", "--header-row", "3", "--remembered", "--no-remembered",
 )  # fmt: skip
 
 

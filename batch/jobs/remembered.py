@@ -1,0 +1,53 @@
+"""A mapping of columns that was confirmed before: used for exactly its headers, and remembered.
+
+It has the lowest rank: what is said by an option, the environment, a file or the page stands above
+it. It is remembered by a person's yes alone.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+
+from batch.columns import COLUMNS, Column
+from batch.errors import RunError, SettingsError
+from batch.jobs.request import Request
+from batch.reading.table import Table, TableOptions
+from batch.recording.mappings import keep_mapping, mapping_of
+
+
+def options_with_remembered(request: Request) -> TableOptions:
+    """How the table is to be read, with what is remembered for its headers where that is wanted."""
+    options = request.table_options
+    state_dir = request.session.state_dir
+    if not request.session.remembers or request.is_recorded:
+        return options
+
+    def columns_for(headers: tuple[str, ...]) -> Mapping[Column, str]:
+        known = mapping_of(state_dir, headers)
+        return known.columns if known else {}
+
+    return replace(options, remembered=columns_for)
+
+
+def as_if_given(request: Request, table: Table) -> Request:
+    """The request with the remembered columns of the table, as if somebody had mapped them."""
+    if not table.remembered:
+        return request
+    columns = {**table.remembered, **request.settings.columns.names()}
+    settings = request.settings.with_columns(columns)
+    mapping = tuple(f"{column}={header}" for column, header in table.remembered.items())
+    options = replace(request.options, mapping=(*request.options.mapping, *mapping))
+    mapped = {*request.mapped, *table.remembered}
+    return replace(request, settings=settings, options=options, mapped=frozenset(mapped))
+
+
+def remember(request: Request, table: Table) -> None:
+    """Keep the mapping that somebody has confirmed with a yes; not where it can't be kept."""
+    if request.session.sandbox or request.is_recorded or table.found.is_ours:
+        return
+    named = request.settings.columns.names()
+    every = (c for c in COLUMNS if c in request.mapped and c in named and c in table.fields)
+    columns = {column: named[column] for column in every}
+    if columns:
+        with suppress(RunError, SettingsError):
+            keep_mapping(request.session.state_dir, table.headers, columns)
