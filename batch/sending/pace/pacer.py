@@ -9,6 +9,7 @@ is the gate's business.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 
 from batch.model import Budget
 from batch.sending.pace.quotas import Quotas
@@ -79,7 +80,9 @@ class Pacer:
         self._set_per_s = rate_per_s
         self._headroom = headroom
         self._search = Search(good_per_s)
-        self._quotas = Quotas(headroom=headroom, start_per_s=self._own_per_s)
+        self._to_come: Callable[[], float] = lambda: inf
+        self._spread_s = inf
+        self._quotas = self._no_quotas()
         self._misled_until = float("-inf")
         self._sent = self._in_flight = 0
         self._backoff_base_s = backoff_base_s
@@ -91,6 +94,26 @@ class Pacer:
         self._held_since: float | None = None
         self._hold: Hold | None = None
 
+    def expect(self, to_come: Callable[[], float], *, spread_s: float = inf) -> None:
+        """Say how much is still to be asked: what a budget covers, it does not slow.
+
+        to_come: requests that have no final answer yet; inf where nobody knows.
+        spread_s: what remains of a longer window is not spread over it, since nobody waits.
+        """
+        self._to_come = to_come
+        self._spread_s = self._quotas.spread_s = spread_s
+
+    def spent_s(self, now: float) -> float:
+        """Seconds until a budget that is used up is whole again; 0 while none is."""
+        if not self._quotas or self.rate_per_s(now) > 0:
+            return 0.0
+        return self._quotas.refilled_at(now, in_flight=self._in_flight) - now
+
+    @property
+    def _is_searching(self) -> bool:
+        """Whether the rate without headers counts, and is to be found."""
+        return self._set_per_s is None and not self._quotas.are_slower(self._to_come())
+
     @property
     def _own_per_s(self) -> float:
         """The rate without headers."""
@@ -100,7 +123,12 @@ class Pacer:
         """Turns a second at present; 0 while nothing may leave."""
         if not self._quotas:
             return self._own_per_s
-        allowed = self._quotas.rate_per_s(now, in_flight=self._in_flight)
+        allowed = self._quotas.rate_per_s(
+            now,
+            in_flight=self._in_flight,
+            to_come=self._to_come(),
+            own_per_s=self._own_per_s,
+        )
         return allowed if self._set_per_s is None else min(allowed, self._set_per_s)
 
     def wait_s(self, now: float) -> float:
@@ -128,6 +156,9 @@ class Pacer:
         """Learn from what an answer says of the server's budgets."""
         if now < self._misled_until or not (budgets or self._quotas):
             return
+        if not self._quotas and self._search.is_slow_unasked:
+            self._search = Search()
+            self._quotas = self._no_quotas()
         taken = self._sent - self._in_flight
         self._quotas.observe(now, budgets, sent_at=sent_at, taken=taken)
         if self._quotas.are_silent:
@@ -141,12 +172,13 @@ class Pacer:
         retry_after_s: seconds that the server asked for; None if it named no time.
         sent_at: when a request left that was refused for its pace; None if none was.
         """
+        is_searching = self._is_searching
         if sent_at is not None and self._quotas:
             self._quotas.report_refusal(now, sent_at=sent_at)
             if self._quotas.are_misleading and self._set_per_s is None:
                 self._misled_until = now + MISLED_S
                 self._ignore_budgets(now)
-        elif sent_at is not None and self._set_per_s is None:
+        if sent_at is not None and is_searching:
             self._search.report_refusal(now, sent_at=sent_at, wait_s=retry_after_s)
         current = self.current_hold(now)
         if retry_after_s is None:
@@ -163,7 +195,7 @@ class Pacer:
         """Count a served request: the next hold-back is the shortest again."""
         self._refusals = 0
         self._held_since = None
-        if self._set_per_s is None and not self._quotas:
+        if self._is_searching:
             self._search.report_served(now, is_used=self._is_used)
 
     def current_hold(self, now: float) -> Hold | None:
@@ -184,7 +216,9 @@ class Pacer:
                 good_per_s=self._search.good_per_s,
             )
         tightest = self._quotas.tightest
-        rate = tightest.even_per_s
+        is_slower = self._quotas.are_slower(self._to_come())
+        rate = tightest.even_per_s if is_slower else self._own_per_s
+        good = tightest.even_per_s if tightest.is_known else None
         return PaceEstimate(
             source=Source.HEADERS,
             rate_per_s=rate if self._set_per_s is None else min(rate, self._set_per_s),
@@ -192,7 +226,7 @@ class Pacer:
             limit=tightest.limit,
             window_s=tightest.window_s if tightest.is_window_known else None,
             remaining=tightest.remaining,
-            good_per_s=rate if tightest.is_known else None,
+            good_per_s=good if is_slower else self._search.good_per_s,
         )
 
     def _due(self, now: float) -> float:
@@ -206,7 +240,10 @@ class Pacer:
     def _ignore_budgets(self, now: float) -> None:
         """Forget all headers, and search from the present rate."""
         self._search = Search(max(LEAST_PER_S, self._quotas.long_run_per_s(now)))
-        self._quotas = Quotas(headroom=self._headroom, start_per_s=self._own_per_s)
+        self._quotas = self._no_quotas()
+
+    def _no_quotas(self) -> Quotas:
+        return Quotas(headroom=self._headroom, start_per_s=self._own_per_s, spread_s=self._spread_s)
 
     def _own_hold_s(self) -> float:
         ceiling = min(self._backoff_max_s, self._backoff_base_s * 2.0 ** min(self._refusals, 60))

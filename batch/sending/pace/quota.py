@@ -119,6 +119,14 @@ class Quota:
             self._last = sample
         self._conclude()
 
+    def covers(self, requests: float) -> bool:
+        """Whether what remains, less the headroom, is enough for so many requests.
+
+        requests: those that are not answered yet included.
+        """
+        left = self._low if self.kind is Kind.WINDOW else self.remaining
+        return requests <= left - round((1 - self._share) * self.limit, 6)
+
     def rate_per_s(self, now: float, *, in_flight: int) -> float:
         """Requests a second that may leave now; 0 while nothing remains in the window."""
         even = self.even_per_s
@@ -132,7 +140,9 @@ class Quota:
 
     def refilled_at(self, now: float) -> float:
         """When a window that is used up is full again."""
-        return max(now, self._ends_by - self._early_s)
+        if self.kind is Kind.WINDOW:
+            return max(now, self._ends_by - self._early_s)
+        return max(now, self._last.ends_by)
 
     def _spread(self, now: float, even: float, in_flight: int) -> float:
         """What remains, without requests in flight and headroom, over the time that remains."""

@@ -6,6 +6,7 @@ approached by doubling, and trimmed if the server refuses requests nonetheless.
 
 from collections import Counter
 from collections.abc import Sequence
+from math import inf
 
 from batch.model import Budget
 from batch.sending.pace.quota import Quota
@@ -25,12 +26,15 @@ MOST_LATENESS_S = 0.25
 class Quotas:
     """The budgets of one server. headroom: share of each that is left to others.
 
+    spread_s: what remains of a longer window is not spread over it.
+
     start_per_s: the rate from which to grow towards what headers allow.
     lateness_s: a turn taken no later than this still counts as taken on time.
     """
 
-    def __init__(self, *, headroom: float, start_per_s: float) -> None:
+    def __init__(self, *, headroom: float, start_per_s: float, spread_s: float = inf) -> None:
         self._headroom = headroom
+        self.spread_s = spread_s
         self._all: dict[str, Quota] = {}
         self._silent: Counter[str] = Counter()  # answers in a row without it
         self._reached_per_s = start_per_s
@@ -97,10 +101,23 @@ class Quotas:
         even = min(self.tightest.even_per_s, self._reached_per_s)
         return even * self._trim_at(now, self._window_s)
 
-    def rate_per_s(self, now: float, *, in_flight: int) -> float:
-        """Requests a second that may leave now; 0 while a budget is used up."""
+    def are_slower(self, to_come: float) -> bool:
+        """Whether one of the budgets must be spread over its window, for so many requests."""
+        return any(
+            quota.window_s <= self.spread_s and not quota.covers(to_come)
+            for quota in self._all.values()
+        )
+
+    def rate_per_s(
+        self, now: float, *, in_flight: int, to_come: float = inf, own_per_s: float = 0.0
+    ) -> float:
+        """Requests a second that may leave now; 0 while a budget is used up.
+
+        to_come: requests that are not answered yet, in flight or still to be sent. own_per_s: the
+        rate without headers, which a budget does not slow while it covers them.
+        """
         rate, window_s = min(
-            (quota.rate_per_s(now, in_flight=in_flight), quota.window_s)
+            (self._rate_of(quota, now, in_flight, to_come, own_per_s), quota.window_s)
             for quota in self._all.values()
         )
         return min(rate * self._trim_at(now, window_s), self._reached_per_s)
@@ -110,8 +127,19 @@ class Quotas:
         return max(
             quota.refilled_at(now)
             for quota in self._all.values()
-            if not quota.rate_per_s(now, in_flight=in_flight)
+            if not self._rate_of(quota, now, in_flight, inf, 1.0)
         )
+
+    def _rate_of(
+        self, quota: Quota, now: float, in_flight: int, to_come: float, own_per_s: float
+    ) -> float:
+        even = quota.rate_per_s(now, in_flight=in_flight)
+        if quota.covers(to_come):
+            return max(even, own_per_s)
+        if quota.window_s <= self.spread_s:
+            return even
+        # Nobody waits for its end: what remains is sent, and then the job stops.
+        return own_per_s if quota.covers(in_flight + 1) else 0.0
 
     def _trim_at(self, now: float, window_s: float) -> float:
         return min(1.0, self._trim + TRIM * (now - self._trimmed_at) / (10 * window_s))

@@ -63,6 +63,14 @@ class Search:
         self._lowered_at = float("-inf")
         self._grown_at: float | None = None
 
+    @property
+    def is_slow_unasked(self) -> bool:
+        """Whether the rate is a remembered one, slower than a new search would begin.
+
+        It may be the even pace of a long window, which is no speed that a server asks for.
+        """
+        return self.rate_per_s < START_PER_S and self.rate_per_s == self.good_per_s
+
     def report_served(self, now: float, *, is_used: bool) -> None:
         """Count a request that was not refused. is_used: whether requests wait for turns."""
         cycle = self._cycle = self._cycle or _Cycle(began_at=now, wanted_at=now)
