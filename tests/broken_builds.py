@@ -871,6 +871,14 @@ BUILDS = (
         caught_by=f"{_FORGED}[a request that is left out, and was not]",
     ),
     Broken(
+        guarantee="somebody else's record reads the columns that the header names",
+        file="recording/plan_input.py",
+        line="    if column := table.misread(columns):",
+        instead="    if column := (table.misread(columns) and None):",
+        caught_by="test_forged_plan.py::"
+        "test_a_record_that_reads_another_column_than_the_header_names_is_refused[run-columns1-status]",
+    ),
+    Broken(
         guarantee="somebody else's journal has no lines but those of its plan",
         file="recording/plan_input.py",
         line="        if len(strange := _without(found, lines)):",

@@ -154,7 +154,8 @@ def open_recorded_table(
     with ExitStack() as if_it_fails:
         if_it_fails.callback(table.close)
         if plan and not is_own:
-            check_against_input(folder, plan, table, request.rules())
+            columns = request.settings.columns.names()
+            check_against_input(folder, plan, table, request.rules(), columns)
             if journal is not None:
                 check_against_journal(folder, plan, journal)
         if table.is_by_email:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import polars as pl
 
-from batch.columns import ADDED_SETS, FIRST_ADDED, Column, Naming, is_of_later_format
+from batch.columns import ADDED_SETS, COLUMNS, FIRST_ADDED, Column, Naming, is_of_later_format
 from batch.errors import InputError
 from batch.escape import unescape_text
 from batch.model import Field
@@ -60,6 +60,21 @@ class Layout:
         """The ids that are not among the user's own columns; results show them behind those."""
         end = self.own_width
         return tuple(each for each in _IDS if self.fields.get(each, end) >= end)
+
+    def misread(self, columns: Mapping[Column, str]) -> Column | None:
+        """The first column that is read, or not read, against its name; None if there is none.
+
+        columns: names, or numbers, that the user gave.
+        """
+        for column in COLUMNS:
+            at = self.fields.get(column)
+            named = [n for n, cell in enumerate(self.names) if reads_as(cell, column, columns)]
+            if at is None:
+                if named and isinstance(column, Field):
+                    return column
+            elif at not in named and columns.get(column) != f"#{at + 1}":
+                return column
+        return None
 
     def append_ids(
         self, frames: Iterator[pl.DataFrame], ids: LookedUpIds

@@ -143,6 +143,10 @@ class Table:
         own = self._layout.names[: self._layout.own_width]
         return own if self.ids is None else own + self._layout.missing_ids
 
+    def misread(self, columns: Mapping[Column, str]) -> Column | None:
+        """As `Layout.misread`."""
+        return self._layout.misread(columns)
+
     def cells(self) -> Iterator[pl.DataFrame]:
         """The columns that are read, of every row, in batches; can be called again.
 

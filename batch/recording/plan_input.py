@@ -8,12 +8,13 @@ one address, and no two requests one lead), why a row is not sent, what a lead w
 a plan expects it to be. A retry is about some lines of the copy, whichever these are.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 
-from batch.columns import Naming
+from batch.columns import Column, Naming
 from batch.errors import InputError
 from batch.escape import unescape
 from batch.judging.explain import quoted
@@ -63,21 +64,25 @@ class _Check(NamedTuple):
     said: str
 
 
-def check_against_input(folder: Path, plan: KeptPlan, table: Table, rules: Rules) -> None:
+def check_against_input(
+    folder: Path, plan: KeptPlan, table: Table, rules: Rules, columns: Mapping[Column, str]
+) -> None:
     """Raise InputError, naming the first line about which they disagree.
 
     table: the run's copy of the input; of a retry, those of its lines that the plan has.
-    rules: the run's; labels are not needed.
+    rules, columns: the run's, the headers that were given; labels are not needed.
     """
-    if where := _disagreement(plan.source, table, rules):
+    where = _disagreement(plan.source, table, rules)
+    if column := table.misread(columns):
+        where = f"run.json takes another column for {column} than the header names"
+    if where:
         raise _refused(folder, "its copy of the input", where)
 
 
 def check_against_journal(folder: Path, plan: KeptPlan, journal: Journal) -> None:
-    """Raise InputError where a line of the journal is none of the plan's.
+    """Raise InputError for a line of the journal that is none of the plan's, and the reverse.
 
-    And where a journal that is begun does not know what became of a request that the plan leaves
-    out: it would be sent.
+    What the plan leaves out, a journal that is begun must know, or it would be sent.
     """
     lines, known = plan.source.lines(), journal.lines()
     for found in (known, journal.in_doubt()):
@@ -150,14 +155,9 @@ def _first(checks: tuple[_Check, ...], rows: pl.DataFrame) -> str | None:
         return None
     for check in checks:
         for row in rows.filter(check.fails).head(1).iter_rows(named=True):
-            return check.said.format_map({name: _shown(value) for name, value in row.items()})
+            said = {name: quoted(it) if isinstance(it, str) else it for name, it in row.items()}
+            return check.said.format_map({**said, **{k: "nothing" for k in row if row[k] is None}})
     return None
-
-
-def _shown(value: object) -> object:
-    if value is None:
-        return "nothing"
-    return quoted(value) if isinstance(value, str) else value
 
 
 def _beside(rows: pl.DataFrame, cells: pl.DataFrame, table: Table) -> pl.DataFrame:

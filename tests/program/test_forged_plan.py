@@ -80,6 +80,10 @@ def make(others: Others) -> None:
     rows = write_rows(others.folder / "leads.csv", HEADER, ROWS)
     last_wins = write_rows(others.folder / "last.csv", HEADER, LAST_WINS)
     by_email = write_rows(others.folder / "email.csv", ("email", *HEADER[2:]), BY_EMAIL)
+    named = ("Where", "Before", "state", "aiTag", "Lead")  # by a name, loosely, and by a number
+    moved = [(campaign, "", status, tag, lead) for campaign, lead, status, tag in ROWS]
+    mapped = write_rows(others.folder / "mapped.csv", named, moved)
+    maps = ("--map", "campaignId=where", "--map", "campaignLeadId=#5", "--map", "status=state")
     ready = ("--keep-before", *given, "--rate", "1000")
     kinds: dict[str, tuple[str | Path, ...]] = {
         "planned": ("plan", rows, *given[:2]),
@@ -90,6 +94,7 @@ def make(others: Others) -> None:
         "by_email": ("run", by_email, "--campaign", CAMPAIGN, *ready),
         # Beside its addresses it has the ids that were found then.
         "found": ("run", others.folder / "by_email" / "results.csv", *ready),
+        "mapped": ("run", mapped, *maps, *ready),
         "unchecked": ("run", rows, "--no-tag-check", *ready),
     }
     for kind, words in kinds.items():
@@ -179,7 +184,7 @@ GENUINE = (
     *(("run", c) for c in ("resume", "retry", "undo", "verify", "report", "results")),
     *(
         (kind, "resume")
-        for kind in ("last_wins", "by_email", "found", "undo", "unchecked", "retry")
+        for kind in ("last_wins", "by_email", "found", "undo", "unchecked", "mapped", "retry")
     ),
     *((kind, c) for kind in ("by_email", "retry") for c in ("retry", "undo", "results")),
 )
@@ -384,6 +389,33 @@ def test_every_command_that_goes_by_a_plan_refuses_it(
         "its whole folder back from one backup, or start a new run."
     ) in " ".join(ran.err.split())
     assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "columns", "named"),
+    [
+        ("run", {"campaignId": 1, "campaignLeadId": 0, "status": 2, "aiTag": 3}, "campaignId"),
+        ("run", {"campaignId": 0, "campaignLeadId": 1, "aiTag": 3}, "status"),
+        ("by_email", {"email": 1, "aiTag": 2}, "status"),
+        ("mapped", {"campaignId": 0, "campaignLeadId": 4, "status": 2, "aiTag": 1}, "aiTag"),
+    ],
+)
+def test_a_record_that_reads_another_column_than_the_header_names_is_refused(
+    kind: str,
+    columns: dict[str, int],
+    named: str,
+    others: Others,
+    there: Callable[[str], Path],
+    tmp_path: Path,
+) -> None:
+    run = there(kind)
+    read = json.loads((run / "run.json").read_text("utf-8"))["input"]
+    change_record(run, input={**read, "found": {**read["found"], "columns": columns}})
+    before = len(received(others.sandbox))
+    ran = others.do(tmp_path, "resume")
+    assert (ran.exit_code, len(received(others.sandbox))) == (2, before)
+    said = f"run.json takes another column for {named} than the header names."
+    assert said in " ".join(ran.err.split())
 
 
 @pytest.mark.parametrize("command", ["resume", "retry", "undo", "verify", "report", "results"])
