@@ -1696,8 +1696,8 @@ BUILDS = (
     Broken(
         guarantee="columns that are proposed by their values are never used unasked",
         file="reading/header.py",
-        line="    _refuse_missing(\n        header, found,",
-        instead="    found |= propose(found)\n    _refuse_missing(\n        header, found,",
+        line="    _refuse_missing(\n        header,\n",
+        instead="    found |= propose(found)\n    _refuse_missing(\n        header,\n",
         caught_by="test_proposals.py::test_a_proposal_is_never_used_unasked",
     ),
     Broken(

@@ -62,7 +62,13 @@ def find_columns(
         if Naming.EMAIL in naming:
             found |= naming
     _refuse_missing(
-        header, found, name=name, cause=cause, has_campaign=has_campaign, propose=propose
+        header,
+        found,
+        name=name,
+        cause=cause,
+        better_line=better_line,
+        has_campaign=has_campaign,
+        propose=propose,
     )
     return found
 
@@ -95,18 +101,21 @@ def _cause(
     if better_delimiter:
         word = _WORDS.get(better_delimiter, f'"{better_delimiter}"')
         return Advice(f"The delimiter seems to be {word}.", Remedy(Fix.NAME_DELIMITER, word))
-    if better_line:
-        return Advice(
-            f"Line {better_line} has them, but above it stand rows that are no titles.",
-            Remedy(Fix.NAME_HEADER_ROW, str(better_line)),
-        )
     names = [cell for cell in header if cell.strip()]
     looks_like_one = 2 * len(names) >= len(header) and len(names) > len(_REQUIRED)
     if recognised_fields(header, columns) or (looks_like_one and not any(map(ID.match, names))):
         return ""
     return Advice(
         "That looks like a title or a row, not like the names of columns.",
-        Remedy(Fix.NAME_HEADER_ROW),
+        _other_line(better_line) if better_line else Remedy(Fix.NAME_HEADER_ROW),
+    )
+
+
+def _other_line(line: int) -> Advice:
+    """That a row further down has the names, which stands below rows that are no titles."""
+    return Advice(
+        f"Line {line} has the names, below rows that are no titles.",
+        Remedy(Fix.NAME_HEADER_ROW, str(line)),
     )
 
 
@@ -190,6 +199,7 @@ def _refuse_missing(
     *,
     name: str,
     cause: str,
+    better_line: int | None,
     has_campaign: bool,
     propose: Propose,
 ) -> None:
@@ -210,9 +220,12 @@ def _refuse_missing(
         missing, what = list(_OPTIONAL), "there is no column status or aiTag"
     else:
         return
+    if cause:
+        raise InputError(f"{name}: {what}; found {listed(header)}.", cause)
     raise InputError(
         f"{name}: {what}; found {listed(header)}.",
-        *([cause] if cause else _proposals(header, found, missing, propose(found))),
+        *_proposals(header, found, missing, propose(found)),
+        *([_other_line(better_line)] if better_line else []),
     )
 
 

@@ -297,11 +297,15 @@ def test_a_line_can_be_named_and_must_hold_the_names(tmp_path: Path) -> None:
 
 
 def test_names_below_other_rows_are_told_with_the_line(tmp_path: Path) -> None:
-    path = as_csv(tmp_path / "a.csv", [OTHER_NAMES, VALUES, NAMES, VALUES])
-    assert refusal(path).endswith(
-        "Line 3 has them, but above it stand rows that are no titles. "
+    told = (
+        "Line 3 has the names, below rows that are no titles. "
         "If the header is another line, name it with --header-row 3."
     )
+    path = as_csv(tmp_path / "a.csv", [VALUES, VALUES, NAMES, VALUES])
+    assert refusal(path).endswith(f"not like the names of columns. {told}")
+    path = as_csv(tmp_path / "a.csv", [OTHER_NAMES, VALUES, NAMES, VALUES])
+    mapped = '--map campaignId="Campaign" --map campaignLeadId="Lead" --map status="State"'
+    assert refusal(path).endswith(f"{mapped} {told}")
 
 
 def test_unknown_names_below_a_title_are_told_with_their_line(tmp_path: Path) -> None:

@@ -518,7 +518,7 @@ CASES = (
         printed=True,
     ),
     Case(
-        of="Line {} has them, but above it stand rows that are no titles.",
+        of="Line {} has the names, below rows that are no titles.",
         has=csv(ROW, ROW, HEADER, ROW),
         use="--header-row 3",
         printed=True,
