@@ -186,12 +186,33 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """What the server did with some leads, because their tag changed.
+
+    action: one of MOVES, SKIPPED_IN_PROGRESS, or another word of the server's. subsequence: its
+    name; "" if the server gave none.
+    """
+
+    action: str
+    subsequence: str
+    leads: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Campaign:
     """A campaign of the workspace. name: fit to be shown; the id where it has none."""
 
     id: str
     name: str
     status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """Who hears of what happens in a workspace. name, host: fit to be shown."""
+
+    name: str
+    host: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,16 +10,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Generic, Literal, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from pydantic import BaseModel, BeforeValidator, FailFast, Field, ValidationError
 
 from batch.api.answer import asked_wait_s, is_success, read_refusal, refuses_pace
 from batch.api.excerpt import Redactor, read_error, read_object
 from batch.api.wire import Fault, Reply
-from batch.model import Answer, Campaign, CampaignLead, Reason
+from batch.model import Answer, Campaign, CampaignLead, Reason, Webhook
 
 MAX_DIGITS = 18
+WEBHOOKS_PATH = "/v1/webhooks"
+TAG_CHANGED = "lead.tag_changed"  # the event
 MOST_A_PAGE = 100  # the largest page is not documented; a server that takes less says 400
 
 _Value = TypeVar("_Value")
@@ -166,7 +168,15 @@ class _CampaignRecord(BaseModel):
     status: str = ""
 
 
-_PagedRecord = TypeVar("_PagedRecord", _LeadRecord, _CampaignRecord)
+class _WebhookRecord(BaseModel):
+    id: str = Field("", alias="_id")
+    name: str | None = None
+    url: str = ""
+    events: list[str] = []
+    status: str = ""
+
+
+_PagedRecord = TypeVar("_PagedRecord", _LeadRecord, _CampaignRecord, _WebhookRecord)
 
 
 class _PagedList(_Onward, Generic[_PagedRecord]):
@@ -245,6 +255,25 @@ def parse_campaigns(body: bytes, redactor: Redactor) -> Page[Campaign]:
         return Campaign(id=one.id, name=name or one.id, status=redactor.one_line(one.status))
 
     return _page(read_model(_PagedList[_CampaignRecord], body, redactor), campaign)
+
+
+def parse_webhooks(body: bytes, redactor: Redactor) -> Page[Webhook | None]:
+    """A page of the workspace's webhooks; raises ValueError as above.
+
+    None stands for one that is not active, or does not hear of changed tags. Of an address the host
+    alone is kept: the rest may hold what opens it.
+    """
+
+    def webhook(one: _WebhookRecord) -> Webhook | None:
+        if one.status.casefold() != "active" or TAG_CHANGED not in one.events:
+            return None
+        try:
+            host = urlsplit(one.url).hostname or ""
+        except ValueError:
+            host = ""
+        return Webhook(name=redactor.one_line(one.name or ""), host=redactor.one_line(host))
+
+    return _page(read_model(_PagedList[_WebhookRecord], body, redactor), webhook)
 
 
 def _page(

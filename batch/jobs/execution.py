@@ -24,7 +24,7 @@ from batch.jobs.paging import Paging
 from batch.jobs.report import REPORT_NAME, write_report
 from batch.jobs.request import command
 from batch.jobs.run_record import first_record, last_record, record_at
-from batch.model import Tally
+from batch.model import Move, Tally
 from batch.recording.atomic_file import clear_partial_files
 from batch.recording.journal import JOURNAL_NAME, JUDGED_NOTE, Journal
 from batch.recording.results import write_results
@@ -132,7 +132,7 @@ async def _send_and_tell(
         settings=settings,
         send=api.send_change,
         look=api.probe,
-        pacer=run.diff.pacer if run.diff else make_pacer(settings, run.pace.good_per_s),
+        pacer=run.pacer or make_pacer(settings, run.pace.good_per_s),
         canary=opened.request.guardrails.canary,
         paging_by=lambda gate: Paging(api, settings, gate=gate),
     )
@@ -148,6 +148,7 @@ async def _send_and_tell(
             failure = error_sentence(error, opened.folder.path, key)
             ended = Ending(failure=failure + _unrecorded(sending.lost_rows))
         files, examples = None, {}
+        moves: tuple[Move, ...] = ()
         try:
             files = await anyio.to_thread.run_sync(
                 partial(
@@ -161,6 +162,7 @@ async def _send_and_tell(
             if files.failure:
                 ended = _then_failed(ended, files.failure)
             examples = journal.examples()
+            moves = journal.moves(carried=run.plan.source.carried())
         except Exception as error:  # noqa: BLE001 - the same
             ended = _then_failed(ended, error_sentence(error, opened.folder.path, key))
         moment = sending.moment()
@@ -172,6 +174,7 @@ async def _send_and_tell(
         tally=Tally(moment.tally),
         files=files,
         examples=examples,
+        moves=moves,
         requests=moment.requests,
         pace_estimate=moment.pace_estimate,
     )

@@ -32,14 +32,15 @@ from batch.judging.preview import Preview
 from batch.judging.resolve import LeadDirectory
 from batch.judging.rules import Rules, check_rules
 from batch.judging.totals import Effect
-from batch.model import Tally
+from batch.model import Tally, Webhook
 from batch.reading.table import Table, open_table
 from batch.recording.folder import InputCopy, RunFolder, input_stem
 from batch.recording.journal import Journal
 from batch.recording.plan_file import PLAN_FILE, KeptPlan, keep_plan
 from batch.recording.runfile import RunFound, RunInput, RunLink, RunRecord, RunUndone, RunWorkspace
 from batch.recording.spill import Spill
-from batch.wording.questions import Question, about_wrong_rows, ask_about
+from batch.sending.pace.pacer import Pacer
+from batch.wording.questions import Question, about_webhooks, about_wrong_rows, ask_about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +110,7 @@ class JudgedRun:
 
     hold: until when (seconds of time.monotonic()) nothing may be sent, and why; None if it may.
     missing: sentences about a column that the input has not.
+    webhooks: who hears of its changed tags. pacer: what was read by; None for one of its own.
     record, journal: of the earlier run that this goes on with; None for a new one.
     """
 
@@ -117,6 +119,8 @@ class JudgedRun:
     plan: Plan
     hold: tuple[float, str] | None
     missing: tuple[str, ...]
+    webhooks: tuple[Webhook, ...] = ()
+    pacer: Pacer | None = None
     record: RunRecord | None = None
     journal: Journal | None = None
 
@@ -124,7 +128,8 @@ class JudgedRun:
     def warnings(self) -> tuple[str, ...]:
         """What else a yes means: what won't be sent, and what nobody has checked."""
         tags = _unchecked_tags(self.plan, self.opened.request, self.preflight)
-        return (*about_wrong_rows(self.plan), *self.missing, *tags)
+        heard = about_webhooks(self.webhooks)
+        return (*about_wrong_rows(self.plan), *self.missing, *heard, *tags)
 
     def ready(self, diff: LeadsDiff | None = None, *, can_ask: bool) -> "ReadyRun":
         """Make it ready. Raises UsageError when a guardrail of the contract holds it back.
@@ -165,6 +170,7 @@ class JudgedRun:
             pace=pace,
             forecast_s=takes_s,
             diff=diff,
+            pacer=self.pacer,
             hold=self.hold,
             record=self.record,
             journal=self.journal,
@@ -202,7 +208,8 @@ class ReadyRun:
     """A run that only waits for a yes.
 
     pace: what is known of the pace that the server allows. forecast_s: how long sending takes.
-    diff: what was read of the leads; None if nothing was.
+    diff: what was read of the leads; None if nothing was. pacer: what was read by; None for one
+    of its own.
     hold: until when (seconds of time.monotonic()) nothing may be sent, and why; None if it may.
     incomplete: why it leaves something undone even if all of it is sent; "" if it does not.
     record, journal: of the earlier run that this goes on with; None for a new one.
@@ -216,6 +223,7 @@ class ReadyRun:
     pace: KnownPace
     forecast_s: float
     diff: LeadsDiff | None = None
+    pacer: Pacer | None = None
     hold: tuple[float, str] | None = None
     incomplete: str = ""
     record: RunRecord | None = None

@@ -14,7 +14,7 @@ from batch.columns import result_header
 from batch.errors import BatchError
 from batch.jobs.opening import ReadyRun
 from batch.jobs.request import Request, command
-from batch.model import Reason, Tally
+from batch.model import Move, Reason, Tally
 from batch.reading.found import Found
 from batch.reading.table import Table
 from batch.recording.plain_file import private
@@ -37,6 +37,7 @@ class RunOutcome:
     tally: every input row by reason; its sum is checked when there are files.
     examples: a line and its message for each reason.
     found: how the input was read.
+    moves: what the server did with leads in subsequences, in all of the run.
     requests: attempts that were made. pace_estimate: None when nothing was sent.
     files: None when no results could be written.
     next_command: what to run next; None when nothing is left to do.
@@ -54,6 +55,7 @@ class RunOutcome:
     files: ResultFiles | None
     next_command: str | None
     requests: int
+    moves: tuple[Move, ...] = ()
     pace_estimate: PaceEstimate | None = None
     report: Path | None = None
     report_note: str = ""
@@ -81,6 +83,7 @@ class SendResult:
 
     tally: Tally
     files: ResultFiles | None = None
+    moves: tuple[Move, ...] = ()
     examples: dict[Reason, tuple[int, str]]
     requests: int = 0
     pace_estimate: PaceEstimate | None = None
@@ -113,6 +116,7 @@ def outcome_of(run: ReadyRun, ended: Ending, left: SendResult) -> RunOutcome:
             run.opened.folder.path, run.opened.request, run.opened.table, state, tally, left.files
         ),
         requests=left.requests,
+        moves=left.moves,
         pace_estimate=left.pace_estimate,
     )
 

@@ -5,21 +5,26 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import replace
 from typing import Generic, TypeVar
 
+import anyio
+
 from batch.api.excerpt import Redactor
 from batch.api.lists import (
     MOST_A_PAGE,
+    WEBHOOKS_PATH,
     Page,
     campaigns_path,
     leads_path,
     parse_campaigns,
     parse_leads,
+    parse_webhooks,
 )
 from batch.api.sendkit import SendKit
 from batch.errors import BatchError
 from batch.jobs.known_pace import make_pacer
-from batch.model import Answer, Campaign, CampaignLead
+from batch.model import Answer, Campaign, CampaignLead, Webhook
 from batch.sending.breaker import Breaker
 from batch.sending.gate import Gate, Pace
+from batch.sending.pace.pacer import Pacer
 from batch.sending.reader import NotReadError, Reader
 from batch.sending.retry import RetryPolicy
 from batch.settings.model import Settings
@@ -30,6 +35,7 @@ MOST_BARREN = (
 )
 MOST_PAGES = 100_000  # of a list: 10 million records where a page has 100
 MOST_RECORDS = 10_000_000  # of a list, where pages are larger
+_WEBHOOKS_S = 5  # what nobody needs to know is not waited for
 _REMEMBERED = 10_000  # ids by which a page that names a next one is known to bring something new
 _TOO_MUCH = frozenset({400, 413, 422})  # what a server may say to a page that is too large for it
 
@@ -140,15 +146,17 @@ class Paging:
         settings: Settings,
         *,
         good_per_s: float | None = None,
+        pacer: Pacer | None = None,
         gate: Gate | None = None,
     ) -> None:
         """good_per_s: a rate that went well with this server before; None if none is known.
 
+        pacer: what others keep to, too; None for one of its own.
         gate: what others leave by, too; None for one of its own.
         """
         pace, retry = settings.pace, settings.retry
         self._api = api
-        self.pacer = make_pacer(settings, good_per_s)
+        self.pacer = pacer or make_pacer(settings, good_per_s)
         self._gate = gate or Gate(
             self.pacer,
             Breaker(max_probe_s=retry.backoff_max_s, max_outage_s=retry.max_outage_s),
@@ -192,6 +200,25 @@ class Paging:
 
         async for page in self._pages("the campaigns", path, parse_campaigns):
             yield page.records
+
+    async def webhooks(self) -> tuple[Webhook, ...]:
+        """The active webhooks that hear of changed tags, of the first page of all.
+
+        One attempt, at the pace of all else; none where that fails, or takes too long.
+        """
+        with anyio.move_on_after(_WEBHOOKS_S):
+            probe = await self._gate.take_turn()
+            pages: list[Page[Webhook | None]] = []
+
+            async def fetch() -> Answer:
+                answer, page = await self._api.read_page(WEBHOOKS_PATH, parse_webhooks)
+                pages.extend([page] if page else [])
+                return answer
+
+            answer = await self._gate.attempt(fetch)
+            self._gate.report(answer, row=0, probe=probe)
+            return tuple(each for page in pages for each in page.records if each)
+        return ()
 
     async def _pages(
         self,

@@ -19,7 +19,7 @@ from batch.jobs.recorded import (
 )
 from batch.jobs.run_record import counts_of
 from batch.jobs.unfinished import linked_runs
-from batch.model import Tally
+from batch.model import Move, Tally
 from batch.reading.table import Table
 from batch.recording.history import EarlierRun
 from batch.recording.journal import Journal
@@ -141,6 +141,7 @@ def _outcome_of(
             files=files,
             next_command=next_command(next_one, request, table, state, files.tally, files),
             requests=record.requests,
+            moves=tuple(Move(**dict(move)) for move in record.moves),
         )
 
 

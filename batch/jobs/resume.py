@@ -25,7 +25,7 @@ from batch.jobs.preflight import Preflight, hold_of
 from batch.jobs.reaching import access_of, take_locks
 from batch.jobs.recorded import leads_before, open_recorded_table, reopened_journal
 from batch.jobs.request import Request, refusal_of
-from batch.jobs.steps import ask_server, confirm, read_leads, send
+from batch.jobs.steps import ask_server, confirm, read_leads, read_webhooks, send
 from batch.jobs.unfinished import retried_note
 from batch.jobs.work import LeadsDiff, remaining_work
 from batch.model import FinalStates, Tally
@@ -119,6 +119,7 @@ class Reopened:
             pace=pace,
             forecast_s=takes_s,
             diff=diff,
+            pacer=judged.pacer,
             hold=judged.hold,
             record=self.record,
             journal=self.journal,
@@ -151,11 +152,13 @@ def go_on(
         preflight = ask_server(frontend, reopened.opened)
         check(preflight)
         judged = reopened.judge(preflight)
+        looks = not reopened.has_begun or reopened.opened.baseline is not None
+        diff = read_leads(frontend, judged) if looks else None
+        judged = read_webhooks(frontend, judged, diff)
         if reopened.has_begun:
-            expects = reopened.opened.baseline is not None
-            ready = reopened.ready(judged, read_leads(frontend, judged) if expects else None)
+            ready = reopened.ready(judged, diff)
         else:
-            ready = judged.ready(read_leads(frontend, judged), can_ask=asks)
+            ready = judged.ready(diff, can_ask=asks)
         confirm(frontend, ready, asks=asks)
         if not ready.work.requests:  # said in any case: it is the journal's word alone
             frontend.warn("Nothing was sent by this command: no row is left to send.")

@@ -23,7 +23,7 @@ from batch.jobs.reaching import access_of, take_locks
 from batch.jobs.recorded import check_copy, plan_of_run, recorded_journal
 from batch.jobs.request import Request
 from batch.jobs.resume import check_workspace
-from batch.jobs.steps import ask_server, confirm, look_up_leads, read_leads, send
+from batch.jobs.steps import ask_server, confirm, look_up_leads, read_leads, read_webhooks, send
 from batch.jobs.unfinished import first_of, retried_note
 from batch.reading.table import open_table
 from batch.recording.runfile import RunLink, RunRecord, read_record
@@ -53,7 +53,9 @@ def retry(past: PastRun, frontend: Frontend) -> RunOutcome:
         check_workspace(again.record, preflight)
         look_up_leads(frontend, again.opened, preflight)
         judged = again.judge(preflight)
-        ready = judged.ready(read_leads(frontend, judged), can_ask=asks)
+        diff = read_leads(frontend, judged)
+        judged = read_webhooks(frontend, judged, diff)
+        ready = judged.ready(diff, can_ask=asks)
         confirm(frontend, ready, asks=asks)
         return send(frontend, ready)
 

@@ -15,7 +15,7 @@ from batch.jobs.past_run import PastRun
 from batch.jobs.preflight import Preflight
 from batch.jobs.request import Request, command
 from batch.jobs.resume import check_known_workspace, check_workspace, resume
-from batch.jobs.steps import ask_server, confirm, look_up_leads, read_leads, send
+from batch.jobs.steps import ask_server, confirm, look_up_leads, read_leads, read_webhooks, send
 from batch.jobs.unfinished import (
     Unfinished,
     find_unfinished,
@@ -59,7 +59,9 @@ def run(
         if earlier is None:
             look_up_leads(frontend, opened, preflight)
             judged = opened.judge(preflight)
-            ready = judged.ready(read_leads(frontend, judged), can_ask=asks)
+            diff = read_leads(frontend, judged)
+            judged = read_webhooks(frontend, judged, diff)
+            ready = judged.ready(diff, can_ask=asks)
             confirm(frontend, ready, asks=asks)
             return send(frontend, ready)
     return resume(past_run(earlier), frontend)  # the new run's folder is gone again

@@ -3,6 +3,7 @@
 import os
 import platform
 import secrets
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TypedDict
@@ -14,7 +15,7 @@ from batch.jobs.opening import ReadyRun
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.request import Request
 from batch.model import Reason, Result, Tally
-from batch.recording.runfile import FORMAT, RunBudget, RunRecord, RunState
+from batch.recording.runfile import FORMAT, RunBudget, RunMove, RunRecord, RunState
 from batch.sending.pace.pacer import PaceEstimate
 from batch.wording.amounts import duration
 from batch.wording.progress import Moment
@@ -131,6 +132,7 @@ def last_record(record: RunRecord, outcome: RunOutcome) -> RunRecord:
             "ended_at": datetime.now(UTC),
             "budget": _budget_of(outcome.pace_estimate) if outcome.pace_estimate else record.budget,
             "requests": record.requests + outcome.requests,
+            "moves": tuple(RunMove(**asdict(move)) for move in outcome.moves),
             **counts_of(outcome.tally),
         }
     )

@@ -1,5 +1,8 @@
 """The steps that commands share. Each reports to the front end."""
 
+import time
+from dataclasses import replace
+
 import anyio
 
 from batch.errors import DeclinedError, UsageError
@@ -8,8 +11,10 @@ from batch.jobs.check import header_only
 from batch.jobs.diff_leads import LeadsNotReadError, Look
 from batch.jobs.execution import execute
 from batch.jobs.frontend import Frontend
+from batch.jobs.known_pace import known_pace
 from batch.jobs.opening import JudgedRun, OpenRun, ReadyRun
 from batch.jobs.outcome import RunOutcome
+from batch.jobs.paging import Paging
 from batch.jobs.preflight import Preflight
 from batch.jobs.remembered import remember
 from batch.jobs.resolving import is_needed, resolve
@@ -67,6 +72,31 @@ def read_all_leads(frontend: Frontend, judged: JudgedRun, how: Look) -> LeadsDif
     if diff is None:
         raise ValueError("leads that must be read were not")
     return diff
+
+
+def read_webhooks(frontend: Frontend, judged: JudgedRun, diff: LeadsDiff | None) -> JudgedRun:
+    """Read who hears of changed tags, where tags will change; what can't be read is not missed.
+
+    diff: what was read of the leads, by whose pace that goes on.
+    """
+    opened = judged.opened
+    effect = diff.preview.effect() if diff else judged.plan
+    pacer = diff.pacer if diff else None
+    judged = replace(judged, pacer=pacer)
+    if opened.request.session.sandbox or not effect.tag_changes:
+        return judged
+
+    async def read() -> JudgedRun:
+        settings, pace = opened.request.settings, known_pace(opened.request, judged.preflight)
+        async with opened.client(connections=1) as api:
+            paging = Paging(api, settings, good_per_s=pace.good_per_s, pacer=pacer)
+            if judged.hold and not diff:
+                until, why = judged.hold
+                paging.pacer.hold(anyio.current_time(), until - time.monotonic(), why)
+            webhooks = await paging.webhooks()
+        return replace(judged, webhooks=webhooks, pacer=paging.pacer)
+
+    return frontend.run(read)
 
 
 def confirm(frontend: Frontend, ready: ReadyRun, *, asks: bool) -> None:

@@ -10,7 +10,8 @@ leaves the thread that calls it: `group_commit.py` keeps commits off the event l
 import os
 import threading
 from array import array
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -18,7 +19,7 @@ from typing import Any, Self
 import polars as pl
 
 from batch.errors import InputError, RunError
-from batch.model import Claim, Entry, Outcome, Reason, Tally
+from batch.model import Claim, Entry, Move, Outcome, Reason, Tally
 from batch.recording import journal_sql as sql
 from batch.recording.journal_file import (
     Opened,
@@ -212,6 +213,18 @@ class Journal:
         with self._disk_errors():
             counts = self._db.execute(sql.TALLY)
             return Tally({Reason(reason): count for reason, count in counts})
+
+    def moves(self, *, carried: Collection[int]) -> tuple[Move, ...]:
+        """What the server did with leads as their tags changed, the most leads first.
+
+        carried: lines whose request is another line's, and not counted again.
+        """
+        with self._disk_errors():
+            moved = (word for line, word in self._db.execute(sql.MOVED) if line not in carried)
+            counted = Counter(moved)
+        parts = [(*word.partition(": "), leads) for word, leads in counted.items()]
+        moves = [Move(action=action, subsequence=name, leads=n) for action, _, name, n in parts]
+        return tuple(sorted(moves, key=lambda one: (-one.leads, one.action, one.subsequence)))
 
     def recorded(self) -> int:
         """How many lines have an outcome."""

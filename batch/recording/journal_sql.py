@@ -180,6 +180,8 @@ CREATE TEMP VIEW told AS
 ROWS = "SELECT * FROM told WHERE line BETWEEN ? AND ?"  # Polars sorts what was in two tables
 LINES = "SELECT line FROM told ORDER BY line"
 DONE_LINES = f"SELECT line FROM told WHERE reason IN ({_DONE}) ORDER BY line"  # noqa: S608 - made of the words above
+_SUCCESS = ", ".join(f"'{reason.value}'" for reason in Reason if reason.result is Result.SUCCESS)
+MOVED = f"SELECT line, subsequence FROM told WHERE subsequence <> '' AND reason IN ({_SUCCESS})"  # noqa: S608 - the same
 TALLY = "SELECT reason, count(*) FROM told GROUP BY reason"
 FIRST = "SELECT * FROM told WHERE reason = ? ORDER BY line LIMIT ?"
 # SQLite takes the bare column from the row that min() found.

@@ -104,6 +104,10 @@ class PlanFile:
         none = pl.DataFrame(schema=BASELINE)
         return pl.concat([none, *(rows.select(BASELINE.names()) for rows in found)])
 
+    def carried(self) -> set[int]:
+        """The lines whose request is carried by the row of another line."""
+        return {line for lines in self._shared["lines"] for line in lines[1:]}
+
     def lines(self) -> pl.Series:
         """The lines of all rows (UInt32, rising)."""
         none = pl.Series("line", [], dtype=pl.UInt32)

@@ -155,12 +155,20 @@ class RunBudget(_Record):
     remaining: int | None = None
 
 
+class RunMove(_Record):
+    """What the server did with some leads in a subsequence, as `model.Move`."""
+
+    action: str
+    subsequence: str
+    leads: Count
+
+
 class RunRecord(_Record):
     """The content of run.json.
 
     base_url: where its requests go, which stands here alone.
     settings: as they were in force, without the address and without secrets.
-    requests: attempts that were made.
+    requests: attempts that were made. moves: in subsequences, by all that was sent.
     pace: the pace and what holds it back, in words. budget: what was learnt of it.
     stop_reason: why it ended early, in words.
     sandbox: whether it sends to a practice sandbox. tag_check: whether tags are checked.
@@ -192,6 +200,7 @@ class RunRecord(_Record):
     counts: Mapping[Result, Count]
     reasons: Mapping[Reason, Count]
     requests: Count = 0
+    moves: Annotated[tuple[RunMove, ...], Field(strict=False)] = ()  # as Time
     sandbox: bool = False
     tag_check: bool = True
     resumed: Count = 0

@@ -120,6 +120,18 @@ def list_tags(call: Call) -> dict[str, object]:
     }
 
 
+def list_webhooks(call: Call) -> dict[str, object]:
+    """A page of the workspace's webhooks."""
+    webhooks = workspace_of(call).webhooks
+    return _read_page(
+        call,
+        sorted(webhooks),
+        wanted=lambda _: True,
+        record=lambda one: webhooks[one].record(),
+        filters={},
+    )
+
+
 def list_workspaces(call: Call) -> dict[str, object]:
     """The workspaces that the key may see; a platform key need not name one here."""
     check_query(call, allowed=frozenset())
@@ -205,6 +217,7 @@ CALLS: tuple[tuple[Operation, str, str, Act], ...] = (
     (Operation.CAMPAIGN, "GET", "/v1/campaigns/{campaign_id}", show_campaign),
     (Operation.CAMPAIGNS, "GET", "/v1/campaigns", list_campaigns),
     (Operation.TAGS, "GET", "/v1/tags", list_tags),
+    (Operation.WEBHOOKS, "GET", "/v1/webhooks", list_webhooks),
     (Operation.WORKSPACES, "GET", "/v1/workspaces", list_workspaces),
     (Operation.ACCOUNT, "GET", "/v1/account", show_account),
 )

@@ -21,7 +21,7 @@ A spelling is a kind, then words with commas between them:
 - `redirect=307`: to another path of this server.
 
 Words, all optional: `on=tags` (the call that it hits: patch, action, leads,
-campaign, campaigns, tags, workspaces, account or unknown; patch unless given),
+campaign, campaigns, tags, webhooks, workspaces, account or unknown; patch unless given),
 `leads=ID;ID` (these only), `after=N` (the first N requests are spared),
 `every=N` (each N-th), `share=0.1` (of them, at random), `times=N` (at most N
 times for each lead), `total=N` (at most N times), `delay=S` (seconds before
@@ -50,6 +50,7 @@ class Operation(StrEnum):
     CAMPAIGN = "campaign"
     CAMPAIGNS = "campaigns"
     TAGS = "tags"
+    WEBHOOKS = "webhooks"
     WORKSPACES = "workspaces"
     ACCOUNT = "account"
     UNKNOWN = "unknown"  # no route of the API

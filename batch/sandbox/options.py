@@ -85,6 +85,14 @@ class Options:
     moved_status: Annotated[
         str | None, OptionHelp("the status of a lead that was moved into a subsequence", "STATUS")
     ] = None
+    webhooks: Annotated[
+        tuple[str, ...],
+        OptionHelp(
+            "an active webhook of the workspace that hears of lead.tag_changed",
+            "NAME=URL",
+            "--webhook",
+        ),
+    ] = ()
     rate_limit: Annotated[
         str | None,
         OptionHelp(

@@ -100,14 +100,37 @@ class Campaign:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """Somebody who hears of what happens."""
+
+    id: str
+    name: str
+    url: str
+    events: tuple[str, ...] = ("lead.tag_changed",)
+    status: str = "active"
+
+    def record(self) -> dict[str, object]:
+        """The webhook as the API shows it."""
+        events = list(self.events)
+        return {
+            "_id": self.id,
+            "name": self.name,
+            "url": self.url,
+            "events": events,
+            "status": self.status,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
-    """A workspace, its key, and its campaigns by id."""
+    """A workspace, its key, and its campaigns and webhooks by id."""
 
     id: str
     name: str
     api_key: str
     labels: AbstractSet[str]
     campaigns: Mapping[str, Campaign]
+    webhooks: Mapping[str, Webhook] = field(default_factory=dict)
 
     def record(self) -> dict[str, object]:
         """The workspace as the API shows it."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from batch.sandbox.faults import parse_fault
 from batch.sandbox.options import Options, SandboxError
-from batch.sandbox.state import STATUSES, Campaign, Lead, SubsequenceRules, Workspace
+from batch.sandbox.state import STATUSES, Campaign, Lead, SubsequenceRules, Webhook, Workspace
 
 _REQUIRED = ("campaignId", "campaignLeadId")
 _YES_OR_NO = {"yes": True, "no": False}
@@ -70,6 +70,7 @@ def make_world(options: Options) -> World:
             "--key: found what is no practice key (not shown); expected sk_ and up to 200 letters, "
             "digits, hyphens and underscores, not beginning with sk_user_."
         )
+    webhooks = _read_webhooks(options)
     workspaces: dict[str, Workspace] = {}
     for number, name in enumerate(options.workspaces, start=1):
         identity = f"a0{number:022x}"
@@ -79,6 +80,7 @@ def make_world(options: Options) -> World:
             api_key=f"{key}_{number}" if workspaces else key,
             labels=set() if workspaces else labels,
             campaigns={} if workspaces else campaigns,
+            webhooks={} if workspaces else webhooks,
         )
     return World(
         workspaces=workspaces,
@@ -106,6 +108,19 @@ def _read_rules(options: Options) -> SubsequenceRules:
         mails_at_once=options.skip_in_progress,
         moved_status=options.moved_status,
     )
+
+
+def _read_webhooks(options: Options) -> dict[str, Webhook]:
+    found = {}
+    for number, word in enumerate(options.webhooks, start=1):
+        name, equals, url = word.partition("=")
+        if not (name and equals and url):
+            raise SandboxError(
+                f'--webhook: found "{word}"; expected NAME=URL, as "CRM=https://crm.example/in".'
+            )
+        identity = f"b0{number:022x}"
+        found[identity] = Webhook(id=identity, name=name, url=url)
+    return found
 
 
 def _settle_labels(

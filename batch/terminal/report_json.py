@@ -1,6 +1,7 @@
 """The JSON object that `--json` prints when a command ends. Scripts rely on its keys."""
 
 import json
+from dataclasses import asdict
 
 import polars as pl
 
@@ -26,6 +27,7 @@ def reported(outcome: RunOutcome) -> str:
         files=outcome_files(outcome),
         next_command=outcome.next_command,
         message=outcome.reason,
+        moves=[asdict(move) for move in outcome.moves],
     )
 
 

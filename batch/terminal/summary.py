@@ -16,6 +16,7 @@ from batch.terminal.prose import print_sentences, print_whole
 from batch.visible import visible
 from batch.wording.amounts import count_of, duration
 from batch.wording.questions import what_changes
+from batch.wording.runs import move_words
 
 _STYLE_OF = {
     Result.SUCCESS: "green",
@@ -47,6 +48,8 @@ def print_outcome(console: Console, outcome: RunOutcome) -> None:
         console.print(table)
         _blank_line_on_a_terminal(console)
     print_sentences(console, f"Sum: {sum_line(outcome.tally, outcome.rows)}", style="dim")
+    if outcome.moves:
+        print_sentences(console, f"Subsequences: {move_words(outcome.moves)}.")
     if outcome.reason:
         print_sentences(console, outcome.reason, style="yellow")
     for note in (outcome.files.note if outcome.files else "", outcome.report_note):

@@ -18,7 +18,7 @@ from batch.web.board import Stage
 from batch.web.desk import Desk
 from batch.web.remedies import on_page
 from batch.wording.reasons import plan_title, reason_title
-from batch.wording.runs import state_words
+from batch.wording.runs import move_words, state_words
 
 FOLDER = Path(__file__).parent
 STEPS = ("File", "Check", "Send", "Results")
@@ -43,6 +43,7 @@ _templates.filters |= {
     "reason": reason_title,
     "plan": plan_title,
     "state": state_words,
+    "moves": move_words,
     "count": lambda number: f"{number:,}",
     "times": lambda time: f"{time.astimezone():%Y-%m-%d %H:%M}",
 }

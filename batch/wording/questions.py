@@ -1,14 +1,17 @@
 """The question before sending: all that matters about a run, in one sentence. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from batch.advice import Advice
 from batch.judging.plan import Plan
 from batch.judging.totals import Effect
-from batch.model import Reason, Tally
-from batch.wording.amounts import count_of, duration
+from batch.model import Reason, Tally, Webhook
+from batch.wording.amounts import count_of, duration, join_words
 from batch.wording.reasons import rows_left_out
+
+_NAMED_WEBHOOKS = 3  # in the question
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,18 @@ def ask_about(
         why=Advice(*guardrails),
         warnings=warnings,
     )
+
+
+def about_webhooks(webhooks: Sequence[Webhook]) -> tuple[str, ...]:
+    """As "2 active webhooks hear of changed tags: CRM (crm.example) and Zap (hooks.example)."."""
+    if not webhooks:
+        return ()
+    named = [f"{each.name or 'unnamed'} ({each.host or 'no address'})" for each in webhooks]
+    more = len(named) - _NAMED_WEBHOOKS
+    shown = [*named[:_NAMED_WEBHOOKS], *([f"{more:,} more"] if more > 0 else [])]
+    hear = "hears" if len(named) == 1 else "hear"
+    webhooks_ = count_of(len(named), "active webhook")
+    return (f"{webhooks_} {hear} of changed tags: {join_words(shown)}.",)
 
 
 def about_wrong_rows(plan: Plan) -> tuple[str, ...]:

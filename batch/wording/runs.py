@@ -1,10 +1,10 @@
 """A run in one sentence, and what its states and results are called. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from batch.judging.totals import Effect
-from batch.model import Result, Tally
-from batch.recording.runfile import RunRecord, RunState
+from batch.model import SKIPPED_IN_PROGRESS, Move, Result, Tally
+from batch.recording.runfile import RunMove, RunRecord, RunState
 from batch.wording.amounts import count_of, join_words
 from batch.wording.questions import what_changes, workspace_words
 
@@ -55,6 +55,26 @@ def plan_sentence(record: RunRecord, effect: Effect, states: Mapping[str, int], 
         f"{name} asks to change {asked} in {where} ({what_changes(effect)}): {join_words(parts)}; "
         "nothing has been sent."
     )
+
+
+def move_words(moves: Sequence[Move | RunMove]) -> str:
+    """As "12 leads enrolled in Warm leads and 3 leads taken out of Nurture"; not of none."""
+    words = {
+        "enrolled": "enrolled in",
+        "switched": "switched to",
+        "exited": "taken out of",
+        SKIPPED_IN_PROGRESS: "left where they were, in progress:",
+    }
+    told = [
+        f"{count_of(each.leads, 'lead')} {words.get(each.action, each.action)} "
+        f"{each.subsequence or 'a subsequence'}"
+        for each in moves[:_MOST_MOVES]
+    ]
+    more = len(moves) - _MOST_MOVES
+    return join_words([*told, *([f"{more:,} more kinds of moves"] if more > 0 else [])])
+
+
+_MOST_MOVES = 20  # told in a sentence
 
 
 def _came(tally: Tally) -> str:

@@ -3,8 +3,8 @@ import json
 import pytest
 
 from batch.api.excerpt import Redactor
-from batch.api.lists import Page, parse_campaigns, parse_leads
-from batch.model import Campaign, CampaignLead
+from batch.api.lists import Page, parse_campaigns, parse_leads, parse_webhooks
+from batch.model import Campaign, CampaignLead, Webhook
 
 KEY = "sk_0123456789abcdef"
 REDACTOR = Redactor(KEY)
@@ -163,6 +163,29 @@ def test_campaigns_have_a_name_to_be_shown_or_their_id() -> None:
         ids=("c1", "c2"),
         next_cursor="c2",
     )
+
+
+HOOK = {"name": "CRM", "url": "https://u:p@crm.example/in?k=1", "events": ["lead.tag_changed"]}
+
+
+@pytest.mark.parametrize(
+    ("record", "found"),
+    [
+        ({**HOOK, "status": "active"}, Webhook(name="CRM", host="crm.example")),
+        ({**HOOK, "status": "Active", "name": None}, Webhook(name="", host="crm.example")),
+        ({**HOOK, "status": "active", "url": "no address"}, Webhook(name="CRM", host="")),
+        ({**HOOK, "status": "active", "url": "http://[x"}, Webhook(name="CRM", host="")),
+        ({**HOOK, "status": "active", "name": f"a\n{KEY}"},
+         Webhook(name="a [key]", host="crm.example")),
+        ({**HOOK, "status": "paused"}, None),
+        (HOOK, None),  # nobody knows whether it is active
+        ({**HOOK, "status": "active", "events": ["lead.replied"]}, None),
+    ],
+)  # fmt: skip
+def test_a_webhook_counts_if_it_is_active_and_hears_of_changed_tags(
+    record: dict[str, object], found: Webhook | None
+) -> None:
+    assert parse_webhooks(body(record), REDACTOR).records == (found,)
 
 
 def test_no_text_of_a_lead_brings_the_key_back() -> None:

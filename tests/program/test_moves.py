@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from batch.jobs import paging
 from batch.sandbox.process import Sandbox
 from tests.support.in_process import sendkit_batch
 from tests.support.live_world import HEADER, ask, change, served
@@ -309,3 +310,76 @@ def meet(sandbox: Sandbox, *faults: str) -> None:
         headers={"X-Api-Key": sandbox.api_key},
     )
     urllib.request.urlopen(request).close()  # noqa: S310 - the same
+
+
+HOOKS = ("CRM=https://crm.example.com/in?token=s3cret", "Zap=https://hooks.example.net/1/2")
+
+
+def test_the_question_names_who_hears_of_changed_tags(tmp_path: Path) -> None:
+
+    with served(tmp_path, LEADS, webhooks=HOOKS) as sandbox:
+        ran = run(sandbox, tmp_path)
+        asked = [each["operation"] for each in received(sandbox, operation=None)]
+        assert asked.count("webhooks") == 1
+        assert asked.index("webhooks") < asked.index("patch")
+        only_status = run(sandbox, tmp_path, rows=[(CAMPAIGN, lead_id(4), "active", "")])
+        assert len(received(sandbox, operation="webhooks")) == 1
+    told = (
+        "2 active webhooks hear of changed tags: CRM (crm.example.com) and Zap (hooks.example.net)."
+    )
+    assert told in ran.err
+    assert "webhook" not in only_status.err
+    written = [path for path in ran.cwd.rglob("*") if path.is_file() and path.name != "seed.csv"]
+    assert not any(b"s3cret" in path.read_bytes() for path in written)
+    assert "s3cret" not in ran.out + ran.err
+
+
+@pytest.mark.parametrize(
+    "fault",
+    ["status=404", "status=401", "status=500", "status=429", "html=502", "drop", "stall", "garbage",
+     "success-false", "empty"],
+)  # fmt: skip
+def test_webhooks_that_cant_be_read_are_not_missed(
+    tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paging, "_WEBHOOKS_S", 0.2)
+    faults = (f"{fault},on=webhooks",)
+    with served(tmp_path, LEADS[:1], webhooks=HOOKS[:1], faults=faults) as sandbox:
+        ran = run(sandbox, tmp_path, rows=ROWS[:1])
+        assert len(received(sandbox, operation="webhooks")) == 1
+    assert ran.exit_code == 0, ran.err
+    assert "webhook" not in ran.err
+    assert json.loads(ran.out)["reasons"] == {"applied": 1}
+
+
+def test_moves_are_counted_by_lead_and_subsequence(tmp_path: Path) -> None:
+    rows = [
+        *ROWS[:2],
+        (CAMPAIGN, lead_id(4), "", "Warm"),  # one lead, and one request with the next row
+        (CAMPAIGN, lead_id(4), "paused", ""),
+    ]
+    rules = ("Hot=Nurture", "Warm=Warmers")
+    with served(tmp_path, LEADS, subsequences=rules) as sandbox:
+        ran = run(sandbox, tmp_path, rows=rows)
+        again = sendkit_batch("results", ran.folder, "--json", cwd=tmp_path)
+        told = sendkit_batch("results", ran.folder, cwd=tmp_path)
+    moves = [
+        {"action": "exited", "subsequence": "Nurture", "leads": 2},
+        {"action": "enrolled", "subsequence": "Warmers", "leads": 1},
+    ]
+    assert json.loads(ran.out)["moves"] == json.loads(again.out)["moves"] == moves
+    assert json.loads((ran.folder / "run.json").read_text())["moves"] == moves
+    sentence = "Subsequences: 2 leads taken out of Nurture and 1 lead enrolled in Warmers."
+    assert sentence in ran.err.splitlines()
+    assert sentence in told.err.splitlines() + told.out.splitlines()
+    report = (ran.folder / "report.html").read_text()
+    assert '<td>exited: Nurture</td><td class="n">2</td>' in report
+
+
+def test_leads_that_a_subsequence_has_kept_are_counted_too(tmp_path: Path) -> None:
+    with served(tmp_path, LEADS[:2], **NURTURE, skip_in_progress=True) as sandbox:
+        ran = run(sandbox, tmp_path, rows=ROWS[:2])
+    assert json.loads(ran.out)["moves"] == [
+        {"action": "skippedInProgress", "subsequence": "Nurture", "leads": 2}
+    ]
+    assert "Subsequences: 2 leads left where they were, in progress: Nurture." in ran.err

@@ -126,6 +126,7 @@ def test_json_is_one_object_and_nothing_else_on_standard_output(
         },
         "next_command": None,
         "message": "",
+        "moves": [],
     }
 
 
@@ -583,7 +584,7 @@ def test_a_redirect_is_not_followed(tmp_path: Path, leads: Path) -> None:
     with start_sandbox(options) as sandbox:
         env, access_options = access(sandbox)
         ran = sendkit_batch("run", leads, *access_options, *FAST, cwd=tmp_path, env=env)
-        assert len(received(sandbox, operation=None)) == 5
+        assert len(received(sandbox, operation=None)) == 6
     assert {row["reason"] for row in ran.results} == {"redirected"}
 
 

@@ -93,6 +93,7 @@ def test_run_json_says_what_the_run_is_and_how_far_it_got(path: Path) -> None:
         "counts": {"success": 2},
         "reasons": {"applied": 2},
         "requests": 2,
+        "moves": [],
         "sandbox": False,
         "tag_check": True,
         "resumed": 0,

@@ -1,6 +1,7 @@
 import json
+from dataclasses import replace
 
-from batch.model import Reason, Tally
+from batch.model import Move, Reason, Tally
 from batch.terminal import report_json
 from batch.terminal.summary import judged_tally
 from tests.support.reports import REPORT, checked
@@ -8,7 +9,8 @@ from tests.support.wired import plan_of
 
 
 def test_a_run_as_json_has_the_promised_keys() -> None:
-    assert json.loads(report_json.reported(REPORT)) == {
+    moves = (Move(action="exited", subsequence="Nurture", leads=2),)
+    assert json.loads(report_json.reported(replace(REPORT, moves=moves))) == {
         "run": "runs/x",
         "state": "stopped",
         "exit_code": 3,
@@ -22,6 +24,7 @@ def test_a_run_as_json_has_the_promised_keys() -> None:
         "files": {"results": "runs/x/results.csv", "failed": "runs/x/failed.csv"},
         "next_command": "sendkit-batch run runs/x/failed.csv",
         "message": "The server said [red]no[/].",
+        "moves": [{"action": "exited", "subsequence": "Nurture", "leads": 2}],
     }
 
 

@@ -232,6 +232,29 @@ def test_practice_needs_no_key_and_goes_nowhere(tmp_path: Path) -> None:
         assert "Undo" not in text
 
 
+def test_who_hears_of_changed_tags_and_what_they_moved_is_shown(tmp_path: Path) -> None:
+    leads = [(CAMPAIGN, lead_id(1), "active", "Hot"), (CAMPAIGN, lead_id(2), "replied", "")]
+    path = write_leads(
+        tmp_path / "leads.csv", [(CAMPAIGN, lead_id(n), "active", "Cold") for n in (1, 2)]
+    )
+    worlds = {"subsequences": ("Hot=<b>Nurture",), "webhooks": ("CRM=https://crm.example/in",)}
+    with served(tmp_path, leads, **worlds) as sandbox:
+        environ = {"SENDKIT_API_KEY": sandbox.api_key}
+        api = {"api": {"base_url": sandbox.base_url}, "run": {"skip_unchanged": "always"}}
+        with site(tmp_path, environ=environ, overrides=api) as page:
+            no_plan(page)
+            page.drop(path)
+            page.post("/run")
+            page.until(Stage.QUESTION)
+            asked = page.get("/job")
+            page.post("/job/answer", answer="yes")
+            texts = Texts(page.get(f"/runs/{page.end().run_id}")).texts
+    assert "1 active webhook hears of changed tags: CRM (crm.example)." in asked
+    assert "1 row sets the tag alone: its lead is through, and its status is left." in asked
+    assert "Subsequences: 1 lead taken out of <b>Nurture." in texts
+    assert "the lead is replied, so status active is left out" in texts
+
+
 def test_plan_apply_verify_and_undo_against_a_server(tmp_path: Path) -> None:
     leads = [(CAMPAIGN, lead_id(n), "active", "Hot") for n in range(1, 6)]
     rows = [(CAMPAIGN, lead_id(n), "paused", "Cold" if n < 4 else "") for n in range(1, 6)]
