@@ -5,10 +5,13 @@ BatchError
 │   ├── InputError        the spreadsheet can't be read or judged
 │   │   └── NewerFormatError  a newer version of this program wrote a run's file
 │   ├── SettingsError     a setting, an option or the key is wrong
+│   ├── QuotaUsedError    the day's own quota of requests is used up; a run that has begun stops
 │   └── DeclinedError     the question before sending got no yes
 │       └── UnaskedError  there was nobody to ask
 └── RunError              a cause on this machine ended a run; exit 3
 """
+
+from datetime import datetime
 
 from batch.advice import Advice, Remedy
 
@@ -38,6 +41,14 @@ class NewerFormatError(InputError):
 
 class SettingsError(UsageError):
     """A setting, an option or the key is missing or wrong."""
+
+
+class QuotaUsedError(UsageError):
+    """The day's own quota of requests is used up. go_on_at: when the next day begins."""
+
+    def __init__(self, message: str, *, go_on_at: datetime) -> None:
+        super().__init__(message)
+        self.go_on_at = go_on_at
 
 
 class DeclinedError(UsageError):

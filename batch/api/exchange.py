@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 from types import TracebackType
-from typing import Self, cast
+from typing import Protocol, Self, cast
 from urllib.parse import urlsplit
 
 import anyio
@@ -63,6 +63,25 @@ class Timeouts:
     attempt_s: float
 
 
+class Meter(Protocol):
+    """Counts requests before they leave; one for a client."""
+
+    def take(self) -> bool:
+        """Take one of the requests that may leave; False if `refill` must be called first."""
+
+    async def refill(self) -> None:
+        """See to it that more may leave. Raises QuotaUsedError where none may."""
+
+    def give_back(self) -> None:
+        """Take back that a request left: no connection was made."""
+
+    def know_workspace(self, workspace_id: str, /) -> None:
+        """Count for this workspace."""
+
+    def close(self) -> None:
+        """The client sends no more."""
+
+
 class Exchange:
     """A transport with time limits and one address, for one `async with`.
 
@@ -77,8 +96,10 @@ class Exchange:
         timeouts: Timeouts,
         transport: httpx.AsyncBaseTransport,
         redactor: Redactor,
+        meter: Meter | None = None,
     ) -> None:
         """base_url: checked, without a trailing slash."""
+        self._meter = meter
         self._url = httpx.URL(base_url)
         self._path = urlsplit(base_url).path
         self._host = (b"Host", self._url.netloc)
@@ -106,7 +127,11 @@ class Exchange:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._transport.__aexit__(kind, error, traceback)
+        try:
+            await self._transport.__aexit__(kind, error, traceback)
+        finally:
+            if self._meter is not None:
+                self._meter.close()
 
     async def send(
         self,
@@ -119,10 +144,15 @@ class Exchange:
     ) -> Reply | Fault:
         """Send one request and read its response. Raises for no HTTP or network fault.
 
+        Raises QuotaUsedError, and sends nothing, where no more requests may leave today.
+
         path: ready for the wire, from its slash on. headers: all but Host and Content-Length.
         max_bytes: of a 2xx; any other answer is read only as far as a sentence needs.
         A fault after the response's head came is the reply's body: its status is known.
         """
+        meter = self._meter
+        while meter is not None and not meter.take():
+            await meter.refill()
         request = self._make_request(method, path, headers=headers, body=body)
         response: httpx.Response | None = None
         fault = self._too_late
@@ -140,6 +170,8 @@ class Exchange:
                 return Reply(http_status=response.status_code, headers=head, body=body_read)
             except (httpx.HTTPError, OSError) as error:  # OSError: TLS that breaks while reading
                 fault = self._read_fault(error)
+                if meter is not None and fault.reason is Reason.NOT_CONNECTED:
+                    meter.give_back()
         if response is None:
             return fault
         status, head = response.status_code, _read_headers(response)

@@ -29,7 +29,7 @@ from batch.api.answer import (
 )
 from batch.api.budgets import read_budgets
 from batch.api.excerpt import Redactor, read_error, read_object
-from batch.api.exchange import Exchange, Headers, Timeouts
+from batch.api.exchange import Exchange, Headers, Meter, Timeouts
 from batch.api.headers import ServerClock
 from batch.api.lists import Page, Workspace, parse_labels, parse_workspaces, read_page
 from batch.api.reset_units import ResetUnits
@@ -91,9 +91,13 @@ class SendKit:
         *,
         timeouts: Timeouts,
         transport: httpx.AsyncBaseTransport,
+        meter: Meter | None = None,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
-        """Raises SettingsError for an address, key or workspace id that must not be sent."""
+        """Raises SettingsError for an address, key or workspace id that must not be sent.
+
+        meter: counts every request before it leaves; None to count none.
+        """
         self._base_url = check_base_url(access.base_url)
         key = _check_header("The API key", access.api_key.get_secret_value())
         self._redactor = Redactor(key)
@@ -109,8 +113,13 @@ class SendKit:
         self._scoped_headers = _encoded(headers)
         self._change_headers = _encoded({**headers, "Content-Type": "application/json"})
         self._exchange = Exchange(
-            self._base_url, timeouts=timeouts, transport=transport, redactor=self._redactor
+            self._base_url,
+            timeouts=timeouts,
+            transport=transport,
+            redactor=self._redactor,
+            meter=meter,
         )
+        self._meter = meter
         self._sleep = sleep
         self._server_clock = ServerClock()
         self._reset_units = ResetUnits()
@@ -120,6 +129,11 @@ class SendKit:
     def budgets(self) -> tuple[Budget, ...]:
         """The server's budgets by its latest answer."""
         return self._budgets
+
+    def know_workspace(self, workspace_id: str) -> None:
+        """Count requests for this workspace: the server said that it is the key's."""
+        if self._meter is not None:
+            self._meter.know_workspace(workspace_id)
 
     async def __aenter__(self) -> Self:
         await self._exchange.__aenter__()

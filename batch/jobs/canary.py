@@ -11,6 +11,7 @@ from contextlib import aclosing
 import anyio
 import polars as pl
 
+from batch.errors import QuotaUsedError
 from batch.jobs.paging import ListNotReadError, Paging
 from batch.judging.leads import REQUESTS
 from batch.judging.live import MISSING, answered, find_differences, with_expected_status
@@ -18,7 +19,7 @@ from batch.model import Change, Outcome, Result
 from batch.recording.snapshot import SCHEMA, LeadRows
 from batch.sending.claims import Claims
 from batch.sending.gate import Gate
-from batch.sending.stops import Stop, StopCause, with_full_stop
+from batch.sending.stops import Stop, StopCause, quota_stop, with_full_stop
 
 _GO_ON = (
     "Nothing else was sent. Look at these leads before you go on: resume sends the rest without "
@@ -110,6 +111,9 @@ class Canary:
             leads = await self._leads()
         except ListNotReadError as error:
             self._fail(f"it could not be read back: {error}")
+            return
+        except QuotaUsedError as error:
+            self._stop(quota_stop(error))
             return
         found = find_differences(self._requests(), leads, clear_word=self._clear_word)
         if len(found):

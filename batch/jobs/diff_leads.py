@@ -12,7 +12,7 @@ import anyio
 import anyio.to_thread
 import polars as pl
 
-from batch.errors import UsageError
+from batch.errors import QuotaUsedError, UsageError
 from batch.jobs.known_pace import known_pace
 from batch.jobs.opening import JudgedRun, OpenRun
 from batch.jobs.paging import ListNotReadError, Paging
@@ -130,7 +130,7 @@ async def look(
                 late = await anyio.to_thread.run_sync(_leads, snapshot)
                 leads = pl.concat([leads, late]).unique(LEAD, keep="last")
                 preview = await _compare(judged, how, leads, taken.unknown)
-        except ListNotReadError as error:
+        except (ListNotReadError, QuotaUsedError) as error:
             raise LeadsNotReadError(str(error)) from error
         pace = paging.pace()
     return LeadsDiff(

@@ -19,6 +19,7 @@ from batch.jobs.paging import Paging
 from batch.jobs.work import Work
 from batch.judging.plan import Plan
 from batch.model import Answer, Change, Claim, Entry, Outcome, Tally
+from batch.recording.daily_quota import DailyQuota
 from batch.recording.group_commit import GroupCommit
 from batch.recording.journal import Journal
 from batch.sending.breaker import Breaker
@@ -50,6 +51,7 @@ class SendEngine:
         send: Callable[[Change], Awaitable[Answer]],
         look: Callable[[], Awaitable[Answer]],
         pacer: Pacer | None = None,
+        quota: DailyQuota | None = None,
         canary: int = 0,
         paging_by: Callable[[Gate], Paging] | None = None,
     ) -> None:
@@ -57,6 +59,7 @@ class SendEngine:
 
         pacer: what may be known of the pace; None for one that knows nothing.
 
+        quota: by which the requests of both are counted; None for practice.
         canary: changes that go alone and are read back before the others follow.
         paging_by: what reads them, by the gate that all requests of the job leave by.
         """
@@ -68,6 +71,7 @@ class SendEngine:
         self._commits = GroupCommit[Entry](self._record, on_durable=self._durable)
         self._undurable_rows = 0
         self._interrupts = 0
+        self._quota = quota
         self._hold = (float("-inf"), "")
         self._pacer = pacer or make_pacer(settings, None)
         gate = self._gate = Gate(
@@ -171,6 +175,7 @@ class SendEngine:
             is_always_served=pace.is_always_served,
             stop=progress.stop,
             is_resting=self._gate.is_resting,
+            quota=self._quota.latest if self._quota else None,
         )
 
     async def _tell(self, on_moment: Callable[[Moment], None]) -> None:

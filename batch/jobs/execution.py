@@ -124,7 +124,8 @@ async def _send_and_tell(
 ) -> RunOutcome:
     """Send, and write the results of what the journal holds, however the sending ended."""
     opened, settings = run.opened, run.opened.request.settings
-    api = opened.client(connections=settings.pace.concurrency)
+    quota = opened.quota(run.workspace)
+    api = opened.client(connections=settings.pace.concurrency, quota=quota)
     sending = SendEngine(
         run.plan,
         work=run.work,
@@ -133,6 +134,7 @@ async def _send_and_tell(
         send=api.send_change,
         look=api.probe,
         pacer=run.pacer or make_pacer(settings, run.pace.good_per_s),
+        quota=quota,
         canary=opened.request.guardrails.canary,
         paging_by=lambda gate: Paging(api, settings, gate=gate),
     )

@@ -12,7 +12,7 @@ from batch.errors import SettingsError
 from batch.jobs.frontend import Frontend
 from batch.jobs.paging import Paging
 from batch.jobs.preflight import ask_server
-from batch.jobs.reaching import make_client
+from batch.jobs.reaching import daily_quota, make_client
 from batch.jobs.resolving import campaign_ids
 from batch.jobs.snapshotting import take_snapshot
 from batch.judging.explain_leads import unknown_campaign
@@ -59,11 +59,21 @@ def check_wanted(wanted: Wanted) -> None:
         raise SettingsError(f"--out: {wanted.out.parent} is no folder. Make it, or name another.")
 
 
-def export(wanted: Wanted, settings: Settings, access: Access, frontend: Frontend) -> Exported:
-    """Read campaigns' leads into a spreadsheet, once the key is proven. Raises as `read_leads`."""
+def export(
+    wanted: Wanted, settings: Settings, access: Access, frontend: Frontend, *, state_dir: Path
+) -> Exported:
+    """Read campaigns' leads into a spreadsheet, once the key is proven. Raises as `read_leads`.
+
+    state_dir: the user's, where requests are counted.
+    """
 
     async def read() -> Exported:
-        async with make_client(access, settings.http, connections=settings.pace.concurrency) as api:
+        async with make_client(
+            access,
+            settings,
+            connections=settings.pace.concurrency,
+            quota=daily_quota(access, settings, state_dir),
+        ) as api:
             preflight = await ask_server(api, workspace_id=access.workspace_id, tag_check=False)
             frontend.note(*preflight.notes)
             if preflight.workspace:

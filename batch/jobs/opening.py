@@ -21,7 +21,7 @@ from batch.jobs.known_pace import KnownPace, known_pace
 from batch.jobs.missing_columns import about_missing_columns
 from batch.jobs.named_cells import Lookup, cells_of, named_of
 from batch.jobs.preflight import Preflight, ask_server, hold_of
-from batch.jobs.reaching import access_of, make_client, take_locks
+from batch.jobs.reaching import access_of, daily_quota, make_client, take_locks
 from batch.jobs.remembered import as_if_given, options_with_remembered
 from batch.jobs.request import Request, guardrails_hit, refusal_of, typed_number
 from batch.jobs.work import LeadsDiff, Work, needed_work, whole_work
@@ -34,13 +34,20 @@ from batch.judging.rules import Rules, check_rules
 from batch.judging.totals import Effect
 from batch.model import Tally, Webhook
 from batch.reading.table import Table, open_table
+from batch.recording.daily_quota import DailyQuota, QuotaLeft
 from batch.recording.folder import InputCopy, RunFolder, input_stem
 from batch.recording.journal import Journal
 from batch.recording.plan_file import PLAN_FILE, KeptPlan, keep_plan
 from batch.recording.runfile import RunFound, RunInput, RunLink, RunRecord, RunUndone, RunWorkspace
 from batch.recording.spill import Spill
 from batch.sending.pace.pacer import Pacer
-from batch.wording.questions import Question, about_webhooks, about_wrong_rows, ask_about
+from batch.wording.questions import (
+    Question,
+    about_quota,
+    about_webhooks,
+    about_wrong_rows,
+    ask_about,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,15 +83,32 @@ class OpenRun:
                 tag_check=not self.request.guardrails.no_tag_check,
             )
 
-    def client(self, *, connections: int) -> SendKit:
-        """A client of the API with as many connections; to be entered."""
-        request = self.request
+    def client(self, *, connections: int, quota: DailyQuota | None = None) -> SendKit:
+        """A client of the API with as many connections; to be entered.
+
+        quota: by which its requests are counted; by default one of its own.
+        """
         return make_client(
             self.access,
-            request.settings.http,
+            self.request.settings,
             connections=connections,
-            practice=request.session.sandbox,
+            quota=quota or self.quota(None),
         )
+
+    def quota(self, workspace: RunWorkspace | None) -> DailyQuota | None:
+        """A new count of the day's requests; None for practice. workspace: the key's, if known."""
+        session = self.request.session
+        if session.sandbox:
+            return None
+        quota = daily_quota(self.access, self.request.settings, session.state_dir)
+        if workspace:
+            quota.know_workspace(workspace.id)
+        return quota
+
+    def quota_left(self, preflight: Preflight) -> QuotaLeft | None:
+        """What is left of the day's quota; None where there is none."""
+        quota = self.quota(as_recorded(preflight))
+        return quota.left() if quota else None
 
     def judge(self, preflight: Preflight) -> "JudgedRun":
         """Judge the whole file. Raises UsageError when the rows alone hold it back."""
@@ -156,7 +180,10 @@ class JudgedRun:
             base_url=self.opened.access.base_url,
             forecast_s=takes_s,
             left_out=preview.tally if preview else Tally(),
-            warnings=self.warnings,
+            warnings=(
+                *about_quota(self.opened.quota_left(preflight), effect.requests),
+                *self.warnings,
+            ),
             guardrails=guardrails,
             typed_number=typed_number(effect, request) if guardrails else None,
         )

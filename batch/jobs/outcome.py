@@ -6,6 +6,7 @@ And errors as sentences; the traceback of one that nobody expected is left in er
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -41,6 +42,7 @@ class RunOutcome:
     requests: attempts that were made. pace_estimate: None when nothing was sent.
     files: None when no results could be written.
     next_command: what to run next; None when nothing is left to do.
+    go_on_at: when it can go on, where that is known.
     report: report.html, for people; None when there is none. report_note: why it is missing.
     """
 
@@ -59,6 +61,7 @@ class RunOutcome:
     pace_estimate: PaceEstimate | None = None
     report: Path | None = None
     report_note: str = ""
+    go_on_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +121,7 @@ def outcome_of(run: ReadyRun, ended: Ending, left: SendResult) -> RunOutcome:
         requests=left.requests,
         moves=left.moves,
         pace_estimate=left.pace_estimate,
+        go_on_at=ended.stop.go_on_at if ended.stop and state is RunState.STOPPED else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Generic, TypeVar
 
@@ -19,7 +20,7 @@ from batch.api.lists import (
     parse_webhooks,
 )
 from batch.api.sendkit import SendKit
-from batch.errors import BatchError
+from batch.errors import BatchError, QuotaUsedError
 from batch.jobs.known_pace import make_pacer
 from batch.model import Answer, Campaign, CampaignLead, Webhook
 from batch.sending.breaker import Breaker
@@ -206,7 +207,7 @@ class Paging:
 
         One attempt, at the pace of all else; none where that fails, or takes too long.
         """
-        with anyio.move_on_after(_WEBHOOKS_S):
+        with suppress(QuotaUsedError), anyio.move_on_after(_WEBHOOKS_S):
             probe = await self._gate.take_turn()
             pages: list[Page[Webhook | None]] = []
 

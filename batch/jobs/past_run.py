@@ -17,8 +17,8 @@ from batch.jobs.request import Request
 from batch.recording.run_list import find_listed
 from batch.recording.runfile import RunRecord, read_record
 from batch.settings.load import LoadedSettings
-from batch.settings.model import KNOWN, Settings
-from batch.settings.origins import ADDRESS, KEY_FILE, Origin
+from batch.settings.model import KNOWN, PaceSettings, Settings
+from batch.settings.origins import ADDRESS, DAILY, KEY_FILE, Origin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +93,7 @@ def settings_of_run(
         update={"base_url": record.base_url, "api_key_file": own.settings.api.api_key_file}
     )
     settings = settings.model_copy(update={"api": api})
+    settings = settings.model_copy(update={"pace": _pace_of(settings, own)})
     if not is_listed:  # where new folders are made is not for a stranger's file to say
         runs_dir = own.settings.run.runs_dir
         run = settings.run.model_copy(update={"runs_dir": runs_dir})
@@ -104,6 +105,18 @@ def settings_of_run(
         origins=origins,
         own=settings if is_listed else own.settings,
     )
+
+
+def _pace_of(settings: Settings, own: LoadedSettings) -> PaceSettings:
+    """A run's pace, within the day's quota that holds for all runs by now.
+
+    Of a quota of the run's own and one that counts here the smaller holds, but for an option.
+    """
+    pace, here = settings.pace, own.settings.pace
+    if not here.daily or own.origin(DAILY) is Origin.OPTION:
+        return pace
+    daily = min(here.daily, pace.daily or here.daily)
+    return pace.model_copy(update={"daily": daily, "time_zone": here.time_zone})
 
 
 def is_confirmed_by(own: LoadedSettings, folder: Path, record: RunRecord) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import anyio
+import anyio.to_thread
 
 from batch.api.sendkit import MAX_READ_WAIT_S, ReadFailedError, SendKit, Workspace
 from batch.errors import SettingsError, UsageError
@@ -82,6 +83,8 @@ async def ask_server(
     workspace = None
     try:
         workspace = _own_workspace(await api.read_workspaces(), workspace_id)
+        if workspace is not None:
+            await anyio.to_thread.run_sync(api.know_workspace, workspace.id)
     except ReadFailedError as error:
         notes.append(f"The workspace could not be read: {error}")
         held.heed(error)

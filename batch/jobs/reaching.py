@@ -10,17 +10,20 @@ from batch.jobs.named_cells import named_of
 from batch.jobs.request import Request
 from batch.judging.rules import check_rules
 from batch.reading.table import Table
+from batch.recording.daily_quota import DailyQuota
 from batch.recording.locks import lock_input, share_key
-from batch.settings.model import HttpSettings
+from batch.settings.model import Settings
 
 
 def make_client(
-    access: Access, http: HttpSettings, *, connections: int, practice: bool = False
+    access: Access, settings: Settings, *, connections: int, quota: DailyQuota | None
 ) -> SendKit:
     """A client of the API with as many connections; to be entered.
 
-    practice: whether it is a sandbox on this machine, which no proxy stands before.
+    quota: by which its requests are counted; None for practice, whose sandbox is on this machine:
+    no proxy stands before it either.
     """
+    http = settings.http
     return SendKit(
         access,
         timeouts=Timeouts(
@@ -32,9 +35,22 @@ def make_client(
         transport=make_transport(
             connections=connections,
             base_url=access.base_url,
-            use_environment_proxy=not practice,
+            use_environment_proxy=quota is not None,
             kind=http.transport,
         ),
+        meter=quota,
+    )
+
+
+def daily_quota(access: Access, settings: Settings, state_dir: Path) -> DailyQuota:
+    """The quota of a day that the settings ask for, with the counts of all runs."""
+    return DailyQuota(
+        state_dir,
+        limit=settings.pace.daily,
+        zone=settings.pace.zone,
+        base_url=access.base_url,
+        key=access.api_key,
+        workspace_id=access.workspace_id,
     )
 
 

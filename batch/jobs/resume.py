@@ -38,7 +38,7 @@ from batch.recording.plan_file import KeptPlan
 from batch.recording.plan_input import check_against_journal
 from batch.recording.run_list import find_listed
 from batch.recording.runfile import RunRecord, RunState, read_record
-from batch.wording.questions import ask_to_go_on
+from batch.wording.questions import about_quota, ask_to_go_on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +108,10 @@ class Reopened:
             base_url=opened.access.base_url,
             forecast_s=takes_s,
             left_out=work.left_out.tally if work.left_out else Tally(),
-            warnings=judged.warnings,
+            warnings=(
+                *about_quota(opened.quota_left(judged.preflight), work.requests),
+                *judged.warnings,
+            ),
         )
         return ReadyRun(
             opened=opened,

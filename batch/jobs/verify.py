@@ -21,7 +21,7 @@ from batch.jobs.paging import Paging
 from batch.jobs.past_run import PastRun
 from batch.jobs.plan import check_no_plan
 from batch.jobs.preflight import ask_server
-from batch.jobs.reaching import make_client
+from batch.jobs.reaching import daily_quota, make_client
 from batch.jobs.recorded import APPLIED, AppliedRows, applied_rows, plan_of_run, recorded_journal
 from batch.jobs.request import Request
 from batch.jobs.resume import check_workspace
@@ -140,7 +140,12 @@ async def compare_leads(
     """
     settings = applied.request.settings
     concurrency = settings.pace.concurrency
-    async with make_client(applied.access, settings.http, connections=concurrency) as api:
+    async with make_client(
+        applied.access,
+        settings,
+        connections=concurrency,
+        quota=daily_quota(applied.access, settings, applied.request.session.state_dir),
+    ) as api:
         return await _verify(applied, api, on_reading)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
+from batch.errors import QuotaUsedError
 from batch.model import Answer, Change, Outcome, Reason
 from batch.sending.gate import Gate
 from batch.sending.retry import (
@@ -21,7 +22,7 @@ from batch.sending.retry import (
     is_hold,
     retry_until_done,
 )
-from batch.sending.stops import Stop, StopCause, StopRules
+from batch.sending.stops import Stop, StopCause, StopRules, quota_stop
 
 LOOK_AFTER_S = 60.0  # of an outage, once no row is left that was not tried
 
@@ -136,7 +137,11 @@ class Attempts:
             probe = await self._gate.take_turn()
             if self.stopped is not None:
                 return False
-            answer = await self._gate.attempt(self._look)
+            try:
+                answer = await self._gate.attempt(self._look)
+            except QuotaUsedError as error:
+                self._stop_by_quota(error)
+                return False
             self._report(answer, row=-failures - 1, probe=probe)
             if is_failure(answer):
                 failures += 1
@@ -155,7 +160,10 @@ class Attempts:
             return _set_aside(tries)
         tries.is_charged = False
         sent_at = self._gate.now()
-        answer = await self._send_once(change, tries)
+        try:
+            answer = await self._send_once(change, tries)
+        except QuotaUsedError as error:
+            return _leave_unsent(tries, self._stop_by_quota(error))
         if stop := self._rules.after_answer(answer):
             self._stop(stop)
         self._report(answer, row=change.lines[0], probe=probe)
@@ -174,19 +182,19 @@ class Attempts:
             is_away=self._gate.is_away,
             draw=self._draw,
         )
-        if self.stopped is not None and decision.step is not Step.DONE:
-            return _leave_unsent(tries, self.stopped)
-        if decision.step is not Step.RETRY:
-            return decision
-        return self._retry_or_set_aside(decision, change.lines[0], tries, sent_at=sent_at)
+        return self._after(decision, change.lines[0], tries, sent_at=sent_at)
 
-    def _retry_or_set_aside(
-        self, decision: Decision, line: int, tries: Tries, *, sent_at: float
-    ) -> Decision:
-        """Charge a retry, or set the row aside where many fail by themselves.
+    def _after(self, decision: Decision, line: int, tries: Tries, *, sent_at: float) -> Decision:
+        """Charge a retry, or set its row aside where many fail by themselves.
 
-        sent_at: when the attempt left that failed now.
+        sent_at: when the attempt left that led to the decision.
         """
+        if decision.step is Step.DONE:
+            return decision
+        if self.stopped is not None:
+            return _leave_unsent(tries, self.stopped)
+        if decision.step is Step.HOLD:
+            return decision
         if not tries.is_retrying:
             tries.is_retrying = True
             self._retrying += 1
@@ -225,7 +233,12 @@ class Attempts:
         """Ask something harmless in place of a probe; False while an outage is too young for it."""
         if self._gate.outage_s() < self._look_after_s:
             return False
-        self._report(await self._gate.attempt(self._look), row=-1, probe=True)
+        try:
+            answer = await self._gate.attempt(self._look)
+        except QuotaUsedError as error:
+            self._stop_by_quota(error)
+            return False
+        self._report(answer, row=-1, probe=True)
         if not self._gate.is_away:
             self._look_after_s = 0.0
         return True
@@ -235,6 +248,8 @@ class Attempts:
         started = self._gate.now()
         try:
             return await self._gate.attempt(partial(self._send, change))
+        except QuotaUsedError:
+            raise  # nothing went out
         except BaseException:
             elapsed_ms = round((self._gate.now() - started) * 1000)
             tries.add(
@@ -253,6 +268,12 @@ class Attempts:
                 self._stop(stop)
         elif (outage_s := self._gate.overdue_outage_s()) is not None:
             self._stop(self._rules.after_outage(outage_s, answer))
+
+    def _stop_by_quota(self, error: QuotaUsedError) -> Stop:
+        """Stop, since no more requests may leave today; the stop that holds."""
+        stop = quota_stop(error)
+        self._stop(stop)
+        return self.stopped or stop
 
     def _charge_retry(self, decision: Decision, tries: Tries) -> Decision:
         """Take a retry from the job's budget; a row for which none is left ends `unsent`."""

@@ -15,6 +15,7 @@ from http import HTTPStatus
 
 import anyio
 
+from batch.errors import QuotaUsedError
 from batch.model import Answer, Reason
 from batch.sending.breaker import Breaker, Outage
 from batch.sending.pace.pacer import Hold, PaceEstimate, Pacer
@@ -126,6 +127,10 @@ class Gate:
         self._pacer.begin_attempt()
         try:
             answer = await send()
+        except QuotaUsedError:  # nothing left
+            self._attempts -= 1
+            self._departures.pop()
+            raise
         finally:
             self._pacer.end_attempt()
         if answer.http_status is not None:

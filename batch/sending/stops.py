@@ -5,8 +5,10 @@ Every stop is resumable.
 
 from collections import deque
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
+from batch.errors import QuotaUsedError
 from batch.model import Answer, Outcome, Reason, Result
 from batch.sending.pace.pacer import Hold
 from batch.sending.retry import fault_text, is_failure, is_hold
@@ -22,6 +24,7 @@ class StopCause(StrEnum):
     FORBIDDEN = "forbidden"  # 403s that are about the key, not a lead
     MAX_ERRORS = "max_errors"  # too many rows ended in error
     HELD_BACK = "held_back"  # the server holds requests back for longer than max_wait_s
+    DAILY_QUOTA = "daily_quota"  # the requests that a person allows a day are used up
     OUTAGE = "outage"  # the server is away for longer than max_outage_s
     CANARY = "canary"  # the first changes, sent alone, do not hold
     RETRY_BUDGET = "retry_budget"  # no retry left for rows that need one
@@ -31,10 +34,14 @@ class StopCause(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
-    """A stop as data: its cause, and a sentence for a person."""
+    """A stop as data: its cause, and a sentence for a person.
+
+    go_on_at: when the run can go on, where that is known.
+    """
 
     cause: StopCause
     message: str
+    go_on_at: datetime | None = None
 
     @property
     def row_message(self) -> str:
@@ -166,6 +173,11 @@ class StopRules:
             message=f"{self._recent_errors} of the last {ERROR_WINDOW} rows sent ended in error; "
             f"[run] max_errors allows {limits.max_error_share:.0%}. {why}",
         )
+
+
+def quota_stop(error: QuotaUsedError) -> Stop:
+    """Stop until the day is over whose quota is used up."""
+    return Stop(cause=StopCause.DAILY_QUOTA, message=str(error), go_on_at=error.go_on_at)
 
 
 def with_full_stop(text: str) -> str:

@@ -7,6 +7,7 @@ the text of a message, are the business of `load.py`.
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     AfterValidator,
@@ -61,6 +62,13 @@ def _pattern(text: str) -> str:
     if takes_blank:
         raise ValueError("matches a blank id")
     return text
+
+
+def _time_zone(text: str) -> str:
+    try:
+        return ZoneInfo(text).key if text else ""
+    except (ZoneInfoNotFoundError, OSError) as error:  # OSError: a folder of zones, as "Europe"
+        raise ValueError("not a time zone") from error
 
 
 def _one_line(text: str) -> str:
@@ -162,6 +170,15 @@ class PaceSettings(_Section):
         0.05, ge=0, lt=1, description="a share from 0 to less than 1, such as 0.05"
     )
     max_wait_s: Number = Field(900, ge=0, description="seconds, 0 or more")
+    daily: Whole = Field(0, ge=0, description="a whole number of requests a day, 0 for no limit")
+    time_zone: Annotated[Text, AfterValidator(_time_zone)] = Field(
+        "", description='a time zone such as "Europe/Berlin", or "" for this machine\'s own'
+    )
+
+    @property
+    def zone(self) -> ZoneInfo | None:
+        """The time zone whose days count; None for the machine's own."""
+        return ZoneInfo(self.time_zone) if self.time_zone else None
 
 
 class RetrySettings(_Section):

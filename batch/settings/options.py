@@ -129,6 +129,16 @@ class CliOptions:
         str | None,  # a text, so that a wrong one is told as any other setting
         Option("Requests under way at once, 1 to 1000.", SENDING, ALWAYS, section="pace"),
     ] = None
+    daily: Annotated[
+        str | None,
+        Option(
+            "Requests a day, over all runs of this machine; what does not fit goes on tomorrow.",
+            SENDING,
+            ALWAYS,
+            metavar="N",
+            section="pace",
+        ),
+    ] = None
 
     # What is sent, and what holds it back
     on_conflict: Annotated[
@@ -281,7 +291,7 @@ class CliOptions:
         )
 
 
-_CONNECTION = "config base_url rate concurrency"
+_CONNECTION = "config base_url rate concurrency daily"
 _READING = "mapping sheet header_row encoding delimiter campaign remembered no_remembered"
 _OUTPUT = "as_json quiet"
 

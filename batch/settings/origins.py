@@ -18,6 +18,7 @@ Key = tuple[str, str]  # section and key, spelled as in a file
 ADDRESS: Key = ("api", "base_url")
 KEY_FILE: Key = ("api", "api_key_file")
 RUNS_DIR: Key = ("run", "runs_dir")
+DAILY: Key = ("pace", "daily")
 
 
 class Origin(StrEnum):
@@ -74,7 +75,7 @@ def differences(settings: Settings, own: Settings) -> tuple[Difference, ...]:
 
 
 def _is_laxer_limit(limit: int, own: int) -> bool:
-    """limit, own: numbers of leads; 0 is no limit."""
+    """limit, own: numbers; 0 is no limit."""
     return own > 0 and (limit == 0 or limit > own)
 
 
@@ -99,6 +100,8 @@ _ALWAYS = {("api", "workspace_id"), ("api", "id_pattern"), ("input", "clear_word
 _LAXER: Mapping[Key, Callable[[Settings, Settings], bool]] = {
     ("input", "on_conflict"): lambda new, _: new.input.on_conflict is not OnConflict.ERROR,
     ("pace", "rate"): lambda new, own: _is_faster(new.pace.rate, own.pace.rate),
+    ("pace", "daily"): lambda new, own: _is_laxer_limit(new.pace.daily, own.pace.daily),
+    ("pace", "time_zone"): lambda _, own: own.pace.daily > 0,  # its day begins at another time
     ("run", "max_errors"): lambda new, own: _is_laxer_stop(new.run.max_errors, own.run.max_errors),
     ("run", "tag_change_limit"): lambda new, own: _is_laxer_limit(
         new.run.tag_change_limit, own.run.tag_change_limit

@@ -157,7 +157,9 @@ def export(options: CliOptions, interrupts: Interrupts) -> int:
         )
         check_wanted(wanted)  # before anybody is asked about the key
         access = open_gate(terminal, loaded, key_of(terminal, loaded, os.environ))
-        exported = export_leads(wanted, loaded.settings, access, terminal)
+        exported = export_leads(
+            wanted, loaded.settings, access, terminal, state_dir=default_state_dir()
+        )
         what = f"{count_of(exported.leads, 'lead')} of {count_of(exported.campaigns, 'campaign')}"
         answer = {
             "state": "exported",

@@ -28,6 +28,7 @@ def reported(outcome: RunOutcome) -> str:
         next_command=outcome.next_command,
         message=outcome.reason,
         moves=[asdict(move) for move in outcome.moves],
+        **({"go_on_at": outcome.go_on_at.isoformat()} if outcome.go_on_at else {}),
     )
 
 

@@ -23,7 +23,7 @@ from batch.wording.amounts import duration
 from batch.wording.progress import (
     Moment,
     ReadingProgress,
-    budget_line,
+    allowed_line,
     hold_line,
     outage_line,
     reading_line,
@@ -196,7 +196,7 @@ def pace_line(moment: Moment, *, mark: str = " · ") -> str:
         return ""
     pace = f"{moment.rate_per_s:,.1f} requests a second" if moment.requests else ""
     left = f"about {duration(moment.left_s)} left" if moment.left_s else ""
-    return mark.join(filter(None, (pace, budget_line(moment.pace_estimate), left)))
+    return mark.join(filter(None, (pace, allowed_line(moment), left)))
 
 
 def notice_line(moment: Moment) -> str:

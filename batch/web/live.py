@@ -7,7 +7,7 @@ from batch.web.board import Stage, View
 from batch.wording.amounts import duration
 from batch.wording.progress import (
     Moment,
-    budget_line,
+    allowed_line,
     hold_line,
     outage_line,
     reading_line,
@@ -45,7 +45,7 @@ def live_of(view: View) -> Live:
         "rows": f"{done:,} of {moment.rows:,} rows",
         **{result.value: f"{tally.of(result):,}" for result in Result},
         "pace": f"{moment.rate_per_s:,.1f} a second",
-        "budget": budget_line(moment.pace_estimate) or "the server does not say",
+        "budget": allowed_line(moment) or "the server does not say",
         "left": f"about {duration(moment.left_s)}" if moment.left_s else "",
         "notice": _stopping(view, moment) or _notice(moment),
     }

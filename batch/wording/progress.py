@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from batch.model import Tally
+from batch.recording.daily_quota import QuotaLeft
 from batch.sending.gate import Pace
 from batch.sending.pace.pacer import Hold, PaceEstimate
 from batch.sending.runner import GRACE_S
@@ -34,6 +35,7 @@ class Moment:
         attempt failed by.
     is_always_served: whether the server has served every request so far.
     is_resting: whether nothing leaves because a person said so.
+    quota: what is left of the day's own quota; None where there is none.
     """
 
     rows: int
@@ -50,6 +52,13 @@ class Moment:
     refused: int = 0
     is_always_served: bool = False
     is_resting: bool = False
+    quota: QuotaLeft | None = None
+
+
+def allowed_line(moment: Moment) -> str:
+    """What the server allows, and what is left of the day's own quota, as far as it is known."""
+    own = f"{moment.quota.left:,} of your daily quota left" if moment.quota else ""
+    return "; ".join(filter(None, (budget_line(moment.pace_estimate), own)))
 
 
 def reading_line(reading: ReadingProgress) -> str:

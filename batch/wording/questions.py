@@ -8,6 +8,7 @@ from batch.advice import Advice
 from batch.judging.plan import Plan
 from batch.judging.totals import Effect
 from batch.model import Reason, Tally, Webhook
+from batch.recording.daily_quota import QuotaLeft
 from batch.wording.amounts import count_of, duration, join_words
 from batch.wording.reasons import rows_left_out
 
@@ -143,6 +144,18 @@ def ask_to_go_on(
         *warnings,
     ]
     return Question(text=Advice(*sentences))
+
+
+def about_quota(quota: QuotaLeft | None, requests: int) -> tuple[str, ...]:
+    """How much of the day's own quota is left, and when what does not fit goes on.
+
+    quota: None where there is none. requests: what is to be sent.
+    """
+    if quota is None or not requests:
+        return ()
+    told = f"Your daily quota: {quota.left:,} of {count_of(quota.limit, 'request')} left today"
+    rest = f"; the rest goes on from {quota.goes_on}" if requests > quota.left else ""
+    return (f"{told}{rest}.",)
 
 
 def workspace_words(name: str | None) -> str:

@@ -765,3 +765,63 @@ async def test_the_name_of_a_budget_does_not_repeat_the_key() -> None:
     async with api_over(lambda _: httpx.Response(200, headers=headers, json=CONFIRMED)) as api:
         assert not _holds(await api.send_change(CHANGE), KEY[:12])
         assert [each.name for each in api.budgets] == ["ratelimit [key]"]
+
+
+class Metered:
+    """Notes what a client tells its meter; one request may leave after each refill."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.left = 0
+
+    def take(self) -> bool:
+        if not self.left:
+            return False
+        self.told.append("take")
+        self.left -= 1
+        return True
+
+    async def refill(self) -> None:
+        self.told.append("refill")
+        self.left += 1
+
+    def give_back(self) -> None:
+        self.told.append("give back")
+
+    def know_workspace(self, workspace_id: str) -> None:
+        self.told.append(workspace_id)
+
+    def close(self) -> None:
+        self.told.append("close")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (None, []),
+        (httpx.ConnectError("refused"), ["give back"]),
+        (httpx.ConnectTimeout("late"), ["give back"]),
+        (httpx.ReadError("reset"), []),
+        (httpx.ReadTimeout("late"), []),
+    ],
+)
+async def test_every_request_is_metered_before_it_leaves(
+    error: Exception | None, told: list[str]
+) -> None:
+    meter = Metered()
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        meter.told.append(request.method)
+        if error:
+            raise error
+        return httpx.Response(200, json=CONFIRMED)
+
+    access = Access(base_url=BASE, api_key=SecretStr(KEY))
+    async with SendKit(
+        access, timeouts=TIMEOUTS, transport=Answering(handle), meter=meter, sleep=Naps()
+    ) as api:
+        await api.send_change(CHANGE)
+        await api.probe()
+        api.know_workspace("acme")
+    first, second = (["refill", "take", method, *told] for method in ("PATCH", "GET"))
+    assert meter.told == [*first, *second, "acme", "close"]

@@ -101,7 +101,7 @@ async def _read(
 ) -> None:
     access = Access(base_url=sandbox.base_url, api_key=SecretStr(sandbox.api_key))
     at_once = _SETTINGS.pace.concurrency
-    async with make_client(access, _SETTINGS.http, connections=at_once, practice=True) as api:
+    async with make_client(access, _SETTINGS, connections=at_once, quota=None) as api:
         await take_snapshot(
             Paging(api, _SETTINGS),
             campaign_ids,

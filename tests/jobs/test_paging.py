@@ -208,7 +208,7 @@ async def test_every_list_is_read_whole_from_every_server(
     with start_sandbox(options) as sandbox:
         target = Access(base_url=sandbox.base_url, api_key=SecretStr(sandbox.api_key))
         settings = Settings.model_validate({"pace": {"rate": 10_000}})
-        async with make_client(target, settings.http, connections=1, practice=True) as api:
+        async with make_client(target, settings, connections=1, quota=None) as api:
             lists = Paging(api, settings)
             leads = [one async for page in lists.leads(IDS[0]) for one in page.records]
             campaigns = [one async for page in lists.campaigns() for one in page]
@@ -228,7 +228,7 @@ async def test_a_server_that_knows_no_cursor_and_has_more_is_not_taken_for_whole
     with start_sandbox(options) as sandbox:
         target = Access(base_url=sandbox.base_url, api_key=SecretStr(sandbox.api_key))
         settings = Settings.model_validate({"pace": {"rate": 10_000}})
-        async with make_client(target, settings.http, connections=1, practice=True) as api:
+        async with make_client(target, settings, connections=1, quota=None) as api:
             with pytest.raises(ListNotReadError, match="the server tells of 9 records"):
                 _ = [page async for page in Paging(api, settings).leads(IDS[0])]
 

@@ -58,7 +58,7 @@ class Taking:
     ) -> Taken:
         access = Access(base_url=self._sandbox.base_url, api_key=SecretStr(self._sandbox.api_key))
         settings = Settings.model_validate({"pace": {"rate": 10_000}})
-        async with make_client(access, settings.http, connections=at_once, practice=True) as api:
+        async with make_client(access, settings, connections=at_once, quota=None) as api:
             return await take_snapshot(
                 Paging(api, settings),
                 campaign_ids,

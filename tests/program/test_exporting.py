@@ -124,7 +124,7 @@ def test_what_cant_be_exported_is_said_and_no_file_is_written(
         ran = export(sandbox, tmp_path, *words)
     assert ran.exit_code == 2
     assert message in ran.err.splitlines()
-    assert sorted(path.name for path in tmp_path.glob("*.*")) == ["seed.csv"]
+    assert sorted(path.name for path in tmp_path.glob("[!.]*.*")) == ["seed.csv"]
 
 
 @pytest.mark.slow

@@ -97,6 +97,7 @@ class TestWhereSettingsComeFrom:
         odd |= {"base_url": "https://seven.example.com", "budget_share": "0.7"}
         odd |= {"transport": "stock", "skip_unchanged": "never", "keep_before": "true"}
         odd |= {"final_states": "send"}
+        odd |= {"time_zone": "Europe/Berlin"}
         odd |= {"snapshot_age": "7min", "plan_age": "7h"}
         for key in KNOWN[section]:
             name = f"SENDKIT_BATCH_{section}_{key}".upper()
@@ -214,7 +215,7 @@ class TestNamesThatDoNotExist:
                 "[pace]\ncolour = 5",
                 (
                     "c.toml [pace] colour: no such setting; "
-                    "expected rate, concurrency, headroom or max_wait_s."
+                    "expected rate, concurrency, headroom, max_wait_s, daily or time_zone."
                 ),
             ),
             (
@@ -356,7 +357,7 @@ class TestKeptWithARun:
         assert str(caught.value).splitlines() == [
             (
                 "run.json [pace] x: no such setting; "
-                "expected rate, concurrency, headroom or max_wait_s."
+                "expected rate, concurrency, headroom, max_wait_s, daily or time_zone."
             ),
             "run.json run: found 5; expected a section: [run] on a line of its own.",
             f"run.json [pace] rate: found 0{NO_RATE}",
