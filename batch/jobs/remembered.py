@@ -11,6 +11,7 @@ from dataclasses import replace
 from batch.columns import COLUMNS, Column
 from batch.errors import RunError, SettingsError
 from batch.jobs.request import Request
+from batch.reading.header import reads_as
 from batch.reading.table import Table, TableOptions
 from batch.recording.mappings import keep_mapping, mapping_of
 
@@ -46,8 +47,20 @@ def remember(request: Request, table: Table) -> None:
     if request.session.sandbox or request.is_recorded or table.found.is_ours:
         return
     named = request.settings.columns.names()
-    every = (c for c in COLUMNS if c in request.mapped and c in named and c in table.fields)
-    columns = {column: named[column] for column in every}
+    columns = {
+        column: named[column]
+        for column in COLUMNS
+        if column in request.mapped
+        and column in named
+        and column in table.fields
+        and _needs_mapping(column, named[column], table)
+    }
     if columns:
         with suppress(RunError, SettingsError):
             keep_mapping(request.session.state_dir, table.headers, columns)
+
+
+def _needs_mapping(column: Column, header: str, table: Table) -> bool:
+    """Whether the column would not be found by its own name alone."""
+    like_it = sum(reads_as(each, column, {}) for each in table.headers)
+    return like_it != 1 or not reads_as(header, column, {})

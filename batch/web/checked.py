@@ -3,17 +3,19 @@
 Holds no logic of its own: `jobs.check` judges.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
 import polars as pl
 from pydantic import PlainSerializer, PlainValidator
 
+from batch.advice import Advice, Fix, Remedy
 from batch.columns import Column
 from batch.errors import InputError
 from batch.jobs.check import Checked, check, write_problems
+from batch.jobs.remembered import options_with_remembered
 from batch.jobs.request import Guardrails, Request
 from batch.model import Reason, Result, Tally
 from batch.reading.table import open_table
@@ -38,15 +40,18 @@ class CheckedFile:
     """What `check` says of a file.
 
     header: the user's columns. fields: the position of each that is read in it.
+    proposed: what names the columns that seem to be meant, where the file lacks some.
     rows, sendable, requests: counts. changes: what they change, in words. tally: what is not sent.
     forecast: how long sending takes, in words. refusal: why it can't be sent so; "" if it can.
     folder: where its rows and problems are.
+    remembered: the columns that are read as they were confirmed before.
     """
 
     name: str
     header: tuple[str, ...]
     fields: Mapping[Column, int]
     notes: tuple[str, ...]
+    proposed: Mapping[Column, str]
     rows: int
     sendable: int
     requests: int
@@ -55,6 +60,7 @@ class CheckedFile:
     forecast: str
     refusal: str
     folder: Path
+    remembered: Mapping[Column, str] = field(default_factory=dict)
 
     @property
     def problems(self) -> Path:
@@ -68,6 +74,13 @@ class CheckedFile:
         both = rows.join(marks, on="line", how="left", maintain_order="left")
         searched = [*map(str, range(len(self.header))), "message"]
         return page_of(both.with_columns(pl.col("result").fill_null("")), query, searched=searched)
+
+
+def mapped_in(texts: Iterable[str]) -> dict[Column, str]:
+    """What texts advise to map, for a form to propose."""
+    parts = (part for text in texts if isinstance(text, Advice) for part in text.parts)
+    remedies = (part for part in parts if isinstance(part, Remedy) and part.fix is Fix.MAP_COLUMN)
+    return {column: name for each in remedies for column, name in each.columns if name}
 
 
 def check_file(request: Request, folder: Path, *, most_rows: int) -> CheckedFile:
@@ -85,6 +98,7 @@ def check_file(request: Request, folder: Path, *, most_rows: int) -> CheckedFile
             header=table.header,
             fields=dict(table.fields),
             notes=tuple(map(on_page, (*table.notes, *checked.missing))),
+            proposed=mapped_in(checked.missing),
             rows=plan.rows,
             sendable=plan.sendable_rows,
             requests=plan.requests,
@@ -93,6 +107,7 @@ def check_file(request: Request, folder: Path, *, most_rows: int) -> CheckedFile
             forecast=duration(checked.forecast_s),
             refusal=on_page(checked.refusal or ""),
             folder=folder,
+            remembered=table.remembered,
         )
 
 
@@ -101,7 +116,7 @@ def _write_rows(request: Request, folder: Path, *, most_rows: int) -> None:
     if path is None:
         raise ValueError("the page reads files")
     rows = part = 0
-    with open_table(path, request.table_options, name=name) as table:
+    with open_table(path, options_with_remembered(request), name=name) as table:
         for frame in table.rows():
             shown = frame.with_columns(pl.col(pl.String).str.slice(0, LONGEST_CELL))
             row_bytes = shown.estimated_size() // max(1, shown.height) + 1

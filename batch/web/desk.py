@@ -138,6 +138,7 @@ class Desk:
             state_dir=request.session.state_dir,
             settings=request.settings.public(),
             reading=request.reading,
+            remembers=file.is_new,
             unpacked_bytes=self.limits.unpacked_bytes,
             rows=self.limits.rows,
         )
@@ -163,4 +164,9 @@ class Desk:
             session=RequestSession(state_dir=self.place.state_dir, sandbox=practice),
             reading=file.reading,
             options=options,
+            mapped=frozenset(
+                column
+                for column, header in file.columns.items()
+                if self.settings.columns.names().get(column) != header
+            ),
         )

@@ -1,6 +1,6 @@
 """The first two steps: a file comes in, and what `check` says of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -11,6 +11,7 @@ from batch.columns import COLUMNS, Column
 from batch.errors import BatchError, InputError
 from batch.jobs.request import Reading
 from batch.reading.grid import short_text
+from batch.reading.header import choice
 from batch.reading.header_row import MOST_ABOVE
 from batch.web.checked import CheckedFile, skipped_reasons
 from batch.web.forms import posting, query_of
@@ -21,6 +22,8 @@ from batch.web.shown_rows import MOST_COLUMNS, checked_rows
 from batch.web.tray import FileAtHand
 
 _RECENT = 5
+_SAMPLES, _SAMPLE = 3, 24  # values that are shown beside a header, and characters of each
+_MOST_CHOICES = 1_000
 _FILTERS = {"result": "result", "reason": "reason"}
 
 
@@ -57,6 +60,7 @@ def show_check(request: Request) -> Response:
         "file": file,
         "checked": checked,
         "columns": _columns(file),
+        "headers": _headers(file),
         "most_above": MOST_ABOVE,
         "plans_first": desk.session.plans_first,
         **(_rows(request, checked) if checked else {"rows": [], "pager": None, "reasons": []}),
@@ -117,9 +121,36 @@ def _rows(request: Request, checked: CheckedFile) -> dict[str, object]:
     }
 
 
-def _columns(file: FileAtHand) -> list[tuple[Column, str]]:
-    """Each column that is read, and the header that stands for it; "" if none does."""
-    if file.checked is None:
-        return [(each, file.columns.get(each, "")) for each in COLUMNS]
-    header, fields = file.checked.header, file.checked.fields
-    return [(each, header[fields[each]] if each in fields else "") for each in COLUMNS]
+def _columns(file: FileAtHand) -> list[tuple[Column, str, bool]]:
+    """Each column that is read, what names the header that stands for it ("" if none does).
+
+    And whether that is only proposed.
+    """
+    chosen = dict(file.columns)
+    if file.checked:
+        header, fields = file.checked.header, file.checked.fields
+        chosen = {column: choice(header, position) for column, position in fields.items()}
+    return [
+        (each, chosen.get(each) or file.proposed.get(each, ""), not chosen.get(each))
+        for each in COLUMNS
+    ]
+
+
+def _headers(file: FileAtHand) -> list[tuple[str, str, str]]:
+    """What names each header of the file in the form, the header, and its first values."""
+    if file.first is None:
+        return []
+    header = file.first.header
+    return [
+        (
+            choice(header, position),
+            name.strip() or f"column {position + 1}, without a name",
+            ", ".join(_samples(file.first.rows, position)),
+        )
+        for position, name in enumerate(header[:_MOST_CHOICES])
+    ]
+
+
+def _samples(rows: Iterable[tuple[int, Sequence[str]]], position: int) -> list[str]:
+    cells = (cells[position].strip() for _, cells in rows if position < len(cells))
+    return [short_text(cell)[:_SAMPLE] for cell in cells if cell][:_SAMPLES]

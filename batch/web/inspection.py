@@ -12,12 +12,13 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from batch.columns import Column
 from batch.errors import BatchError, InputError
 from batch.jobs.request import Reading, Request, Session, Source
 from batch.reading.content import Format, detect_format, expands_beyond, unpack
 from batch.reading.table import FirstRows, read_first_rows
 from batch.settings.load import restore_settings
-from batch.web.checked import CheckedFile, check_file
+from batch.web.checked import CheckedFile, check_file, mapped_in
 from batch.web.remedies import on_page
 from batch.web.row_pages import LONGEST_CELL
 from batch.web.shown_rows import MOST_COLUMNS
@@ -32,6 +33,7 @@ class Ask:
 
     name: what people call it. folder: empty, for what is made of the file. settings: as
     `Settings.public` gives them. unpacked_bytes, rows: the most that are taken.
+    remembers: whether columns that were confirmed before are used.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Ask:
     settings: Mapping[str, Any]
     unpacked_bytes: int
     rows: int
+    remembers: bool = False
     reading: Reading = field(default_factory=Reading)
 
     def to_json(self) -> bytes:
@@ -57,13 +60,15 @@ class Ask:
 class Inspected:
     """What was found. first: how the file begins. checked: None where it can't be judged.
 
-    problem: why it can't be judged; "" if it was. is_refused: whether the page does not take it at
+    problem: why it can't be judged; "" if it was. proposed: what names the columns that seem to be
+    meant, where some are missing. is_refused: whether the page does not take it at
     all, whatever columns are chosen. trouble: the traceback of an error that nobody expected.
     """
 
     first: FirstRows | None = None
     checked: CheckedFile | None = None
     problem: str = ""
+    proposed: Mapping[Column, str] = field(default_factory=dict)
     is_refused: bool = False
     trouble: str = ""
 
@@ -91,7 +96,7 @@ def inspect(ask: Ask) -> Inspected:
         first = replace(found, above=above, rows=rows)
         return Inspected(first=first, checked=check_file(request, ask.folder, most_rows=ask.rows))
     except BatchError as error:
-        return Inspected(first=first, problem=on_page(error))
+        return Inspected(first=first, problem=on_page(error), proposed=mapped_in([error.advice]))
 
 
 def _check_takes(ask: Ask) -> None:
@@ -113,7 +118,7 @@ def _request_of(ask: Ask) -> Request:
     return Request(
         source=Source(name=ask.name, path=ask.path),
         settings=restore_settings(ask.settings, where=ask.name),
-        session=Session(state_dir=ask.state_dir, sandbox=True),
+        session=Session(state_dir=ask.state_dir, sandbox=True, remembers=ask.remembers),
         reading=ask.reading,
     )
 

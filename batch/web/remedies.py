@@ -43,5 +43,7 @@ def field_name(section: str, key: str) -> str:
 
 
 def _say(remedy: Remedy) -> str:
-    columns = " and ".join(f"the column for {column}" for column, _ in remedy.columns)
+    *others, last = [str(column) for column, _ in remedy.columns] or [""]
+    named = f"{', '.join(others)} and {last}" if others else last
+    columns = f"the column{'s' if others else ''} for {named}"
     return SENTENCES[remedy.fix].format(value=remedy.value, columns=columns)

@@ -32,8 +32,10 @@ def in_a_process(ask: Ask, is_given_up: Callable[[], bool]) -> Inspected:
 class FileAtHand:
     """The file that was uploaded, and what is known of it.
 
-    columns: headers that were chosen. reading: how the file is to be read, as far as was said.
-    problem: why it can't be judged; "" if it was.
+    columns: headers that were chosen, or were confirmed before. proposed: others that seem to be
+    meant. is_new: whether nobody has chosen columns for it.
+    reading: how the file is to be read, as far as was said. problem: why it can't be judged; "" if
+    it was.
     """
 
     upload: Upload
@@ -42,6 +44,8 @@ class FileAtHand:
     first: FirstRows | None = None
     checked: CheckedFile | None = None
     problem: str = ""
+    proposed: Mapping[Column, str] = field(default_factory=dict)
+    is_new: bool = True
 
 
 class Tray:
@@ -99,7 +103,7 @@ class Tray:
         before = self.file
         if before is None:
             return
-        chosen = replace(before, columns=columns, reading=reading, problem="")
+        chosen = replace(before, columns=columns, reading=reading, problem="", is_new=False)
         try:
             file = self._judged(chosen)
         except UnreadableError as error:
@@ -139,7 +143,15 @@ class Tray:
             raise
         if file.checked:
             shutil.rmtree(file.checked.folder, ignore_errors=True)
-        return replace(file, first=found.first, checked=found.checked, problem=found.problem)
+        remembered = found.checked.remembered if found.checked else {}
+        return replace(
+            file,
+            columns={**remembered, **file.columns},
+            first=found.first,
+            checked=found.checked,
+            problem=found.problem,
+            proposed=found.checked.proposed if found.checked else found.proposed,
+        )
 
     def _check_taken(self, found: Inspected) -> None:
         """Raise InputError where there is nothing that could be shown of a file."""

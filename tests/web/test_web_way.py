@@ -1,5 +1,7 @@
 import csv
 import io
+import json
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 from batch.errors import RunError
 from batch.model import Reason
 from batch.reading.table import Table
+from batch.recording.mappings import known_mappings
 from batch.recording.runfile import RunState, read_record
 from batch.sandbox.options import Options
 from batch.web.board import Kind, Stage
@@ -390,9 +393,9 @@ def test_what_would_not_be_seen_in_a_cell_is_shown(tmp_path: Path) -> None:
     with site(tmp_path) as page:
         page.drop(path)
         html = page.get("/check")
-        assert f'<option value="{odd}" >{shown}</option>' in html  # a form brings it back
+        assert f'<option value="#4" >{shown}: ' in html  # what can't be typed has a number
         assert f"<td>{shown}</td>" in html
-        assert html.count("\u202e") == html.count(f'value="{odd}"')
+        assert "\u202e" not in html
         told = page.post("/check/columns", aiTag=odd)
         assert "expected another one for each" in told
         told = page.post("/check/columns", aiTag="status", status="status")
@@ -428,6 +431,62 @@ def test_columns_are_chosen_in_place(tmp_path: Path) -> None:
         assert page.desk.file is not None
         assert page.desk.file.checked is not None
         assert page.desk.file.checked.sendable == 1
+
+
+def selected(html: str) -> list[tuple[str, str]]:
+    """What is chosen in the form of the columns."""
+    return re.findall(r'<option value="([^"]*)" selected>([^<]*)</option>', html)
+
+
+MEANT = [
+    ("Kampagne", f"Kampagne: {CAMPAIGN}, {CAMPAIGN}"),
+    ("#2", f"column 2, without a name: {lead_id(1)}, {lead_id(2)}"),
+    ("Zu&lt;b&gt;stand", "Zu&lt;b&gt;stand: paused, paused"),
+]
+
+
+def test_columns_are_proposed_by_their_values_and_used_by_the_button(tmp_path: Path) -> None:
+    path = tmp_path / "leads.csv"
+    rows = "".join(f"{CAMPAIGN},{lead_id(n)},paused,note\n" for n in (1, 2))
+    path.write_text(f"Kampagne,,Zu<b>stand,Notiz\n{rows}", encoding="utf-8")
+    with site(tmp_path) as page, served_by(Api()) as api:
+        page.drop(path)
+        html = page.get("/check")
+        assert selected(html) == MEANT
+        assert html.count("Proposed, and used once you press the button.") == 3
+        assert '<span class="hint">paused, paused<br>' in html
+        assert page.desk.file is not None
+        assert page.desk.file.checked is None
+        assert page.browser.ask("POST", "/run").status_code == 400  # it is not used unasked
+        chosen = {"campaignId": "Kampagne", "campaignLeadId": "#2", "status": "Zu<b>stand"}
+        assert "Proposed, and" not in page.post("/check/columns", **chosen)
+        no_plan(page)
+        page.post("/run")
+        page.until(Stage.QUESTION)
+        assert known_mappings(page.desk.place.state_dir) == []
+        page.post("/job/answer", answer="yes")
+        page.end()
+        assert len(api.changes) == 2
+        (known,) = known_mappings(page.desk.place.state_dir)
+        assert {str(column): header for column, header in known.columns.items()} == chosen
+        # The next file of these headers is read so, which is said; others can be chosen.
+        page.drop(path)
+        html = page.get("/check")
+        assert (
+            "leads.csv: as you confirmed for these headers before, campaignId is &#34;Kampagne&#34;"
+        ) in html
+        assert "Others can be chosen under Columns." in html
+        assert selected(html) == MEANT
+        assert "Proposed, and" not in html
+        page.post("/run")
+        page.until(Stage.QUESTION)
+        page.post("/job/answer", answer="yes")
+        folder = page.desk.run_of(page.end().run_id).folder
+        settings = json.loads((folder / "run.json").read_text("utf-8"))["settings"]
+        assert settings["columns"]["status"] == "Zu<b>stand"
+        page.drop(path)
+        html = page.post("/check/columns", campaignId="Kampagne", campaignLeadId="#2")
+        assert "as you confirmed" not in html
 
 
 def test_the_line_of_the_header_is_told_and_another_can_be_chosen(tmp_path: Path) -> None:
