@@ -67,6 +67,12 @@ class Reading:
     header_row: int | None = None
     campaign: str | None = None
 
+    def __post_init__(self) -> None:
+        """Raise SettingsError for a line that can't be meant."""
+        row: object = self.header_row
+        if row is True or (isinstance(row, int) and row < 1):
+            raise SettingsError(f"header_row: found {row!r}; expected a line, from 1 on.")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guardrails:

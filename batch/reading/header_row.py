@@ -18,6 +18,7 @@ from batch.reading.header import ID, name_key, spellings
 SEARCHED_ROWS = 50  # at the top: no report has its header further down
 MOST_ABOVE = 1_000  # rows above a header that the user names
 _FEWEST = 3  # columns of a table: two ids, or address and campaign, and what is wished
+_ROUND_A_VALUE = " \t\xa0='\""  # also of ="66a1…"
 _SHOWN = 3  # of what is passed over, in a message
 _Row = TypeVar("_Row")
 
@@ -180,5 +181,5 @@ def _is_blank(row: Cells) -> bool:
 
 def _is_value(cell: str | None) -> bool:
     """Whether a cell is an id or an e-mail address, as no name of a column is."""
-    text = (cell or "").strip()
+    text = (cell or "").strip(_ROUND_A_VALUE)
     return bool(ID.fullmatch(text)) or ("@" in text[1:-1] and not any(map(str.isspace, text)))

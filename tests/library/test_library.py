@@ -248,6 +248,22 @@ async def test_an_argument_that_is_none_is_as_if_it_were_not_there(place: Place)
     assert (await batch.check(leads(range(2)), **checked)).rows == 2
 
 
+async def test_a_header_below_titles_is_found_and_another_line_can_be_named(
+    place: Place, tmp_path: Path
+) -> None:
+    file = tmp_path / "titled.csv"
+    names, rows = ",".join(HEADER[:3]), [f"{CAMPAIGN},{lead_id(n)},paused" for n in (1, 2)]
+    file.write_text("\n".join(["Leads", names, rows[0], names, rows[1]]), encoding="utf-8")
+    found = await batch.check(file, **place)
+    assert (found.rows, found.found.header_line, found.found.passed_over) == (3, 2, (1,))
+    assert "the header is line 2." in found.notes[0]
+    named = await batch.check(file, reading=Reading(header_row=4), **place)
+    assert (named.rows, named.found.header_line) == (1, 4)
+    for line in (0, -1, True):
+        with pytest.raises(SettingsError, match="expected a line, from 1 on"):
+            Reading(header_row=line)
+
+
 async def test_a_reading_with_a_value_of_another_type_is_told() -> None:
     with pytest.raises(TypeError, match="expected a Reading with values of its types"):
         await batch.check("leads.csv", reading=Reading(sheet=5))  # type: ignore[arg-type]

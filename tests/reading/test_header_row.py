@@ -85,6 +85,7 @@ def test_names_that_the_user_gave_make_a_header() -> None:
         [OTHER_NAMES, VALUES],
         [TITLE, OTHER_NAMES, VALUES],
         [OTHER_NAMES, [], ["", "", "active", "x"], VALUES],
+        [OTHER_NAMES, [f'="{ID}"', f"'{OTHER_ID}", "active", "x"]],
         [["Mail", "Sale", "Tag"], ["ann@example.com", "x", "y"]],
     ],
 )
