@@ -3,6 +3,7 @@
 Each is read by the real command in a process of its own, whose time and memory are looked at.
 """
 
+import re
 import subprocess
 import sys
 import zipfile
@@ -163,15 +164,31 @@ def test_what_stands_for_a_lot_is_refused_or_read_within_10_s_and_1_gb(
     assert (seconds < _MOST_S, peak < _MOST_KIB) == (True, True), (seconds, peak)
 
 
+def repeat_second_row(source: Path, path: Path, *, last: int) -> None:
+    """Repeat it down to the last row, as the workbook's own writer would in a minute."""
+    part = "xl/worksheets/sheet1.xml"
+    with zipfile.ZipFile(source) as one, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as many:
+        for name in set(one.namelist()) - {part}:
+            many.writestr(name, one.read(name))
+        before, row, after = re.split(r'(<row r="2".*?</row>)', one.read(part).decode())
+        row = re.sub(r'r="([A-Z]*)2"', r'r="\g<1>{0}"', row).replace("LEAD", "{0:024x}")
+        with many.open(part, "w") as sheet:
+            sheet.write(before.encode())
+            for start in range(2, last + 1, 1000):
+                numbers = range(start, min(start + 1000, last + 1))
+                sheet.write("".join(map(row.format, numbers)).encode())
+            sheet.write(after.encode())
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_largest_sheet_of_twelve_columns_passes(tmp_path: Path) -> None:
     path = tmp_path / "leads.xlsx"
-    with xlsxwriter.Workbook(path, {"constant_memory": True}) as book:
+    with xlsxwriter.Workbook(tmp_path / "one.xlsx", {"constant_memory": True}) as book:
         sheet = book.add_worksheet("Leads")
         sheet.write_row(0, 0, [*HEADER.strip().split(","), *(f"note {n}" for n in range(8))])
-        for n in range(1, 1_048_576):
-            sheet.write_row(n, 0, [ID, f"{n:024x}", "paused", "", *["note"] * 8])
+        sheet.write_row(1, 0, [ID, "LEAD", "paused", "", *["note"] * 8])
+    repeat_second_row(tmp_path / "one.xlsx", path, last=1_048_576)
     said, _, peak = check(path)
     assert "1,048,575 rows to send" in " ".join(said.split())
     assert peak < _MOST_KIB
