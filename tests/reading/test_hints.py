@@ -32,6 +32,7 @@ NO_ADVICE = {
     "{}: its lines are in quotes as a whole; what is in them is read.",
     "{}: its header is not the one that run.json tells of.",
     "{}: can't be read: {}.",
+    "{}: as you confirmed for these headers before, {}.",
     "{}: is empty (0 bytes).",
     "{}: can't be read as Parquet; it is damaged or incomplete.",
     '{}: reading sheet "{}"{}.',
