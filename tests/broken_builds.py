@@ -2058,6 +2058,27 @@ BUILDS = (
         caught_by="test_quota.py::test_a_named_window_tells_the_even_pace_at_once",
     ),
     Broken(
+        guarantee="a single refusal does not lower the pace",
+        file="sending/pace/search.py",
+        line="if not (has_come_back or self._is_at_limit):",
+        instead="if False:",
+        caught_by="test_search.py::test_a_single_refusal_changes_nothing",
+    ),
+    Broken(
+        guarantee="a single refusal does not slow what headers allow",
+        file="sending/pace/quotas.py",
+        line="if self._evidence.report_refusal(0.0, is_limit_known=False):",
+        instead="if True:",
+        caught_by="test_pacer.py::test_a_single_refusal_does_not_trim_what_headers_allow",
+    ),
+    Broken(
+        guarantee="what is remembered is the pace that went through",
+        file="sending/pace/search.py",
+        line="return max(min(self.rate_per_s, self._served_per_s), self._good_per_s or 0.0)",
+        instead="return self._good_per_s",
+        caught_by="test_search.py::test_without_a_limit_what_went_through_is_remembered",
+    ),
+    Broken(
         guarantee="what is on its way counts as used up",
         file="sending/pace/quota.py",
         line="if self._low - in_flight <= 0:",

@@ -164,7 +164,7 @@ class Gate:
         else:
             self._served += 1
             self.served_at = now
-            self._pacer.report_served(now)
+            self._pacer.report_served(now, sent_at=now - answer.elapsed_ms / 1000)
             self._breaker.report_served(now, row=row)
         if was_away or self.is_away:
             self._breaker_changed.set()

@@ -25,14 +25,15 @@ async def test_a_429_lowers_the_rate_that_nobody_tells_from_when_its_request_lef
     pacer = Pacer(None, backoff_base_s=0.5, backoff_max_s=30.0, draw=lambda: 0.5)
     gate = Gate(pacer, Breaker(max_probe_s=30.0, max_outage_s=900.0))
     gate.report(OK, row=2, probe=False)
-    hold = gate.report(replace(TOO_MANY, elapsed_ms=100), row=3, probe=False)
+    gate.report(replace(TOO_MANY, elapsed_ms=100), row=3, probe=False)
+    hold = gate.report(replace(TOO_MANY, elapsed_ms=100), row=4, probe=False)
     assert hold is not None
     assert hold.why == "HTTP 429"
     assert gate.pace().estimate.rate_per_s == pytest.approx(5.0 * 0.7 * 0.95)
     gate.report(OK, row=4, probe=False)
     gate.report(replace(TOO_MANY, elapsed_ms=100), row=5, probe=False)  # it left before that
     assert gate.pace().estimate.rate_per_s == pytest.approx(5.0 * 0.7 * 0.95)
-    assert gate.pace().refused == 2
+    assert gate.pace().refused == 3
 
 
 async def test_only_what_looks_for_a_server_that_is_away_leaves_as_a_probe() -> None:

@@ -181,7 +181,7 @@ class World:
                 self.asked.append((self.now + asked_s, self.now))
             pacer.hold(self.now, asked_s, "HTTP 429", sent_at=sent_at)
         else:
-            pacer.report_served(self.now)
+            pacer.report_served(self.now, sent_at=sent_at)
         self._turn_at(pacer, self.now)
 
     def _own_unix_s(self) -> float:

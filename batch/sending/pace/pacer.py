@@ -17,6 +17,8 @@ from batch.sending.pace.search import Search
 
 LEAST_PER_S = 1 / 86400
 SPENT_SPACING_S = 1.0  # between turns while nothing remains, whatever headers say of the reset
+PROBE_S = 1.0  # after refusals in a row, a request waits so long for the answer to the one before
+PROBE_SPACING_S = 0.01  # in which it is looked whether that has come
 MISLED_S = 600.0  # headers that promised what was refused are ignored for so long
 
 
@@ -91,6 +93,8 @@ class Pacer:
         self._slot_at = float("-inf")  # when the last turn was due
         self._is_used = False
         self._refusals = 0
+        self._in_a_row = 0  # refusals without a later request served
+        self._refused_at = self._probing_until = float("-inf")
         self._held_since: float | None = None
         self._hold: Hold | None = None
 
@@ -135,6 +139,8 @@ class Pacer:
         """Seconds until the next turn, as known now; 0 if it has come."""
         due = self._due(now)
         hold = self.current_hold(now)
+        if now < self._probing_until and not hold:
+            return max(PROBE_SPACING_S, due - now)
         return max(0.0, max(due, hold.until) - now if hold else due - now)
 
     def take_turn(self, now: float) -> None:
@@ -142,6 +148,8 @@ class Pacer:
         due = self._due(now)
         self._is_used = now - due <= self._quotas.lateness_s
         self._slot_at = due if self._is_used else now
+        if self._in_a_row >= 2:  # one alone finds out whether they are served again
+            self._probing_until = now + PROBE_S
 
     def begin_attempt(self) -> None:
         """Count an attempt that leaves."""
@@ -180,6 +188,10 @@ class Pacer:
                 self._ignore_budgets(now)
         if sent_at is not None and is_searching:
             self._search.report_refusal(now, sent_at=sent_at, wait_s=retry_after_s)
+        if sent_at is not None:
+            self._in_a_row += 1
+            self._refused_at = now
+            self._probing_until = float("-inf")
         current = self.current_hold(now)
         if retry_after_s is None:
             retry_after_s = 0.0 if current else self._own_hold_s()
@@ -191,12 +203,17 @@ class Pacer:
         self._hold = Hold(since=self._held_since, until=until, why=why)
         return self._hold
 
-    def report_served(self, now: float) -> None:
+    def report_served(self, now: float, *, sent_at: float = float("inf")) -> None:
         """Count a served request: the next hold-back is the shortest again."""
         self._refusals = 0
+        if sent_at >= self._refused_at:
+            self._in_a_row = 0
+            self._probing_until = float("-inf")
         self._held_since = None
+        if self._quotas:
+            self._quotas.report_served()
         if self._is_searching:
-            self._search.report_served(now, is_used=self._is_used)
+            self._search.report_served(now, is_used=self._is_used, sent_at=sent_at)
 
     def current_hold(self, now: float) -> Hold | None:
         """The hold-back in force, if any."""

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from math import inf
 
 from batch.model import Budget
+from batch.sending.pace.evidence import Evidence
 from batch.sending.pace.quota import Quota
 from batch.sending.pace.sample import Sample
 from batch.sending.pace.search import MOST_PER_S
@@ -40,6 +41,7 @@ class Quotas:
         self._reached_per_s = start_per_s
         self._grown_at = float("-inf")
         self._trim = 1.0
+        self._evidence = Evidence()
         self._trimmed_at = float("-inf")
         self._began_at: float | None = None
         self._window_s = 0.0  # the shortest
@@ -78,14 +80,21 @@ class Quotas:
             self._grown_at = now
             self._reached_per_s = min(2 * self._reached_per_s, MOST_PER_S)
 
+    def report_served(self) -> None:
+        """Count a request that was not refused."""
+        if self._evidence.report_served():
+            self._evidence.alone += 1
+
     def report_refusal(self, now: float, *, sent_at: float) -> None:
-        """Trim the rate: a request was refused although headers allowed it.
+        """Trim the rate if it comes back that a request is refused although headers allowed it.
 
         Requests from before the last trim don't count, nor do those of the first window, whose
         beginning others, or lists read before the run, may have used up.
         """
         began_at = now if self._began_at is None else self._began_at
-        if sent_at >= max(self._trimmed_at, began_at + self._window_s):
+        if sent_at < max(self._trimmed_at, began_at + self._window_s):
+            return
+        if self._evidence.report_refusal(0.0, is_limit_known=False):
             self._trim = max(LEAST_TRIM, self._trim_at(now, self._window_s) - TRIM)
             self._trimmed_at = now
 

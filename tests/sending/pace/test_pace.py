@@ -321,7 +321,7 @@ def test_a_set_rate_is_kept_to_without_headers_whatever_is_refused() -> None:
 def test_a_remembered_rate_is_begun_with() -> None:
     world, pacer = World("sliding:100/1s"), make_pacer(good_per_s=90.0)
     assert sent_per_s(world, pacer, 10) == pytest.approx(90.0, rel=0.1)
-    assert refused(world) <= 2
+    assert refused(world) <= 5  # it grows by 2 % a second, and one that comes alone cuts nothing
 
 
 @pytest.mark.sampled(6)

@@ -268,11 +268,21 @@ def test_a_refusal_despite_headers_takes_5_percent_off_for_ten_windows() -> None
     assert pacer.rate_per_s(now + 10) == pytest.approx(95.0)
 
 
+def test_a_single_refusal_does_not_trim_what_headers_allow() -> None:
+    pacer = make_pacer(None)
+    now = tell(pacer, budget(limit=100, remaining=99, reset_s=1, window_s=1))
+    before = pacer.rate_per_s(now)
+    pacer.hold(now, 0.0, "HTTP 429", sent_at=now)
+    assert pacer.rate_per_s(now) == before
+    pacer.hold(now, 0.0, "HTTP 429", sent_at=now)
+    assert pacer.rate_per_s(now) < before
+
+
 def test_headers_that_mislead_again_and_again_are_not_heard_for_ten_minutes() -> None:
     pacer = make_pacer(None)
     told = budget(limit=100, remaining=99, reset_s=1, window_s=1)
     now = tell(pacer, told)
-    for n in range(11):
+    for n in range(13):  # the first two might have come alone
         pacer.hold(now + n / 100, 0.0, "HTTP 429", sent_at=now + n / 100)
     assert pacer.estimate(now + 0.1).source is Source.SEARCH
     assert pacer.rate_per_s(now + 0.1) == pytest.approx(50.0, rel=0.01)
