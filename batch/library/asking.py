@@ -51,7 +51,7 @@ def _remedy(doubt: Doubt) -> str:
     return f"If it is right, name the address: settings={address!r}."
 
 
-def request_for(
+def request_for(  # noqa: PLR0913 - what a call names
     file: str | os.PathLike[str],
     loaded: LoadedSettings,
     access: Access | None,
@@ -61,6 +61,7 @@ def request_for(
     *,
     out: str | os.PathLike[str] | None = None,
     sandbox: bool = False,
+    remembered: bool = False,
 ) -> Request:
     """What is asked of the use cases about a file. access: None where no server is asked."""
     path = Path(file)
@@ -72,6 +73,7 @@ def request_for(
             out=Path(out) if out is not None else None,
             sandbox=sandbox,
             access=access,
+            remembers=remembered,
         ),
         reading=reading,
         guardrails=guardrails,

@@ -58,6 +58,7 @@ async def check(
     reading: Reading = _AS_FOUND,
     guardrails: Guardrails = _USUAL,
     most_problems: int = 1_000,
+    remembered: bool = False,
     **place: Unpack[Place],
 ) -> CheckOutcome:
     """Judge a spreadsheet; no server is asked, and nothing is written.
@@ -68,7 +69,8 @@ async def check(
 
     def work(_: Caller) -> CheckOutcome:
         loaded = load_for(place)
-        with _check(request_for(file, loaded, None, reading, guardrails, place)) as checked:
+        request = request_for(file, loaded, None, reading, guardrails, place, remembered=remembered)
+        with _check(request) as checked:
             plan = checked.plan
             return CheckOutcome(
                 rows=plan.rows,
@@ -94,12 +96,14 @@ async def run(
     out: str | os.PathLike[str] | None = None,
     sandbox: bool = False,
     new: bool = False,
+    remembered: bool = False,
     **call: Unpack[Call],
 ) -> RunOutcome:
     """Send a spreadsheet's changes, or go on with a run of the same that broke off lately.
 
     out: the run's folder, new or empty. sandbox: practise against a built-in imitation.
-    new: begin a new run in any case.
+    new: begin a new run in any case. remembered: use columns that a person has confirmed for a file
+    of exactly these headers, in a terminal or on the page.
     A row's failure is no exception: see the outcome, and `results`. Raises UsageError when nothing
     was sent, and RunError when the run can't be recorded. Cancelled, it stops as Ctrl-C does.
     """
@@ -109,7 +113,15 @@ async def run(
         caller.asks(practice=sandbox)  # before anything is asked or written
         access = None if sandbox else open_gate_for(loaded, call, caller)
         request = request_for(
-            file, loaded, access, reading, guardrails, call, out=out, sandbox=sandbox
+            file,
+            loaded,
+            access,
+            reading,
+            guardrails,
+            call,
+            out=out,
+            sandbox=sandbox,
+            remembered=remembered,
         )
         asks = "ask" in call and not call.get("yes")
         if_unfinished = IfUnfinished.ASK if asks else IfUnfinished.RESUME
@@ -130,6 +142,7 @@ async def plan(
     reading: Reading = _AS_FOUND,
     guardrails: Guardrails = _USUAL,
     out: str | os.PathLike[str] | None = None,
+    remembered: bool = False,
     **call: Unpack[Call],
 ) -> PlanOutcome:
     """Compare a spreadsheet with the leads as they are now, for `apply` to send. Sends nothing.
@@ -140,7 +153,9 @@ async def plan(
     def work(caller: Caller) -> PlanOutcome:
         loaded = load_for(call)
         access = open_gate_for(loaded, call, caller)
-        request = request_for(file, loaded, access, reading, guardrails, call, out=out)
+        request = request_for(
+            file, loaded, access, reading, guardrails, call, out=out, remembered=remembered
+        )
         planned = _plan(request, caller)
         effect = planned.diff.preview.effect()
         return PlanOutcome(

@@ -55,7 +55,8 @@ def ended(
     terminal.say(message, style="red")
     fix = "fix what is said above, and " if exit_code == 2 and not declined else ""
     line = summary.last_line(state, Tally(), results=None, next_command=f"{fix}run it again")
-    terminal.end(line, answer=report_json.refused(message, state=state, exit_code=exit_code))
+    said = in_terminal(message)
+    terminal.end(line, answer=report_json.refused(said, state=state, exit_code=exit_code))
     return exit_code
 
 
@@ -93,7 +94,7 @@ def _ended_by_force(terminal: Terminal) -> None:
 def _refused(terminal: Terminal, error: Exception) -> int:
     if isinstance(error, UsageError):
         declined = isinstance(error, DeclinedError) and not isinstance(error, UnaskedError)
-        return ended(terminal, in_terminal(error), state=REFUSED, exit_code=2, declined=declined)
+        return ended(terminal, error.advice, state=REFUSED, exit_code=2, declined=declined)
     if isinstance(error, BatchError):
         return ended(terminal, in_terminal(error), state=FAILED, exit_code=3)
     text = "".join(traceback.format_exception(error))

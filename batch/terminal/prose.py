@@ -7,7 +7,7 @@ have no effect.
 from rich.console import Console
 from rich.text import Text
 
-from batch.terminal.remedies import in_terminal
+from batch.terminal.remedies import in_terminal, split_options
 from batch.visible import visible, visible_lines
 
 COMMAND = ": sendkit-batch "  # before a command that ends a sentence
@@ -16,18 +16,21 @@ COMMAND = ": sendkit-batch "  # before a command that ends a sentence
 def print_sentences(console: Console, text: str, *, style: str = "") -> None:
     """Print lines for a person, wrapped to the terminal's width.
 
-    On a terminal, a command at the end of a line is printed on a line of its own, unbroken, to be
-    copied. Advice is spelled as options.
+    On a terminal, a command at the end of a line, and the options that advice ends with, are
+    printed on a line of their own, unbroken, to be copied. Advice is spelled as options.
     """
     # Not console.is_terminal, which FORCE_COLOR sets for a log file too.
     is_terminal = console.file.isatty()
-    for line in visible_lines(in_terminal(text)).split("\n"):
+    sentences, options = split_options(text) if is_terminal else (in_terminal(text), "")
+    for line in visible_lines(sentences).split("\n"):
         words, colon, command = line.rpartition(COMMAND)
         if not (is_terminal and colon):
             console.print(Text(line, style=style), soft_wrap=not is_terminal)
             continue
         console.print(Text(f"{words}:", style=style))
         console.print(Text(f"{COMMAND[2:]}{command}", style=style), soft_wrap=True)
+    if options:
+        console.print(Text(visible(options), style=style), soft_wrap=True)
 
 
 def print_whole(console: Console, text: str) -> None:

@@ -43,6 +43,16 @@ def in_terminal(what: str | BatchError) -> str:
     return text.render(_say) if isinstance(text, Advice) else text
 
 
+def split_options(text: str) -> tuple[str, str]:
+    """A text, and the options that it ends with, which somebody may want to copy; "" if none."""
+    last = text.parts[-1] if isinstance(text, Advice) and text.parts else None
+    if not (isinstance(text, Advice) and isinstance(last, Remedy) and last.fix is Fix.MAP_COLUMN):
+        return in_terminal(text), ""
+    return in_terminal(Advice(*text.parts[:-1], "Use:")), " ".join(
+        starmap(map_option, last.columns)
+    )
+
+
 def _say(remedy: Remedy) -> str:
     value = remedy.value
     mapping = " ".join(starmap(map_option, remedy.columns))

@@ -16,11 +16,15 @@ import pytest
 
 import batch
 from batch import Event, Guardrails, Note, Question, Range, Reading, Target
+from batch.columns import Column
 from batch.errors import DeclinedError, InputError, SettingsError, UnaskedError
 from batch.library.caller import Call, Place
+from batch.library.remedies import in_python
 from batch.manual import FOLDER
-from batch.model import Reason, Result
+from batch.model import Field, Reason, Result
+from batch.recording.mappings import keep_mapping
 from batch.recording.runfile import RunState, read_record
+from batch.recording.state import default_state_dir
 from batch.sandbox.options import Options
 from batch.sandbox.process import Sandbox, start_sandbox
 from batch.wording.progress import Moment
@@ -487,3 +491,19 @@ def test_the_manuals_examples_run(
         '3 bad_status found "asleep"; expected active or paused.',
         '3 status found "asleep"; expected active or paused.',
     ]
+
+
+async def test_confirmed_columns_are_used_where_that_is_asked_for(
+    place: Place, tmp_path: Path
+) -> None:
+    header = ("Kampagne", "Kontakt", "Zustand")
+    path = write_rows(tmp_path / "leads.csv", header, [(CAMPAIGN, lead_id(1), "paused")])
+    columns: dict[Column, str] = dict(zip(list(Field)[:3], header, strict=True))
+    keep_mapping(default_state_dir(), header, columns)
+    with pytest.raises(InputError, match="are missing"):
+        await batch.check(path, **place)
+    found = await batch.check(path, remembered=True, **place)
+    assert found.requests == 1
+    assert next(map(in_python, found.notes)).endswith(
+        'status is "Zustand". remembered=False leaves that.'
+    )

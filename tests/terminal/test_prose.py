@@ -3,6 +3,9 @@ import io
 import pytest
 from rich.console import Console
 
+from batch.advice import Advice, map_columns
+from batch.columns import Column
+from batch.model import Field
 from batch.terminal.prose import print_sentences, print_whole
 from batch.visible import visible
 
@@ -60,3 +63,15 @@ def test_what_is_to_be_copied_is_never_broken(*, is_terminal: bool) -> None:
     where, screen = console(is_terminal=is_terminal)
     print_whole(where, f"results: {'x' * 50}/a b\n[red]")
     assert screen.getvalue() == f"results: {'x' * 50}/a b\\n[red]\n"
+
+
+def test_options_that_advice_ends_with_are_printed_unbroken_on_a_terminal() -> None:
+    columns: dict[Column, str] = {Field.CAMPAIGN_ID: "Kampagne des Jahres", Field.STATUS: "$x"}
+    advice = Advice("Columns are missing.", map_columns(columns))
+    options = "--map campaignId=\"Kampagne des Jahres\" --map status='$x'"
+    where, screen = console(is_terminal=True)
+    print_sentences(where, advice)
+    assert screen.getvalue().splitlines() == ["Columns are missing. Use:", options]
+    where, screen = console(is_terminal=False)
+    print_sentences(where, advice)
+    assert screen.getvalue() == f"Columns are missing. Use {options}\n"
