@@ -69,7 +69,10 @@ ROOMS: Mapping[str, Room] = {
         sources=("batch/recording/group_commit.py", "batch/recording/journal*.py"),
         tests=("tests/recording",),
     ),
-    "plan": Room(sources=("batch/recording/plan_*.py",), tests=("tests/recording",)),
+    "plan": Room(
+        sources=("batch/recording/plan_*.py",),
+        tests=("tests/recording", "tests/program/test_forged_plan.py"),
+    ),
     "judging": Room(sources=("batch/judging/*.py",), tests=("tests/judging",)),
 }
 

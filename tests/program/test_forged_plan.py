@@ -45,7 +45,9 @@ LAST_WINS = (
     (CAMPAIGN, lead_id(9), "paused", ""),
     (CAMPAIGN, lead_id(10), "", "Hot"),  # line 17: superseded
     (CAMPAIGN, lead_id(10), "", "null"),
+    (CAMPAIGN, lead_id(10), "asleep", ""),
 )
+UNCHECKED = (*ROWS, (CAMPAIGN, lead_id(9), "", "Odd\x07Tag"))
 BY_EMAIL = (
     ("lead1@example.com", "paused", "Hot"),  # line 2
     ("Lead2@example.com", "", "Warm"),
@@ -79,6 +81,7 @@ def make(others: Others) -> None:
     environ, given = access(others.sandbox)
     rows = write_rows(others.folder / "leads.csv", HEADER, ROWS)
     last_wins = write_rows(others.folder / "last.csv", HEADER, LAST_WINS)
+    unchecked = write_rows(others.folder / "unchecked.csv", HEADER, UNCHECKED)
     by_email = write_rows(others.folder / "email.csv", ("email", *HEADER[2:]), BY_EMAIL)
     named = ("Where", "Before", "state", "aiTag", "Lead")  # by a name, loosely, and by a number
     moved = [(campaign, "", status, tag, lead) for campaign, lead, status, tag in ROWS]
@@ -90,29 +93,36 @@ def make(others: Others) -> None:
         "run": ("run", rows, *ready),
         "undo": ("undo", "run", *given),
         "retry": ("retry", "run", *given),
+        "forced": ("plan", rows, *given[:2]),
         "last_wins": ("run", last_wins, "--on-conflict", "last-wins", *ready),
         "by_email": ("run", by_email, "--campaign", CAMPAIGN, *ready),
         # Beside its addresses it has the ids that were found then.
         "found": ("run", others.folder / "by_email" / "results.csv", *ready),
         "mapped": ("run", mapped, *maps, *ready),
-        "unchecked": ("run", rows, "--no-tag-check", *ready),
+        "unchecked": ("run", unchecked, "--no-tag-check", *ready),
     }
     for kind, words in kinds.items():
         ran = sendkit_batch(*words, "--out", kind, cwd=others.folder, env=environ)
         assert ran.exit_code in {0, 1}, ran.err
-        if kind != "planned":
+        if kind == "forced":  # what the plan leaves out is needed after all
+            change(others.sandbox, lead_id(6), aiTag="Hot")
+            sendkit_batch("apply", kind, "--force", *given, cwd=others.folder, env=environ)
+            forget_outcome(others.folder / kind, line=11)
+        elif kind != "planned":
             forget_outcome(others.folder / kind)
         if kind != "run":  # which is then undone
             for n in range(1, len(LEADS) + 1):
                 change(others.sandbox, lead_id(n), status="active", aiTag="Cold")
 
 
-def forget_outcome(run: Path) -> None:
-    """The last row that was sent was not reached, and the run was stopped."""
+def forget_outcome(run: Path, line: int | None = None) -> None:
+    """A row that was sent, or the last of these, was not reached, and the run was stopped."""
+    last = "(SELECT max(line) FROM outcome WHERE attempts > 0)"
     with closing(sqlite3.connect(run / "journal.sqlite")) as db, db:
-        db.execute(
-            "DELETE FROM outcome WHERE line = (SELECT max(line) FROM outcome WHERE attempts > 0)"
+        found = db.execute(
+            f"DELETE FROM outcome WHERE line = {line or last} AND attempts > 0"  # noqa: S608
         )
+        assert found.rowcount == 1
     change_record(run, state="stopped")
 
 
@@ -184,7 +194,16 @@ GENUINE = (
     *(("run", c) for c in ("resume", "retry", "undo", "verify", "report", "results")),
     *(
         (kind, "resume")
-        for kind in ("last_wins", "by_email", "found", "undo", "unchecked", "mapped", "retry")
+        for kind in (
+            "last_wins",
+            "by_email",
+            "found",
+            "undo",
+            "unchecked",
+            "mapped",
+            "forced",
+            "retry",
+        )
     ),
     *((kind, c) for kind in ("by_email", "retry") for c in ("retry", "undo", "results")),
 )
@@ -319,6 +338,11 @@ FORGED: dict[str, tuple[str, Change, str]] = {
         at(15, status="active"),
         DIFFERS.format(16, "status", "active", "paused"),
     ),
+    "a status that is none": (
+        "last_wins",
+        at(19, carrier=18, reason=None, message=None),
+        'line 19, column status: the plan says nothing, the copy "asleep"',
+    ),
     "one request for all addresses": (
         "by_email",
         sent_by(2, like_it=True),
@@ -416,6 +440,16 @@ def test_a_record_that_reads_another_column_than_the_header_names_is_refused(
     assert (ran.exit_code, len(received(others.sandbox))) == (2, before)
     said = f"run.json takes another column for {named} than the header names."
     assert said in " ".join(ran.err.split())
+
+
+def test_a_doubt_about_another_line_is_refused(
+    others: Others, there: Callable[[str], Path], tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(there("run") / "journal.sqlite")) as db, db:
+        db.execute("INSERT INTO doubt VALUES (99)")
+    ran = others.do(tmp_path, "undo")
+    assert ran.exit_code == 2
+    assert "line 99 is in the journal, but not in the plan." in " ".join(ran.err.split())
 
 
 @pytest.mark.parametrize("command", ["resume", "retry", "undo", "verify", "report", "results"])
