@@ -658,7 +658,9 @@ def test_last_wins_sends_the_last_value_and_tells_who_lost(
     assert "line 3" in ran.results[0]["message"]
 
 
-@pytest.mark.parametrize("fault", ["status=500", pytest.param("stall", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "fault", ["status=500", pytest.param("stall", marks=[pytest.mark.slow, pytest.mark.timed])]
+)
 def test_neighbouring_leads_that_always_fail_are_errors_and_the_rest_is_sent(
     tmp_path: Path, fault: str
 ) -> None:

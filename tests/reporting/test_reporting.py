@@ -257,6 +257,7 @@ def big_run(folder: Path, rows: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_the_report_of_a_million_rows_is_below_a_megabyte_and_takes_seconds(
     tmp_path: Path,
 ) -> None:

@@ -236,7 +236,11 @@ def test_several_budgets_are_told_side_by_side() -> None:
 @pytest.mark.parametrize(
     ("refusal", "status", "body"),
     [
-        ("429", 429, {"success": False, "error": "Too many requests"}),
+        (
+            "429",
+            429,
+            {"error": "Too Many Requests", "message": "Too many requests", "code": 429},
+        ),
         ("plain", 429, "Too many requests"),
         ("body", 429, {"success": False, "error": "Too many requests", "retry_after": 9.5}),
         (

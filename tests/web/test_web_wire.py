@@ -23,7 +23,7 @@ QUICK = WireLimits(
     head_s=0.6, body_idle_s=0.6, body_s=2, unwanted_s=0.6, unread_s=0.6, look_every_s=0.05
 )
 MB = 1 << 20
-SOON_S = 5.0
+SOON_S = 15.0  # whatever else the machine does
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
