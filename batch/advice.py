@@ -28,6 +28,7 @@ class Fix(StrEnum):
     CONFIRM_CLEARS = "confirm_clears"  # value: their number
     CONFIRM_CHANGES = "confirm_changes"  # value: their number
     KEEP_BEFORE = "keep_before"
+    WAIT = "wait"  # for as long as the server asks
     FEWER_CONNECTIONS = "fewer_connections"
 
 

@@ -2030,6 +2030,20 @@ BUILDS = (
     ),
     # --- Pace ---
     Broken(
+        guarantee="the end of a long window that is used up is not waited for unasked",
+        file="sending/stops.py",
+        line="if spent_s <= self._limits.max_wait_s:",
+        instead="if True:",
+        caught_by="test_stops.py::test_a_budget_that_is_used_up_for_too_long_stops_the_job",
+    ),
+    Broken(
+        guarantee="only who is asked, and says yes, waits for a long window",
+        file="jobs/steps.py",
+        line="    return ready.waiting() if ready.window else ready\n",
+        instead="    return ready\n",
+        caught_by="test_opening.py::test_who_says_yes_to_a_question_that_names_a_long_wait_waits",
+    ),
+    Broken(
         guarantee="a budget that covers what is still to come does not slow it",
         file="sending/pace/quotas.py",
         line="            return max(even, own_per_s)\n",

@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from math import inf
 
 import anyio
 import anyio.to_thread
 import polars as pl
 
 from batch.errors import QuotaUsedError, UsageError
-from batch.jobs.known_pace import known_pace
+from batch.jobs.known_pace import known_pace, spread_s
 from batch.jobs.opening import JudgedRun, OpenRun
 from batch.jobs.paging import ListNotReadError, Paging
 from batch.jobs.snapshotting import take_snapshot, to_read_again
@@ -115,6 +116,9 @@ async def look(
             settings,
             good_per_s=known_pace(judged.opened.request, judged.preflight).good_per_s,
         )
+        # No more is read than sending would cost, and a page of each campaign.
+        most = 2 * judged.plan.requests + len(to_read)
+        paging.pacer.expect(lambda: most if how.pays else inf, spread_s=spread_s(settings))
         if judged.hold:
             until, why = judged.hold
             paging.pacer.hold(anyio.current_time(), until - time.monotonic(), why)
@@ -132,6 +136,8 @@ async def look(
                 preview = await _compare(judged, how, leads, taken.unknown)
         except (ListNotReadError, QuotaUsedError) as error:
             raise LeadsNotReadError(str(error)) from error
+        to_send = preview.effect().requests
+        paging.pacer.expect(lambda: to_send, spread_s=spread_s(settings))
         pace = paging.pace()
     return LeadsDiff(
         preview=preview,

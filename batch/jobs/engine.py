@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from itertools import islice
 
 import anyio
@@ -14,7 +15,7 @@ import anyio.to_thread
 
 from batch.jobs.canary import Canary
 from batch.jobs.frontend import Order, Rest
-from batch.jobs.known_pace import make_pacer
+from batch.jobs.known_pace import make_pacer, spread_s
 from batch.jobs.paging import Paging
 from batch.jobs.work import Work
 from batch.judging.plan import Plan
@@ -35,6 +36,7 @@ from batch.wording.progress import Moment
 TELL_EVERY_S = 0.25
 CLAIMED_PER_WORKER = 2  # changes claimed at once: a killed run has that many "in flight" at most
 MEASURED_S = 3.0  # a pace that was measured for less is no ground for a forecast
+_LONGEST_S = 366 * 24 * 3600.0  # as far ahead as a date is told
 SLOWER_SHARE = 0.8  # of what is allowed: only a pace below that is due to something else
 
 
@@ -73,7 +75,12 @@ class SendEngine:
         self._interrupts = 0
         self._quota = quota
         self._hold = (float("-inf"), "")
+        self._rules = StopRules(stop_limits_of(settings))
         self._pacer = pacer or make_pacer(settings, None)
+        self._finished = 0
+        self._pacer.expect(
+            lambda: max(1, work.requests - self._finished), spread_s=spread_s(settings)
+        )
         gate = self._gate = Gate(
             self._pacer,
             Breaker(max_probe_s=retry.backoff_max_s, max_outage_s=retry.max_outage_s),
@@ -92,7 +99,7 @@ class SendEngine:
             look=look,
             record=self._hand_over,
             gate=gate,
-            rules=StopRules(stop_limits_of(settings)),
+            rules=self._rules,
             limits=limits_of(settings, requests=work.requests),
             draw=random.random,
         )
@@ -181,6 +188,10 @@ class SendEngine:
     async def _tell(self, on_moment: Callable[[Moment], None]) -> None:
         while True:
             on_moment(self.moment())
+            spent_s = self._gate.spent_s()
+            until = datetime.now().astimezone() + timedelta(seconds=min(spent_s, _LONGEST_S))
+            if stop := self._rules.after_spent(spent_s, until=until):
+                self._stop(stop)
             await anyio.sleep(TELL_EVERY_S)
 
     def _record(self, entries: Sequence[Entry]) -> None:
@@ -219,6 +230,7 @@ class SendEngine:
 
     def _hand_over(self, outcome: Outcome) -> None:
         self._undurable_rows += len(outcome.lines)
+        self._finished += 1
         self._commits.put(outcome)
 
     def _durable(self, entry: Entry) -> None:
@@ -237,7 +249,7 @@ def stop_limits_of(settings: Settings) -> StopLimits:
     return StopLimits(
         max_error_rows=max_errors.count,
         max_error_share=max_errors.share,
-        max_wait_s=settings.pace.max_wait_s,
+        max_wait_s=settings.pace.longest_wait_s,
     )
 
 

@@ -1,5 +1,6 @@
 """What is known of the pace before the first request: for the forecast, and to begin with."""
 
+import math
 import random
 from dataclasses import dataclass
 
@@ -9,7 +10,12 @@ from batch.model import Budget
 from batch.recording.pace_memory import good_pace, keep_pace
 from batch.sending.pace.pacer import PaceEstimate, Pacer, Source
 from batch.sending.pace.search import START_PER_S
-from batch.settings.model import Settings
+from batch.settings.model import PaceSettings, Settings
+from batch.wording.questions import LongWindow
+
+# Seconds: over a longer window nothing is spread unless somebody waits for its end. An hour's, at
+# 1,000 requests, makes a pause of 4 s; a day's, at 300, one of 5 min, and a run of days.
+LONGEST_SPREAD_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,18 +29,68 @@ class KnownPace:
     budgets: tuple[Budget, ...] = ()
     good_per_s: float | None = None
 
-    def expected_per_s(self, settings: Settings) -> float:
+    def expected_per_s(self, settings: Settings, *, requests: float = math.inf) -> float:
         """Requests a second to count on: what the server names, else what went well, else a guess.
 
-        A set rate is an upper bound.
+        A set rate is an upper bound. requests: how many are to be sent; a budget that covers them
+        does not slow them.
         """
         pace = settings.pace
-        named = [each.limit / each.window_s for each in self.budgets if each.window_s]
+        named = [
+            each.limit / each.window_s
+            for each in self.budgets
+            if each.window_s and requests > _left(each, pace)
+        ]
         allowed = (1 - pace.headroom) * min(named) if named else None
         set_per_s = pace.rate.per_s
         if set_per_s is None:
-            return allowed or self.good_per_s or START_PER_S
+            # Where budgets are named, a slower one is perhaps the even pace of a long window.
+            good = max(self.good_per_s or 0.0, START_PER_S) if self.budgets else self.good_per_s
+            return allowed or good or START_PER_S
         return set_per_s if allowed is None else min(allowed, set_per_s)
+
+    def long_window(self, settings: Settings, *, requests: int) -> LongWindow | None:
+        """The window whose end is not waited for unasked, where its rest covers not so many."""
+        pace = settings.pace
+        found = []
+        for each in self.budgets:
+            left, length_s = _left(each, pace), each.window_s or each.reset_s
+            is_spread = length_s <= LONGEST_SPREAD_S and left > 0
+            if requests <= left or is_spread or each.reset_s <= pace.max_wait_s:
+                continue
+            later = math.ceil((requests - left) / (each.limit - _kept(each, pace)))
+            found.append(
+                LongWindow(
+                    limit=each.limit,
+                    window_s=each.window_s,
+                    left=left,
+                    ends_in_s=each.reset_s,
+                    takes_s=each.reset_s + (later - 1) * length_s,
+                )
+            )
+        return max(found, key=lambda window: window.takes_s, default=None)
+
+    def takes_s(self, settings: Settings, *, requests: int, per_s: float | None = None) -> float:
+        """Seconds that sending will take. per_s: requests a second, if it is known better."""
+        window = self.long_window(settings, requests=requests)
+        if window:
+            return window.takes_s
+        return requests / (per_s or self.expected_per_s(settings, requests=requests))
+
+
+def spread_s(settings: Settings) -> float:
+    """The longest window, in seconds, over which its rest is spread."""
+    return math.inf if settings.pace.wait else LONGEST_SPREAD_S
+
+
+def _kept(budget: Budget, pace: PaceSettings) -> int:
+    """What is left to others."""
+    return math.ceil(round(pace.headroom * budget.limit, 6))
+
+
+def _left(budget: Budget, pace: PaceSettings) -> int:
+    """Requests that remain, less the headroom."""
+    return max(0, budget.remaining - _kept(budget, pace))
 
 
 def make_pacer(settings: Settings, good_per_s: float | None) -> Pacer:

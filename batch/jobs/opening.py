@@ -9,7 +9,7 @@ trace. Shows nothing.
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -42,9 +42,11 @@ from batch.recording.runfile import RunFound, RunInput, RunLink, RunRecord, RunU
 from batch.recording.spill import Spill
 from batch.sending.pace.pacer import Pacer
 from batch.wording.questions import (
+    LongWindow,
     Question,
     about_quota,
     about_webhooks,
+    about_window,
     about_wrong_rows,
     ask_about,
 )
@@ -170,10 +172,12 @@ class JudgedRun:
         if guardrails and not can_ask:
             raise InputError(*guardrails)
         pace = known_pace(request, preflight)
-        rate_per_s = (
-            diff.pace_estimate.rate_per_s if diff else pace.expected_per_s(request.settings)
+        takes_s = pace.takes_s(
+            request.settings,
+            requests=effect.requests,
+            per_s=diff.pace_estimate.rate_per_s if diff else None,
         )
-        takes_s = effect.requests / rate_per_s
+        window = pace.long_window(request.settings, requests=effect.requests)
         question = ask_about(
             effect,
             workspace=preflight.workspace.name if preflight.workspace else None,
@@ -182,6 +186,7 @@ class JudgedRun:
             left_out=preview.tally if preview else Tally(),
             warnings=(
                 *about_quota(self.opened.quota_left(preflight), effect.requests),
+                *about_window(window, waits=request.settings.pace.wait),
                 *self.warnings,
             ),
             guardrails=guardrails,
@@ -196,6 +201,7 @@ class JudgedRun:
             question=question,
             pace=pace,
             forecast_s=takes_s,
+            window=window,
             diff=diff,
             pacer=self.pacer,
             hold=self.hold,
@@ -235,6 +241,8 @@ class ReadyRun:
     """A run that only waits for a yes.
 
     pace: what is known of the pace that the server allows. forecast_s: how long sending takes.
+    window: a long one of the server's, of which a yes says that it is waited for; None if there is
+        none.
     diff: what was read of the leads; None if nothing was. pacer: what was read by; None for one
     of its own.
     hold: until when (seconds of time.monotonic()) nothing may be sent, and why; None if it may.
@@ -249,12 +257,22 @@ class ReadyRun:
     question: Question
     pace: KnownPace
     forecast_s: float
+    window: LongWindow | None = None
     diff: LeadsDiff | None = None
     pacer: Pacer | None = None
     hold: tuple[float, str] | None = None
     incomplete: str = ""
     record: RunRecord | None = None
     journal: Journal | None = None
+
+    def waiting(self) -> "ReadyRun":
+        """The same, as one that waits for the end of a long window."""
+        request = self.opened.request
+        pace = request.settings.pace.model_copy(update={"wait": True})
+        settings = request.settings.model_copy(update={"pace": pace})
+        return replace(
+            self, opened=replace(self.opened, request=replace(request, settings=settings))
+        )
 
 
 @contextmanager

@@ -170,7 +170,7 @@ class Paging:
                 backoff_base_s=retry.backoff_base_s,
                 backoff_max_s=retry.backoff_max_s,
             ),
-            max_wait_s=pace.max_wait_s,
+            max_wait_s=pace.longest_wait_s,
             draw=random.random,
         )
         self._limit: int | None = MOST_A_PAGE

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import anyio
 import anyio.to_thread
 
+from batch.advice import Fix, Remedy
 from batch.api.sendkit import MAX_READ_WAIT_S, ReadFailedError, SendKit, Workspace
 from batch.errors import SettingsError, UsageError
 from batch.model import Budget
@@ -129,10 +130,11 @@ def hold_of(preflight: Preflight, settings: Settings) -> tuple[float, str] | Non
     if preflight.held_until is None:
         return None
     left_s = preflight.held_until - time.monotonic()
-    if left_s > settings.pace.max_wait_s:
+    if left_s > settings.pace.longest_wait_s:
         raise UsageError(
             f"Nothing was sent: the server asks to wait {duration(left_s)} "
             f"({preflight.hold_why}), and at most {duration(settings.pace.max_wait_s)} are waited "
-            "for ([pace] max_wait_s). Run it again later."
+            "for ([pace] max_wait_s). Run it again later.",
+            Remedy(Fix.WAIT),
         )
     return preflight.held_until, preflight.hold_why

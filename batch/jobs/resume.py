@@ -38,7 +38,7 @@ from batch.recording.plan_file import KeptPlan
 from batch.recording.plan_input import check_against_journal
 from batch.recording.run_list import find_listed
 from batch.recording.runfile import RunRecord, RunState, read_record
-from batch.wording.questions import about_quota, ask_to_go_on
+from batch.wording.questions import about_quota, about_window, ask_to_go_on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,9 @@ class Reopened:
             was=leads_before(plan, self.journal) if leaves else None,
         )
         pace = known_pace(opened.request, judged.preflight)
-        takes_s = work.requests / pace.expected_per_s(opened.request.settings)
+        settings = opened.request.settings
+        takes_s = pace.takes_s(settings, requests=work.requests)
+        window = pace.long_window(settings, requests=work.requests)
         # The server's own word, if it gave it: a run's record may come from anybody.
         workspace = judged.preflight.workspace or self.record.workspace
         question = ask_to_go_on(
@@ -110,6 +112,7 @@ class Reopened:
             left_out=work.left_out.tally if work.left_out else Tally(),
             warnings=(
                 *about_quota(opened.quota_left(judged.preflight), work.requests),
+                *about_window(window, waits=settings.pace.wait),
                 *judged.warnings,
             ),
         )
@@ -121,6 +124,7 @@ class Reopened:
             question=question,
             pace=pace,
             forecast_s=takes_s,
+            window=window,
             diff=diff,
             pacer=judged.pacer,
             hold=judged.hold,
@@ -162,7 +166,7 @@ def go_on(
             ready = reopened.ready(judged, diff)
         else:
             ready = judged.ready(diff, can_ask=asks)
-        confirm(frontend, ready, asks=asks)
+        ready = confirm(frontend, ready, asks=asks)
         if not ready.work.requests:  # said in any case: it is the journal's word alone
             frontend.warn("Nothing was sent by this command: no row is left to send.")
         return send(frontend, ready)

@@ -56,7 +56,7 @@ def retry(past: PastRun, frontend: Frontend) -> RunOutcome:
         diff = read_leads(frontend, judged)
         judged = read_webhooks(frontend, judged, diff)
         ready = judged.ready(diff, can_ask=asks)
-        confirm(frontend, ready, asks=asks)
+        ready = confirm(frontend, ready, asks=asks)
         return send(frontend, ready)
 
 

@@ -62,7 +62,7 @@ def run(
             diff = read_leads(frontend, judged)
             judged = read_webhooks(frontend, judged, diff)
             ready = judged.ready(diff, can_ask=asks)
-            confirm(frontend, ready, asks=asks)
+            ready = confirm(frontend, ready, asks=asks)
             return send(frontend, ready)
     return resume(past_run(earlier), frontend)  # the new run's folder is gone again
 

@@ -99,19 +99,23 @@ def read_webhooks(frontend: Frontend, judged: JudgedRun, diff: LeadsDiff | None)
     return frontend.run(read)
 
 
-def confirm(frontend: Frontend, ready: ReadyRun, *, asks: bool) -> None:
-    """Ask the question, or only show it if nobody is asked. Raises DeclinedError without a yes."""
+def confirm(frontend: Frontend, ready: ReadyRun, *, asks: bool) -> ReadyRun:
+    """Ask the question, or only show it if nobody is asked. Raises DeclinedError without a yes.
+
+    Who says yes to a question that names a long wait says yes to waiting.
+    """
     opened = ready.opened
     if not (ready.plan.rows or opened.retry_of or opened.undo_of):
         frontend.note(header_only(opened.request.source.name))
     frontend.check()
     if not asks or not ready.work.requests:
         frontend.note(ready.question.text)
-        return
+        return ready
     if not frontend.ask(ready.question):
         wanted = ready.question.typed_number or "yes"
         raise DeclinedError(f"Nothing was sent: the question was not answered with {wanted}.")
     remember(opened.request, opened.table)
+    return ready.waiting() if ready.window else ready
 
 
 def send(frontend: Frontend, ready: ReadyRun) -> RunOutcome:

@@ -85,7 +85,7 @@ def undo(past: PastRun, frontend: Frontend) -> RunOutcome:
         ready = judged.ready(diff, can_ask=asks)
         frontend.note(*filter(None, (*undone.notes, undone.unknown)))
         ready = replace(ready, incomplete=undone.unknown)
-        confirm(frontend, ready, asks=asks)
+        ready = confirm(frontend, ready, asks=asks)
         return send(frontend, ready)
 
 

@@ -199,6 +199,10 @@ class Gate:
         outage = self._breaker.outage
         return self.now() - outage.since if outage else 0.0
 
+    def spent_s(self) -> float:
+        """Seconds until a budget of the server that is used up is whole again; 0 while none is."""
+        return self._pacer.spent_s(self.now())
+
     def overdue_outage_s(self) -> float | None:
         """Seconds of an outage that has lasted for too long; None otherwise."""
         outage = self._breaker.outage

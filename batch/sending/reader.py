@@ -48,7 +48,8 @@ class _Attempts(Generic[_Read]):
 class Reader:
     """One for all reading of a job.
 
-    max_wait_s: the longest hold-back, without a success, that is waited for.
+    max_wait_s: the longest hold-back, without a success, that is waited for; or time until a
+        budget of the server that is used up is whole again.
     draw: uniform in [0, 1).
     """
 
@@ -77,6 +78,9 @@ class Reader:
 
     async def _attempt(self, attempts: _Attempts[_Read], number: int) -> Decision:
         """Attempt once. Raises NotReadError where the server asks for, or takes, too long."""
+        if (spent_s := self._gate.spent_s()) > self._max_wait_s:
+            message = f"the server allows no more requests for {spent_s:.0f} s"
+            raise NotReadError(message, answer=attempts.tries.last)
         probe = await self._gate.take_turn()
         answer = await self._gate.attempt(attempts.send)
         self.requests += 1

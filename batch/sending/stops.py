@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from batch.advice import Advice, Fix, Remedy
 from batch.errors import QuotaUsedError
 from batch.model import Answer, Outcome, Reason, Result
 from batch.sending.pace.pacer import Hold
@@ -23,7 +24,7 @@ class StopCause(StrEnum):
     UNAUTHORIZED = "unauthorized"  # 401: the key is no longer taken
     FORBIDDEN = "forbidden"  # 403s that are about the key, not a lead
     MAX_ERRORS = "max_errors"  # too many rows ended in error
-    HELD_BACK = "held_back"  # the server holds requests back for longer than max_wait_s
+    HELD_BACK = "held_back"  # the server holds requests back, or allows none, for too long
     DAILY_QUOTA = "daily_quota"  # the requests that a person allows a day are used up
     OUTAGE = "outage"  # the server is away for longer than max_outage_s
     CANARY = "canary"  # the first changes, sent alone, do not hold
@@ -55,7 +56,7 @@ class StopLimits:
 
     max_error_rows: rows that were sent and ended in error. None: no limit.
     max_error_share: share (0 to 1) of errors among the last 200 rows sent, once there are 200.
-    max_wait_s: seconds that the server holds requests back without serving one.
+    max_wait_s: seconds that the server holds requests back without serving one, or allows none.
     """
 
     max_error_rows: int | None = None
@@ -142,8 +143,29 @@ class StopRules:
             return None
         return Stop(
             cause=StopCause.HELD_BACK,
-            message=f"The server holds requests back for {held_s:.0f} s ({hold.why}); "
-            f"at most {self._limits.max_wait_s:.0f} s are waited for ([pace] max_wait_s).",
+            message=Advice(
+                f"The server holds requests back for {held_s:.0f} s ({hold.why}); "
+                f"at most {self._limits.max_wait_s:.0f} s are waited for ([pace] max_wait_s).",
+                Remedy(Fix.WAIT),
+            ),
+        )
+
+    def after_spent(self, spent_s: float, *, until: datetime) -> Stop | None:
+        """Check a budget of the server's that is used up for so many seconds more.
+
+        until: when it is whole again.
+        """
+        if spent_s <= self._limits.max_wait_s:
+            return None
+        return Stop(
+            cause=StopCause.HELD_BACK,
+            message=Advice(
+                f"The server allows no more requests before {until:%Y-%m-%d %H:%M} (local time): "
+                "their number is used up, and at most "
+                f"{self._limits.max_wait_s:.0f} s are waited for ([pace] max_wait_s).",
+                Remedy(Fix.WAIT),
+            ),
+            go_on_at=until,
         )
 
     def after_outage(self, seconds: float, last: Answer) -> Stop:

@@ -4,6 +4,7 @@ Frozen pydantic models, one for each section. They only check values: where a va
 the text of a message, are the business of `load.py`.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -170,6 +171,7 @@ class PaceSettings(_Section):
         0.05, ge=0, lt=1, description="a share from 0 to less than 1, such as 0.05"
     )
     max_wait_s: Number = Field(900, ge=0, description="seconds, 0 or more")
+    wait: Truth = Field(default=False, description="true or false")
     daily: Whole = Field(0, ge=0, description="a whole number of requests a day, 0 for no limit")
     time_zone: Annotated[Text, AfterValidator(_time_zone)] = Field(
         "", description='a time zone such as "Europe/Berlin", or "" for this machine\'s own'
@@ -179,6 +181,11 @@ class PaceSettings(_Section):
     def zone(self) -> ZoneInfo | None:
         """The time zone whose days count; None for the machine's own."""
         return ZoneInfo(self.time_zone) if self.time_zone else None
+
+    @property
+    def longest_wait_s(self) -> float:
+        """Seconds that a server may make a job wait; then it stops."""
+        return math.inf if self.wait else self.max_wait_s
 
 
 class RetrySettings(_Section):

@@ -139,6 +139,15 @@ class CliOptions:
             section="pace",
         ),
     ] = None
+    wait: Annotated[
+        bool,
+        Option(
+            "Wait as long as the server asks, for days if need be, instead of stopping.",
+            SENDING,
+            ALWAYS,
+            section="pace",
+        ),
+    ] = False
 
     # What is sent, and what holds it back
     on_conflict: Annotated[
@@ -291,7 +300,7 @@ class CliOptions:
         )
 
 
-_CONNECTION = "config base_url rate concurrency daily"
+_CONNECTION = "config base_url rate concurrency wait daily"
 _READING = "mapping sheet header_row encoding delimiter campaign remembered no_remembered"
 _OUTPUT = "as_json quiet"
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from batch.advice import Advice
+from batch.advice import Advice, Fix, Remedy
 from batch.judging.plan import Plan
 from batch.judging.totals import Effect
 from batch.model import Reason, Tally, Webhook
@@ -28,6 +28,22 @@ class Question:
     typed_number: int | None = None
     why: str = ""
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LongWindow:
+    """A long window of the server's whose rest does not cover a job.
+
+    limit: requests that it admits. window_s: its seconds; None if unknown. left: requests that are
+    left in it, without the headroom. ends_in_s: seconds to its end. takes_s: that the whole job
+    takes.
+    """
+
+    limit: int
+    window_s: float | None
+    left: int
+    ends_in_s: float
+    takes_s: float
 
 
 def ask_about(
@@ -77,6 +93,29 @@ def about_webhooks(webhooks: Sequence[Webhook]) -> tuple[str, ...]:
     hear = "hears" if len(named) == 1 else "hear"
     webhooks_ = count_of(len(named), "active webhook")
     return (f"{webhooks_} {hear} of changed tags: {join_words(shown)}.",)
+
+
+def about_window(window: LongWindow | None, *, waits: bool) -> tuple[str, ...]:
+    """What a long window means for a job; nothing where there is none.
+
+    waits: whether its end is waited for in any case.
+    """
+    if window is None:
+        return ()
+    allows = f"{window.limit:,} requests" + (
+        f" in {duration(window.window_s)}" if window.window_s else ""
+    )
+    told = (
+        f"The server allows {allows}, of which {window.left:,} are left for "
+        f"{duration(window.ends_in_s)}."
+    )
+    if waits:
+        return (told,)
+    unasked = (
+        f"A yes to this question waits for that; unasked, the run stops after {window.left:,} "
+        "and can be resumed then."
+    )
+    return (Advice(told, unasked, Remedy(Fix.WAIT)),)
 
 
 def about_wrong_rows(plan: Plan) -> tuple[str, ...]:

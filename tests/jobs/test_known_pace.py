@@ -40,6 +40,41 @@ def test_what_is_counted_on_is_named_by_the_server_or_went_well_or_is_a_guess(
     assert known.expected_per_s(settings) == pytest.approx(expected)
 
 
+DAY = Budget(name="d", limit=300, remaining=280, reset_s=40_000, window_s=86_400.0)
+SPENT = Budget(name="e", limit=1000, remaining=50, reset_s=3000, window_s=3600.0)
+
+
+def test_what_a_budget_covers_it_does_not_slow() -> None:
+    known = KnownPace(budgets=(MINUTE, DAY), good_per_s=30.0)
+    settings = Settings()
+    assert known.expected_per_s(settings, requests=265) == 30.0
+    assert known.expected_per_s(settings, requests=266) == pytest.approx(0.95 * 300 / 86_400)
+    assert known.takes_s(settings, requests=265) == pytest.approx(265 / 30)
+    slow = replace(known, good_per_s=0.01)  # the even pace of a long window
+    assert slow.expected_per_s(settings, requests=100) == 5.0
+
+
+def test_the_end_of_a_long_window_is_told_where_its_rest_is_not_enough() -> None:
+    known, settings = KnownPace(budgets=(MINUTE, DAY)), Settings()
+    assert known.long_window(settings, requests=265) is None
+    window = known.long_window(settings, requests=700)
+    assert window is not None
+    assert (window.limit, window.left, window.ends_in_s) == (300, 265, 40_000)
+    assert window.takes_s == 40_000 + 86_400  # 265, 285 and 150
+    assert known.takes_s(settings, requests=700) == window.takes_s
+
+
+def test_an_hour_is_spread_and_waited_for_only_while_something_is_left() -> None:
+    settings = Settings()
+    assert KnownPace(budgets=(HOUR,)).long_window(settings, requests=50_000) is None
+    spent = KnownPace(budgets=(SPENT,))
+    window = spent.long_window(settings, requests=2)
+    assert window is not None
+    assert (window.left, window.takes_s) == (0, 3000)
+    longer = Settings.model_validate({"pace": {"max_wait_s": 3600}})
+    assert spent.long_window(longer, requests=2) is None
+
+
 @pytest.fixture
 def request_here(tmp_path: Path) -> Request:
     return request_of(tmp_path / "leads.csv", state_dir=tmp_path / "state")

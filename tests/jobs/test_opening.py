@@ -1,6 +1,7 @@
 import io
 import os
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from batch.jobs.check import check
 from batch.jobs.opening import open_run
 from batch.jobs.preflight import Preflight
 from batch.jobs.request import Request, Session, Source, command
-from batch.model import Reason
+from batch.jobs.steps import confirm
+from batch.model import Budget, Reason
 from batch.settings.model import Settings
 from batch.terminal.remedies import in_terminal
+from tests.support.front_ends import Recorder
 from tests.support.wired import (
     CAMPAIGN,
     KEY,
@@ -194,6 +197,22 @@ def test_the_question_counts_the_rows_that_are_wrong(tmp_path: Path) -> None:
         "Change 3 leads in workspace Acme (api.sendkit.ai): 3 paused. About 1 s. "
         "2 of 5 rows are wrong and will not be sent."
     )
+
+
+def test_who_says_yes_to_a_question_that_names_a_long_wait_waits(tmp_path: Path) -> None:
+    day = Budget(name="d", limit=10, remaining=10, reset_s=40_000, window_s=86_400.0)
+    preflight = replace(PREFLIGHT, budgets=(day,))
+    person = Recorder(["yes"])
+    with open_run(request_of(leads(tmp_path, pausing(20)))) as opened:
+        ready = opened.judge(preflight).ready(can_ask=True)
+        assert ready.question.warnings[0] == (
+            "The server allows 10 requests in 1 d, of which 9 are left for 11 h 7 min. A yes to "
+            "this question waits for that; unasked, the run stops after 9 and can be resumed then."
+        )
+        unasked = confirm(person, ready, asks=False)
+        assert not unasked.opened.request.settings.pace.wait
+        asked = confirm(person, ready, asks=True)
+        assert asked.opened.request.settings.pace.wait
 
 
 def test_labels_matter_only_where_tags_are_set(tmp_path: Path) -> None:

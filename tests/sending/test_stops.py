@@ -1,8 +1,12 @@
+from datetime import UTC, datetime
+from math import inf
+
 import pytest
 
 from batch.model import Answer, Outcome, Reason
 from batch.sending.pace.pacer import Hold
 from batch.sending.stops import StopCause, StopLimits, StopRules
+from batch.terminal.remedies import in_terminal
 
 OK = Answer(reason=Reason.APPLIED, http_status=200)
 FORBIDDEN = Answer(reason=Reason.FORBIDDEN, http_status=403, message="not yours")
@@ -145,3 +149,18 @@ def test_a_hold_back_longer_than_the_limit_stops() -> None:
         "The server holds requests back for 901 s (HTTP 429, Retry-After 901 s); "
         "at most 900 s are waited for ([pace] max_wait_s)."
     )
+
+
+def test_a_budget_that_is_used_up_for_too_long_stops_the_job() -> None:
+    rules = StopRules(StopLimits(max_wait_s=900))
+    until = datetime(2026, 12, 1, 7, 30, tzinfo=UTC)
+    assert rules.after_spent(900, until=until) is None
+    stop = rules.after_spent(901, until=until)
+    assert stop is not None
+    assert (stop.cause, stop.go_on_at) == (StopCause.HELD_BACK, until)
+    assert in_terminal(stop.message) == (
+        "The server allows no more requests before 2026-12-01 07:30 (local time): their number is "
+        "used up, and at most 900 s are waited for ([pace] max_wait_s). With --wait it is waited "
+        "for."
+    )
+    assert StopRules(StopLimits(max_wait_s=inf)).after_spent(1e9, until=until) is None

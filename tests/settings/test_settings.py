@@ -95,7 +95,12 @@ class TestWhereSettingsComeFrom:
     ) -> None:
         odd = {"rate": "7", "max_errors": "7", "on_conflict": "last-wins", "headroom": "0.7"}
         odd |= {"base_url": "https://seven.example.com", "budget_share": "0.7"}
-        odd |= {"transport": "stock", "skip_unchanged": "never", "keep_before": "true"}
+        odd |= {
+            "transport": "stock",
+            "skip_unchanged": "never",
+            "keep_before": "true",
+            "wait": "true",
+        }
         odd |= {"final_states": "send"}
         odd |= {"time_zone": "Europe/Berlin"}
         odd |= {"snapshot_age": "7min", "plan_age": "7h"}
@@ -215,7 +220,7 @@ class TestNamesThatDoNotExist:
                 "[pace]\ncolour = 5",
                 (
                     "c.toml [pace] colour: no such setting; "
-                    "expected rate, concurrency, headroom, max_wait_s, daily or time_zone."
+                    "expected rate, concurrency, headroom, max_wait_s, wait, daily or time_zone."
                 ),
             ),
             (
@@ -357,7 +362,7 @@ class TestKeptWithARun:
         assert str(caught.value).splitlines() == [
             (
                 "run.json [pace] x: no such setting; "
-                "expected rate, concurrency, headroom, max_wait_s, daily or time_zone."
+                "expected rate, concurrency, headroom, max_wait_s, wait, daily or time_zone."
             ),
             "run.json run: found 5; expected a section: [run] on a line of its own.",
             f"run.json [pace] rate: found 0{NO_RATE}",

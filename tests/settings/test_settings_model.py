@@ -39,6 +39,7 @@ class TestTheModel:
                 "concurrency": 32,
                 "headroom": 0.05,
                 "max_wait_s": 900,
+                "wait": False,
                 "daily": 0,
                 "time_zone": "",
             },
@@ -104,6 +105,7 @@ class TestValuesThatAreWrong:
                 "a share from 0 to less than 1, such as 0.05",
             ),
             ("pace", "max_wait_s", [-1, "soon", False], "seconds, 0 or more"),
+            ("pace", "wait", ["perhaps", 1], "true or false"),
             ("pace", "daily", [-1, 0.5, True], "a whole number of requests a day, 0 for no limit"),
             (
                 "pace",

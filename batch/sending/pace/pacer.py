@@ -108,10 +108,13 @@ class Pacer:
         self._spread_s = self._quotas.spread_s = spread_s
 
     def spent_s(self, now: float) -> float:
-        """Seconds until a budget that is used up is whole again; 0 while none is."""
-        if not self._quotas or self.rate_per_s(now) > 0:
+        """Seconds until a budget that is used up is whole again; 0 while none is.
+
+        Requests in flight don't count: their answers may bring news.
+        """
+        if not self._quotas or self._quotas.rate_per_s(now, in_flight=0, own_per_s=1.0) > 0:
             return 0.0
-        return self._quotas.refilled_at(now, in_flight=self._in_flight) - now
+        return self._quotas.refilled_at(now, in_flight=0) - now
 
     @property
     def _is_searching(self) -> bool:
