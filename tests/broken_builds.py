@@ -2334,6 +2334,21 @@ BUILDS = (
         "test_a_quota_that_is_set_later_holds_for_earlier_runs_too",
     ),
     Broken(
+        guarantee="a file that may be anybody's moves no day of a daily quota without a yes",
+        file="settings/origins.py",
+        line='("pace", "time_zone"): lambda _, own: own.pace.daily > 0,',
+        instead='("pace", "time_zone"): lambda _, own: own.pace.daily > 10**9,',
+        caught_by="test_requesting.py::"
+        "test_a_file_that_may_be_anybodys_lifts_no_daily_quota_without_a_yes",
+    ),
+    Broken(
+        guarantee="the question names what is left of a daily quota",
+        file="jobs/opening.py",
+        line="*about_quota(self.opened.quota_left(preflight), effect.requests),",
+        instead="*about_quota(None, effect.requests),",
+        caught_by="test_web_settings.py::test_a_daily_quota_is_taken_and_told_before_sending",
+    ),
+    Broken(
         guarantee="a request that no connection was made for does not count",
         file="api/exchange.py",
         line="                    meter.give_back()\n",

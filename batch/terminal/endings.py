@@ -7,8 +7,9 @@ import signal
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 
-from batch.errors import BatchError, DeclinedError, UnaskedError, UsageError
+from batch.errors import BatchError, DeclinedError, QuotaUsedError, UnaskedError, UsageError
 from batch.jobs.outcome import RunOutcome, error_sentence, without_key
 from batch.model import Tally
 from batch.recording.runfile import RunState
@@ -46,17 +47,25 @@ def refuse(message: str, interrupts: Interrupts, *, as_json: bool) -> int:
 
 
 def ended(
-    terminal: Terminal, message: str, *, state: str, exit_code: int, declined: bool = False
+    terminal: Terminal,
+    message: str,
+    *,
+    state: str,
+    exit_code: int,
+    declined: bool = False,
+    go_on_at: datetime | None = None,
 ) -> int:
     """A command that sent nothing ends with this message. Gives the exit code.
 
     declined: whether somebody only said no, so that there is nothing to fix.
+    go_on_at: when it may go on, so that there is nothing to fix either.
     """
     terminal.say(message, style="red")
-    fix = "fix what is said above, and " if exit_code == 2 and not declined else ""
+    fix = "" if declined or go_on_at or exit_code != 2 else "fix what is said above, and "
     line = summary.last_line(state, Tally(), results=None, next_command=f"{fix}run it again")
     said = in_terminal(message)
-    terminal.end(line, answer=report_json.refused(said, state=state, exit_code=exit_code))
+    answer = report_json.refused(said, state=state, exit_code=exit_code, go_on_at=go_on_at)
+    terminal.end(line, answer=answer)
     return exit_code
 
 
@@ -94,7 +103,15 @@ def _ended_by_force(terminal: Terminal) -> None:
 def _refused(terminal: Terminal, error: Exception) -> int:
     if isinstance(error, UsageError):
         declined = isinstance(error, DeclinedError) and not isinstance(error, UnaskedError)
-        return ended(terminal, error.advice, state=REFUSED, exit_code=2, declined=declined)
+        go_on_at = error.go_on_at if isinstance(error, QuotaUsedError) else None
+        return ended(
+            terminal,
+            error.advice,
+            state=REFUSED,
+            exit_code=2,
+            declined=declined,
+            go_on_at=go_on_at,
+        )
     if isinstance(error, BatchError):
         return ended(terminal, in_terminal(error), state=FAILED, exit_code=3)
     text = "".join(traceback.format_exception(error))

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from datetime import datetime
 
 import polars as pl
 
@@ -28,7 +29,7 @@ def reported(outcome: RunOutcome) -> str:
         next_command=outcome.next_command,
         message=outcome.reason,
         moves=[asdict(move) for move in outcome.moves],
-        **({"go_on_at": outcome.go_on_at.isoformat()} if outcome.go_on_at else {}),
+        **_time_to_go_on(outcome.go_on_at),
     )
 
 
@@ -78,7 +79,7 @@ def planned(plan: Planned) -> str:
     )
 
 
-def refused(message: str, *, state: str, exit_code: int) -> str:
+def refused(message: str, *, state: str, exit_code: int, go_on_at: datetime | None = None) -> str:
     """The object for a command that was refused, with the same keys."""
     return _json(
         run=None,
@@ -90,7 +91,13 @@ def refused(message: str, *, state: str, exit_code: int) -> str:
         files={},
         next_command=None,
         message=message,
+        **_time_to_go_on(go_on_at),
     )
+
+
+def _time_to_go_on(go_on_at: datetime | None) -> dict[str, str]:
+    """As `go_on_at`, only where it is known."""
+    return {"go_on_at": go_on_at.isoformat()} if go_on_at else {}
 
 
 def _json(  # noqa: PLR0913 - the keys

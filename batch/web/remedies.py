@@ -29,7 +29,12 @@ SENTENCES: Mapping[Fix, str] = {
     Fix.WAIT: "Go on with the run then.",
     Fix.FEWER_CONNECTIONS: "Lower concurrency under [pace] in the settings file.",
 }
-_FIELDS = {"base_url": "Address", "workspace_id": "Workspace id", "rate": "Pace"}
+_FIELDS = {
+    "base_url": "Address",
+    "workspace_id": "Workspace id",
+    "rate": "Pace",
+    "daily": "Requests a day",
+}
 
 
 def on_page(what: str | BatchError) -> str:

@@ -27,7 +27,11 @@ def show_settings(request: Request) -> Response:
 def take_settings(request: Request, form: Mapping[str, str]) -> Response:
     """Other settings, for this session."""
     typed = {name: value.strip() for name, value in form.items()}
-    options = CliOptions(base_url=typed.get("base_url") or None, rate=typed.get("rate") or None)
+    options = CliOptions(
+        base_url=typed.get("base_url") or None,
+        rate=typed.get("rate") or None,
+        daily=typed.get("daily") or None,
+    )
     overrides = overrides_of(options)
     overrides["api"]["workspace_id"] = typed.get("workspace_id", "")
     overrides["columns"] = {field.value: typed.get(field.value, "") for field in COLUMNS}
@@ -72,6 +76,7 @@ def _page(
         "base_url": settings.api.base_url,
         "workspace_id": settings.api.workspace_id,
         "rate": f"{rate:g}" if isinstance(rate, float) else rate,
+        "daily": str(settings.pace.daily),
         **{field.value: settings.columns.names().get(field, "") for field in COLUMNS},
         **(typed or {}),
     }

@@ -1,5 +1,6 @@
 import io
 import sys
+import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ from batch.jobs.request import Request
 from batch.jobs.requesting import load_with, request_of
 from batch.model import Field
 from batch.settings.load import LoadedSettings
+from batch.settings.model import Settings
 from batch.settings.options import CliOptions
 from batch.settings.origins import differences
 
@@ -126,6 +128,26 @@ def test_practice_finds_nothing_in_a_file_that_may_be_anybodys_but_what_stands_t
     loaded = load(CliOptions(file="x.csv", sandbox=True), tmp_path, **there)
     found = [str(each) for each in differences(loaded.settings, loaded.own)]
     assert found == ["rate = 20.0"]
+
+
+@pytest.mark.parametrize(
+    ("own", "there", "guarded"),
+    [
+        ("", "daily = 5", []),
+        ("5", "daily = 4", []),
+        ("5", "daily = 6", ["daily = 6"]),
+        ("5", "daily = 0", ["daily = 0"]),
+        ("5", 'time_zone = "Asia/Tokyo"', ['time_zone = "Asia/Tokyo"']),
+        ("", 'time_zone = "Asia/Tokyo"', []),
+    ],
+)
+def test_a_file_that_may_be_anybodys_lifts_no_daily_quota_without_a_yes(
+    own: str, there: str, guarded: list[str]
+) -> None:
+    by_owner = Settings.model_validate({"pace": {"daily": int(own or "0")}})
+    pace = {**by_owner.pace.model_dump(), **tomllib.loads(there)}
+    asked = Settings.model_validate({"pace": pace})
+    assert [str(each) for each in differences(asked, by_owner) if each.is_guarded] == guarded
 
 
 @pytest.mark.parametrize(

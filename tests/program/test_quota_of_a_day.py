@@ -92,9 +92,11 @@ def test_what_does_not_fit_is_unsent_and_resume_goes_on_the_next_day(
     unsent = [row for row in read_rows(tmp_path / "run" / "results.csv") if row["attempts"] == "0"]
     assert len(unsent) == 102
 
-    again = did(sandbox, tmp_path, "resume", "run", "--yes")
+    again = did(sandbox, tmp_path, "resume", "run", "--yes", "--json")
     assert again.exit_code == 2
+    assert json.loads(again.out)["go_on_at"] == answer["go_on_at"]
     assert f"Go on from {tomorrow} 00:00" in again.err
+    assert again.last_line.endswith("next: run it again")
     assert asked(sandbox) == 200
 
     days_later[0] = 1

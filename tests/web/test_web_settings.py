@@ -115,6 +115,11 @@ def test_settings_are_for_the_session(tmp_path: Path) -> None:
             ("Pace: found &#34;0&#34;; expected &#34;auto&#34;, a number a second that is more "
              "than 0, or a text such as &#34;60/min&#34;."),
         ),
+        (
+            "daily", "many",
+            ("Requests a day: found &#34;many&#34;; expected a whole number of requests a day, "
+             "0 for no limit."),
+        ),
     ],
 )  # fmt: skip
 def test_a_wrong_setting_is_told_in_words_and_changes_nothing(
@@ -126,3 +131,18 @@ def test_a_wrong_setting_is_told_in_words_and_changes_nothing(
         assert message in text
         assert f'value="{value}"' in text  # what was typed is still there to be mended
         assert page.desk.settings == before
+
+
+def test_a_daily_quota_is_taken_and_told_before_sending(tmp_path: Path) -> None:
+    api = Api()
+    with site(tmp_path) as page, served_by(api):
+        page.post("/settings", **whole(daily="50"))
+        assert page.desk.settings.pace.daily == 50
+        assert '<input name="daily" value="50"' in page.get("/settings")
+        page.desk.session.change({"pace": {"daily": 50}}, plans_first=False)
+        page.drop(write_leads(tmp_path / "leads.csv", pausing(3)))
+        page.post("/run")
+        page.until(Stage.QUESTION)
+        assert "Your daily quota: 48 of 50 requests left today." in page.get("/job")
+        page.post("/job/answer", answer="no")
+        page.end()
