@@ -91,8 +91,9 @@ class HeaderSearch:
         if self.line is None and evidence is Evidence.PLACE:
             place, evidence, better = self._find([row.cells for row in rows])
         line, header, cells = rows[place]
-        ending = rows[place : place + 1] if evidence is Evidence.NAMES else rows[place:]
-        blank = [""] * (max(len(each.cells) for each in ending) - len(cells))
+        wider = [] if evidence is Evidence.NAMES else rows[place + 1 :]
+        widest = max((at + 1 for each in wider for at in _filled(each.cells)), default=0)
+        blank = [""] * (widest - len(cells))
         return Top(
             line=line,
             names=(*(cell or "" for cell in cells), *blank),
@@ -115,7 +116,7 @@ class HeaderSearch:
         headers: list[tuple[int, frozenset[int]]] = []  # places, and the columns with a name
         is_table = False  # without a header
         for at, row in enumerate(rows[:named]):
-            filled = frozenset(place for place, cell in enumerate(row) if not is_blank(cell))
+            filled = _filled(row)
             values = frozenset(place for place in filled if _is_value(row[place]))
             if not values and len(filled) >= _FEWEST:
                 headers.append((at, filled))
@@ -173,6 +174,10 @@ class _Numbered(NamedTuple, Generic[_Row]):
     line: int
     row: _Row
     cells: Cells
+
+
+def _filled(row: Cells) -> frozenset[int]:
+    return frozenset(place for place, cell in enumerate(row) if not is_blank(cell))
 
 
 def _is_blank(row: Cells) -> bool:

@@ -334,6 +334,12 @@ def test_rows_begin_below_a_header_that_was_read_beyond_its_end(tmp_path: Path) 
     ]
 
 
+def test_blank_cells_behind_a_header_that_values_tell_are_none_of_its_names() -> None:
+    top = top_of(OTHER_NAMES, [*VALUES, "", " "])
+    assert (top.evidence, top.names) == (Evidence.VALUES, tuple(OTHER_NAMES))
+    assert top_of(OTHER_NAMES, [*VALUES, "", "x"]).names == (*OTHER_NAMES, "", "")
+
+
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
 def test_rows_below_what_may_be_a_title_are_shown_though_they_are_wider(
     tmp_path: Path, kind: str
