@@ -12,7 +12,7 @@ from typing import NamedTuple
 from batch.errors import InputError
 from batch.model import Field
 from batch.reading.cost import check_columns
-from batch.reading.grid import Cells
+from batch.reading.grid import Cells, filled_cells
 from batch.reading.header import recognised_fields
 from batch.reading.header_row import Evidence, HeaderSearch, no_such_header
 from batch.reading.records import Lines, read_records, unquoted_line
@@ -150,10 +150,11 @@ def _read_heads(
     records = _first_records(
         delimiter, text, is_whole=is_whole, name=name, search=search, mends=mends
     )
-    top = search.split(records, lambda record: record.cells)
+    top = search.split(records, lambda record: filled_cells(record.cells))
     if top is not None:
+        cells = top.header.cells
         yield Head(
-            header=top.names,
+            header=(*cells, *[""] * (top.width - len(cells))),
             line=top.line,
             evidence=top.evidence,
             delimiter=delimiter,

@@ -12,7 +12,7 @@ from batch.advice import Advice, Fix, Remedy
 from batch.columns import Column, Naming
 from batch.errors import InputError
 from batch.model import Field
-from batch.reading.grid import Cells, Grid, is_blank, short_text
+from batch.reading.grid import FilledCells, Grid, is_blank, short_text
 from batch.reading.header import ID, name_key, spellings
 
 SEARCHED_ROWS = 50  # at the top: no report has its header further down
@@ -35,15 +35,15 @@ class Evidence(IntEnum):
 class Top(Generic[_Row]):
     """A spreadsheet's first rows, split at the header, whose line this is.
 
-    names: of its columns; without the evidence of names as many as the rows below have cells, so
-    that those can be shown.
+    width: how many columns the rows below have, where the header has no evidence of names: it then
+    is given so many, and those rows can be shown.
     above: what is passed over, without blank rows, each with its line. below: rows that were read
     on the way. better_line: of a row that has the needed names, where another must be the header.
     """
 
     line: int
     header: _Row
-    names: tuple[str, ...]
+    width: int
     evidence: Evidence
     above: tuple[tuple[int, _Row], ...]
     below: tuple[_Row, ...]
@@ -67,7 +67,7 @@ class HeaderSearch:
     is_first: bool = False
 
     def split(
-        self, numbered: Iterable[tuple[int, _Row]], cells_of: Callable[[_Row], Cells]
+        self, numbered: Iterable[tuple[int, _Row]], cells_of: Callable[[_Row], FilledCells]
     ) -> Top[_Row] | None:
         """Take rows from the top, each with its line, as far as the header is looked for.
 
@@ -76,52 +76,47 @@ class HeaderSearch:
         rows: list[_Numbered[_Row]] = []
         last = max(self.line or 0, SEARCHED_ROWS)
         for line, row in numbered:
-            cells = cells_of(row)
-            if rows or line == self.line or not _is_blank(cells):
+            cells = {at: cell for at, cell in cells_of(row).items() if not is_blank(cell)}
+            if rows or line == self.line or cells:
                 if line <= MOST_ABOVE or line == self.line or not rows:
                     rows.append(_Numbered(line, row, cells))
                 if line >= last or (self.is_first and not self.line):
                     break
         places = (at for at, row in enumerate(rows) if row.line == (self.line or row.line))
         place = next(places, None)
-        if place is None or _is_blank(rows[place].cells):
+        if place is None or not rows[place].cells:
             return None
         evidence = Evidence.NAMES if self.has_names(rows[place].cells) else Evidence.PLACE
         better = None
         if self.line is None and evidence is Evidence.PLACE:
             place, evidence, better = self._find([row.cells for row in rows])
-        line, header, cells = rows[place]
-        wider = [] if evidence is Evidence.NAMES else rows[place + 1 :]
-        widest = max((at + 1 for each in wider for at in _filled(each.cells)), default=0)
-        blank = [""] * (widest - len(cells))
+        below = rows[place + 1 :]
+        shown = [] if evidence is Evidence.NAMES else below
         return Top(
-            line=line,
-            names=(*(cell or "" for cell in cells), *blank),
-            header=header,
+            line=rows[place].line,
+            header=rows[place].row,
+            width=max((at + 1 for each in shown for at in each.cells), default=0),
             evidence=evidence,
-            above=tuple(
-                (each.line, each.row) for each in rows[:place] if not _is_blank(each.cells)
-            ),
-            below=tuple(each.row for each in rows[place + 1 :]),
+            above=tuple((each.line, each.row) for each in rows[:place] if each.cells),
+            below=tuple(each.row for each in below),
             better_line=None if better is None else rows[better].line,
         )
 
-    def _find(self, rows: Sequence[Cells]) -> tuple[int, Evidence, int | None]:
+    def _find(self, rows: Sequence[FilledCells]) -> tuple[int, Evidence, int | None]:
         """The header's place, what speaks for it, and the place of one with the needed names.
 
         An ordinary header is never passed over for a later one: above the header stand only rows
         that say nothing of any lead.
         """
         named = next((at for at, row in enumerate(rows) if self.has_names(row)), None)
-        headers: list[tuple[int, frozenset[int]]] = []  # places, and the columns with a name
+        headers: list[tuple[int, FilledCells]] = []  # rows that may be one, and their places
         is_table = False  # without a header
         for at, row in enumerate(rows[:named]):
-            filled = _filled(row)
-            values = frozenset(place for place in filled if _is_value(row[place]))
-            if not values and len(filled) >= _FEWEST:
-                headers.append((at, filled))
-            if len(values) > 1 or (values and len(filled) >= _FEWEST):
-                header = next((above for above, names in headers if values <= names), None)
+            values = {place for place, cell in row.items() if _is_value(cell)}
+            if not values and len(row) >= _FEWEST:
+                headers.append((at, row))
+            if len(values) > 1 or (values and len(row) >= _FEWEST):
+                header = next((above for above, names in headers if values <= names.keys()), None)
                 if header is not None:
                     return header, Evidence.VALUES, named
                 is_table = is_table or len(values) > 1
@@ -129,9 +124,9 @@ class HeaderSearch:
             return 0, Evidence.PLACE, named
         return named, Evidence.NAMES, None
 
-    def has_names(self, row: Cells) -> bool:
+    def has_names(self, row: FilledCells) -> bool:
         """Whether a row names the columns without which nothing can be sent."""
-        names = {name_key(cell) for cell in row if cell}
+        names = set(map(name_key, set(row.values())))
 
         def has(column: Column) -> bool:
             return not names.isdisjoint(spellings(column, self.columns))
@@ -173,18 +168,10 @@ def passed_over(grid: Grid, *, was_named: bool, name: str) -> Advice:
 class _Numbered(NamedTuple, Generic[_Row]):
     line: int
     row: _Row
-    cells: Cells
+    cells: FilledCells  # without blank ones
 
 
-def _filled(row: Cells) -> frozenset[int]:
-    return frozenset(place for place, cell in enumerate(row) if not is_blank(cell))
-
-
-def _is_blank(row: Cells) -> bool:
-    return all(map(is_blank, row))
-
-
-def _is_value(cell: str | None) -> bool:
+def _is_value(cell: str) -> bool:
     """Whether a cell is an id or an e-mail address, as no name of a column is."""
-    text = (cell or "").strip(_ROUND_A_VALUE)
+    text = cell.strip(_ROUND_A_VALUE)
     return bool(ID.fullmatch(text)) or ("@" in text[1:-1] and not any(map(str.isspace, text)))

@@ -78,7 +78,7 @@ def open_workbook(
         notes.append(
             f"{name}: {read.hidden:,} hidden or filtered rows are read and sent like the others."
         )
-    header = read.top.names
+    header = read.header
     return Grid(
         header=header,
         batches=lambda: (rows.frame(len(header)) for rows in read.rows),
@@ -96,6 +96,7 @@ class _Sheet(NamedTuple):
     """A sheet's contents. hidden: the number of hidden rows that hold something."""
 
     top: Top[SheetRow]
+    header: tuple[str, ...]
     rows: tuple[PackedRows, ...]
     hidden: int
 
@@ -103,7 +104,7 @@ class _Sheet(NamedTuple):
 def _read_sheet(rows: Iterable[SheetRow], search: HeaderSearch, *, sheet: str, name: str) -> _Sheet:
     """Raises CostError when the rows hold too much, and InputError when there is no header."""
     numbered = _counted(rows)
-    top = search.split(numbered, SheetRow.texts)
+    top = search.split(numbered, lambda row: row.cells)
     if top is None and search.line:
         raise no_such_header(search.line, name=name)
     if top is None:
@@ -120,8 +121,10 @@ def _read_sheet(rows: Iterable[SheetRow], search: HeaderSearch, *, sheet: str, n
             yield row.cells
 
     cells = without_empty_end(below())
-    packed = tuple(pack_rows(cells, width=len(top.names), first_line=top.line + 1, name=name))
-    return _Sheet(top=top, rows=packed, hidden=hidden)
+    names = [cell or "" for cell in top.header.texts()]
+    header = (*names, *[""] * (top.width - len(names)))
+    packed = tuple(pack_rows(cells, width=len(header), first_line=top.line + 1, name=name))
+    return _Sheet(top=top, header=header, rows=packed, hidden=hidden)
 
 
 def _counted(rows: Iterable[SheetRow]) -> Iterator[tuple[int, SheetRow]]:
@@ -203,5 +206,5 @@ def _sheets_with_columns(book: Workbook, search: HeaderSearch) -> list[str]:
 
 
 def _has_columns(rows: Iterable[SheetRow], search: HeaderSearch) -> bool:
-    top = search.split(_counted(rows), SheetRow.texts)
-    return top is not None and search.has_names(top.names)
+    top = search.split(_counted(rows), lambda row: row.cells)
+    return top is not None and search.has_names(top.header.cells)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from batch.columns import Column, Naming
 from batch.errors import InputError
 from batch.model import Field
+from batch.reading.grid import filled_cells
 from batch.reading.header_row import SEARCHED_ROWS, Evidence, HeaderSearch, Top
 from batch.reading.table import FirstRows, Table, TableOptions, open_table, read_first_rows
 from batch.terminal.remedies import in_terminal
@@ -29,7 +30,7 @@ Rows = list[list[str]]
 
 
 def top_of(*rows: list[str], search: HeaderSearch | None = None) -> Top[list[str]]:
-    top = (search or HeaderSearch()).split(enumerate(rows, 1), lambda row: row)
+    top = (search or HeaderSearch()).split(enumerate(rows, 1), filled_cells)
     assert top
     return top
 
@@ -116,7 +117,7 @@ def test_a_line_that_is_named_is_the_header_and_a_blank_one_is_none() -> None:
         assert (top.line, top.header) == (line, rows[line - 1])
         assert top.below == tuple(rows[line : max(line, SEARCHED_ROWS)])
     for line in (3, 66):
-        assert HeaderSearch(line=line).split(enumerate(rows, 1), lambda row: row) is None
+        assert HeaderSearch(line=line).split(enumerate(rows, 1), filled_cells) is None
 
 
 def test_a_run_of_before_is_read_from_its_first_row_that_is_not_blank() -> None:
@@ -336,8 +337,9 @@ def test_rows_begin_below_a_header_that_was_read_beyond_its_end(tmp_path: Path) 
 
 def test_blank_cells_behind_a_header_that_values_tell_are_none_of_its_names() -> None:
     top = top_of(OTHER_NAMES, [*VALUES, "", " "])
-    assert (top.evidence, top.names) == (Evidence.VALUES, tuple(OTHER_NAMES))
-    assert top_of(OTHER_NAMES, [*VALUES, "", "x"]).names == (*OTHER_NAMES, "", "")
+    assert (top.evidence, top.width) == (Evidence.VALUES, 4)
+    assert top_of(OTHER_NAMES, [*VALUES, "", "x"]).width == 6
+    assert top_of(NAMES, [*VALUES, "", "x"]).width == 0
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
