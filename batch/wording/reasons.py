@@ -27,7 +27,7 @@ REASON_WORDS: Mapping[Reason, Words] = {
     Reason.APPLIED_IN_PART: Words(
         "the server confirmed the tag; the status was left out, because the lead was read and is "
         "through (completed, bounced, unsubscribed, replied or removed)",
-        "The tag was changed, the status of a lead that is through was left",
+        "The tag was changed, the status left",
     ),
     Reason.BLANK_ROW: Words("every cell is blank", "Blank row"),
     Reason.NOTHING_TO_CHANGE: Words(

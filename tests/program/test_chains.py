@@ -18,7 +18,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.support.chain_rules import check_exit, check_rows, check_undone
+from tests.support.chain_rules import check_exit, check_rows, check_statuses, check_undone
 from tests.support.chain_world import ENDS, LEADS, Run, Trouble, World
 from tests.support.lead_server import APPLIED_AND_LOST, AWAY, LOST, SERVED, Act, refused
 
@@ -66,6 +66,7 @@ Troubles = list[Trouble]
 PACE = ("--rate", "1000", "--yes")
 LIVES = st.lists(TROUBLE, min_size=1, max_size=4)  # what befalls a run, and each resume of it
 KEEPS = st.sampled_from([True, True, True, False])
+MOVES = st.booleans()  # whether the server moves leads by their tags
 WORKERS = st.sampled_from(["1", "2", "5"])
 ANY = st.sampled_from(
     [0, 0, 0, 0, 1, 1, 2, 3]
@@ -95,20 +96,21 @@ class Chains(RuleBasedStateMachine):
             self.patch.undo()
             self.scratch.cleanup()
 
-    @initialize(rows=ROWS, keeps=KEEPS, workers=WORKERS, lives=LIVES)
-    def begin(self, rows: Rows, *, keeps: bool, workers: str, lives: Troubles) -> None:
+    @initialize(rows=ROWS, keeps=KEEPS, workers=WORKERS, lives=LIVES, moves=MOVES)
+    def begin(self, rows: Rows, *, keeps: bool, workers: str, lives: Troubles, moves: bool) -> None:
+        self.world.server.moves = moves
         self.run(rows, keeps=keeps, workers=workers, lives=lives)
 
     @rule(rows=ROWS, keeps=KEEPS, workers=WORKERS, lives=LIVES)
     def run(self, rows: Rows, *, keeps: bool, workers: str, lives: Troubles) -> None:
-        sheet, run = self.world.sheet(rows), self.world.begin()
+        sheet, run = self.world.sheet(rows), self.world.begin(reads=keeps)
         keep = ["--keep-before"] if keeps else []
         more = (*keep, "--new", "--concurrency", workers, "--max-errors", "99")
         self.live(run, lives, "run", sheet, *more, "--out", run.name)
 
     @rule(rows=ROWS, workers=WORKERS, lives=LIVES)
     def plan_and_apply(self, rows: Rows, workers: str, lives: Troubles) -> None:
-        sheet, run = self.world.sheet(rows), self.world.begin()
+        sheet, run = self.world.sheet(rows), self.world.begin(reads=True)
         words = ("plan", sheet, "--out", run.name, "--rate", "1000", "--concurrency", workers)
         assert self.world.do(run, *words) in {0, 1}  # 1: a lead is gone
         assert not run.lives.pop().log
@@ -127,7 +129,7 @@ class Chains(RuleBasedStateMachine):
     @rule(which=ANY, lives=LIVES)
     def retry(self, which: int, lives: Troubles) -> None:
         run = self.one(which)
-        again = self.world.begin(retries=run)
+        again = self.world.begin(retries=run, reads=run.reads)
         self.live(again, lives, "retry", run.name, "--out", again.name)
 
     @rule(which=ANY, lives=LIVES)
@@ -181,6 +183,7 @@ class Chains(RuleBasedStateMachine):
         if not Path(run.name, "results.csv").is_file():
             return
         check_rows(run)
+        check_statuses(run, world)
         if run.undoes and exit_code in {0, 1}:
             check_undone(run, world)
 

@@ -155,6 +155,7 @@ FINAL = ("completed", "bounced", "unsubscribed", "replied", "removed")
 THROUGH = [(CAMPAIGN, lead_id(n), status, "Cold") for n, status in enumerate(FINAL, start=1)]
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("status", ["active", "paused"])
 def test_of_leads_that_are_through_the_tag_alone_is_sent(tmp_path: Path, status: str) -> None:
     rows = [(CAMPAIGN, lead, status, "Hot") for _, lead, *_ in THROUGH]
@@ -334,6 +335,7 @@ def test_the_question_names_who_hears_of_changed_tags(tmp_path: Path) -> None:
     assert "s3cret" not in ran.out + ran.err
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "fault",
     ["status=404", "status=401", "status=500", "status=429", "html=502", "drop", "stall", "garbage",
@@ -383,3 +385,13 @@ def test_leads_that_a_subsequence_has_kept_are_counted_too(tmp_path: Path) -> No
         {"action": "skippedInProgress", "subsequence": "Nurture", "leads": 2}
     ]
     assert "Subsequences: 2 leads left where they were, in progress: Nurture." in ran.err
+
+
+def test_rows_that_are_sent_together_share_that_a_status_was_left(tmp_path: Path) -> None:
+    rows = [(CAMPAIGN, lead_id(1), "active", ""), (CAMPAIGN, lead_id(1), "", "Hot")]
+    with served(tmp_path, THROUGH[:1]) as sandbox:
+        ran = run(sandbox, tmp_path, rows=rows)
+        assert sent(sandbox) == {lead_id(1): {"aiTag": "Hot"}}
+    left = ("applied_in_part", "the lead is completed, so status active is left out")
+    told = [(row["reason"], row["message"]) for row in read_rows(ran.folder / "results.csv")]
+    assert told == [left, left]

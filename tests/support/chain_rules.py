@@ -18,10 +18,11 @@ REFUSED = {
     409: "rejected",
 }
 LEFT_OUT = {"drifted", "changed_since"}
-NEEDS_A_REQUEST = {"applied", "no_answer", "server_error", "stopped", *REFUSED.values()}
-OF_A_SKIPPED_ROW = {"already_so", "nothing_to_change", "duplicate", "blank_row"}
+APPLIED = ("applied", "applied_in_part")
+NEEDS_A_REQUEST = {*APPLIED, "no_answer", "server_error", "stopped", *REFUSED.values()}
+OF_A_SKIPPED_ROW = {"already_so", "final_state", "nothing_to_change", "duplicate", "blank_row"}
 RESULT_OF = {
-    "applied": "success",
+    **dict.fromkeys(APPLIED, "success"),
     **dict.fromkeys(OF_A_SKIPPED_ROW, "skipped"),
     **dict.fromkeys(("not_reached", "in_flight", "stopped"), "unsent"),
 }
@@ -104,7 +105,10 @@ def check_reason(row: dict[str, str], requests: list[Request]) -> None:
     assert reason not in {"not_reached", "not_connected", "unknown_lead"}, row
     status = last.received.act.status
     if reason not in LEFT_OUT:
-        assert reason in possible_reasons(last, status), (row, requests)
+        is_in_part = row["status"] and "status" not in last.received.body
+        whole = "applied" if reason == "applied_in_part" and is_in_part else reason
+        assert whole in possible_reasons(last, status), (row, requests)
+        assert reason != "applied" or not is_in_part, (row, requests)
     before = requests if reason in LEFT_OUT else requests[:-1]
     if reason in {*LEFT_OUT, *REFUSED.values()} and any(each.in_doubt for each in before):
         assert row["message"].endswith(MAY_BE_APPLIED), row
@@ -135,6 +139,17 @@ def requests_of(lead: str, run: Run) -> list[Request]:
     ]
 
 
+def check_statuses(run: Run, world: World) -> None:
+    """Of a run that reads its leads: it sets no status on one that is through."""
+    if not run.reads:
+        return
+    since = world.written[run.since :]
+    completed = {each.lead for each in since if each.values.get("status") == "completed"}
+    for received in (each for life in run.lives for each in life.log):
+        is_set = received.was.get("status") == "completed" and "status" in received.body
+        assert not is_set or received.lead in completed, received
+
+
 def check_undone(undo: Run, world: World) -> None:
     """After an undo that ended: each lead that the log shows as changed is back, or is named."""
     undone = undo.undoes
@@ -151,6 +166,8 @@ def check_undone(undo: Run, world: World) -> None:
             assert lead in told, (lead, changed)
             continue
         now = world.values(lead)
+        if is_moved_anew(lead, undo):
+            changed.pop("status", None)
         for field, were in changed.items():
             assert now.get(field) in were, (lead, field, now, were)
 
@@ -175,6 +192,14 @@ def changed_fields(lead: str, run: Run, world: World) -> dict[str, set[str | Non
         before = written.values
         values.append(written.values)
     return {}
+
+
+def is_moved_anew(lead: str, undo: Run) -> bool:
+    """Whether an undo's own tag has completed a lead, or one that nobody heard of did before."""
+    assert undo.undoes is not None
+    heard = any(each.received.moved == "exited" for each in requests_of(lead, undo))
+    lost = requests_of(lead, undo.undoes)
+    return heard or any(each.received.moved == "exited" and each.in_doubt for each in lost)
 
 
 def is_changed_by_others(lead: str, undo: Run, world: World) -> bool:

@@ -62,13 +62,15 @@ class Life:
 class Run:
     """A run's folder. since: what had been written when its first process began.
 
-    undoes, retries: the run that it takes back, or tries again.
+    undoes, retries: the run that it takes back, or tries again. reads: whether it reads all leads
+    before it sends, and leaves the status of those that are through.
     """
 
     name: str
     since: int
     undoes: "Run | None" = None
     retries: "Run | None" = None
+    reads: bool = False
     lives: list[Life] = field(default_factory=list)
 
     @property
@@ -134,11 +136,14 @@ class World:
         cells = [(CAMPAIGN, lead_id(n), status, tag) for n, status, tag in rows]
         return write_leads(self.shell.cwd / f"leads-{len(self.runs)}.csv", cells)
 
-    def begin(self, *, undoes: Run | None = None, retries: Run | None = None) -> Run:
+    def begin(
+        self, *, undoes: Run | None = None, retries: Run | None = None, reads: bool = False
+    ) -> Run:
         """A run that is about to have its first process."""
         self._begun += 1
         name = f"r{self._begun}"
-        self.runs.append(Run(name=name, since=len(self.written), undoes=undoes, retries=retries))
+        since = len(self.written)
+        self.runs.append(Run(name=name, since=since, undoes=undoes, retries=retries, reads=reads))
         return self.runs[-1]
 
     def do(self, run: Run, *given: object, trouble: Trouble | None = None) -> int | None:
@@ -162,10 +167,12 @@ class World:
         return exit_code
 
     def edit(self, number: int, status: str, tag: str | None) -> None:
-        """Somebody else changes a lead."""
+        """Somebody else changes a lead, which the server may move for it."""
         lead = lead_id(number)
-        if lead in self.server.leads:
-            self.server.leads[lead] = Lead(status=status, tag=tag)
+        if found := self.server.leads.get(lead):
+            found.change({"status": status, "aiTag": tag})
+            if self.server.moves:
+                found.move()
             self._write(lead, None)
 
     def remove(self, number: int) -> None:

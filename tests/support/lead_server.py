@@ -17,7 +17,8 @@ from tests.support.answering import Answering
 from tests.support.shell import Shell
 from tests.support.wired import CAMPAIGN
 
-LABELS = ("Hot", "Cold", "Warm")
+HOT = "Hot"
+LABELS = (HOT, "Cold", "Warm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +44,12 @@ def refused(status: int) -> Act:
 
 @dataclass(slots=True, kw_only=True)
 class Lead:
-    """What a lead is; tag None is none."""
+    """What a lead is; tag None is none. is_enrolled: whether it is in the subsequence of HOT."""
 
     status: str = "active"
     tag: str | None = None
     email: str = ""
+    is_enrolled: bool = False
 
     def values(self) -> dict[str, str | None]:
         return {"status": self.status, "aiTag": self.tag}
@@ -56,18 +58,29 @@ class Lead:
         self.status = body.get("status") or self.status
         self.tag = body.get("aiTag", self.tag)
 
+    def move(self) -> dict[str, str] | None:
+        """Enrol it by its tag, or take it out, as documented: what the answer says of it."""
+        if self.is_enrolled == (self.tag == HOT):
+            return None
+        self.is_enrolled = not self.is_enrolled
+        if self.is_enrolled:
+            return {"action": "enrolled", "subsequenceName": "Nurture"}
+        self.status = "completed"
+        return {"action": "exited", "subsequenceName": "Nurture"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
     """A change that was asked for. was: what the lead was. act: what happened to it.
 
-    told: whether the answer left this server.
+    moved: how it moved the lead; "" if it did not.
     """
 
     lead: str
     body: dict[str, str | None]
     was: dict[str, str | None]
     act: Act
+    moved: str = ""
 
 
 @dataclass(kw_only=True)
@@ -76,12 +89,14 @@ class LeadServer:
 
     log: the changes that came. refused: how many connections of changes were refused, by lead.
     before, after: called when a change has come, and before its answer goes.
+    moves: whether the tag HOT enrols a lead in a subsequence, and another takes it out.
     written: called with the id of a lead that a request has set, to whatever it was or not.
     """
 
     leads: dict[str, Lead]
     acts: list[Act] = field(default_factory=list)
     otherwise: Act = SERVED
+    moves: bool = False
     log: list[Received] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     before: Callable[[], None] = lambda: None
@@ -114,11 +129,13 @@ class LeadServer:
         found = self.leads.get(lead)
         if found is None and act.status is not None:
             act = refused(404)
-        self.log.append(
-            Received(lead=lead, body=body, was=found.values() if found else {}, act=act)
-        )
+        was, moved = found.values() if found else {}, None
         if found and act.applies:
             found.change(body)
+            moved = found.move() if self.moves else None
+        action = moved["action"] if moved else ""
+        self.log.append(Received(lead=lead, body=body, was=was, act=act, moved=action))
+        if found and act.applies:
             self.written(lead)
         self.after()
         if act.status is None:
@@ -126,7 +143,8 @@ class LeadServer:
         if act.status != 200:
             return httpx.Response(act.status, json={"error": "Refused"})
         assert found is not None
-        return _data({"_id": lead, "campaignId": CAMPAIGN, **found.values()})
+        enrollment = {"subsequenceEnrollment": moved} if moved else {}
+        return _data({"_id": lead, "campaignId": CAMPAIGN, **found.values(), **enrollment})
 
     def _listed(self, lead: str) -> dict[str, object]:
         found = self.leads[lead]
