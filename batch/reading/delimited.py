@@ -29,6 +29,7 @@ from batch.reading.grid import (
     without_empty_end,
 )
 from batch.reading.head import Head, read_head
+from batch.reading.header import ID
 from batch.reading.header_row import HeaderSearch
 from batch.reading.records import bounded_lines, read_records, unquoted_line
 
@@ -172,7 +173,11 @@ def _frames(
         read = partial(read_records, first_line=line, name=name, mends=head.mends)
         for record in read(bounded_lines(lines), head.delimiter):
             cells = unquoted_line(record, head.delimiter, name=name) if head.mends else None
-            is_line = cells is not None and (head.is_quoted or len(cells) == width)
+            is_line = cells and (
+                head.is_quoted
+                or len(cells) == width
+                or (len(cells) < width and any(map(ID.fullmatch, cells)))  # its end is missing
+            )
             yield cells if cells and is_line else record
 
     for rows in pack_rows(
@@ -186,9 +191,10 @@ def _may_have_quoted_lines(frame: pl.DataFrame, head: Head) -> bool:
     first, *others = frame.get_columns()
     if not head.mends or not others:
         return False
-    alone = frame.lazy().filter(pl.col(first.name).str.contains(head.delimiter, literal=True))
-    blank = (is_blank_text(pl.col(each.name)) for each in others)
-    return not alone.filter(pl.all_horizontal(blank)).limit(1).collect().is_empty()
+    # in most files the second cell is filled throughout, which is seen soonest
+    rest = frame.filter(pl.col(others[0].name).fill_null("") == "")
+    rest = rest.filter(pl.col(first.name).str.contains(head.delimiter, literal=True))
+    return not rest.filter(*(is_blank_text(pl.col(each.name)) for each in others)).is_empty()
 
 
 def _checked(frame: pl.DataFrame, head: Head, name: str) -> pl.DataFrame:

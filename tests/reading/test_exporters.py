@@ -217,6 +217,14 @@ def test_only_a_quoted_line_with_the_cells_of_a_row_is_one(
     assert (own[0][0], fields[1]) == (cell, [C, f"{L}2", "paused", "y"])
 
 
+def test_a_quoted_line_whose_last_cells_are_missing_is_one(tmp_path: Path) -> None:
+    """Else its row would seem to ask for nothing."""
+    text = f'{",".join(HEADER)}\n"{C},{L}1,active,""Hot"""\n{C},{L}2,paused,y,z\n'
+    fields, own, _ = read(tmp_path, text.encode())
+    assert fields == [[C, f"{L}1", "active", "Hot"], [C, f"{L}2", "paused", "y"]]
+    assert own[0] == [C, f"{L}1", "active", "Hot", ""]
+
+
 @pytest.mark.parametrize(
     ("cell", "meant"),
     [
