@@ -95,7 +95,9 @@ def details(record: RunRecord) -> Iterator[tuple[str, str]]:
     yield "Run", record.id
     yield "Input", f"{record.input.name}, {count_of(record.input.size_bytes, 'byte')}"
     yield "SHA-256 of the input", record.input.sha256
-    yield "Sheet", record.input.sheet or ""
+    found = record.input.found
+    yield "Sheet", (found.sheet if found else record.input.sheet) or ""
+    yield "Header", f"line {found.header_line}" if found and found.passed_over else ""
     yield "Sent to", "a practice sandbox on this machine" if record.sandbox else record.base_url
     workspace = record.workspace
     yield "Workspace", f"{workspace.name} ({workspace.id})" if workspace else "could not be read"

@@ -70,6 +70,9 @@ def test_rows_below_titles_are_sent_and_told_by_their_own_lines(shell: Shell, wr
     ]
     found = json.loads((shell.cwd / "first" / "run.json").read_text("utf-8"))["input"]["found"]
     assert (found["header_line"], found["passed_over"], found["sheet"]) == (4, [1, 3], sheet)
+    report = (shell.cwd / "first" / "report.html").read_text("utf-8")
+    assert "line 4" in report
+    assert "Leads to pause" not in report  # titles name people
     failed = "failed.xlsx" if sheet else "failed.csv"
     shell.api.answer = confirmed
     assert shell.run(f"first/{failed}", yes=True, out=Path("again")) == 0
