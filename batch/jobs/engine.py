@@ -35,9 +35,7 @@ from batch.wording.progress import Moment
 
 TELL_EVERY_S = 0.25
 CLAIMED_PER_WORKER = 2  # changes claimed at once: a killed run has that many "in flight" at most
-MEASURED_S = 3.0  # a pace that was measured for less is no ground for a forecast
 _LONGEST_S = 366 * 24 * 3600.0  # as far ahead as a date is told
-SLOWER_SHARE = 0.8  # of what is allowed: only a pace below that is due to something else
 
 
 class SendEngine:
@@ -72,6 +70,7 @@ class SendEngine:
         self._partly = dict(plan.partly_sent())
         self._commits = GroupCommit[Entry](self._record, on_durable=self._durable)
         self._undurable_rows = 0
+        self._workers = pace.concurrency
         self._interrupts = 0
         self._quota = quota
         self._hold = (float("-inf"), "")
@@ -159,13 +158,7 @@ class SendEngine:
         left = max(0, to_send - progress.tally.total())
         share = left / to_send if to_send else 0.0
         pace = progress.pace
-        # At first, and while the server holds back or is away, what was measured says nothing of
-        # what comes.
-        is_flowing = pace.hold is None and pace.outage is None and pace.measured_s >= MEASURED_S
-        is_flowing = is_flowing and pace.rate_per_s > 0
-        allowed = pace.estimate.rate_per_s
-        is_slower = is_flowing and pace.rate_per_s < SLOWER_SHARE * allowed
-        rate = pace.rate_per_s if is_slower else allowed
+        rate = pace.expected_per_s(workers=self._workers)
         waits_s = max(pace.hold_left_s, pace.estimate.wait_s)
         return Moment(
             rows=self._rows,

@@ -11,7 +11,7 @@ from batch.recording.pace_memory import good_pace, keep_pace
 from batch.sending.pace.pacer import PaceEstimate, Pacer, Source
 from batch.sending.pace.search import START_PER_S
 from batch.settings.model import PaceSettings, Settings
-from batch.wording.questions import LongWindow
+from batch.wording.questions import Basis, LongWindow
 
 # Seconds: over a longer window nothing is spread unless somebody waits for its end. An hour's, at
 # 1,000 requests, makes a pause of 4 s; a day's, at 300, one of 5 min, and a run of days.
@@ -23,18 +23,39 @@ class KnownPace:
     """What is known before the first request.
 
     budgets: what the server told with the lists that were read. good_per_s: requests a second that
-    went well before, with this base address and workspace; None if unknown.
+    went well before, with this base address and workspace; None if unknown. latency_s: how long an
+    answer takes; None if unknown.
     """
 
     budgets: tuple[Budget, ...] = ()
     good_per_s: float | None = None
+    latency_s: float | None = None
 
     def expected_per_s(self, settings: Settings, *, requests: float = math.inf) -> float:
         """Requests a second to count on: what the server names, else what went well, else a guess.
 
-        A set rate is an upper bound. requests: how many are to be sent; a budget that covers them
-        does not slow them.
+        A set rate is an upper bound, and so is what the workers reach at this latency. requests:
+        how many are to be sent; a budget that covers them does not slow them.
         """
+        return self.expected(settings, requests=requests)[0]
+
+    def expected(
+        self,
+        settings: Settings,
+        *,
+        requests: float = math.inf,
+        learnt: PaceEstimate | None = None,
+    ) -> tuple[float, Basis]:
+        """Requests a second to count on, and what that rests on. learnt: by reading, if at all."""
+        per_s, basis = self._allowed(settings, requests)
+        if learnt is not None:
+            per_s = learnt.rate_per_s
+            basis = Basis.HEADERS if learnt.source is Source.HEADERS else Basis.READING
+        if self.latency_s and settings.pace.concurrency / self.latency_s < per_s:
+            return settings.pace.concurrency / self.latency_s, Basis.WORKERS
+        return per_s, basis
+
+    def _allowed(self, settings: Settings, requests: float) -> tuple[float, Basis]:
         pace = settings.pace
         named = [
             each.limit / each.window_s
@@ -44,10 +65,15 @@ class KnownPace:
         allowed = (1 - pace.headroom) * min(named) if named else None
         set_per_s = pace.rate.per_s
         if set_per_s is None:
+            if allowed:
+                return allowed, Basis.HEADERS
             # Where budgets are named, a slower one is perhaps the even pace of a long window.
-            good = max(self.good_per_s or 0.0, START_PER_S) if self.budgets else self.good_per_s
-            return allowed or good or START_PER_S
-        return set_per_s if allowed is None else min(allowed, set_per_s)
+            if self.good_per_s and not (self.budgets and self.good_per_s < START_PER_S):
+                return self.good_per_s, Basis.MEMORY
+            return START_PER_S, Basis.GUESS
+        if allowed is not None and allowed < set_per_s:
+            return allowed, Basis.HEADERS
+        return set_per_s, Basis.SETTING
 
     def long_window(self, settings: Settings, *, requests: int) -> LongWindow | None:
         """The window whose end is not waited for unasked, where its rest covers not so many."""
@@ -70,12 +96,15 @@ class KnownPace:
             )
         return max(found, key=lambda window: window.takes_s, default=None)
 
-    def takes_s(self, settings: Settings, *, requests: int, per_s: float | None = None) -> float:
-        """Seconds that sending will take. per_s: requests a second, if it is known better."""
+    def forecast(
+        self, settings: Settings, *, requests: int, learnt: PaceEstimate | None = None
+    ) -> tuple[float, Basis]:
+        """Seconds that sending will take, and what that rests on. learnt: by reading, if at all."""
         window = self.long_window(settings, requests=requests)
         if window:
-            return window.takes_s
-        return requests / (per_s or self.expected_per_s(settings, requests=requests))
+            return window.takes_s, Basis.HEADERS
+        per_s, basis = self.expected(settings, requests=requests, learnt=learnt)
+        return requests / per_s, basis
 
 
 def spread_s(settings: Settings) -> float:
@@ -115,7 +144,9 @@ def known_pace(request: Request, preflight: Preflight) -> KnownPace:
             base_url=request.settings.api.base_url,
             workspace_id=preflight.workspace.id,
         )
-    return KnownPace(budgets=preflight.budgets, good_per_s=good_per_s)
+    return KnownPace(
+        budgets=preflight.budgets, good_per_s=good_per_s, latency_s=preflight.latency_s
+    )
 
 
 def keep_learnt(request: Request, workspace_id: str | None, learnt: PaceEstimate) -> None:

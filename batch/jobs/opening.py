@@ -172,10 +172,10 @@ class JudgedRun:
         if guardrails and not can_ask:
             raise InputError(*guardrails)
         pace = known_pace(request, preflight)
-        takes_s = pace.takes_s(
+        takes_s, basis = pace.forecast(
             request.settings,
             requests=effect.requests,
-            per_s=diff.pace_estimate.rate_per_s if diff else None,
+            learnt=diff.pace_estimate if diff else None,
         )
         window = pace.long_window(request.settings, requests=effect.requests)
         question = ask_about(
@@ -183,6 +183,7 @@ class JudgedRun:
             workspace=preflight.workspace.name if preflight.workspace else None,
             base_url=self.opened.access.base_url,
             forecast_s=takes_s,
+            basis=basis,
             left_out=preview.tally if preview else Tally(),
             warnings=(
                 *about_quota(self.opened.quota_left(preflight), effect.requests),

@@ -31,6 +31,7 @@ class Preflight:
         give; seconds of time.monotonic(), None if nothing is asked (any more).
     hold_why: what it answered, as "HTTP 429, Retry-After 40 s".
     budgets: what the last answer said of the server's budgets.
+    latency_s: seconds that the quickest answer took; None if none came.
     """
 
     workspace: Workspace | None
@@ -40,6 +41,7 @@ class Preflight:
     held_until: float | None = None
     hold_why: str = ""
     budgets: tuple[Budget, ...] = ()
+    latency_s: float | None = field(default=None, compare=False)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,8 +84,12 @@ async def ask_server(
     notes: list[str] = []
     held = _Held(clock=clock, sleep=sleep)
     workspace = None
+    took_s: list[float] = []
     try:
-        workspace = _own_workspace(await api.read_workspaces(), workspace_id)
+        asked_at = clock()
+        workspaces = await api.read_workspaces()
+        took_s.append(clock() - asked_at)
+        workspace = _own_workspace(workspaces, workspace_id)
         if workspace is not None:
             await anyio.to_thread.run_sync(api.know_workspace, workspace.id)
     except ReadFailedError as error:
@@ -93,7 +99,9 @@ async def ask_server(
     if tag_check:
         try:
             await held.wait_out()
+            asked_at = clock()
             labels = await api.read_labels()
+            took_s.append(clock() - asked_at)
         except ReadFailedError as error:
             notes.append(f"The workspace's labels could not be read, tags are not checked: {error}")
             held.heed(error)
@@ -106,6 +114,7 @@ async def ask_server(
         held_until=held.until if is_held else None,
         hold_why=held.why if is_held else "",
         budgets=api.budgets,
+        latency_s=min(took_s, default=None),
     )
 
 

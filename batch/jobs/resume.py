@@ -98,7 +98,7 @@ class Reopened:
         )
         pace = known_pace(opened.request, judged.preflight)
         settings = opened.request.settings
-        takes_s = pace.takes_s(settings, requests=work.requests)
+        takes_s, basis = pace.forecast(settings, requests=work.requests)
         window = pace.long_window(settings, requests=work.requests)
         # The server's own word, if it gave it: a run's record may come from anybody.
         workspace = judged.preflight.workspace or self.record.workspace
@@ -109,6 +109,7 @@ class Reopened:
             workspace=workspace.name if workspace else None,
             base_url=opened.access.base_url,
             forecast_s=takes_s,
+            basis=basis,
             left_out=work.left_out.tally if work.left_out else Tally(),
             warnings=(
                 *about_quota(opened.quota_left(judged.preflight), work.requests),

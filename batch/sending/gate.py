@@ -23,6 +23,11 @@ from batch.sending.retry import fault_text, is_failure, is_hold
 
 LONGEST_SLEEP_S = 0.5  # then the pacer is asked again: it may allow more by now
 RATE_WINDOW_S = 10.0  # the rate shown is measured over this time
+MEASURED_S = 3.0  # a pace that was measured for less is no ground for a forecast
+SLOWER_SHARE = 0.8  # of what is allowed: only a pace below that is due to something else
+SHORT_HOLD_S = 2.0  # such hold-backs are part of the pace
+RISING = 2.0  # times as many attempts in the last quarter of that time: the pace still rises
+LATENCIES = 20  # answers over which the latency is smoothed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +39,9 @@ class Pace:
     hold_left_s: seconds that a hold-back still lasts. outage_s: that an outage has lasted.
     estimate: of the pace that the server allows.
     is_always_served: whether every answer so far was final.
+    latency_s: how long answers take of late; None before the first.
+    recent_per_s: attempts a second, over the later half of that time if they were more.
+    is_rising: whether attempts leave faster and faster.
     """
 
     attempts: int
@@ -46,6 +54,24 @@ class Pace:
     estimate: PaceEstimate
     refused: int = 0
     is_always_served: bool = False
+    latency_s: float | None = None
+    recent_per_s: float = 0.0
+    is_rising: bool = False
+
+    def expected_per_s(self, *, workers: int) -> float:
+        """Attempts a second to count on from now.
+
+        What is allowed, as far as workers and latency reach; less where less is seen to leave. At
+        first, and in a long hold-back or an outage, what was seen tells nothing of what comes, nor
+        does it while the pace still rises.
+        """
+        allowed = self.estimate.rate_per_s
+        if self.latency_s:
+            allowed = min(allowed, workers / self.latency_s)
+        is_held = self.hold is not None and self.hold.until - self.hold.since > SHORT_HOLD_S
+        is_told = not (is_held or self.outage or self.is_rising) and self.measured_s >= MEASURED_S
+        is_slower = is_told and 0 < self.recent_per_s < SLOWER_SHARE * allowed
+        return self.recent_per_s if is_slower else allowed
 
 
 class Gate:
@@ -71,6 +97,7 @@ class Gate:
         self._departures: deque[float] = deque()
         self._attempts = 0
         self._refused = 0
+        self._latency_s: float | None = None
         self._served = 0
         self._is_always_served = True
 
@@ -134,6 +161,9 @@ class Gate:
         finally:
             self._pacer.end_attempt()
         if answer.http_status is not None:
+            latency_s = self.now() - started
+            before_s = latency_s if self._latency_s is None else self._latency_s
+            self._latency_s = before_s + (latency_s - before_s) / LATENCIES
             self._pacer.observe(self.now(), answer.budgets, sent_at=started)
         return answer
 
@@ -232,12 +262,17 @@ class Gate:
         while self._departures and self._departures[0] < now - RATE_WINDOW_S:
             self._departures.popleft()
         span_s = max(1.0, now - self._departures[0]) if self._departures else RATE_WINDOW_S
+        later = sum(at > now - span_s / 2 for at in self._departures)
+        latest = sum(at > now - span_s / 4 for at in self._departures)
         hold, outage = self._pacer.current_hold(now), self._breaker.outage
         return Pace(
             attempts=self._attempts,
             refused=self._refused,
             is_always_served=self._is_always_served and self._served > 0,
             rate_per_s=len(self._departures) / span_s,
+            latency_s=self._latency_s,
+            recent_per_s=max(later / (span_s / 2), len(self._departures) / span_s),
+            is_rising=latest > RISING * (later - latest),
             measured_s=span_s,
             hold=hold,
             hold_left_s=hold.until - now if hold else 0.0,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from urllib.parse import urlsplit
 
 from batch.advice import Advice, Fix, Remedy
@@ -13,6 +14,17 @@ from batch.wording.amounts import count_of, duration, join_words
 from batch.wording.reasons import rows_left_out
 
 _NAMED_WEBHOOKS = 3  # in the question
+
+
+class Basis(StrEnum):
+    """What a forecast rests on, before anything is sent."""
+
+    HEADERS = "at what the server allows"
+    MEMORY = "at the pace of the last run here"
+    READING = "at the pace of reading"
+    SETTING = "at the rate that is set"
+    WORKERS = "at what the workers reach here"  # latency bounds it
+    GUESS = "at a first guess of 5/s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +58,13 @@ class LongWindow:
     takes_s: float
 
 
-def ask_about(
+def ask_about(  # noqa: PLR0913 - all that a yes means
     effect: Effect,
     *,
     workspace: str | None,
     base_url: str,
     forecast_s: float,
+    basis: Basis | None = None,
     left_out: Tally | None = None,
     warnings: tuple[str, ...] = (),
     guardrails: tuple[Advice, ...] = (),
@@ -59,6 +72,7 @@ def ask_about(
 ) -> Question:
     """The question about what would be sent. workspace: its name, None if it could not be read.
 
+    basis: what the forecast rests on.
     left_out: rows that are not sent because of what their leads are now, by reason.
     warnings: what else a yes means, in sentences. guardrails: why a number must be typed.
     """
@@ -72,7 +86,7 @@ def ask_about(
         *([_in_part(effect.rows_in_part)] if effect.rows_in_part else []),
         *left,
         *(["Tag changes can start or stop e-mails."] if effect.tag_changes else []),
-        f"About {duration(forecast_s)}.",
+        _about_time(forecast_s, basis),
         *warnings,
     ]
     return Question(
@@ -118,6 +132,12 @@ def about_window(window: LongWindow | None, *, waits: bool) -> tuple[str, ...]:
     return (Advice(told, unasked, Remedy(Fix.WAIT)),)
 
 
+def _about_time(forecast_s: float, basis: Basis | None) -> str:
+    """As "About 14 min at the pace of the last run here."; what a second rests on is not said."""
+    said = f" {basis}" if basis and forecast_s > 1 else ""
+    return f"About {duration(forecast_s)}{said}."
+
+
 def about_wrong_rows(plan: Plan) -> tuple[str, ...]:
     """As "10 of 300 rows are wrong and will not be sent."; nothing where none is."""
     wrong = plan.tally.error
@@ -152,7 +172,7 @@ def what_changes(effect: Effect) -> str:
     return ", ".join(part for part in parts if part) or "nothing"
 
 
-def ask_to_go_on(
+def ask_to_go_on(  # noqa: PLR0913 - all that a yes means
     plan: Plan,
     *,
     left: int,
@@ -160,6 +180,7 @@ def ask_to_go_on(
     workspace: str | None,
     base_url: str,
     forecast_s: float,
+    basis: Basis | None = None,
     left_out: Tally,
     warnings: tuple[str, ...] = (),
 ) -> Question:
@@ -179,7 +200,7 @@ def ask_to_go_on(
         *others,
         f"Its rows ask for: {what_changes(plan)}.",
         *(["Tag changes can start or stop e-mails."] if plan.tags_set or plan.tags_cleared else []),
-        f"About {duration(forecast_s)}.",
+        _about_time(forecast_s, basis),
         *warnings,
     ]
     return Question(text=Advice(*sentences))

@@ -10,6 +10,7 @@ from batch.jobs.request import Request
 from batch.model import Budget
 from batch.sending.pace.pacer import PaceEstimate, Source
 from batch.settings.model import Settings
+from batch.wording.questions import Basis
 from tests.support.wired import request_of
 
 PREFLIGHT = Preflight(workspace=Workspace(id="w1", name="Acme"), labels=None)
@@ -49,7 +50,7 @@ def test_what_a_budget_covers_it_does_not_slow() -> None:
     settings = Settings()
     assert known.expected_per_s(settings, requests=265) == 30.0
     assert known.expected_per_s(settings, requests=266) == pytest.approx(0.95 * 300 / 86_400)
-    assert known.takes_s(settings, requests=265) == pytest.approx(265 / 30)
+    assert known.forecast(settings, requests=265)[0] == pytest.approx(265 / 30)
     slow = replace(known, good_per_s=0.01)  # the even pace of a long window
     assert slow.expected_per_s(settings, requests=100) == 5.0
 
@@ -61,7 +62,7 @@ def test_the_end_of_a_long_window_is_told_where_its_rest_is_not_enough() -> None
     assert window is not None
     assert (window.limit, window.left, window.ends_in_s) == (300, 265, 40_000)
     assert window.takes_s == 40_000 + 86_400  # 265, 285 and 150
-    assert known.takes_s(settings, requests=700) == window.takes_s
+    assert known.forecast(settings, requests=700)[0] == window.takes_s
 
 
 def test_an_hour_is_spread_and_waited_for_only_while_something_is_left() -> None:
@@ -73,6 +74,42 @@ def test_an_hour_is_spread_and_waited_for_only_while_something_is_left() -> None
     assert (window.left, window.takes_s) == (0, 3000)
     longer = Settings.model_validate({"pace": {"max_wait_s": 3600}})
     assert spent.long_window(longer, requests=2) is None
+
+
+@pytest.mark.parametrize(
+    ("rate", "known", "expected"),
+    [
+        ("auto", KnownPace(), (5.0, "at a first guess of 5/s")),
+        ("auto", KnownPace(good_per_s=30.0), (30.0, "at the pace of the last run here")),
+        ("auto", KnownPace(budgets=(MINUTE,)), (9.5, "at what the server allows")),
+        (20, KnownPace(), (20.0, "at the rate that is set")),
+        (20, KnownPace(budgets=(MINUTE,)), (9.5, "at what the server allows")),
+        # 32 workers and 200 ms: no more than 160 a second, whatever is allowed.
+        (
+            "auto",
+            KnownPace(good_per_s=500.0, latency_s=0.2),
+            (160, "at what the workers reach here"),
+        ),
+        (
+            "auto",
+            KnownPace(good_per_s=150.0, latency_s=0.2),
+            (150, "at the pace of the last run here"),
+        ),
+    ],
+)
+def test_a_forecast_says_what_it_rests_on_and_is_no_more_than_workers_reach(
+    rate: object, known: KnownPace, expected: tuple[float, str]
+) -> None:
+    settings = Settings.model_validate({"pace": {"rate": rate}})
+    per_s, basis = known.expected(settings)
+    assert per_s == pytest.approx(expected[0])
+    assert basis == expected[1]
+
+
+def test_what_reading_has_learnt_outranks_the_guess() -> None:
+    for source, basis in ((Source.HEADERS, Basis.HEADERS), (Source.SEARCH, Basis.READING)):
+        learnt = PaceEstimate(source=source, rate_per_s=40.0)
+        assert KnownPace().expected(Settings(), learnt=learnt) == (40.0, basis)
 
 
 @pytest.fixture

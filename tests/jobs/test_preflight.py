@@ -14,10 +14,14 @@ TAGS = {"data": [{"name": "Interested"}, {"name": "Not now"}]}
 
 
 class Clock:
-    """A clock that only sleeping moves. slept_s: each sleep since it was asked for by us."""
+    """A clock that only sleeping and answers move.
+
+    slept_s: each sleep since it was asked for by us. answers_s: what the next answers take.
+    """
 
     def __init__(self) -> None:
         self.now_s = 1000.0
+        self.answers_s: list[float] = []
         self.slept_s: list[float] = []
 
     def __call__(self) -> float:
@@ -42,6 +46,7 @@ async def ask(
 ) -> tuple[Preflight, list[str]]:
     """What came of asking, and the paths that were asked for."""
     asked: list[str] = []
+    ticking = clock or Clock()
     answers = {
         "/v1/workspaces": workspaces or httpx.Response(200, json=WORKSPACES),
         "/v1/tags": tags or httpx.Response(200, json=TAGS),
@@ -49,9 +54,9 @@ async def ask(
 
     def answer(request: httpx.Request) -> httpx.Response:
         asked.append(request.url.path)
+        ticking.now_s += ticking.answers_s.pop(0) if ticking.answers_s else 0.0
         return answers[request.url.path]
 
-    clock = clock or Clock()
     access = Access(
         base_url="https://api.sendkit.ai", api_key=SecretStr("sk_x"), workspace_id=workspace_id
     )
@@ -59,10 +64,10 @@ async def ask(
         access,
         timeouts=Timeouts(connect_s=1, write_s=1, read_s=1, attempt_s=1),
         transport=Answering(answer),
-        sleep=clock.sleep,
+        sleep=ticking.sleep,
     ) as api:
         preflight = await ask_server(
-            api, workspace_id=workspace_id, tag_check=tag_check, clock=clock, sleep=clock.sleep
+            api, workspace_id=workspace_id, tag_check=tag_check, clock=ticking, sleep=ticking.sleep
         )
     return preflight, asked
 
@@ -72,6 +77,13 @@ async def test_a_workspace_key_has_the_workspace_that_it_sees() -> None:
     assert preflight == Preflight(
         workspace=Workspace(id="w1", name="Acme"), labels=("Interested", "Not now")
     )
+
+
+async def test_the_quickest_answer_tells_the_latency() -> None:
+    clock = Clock()
+    clock.answers_s = [0.9, 0.2]  # the first one has to connect
+    preflight, _ = await ask(clock=clock)
+    assert preflight.latency_s == pytest.approx(0.2)
 
 
 async def test_a_platform_key_works_in_the_workspace_of_its_id() -> None:

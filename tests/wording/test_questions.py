@@ -1,7 +1,7 @@
 import pytest
 
 from batch.model import Reason, Tally
-from batch.wording.questions import about_wrong_rows, ask_about, ask_to_go_on, what_changes
+from batch.wording.questions import Basis, about_wrong_rows, ask_about, ask_to_go_on, what_changes
 from tests.support.wired import plan_of
 
 BASE = "https://api.sendkit.ai"
@@ -25,6 +25,15 @@ def test_one_of_each_is_said_in_the_singular() -> None:
         "Change 1 lead in workspace Acme (api.sendkit.ai): 1 tag set, 1 set active. "
         "Tag changes can start or stop e-mails. About 1 s."
     )
+
+
+def test_a_forecast_says_what_it_rests_on() -> None:
+    plan = plan_of(requests=2, to_paused=2)
+    for forecast_s, said in ((824.0, "About 14 min at a first guess of 5/s."), (0.4, "About 1 s.")):
+        question = ask_about(
+            plan, workspace="Acme", base_url=BASE, forecast_s=forecast_s, basis=Basis.GUESS
+        )
+        assert question.text.endswith(said)
 
 
 def test_without_tags_nothing_is_said_of_emails() -> None:
