@@ -26,7 +26,7 @@ NUMBERS = st.integers(1, len(LEADS))
 REFUSED = st.sampled_from([refused(status) for status in (400, 401, 403, 404, 409, 422)])
 IN_DOUBT = st.sampled_from([APPLIED_AND_LOST, LOST, Act(applies=True, status=500), refused(503)])
 ACTS = st.just(SERVED) | IN_DOUBT | REFUSED | st.just(AWAY)
-STATUSES = st.sampled_from(["active", "paused"])
+STATUSES = st.sampled_from(["active", "paused", "completed"])
 TAGS = st.sampled_from([None, "Hot", "Cold", "Warm"])
 EDITS = st.tuples(NUMBERS, STATUSES, TAGS)
 ANYTHING = st.builds(

@@ -34,7 +34,7 @@ LEADS = [
     Lead(status="paused", tag=None),
     Lead(status="active", tag="Warm"),
     Lead(status="paused", tag="Cold"),
-    Lead(status="active", tag=None),
+    Lead(status="completed", tag=None),
 ]
 # Where a process may die, beside its requests: before and after these have done their work.
 PLACES: Mapping[str, tuple[type, str]] = {
