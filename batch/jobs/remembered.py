@@ -13,7 +13,7 @@ from batch.errors import RunError, SettingsError
 from batch.jobs.request import Request
 from batch.reading.header import reads_as
 from batch.reading.table import Table, TableOptions
-from batch.recording.mappings import keep_mapping, mapping_of
+from batch.recording.mappings import keep_mapping, known_mappings, mapping_of
 
 
 def options_with_remembered(request: Request) -> TableOptions:
@@ -28,6 +28,18 @@ def options_with_remembered(request: Request) -> TableOptions:
         return known.columns if known else {}
 
     return replace(options, remembered=columns_for)
+
+
+def columns_of(request: Request) -> list[Mapping[Column, str]]:
+    """What the columns may be mapped to before the file is read: as said, or with a known mapping.
+
+    For a run that is known to have had the very same file.
+    """
+    said = request.settings.columns.names()
+    if not request.session.remembers:
+        return [said]
+    known = known_mappings(request.session.state_dir)
+    return [said, *({**each.columns, **said} for each in known)]
 
 
 def as_if_given(request: Request, table: Table) -> Request:

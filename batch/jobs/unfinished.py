@@ -11,6 +11,7 @@ from batch.errors import SettingsError
 from batch.jobs.opening import OpenRun
 from batch.jobs.preflight import Preflight
 from batch.jobs.recorded import at_work, is_at_work, recorded_reading, recorded_settings
+from batch.jobs.remembered import columns_of
 from batch.jobs.request import Request, command
 from batch.model import Result
 from batch.recording.folder import sha256_of
@@ -154,7 +155,7 @@ def _asks_the_same(record: RunRecord, request: Request, sha256: str) -> bool:
         record.sandbox == request.session.sandbox
         and (request.session.sandbox or is_there)
         and recorded.api.id_pattern == settings.api.id_pattern
-        and recorded.columns == settings.columns
+        and recorded.columns.names() in columns_of(request)
         and recorded.input == settings.input
         and record.tag_check != request.guardrails.no_tag_check
         and recorded_reading(record) == request.reading

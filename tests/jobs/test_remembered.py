@@ -20,7 +20,8 @@ from batch.recording.mappings import (
 from batch.recording.state import default_state_dir
 from tests.support.program import write_rows
 from tests.support.shell import Shell
-from tests.support.wired import CAMPAIGN, lead_id
+from tests.support.wired import CAMPAIGN, interrupting, lead_id
+from tests.support.wired import confirmed as answered
 
 HEADER = ["Kampagne", "Kontakt", "Zustand", "Notiz"]
 MAPPING = ("campaignId=Kampagne", "campaignLeadId=Kontakt", "status=Zustand")
@@ -111,6 +112,22 @@ def test_it_is_bound_to_the_exact_headers(header: list[str], shell: Shell, tmp_p
     shell.typing_lines()
     assert shell.check("leads.csv") == 2
     assert "as you confirmed" not in said(shell)
+
+
+def test_a_run_with_a_remembered_mapping_is_gone_on_with_by_its_folder(
+    shell: Shell, tmp_path: Path
+) -> None:
+    confirmed(shell, tmp_path)
+    write_rows(
+        tmp_path / "leads.csv", HEADER, [(CAMPAIGN, lead_id(n), "paused", "") for n in range(300)]
+    )
+    shell.api.answer = interrupting(5)
+    shell.typing_lines("yes")
+    assert shell.run("leads.csv", new=True, out=Path("second")) == 143
+    shell.api.answer = answered
+    shell.typing_lines("yes", "yes")
+    assert shell.run("leads.csv", out=Path("second")) == 0, shell.err
+    assert "finished: 300 success" in said(shell)
 
 
 @pytest.mark.parametrize("answer", ["no", ""])
