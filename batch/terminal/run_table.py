@@ -34,7 +34,7 @@ def print_runs(console: Console, runs: Iterable[ListedRun]) -> None:
         record = run.record
         table.add_row(
             _shown(record.started_at, "%Y-%m-%d %H:%M"),
-            _styled(run.state),
+            Text(run.state, _STYLES.get(run.state, "red" if run.state == BROKE_OFF else "yellow")),
             *(f"{count:,}" for count in run.counts.values()),
             _took(run),
             size_of(run.size_bytes),
@@ -156,10 +156,6 @@ def _took(run: ListedRun) -> str:
     if record.ended_at is None:
         return ""
     return duration(max(0.0, (record.ended_at - record.started_at).total_seconds()))
-
-
-def _styled(state: str) -> Text:
-    return Text(state, style=_STYLES.get(state, "red" if state == BROKE_OFF else "yellow"))
 
 
 def _shown(at: datetime, pattern: str) -> str:

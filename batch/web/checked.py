@@ -130,12 +130,9 @@ def _write_rows(request: Request, folder: Path, *, most_rows: int) -> None:
                 piece.write_parquet(folder / f"rows-{part:06}.parquet", compression="lz4")
                 part += 1
         if not part:
-            empty = pl.DataFrame(schema={"line": pl.UInt32, **_texts(len(table.header))})
+            texts = dict.fromkeys(map(str, range(len(table.header))), pl.String)
+            empty = pl.DataFrame(schema={"line": pl.UInt32, **texts})
             empty.write_parquet(folder / "rows-000000.parquet")
-
-
-def _texts(count: int) -> dict[str, type[pl.String]]:
-    return dict.fromkeys(map(str, range(count)), pl.String)
 
 
 _MARKS = pl.Schema(

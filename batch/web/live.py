@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from batch.model import Reason, Result
+from batch.model import Result
 from batch.web.board import Stage, View
 from batch.wording.amounts import duration
 from batch.wording.progress import (
@@ -60,7 +60,11 @@ def live_of(view: View) -> Live:
 
 def causes_of(moment: Moment) -> list[tuple[str, str]]:
     """The errors so far by cause, the most frequent first."""
-    found = [(count, reason) for reason, count in moment.tally.items() if _is_error(reason, count)]
+    found = [
+        (count, reason)
+        for reason, count in moment.tally.items()
+        if count > 0 and reason.result is Result.ERROR
+    ]
     return [(reason_title(reason), f"{count:,}") for count, reason in sorted(found, reverse=True)]
 
 
@@ -76,10 +80,6 @@ def as_json(view: View) -> dict[str, object]:
         "resting": live.is_resting,
         "stopping": live.is_stopping,
     }
-
-
-def _is_error(reason: Reason, count: int) -> bool:
-    return count > 0 and reason.result is Result.ERROR
 
 
 def _share_read(view: View) -> float:
