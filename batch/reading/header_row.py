@@ -17,7 +17,7 @@ from batch.reading.header import ID, name_key, spellings
 
 SEARCHED_ROWS = 50  # at the top: no report has its header further down
 MOST_ABOVE = 1_000  # rows above a header that the user names
-_FEWEST = 3  # columns of a table: two ids, or address and campaign, and what is wished
+_FEWEST = 3  # cells of a row: two ids, or address and campaign, and what is wished
 _ROUND_A_VALUE = " \t\xa0='\""  # also of ="66a1…"
 _SHOWN = 3  # of what is passed over, in a message
 _Row = TypeVar("_Row")
@@ -113,9 +113,11 @@ class HeaderSearch:
         is_table = False  # without a header
         for at, row in enumerate(rows[:named]):
             values = {place for place, cell in row.items() if _is_value(cell)}
-            if not values and len(row) >= _FEWEST:
+            if not values and len(row) > 1:
                 headers.append((at, row))
-            if len(values) > 1 or (values and len(row) >= _FEWEST):
+            # a note has a label in front of its one value, as "Made by: ann@example.com"
+            is_note = len(values) == 1 and len(row) < _FEWEST and min(row) not in values
+            if values and len(row) > 1 and not is_note:
                 header = next((above for above, names in headers if values <= names.keys()), None)
                 if header is not None:
                     return header, Evidence.VALUES, named
@@ -174,4 +176,7 @@ class _Numbered(NamedTuple, Generic[_Row]):
 def _is_value(cell: str) -> bool:
     """Whether a cell is an id or an e-mail address, as no name of a column is."""
     text = cell.strip(_ROUND_A_VALUE)
-    return bool(ID.fullmatch(text)) or ("@" in text[1:-1] and not any(map(str.isspace, text)))
+    if "@" in text[1:-1]:
+        return not any(map(str.isspace, text))
+    is_number = text[:1].isdigit() and "E+" in text.upper()  # which Excel has made of an id
+    return is_number or bool(ID.fullmatch(text))

@@ -48,6 +48,8 @@ def top_of(*rows: list[str], search: HeaderSearch | None = None) -> Top[list[str
         ([["Made by", "Ann", "ann@example.com"], NAMES, VALUES], 2, Evidence.NAMES),
         ([["Made by", "Ann", "ann@example.com"], OTHER_NAMES, VALUES], 2, Evidence.VALUES),
         ([["Campaign", ID, "Lead", OTHER_ID], NAMES], 1, Evidence.PLACE),
+        ([["Report", "Q3"], ["Made by", "ann@example.com"], NAMES], 3, Evidence.NAMES),
+        ([["Report", "Q3"], ["ann@example.com"], NAMES], 3, Evidence.NAMES),
         ([[" Campaign ID", "campaign_lead_id", "AI tag"], NAMES], 1, Evidence.NAMES),
         ([TITLE, ["E-mail", "Campaign", "aiTag"]], 2, Evidence.NAMES),
         ([TITLE, ["E-mail", "campaignId", "status"]], 2, Evidence.NAMES),
@@ -88,6 +90,8 @@ def test_names_that_the_user_gave_make_a_header() -> None:
         [OTHER_NAMES, [], ["", "", "active", "x"], VALUES],
         [OTHER_NAMES, [f'="{ID}"', f"'{OTHER_ID}", "active", "x"]],
         [["Mail", "Sale", "Tag"], ["ann@example.com", "x", "y"]],
+        [["Mail", "Sale"], ["ann@example.com", "x"]],
+        [OTHER_NAMES, ["6.5E+23", "6,71e+23", "active", "x"]],
     ],
 )
 def test_an_ordinary_header_is_not_passed_over_for_names_below_its_rows(ordinary: Rows) -> None:
