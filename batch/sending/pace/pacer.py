@@ -17,6 +17,7 @@ from batch.sending.pace.search import Search
 
 LEAST_PER_S = 1 / 86400
 SPENT_SPACING_S = 1.0  # between turns while nothing remains, whatever headers say of the reset
+USED_S = 0.05  # a turn taken so late was waited for: timers of a busy machine are as late
 PROBE_S = 1.0  # after refusals in a row, a request waits so long for the answer to the one before
 PROBE_SPACING_S = 0.01  # in which it is looked whether that has come
 MISLED_S = 600.0  # headers that promised what was refused are ignored for so long
@@ -149,8 +150,9 @@ class Pacer:
     def take_turn(self, now: float) -> None:
         """Take the turn that has come; the next comes a spacing later."""
         due = self._due(now)
-        self._is_used = now - due <= self._quotas.lateness_s
-        self._slot_at = due if self._is_used else now
+        late_s = now - due
+        self._is_used = late_s <= max(USED_S, self._quotas.lateness_s)
+        self._slot_at = due if late_s <= self._quotas.lateness_s else now
         if self._in_a_row >= 2:  # one alone finds out whether they are served again
             self._probing_until = now + PROBE_S
 

@@ -16,6 +16,7 @@ GROWTH_A_SECOND = 2.0  # until the first limit
 KEPT_UP = 0.7  # of what the rate wants is served: else workers or latency bound it, and it rests
 KEPT_UP_AFTER_S = 0.2  # seconds in which that is seen
 KEPT_UP_OF = 10  # requests of which that is seen
+SERVED_KEPT = 0.95  # of the pace that was served before, as one span after the other is slower
 PAUSE_S = 0.25  # between two answers: no growth for longer, unless requests are so far apart
 FIRST_CUT = 0.7
 LONG_WAIT_S = 2.0  # a refusal that names more comes from a window, and shows its length
@@ -240,7 +241,8 @@ class Search:
         at, wanted, admitted = self._seen
         if now - at >= KEPT_UP_AFTER_S and cycle.wanted - wanted >= KEPT_UP_OF:
             self._is_kept_up = cycle.admitted - admitted >= KEPT_UP * (cycle.wanted - wanted)
-            self._served_per_s = (cycle.admitted - admitted) / (now - at)
+            served_per_s = (cycle.admitted - admitted) / (now - at)
+            self._served_per_s = max(served_per_s, SERVED_KEPT * self._served_per_s)
             self._seen = now, cycle.wanted, cycle.admitted
 
     def _count_wanted(self, now: float, cycle: _Cycle) -> None:
