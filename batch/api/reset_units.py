@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-SURELY_S = 60.0  # so little is taken for seconds at sight: few windows are that short in ms
+SURELY_S = 10.0  # so little is taken for seconds: no window is that short in milliseconds
+LIKELY_S = 60.0  # so little is taken for seconds until milliseconds are shown
 OPEN_S = 2.5  # seconds until whole seconds have certainly moved, if they are going to
 # How a number that falls in milliseconds may differ from a thousand times what passed between two
 # answers: latencies differ, and answers come out of order.
@@ -53,12 +54,13 @@ class ResetUnits:
             if reset <= SURELY_S:
                 return 1.0
             self._told[name] = _Told(began_at=now, first=reset, first_rest=rest, at=now, last=reset)
-            return None if rest > 0 else 1.0
+            return 1.0 if reset <= LIKELY_S or rest <= 0 else None
         told.answers += 1
         if told.per_s != 1000.0:
             self._look(told, now, reset, limit=limit, rest=rest)
         told.at, told.last = now, reset
-        return 1.0 if told.per_s is None and rest <= 0 else told.per_s
+        is_taken = told.per_s is None and (told.first <= LIKELY_S or rest <= 0)
+        return 1.0 if is_taken else told.per_s
 
     def _look(self, told: _Told, now: float, reset: float, *, limit: float, rest: float) -> None:
         """See what one more answer shows."""

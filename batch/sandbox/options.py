@@ -105,10 +105,10 @@ class Options:
         str,
         OptionHelp(
             "how the limit is told: none, or some of ietf, ratelimit, x-delta, x-ms, x-unix, "
-            "x-unix-ms, x-iso, x-js (JavaScript's dates), x-grouped (1,200), x-negative (-1 "
-            "remains), x-named (-Minute, -Hour), x-no-reset, retry-after, retry-after-date, and on "
-            "every answer retry-after-always, retry-after-fraction, retry-after-text, with commas "
-            "between them",
+            "x-unix-floor, x-unix-ms, x-iso, x-js (JavaScript's dates), x-grouped (1,200), "
+            "x-negative (-1 remains), x-named (-Minute, -Hour), x-no-reset, retry-after, "
+            "retry-after-date, and on every answer retry-after-always, retry-after-fraction, "
+            "retry-after-text, with commas between them",
             "LIST",
         ),
     ] = "ietf,retry-after"

@@ -25,6 +25,7 @@ class Spelling(StrEnum):
     X_DELTA = "x-delta"  # the reset in seconds from now
     X_MS = "x-ms"  # in milliseconds from now
     X_UNIX = "x-unix"  # as a Unix time
+    X_UNIX_FLOOR = "x-unix-floor"  # as a Unix time, rounded down
     X_UNIX_MS = "x-unix-ms"  # as a Unix time in milliseconds
     X_ISO = "x-iso"  # as 2026-11-30T14:20:00.250Z, as JavaScript's toISOString() writes it
     X_JS = "x-js"  # as JavaScript's toString() writes it, which drops parts of a second
@@ -98,6 +99,7 @@ _RESETS: Mapping[Spelling, Callable[[float, float], str]] = {
     Spelling.X_DELTA: lambda reset_s, _: _seconds(reset_s),
     Spelling.X_MS: lambda reset_s, _: str(math.ceil(1000 * reset_s)),
     Spelling.X_UNIX: lambda _, reset_at: str(math.ceil(reset_at)),
+    Spelling.X_UNIX_FLOOR: lambda _, reset_at: str(math.floor(reset_at)),
     Spelling.X_UNIX_MS: lambda _, reset_at: str(math.ceil(1000 * reset_at)),
     Spelling.X_ISO: lambda _, reset_at: _iso_date(reset_at),
     Spelling.X_JS: lambda _, reset_at: _js_date(reset_at),

@@ -159,6 +159,7 @@ def test_a_limit_spelt_wrong_is_refused_with_the_right_spellings(spec: str) -> N
         ("retry-after", {"Retry-After": "4"}),
         ("retry-after-date", {"Retry-After": "Fri, 15 Jan 2027 08:00:04 GMT"}),
         ("x-ms", X | {"X-RateLimit-Reset": "7200"}),
+        ("x-unix-floor", X | {"X-RateLimit-Reset": "1800000007"}),
         ("x-unix-ms", X | {"X-RateLimit-Reset": "1800000007700"}),
         ("x-iso", X | {"X-RateLimit-Reset": "2027-01-15T08:00:07.700Z"}),
         # which drops the 0.7 s
@@ -282,9 +283,9 @@ def test_an_unknown_spelling_is_refused_with_those_there_are() -> None:
         parse_spellings("ietf,retry")
     assert str(caught.value) == (
         '--headers: found "ietf,retry"; expected none, or some of ietf, ratelimit, x-delta, '
-        "x-ms, x-unix, x-unix-ms, x-iso, x-js, x-grouped, x-negative, x-named, x-no-reset, "
-        "retry-after, retry-after-date, retry-after-always, retry-after-fraction, "
-        "retry-after-text, with commas between them."
+        "x-ms, x-unix, x-unix-floor, x-unix-ms, x-iso, x-js, x-grouped, x-negative, x-named, "
+        "x-no-reset, retry-after, retry-after-date, retry-after-always, "
+        "retry-after-fraction, retry-after-text, with commas between them."
     )
 
 

@@ -10,6 +10,8 @@ reset, seldom the window that they are for. Three kinds of limiter mean differen
 A window that is not named is as long as the longest reset so far.
 """
 
+from collections import deque
+from dataclasses import replace
 from enum import StrEnum
 
 from batch.sending.pace.refill import Refill
@@ -20,6 +22,12 @@ CATCH_UP = 1.1  # times the even pace, at most, to make up for what a window has
 LONG_S = 3.0  # resets further away may jump by a second: servers don't round alike everywhere
 ANSWERS_IN_ORDER = 4  # answers whose order is certain: enough to tell a bucket that stays full
 CLOCK_KNOWN_S = 1.5  # seconds until a server's clock, told in whole seconds, is known
+JITTER_S = 0.1  # seconds by which a Unix time with parts of a second may jump
+PAST_S = 0.2  # a reset that is past for so long, and not yet there, was rounded down
+SURE_GAPS = 2  # between the ends of short windows; one may be a second too short
+EVEN_S = 3.5  # a shorter window's pace is even: whole seconds tell too little of its end
+COUNTED_S = 5.0  # so long it is looked for how long requests count, and then anew
+COUNTED_BY = 0.35  # seconds by which a request must count longer than a window to disprove it
 
 
 class Kind(StrEnum):
@@ -39,6 +47,8 @@ class Quota:
 
     def __init__(self, first: Sample, *, headroom: float) -> None:
         self._share = 1.0 - headroom
+        self._late_s = 0.0  # resets come so much later than told, which a server rounds down
+        self._jumps = False  # a window's end is told now as one whole second, now as the next
         self._begin(first)
 
     def _begin(self, sample: Sample) -> None:
@@ -51,6 +61,11 @@ class Quota:
         self._shortest_s = self._away_by_s = float("inf")
         self._away_from_s = float("-inf")
         self._gap_s: float | None = None  # between the ends of windows that followed each other
+        self._gaps: list[float] = []  # the latest of them
+        self._past_since: float | None = None
+        self._counted: deque[tuple[int, float]] = deque()  # taken by then, and when it left
+        self._counts_s = (0.0, 0.0)  # requests count for so long; before, and lately
+        self._counts_since = sample.at
         self._began_at, self._first_end = sample.at, sample.ends_by
         self.is_known = self._named_s is not None  # the window, by its name or an end that was seen
         self._early_s = 0.0  # by how much the next window begins before the end that answers name
@@ -79,6 +94,9 @@ class Quota:
             self.window_s = _whole(min(self._longest_s, self._shortest_s))
         else:
             self.window_s = _whole(self._longest_s) if self._gap_s is None else self._gap_s
+        is_short = self._named_s is None and self.window_s <= EVEN_S
+        if is_short and self.kind is not Kind.BUCKET:
+            self.window_s = self._counted_window_s()
         self._is_refilled = self.kind is Kind.BUCKET and self._named_s is None
         self.even_per_s = (
             self._refill.rate_per_s(share=self._share)
@@ -98,9 +116,13 @@ class Quota:
 
     def observe(self, sample: Sample) -> None:
         """Learn from one more answer."""
+        late_s, jumps = self._late_s, self._jumps
+        sample = self._shifted(sample)
         budget, before = sample.budget, self._last.budget
         is_unix, was_unix = budget.reset_at is not None, before.reset_at is not None
-        if (budget.limit, budget.window_s, is_unix) != (self.limit, self._named_s, was_unix):
+        is_other = (budget.limit, budget.window_s, is_unix) != (self.limit, self._named_s, was_unix)
+        self._jumps = self._jumps or self._has_jumped(sample)
+        if is_other or (self._late_s, self._jumps) != (late_s, jumps):
             self._begin(sample)  # nothing learnt is true any more
             return
         self._see_reset(sample)
@@ -111,6 +133,7 @@ class Quota:
         self._latest_sent_at = max(self._latest_sent_at, sample.sent_at)
         if is_later:
             self._see_remaining(sample)
+        self._see_counted(sample)
         self._find_kind(sample)
         if self.kind is Kind.WINDOW:
             self._follow_window(sample, is_later=is_later)
@@ -132,7 +155,7 @@ class Quota:
         even = self.even_per_s
         if self._is_refilled:
             return even
-        if self.kind is Kind.WINDOW and self.window_s > SHORT_S:
+        if self.kind is Kind.WINDOW and self.window_s > EVEN_S:
             return self._spread(now, even, in_flight)
         # Slow down when others use up the budget as well.
         reserve = int((1 - self._share) * self.limit / 2)
@@ -155,6 +178,57 @@ class Quota:
             return even  # not yet seen to be a window that counts down
         left = self._low - in_flight / 2 - (1 - self._share) * self.limit
         return max(0.0, min(left / left_s, self._catch_up * even))
+
+    def _shifted(self, sample: Sample) -> Sample:
+        """The sample with a reset that is not told too early."""
+        budget = sample.budget
+        is_past = budget.reset_s <= 0 and budget.remaining <= self.remaining
+        if not is_past or self._late_s or self._past_since is None:
+            self._past_since = sample.sent_at if is_past else None
+        elif sample.sent_at - self._past_since >= PAST_S:
+            # It had come by then, and nothing is back: part of a second was dropped.
+            self._late_s = ROUNDING_S
+        if not self._late_s:
+            return sample
+        at = None if budget.reset_at is None else budget.reset_at + self._late_s
+        later = replace(budget, reset_s=budget.reset_s + self._late_s, reset_at=at)
+        return replace(sample, budget=later)
+
+    def _has_jumped(self, sample: Sample) -> bool:
+        """True if an answer that is certainly later names an earlier end of the same window."""
+        told, before = sample.budget.reset_at, self._last.budget.reset_at
+        if told is None or before is None or not told.is_integer():
+            return False
+        is_later = sample.sent_at >= self._last.at and sample.budget.remaining <= self.remaining
+        return is_later and before - ROUNDING_S <= told < before
+
+    def _see_counted(self, sample: Sample) -> None:
+        """See for how long requests count, if nobody else uses the budget."""
+        self._counted.append((sample.taken, sample.sent_at))
+        if sample.sent_at - self._counts_since > COUNTED_S:
+            self._counts_s = (self._counts_s[1], 0.0)
+            self._counts_since = sample.sent_at
+        while self._counted[0][1] < sample.sent_at - COUNTED_S:
+            self._counted.popleft()
+        # What is used up was sent last.
+        oldest = sample.taken - (self.limit - sample.budget.remaining) + 1
+        if oldest >= self._counted[0][0]:
+            left_at = next((at for taken, at in self._counted if taken >= oldest), sample.sent_at)
+            counts_s = sample.sent_at - left_at - self._overtaken_s
+            self._counts_s = (self._counts_s[0], max(self._counts_s[1], counts_s))
+
+    def _counted_window_s(self) -> float:
+        """The length of a short window: resets leave open a second more or less.
+
+        It is at least as long as requests count, and hardly longer.
+        """
+        counts_s = max(self._counts_s)
+        if counts_s > self.window_s + COUNTED_BY:
+            return self.window_s + ROUNDING_S
+        # Of a few requests, or where most are left, it can't be told.
+        if self._counts_s[0] < self.window_s / 4 or self.limit < ANSWERS_IN_ORDER:
+            return self.window_s
+        return min(self.window_s, _whole(counts_s + self.window_s / self.limit / 2))
 
     def _see_reset(self, sample: Sample) -> None:
         reset_s = sample.budget.reset_s
@@ -196,7 +270,10 @@ class Quota:
     @property
     def _jitter_s(self) -> float:
         """Seconds, beyond rounding, that a reset may jump without having moved."""
-        return ROUNDING_S if self._longest_s > LONG_S else 0.0
+        if self._jumps or self._longest_s > LONG_S:
+            return ROUNDING_S
+        told = self._last.budget.reset_at
+        return 0.0 if told is None or told.is_integer() else JITTER_S
 
     def _follow_window(self, sample: Sample, *, is_later: bool) -> None:
         """Narrow the window's end down, or start the next window."""
@@ -214,10 +291,19 @@ class Quota:
             has_ended = (
                 sample.at >= max(self._ends_from, self._began_at + 2 * ROUNDING_S) - ROUNDING_S
             )
-            if has_ended and gap_s >= ROUNDING_S and sample.at - self._last.at < self._longest_s:
-                self._gap_s = gap_s if self._gap_s is None else min(gap_s, self._gap_s)
+            is_gap = gap_s >= ROUNDING_S or (self._jumps and is_refilled)
+            if has_ended and is_gap and sample.at - self._last.at < self._longest_s:
+                self._see_gap(gap_s)
             self._early_s = min(ROUNDING_S, max(0.0, self._ends_by - sample.at))
         self._begin_window(sample)
+
+    def _see_gap(self, gap_s: float) -> None:
+        """Learn how far apart the ends of two windows are that followed each other."""
+        gaps = self._gaps = [*self._gaps[-19:], gap_s]
+        self._gap_s = min(gaps)
+        if self._jumps and self._gap_s <= EVEN_S:  # one may be too long, and the next too short
+            mean_s = float((sum(gaps) / len(gaps) + 0.5) // 1)
+            self._gap_s = max(ROUNDING_S, mean_s if len(gaps) >= SURE_GAPS else max(gaps) + 1)
 
     def _ends_later(self, sample: Sample) -> bool:
         """True if this answer certainly names a later end than the one known."""
