@@ -17,7 +17,7 @@ FALLS_FROM, FALLS_BY = 0.3, 3.0
 LEAST_FALL = 20.0
 FALLS = 2  # in a row, that tell milliseconds; more once seconds were concluded
 FALLS_LATER = 5
-REFILLED = 50.0  # times as fast as the reset says, in seconds, can't be
+REFILLED = 20.0  # times as fast as the reset says, in seconds, can't be
 
 
 @dataclass(slots=True, kw_only=True)

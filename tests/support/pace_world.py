@@ -61,7 +61,8 @@ class World:
 
     spellings: of the server's headers; may be set anew on the way, as may the limiter.
     latency: seconds from a request's leaving to its answer's coming, asked for each.
-    began_s: how much of the server's time has passed before ours begins.
+    began_s: how much of the server's time has passed before ours begins. began_unix_s: the Unix
+    time of its beginning.
     refusal: how the server refuses.
     skew_s: how far our wall clock is ahead of the server's. has_date: whether answers have `Date`.
     """
@@ -74,6 +75,7 @@ class World:
         workers: int = 32,
         skew_s: float = 0.0,
         began_s: float = 0.0,
+        began_unix_s: float = BEGAN_UNIX_S,
         has_date: bool = True,
         refusal: Refusal = Refusal.STATUS,
     ) -> None:
@@ -87,6 +89,7 @@ class World:
         self._free = workers
         self._skew_s = skew_s
         self._began_s = began_s
+        self._began_unix_s = began_unix_s
         self._has_date = has_date
         self._refusal = refusal
         self._units = ResetUnits(clock=lambda: self.now)
@@ -143,7 +146,7 @@ class World:
         budget = self.limiter.take(self.now + self._began_s)
         self.seen.arrived.append(self.now)
         self.seen.admitted.append(budget.admitted)
-        unix_s = BEGAN_UNIX_S + self._began_s + self.now
+        unix_s = self._began_unix_s + self._began_s + self.now
         headers = {"date": http_date(int(unix_s))} if self._has_date else {}
         reply = Reply(http_status=200, headers=headers, body=CONFIRMED)
         if not budget.admitted:
@@ -185,7 +188,7 @@ class World:
         self._turn_at(pacer, self.now)
 
     def _own_unix_s(self) -> float:
-        return BEGAN_UNIX_S + self._began_s + self.now + self._skew_s
+        return self._began_unix_s + self._began_s + self.now + self._skew_s
 
 
 def make_pacer(

@@ -248,7 +248,8 @@ class Quota:
             return
         # What was taken is back at once, which no window does. Decided once, after a second.
         is_full = self._in_order >= ANSWERS_IN_ORDER and 2 * self._falls < self._in_order
-        is_near = self._longest_s <= LONG_S  # else a window slides at its full pace
+        # Else it is a window that slides at its full pace.
+        is_near = self._longest_s <= LONG_S and 2 * sample.budget.remaining >= self.limit
         if self.kind is Kind.WINDOW and is_full and is_near:
             self.kind = Kind.BUCKET
         self._in_order = 0

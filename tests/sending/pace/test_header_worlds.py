@@ -1,52 +1,22 @@
 """The automatic pace against servers that tell their limit in uncommon ways, in simulated time."""
 
+import random
+
 import pytest
 
 from batch.sandbox.telling import Spelling, parse_spellings
-from tests.support.header_worlds import WORLDS, HeaderWorld
+from tests.support.header_worlds import WORLDS, HeaderWorld, Told
 from tests.support.pace_world import World, make_pacer
 
 HEADROOM = 0.05
 SPAN_S = 120.0  # seconds after the first window in which the pace is judged
-# Where the pace is still off.
-NOT_YET = {
-    "sliding:20/2s x-js,retry-after-fraction",
-    "sliding:20/2s x-ms",
-    "bucket:20/2s retry-after-fraction",
-    "bucket:20/2s none refusing body",
-    "bucket:20/2s none refusing nested",
-    "sliding:50/1s x-iso",
-    "sliding:50/1s x-unix-ms",
-    "bucket:50/1s x-ms",
-    "fixed:100/10s retry-after-always",
-    "fixed:100/10s retry-after-text",
-    "fixed:100/10s none refusing plain",
-    "fixed:100/10s none refusing 200",
-    "fixed:100/10s retry-after refusing 200",
-    "bucket:100/10s retry-after-fraction",
-    "bucket:100/10s none refusing body",
-    "bucket:100/10s none refusing nested",
-    "bucket:100/10s none refusing plain",
-    "bucket:100/10s none refusing 200",
-    "fixed:60/60s none refusing plain",
-    "fixed:60/60s none refusing 200",
-    "sliding:60/60s x-ms",
-    "sliding:60/60s none refusing plain",
-    "sliding:60/60s none refusing 200",
-    "bucket:60/60s retry-after-always",
-    "bucket:60/60s retry-after-fraction",
-    "bucket:60/60s retry-after-text",
-    "bucket:60/60s none refusing body",
-    "bucket:60/60s none refusing nested",
-    "bucket:60/60s none refusing plain",
-    "bucket:60/60s none refusing 200",
-    "bucket:60/60s retry-after refusing 200",
-    "fixed:20/2s+fixed:1000/min x-named",
-}
+# Refusals that it may cost to find a limit that nothing tells, of a bucket that was full or of one
+# request a second: some minutes have too few requests for a share.
+MOST_TO_FIND = 70
 
 
-def paced(told: HeaderWorld) -> tuple[float, float]:
-    """The share of what may be sent after the first window, and the share refused in all."""
+def paced(told: HeaderWorld) -> tuple[float, int, int]:
+    """The share of what may be sent after the first window; requests refused, and sent, in all."""
     world = World(
         told.limiter,
         *parse_spellings(told.headers),
@@ -61,15 +31,16 @@ def paced(told: HeaderWorld) -> tuple[float, float]:
     admitted, _ = world.seen.between(told.window_s, world.now)
     refused = world.seen.between(0, world.now)[1]
     may_be_sent = told.per_s * (1 - HEADROOM) * span_s
-    return admitted / may_be_sent, refused / len(world.seen.arrived)
+    return admitted / may_be_sent, refused, len(world.seen.arrived)
 
 
 @pytest.mark.sampled(12)
-@pytest.mark.parametrize("told", [told for told in WORLDS if str(told) not in NOT_YET], ids=str)
+@pytest.mark.parametrize("told", WORLDS, ids=str)
 def test_the_pace_is_found_however_a_server_tells_its_limit(told: HeaderWorld) -> None:
-    share, refused = paced(told)
+    share, refused, sent = paced(told)
     assert share >= told.told.least_share
-    assert refused <= told.told.most_refused
+    is_hard = told.told is Told.NOT and ("bucket" in told.limiter or "/60s" in told.limiter)
+    assert refused <= max(MOST_TO_FIND if is_hard else 1, told.told.most_refused * sent)
 
 
 def test_of_two_windows_told_together_the_tighter_counts() -> None:
@@ -81,3 +52,24 @@ def test_of_two_windows_told_together_the_tighter_counts() -> None:
         admitted, refused = world.seen.between(start, world.now)
         assert refused == 0
         assert admitted == pytest.approx(0.95 * 600, rel=0.1)
+
+
+@pytest.mark.parametrize("spelling", [Spelling.X_UNIX, Spelling.X_UNIX_FLOOR, Spelling.X_JS])
+@pytest.mark.parametrize("limiter", ["fixed:20/2s", "sliding:20/2s"])
+@pytest.mark.parametrize("part", [0.0, 0.6])
+def test_two_seconds_told_in_whole_seconds_are_kept_however_they_are_rounded(
+    part: float, limiter: str, spelling: Spelling
+) -> None:
+    """part: of a second, by which windows end after a whole one."""
+    draw = random.Random(3)  # noqa: S311 - the same at each run
+    world = World(
+        limiter,
+        spelling,
+        latency=lambda: draw.uniform(0.02, 0.08),
+        began_s=1.3,
+        began_unix_s=1_790_000_000 + part,
+    )
+    world.run(make_pacer(), 62)
+    admitted, refused = world.seen.between(0, world.now)
+    assert refused <= 0.01 * (admitted + refused)
+    assert world.seen.between(2, world.now)[0] >= 0.9 * 9.5 * 60
