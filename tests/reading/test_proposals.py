@@ -156,13 +156,10 @@ HEADERS = st.lists(NAMES, min_size=2, max_size=4)
 
 def in_shell(options: str) -> list[str]:
     """The words that a shell makes of a line."""
-    return (
-        subprocess.run(
-            ["/bin/sh", "-c", f"printf '%s\\0' {options}"], capture_output=True, check=True
-        )
-        .stdout.decode()
-        .split("\0")[:-1]
-    )
+    line = f"printf '%s\\0' {options}"
+    done = subprocess.run(["/bin/sh", "-c", line], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.decode().split("\0")[:-1]
 
 
 @given(header=HEADERS, data=st.data())
@@ -178,6 +175,7 @@ def test_the_printed_option_names_its_column_whatever_that_is_called(
     flag, mapping = words
     assert flag == "--map"
     columns = overrides_of(CliOptions(mapping=(mapping,)))["columns"]
+    assert columns["campaignId"] == choice(header, at)
     rows = [[C1 if i == at else f"x{n}" for i in range(len(header))] for n in range(2)]
     names: dict[Column, str] = {Field.CAMPAIGN_ID: str(columns["campaignId"])}
     with TemporaryDirectory() as folder:

@@ -1,5 +1,6 @@
 import json
 import threading
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -134,7 +135,14 @@ def test_a_request_for_which_no_connection_was_made_goes_back(quotas: Quotas) ->
     assert quotas.counted() == 0
 
 
-def test_several_processes_share_one_quota(quotas: Quotas) -> None:
+def test_several_processes_share_one_quota(quotas: Quotas, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = DailyQuota._write  # noqa: SLF001 - after what was read, for others to come between
+
+    def write_slowly(quota: DailyQuota, name: str, content: dict[str, object]) -> None:
+        time.sleep(0.002)
+        write(quota, name, content)
+
+    monkeypatch.setattr(DailyQuota, "_write", write_slowly)
     sent: list[int] = []
     processes = [quotas.new(2000) for _ in range(4)]
     threads = [

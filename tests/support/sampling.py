@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 SEED = "TESTS_SEED"  # the environment variable: to draw again what was drawn another day
 DAILY_EXAMPLES, ALL_EXAMPLES = 25, 100
@@ -23,6 +23,11 @@ def register_profiles() -> None:
     # A first example loads what it uses, and the machine may be busy: neither is a fault.
     settings.register_profile("everyday", deadline=None, max_examples=DAILY_EXAMPLES)
     settings.register_profile("proof", deadline=None, max_examples=ALL_EXAMPLES)
+    # Of a broken build it is enough to know that it fails; the smallest example takes long.
+    phases = (Phase.explicit, Phase.generate)
+    settings.register_profile(
+        "broken", deadline=None, max_examples=ALL_EXAMPLES, phases=phases, database=None
+    )
     settings.load_profile("everyday")
 
 
