@@ -1409,8 +1409,8 @@ BUILDS = (
     Broken(
         guarantee="a header above ids is never passed over for names below them",
         file="reading/header_row.py",
-        line="                if header is not None:\n",
-        instead="                if header is not None and named is None:\n",
+        line="                if fits:",
+        instead="                if fits and named is None:",
         caught_by="test_header_row.py::"
         "test_an_ordinary_header_is_not_passed_over_for_names_below_its_rows[ordinary0]",
     ),
@@ -1433,10 +1433,33 @@ BUILDS = (
     Broken(
         guarantee="rows with ids are never passed over as titles",
         file="reading/header_row.py",
-        line="is_table = is_table or len(values) > 1",
-        instead="is_table = is_table and len(values) > 1",
+        line="return len(values) > 1 or (",
+        instead="return (",
         caught_by="test_header_row.py::"
         "test_rows_without_a_header_are_not_passed_over_for_names_below_them",
+    ),
+    Broken(
+        guarantee="rows with addresses are never passed over as titles",
+        file="reading/header_row.py",
+        line="(len(row) >= fewest and not values.isdisjoint(addresses))",
+        instead="(len(row) < fewest and not values.isdisjoint(addresses))",
+        caught_by="test_header_row.py::test_no_row_that_could_be_sent_is_passed_over",
+    ),
+    Broken(
+        guarantee="of two tables with the names the first counts, whatever their delimiters",
+        file="reading/head.py",
+        line="first = -head.line if head.evidence is Evidence.NAMES else 0",
+        instead="first = head.line if head.evidence is Evidence.NAMES else 0",
+        caught_by="test_header_row.py::"
+        "test_of_two_tables_with_the_names_the_first_counts_whatever_their_delimiters",
+    ),
+    Broken(
+        guarantee="a row is no header, however its columns are mapped",
+        file="reading/layout.py",
+        line="    if not was_accepted:\n        refuse_row(",
+        instead="    if was_accepted:\n        refuse_row(",
+        caught_by="test_header_row.py::"
+        "test_a_row_is_no_header_though_columns_are_mapped_by_their_numbers",
     ),
     Broken(
         guarantee="lines of a workbook are the spreadsheet's, whatever stands above the header",

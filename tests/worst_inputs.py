@@ -158,8 +158,12 @@ WORST: dict[str, dict[str, tuple[Worst, ...]]] = {
     },
     "reading/header.py": {
         r"'[\\s_\\u200b\\ufeff-]+'": (sub(" "), sub("a ")),
-        r"'\\s*[0-9a-fA-F]{24}\\s*'": (match(" "), match(" ", before="a" * 24)),
+        "'[0-9a-fA-F]{24}'": (full("a"),),
+        r"'[0-9](?:[.,][0-9]{1,20})?[eE]\\+[0-9]{2}'": (full("1"), full("1", before="1.")),
         "'#([1-9][0-9]{0,4})'": (full("1", before="#"),),
+    },
+    "reading/header_row.py": {
+        "'(?<![0-9a-fA-F])[0-9a-fA-F]{24}(?![0-9a-fA-F])'": (sub("a"), sub(" aaaaaaa")),
     },
     "reading/ods.py": {
         r"'PT(\\d+)H(\\d+)M(\\d+)(?:[.,]\\d+)?S'": (

@@ -101,9 +101,10 @@ def read_head(
             f"expected {', '.join(Field)}."
         )
 
-    def fit(head: Head) -> tuple[Evidence, int, int]:
+    def fit(head: Head) -> tuple[Evidence, int, int, int]:
         known = recognised_fields(head.header, search.columns)
-        return head.evidence, known, len(head.header)
+        first = -head.line if head.evidence is Evidence.NAMES else 0  # as of several such rows
+        return head.evidence, first, known, len(head.header)
 
     best = max(heads, key=fit)
     check_columns(len(best.header), name=name)

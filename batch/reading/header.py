@@ -17,7 +17,9 @@ from batch.reading.grid import short_text
 _REQUIRED = (Field.CAMPAIGN_ID, Field.CAMPAIGN_LEAD_ID)
 _OPTIONAL = (Field.STATUS, Field.AI_TAG)
 _SPELLINGS: Mapping[Column, tuple[str, ...]] = {Naming.EMAIL: ("email", "emailaddress")}
-ID = re.compile(r"\s*[0-9a-fA-F]{24}\s*")
+ID = re.compile(r"[0-9a-fA-F]{24}")
+_SPOILT_ID = re.compile(r"[0-9](?:[.,][0-9]{1,20})?[eE]\+[0-9]{2}")  # by a spreadsheet program
+_ROUND_A_VALUE = " \t\xa0='\""  # also of ="66a1…"
 _WORDS = {"\t": "tab", ";": "semicolon", ",": "comma"}  # what a shell takes as it is
 _NUMBER = re.compile(r"#([1-9][0-9]{0,4})")  # of a column, where its name does not name it
 LONGEST_CHOICE = 60  # characters of a name that a person types
@@ -73,6 +75,15 @@ def find_columns(
     return found
 
 
+def is_value(cell: str) -> bool:
+    """Whether a cell is an id or an e-mail address, as no name of a column is."""
+    text = cell.strip(_ROUND_A_VALUE)
+    if ID.fullmatch(text) or _SPOILT_ID.fullmatch(text):
+        return True
+    name, _, domain = text.rpartition("@")
+    return bool(name) and "." in domain and not any(map(str.isspace, text))
+
+
 def recognised_fields(header: Sequence[str], columns: Mapping[Column, str]) -> int:
     """How many of the columns that are read are in a header; most for the right delimiter."""
     names = set(map(name_key, header))
@@ -103,12 +114,27 @@ def _cause(
         return Advice(f"The delimiter seems to be {word}.", Remedy(Fix.NAME_DELIMITER, word))
     names = [cell for cell in header if cell.strip()]
     looks_like_one = 2 * len(names) >= len(header) and len(names) > len(_REQUIRED)
-    if recognised_fields(header, columns) or (looks_like_one and not any(map(ID.match, names))):
+    if recognised_fields(header, columns) or (looks_like_one and not any(map(is_value, names))):
         return ""
+    return _no_header(better_line)
+
+
+def _no_header(better_line: int | None) -> Advice:
     return Advice(
         "That looks like a title or a row, not like the names of columns.",
         _other_line(better_line) if better_line else Remedy(Fix.NAME_HEADER_ROW),
     )
+
+
+def refuse_row(
+    header: Sequence[str], found: Mapping[Column, int], *, better_line: int | None, name: str
+) -> None:
+    """Raise InputError where columns were mapped by number, and the header is a row."""
+    for column in (*_REQUIRED, Naming.EMAIL):
+        if column in found and is_value(header[found[column]]):
+            cell = quoted(header[found[column]])
+            told = f"{name}: {column} is mapped to a column that is called {cell}."
+            raise InputError(told, _no_header(better_line))
 
 
 def _other_line(line: int) -> Advice:
@@ -224,8 +250,8 @@ def _refuse_missing(
         raise InputError(f"{name}: {what}; found {listed(header)}.", cause)
     raise InputError(
         f"{name}: {what}; found {listed(header)}.",
-        *_proposals(header, found, missing, propose(found)),
         *([_other_line(better_line)] if better_line else []),
+        *_proposals(header, found, missing, propose(found)),
     )
 
 

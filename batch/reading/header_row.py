@@ -3,6 +3,7 @@
 Pure: rows in, the header's place and what stands above it out.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -13,12 +14,12 @@ from batch.columns import Column, Naming
 from batch.errors import InputError
 from batch.model import Field
 from batch.reading.grid import FilledCells, Grid, is_blank, short_text
-from batch.reading.header import ID, name_key, spellings
+from batch.reading.header import is_value, name_key, reads_as, spellings
 
 SEARCHED_ROWS = 50  # at the top: no report has its header further down
 MOST_ABOVE = 1_000  # rows above a header that the user names
 _FEWEST = 3  # cells of a row: two ids, or address and campaign, and what is wished
-_ROUND_A_VALUE = " \t\xa0='\""  # also of ="66a1…"
+_IDS = re.compile(r"(?<![0-9a-fA-F])[0-9a-fA-F]{24}(?![0-9a-fA-F])")
 _SHOWN = 3  # of what is passed over, in a message
 _Row = TypeVar("_Row")
 
@@ -112,19 +113,33 @@ class HeaderSearch:
         headers: list[tuple[int, FilledCells]] = []  # rows that may be one, and their places
         is_table = False  # without a header
         for at, row in enumerate(rows[:named]):
-            values = {place for place, cell in row.items() if _is_value(cell)}
+            values = {place for place, cell in row.items() if is_value(cell)}
             if not values and len(row) > 1:
                 headers.append((at, row))
             # a note has a label in front of its one value, as "Made by: ann@example.com"
             is_note = len(values) == 1 and len(row) < _FEWEST and min(row) not in values
             if values and len(row) > 1 and not is_note:
-                header = next((above for above, names in headers if values <= names.keys()), None)
-                if header is not None:
-                    return header, Evidence.VALUES, named
-                is_table = is_table or len(values) > 1
+                fits = [header for header in headers if values <= header[1].keys()]
+                if fits:  # the first, but for titles of two cells that are too narrow
+                    place, _ = min(fits, key=lambda header: len(header[1]) < len(row))
+                    return place, Evidence.VALUES, named
+            is_table = is_table or self._is_row(row, {} if named is None else rows[named])
         if named is None or is_table:
             return 0, Evidence.PLACE, named
         return named, Evidence.NAMES, None
+
+    def _is_row(self, row: FilledCells, header: FilledCells) -> bool:
+        """Whether a row above the one with the needed names has what could be sent.
+
+        Two ids, also in one cell where another delimiter is tried; or an address where the header
+        has them, beside a campaign.
+        """
+        if len(_IDS.findall(" ".join(row.values()))) > 1:
+            return True
+        values = {place for place, cell in row.items() if is_value(cell)}
+        addresses = {p for p, cell in header.items() if reads_as(cell, Naming.EMAIL, self.columns)}
+        fewest = _FEWEST - self.has_campaign
+        return len(values) > 1 or (len(row) >= fewest and not values.isdisjoint(addresses))
 
     def has_names(self, row: FilledCells) -> bool:
         """Whether a row names the columns without which nothing can be sent."""
@@ -171,12 +186,3 @@ class _Numbered(NamedTuple, Generic[_Row]):
     line: int
     row: _Row
     cells: FilledCells  # without blank ones
-
-
-def _is_value(cell: str) -> bool:
-    """Whether a cell is an id or an e-mail address, as no name of a column is."""
-    text = cell.strip(_ROUND_A_VALUE)
-    if "@" in text[1:-1]:
-        return not any(map(str.isspace, text))
-    is_number = text[:1].isdigit() and "E+" in text.upper()  # which Excel has made of an id
-    return is_number or bool(ID.fullmatch(text))

@@ -15,7 +15,14 @@ from batch.escape import unescape_text
 from batch.model import Field
 from batch.reading.found import Found
 from batch.reading.grid import Grid
-from batch.reading.header import find_columns, listed, quoted, reads_as, recognised_fields
+from batch.reading.header import (
+    find_columns,
+    listed,
+    quoted,
+    reads_as,
+    recognised_fields,
+    refuse_row,
+)
 from batch.reading.proposals import propose
 
 _IDS = (Field.CAMPAIGN_ID, Field.CAMPAIGN_LEAD_ID)
@@ -138,6 +145,8 @@ def find_layout(
         has_campaign=has_campaign,
         propose=lambda found: _proposed(grid, names, found),
     )
+    if not was_accepted:
+        refuse_row(names, fields, better_line=grid.better_header_line, name=name)
     if has_campaign and Naming.EMAIL not in fields:
         raise InputError(
             f"{name}: names its leads by their ids, where one campaign for all rows means nothing. "

@@ -530,6 +530,12 @@ CASES = (
         use="--header-row 62",
     ),
     Case(
+        of="is mapped to a column that is called",
+        has=csv(ROW, ROW),
+        args=("--map", "campaignId=#1", "--map", "campaignLeadId=#2", "--map", "status=#3"),
+        then=CSV,
+    ),
+    Case(
         of="is blank, or not there; expected the header",
         has=csv(),
         args=("--header-row", "3"),
