@@ -1771,8 +1771,7 @@ BUILDS = (
         file="terminal/remedies.py",
         line="shlex.quote(header)",
         instead="f'\"{header}\"'",
-        caught_by="test_proposals.py::"
-        "test_the_printed_option_names_its_column_whatever_that_is_called",
+        caught_by="test_proposals.py::test_the_printed_option_has_its_column_in_quotes_for_a_shell",
     ),
     # --- Mappings that were confirmed ---
     Broken(

@@ -162,6 +162,11 @@ def in_shell(options: str) -> list[str]:
     return done.stdout.decode().split("\0")[:-1]
 
 
+@pytest.mark.parametrize("name", ["$HOME", "`true`", "it's", "a b", "x\\\\y"])
+def test_the_printed_option_has_its_column_in_quotes_for_a_shell(name: str) -> None:
+    assert in_shell(map_option(Field.CAMPAIGN_ID, name)) == ["--map", f"campaignId={name}"]
+
+
 @given(header=HEADERS, data=st.data())
 @examples(120)
 def test_the_printed_option_names_its_column_whatever_that_is_called(
