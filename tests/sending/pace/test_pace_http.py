@@ -7,6 +7,7 @@ Slow limits are shown in virtual time, in test_pace.py. These take real time:
 import sys
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,49 @@ def test_without_headers_a_run_finds_the_pace(
     sys.stderr.write(f"\n{kind} {per_s}/s, {headers}: {seen}\n")
     assert seen.share >= 0.85
     assert seen.refused <= 0.02
+
+
+@pytest.mark.measured
+@pytest.mark.timeout(900)
+def test_refusals_at_random_do_not_slow_a_run(tmp_path: Path) -> None:
+    log = sent_to(tmp_path, rows=20_000, faults=("status=429,share=0.00333", "slow=0.05"))
+    start, end = log[0][0], log[-1][0]
+    middle = (start + end) / 2
+    paces = [outside_holds(log, start + 10, middle), outside_holds(log, middle, end)]
+    sys.stderr.write(f"\none 429 in 300 at random: {paces} a second outside holds\n")
+    assert paces[1] >= 0.9 * paces[0]
+
+
+@pytest.mark.measured
+@pytest.mark.parametrize("kind", ["fixed", "sliding", "bucket"])
+def test_an_untold_100_a_second_is_reached_soon(tmp_path: Path, kind: str) -> None:
+    log = sent_to(tmp_path, rows=3000, rate_limit=f"{kind}:100/1s", faults=("slow=0.05",))
+    start = log[0][0]
+    by_second = [sum(start + n <= at < start + n + 1 for at, _ in log) for n in range(12)]
+    refused = sum(not ok for _, ok in log) / len(log)
+    sys.stderr.write(f"\n{kind}, untold 100/s: {by_second}, {refused:.2%} refused\n")
+    assert max(by_second[:7]) >= 80
+    assert refused <= 0.02
+
+
+def sent_to(
+    folder: Path, *, rows: int, rate_limit: str | None = None, faults: tuple[str, ...] = ()
+) -> list[tuple[float, bool]]:
+    """A whole run against a sandbox that tells nothing: when requests came, and were admitted."""
+    leads = [(CAMPAIGN, lead_id(n), "paused") for n in range(1, rows + 1)]
+    path = write_rows(folder / "leads.csv", ("campaignId", "campaignLeadId", "status"), leads)
+    options = Options(seed_csv=path, rate_limit=rate_limit, headers="none", faults=faults)
+    with start_sandbox(options) as sandbox:
+        env, given = access(sandbox)
+        given += ["--skip-unchanged", "never"]
+        ran = sendkit_batch("run", path, *given, cwd=folder, env=env, timeout_s=900)
+        log = received(sandbox)
+    assert ran.exit_code == 0, ran.err
+    return sorted((seconds(each["time"]), each["status"] != 429) for each in log)
+
+
+def outside_holds(log: list[tuple[float, bool]], start: float, end: float) -> float:
+    """Requests a second in a span of time, without the pauses of more than 0.12 s."""
+    times = [at for at, _ in log if start <= at < end]
+    pauses = [later - at for at, later in pairwise(times) if later - at > 0.12]
+    return len(times) / (end - start - sum(pauses))
