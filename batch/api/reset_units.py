@@ -29,6 +29,7 @@ class _Told:
     first_rest: float
     at: float
     last: float
+    most: float = 0.0
     answers: int = 1
     falls: int = 0
     per_s: float | None = None
@@ -45,21 +46,21 @@ class ResetUnits:
         """How many units of this budget's reset a second has: 1 or 1000; None while it is open.
 
         name: the budget's. reset: as told. limit, rest: what the budget allows, and what remains.
-        With nothing left, seconds are taken for granted: to wait for too long does no harm then,
-        and the answers of those who try nonetheless tell.
         """
         now = self._clock()
         told = self._told.get(name)
         if told is None:
             if reset <= SURELY_S:
                 return 1.0
-            self._told[name] = _Told(began_at=now, first=reset, first_rest=rest, at=now, last=reset)
-            return 1.0 if reset <= LIKELY_S or rest <= 0 else None
+            self._told[name] = _Told(
+                began_at=now, first=reset, first_rest=rest, at=now, last=reset, most=reset
+            )
+            return 1.0 if reset <= LIKELY_S else None
         told.answers += 1
         if told.per_s != 1000.0:
             self._look(told, now, reset, limit=limit, rest=rest)
-        told.at, told.last = now, reset
-        is_taken = told.per_s is None and (told.first <= LIKELY_S or rest <= 0)
+        told.at, told.last, told.most = now, reset, max(told.most, reset)
+        is_taken = told.per_s is None and told.first <= LIKELY_S
         return 1.0 if is_taken else told.per_s
 
     def _look(self, told: _Told, now: float, reset: float, *, limit: float, rest: float) -> None:
@@ -70,8 +71,11 @@ class ResetUnits:
         if told.falls >= (FALLS if told.per_s is None else FALLS_LATER):
             told.per_s = 1000.0
         elif told.per_s is None and now - told.began_at >= OPEN_S:
-            # A sliding window's reset stays where it is, and is told in round numbers.
-            is_round = reset == told.first and reset % 1000 == 0
+            # A sliding window's reset stays where it is, in round numbers, or comes nearer while
+            # requests are refused.
+            fell = told.most - reset
+            is_still = fell == 0 or fell > LEAST_FALL + 2 * (now - told.began_at)
+            is_round = is_still and told.most % 1000 == 0
             came_in = told.answers - 1 + rest - told.first_rest
             # At this pace it would be full again, were it seconds.
             refill_per_s = max(1.0, limit - rest) / reset

@@ -53,9 +53,11 @@ def test_a_bucket_that_is_full_again_at_once_tells_milliseconds() -> None:
     assert (told[0], told[-1]) == (1.0, 1000.0)
 
 
-def test_with_nothing_left_seconds_are_taken_for_granted_until_it_is_known() -> None:
-    server = Telling()
-    assert [server.told(each, rest=0) for each in (3000, 2800, 2600)] == [1.0, 1.0, 1000.0]
+def test_a_sliding_window_s_unit_is_found_also_while_it_refuses() -> None:
+    server = Telling(limit=20)
+    told = [server.told(2000, rest=20 - n) for n in range(10)]
+    told += [server.told(2000 - 60 * n, after_s=0.5, rest=0) for n in (1, 12, 3)]
+    assert told[-1] == 1000.0
 
 
 def test_two_budgets_told_by_turns_are_no_milliseconds() -> None:

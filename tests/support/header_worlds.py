@@ -59,7 +59,7 @@ TELLING = {
     "x-js,retry-after-fraction": Told.ROUGHLY,  # as widely copied middlewares for Node do
     "x-js": Told.ROUGHLY,
     "x-iso": Told.EXACTLY,
-    "x-ms": Told.EXACTLY,
+    "x-ms": Told.ROUGHLY,  # its unit is found after some requests
     "x-unix-ms": Told.EXACTLY,
     "x-unix": Told.ROUGHLY,
     "x-unix-floor": Told.ROUGHLY,

@@ -34,13 +34,13 @@ def paced(told: HeaderWorld) -> tuple[float, int, int]:
     return admitted / may_be_sent, refused, len(world.seen.arrived)
 
 
-@pytest.mark.sampled(12)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("told", WORLDS, ids=str)
 def test_the_pace_is_found_however_a_server_tells_its_limit(told: HeaderWorld) -> None:
     share, refused, sent = paced(told)
     assert share >= told.told.least_share
     is_hard = told.told is Told.NOT and ("bucket" in told.limiter or "/60s" in told.limiter)
-    assert refused <= max(MOST_TO_FIND if is_hard else 1, told.told.most_refused * sent)
+    assert refused <= max(MOST_TO_FIND if is_hard else 2, told.told.most_refused * sent)
 
 
 def test_of_two_windows_told_together_the_tighter_counts() -> None:

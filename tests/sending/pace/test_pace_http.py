@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from batch.sandbox.answers import Refusal
 from batch.sandbox.options import Options
 from batch.sandbox.process import start_sandbox
+from tests.support.header_worlds import Told
 from tests.support.program import CAMPAIGN, access, lead_id, received, sendkit_batch, write_rows
 
 HEADROOM = 0.05
@@ -34,9 +36,16 @@ class Paced:
 
 def paced(folder: Path, kind: str, per_s: int, headers: str, *, rows: int, from_s: float) -> Paced:
     """A whole run with its defaults; from_s: seconds from the first change on that don't count."""
+    return judged(log_of(folder, f"{kind}:{per_s}/1s", headers, rows=rows), per_s, from_s)
+
+
+def log_of(
+    folder: Path, limiter: str, headers: str, *, rows: int, refusal: str = Refusal.STATUS
+) -> list[tuple[float, bool]]:
+    """When each request of a whole run came to the server, and whether it was served."""
     leads = [(CAMPAIGN, lead_id(n), "paused") for n in range(1, rows + 1)]
     path = write_rows(folder / "leads.csv", ("campaignId", "campaignLeadId", "status"), leads)
-    options = Options(seed_csv=path, rate_limit=f"{kind}:{per_s}/1s", headers=headers)
+    options = Options(seed_csv=path, rate_limit=limiter, headers=headers, refusal=refusal)
     with start_sandbox(options) as sandbox:
         env, given = access(sandbox)
         # The sandbox has its leads from the same file, so that all of it is so already.
@@ -45,14 +54,17 @@ def paced(folder: Path, kind: str, per_s: int, headers: str, *, rows: int, from_
         log = received(sandbox)
     assert ran.exit_code == 0, ran.err
     assert {row["result"] for row in ran.results} == {"success"}
-    return judged([(seconds(each["time"]), each["status"] != 429) for each in log], per_s, from_s)
+    return [
+        (seconds(each["time"]), each["status"] == 200 and (each["applied"] or not each["body"]))
+        for each in log
+    ]
 
 
 def seconds(time: str) -> float:
     return datetime.fromisoformat(time).timestamp()
 
 
-def judged(log: list[tuple[float, bool]], per_s: int, from_s: float) -> Paced:
+def judged(log: list[tuple[float, bool]], per_s: float, from_s: float) -> Paced:
     """What the log shows from then on until a little before the last request."""
     log = sorted(log)
     start = log[0][0] + from_s
@@ -152,3 +164,41 @@ def outside_holds(log: list[tuple[float, bool]], start: float, end: float) -> fl
     times = [at for at, _ in log if start <= at < end]
     pauses = [later - at for at, later in pairwise(times) if later - at > 0.12]
     return len(times) / (end - start - sum(pauses))
+
+
+# A world of each kind of tests/support/header_worlds.py that a real run of a minute can show.
+OVER_HTTP = [
+    ("sliding:50/1s", "x-no-reset,retry-after-fraction", Refusal.STATUS, 50.0, Told.EXACTLY),
+    ("sliding:50/1s", "x-delta,retry-after-always", Refusal.STATUS, 50.0, Told.ROUGHLY),
+    ("fixed:50/1s", "x-no-reset,retry-after-text", Refusal.STATUS, 50.0, Told.ROUGHLY),
+    ("fixed:20/2s", "x-js,retry-after-fraction", Refusal.STATUS, 10.0, Told.ROUGHLY),
+    ("sliding:20/2s", "x-unix-floor", Refusal.STATUS, 10.0, Told.ROUGHLY),
+    ("fixed:20/2s", "x-unix", Refusal.STATUS, 10.0, Told.ROUGHLY),
+    ("fixed:100/10s", "x-iso", Refusal.STATUS, 10.0, Told.EXACTLY),
+    ("fixed:100/10s", "x-ms", Refusal.STATUS, 10.0, Told.ROUGHLY),
+    ("fixed:1200/60s", "x-grouped", Refusal.STATUS, 20.0, Told.ROUGHLY),
+    ("fixed:20/2s+fixed:300/60s", "x-delta", Refusal.STATUS, 5.0, Told.ROUGHLY),
+    ("sliding:50/1s", "x-negative", Refusal.STATUS, 50.0, Told.ROUGHLY),
+    ("sliding:50/1s", "none", Refusal.BODY, 50.0, Told.NOT),
+    ("sliding:50/1s", "none", Refusal.NESTED, 50.0, Told.NOT),
+    ("sliding:50/1s", "none", Refusal.PLAIN, 50.0, Told.NOT),
+    ("sliding:50/1s", "none", Refusal.SERVED, 50.0, Told.NOT),
+    ("sliding:50/1s", "retry-after-always", Refusal.STATUS, 50.0, Told.NOT),
+]
+
+
+@pytest.mark.measured
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(("limiter", "headers", "refusal", "per_s", "told"), OVER_HTTP)
+def test_the_pace_is_kept_however_a_server_tells_its_limit(
+    tmp_path: Path, limiter: str, headers: str, refusal: Refusal, per_s: float, told: Told
+) -> None:
+    """Some 60 s each; the share is that after the first window, refusals are those of all."""
+    log = log_of(tmp_path, limiter, headers, rows=int(60 * per_s), refusal=refusal)
+    window_s = 60.0 if "/60s" in limiter else 10.0 if "/10s" in limiter else 2.0
+    # Of a window of a minute no second one fits: then all of the run counts.
+    share = judged(log, per_s, 2.0 if window_s > 10 else window_s).share
+    refused = sum(not ok for _, ok in log)
+    sys.stderr.write(f"\n{limiter} {headers} {refusal}: {share:.3f}, {refused} of {len(log)}\n")
+    assert share >= told.least_share
+    assert refused <= max(1, told.most_refused * len(log))
