@@ -2160,6 +2160,13 @@ BUILDS = (
         caught_by="test_pacer.py::test_headers_lower_a_set_rate_but_never_raise_it",
     ),
     Broken(
+        guarantee="a run is not begun at the even pace of a day's window",
+        file="jobs/known_pace.py",
+        line="if learnt.good_per_s is not None and not _is_even_pace_of_long_window(learnt):",
+        instead="if learnt.good_per_s is not None:",
+        caught_by="test_known_pace.py::test_the_even_pace_of_a_long_window_is_not_remembered",
+    ),
+    Broken(
         guarantee="of a practice server's pace nothing is remembered",
         file="jobs/known_pace.py",
         line="workspace_id is None or request.session.sandbox:",

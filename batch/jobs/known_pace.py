@@ -150,13 +150,23 @@ def known_pace(request: Request, preflight: Preflight) -> KnownPace:
 
 
 def keep_learnt(request: Request, workspace_id: str | None, learnt: PaceEstimate) -> None:
-    """Remember what a run learnt. A set rate tells nothing, and practice is not remembered."""
+    """Remember what a run learnt. A set rate tells nothing, and practice is not remembered.
+
+    Nor is the even pace of a long window: the next run would wait minutes before it sends at all.
+    """
     if learnt.source is Source.SETTING or workspace_id is None or request.session.sandbox:
         return
-    if learnt.good_per_s is not None:
+    if learnt.good_per_s is not None and not _is_even_pace_of_long_window(learnt):
         keep_pace(
             request.session.state_dir,
             learnt.good_per_s,
             base_url=request.settings.api.base_url,
             workspace_id=workspace_id,
         )
+
+
+def _is_even_pace_of_long_window(learnt: PaceEstimate) -> bool:
+    if learnt.limit is None or learnt.window_s is None or learnt.good_per_s is None:
+        return False
+    is_long = learnt.window_s > LONGEST_SPREAD_S
+    return is_long and learnt.good_per_s * learnt.window_s <= learnt.limit

@@ -126,6 +126,28 @@ def test_what_one_run_learnt_another_knows(request_here: Request, source: Source
     assert known_pace(request_here, replace(PREFLIGHT, workspace=None)) == KnownPace()
 
 
+@pytest.mark.parametrize(
+    ("window_s", "good_per_s", "is_kept"),
+    [
+        (86_400.0, 285 / 86_400, False),  # 300 a day, less the headroom: a request in 5 min
+        (86_400.0, 180.0, True),  # what went through while the rest of a day's covered the run
+        (60.0, 4.75, True),
+    ],
+)
+def test_the_even_pace_of_a_long_window_is_not_remembered(
+    request_here: Request, window_s: float, good_per_s: float, *, is_kept: bool
+) -> None:
+    learnt = PaceEstimate(
+        source=Source.HEADERS,
+        rate_per_s=good_per_s,
+        limit=300,
+        window_s=window_s,
+        good_per_s=good_per_s,
+    )
+    keep_learnt(request_here, "w1", learnt)
+    assert known_pace(request_here, PREFLIGHT).good_per_s == (good_per_s if is_kept else None)
+
+
 def test_what_the_server_told_with_the_lists_is_known(request_here: Request) -> None:
     told = replace(PREFLIGHT, budgets=(MINUTE,))
     assert known_pace(request_here, told) == KnownPace(budgets=(MINUTE,))
