@@ -20,7 +20,7 @@ from batch.judging.guardrails import (
     unexpected_changes,
 )
 from batch.judging.plan import Plan
-from batch.judging.rules import Rules
+from batch.judging.rules import DEFAULT_ID_PATTERN, Rules
 from batch.judging.totals import Effect
 from batch.model import LEAD_STATUSES, Status
 from batch.reading.found import Found
@@ -157,6 +157,7 @@ class Request:
             header_row=self.reading.header_row,
             columns=self.settings.columns.names(),
             has_campaign=self.reading.campaign is not None,
+            has_own_ids=self.settings.api.id_pattern != DEFAULT_ID_PATTERN,
             was_accepted=self.is_recorded,
             found=self.found,
         )

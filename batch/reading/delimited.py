@@ -60,6 +60,7 @@ def open_delimited(
     if head.is_quoted:
         notes += (f"{name}: its lines are in quotes as a whole; what is in them is read.",)
     without_breaks: set[int] = set()
+    without_quotes: set[int] = set()
     with path.open("rb") as file:
         # empty lines at the end are no rows; some byte is no line break, since there is a header
         start = file.seek(0, io.SEEK_END)
@@ -75,23 +76,43 @@ def open_delimited(
         better_delimiter=head.better_delimiter,
         above=head.above,
         better_header_line=head.better_line,
-        batches=partial(_batches, path, head, start + length, [head.end], without_breaks, name),
+        batches=partial(
+            _batches,
+            path,
+            head,
+            start + length,
+            [head.end],
+            without_breaks=without_breaks,
+            without_quotes=without_quotes,
+            name=name,
+        ),
         notes=notes,
         frames_without_breaks=without_breaks,
+        frames_without_quotes=without_quotes,
     )
 
 
 def _batches(
-    path: Path, head: Head, end: int, bounds: list[int], without_breaks: set[int], name: str
+    path: Path,
+    head: Head,
+    end: int,
+    bounds: list[int],
+    *,
+    without_breaks: set[int],
+    without_quotes: set[int],
+    name: str,
 ) -> Iterator[pl.DataFrame]:
-    """bounds: what `_regular_blocks` learnt. without_breaks: `Grid.frames_without_breaks`."""
+    """bounds: what `_regular_blocks` learnt. without_breaks, without_quotes: those of `Grid`."""
     line, offset = head.line + 1, head.end
     with path.open("rb") as file:
         for block in _regular_blocks(file, head.delimiter, bounds, end=end, name=name):
             offset += len(block)
+            has_quotes = b'"' in block
             for frame, text_lines in _block_frames(block, head, line, name):
                 if frame.height == text_lines:
                     without_breaks.add(line)
+                if not has_quotes:
+                    without_quotes.add(line)
                 yield frame
                 line += frame.height
         if offset < end:

@@ -42,6 +42,7 @@ class Grid:
     notes: sentences that the user should see.
     merged: the groups of merged cells of a sheet.
     frames_without_breaks: first lines of the frames known to have no line break in any cell.
+    frames_without_quotes: first lines of those known to have no quote in any cell.
     """
 
     header: tuple[str, ...]
@@ -57,6 +58,7 @@ class Grid:
     notes: tuple[str, ...] = ()
     merged: tuple[Merged, ...] = ()
     frames_without_breaks: set[int] = field(default_factory=set)
+    frames_without_quotes: set[int] = field(default_factory=set)
 
 
 def column_names(width: int) -> list[str]:

@@ -57,6 +57,7 @@ class HeaderSearch:
 
     columns: header names that the user gave for columns.
     has_campaign: whether the user named one campaign for all rows.
+    has_own_ids: whether ids look otherwise than here: any row of three cells may then be one.
     line: of the header, where that is known.
     is_first: whether it else is the first row that is not blank, as it was before titles could
     stand above it.
@@ -64,6 +65,7 @@ class HeaderSearch:
 
     columns: Mapping[Column, str] = field(default_factory=dict)
     has_campaign: bool = False
+    has_own_ids: bool = False
     line: int | None = None
     is_first: bool = False
 
@@ -135,6 +137,8 @@ class HeaderSearch:
         has them, beside a campaign.
         """
         if len(_IDS.findall(" ".join(row.values()))) > 1:
+            return True
+        if self.has_own_ids and len(row) >= _FEWEST:
             return True
         values = {place for place, cell in row.items() if is_value(cell)}
         addresses = {p for p, cell in header.items() if reads_as(cell, Naming.EMAIL, self.columns)}

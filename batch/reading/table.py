@@ -44,6 +44,7 @@ class TableOptions:
     header_row: the line of its header.
     columns: header names of columns that are called otherwise.
     has_campaign: whether one campaign was named for all rows.
+    has_own_ids: whether the user has said how ids look.
     was_accepted: whether an earlier run has read the file, perhaps before later formats were known.
     found: what that run found, which then counts instead; None of one that kept nothing.
     remembered: gives what was confirmed before for a file of exactly these headers; it stands below
@@ -56,6 +57,7 @@ class TableOptions:
     header_row: int | None = None
     columns: Mapping[Column, str] = field(default_factory=dict)
     has_campaign: bool = False
+    has_own_ids: bool = False
     was_accepted: bool = False
     found: Found | None = None
     remembered: Callable[[tuple[str, ...]], Mapping[Column, str]] = lambda _: {}
@@ -163,6 +165,7 @@ class Table:
         has_protected = pl.any_horizontal(
             pl.col(columns).str.contains('="', literal=True).any().fill_null(value=False)
         )
+        without_quotes = self._grid.frames_without_quotes
         names = merged.MergedNames(self._grid.merged, self.fields)
         nothing = [pl.lit(None, dtype=pl.String).alias(each) for each in columns]
         for frame in self._frames():
@@ -180,7 +183,8 @@ class Table:
             if may_be_blank:
                 blank_row = pl.all_horizontal(map(is_blank_text, filled))
             cells = frame.select("line", blank_row.alias("blank_row"), *fields)
-            if self._mends and cells.select(has_protected).item():
+            may_be_protected = self._mends and frame.item(0, "line") not in without_quotes
+            if may_be_protected and cells.select(has_protected).item():
                 cells = cells.with_columns(map(_unprotected, columns))
             found = self._find_swallowed(frame)
             if found is not None and found.height:
@@ -318,6 +322,7 @@ def open_grid(path: Path, options: TableOptions, *, scratch: Path, name: str) ->
     search = HeaderSearch(
         columns=options.columns,
         has_campaign=options.has_campaign,
+        has_own_ids=options.has_own_ids,
         line=found.header_line if found else options.header_row,
         is_first=options.was_accepted,
     )

@@ -83,7 +83,7 @@ def _read(line: bytes) -> KnownMapping | None:
         found = json.loads(line)
         columns = {column_of(name): header for name, header in found["columns"].items()}
         known = KnownMapping(headers=tuple(found["headers"]), columns=columns, since=found["since"])
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     texts = (known.since, *known.headers, *columns.values())
     if not columns or not all(isinstance(each, str) for each in texts):

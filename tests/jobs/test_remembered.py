@@ -250,6 +250,7 @@ def test_a_file_that_others_may_write_is_ignored(
     [
         b"\xff",
         b"[]",
+        b"[" * 100_000,
         b"{}",
         b'{"headers": "ab", "columns": [], "since": "x"}',
         b'{"headers": [1], "columns": {"status": "b"}, "since": "x"}',

@@ -107,6 +107,13 @@ def test_nothing_given_is_nothing_repeated(tmp_path: Path) -> None:
     assert practised.options_for("run") == ("--sandbox",)
 
 
+def test_who_says_how_ids_look_has_ids_of_their_own(tmp_path: Path) -> None:
+    assert not request(CliOptions(file="x.csv"), tmp_path).table_options.has_own_ids
+    (tmp_path / "own.toml").write_text('[api]\nid_pattern = "[a-z]+"\n')
+    options = CliOptions(file="x.csv", config=tmp_path / "own.toml")
+    assert request(options, tmp_path).table_options.has_own_ids
+
+
 def test_practice_sees_neither_the_real_address_nor_the_key_file(tmp_path: Path) -> None:
     (tmp_path / "sendkit-batch.toml").write_text(
         '[api]\nbase_url = "https://real.example.com"\napi_key_file = "key"\n'

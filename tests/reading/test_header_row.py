@@ -121,6 +121,13 @@ def test_no_row_that_could_be_sent_is_passed_over(rows: Rows, *, has_campaign: b
     assert (top.line, top.better_line) == (1, len(rows))
 
 
+def test_where_ids_look_otherwise_only_titles_of_two_cells_are_passed_over() -> None:
+    search = HeaderSearch(has_own_ids=True)
+    rows = [["Campaign", "Lead", "Tag"], ["12", "345", "Hot"], NAMES, ["12", "346", "", "Hot"]]
+    assert top_of(*rows, search=search).line == 1
+    assert top_of(TITLE, ["Owner", "Ann"], *rows[2:], search=search).line == 3
+
+
 def test_the_header_is_looked_for_in_the_first_fifty_rows() -> None:
     assert SEARCHED_ROWS == 50
     assert top_of(*[TITLE] * 49, NAMES).line == 50
