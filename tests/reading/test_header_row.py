@@ -105,6 +105,7 @@ def test_an_ordinary_header_is_not_passed_over_for_names_below_its_rows(ordinary
 def test_rows_without_a_header_are_not_passed_over_for_names_below_them() -> None:
     top = top_of(VALUES, VALUES, NAMES, VALUES)
     assert (top.line, top.evidence, top.better_line) == (1, Evidence.PLACE, 3)
+    assert top_of(["6.71E+23", "6,6E+23", "active"], NAMES, VALUES).line == 1
 
 
 @pytest.mark.parametrize(
@@ -254,11 +255,15 @@ def test_the_delimiter_is_that_of_the_table_and_not_of_the_title(tmp_path: Path)
         )
 
 
+@pytest.mark.parametrize(
+    ("names", "values"),
+    [(NAMES, VALUES), (["email", "campaign", "aiTag", "status"], ["ann@a.org", "x y", "z", ""])],
+)
 def test_of_two_tables_with_the_names_the_first_counts_whatever_their_delimiters(
-    tmp_path: Path,
+    tmp_path: Path, names: list[str], values: list[str]
 ) -> None:
     path = tmp_path / "leads.csv"
-    rows = [",".join(NAMES[:3]), ",".join(VALUES[:3]), ";".join(NAMES), ";".join(VALUES)]
+    rows = [",".join(names[:3]), ",".join(values[:3]), ";".join(names), ";".join(values)]
     path.write_text("\n".join(rows))
     with open_table(path, TableOptions()) as table:
         assert (table.found.header_line, table.found.delimiter) == (1, ",")
