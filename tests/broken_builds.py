@@ -1872,7 +1872,7 @@ BUILDS = (
     Broken(
         guarantee='of ="66a1…" the text between the quotes is read',
         file="reading/table.py",
-        line="            if self._mends and cells.select(has_protected).item():",
+        line="            if may_be_protected and cells.select(has_protected).item():",
         instead="            if False:",
         caught_by="test_exporters.py::test_what_exporters_write_is_read_as_they_mean_it",
     ),
