@@ -203,7 +203,7 @@ def _format_by_content(path: Path, *, name: str) -> Format:
         opened = next((what for what, each in _OPENED_TEXTS.items() if each.match(text)), "")
     if opened:
         raise InputError(
-            f"{name}: seems to be {opened}, which is read by spreadsheet programs only. Open it in "
+            f"{name}: seems to be {opened}, which only spreadsheet programs can read. Open it in "
             "one, save it as an Excel workbook (.xlsx), and use that file."
         )
     return Format.TEXT

@@ -57,7 +57,7 @@ def find_columns(
     column, for two columns that match one field, and for a given name that no column or several
     have.
     """
-    cause = _cause(header, columns, better_delimiter, better_line)
+    cause = _cause(header, columns, better_delimiter, better_line, propose)
     found = _find(header, columns, Field, name=name, cause=cause)
     if has_looked_up_ids or Field.CAMPAIGN_LEAD_ID not in found:
         naming = _find(header, columns, Naming, name=name, cause=cause, taken=found)
@@ -107,16 +107,20 @@ def _cause(
     columns: Mapping[Column, str],
     better_delimiter: str | None,
     better_line: int | None,
+    propose: Propose,
 ) -> str:
     """Why columns are missing, if the header as a whole is wrong; else empty."""
     if better_delimiter:
         word = _WORDS.get(better_delimiter, f'"{better_delimiter}"')
         return Advice(f"The delimiter seems to be {word}.", Remedy(Fix.NAME_DELIMITER, word))
     names = [cell for cell in header if cell.strip()]
-    looks_like_one = 2 * len(names) >= len(header) and len(names) > len(_REQUIRED)
-    if recognised_fields(header, columns) or (looks_like_one and not any(map(is_value, names))):
+    if recognised_fields(header, columns):
         return ""
-    return _no_header(better_line)
+    looks_like_one = 2 * len(names) >= len(header) and len(names) > len(_REQUIRED)
+    if not looks_like_one and len(names) == len(header) == len(_REQUIRED):
+        # An address and a value are enough where one campaign is named for all rows.
+        looks_like_one = Naming.EMAIL in propose({})
+    return "" if looks_like_one and not any(map(is_value, names)) else _no_header(better_line)
 
 
 def _no_header(better_line: int | None) -> Advice:
@@ -251,7 +255,7 @@ def _refuse_missing(
     raise InputError(
         f"{name}: {what}; found {listed(header)}.",
         *([_other_line(better_line)] if better_line else []),
-        *_proposals(header, found, missing, propose(found)),
+        *_proposals(header, found, missing, propose(found), has_campaign=has_campaign),
     )
 
 
@@ -260,6 +264,8 @@ def _proposals(
     found: Mapping[Column, int],
     missing: Sequence[Column],
     by_values: Mapping[Column, int],
+    *,
+    has_campaign: bool,
 ) -> list[str | Remedy]:
     """What to do about missing columns: which seem to be meant, and how to say so.
 
@@ -271,7 +277,7 @@ def _proposals(
     if Naming.EMAIL in chosen:
         wanted = [Naming.CAMPAIGN if c is Field.CAMPAIGN_ID else c for c in wanted]
         wanted.remove(Field.CAMPAIGN_LEAD_ID)
-    if Field.CAMPAIGN_ID in chosen:
+    if Field.CAMPAIGN_ID in chosen or has_campaign:
         wanted = [c for c in wanted if c != Naming.CAMPAIGN]
     said = [
         f"{c} is {quoted(header[p]) if header[p].strip() else f'column {p + 1}'}"

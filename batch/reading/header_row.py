@@ -163,8 +163,7 @@ class HeaderSearch:
 def no_such_header(line: int, *, name: str) -> InputError:
     """The error for a line that was to be the header, but is blank or not there."""
     return InputError(
-        f"{name} line {line}: is blank, or not there; "
-        "expected the header, the names of the columns."
+        f"{name} line {line} is blank or missing; expected the header, the names of the columns."
     )
 
 

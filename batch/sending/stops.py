@@ -145,7 +145,7 @@ class StopRules:
             cause=StopCause.HELD_BACK,
             message=Advice(
                 f"The server holds requests back for {held_s:.0f} s ({hold.why}); "
-                f"at most {self._limits.max_wait_s:.0f} s are waited for ([pace] max_wait_s).",
+                f"a run waits {self._limits.max_wait_s:.0f} s at most ([pace] max_wait_s).",
                 Remedy(Fix.WAIT),
             ),
         )
@@ -160,9 +160,8 @@ class StopRules:
         return Stop(
             cause=StopCause.HELD_BACK,
             message=Advice(
-                f"The server allows no more requests before {until:%Y-%m-%d %H:%M} (local time): "
-                "their number is used up, and at most "
-                f"{self._limits.max_wait_s:.0f} s are waited for ([pace] max_wait_s).",
+                f"The server allows no more requests before {until:%Y-%m-%d %H:%M} (local time); "
+                f"a run waits {self._limits.max_wait_s:.0f} s at most ([pace] max_wait_s).",
                 Remedy(Fix.WAIT),
             ),
             go_on_at=until,

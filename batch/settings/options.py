@@ -49,7 +49,7 @@ class CliOptions:
     header_row: Annotated[
         int | None,
         Option(
-            "The line of the header, where it is not found.",
+            "The line of the header, if the program does not find it.",
             INPUT,
             FILE,
             metavar="N",
@@ -76,11 +76,9 @@ class CliOptions:
     ] = ()
     remembered: Annotated[
         bool,
-        Option("Use a mapping confirmed before for these headers, without a terminal too.", INPUT),
+        Option("Use the mapping remembered for these headers, even without a terminal.", INPUT),
     ] = False
-    no_remembered: Annotated[
-        bool, Option("Use no mapping that was confirmed before.", INPUT, FILE)
-    ] = False
+    no_remembered: Annotated[bool, Option("Use no remembered mapping.", INPUT, FILE)] = False
     allow_invalid: Annotated[
         bool, Option("Go on although more than half of the rows are invalid.", SAFETY, FILE)
     ] = False
@@ -132,7 +130,7 @@ class CliOptions:
     daily: Annotated[
         str | None,
         Option(
-            "Requests a day, over all runs of this machine; what does not fit goes on tomorrow.",
+            "Most requests a day, over all runs on this machine; the rest is left for resume.",
             SENDING,
             ALWAYS,
             metavar="N",

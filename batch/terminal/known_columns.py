@@ -25,7 +25,9 @@ def mappings(options: CliOptions, interrupts: Interrupts) -> int:
         if options.forget:
             return _forget(terminal, options.mapping_id)
         if options.mapping_id is not None:
-            raise SettingsError("mappings: a mapping alone says nothing. Add --forget.")
+            raise SettingsError(
+                "mappings: found the id of a mapping without --forget. Add --forget to forget it."
+            )
         return _list(terminal, as_json=options.as_json)
 
     return guarded(terminal, do)
@@ -68,10 +70,10 @@ def _forget(terminal: Terminal, mapping_id: str | None) -> int:
     gone = forget_mappings(default_state_dir(), mapping_id)
     if mapping_id is not None and not gone:
         raise SettingsError(
-            f"mappings: there is none called {_short(mapping_id)}. "
+            f"mappings: no mapping has the id {_short(mapping_id)}. "
             "`sendkit-batch mappings` lists what is remembered."
         )
-    what = count_of(gone, "mapping") if gone else "nothing, for nothing was remembered"
+    what = count_of(gone, "mapping") if gone else "nothing, as nothing was remembered"
     answer = {"state": "forgotten", "exit_code": 0, "mappings": gone}
     terminal.end(f"forgotten: {what}; next: nothing to do", answer=json.dumps(answer))
     return 0

@@ -33,7 +33,7 @@ SENTENCES: Mapping[Fix, str] = {
         "If that is meant, use --expect-changes {value}, or type {value} at the question."
     ),
     Fix.KEEP_BEFORE: "A run with --keep-before reads all of them.",
-    Fix.WAIT: "With --wait it is waited for.",
+    Fix.WAIT: "With --wait the run waits.",
     Fix.FEWER_CONNECTIONS: "Lower --concurrency.",
 }
 

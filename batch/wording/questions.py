@@ -126,8 +126,8 @@ def about_window(window: LongWindow | None, *, waits: bool) -> tuple[str, ...]:
     if waits:
         return (told,)
     unasked = (
-        f"A yes to this question waits for that; unasked, the run stops after {window.left:,} "
-        "and can be resumed then."
+        "A yes means waiting for more. A run that asks nobody stops after "
+        f"{window.left:,}, and can be resumed then."
     )
     return (Advice(told, unasked, Remedy(Fix.WAIT)),)
 
@@ -148,8 +148,8 @@ def about_wrong_rows(plan: Plan) -> tuple[str, ...]:
 
 def _in_part(rows: int) -> str:
     if rows == 1:
-        return "1 row sets the tag alone: its lead is through, and its status is left."
-    return f"{rows:,} rows set the tag alone: their leads are through, and their status is left."
+        return "1 row sets the tag alone: its lead is through, so its status is left out."
+    return f"{rows:,} rows set the tag alone: their leads are through, so their status is left out."
 
 
 def _left_out(tally: Tally) -> list[str]:

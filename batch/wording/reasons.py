@@ -27,7 +27,7 @@ REASON_WORDS: Mapping[Reason, Words] = {
     Reason.APPLIED_IN_PART: Words(
         "the server confirmed the tag; the status was left out, because the lead was read and is "
         "through (completed, bounced, unsubscribed, replied or removed)",
-        "The tag was changed, the status left",
+        "The tag was changed, the status left out",
     ),
     Reason.BLANK_ROW: Words("every cell is blank", "Blank row"),
     Reason.NOTHING_TO_CHANGE: Words(
@@ -50,11 +50,11 @@ REASON_WORDS: Mapping[Reason, Words] = {
     ),
     Reason.FINAL_STATE: Words(
         "the lead was read and is through (completed, bounced, unsubscribed, replied or removed), "
-        "so its status was left, and nothing else was to change",
-        "The lead is through, so its status is left",
+        "so its status was left out, and there was nothing else to change",
+        "The lead is through, so its status is left out",
         (
-            "is left out: its lead is through, and its status is left.",
-            "are left out: their leads are through, and their status is left.",
+            "is not sent: its lead is through, so its status is left out.",
+            "are not sent: their leads are through, so their status is left out.",
         ),
     ),
     Reason.MISSING_ID: Words(
@@ -162,11 +162,11 @@ REASON_WORDS: Mapping[Reason, Words] = {
 
 VERDICT_WORDS: Mapping[Verdict, str] = {
     Verdict.WILL_CHANGE: "will change",
-    Verdict.IN_PART: "the tag will change; the lead is through, so its status is left",
+    Verdict.IN_PART: "the tag will change; the lead is through, so its status is left out",
     Verdict.THROUGH: "will change, in a state in which that may mean nothing",
     Verdict.UNREAD: "will be sent; what the lead is now was not read",
     Verdict.ALREADY_SO: "already set",
-    Verdict.FINAL_STATE: "nothing to send: the lead is through, so its status is left",
+    Verdict.FINAL_STATE: "nothing to send: the lead is through, so its status is left out",
     Verdict.UNKNOWN_LEAD: "no lead of the campaign has this id",
     Verdict.OWN_ID: "the lead's own id, not its campaign lead's; plan.csv names the right one",
     Verdict.UNKNOWN_CAMPAIGN: "no campaign of the workspace has this id",

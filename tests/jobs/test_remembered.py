@@ -191,9 +191,7 @@ def test_mappings_are_listed_and_forgotten(shell: Shell, tmp_path: Path) -> None
     assert shell.check("leads.csv") == 2
     shell.streams.clear()
     assert shell.words("mappings", "--forget") == 0
-    assert shell.last_line == (
-        "forgotten: nothing, for nothing was remembered; next: nothing to do"
-    )
+    assert shell.last_line == ("forgotten: nothing, as nothing was remembered; next: nothing to do")
 
 
 def test_hostile_names_are_listed_without_control_characters(shell: Shell) -> None:

@@ -38,7 +38,7 @@ def test_a_run_that_does_not_fit_sends_what_does_and_stops_with_the_time(tmp_pat
     assert ran.exit_code == 3, ran.err
     assert "The server allows 40 requests in 1 d, of which 36 are left for" in ran.err
     assert "The server allows no more requests before " in ran.err
-    assert "With --wait it is waited for." in ran.err
+    assert "With --wait the run waits." in ran.err
     [results] = tmp_path.glob("runs/*/results.csv")
     rows = read_rows(results)
     assert [row["result"] for row in rows] == ["success"] * sent + ["unsent"] * (60 - sent)

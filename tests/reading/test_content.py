@@ -270,7 +270,7 @@ def test_what_spreadsheet_programs_open_says_how_to_save_it(
     with pytest.raises(InputError) as caught:
         detect_format(path, name=name)
     assert str(caught.value) == (
-        f"{name}: seems to be {what}, which is read by spreadsheet programs only. "
+        f"{name}: seems to be {what}, which only spreadsheet programs can read. "
         "Open it in one, save it as an Excel workbook (.xlsx), and use that file."
     )
 

@@ -351,7 +351,7 @@ def test_a_line_can_be_named_and_must_hold_the_names(tmp_path: Path) -> None:
         assert read(table) == [(5, ID, OTHER_ID, "paused")]
         for line in (3, 6):
             assert refusal(path, TableOptions(header_row=line)) == (
-                f"{path.name} line {line}: is blank, or not there; expected the header, "
+                f"{path.name} line {line} is blank or missing; expected the header, "
                 "the names of the columns."
             )
         assert refusal(path, TableOptions(header_row=2)).startswith(

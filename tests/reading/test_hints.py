@@ -209,7 +209,7 @@ CASES = (
         then=CSV,
     ),
     Case(
-        of="which is read by spreadsheet programs only. Open it in one",
+        of="which only spreadsheet programs can read. Open it in one",
         has=content("leads.xls", "<html><table></table></html>"),
         then=XLSX,
     ),
@@ -536,7 +536,7 @@ CASES = (
         then=CSV,
     ),
     Case(
-        of="is blank, or not there; expected the header",
+        of="is blank or missing; expected the header",
         has=csv(),
         args=("--header-row", "3"),
         use="--header-row 1",

@@ -137,6 +137,29 @@ def test_a_proposal_is_never_used_unasked(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("campaign", "advice"),
+    [
+        ("Spring", '--map email="Mail"'),
+        (
+            None,
+            'can be named with --campaign. Use --map email="Mail" --map campaign="…"',
+        ),
+    ],
+)
+def test_two_columns_with_addresses_are_no_title(
+    tmp_path: Path, campaign: str | None, advice: str
+) -> None:
+    rows = [("ann@example.com", "Interested"), ("bob@example.com", "Not now")]
+    path = write_rows(tmp_path / "leads.csv", ["Mail", "Label"], rows)
+    with pytest.raises(InputError) as caught:
+        open_table(path, TableOptions(has_campaign=campaign is not None))
+    told = in_terminal(caught.value)
+    assert 'found "Mail", "Label". By their values, email is "Mail". ' in told
+    assert told.endswith(advice)
+    assert ("--campaign" in told) is (campaign is None)
+
+
 def test_a_file_whose_rows_can_t_be_read_is_told_of_by_its_names(tmp_path: Path) -> None:
     path = tmp_path / "leads.csv"
     path.write_text(f'Camp,Lead,status\n{C1},{L}1,"paused\n', "utf-8")

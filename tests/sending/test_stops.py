@@ -147,7 +147,7 @@ def test_a_hold_back_longer_than_the_limit_stops() -> None:
     assert stop is not None
     assert stop.message == (
         "The server holds requests back for 901 s (HTTP 429, Retry-After 901 s); "
-        "at most 900 s are waited for ([pace] max_wait_s)."
+        "a run waits 900 s at most ([pace] max_wait_s)."
     )
 
 
@@ -159,8 +159,7 @@ def test_a_budget_that_is_used_up_for_too_long_stops_the_job() -> None:
     assert stop is not None
     assert (stop.cause, stop.go_on_at) == (StopCause.HELD_BACK, until)
     assert in_terminal(stop.message) == (
-        "The server allows no more requests before 2026-12-01 07:30 (local time): their number is "
-        "used up, and at most 900 s are waited for ([pace] max_wait_s). With --wait it is waited "
-        "for."
+        "The server allows no more requests before 2026-12-01 07:30 (local time); a run waits "
+        "900 s at most ([pace] max_wait_s). With --wait the run waits."
     )
     assert StopRules(StopLimits(max_wait_s=inf)).after_spent(1e9, until=until) is None

@@ -253,7 +253,7 @@ def test_who_hears_of_changed_tags_and_what_they_moved_is_shown(tmp_path: Path) 
             page.post("/job/answer", answer="yes")
             texts = Texts(page.get(f"/runs/{page.end().run_id}")).texts
     assert "1 active webhook hears of changed tags: CRM (crm.example)." in asked
-    assert "1 row sets the tag alone: its lead is through, and its status is left." in asked
+    assert "1 row sets the tag alone: its lead is through, so its status is left out." in asked
     assert "Subsequences: 1 lead taken out of <b>Nurture." in texts
     assert "the lead is replied, so status active is left out" in texts
 
