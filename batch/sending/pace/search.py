@@ -126,7 +126,7 @@ class Search:
         cycle.refused += 1
         self._grown_at = None  # a hold-back is no time to grow in
         self._refused_at = now
-        self._is_rounded = 0 < (wait_s or 0) < LONG_WAIT_S
+        self._is_rounded = ROUNDING_S <= (wait_s or 0) < LONG_WAIT_S
         if self._refused_since is None:
             self._refused_since = now
         if sent_at < self._lowered_at or cycle.admitted == cycle.cut_at:
@@ -174,7 +174,7 @@ class Search:
         is_long = now - cycle.began_at >= LONG_CYCLE_S
         self._is_certain = self._is_certain or (is_long and cycle.admitted >= CERTAIN_AFTER)
         admits = self.rate_per_s * cycle.admitted / cycle.wanted
-        if self._is_guess and not self._evidence.wait_s:
+        if self._is_guess and self._evidence.wait_s < ROUNDING_S:
             admits = cycle.admitted / (now - cycle.began_at)
             least = LEAST_SHARE * (self._limit_per_s or 0.0)
             self._is_guess = admits < least
@@ -189,7 +189,7 @@ class Search:
         self._lowered_at = now
         self._measure_after = min(MEASURE_MOST, max(CUT_AFTER, MEASURE_SHARE * cycle.admitted))
         if self._is_guess:
-            rounded = GUESS_SHARE * limit if self._evidence.wait_s else 0.0
+            rounded = GUESS_SHARE * limit if self._evidence.wait_s >= ROUNDING_S else 0.0
             self._measure_after = max(CUT_AFTER, rounded)
         self._limits += 1
         self._evidence.clear()
