@@ -33,7 +33,7 @@ class Head:
 
     line: the header's line number.
     end: the offset in bytes of the first row.
-    above, better_line, better_delimiter: as in Grid.
+    above, better_line, better_delimiter: as in Grid. data_line: as in Top.
     is_quoted: whether it is in quotes as a whole, as the rows below it are then.
     mends: as in `Found`.
     """
@@ -45,6 +45,7 @@ class Head:
     end: int
     above: tuple[tuple[int, Cells], ...] = ()
     better_line: int | None = None
+    data_line: int | None = None
     better_delimiter: str | None = None
     is_quoted: bool = False
     mends: bool = True
@@ -106,6 +107,9 @@ def read_head(
         first = -head.line if head.evidence is Evidence.NAMES else 0  # as of several such rows
         return head.evidence, first, known, len(head.header)
 
+    # What is data by one delimiter is no title by another.
+    data_line = min((head.data_line for head in heads if head.data_line), default=None)
+    heads = [head for head in heads if data_line is None or head.line <= data_line]
     best = max(heads, key=fit)
     check_columns(len(best.header), name=name)
     better = max([best, *_try_delimiters(_RECOMMENDED, read)[0]], key=fit)
@@ -162,6 +166,7 @@ def _read_heads(
             end=offset + len(text[: top.header.end].encode()),
             above=tuple((line, record.cells) for line, record in top.above),
             better_line=top.better_line,
+            data_line=top.data_line,
             is_quoted=top.header.is_quoted,
             mends=mends,
         )

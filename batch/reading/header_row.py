@@ -40,6 +40,7 @@ class Top(Generic[_Row]):
     is given so many, and those rows can be shown.
     above: what is passed over, without blank rows, each with its line. below: rows that were read
     on the way. better_line: of a row that has the needed names, where another must be the header.
+    data_line: of the first row that was seen to be data, above any row with the needed names.
     """
 
     line: int
@@ -49,6 +50,7 @@ class Top(Generic[_Row]):
     above: tuple[tuple[int, _Row], ...]
     below: tuple[_Row, ...]
     better_line: int | None
+    data_line: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,9 +92,9 @@ class HeaderSearch:
         if place is None or not rows[place].cells:
             return None
         evidence = Evidence.NAMES if self.has_names(rows[place].cells) else Evidence.PLACE
-        better = None
+        better = data = None
         if self.line is None and evidence is Evidence.PLACE:
-            place, evidence, better = self._find([row.cells for row in rows])
+            place, evidence, better, data = self._find([row.cells for row in rows])
         below = rows[place + 1 :]
         shown = [] if evidence is Evidence.NAMES else below
         return Top(
@@ -103,17 +105,19 @@ class HeaderSearch:
             above=tuple((each.line, each.row) for each in rows[:place] if each.cells),
             below=tuple(each.row for each in below),
             better_line=None if better is None else rows[better].line,
+            data_line=None if data is None else rows[data].line,
         )
 
-    def _find(self, rows: Sequence[FilledCells]) -> tuple[int, Evidence, int | None]:
-        """The header's place, what speaks for it, and the place of one with the needed names.
+    def _find(self, rows: Sequence[FilledCells]) -> tuple[int, Evidence, int | None, int | None]:
+        """The header's place, what speaks for it, and where the needed names and data stand.
 
         An ordinary header is never passed over for a later one: above the header stand only rows
         that say nothing of any lead.
         """
         named = next((at for at, row in enumerate(rows) if self.has_names(row)), None)
         headers: list[tuple[int, FilledCells]] = []  # rows that may be one, and their places
-        is_table = False  # without a header
+        data: int | None = None  # the first row of a table without a header
+        addressed: set[int] = set()  # the places of addresses in rows so far
         for at, row in enumerate(rows[:named]):
             values = {place for place, cell in row.items() if is_value(cell)}
             if not values and len(row) > 1:
@@ -124,11 +128,16 @@ class HeaderSearch:
                 fits = [header for header in headers if values <= header[1].keys()]
                 if fits:  # the first, but for titles of two cells that are too narrow
                     place, _ = min(fits, key=lambda header: len(header[1]) < len(row))
-                    return place, Evidence.VALUES, named
-            is_table = is_table or self._is_row(row, {} if named is None else rows[named])
-        if named is None or is_table:
-            return 0, Evidence.PLACE, named
-        return named, Evidence.NAMES, None
+                    return place, Evidence.VALUES, named, at
+                # one row may be a note of three cells, two are rows
+                if not addressed.isdisjoint(values):
+                    data = at if data is None else data
+                addressed |= values
+            if data is None and self._is_row(row, {} if named is None else rows[named]):
+                data = at
+        if named is None or data is not None:
+            return 0, Evidence.PLACE, named, data
+        return named, Evidence.NAMES, None, None
 
     def _is_row(self, row: FilledCells, header: FilledCells) -> bool:
         """Whether a row above the one with the needed names has what could be sent.

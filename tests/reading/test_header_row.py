@@ -115,6 +115,7 @@ def test_rows_without_a_header_are_not_passed_over_for_names_below_them() -> Non
         ([["ann@example.com", "Sale", "Hot"], ["email", "campaign", "aiTag"]], False),
         ([OTHER_NAMES, ["6.71E+23", "6,6E+23", "active", "x"], NAMES], False),
         ([["a;b"], [f"{ID};{OTHER_ID};active"], NAMES], False),
+        ([["ann@example.com", "Sale", "Hot"], ["bob@example.com", "Sale", "Hot"], NAMES], False),
     ],
 )
 def test_no_row_that_could_be_sent_is_passed_over(rows: Rows, *, has_campaign: bool) -> None:
@@ -268,6 +269,17 @@ def test_of_two_tables_with_the_names_the_first_counts_whatever_their_delimiters
     with open_table(path, TableOptions()) as table:
         assert (table.found.header_line, table.found.delimiter) == (1, ",")
         assert [line for line, *_ in read(table)] == [2, 3, 4]
+
+
+@pytest.mark.parametrize("above", [["Mail,Sale,Tag"], []])
+def test_rows_are_never_passed_over_for_names_with_another_delimiter(
+    tmp_path: Path, above: list[str]
+) -> None:
+    path = tmp_path / "leads.csv"
+    rows = [*above, "ann@a.org,x,Hot", "bob@a.org,x y,Hot", "email;campaign;aiTag", "a@b.c;x;y"]
+    path.write_text("\n".join(rows))
+    seen = read_first_rows(path, TableOptions(), name="leads.csv", rows=9)
+    assert (seen.header_line, seen.delimiter) == (1, ",")
 
 
 @pytest.mark.parametrize("row", [[ID, OTHER_ID, "Hot"], ["ann@example.com", "Sale", "Hot"]])
