@@ -34,7 +34,7 @@ SENTENCES: Mapping[Fix, str] = {
         "most={value}))."
     ),
     Fix.KEEP_BEFORE: 'A run with settings={{"run": {{"keep_before": True}}}} reads all of them.',
-    Fix.WAIT: 'With settings={{"pace": {{"wait": True}}}} it is waited for.',
+    Fix.WAIT: 'With settings={{"pace": {{"wait": True}}}} the run waits.',
     Fix.FEWER_CONNECTIONS: 'Lower settings={{"pace": {{"concurrency": …}}}}.',
 }
 

@@ -125,10 +125,7 @@ def about_window(window: LongWindow | None, *, waits: bool) -> tuple[str, ...]:
     )
     if waits:
         return (told,)
-    unasked = (
-        "A yes means waiting for more. A run that asks nobody stops after "
-        f"{window.left:,}, and can be resumed then."
-    )
+    unasked = f"A yes means waiting for more. A run that asks nobody stops after {window.left:,}."
     return (Advice(told, unasked, Remedy(Fix.WAIT)),)
 
 

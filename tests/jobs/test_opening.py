@@ -207,7 +207,7 @@ def test_who_says_yes_to_a_question_that_names_a_long_wait_waits(tmp_path: Path)
         ready = opened.judge(preflight).ready(can_ask=True)
         assert ready.question.warnings[0] == (
             "The server allows 10 requests in 1 d, of which 9 are left for 11 h 7 min. A yes "
-            "means waiting for more. A run that asks nobody stops after 9, and can be resumed then."
+            "means waiting for more. A run that asks nobody stops after 9."
         )
         unasked = confirm(person, ready, asks=False)
         assert not unasked.opened.request.settings.pace.wait
