@@ -6,6 +6,7 @@ row is not its business.
 """
 
 import asyncio
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -262,8 +263,9 @@ class Gate:
         while self._departures and self._departures[0] < now - RATE_WINDOW_S:
             self._departures.popleft()
         span_s = max(1.0, now - self._departures[0]) if self._departures else RATE_WINDOW_S
-        later = sum(at > now - span_s / 2 for at in self._departures)
-        latest = sum(at > now - span_s / 4 for at in self._departures)
+        # Found by halves: to look at each of tens of thousands takes 15 ms, four times a second.
+        later = len(self._departures) - bisect_right(self._departures, now - span_s / 2)
+        latest = len(self._departures) - bisect_right(self._departures, now - span_s / 4)
         hold, outage = self._pacer.current_hold(now), self._breaker.outage
         return Pace(
             attempts=self._attempts,
