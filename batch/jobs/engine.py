@@ -180,7 +180,11 @@ class SendEngine:
 
     async def _tell(self, on_moment: Callable[[Moment], None]) -> None:
         while True:
-            on_moment(self.moment())
+            moment = self.moment()
+            on_moment(moment)
+            # What was asked before this run may have been answered with a wait of hours.
+            if moment.hold and (held := self._rules.after_hold(moment.hold)):
+                self._stop(held)
             spent_s = self._gate.spent_s()
             until = datetime.now().astimezone() + timedelta(seconds=min(spent_s, _LONGEST_S))
             if stop := self._rules.after_spent(spent_s, until=until):

@@ -147,6 +147,28 @@ async def test_a_hold_back_is_in_the_moment_and_in_the_forecast(
     assert moment.left_s > 60.0
 
 
+async def test_a_hold_back_from_before_the_run_that_is_too_long_is_not_waited_for(
+    journal: Journal, plan_for: Callable[..., Plan]
+) -> None:
+    server, pacer = Server(), make_pacer(FAST, None)
+    pacer.hold(anyio.current_time(), 3600.0, "HTTP 429, Retry-After 3600 s")
+    plan = plan_for(pausing(3))
+    sending = SendEngine(
+        plan,
+        work=whole_work(plan),
+        journal=journal,
+        settings=FAST,
+        send=server.send,
+        look=served,
+        pacer=pacer,
+    )
+    with anyio.fail_after(5):
+        stop = await sending.run(ignore)
+    assert stop is not None
+    assert stop.cause is StopCause.HELD_BACK
+    assert server.came == []
+
+
 @pytest.mark.parametrize(
     ("number", "stop"),
     [
