@@ -175,26 +175,6 @@ class StopRules:
             f"([retry] max_outage_s). The last fault: {with_full_stop(fault_text(last))}",
         )
 
-    def _too_many_errors(self, last: Outcome) -> Stop | None:
-        limits = self._limits
-        said = f": {last.message}" if last.message else ""
-        why = f"The last: line {last.lines[0]}, {with_full_stop(f'{last.reason}{said}')}"
-        if limits.max_error_rows is not None and self._error_rows > limits.max_error_rows:
-            return Stop(
-                cause=StopCause.MAX_ERRORS,
-                message=f"{self._error_rows} rows that were sent ended in error; "
-                f"[run] max_errors allows {limits.max_error_rows}. {why}",
-            )
-        if limits.max_error_share is None or len(self._recent) < ERROR_WINDOW:
-            return None
-        if self._recent_errors <= limits.max_error_share * ERROR_WINDOW:
-            return None
-        return Stop(
-            cause=StopCause.MAX_ERRORS,
-            message=f"{self._recent_errors} of the last {ERROR_WINDOW} rows sent ended in error; "
-            f"[run] max_errors allows {limits.max_error_share:.0%}. {why}",
-        )
-
 
 def quota_stop(error: QuotaUsedError) -> Stop:
     """Stop until the day is over whose quota is used up."""
