@@ -17,7 +17,7 @@ SENTENCES: Mapping[Fix, str] = {
         "If the header is another line, name it with reading=Reading(header_row={number})."
     ),
     Fix.MAP_COLUMN: 'Use settings={{"columns": {columns}}}.',
-    Fix.LEAVE_REMEMBERED: "remembered=False leaves that.",
+    Fix.LEAVE_REMEMBERED: "remembered=False ignores that.",
     Fix.NAME_CAMPAIGN: "One campaign for all rows can be named with reading=Reading(campaign=…).",
     Fix.RESUME: "To go on with that one: {value}",
     Fix.RESUME_OTHERS: "To go on with that one: {value}",

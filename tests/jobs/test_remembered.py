@@ -27,7 +27,7 @@ HEADER = ["Kampagne", "Kontakt", "Zustand", "Notiz"]
 MAPPING = ("campaignId=Kampagne", "campaignLeadId=Kontakt", "status=Zustand")
 SAID = (
     'leads.csv: as you confirmed for these headers before, campaignId is "Kampagne", '
-    'campaignLeadId is "Kontakt", status is "Zustand". --no-remembered leaves that.'
+    'campaignLeadId is "Kontakt", status is "Zustand". --no-remembered ignores that.'
 )
 
 

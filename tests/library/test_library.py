@@ -505,5 +505,5 @@ async def test_confirmed_columns_are_used_where_that_is_asked_for(
     found = await batch.check(path, remembered=True, **place)
     assert found.requests == 1
     assert next(map(in_python, found.notes)).endswith(
-        'status is "Zustand". remembered=False leaves that.'
+        'status is "Zustand". remembered=False ignores that.'
     )
