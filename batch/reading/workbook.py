@@ -178,33 +178,41 @@ def _choose_sheet(book: Workbook, sheet: str | None, search: HeaderSearch, *, na
     with_columns = _sheets_with_columns(book, search)
     if search.line and not with_columns:
         with_columns = _sheets_with_columns(book, replace(search, line=None))
-    if len(with_columns) == 1:
-        return with_columns[0]
-    sheets, what = (with_columns, " with the columns") if with_columns else (book.visible, "")
+    if len(with_columns) == 1 and any(with_columns.values()):
+        return next(iter(with_columns))
+    is_choice = len(with_columns) > 1  # one without rows may be a template for the others
+    sheets, what = (list(with_columns), " with the columns") if is_choice else (book.visible, "")
     raise InputError(
         f"{name}: has {len(sheets)} sheets{what}: {listed(sheets)}.", Remedy(Fix.NAME_SHEET)
     )
 
 
-def _sheets_with_columns(book: Workbook, search: HeaderSearch) -> list[str]:
-    """The visible sheets with the names of the columns; none where there are too many to look."""
+def _sheets_with_columns(book: Workbook, search: HeaderSearch) -> dict[str, bool]:
+    """The visible sheets with the names of the columns, and whether rows stand below those.
+
+    None where there are too many to look.
+    """
     if len(book.visible) > _SEARCHED_SHEETS:
-        return []
+        return {}
     if book.every:
         by_name = groupby(book.every(*book.visible), itemgetter(0))
         each_rows = ((sheet, (row for _, row in rows)) for sheet, rows in by_name)
-        return [sheet for sheet, rows in each_rows if _has_columns(rows, search)]
-    found = []
+        each_found = [(sheet, _has_rows(rows, search)) for sheet, rows in each_rows]
+        return {sheet: has_rows for sheet, has_rows in each_found if has_rows is not None}
+    found = {}
     for sheet in book.visible:
         try:
-            has_columns = _has_columns(book.rows(sheet), search)
+            has_rows = _has_rows(book.rows(sheet), search)
         except UnorderedRowsError:
-            has_columns = _has_columns(book.sorted_rows(sheet), search)
-        if has_columns:
-            found.append(sheet)
+            has_rows = _has_rows(book.sorted_rows(sheet), search)
+        if has_rows is not None:
+            found[sheet] = has_rows
     return found
 
 
-def _has_columns(rows: Iterable[SheetRow], search: HeaderSearch) -> bool:
+def _has_rows(rows: Iterable[SheetRow], search: HeaderSearch) -> bool | None:
+    """Whether rows stand below the names of the columns; None where those are missing."""
     top = search.split(_counted(rows), lambda row: row.cells)
-    return top is not None and search.has_names(top.header.cells)
+    if top is None or not search.has_names(top.header.cells):
+        return None
+    return any(not is_blank(cell) for row in top.below for cell in row.cells.values())

@@ -121,13 +121,17 @@ def test_the_only_sheet_that_can_be_seen_is_read(path: Path) -> None:
 def write_other_sheets(path: Path, *others: list[list[str]], at: int, hidden: bool) -> None:
     """A workbook with a sheet that has the columns below a title, and others."""
     sheets = [*others[:at], [["Title"], [], HEADER, ["a", "b", "active", "x"]], *others[at:]]
+    write_sheets_of(path, sheets, hidden=at if hidden else None)
+
+
+def write_sheets_of(path: Path, sheets: list[list[list[str]]], *, hidden: int | None) -> None:
     if path.suffix == ".xlsx":
         with xlsxwriter.Workbook(path) as book:
             for number, rows in enumerate(sheets):
                 sheet = book.add_worksheet(f"S{number}")
                 for index, row in enumerate(rows):
                     sheet.write_row(index, 0, row)
-                if hidden and number == at:
+                if number == hidden:
                     sheet.hide()
     elif path.suffix == ".xls":
         old = xlwt.Workbook()
@@ -136,10 +140,10 @@ def write_other_sheets(path: Path, *others: list[list[str]], at: int, hidden: bo
             for line, row in enumerate(rows):
                 for column, cell in enumerate(row):
                     sheet.write(line, column, cell)
-            sheet.visibility = int(hidden and number == at)
+            sheet.visibility = int(number == hidden)
         old.save(str(path))
     else:
-        write_ods(path, sheets, hidden=at if hidden else None)
+        write_ods(path, sheets, hidden=hidden)
 
 
 def write_ods(path: Path, sheets: list[list[list[str]]], *, hidden: int | None) -> None:
@@ -199,6 +203,17 @@ def test_a_hidden_sheet_is_never_taken_by_itself(tmp_path: Path, kind: str) -> N
     write_other_sheets(path, OTHERS[0], at=1, hidden=True)
     grid = open_workbook(path, file_format, sheet=None, search=search, name=path.name)
     assert grid.sheet == "S0"
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "xls", "ods"])
+def test_a_sheet_without_rows_is_not_taken_for_one_that_has_some(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"leads.{kind}"
+    rows = ["66e01a3c122c597083bd438b", "66f1b2000000000000000001", "active", "x"]
+    others = [["Kampagne", "Kontakt", "Zustand", "Etikett"], rows]
+    write_sheets_of(path, [others, [HEADER]], hidden=None)
+    assert refusal(path, file_format=Format[kind.upper()]) == (
+        f'leads.{kind}: has 2 sheets: "S0", "S1". Choose with --sheet.'
+    )
 
 
 def test_a_line_that_is_named_holds_the_header_of_the_sheet_that_is_taken(path: Path) -> None:
