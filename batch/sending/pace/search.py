@@ -26,6 +26,7 @@ REQUESTS_A_REFUSAL = 100
 SECONDS_TO_LIMIT = 20.0
 MEASURE_SHARE = 0.8  # of the requests that the last limit admitted: so many measure it anew
 MEASURE_MOST = 1500  # requests always measure it
+MOST_REFUSED = 5  # requests, and more than were served: then a guess is far above the limit
 CUT_AFTER = 10  # requests admitted; fewer say nothing
 CUT = 0.8  # times the rate, for refusals too early to measure
 LEAST_SHARE = 0.2  # of the last limit: early refusals cut no further
@@ -139,7 +140,7 @@ class Search:
             return
         if self._limit_per_s is None:
             self._set_limit(now, cycle, self._first_limit(now, cycle))
-        elif cycle.admitted >= self._measure_after:
+        elif cycle.admitted >= self._measure_after or self._is_far_above(now, cycle):
             self._measure(now, cycle)
         elif cycle.admitted >= cycle.cut_at + CUT_AFTER:
             cycle.cut_at = cycle.admitted
@@ -159,6 +160,12 @@ class Search:
             return False
         return self.rate_per_s >= NEAR_LIMIT * self._limit_per_s
 
+    def _is_far_above(self, now: float, cycle: _Cycle) -> bool:
+        """True where a guess is refused far more often than served: few requests tell the limit."""
+        is_lasting = now - cycle.began_at >= LONG_WAIT_S
+        refused = max(MOST_REFUSED, cycle.admitted)
+        return self._is_guess and is_lasting and cycle.admitted > 1 and cycle.refused > refused
+
     def _first_limit(self, now: float, cycle: _Cycle) -> float:
         """The first limit, when it is not known how much was saved up."""
         if LONG_WAIT_S <= self._evidence.wait_s < float("inf"):
@@ -176,7 +183,8 @@ class Search:
         admits = self.rate_per_s * cycle.admitted / cycle.wanted
         if self._is_guess and self._evidence.wait_s < ROUNDING_S:
             admits = cycle.admitted / (now - cycle.began_at)
-            least = LEAST_SHARE * (self._limit_per_s or 0.0)
+            is_far = self._is_far_above(now, cycle)
+            least = 0.0 if is_far else LEAST_SHARE * (self._limit_per_s or 0.0)
             self._is_guess = admits < least
             admits = max(least, admits)
         else:

@@ -12,7 +12,7 @@ HEADROOM = 0.05
 SPAN_S = 120.0  # seconds after the first window in which the pace is judged
 # Refusals that it may cost to find a limit that nothing tells, of a bucket that was full or of one
 # request a second: some minutes have too few requests for a share.
-MOST_TO_FIND = 70
+MOST_TO_FIND = 45
 
 
 def paced(told: HeaderWorld) -> tuple[float, int, int]:
