@@ -6,6 +6,7 @@ Holds no logic of its own. Heavy imports are inside the commands, so that `--hel
 import inspect
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Annotated, Any, get_type_hints
 
 import typer
@@ -82,6 +83,18 @@ def _with_options(does: Callable[[CliOptions, Interrupts], int]) -> Callable[...
     return call
 
 
+def _number_within(least: int, most: int, text: str | int) -> int:
+    """A whole number as typed, or a default. Raises BadParameter."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = least - 1
+    if least <= number <= most:
+        return number
+    expected = f"expected a whole number from {least} to {most}"
+    raise typer.BadParameter(f'found "{text}"; {expected}.')
+
+
 _BY_NAME = inspect.Parameter.KEYWORD_ONLY
 _DEFAULTS = CliOptions()
 _TYPES = get_type_hints(CliOptions)
@@ -97,14 +110,12 @@ def _parameters(command: str) -> Iterator[inspect.Parameter]:
             default = None if default is None else ...
             info = typer.Argument(default, metavar=declared.metavar, help=declared.help)
         else:
-            least, most = declared.bounds or (None, None)
             info = typer.Option(
                 default or None if name in _LISTS else default,
                 *declared.flags_for(name),
                 help=declared.help,
                 metavar="" if default is False else declared.metavar,  # a flag has no value
-                min=least,
-                max=most,
+                parser=partial(_number_within, *declared.bounds) if declared.bounds else None,
                 rich_help_panel=declared.panel or None,
             )
         kind = list[str] if name in _LISTS else _TYPES[name]

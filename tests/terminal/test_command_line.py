@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from batch import __version__, cli
 from batch.settings.options import TAKEN_BY, CliOptions
 from batch.terminal import checking, command_line, commands
 from batch.terminal.signals import Interrupts
+from tests.support.in_process import sendkit_batch
 
 COMMANDS = (
     "run",
@@ -197,3 +199,12 @@ def test_the_sandbox_has_options_of_its_own(
     out = capsys.readouterr().out
     assert out.startswith("usage: sendkit-batch sandbox ")
     assert "--fault" in out
+
+
+@pytest.mark.parametrize("typed", ["0", "1001", "-1", "x", "1.5"])
+def test_a_number_out_of_its_bounds_is_told_with_what_is_expected(
+    typed: str, tmp_path: Path
+) -> None:
+    ran = sendkit_batch("check", "leads.csv", "--header-row", typed, cwd=tmp_path)
+    assert ran.exit_code == 2
+    assert f"'--header-row': found \"{typed}\"; expected a whole number from 1 to 1000." in ran.err
