@@ -800,7 +800,7 @@ BUILDS = (
         caught_by="test_plan_check.py::test_values_that_judging_does_not_give_are_refused[rows6]",
     ),
     Broken(
-        guarantee="somebody else's plan is held against its copy of the input",
+        guarantee="somebody else's plan is compared with its copy of the input",
         file="jobs/recorded.py",
         line="        if plan and not is_own:\n",
         instead="        if False:\n",

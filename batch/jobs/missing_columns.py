@@ -31,7 +31,7 @@ _COLUMNS = 1_000  # unused ones that are looked at
 def about_missing_columns(table: Table, *, labels: Collection[str] | None) -> tuple[str, ...]:
     """A sentence for `status` or `aiTag`, whichever the table has not.
 
-    labels: the workspace's; None if they aren't known: cells are then held against none.
+    labels: the workspace's; None if they aren't known: cells are then compared with none.
     """
     missing = [field for field in _ENDINGS if field not in table.fields]
     return tuple(_sentence(field, table, labels) for field in missing)

@@ -1,7 +1,7 @@
 """An earlier run that a command goes back to: what was asked of it, its settings, and its key.
 
 Its settings stand in its run.json. Of a run in the user's own list they count as the user's; any
-other run may come from anybody, so its settings are held against those that would count here
+other run may come from anybody, so its settings are compared with those that would count here
 without it.
 """
 

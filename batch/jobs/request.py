@@ -210,7 +210,7 @@ def refusal_of(plan: Plan, request: Request, effect: Effect | None = None) -> st
     """Why nothing of this plan may be sent; None if it may.
 
     effect: of what is left to send; None before the leads were read, when how many tags change
-    can't be held against what is expected.
+    can't be compared with what is expected.
     """
     guardrails, name = request.guardrails, request.source.name
     if guardrails.strict and plan.tally.error:

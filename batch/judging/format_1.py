@@ -61,7 +61,7 @@ def requests_of_format_1(
 ) -> pl.DataFrame:
     """The rows that were to be sent, as SENT; cells: of these rows alone, in line order.
 
-    labels: those that tags were held against; None if they weren't.
+    labels: those that tags were checked against; None if they weren't.
     """
     read = [_read(frame, clear_word=clear_word, labels=labels) for frame in cells]
     rows = pl.concat(read) if read else _read(_NO_CELLS, clear_word=clear_word, labels=None)

@@ -174,7 +174,7 @@ class RunRecord(_Record):
     sandbox: whether it sends to a practice sandbox. tag_check: whether tags are checked.
     pid, working_since: of the process that is, or last was, at work on it.
     resumed: how often it was gone on with. retry_of: the run whose rows it tries once more.
-    is_planned: whether its rows are held against leads that were all read, as those of a plan and
+    is_planned: whether its rows are compared with leads that were all read, as those of a plan and
     of its retries are. planned_at: when a plan that is to be applied was made.
     undo_of: the run whose changes it takes back, also of a retry of that.
     plan_sha256: of its plan file; None of a run of format 1, which has none.

@@ -67,7 +67,7 @@ def demo(options: CliOptions, interrupts: Interrupts) -> int:
 
 
 def plan(options: CliOptions, interrupts: Interrupts) -> int:
-    """`plan`: what a spreadsheet would change, held against what is. Gives the exit code."""
+    """`plan`: what a spreadsheet would change of what is there now. Gives the exit code."""
     terminal = _terminal(options, interrupts)
 
     def plan_it() -> int:

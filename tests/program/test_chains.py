@@ -1,4 +1,4 @@
-"""Chains of commands, kills, faults and other people's edits, held against the manual's words.
+"""Chains of commands, kills, faults and other people's edits, compared with the manual's words.
 
 A state machine: what may come next is drawn, and after each command every request in the server's
 log must be accounted for in the results; after an undo every lead that the log shows as changed is

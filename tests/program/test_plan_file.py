@@ -72,7 +72,7 @@ def test_a_run_judges_each_row_once_and_parses_it_at_most_three_times(
         assert passes.taken() == (0, 1)
         assert ask_here(shell, sandbox, "resume", "planned") == 1
         assert passes.taken() == (0, 1)
-        shutil.copytree("planned", "somebody's")  # to be held against its copy of the input
+        shutil.copytree("planned", "somebody's")  # to be compared with its copy of the input
         assert ask_here(shell, sandbox, "resume", "somebody's") == 1
         assert passes.taken() == (0, 2)
         for words in (("results", "kept"), ("verify", "kept"), ("report", "kept")):

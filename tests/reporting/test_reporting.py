@@ -1,4 +1,4 @@
-"""`report.html` as runs leave it behind, held against what their journals are known to hold."""
+"""`report.html` as runs leave it behind, compared with what their journals are known to hold."""
 
 import json
 import sqlite3

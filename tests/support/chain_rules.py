@@ -1,4 +1,4 @@
-"""What the manual says of results and of an undo, held against a server's log. Knows no program.
+"""What the manual says of results and of an undo, compared with a server's log. Knows no program.
 
 Source: the manual's pages results.md, automation.md (*Exit codes*) and planning.md.
 """

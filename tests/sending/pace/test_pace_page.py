@@ -1,4 +1,4 @@
-"""The page that explains the pace, held against its code."""
+"""The page that explains the pace, compared with its code."""
 
 import ast
 import re
