@@ -1546,8 +1546,8 @@ BUILDS = (
     Broken(
         guarantee="of several sheets with the columns none is taken unasked",
         file="reading/workbook.py",
-        line="if len(with_columns) == 1 and",
-        instead="if with_columns and",
+        line="if len(with_columns) == 1 and any(with_columns.values()):",
+        instead="if with_columns:",
         caught_by="test_workbook.py::test_several_sheets_are_refused_until_one_is_chosen",
     ),
     Broken(
