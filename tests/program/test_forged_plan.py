@@ -386,6 +386,7 @@ FORGED: dict[str, tuple[str, Change, str]] = {
 }
 
 
+@pytest.mark.sampled(12)
 @pytest.mark.parametrize("name", FORGED)
 def test_a_forged_plan_is_refused(
     name: str, others: Others, there: Callable[[str], Path], tmp_path: Path

@@ -640,6 +640,7 @@ def sentences_of(case: Case) -> list[str]:
     return [sentence for sentence in SENTENCES if case.of in sentence]
 
 
+@pytest.mark.sampled(30)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.of} {case.says}"[:80])
 def test_a_hint_can_be_followed(
     case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
