@@ -141,14 +141,7 @@ class StopRules:
         held_s = hold.until - hold.since
         if held_s <= self._limits.max_wait_s:
             return None
-        return Stop(
-            cause=StopCause.HELD_BACK,
-            message=Advice(
-                f"The server holds requests back for {held_s:.0f} s ({hold.why}); "
-                f"a run waits {self._limits.max_wait_s:.0f} s at most ([pace] max_wait_s).",
-                Remedy(Fix.WAIT),
-            ),
-        )
+        return self._too_long(f"The server holds requests back for {held_s:.0f} s ({hold.why})")
 
     def after_spent(self, spent_s: float, *, until: datetime) -> Stop | None:
         """Check a budget of the server's that is used up for so many seconds more.
@@ -157,14 +150,16 @@ class StopRules:
         """
         if spent_s <= self._limits.max_wait_s:
             return None
+        when = f"{until:%Y-%m-%d %H:%M} (local time)"
+        return self._too_long(f"The server allows no more requests before {when}", go_on_at=until)
+
+    def _too_long(self, found: str, *, go_on_at: datetime | None = None) -> Stop:
+        """The stop at a wait that is longer than a run waits. found: how long, and why."""
+        most = f"a run waits {self._limits.max_wait_s:.0f} s at most ([pace] max_wait_s)."
         return Stop(
             cause=StopCause.HELD_BACK,
-            message=Advice(
-                f"The server allows no more requests before {until:%Y-%m-%d %H:%M} (local time); "
-                f"a run waits {self._limits.max_wait_s:.0f} s at most ([pace] max_wait_s).",
-                Remedy(Fix.WAIT),
-            ),
-            go_on_at=until,
+            message=Advice(f"{found}; {most}", Remedy(Fix.WAIT)),
+            go_on_at=go_on_at,
         )
 
     def after_outage(self, seconds: float, last: Answer) -> Stop:

@@ -123,11 +123,16 @@ def test_a_tally_refuses_a_cell_that_no_workbook_can_hold() -> None:
     assert caught.value.sentence("leads.xlsx").startswith("leads.xlsx line 7, column 3: the cell")
 
 
-def test_a_tally_counts_the_rows_that_are_there_and_no_blank_ones() -> None:
+def test_a_tally_counts_the_rows_that_are_there_and_no_blank_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cost, "MAX_FILLED", 999)
     tally = Tally()
     for line in range(1, 1000):
         tally.add({}, line=line)
         tally.add({16_383: "x" * MAX_CELL}, line=line)
+    with pytest.raises(CostError):
+        tally.add({16_383: "x"}, line=1000)
 
 
 def test_a_number_format_longer_than_one_can_be_is_refused() -> None:
