@@ -4,6 +4,7 @@ from math import inf
 
 import pytest
 
+from batch.jobs.known_pace import LONGEST_SPREAD_S
 from batch.sandbox.telling import Spelling
 from batch.sending.pace.pacer import Pacer
 from tests.support.pace_world import World, make_pacer
@@ -83,6 +84,16 @@ def test_what_does_not_fit_is_sent_at_once_where_nobody_waits() -> None:
     assert job.arrived_after(60) == 285  # the headroom is left
     assert job.world.seen.between(0, 60)[1] == 0
     assert pacer.spent_s(job.world.now) == pytest.approx(DAY_S / 2 - 60, abs=2)
+
+
+@pytest.mark.parametrize("kind", ["fixed", "sliding"])
+@pytest.mark.parametrize("spelling", ["ietf", "x-unix", "x-iso"])
+def test_an_hour_is_spread_however_it_is_told(kind: str, spelling: str) -> None:
+    """A reset that is rounded up, or a clock that differs, makes an hour look longer."""
+    pacer = make_pacer()
+    job = Job(f"{kind}:40/h", *TOLD[spelling], requests=60, pacer=pacer, spread_s=LONGEST_SPREAD_S)
+    assert job.arrived_after(60) <= 6
+    assert pacer.spent_s(job.world.now) == 0
 
 
 def test_what_is_left_of_a_run_is_sent_as_soon_as_it_fits() -> None:
