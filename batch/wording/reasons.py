@@ -34,7 +34,7 @@ REASON_WORDS: Mapping[Reason, Words] = {
         "neither status nor aiTag is given", "Neither a status nor a tag is given"
     ),
     Reason.NOT_DATA: Words(
-        "a line of units, such as `text` or `(id)` in both ids, and no cell that could be a value",
+        'a line of units, such as "text" or "(id)" in both ids, and no cell that could be a value',
         "A line of units, no data",
     ),
     Reason.DUPLICATE: Words(
