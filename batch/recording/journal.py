@@ -107,25 +107,28 @@ class Journal:
     def record(self, entries: Iterable[Entry]) -> None:
         """Make entries durable, all or none; a later outcome for a line replaces the earlier one.
 
-        An outcome takes its lines' claims away; one of a row that was only judged has none. That a
-        line is in doubt stays, whatever is recorded for it later.
+        An outcome takes its lines' claims away; one of a row that was only judged has none. A claim
+        after an outcome, of a row that is sent again, stays. That a line is in doubt stays,
+        whatever is recorded for it later.
         """
-        claims: list[tuple[int]] = []
+        is_claimed: dict[int, bool] = {}  # by line, when all of these entries are in
         outcomes: list[Outcome] = []
         for entry in entries:
             if isinstance(entry, Claim):
-                claims += [(line,) for line in entry.lines]
-            else:
-                outcomes.append(entry)
-        sent = [(line,) for outcome in outcomes if outcome.attempts for line in outcome.lines]
+                is_claimed.update(dict.fromkeys(entry.lines, True))
+                continue
+            outcomes.append(entry)
+            if entry.attempts:
+                is_claimed.update(dict.fromkeys(entry.lines, False))
         doubts = [(line,) for outcome in outcomes if outcome.in_doubt for line in outcome.lines]
         with self._disk_errors(), self._db:
-            self._db.executemany(sql.CLAIM, claims)
             self._db.executemany(
                 sql.RECORD, (row for outcome in outcomes for row in _rows_of(outcome))
             )
             self._db.executemany(sql.DOUBT, doubts)
-            self._db.executemany(sql.UNCLAIM, sent)
+            for statement, claimed in ((sql.CLAIM, True), (sql.UNCLAIM, False)):
+                lines = ((line,) for line, is_so in is_claimed.items() if is_so is claimed)
+                self._db.executemany(statement, lines)
 
     def begin_anew(self) -> None:
         """Forget outcomes of a time that broke off before anything was sent."""

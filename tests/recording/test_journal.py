@@ -304,6 +304,16 @@ def test_a_claim_and_its_outcome_may_come_in_one_commit(journal: Journal) -> Non
     assert journal.rows(1, 10)["reason"].to_list() == ["applied"]
 
 
+def test_an_outcome_and_the_claim_of_the_row_that_is_sent_again_may_come_in_one_commit(
+    journal: Journal,
+) -> None:
+    failed = Outcome(lines=(2, 3), reason=Reason.SERVER_ERROR, http_status=503, attempts=1)
+    journal.record([Claim(lines=(2, 3)), failed, Claim(lines=(2, 3))])
+    journal.settle_claims()
+    found = journal.rows(1, 10).select("line", "reason", "attempts").rows()
+    assert found == [(2, "in_flight", 2), (3, "in_flight", 2)]
+
+
 def test_a_claim_outlives_the_process_that_made_it(path: Path) -> None:
     first = Journal.create(path)
     first.record([Claim(lines=(2, 3))])
