@@ -5,7 +5,7 @@ Owns how the pieces meet, and the view of them that people are shown. It decides
 
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -192,19 +192,7 @@ class SendEngine:
             await anyio.sleep(TELL_EVERY_S)
 
     def _record(self, entries: Sequence[Entry]) -> None:
-        """Make entries durable, with what is to be said of single rows that lost a value."""
-        own = [
-            replace(entry, lines=(line,), message=self._told_of(line, entry.message))
-            for entry in (entries if self._partly else ())
-            if isinstance(entry, Outcome)
-            for line in entry.lines
-            if line in self._partly
-        ]
-        self._journal.record([*entries, *own])
-
-    def _told_of(self, line: int, message: str) -> str:
-        lost = self._partly[line]
-        return f"{message}; {lost}" if message else lost
+        self._journal.record(with_lost_values(entries, self._partly) if self._partly else entries)
 
     def _canary_of(
         self, changes: Iterator[Change], size: int, gate: Gate, paging: Paging, settings: Settings
@@ -238,6 +226,20 @@ class SendEngine:
         self._runner.confirm(entry)
         if self._canary:
             self._canary.came_to(entry)
+
+
+def with_lost_values(entries: Iterable[Entry], partly: Mapping[int, str]) -> Iterator[Entry]:
+    """Each entry, then what is to be said of those of its lines that lost a value.
+
+    It comes before the next entry, which may claim the same lines once more.
+    partly: lines and sentences, as `Plan.partly_sent` gives them.
+    """
+    for entry in entries:
+        yield entry
+        if isinstance(entry, Outcome):
+            for line in partly.keys() & entry.lines:
+                message = "; ".join(filter(None, (entry.message, partly[line])))
+                yield replace(entry, lines=(line,), message=message)
 
 
 def stop_limits_of(settings: Settings) -> StopLimits:

@@ -10,12 +10,12 @@ import pytest
 
 from batch.errors import RunError
 from batch.jobs.check import check
-from batch.jobs.engine import SendEngine
+from batch.jobs.engine import SendEngine, with_lost_values
 from batch.jobs.frontend import Rest
 from batch.jobs.known_pace import make_pacer
 from batch.jobs.work import whole_work
 from batch.judging.plan import Plan
-from batch.model import Answer, Budget, Change, Reason, Tally
+from batch.model import Answer, Budget, Change, Claim, Entry, Outcome, Reason, Tally
 from batch.recording.journal import Journal
 from batch.sending.pace.pacer import PaceEstimate, Source
 from batch.sending.stops import Stop, StopCause
@@ -373,3 +373,13 @@ async def test_a_rate_that_went_well_before_is_begun_with(
     )
     learnt = sending.moment().pace_estimate
     assert (learnt.source, learnt.rate_per_s, learnt.good_per_s) == (Source.SEARCH, 70.0, 70.0)
+
+
+def test_what_a_line_lost_is_said_before_its_next_claim() -> None:
+    failed = Outcome(lines=(2, 3), reason=Reason.SERVER_ERROR, attempts=1, message="HTTP 503")
+    entries: list[Entry] = [Claim(lines=(2, 3)), failed, Claim(lines=(2, 3))]
+    assert list(with_lost_values(entries, {3: "its status was left out"})) == [
+        *entries[:2],
+        replace(failed, lines=(3,), message="HTTP 503; its status was left out"),
+        entries[2],
+    ]
