@@ -12,9 +12,9 @@ from typing import Generic, NamedTuple, TypeVar
 from batch.advice import Advice, Fix, Remedy
 from batch.columns import Column, Naming
 from batch.errors import InputError
-from batch.model import Field
+from batch.model import LEAD_STATUSES, Field
 from batch.reading.grid import FilledCells, Grid, is_blank, short_text
-from batch.reading.header import is_value, name_key, reads_as, spellings
+from batch.reading.header import is_value, name_key, reads_as, recognised_fields, spellings
 
 SEARCHED_ROWS = 50  # at the top: no report has its header further down
 MOST_ABOVE = 1_000  # rows above a header that the user names
@@ -28,7 +28,7 @@ class Evidence(IntEnum):
     """What makes a row the header, the strongest last."""
 
     PLACE = 0  # it is the first that is not blank, and nothing more
-    VALUES = 1  # it names the columns of the ids or addresses below it
+    VALUES = 1  # it names columns of ids, addresses or statuses below it, or has some of the names
     NAMES = 2  # it has the names of the columns that are needed
 
 
@@ -129,15 +129,35 @@ class HeaderSearch:
                 if fits:  # the first, but for titles of two cells that are too narrow
                     place, _ = min(fits, key=lambda header: len(header[1]) < len(row))
                     return place, Evidence.VALUES, named, at
-                # one row may be a note of three cells, two are rows
-                if not addressed.isdisjoint(values):
+                # one row may be a note of three cells, two are rows; no note begins with a value
+                if (
+                    not addressed.isdisjoint(values)
+                    or (len(row) >= _FEWEST and min(row) in values)
+                    or len(row) > _FEWEST
+                ):
                     data = at if data is None else data
                 addressed |= values
             if data is None and self._is_row(row, {} if named is None else rows[named]):
                 data = at
-        if named is None or data is not None:
-            return 0, Evidence.PLACE, named, data
-        return named, Evidence.NAMES, None, None
+        if named is not None and data is None:
+            return named, Evidence.NAMES, None, None
+        first = next((at for at, row in enumerate(rows) if len(row) >= _FEWEST), 0)
+        if named is None and self._is_header_of_words(rows[first], rows[first + 1 :]):
+            return first, Evidence.VALUES, None, data
+        return 0, Evidence.PLACE, named, data
+
+    def _is_header_of_words(self, row: FilledCells, below: Sequence[FilledCells]) -> bool:
+        """Whether the first row that is no title has two of the names, or one above statuses.
+
+        Labels are not known while a file is read: of those, names alone can tell.
+        """
+        if len(row) < _FEWEST or any(is_value(cell) or _is_status(cell) for cell in row.values()):
+            return False
+        if recognised_fields([*row.values()], self.columns) > 1:
+            return True
+        return any(
+            place in row and _is_status(cell) for each in below for place, cell in each.items()
+        )
 
     def _is_row(self, row: FilledCells, header: FilledCells) -> bool:
         """Whether a row above the one with the needed names has what could be sent.
@@ -167,6 +187,10 @@ class HeaderSearch:
             return True
         has_campaign = self.has_campaign or has(Field.CAMPAIGN_ID) or has(Naming.CAMPAIGN)
         return has_campaign and has(Naming.EMAIL)
+
+
+def _is_status(cell: str) -> bool:
+    return cell.strip().lower() in LEAD_STATUSES
 
 
 def no_such_header(line: int, *, name: str) -> InputError:

@@ -65,6 +65,20 @@ def top_of(*rows: list[str], search: HeaderSearch | None = None) -> Top[list[str
         ([VALUES, VALUES], 1, Evidence.PLACE),
         ([TITLE, VALUES], 1, Evidence.PLACE),
         ([TITLE, ["a", "b", "c"]], 1, Evidence.PLACE),
+        ([TITLE, [], OTHER_NAMES, ["12", "7", "Active", "Hot"]], 3, Evidence.VALUES),
+        ([TITLE, [], OTHER_NAMES, ["12", "7", "bounced", ""]], 3, Evidence.VALUES),
+        ([TITLE, [], OTHER_NAMES, ["12", "7", "x"], ["", "8", "paused"]], 3, Evidence.VALUES),
+        ([TITLE, [], ["Status", "active"], ["Sale", "Who", "aiTag"]], 1, Evidence.PLACE),
+        ([TITLE, [], ["campaign", "Who", "aiTag"], ["Sale", "Ann", "Hot"]], 3, Evidence.VALUES),
+        ([TITLE, ["Sent", "Active", "Paused"], ["120", "active", "4"]], 1, Evidence.PLACE),
+        ([TITLE, ["12", "7", "active"], ["12", "8", "active"]], 1, Evidence.PLACE),
+        (
+            [OTHER_NAMES, ["12", "7", "active"], ["a", "b", "Stage"], ["1", "2", "active"]],
+            1,
+            Evidence.VALUES,
+        ),
+        ([OTHER_NAMES, ["12", "7", "x"], ["campaign", "email", "x"], ["y"]], 1, Evidence.PLACE),
+        ([OTHER_NAMES, ["12", "7", "active"], NAMES, VALUES], 3, Evidence.NAMES),
     ],
 )
 def test_the_header_is_the_first_row_with_the_names_else_the_one_above_the_values(
@@ -116,6 +130,9 @@ def test_rows_without_a_header_are_not_passed_over_for_names_below_them() -> Non
         ([OTHER_NAMES, ["6.71E+23", "6,6E+23", "active", "x"], NAMES], False),
         ([["a;b"], [f"{ID};{OTHER_ID};active"], NAMES], False),
         ([["ann@example.com", "Sale", "Hot"], ["bob@example.com", "Sale", "Hot"], NAMES], False),
+        ([["ann@example.com", "Sale", "Hot"], NAMES], False),
+        ([["Hot", "Sale", "ann@example.com", "active"], NAMES], False),
+        ([[ID, "Ann", "Hot"], NAMES], False),
     ],
 )
 def test_no_row_that_could_be_sent_is_passed_over(rows: Rows, *, has_campaign: bool) -> None:
@@ -420,7 +437,7 @@ def test_blank_cells_behind_a_header_that_values_tell_are_none_of_its_names() ->
 def test_rows_below_what_may_be_a_title_are_shown_though_they_are_wider(
     tmp_path: Path, kind: str
 ) -> None:
-    rows = [TITLE, ["Campaign", "Lead", "State", "Label"], ["a", "b", "active", "x"]]
+    rows = [TITLE, ["Campaign", "Lead", "State", "Label"], ["a", "b", "y", "x"]]
     path = (as_csv if kind == "csv" else as_xlsx)(tmp_path / f"a.{kind}", rows)
     for options in (TableOptions(), TableOptions(header_row=1)):
         seen = read_first_rows(path, options, name=path.name, rows=5)
