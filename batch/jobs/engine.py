@@ -3,6 +3,7 @@
 Owns how the pieces meet, and the view of them that people are shown. It decides nothing.
 """
 
+import math
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,7 +26,7 @@ from batch.recording.group_commit import GroupCommit
 from batch.recording.journal import Journal
 from batch.sending.breaker import Breaker
 from batch.sending.claims import Claims
-from batch.sending.gate import Gate
+from batch.sending.gate import Gate, Pace
 from batch.sending.pace.pacer import Pacer
 from batch.sending.retry import RetryPolicy, retry_budget
 from batch.sending.runner import Limits, Runner
@@ -158,14 +159,14 @@ class SendEngine:
         left = max(0, to_send - progress.tally.total())
         share = left / to_send if to_send else 0.0
         pace = progress.pace
-        rate = pace.expected_per_s(workers=self._workers)
         waits_s = max(pace.hold_left_s, pace.estimate.wait_s)
+        sending_s = self._sending_s(work.requests * share, pace)
         return Moment(
             rows=self._rows,
             tally=Tally(work.before + progress.tally),
             requests=pace.attempts,
             rate_per_s=pace.rate_per_s,
-            left_s=work.requests * share / rate + waits_s if left else 0.0,
+            left_s=sending_s + waits_s if left else 0.0,
             pace_estimate=pace.estimate,
             hold=pace.hold,
             hold_left_s=pace.hold_left_s,
@@ -177,6 +178,16 @@ class SendEngine:
             is_resting=self._gate.is_resting,
             quota=self._quota.latest if self._quota else None,
         )
+
+    def _sending_s(self, requests: float, pace: Pace) -> float:
+        """Seconds that so many requests take, from when the next may leave."""
+        learnt = pace.estimate
+        if learnt.refill is None:
+            return requests / pace.expected_per_s(workers=self._workers)
+        # What fits into a window is not stretched over it: that is so of the last.
+        earlier = (math.ceil(requests) - 1) // learnt.refill * learnt.refill
+        per_s = min(learnt.own_per_s, self._workers / (pace.latency_s or 1))
+        return earlier / learnt.rate_per_s + (requests - earlier) / per_s
 
     async def _tell(self, on_moment: Callable[[Moment], None]) -> None:
         while True:

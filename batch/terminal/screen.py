@@ -26,6 +26,7 @@ from batch.wording.progress import (
     allowed_line,
     hold_line,
     outage_line,
+    pace_words,
     reading_line,
     stop_line,
     used_up_line,
@@ -194,7 +195,7 @@ def pace_line(moment: Moment, *, mark: str = " · ") -> str:
     """
     if moment.outage_s or stop_line(moment.stop):
         return ""
-    pace = f"{moment.rate_per_s:,.1f} requests a second" if moment.requests else ""
+    pace = pace_words(moment, " requests") if moment.requests else ""
     left = f"about {duration(moment.left_s)} left" if moment.left_s else ""
     return mark.join(filter(None, (pace, allowed_line(moment), left)))
 

@@ -10,6 +10,7 @@ from batch.wording.progress import (
     allowed_line,
     hold_line,
     outage_line,
+    pace_words,
     reading_line,
     stop_line,
     used_up_line,
@@ -44,7 +45,7 @@ def live_of(view: View) -> Live:
     texts = {
         "rows": f"{done:,} of {moment.rows:,} rows",
         **{result.value: f"{tally.of(result):,}" for result in Result},
-        "pace": f"{moment.rate_per_s:,.1f} a second",
+        "pace": pace_words(moment, ""),
         "budget": allowed_line(moment) or "the server does not say",
         "left": f"about {duration(moment.left_s)}" if moment.left_s else "",
         "notice": _stopping(view, moment) or _notice(moment),

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from batch.model import Tally
 from batch.recording.daily_quota import QuotaLeft
 from batch.sending.gate import Pace
-from batch.sending.pace.pacer import Hold, PaceEstimate
+from batch.sending.pace.pacer import Hold, PaceEstimate, Source
 from batch.sending.runner import GRACE_S
 from batch.sending.stops import Stop, StopCause
 from batch.wording.amounts import count_of, duration
 
 _USED_UP_S = 1.0  # a shorter wait for the budget is not worth a sentence
+_STILL_PER_S = 0.05  # would be shown as 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,17 @@ def allowed_line(moment: Moment) -> str:
     return "; ".join(filter(None, (budget_line(moment.pace_estimate), own)))
 
 
+def pace_words(moment: Moment, what: str) -> str:
+    """As "9.5 requests a second", or the wait for the next where none has left of late.
+
+    what: " requests", or nothing where that is clear.
+    """
+    wait_s = max(moment.hold_left_s, moment.pace_estimate.wait_s)
+    if moment.rate_per_s < _STILL_PER_S and wait_s >= 1:
+        return f"next request in {duration(wait_s)}"
+    return f"{moment.rate_per_s:,.1f}{what} a second"
+
+
 def reading_line(reading: ReadingProgress) -> str:
     """As "12,300 leads read; 2 of 3 campaigns whole; 9.5 requests a second"."""
     line = (
@@ -83,7 +95,8 @@ def budget_line(learnt: PaceEstimate) -> str:
 def used_up_line(moment: Moment) -> str:
     """That the budget in the server's headers is used up; "" while it isn't."""
     learnt = moment.pace_estimate
-    if learnt.limit is None or learnt.wait_s <= _USED_UP_S + 2 / learnt.rate_per_s:
+    is_told = learnt.source is Source.HEADERS  # also while the length of its window is not known
+    if not is_told or learnt.wait_s <= _USED_UP_S + 2 / learnt.rate_per_s:
         return ""
     line = f"Rate limit reached. Resuming in {duration(learnt.wait_s)}."
     if moment.is_always_served:

@@ -21,7 +21,7 @@ from batch.sending.pace.pacer import PaceEstimate, Source
 from batch.sending.stops import Stop, StopCause
 from batch.settings.model import Settings
 from batch.terminal.signals import stop_by
-from batch.wording.progress import Moment
+from batch.wording.progress import Moment, used_up_line
 from tests.support.wired import CAMPAIGN, lead_id, pausing, request_of, write_leads
 
 pytestmark = pytest.mark.anyio
@@ -354,6 +354,30 @@ async def test_what_headers_tell_is_in_the_moment_and_in_the_forecast(
     assert learnt.rate_per_s == pytest.approx(3.8)  # 40 in 10 s, less 5 %
     # 59 or 60 requests are left, as the first may not be durable yet.
     assert 59 / 3.8 - 0.01 <= seen[0].left_s <= 60 / 3.8 + 0.3
+
+
+@pytest.mark.parametrize(
+    ("rows", "window_h", "hours"),
+    [(200, 24.0, 15.0), (200, None, 15.0), (700, 24.0, 15.0 + 2 * 24)],  # 285 a day
+)
+async def test_a_window_that_is_used_up_is_forecast_by_its_end_and_not_stretched(
+    journal: Journal, plan_for: Callable[..., Plan], rows: int, window_h: float | None, hours: float
+) -> None:
+    window_s = window_h and window_h * 3600
+    budget = Budget(name="x", limit=300, remaining=0, reset_s=15 * 3600.0, window_s=window_s)
+    settings = Settings.model_validate({"pace": {"concurrency": 1, "wait": True}})
+    server = Server((replace(OK, budgets=(budget,)),))
+    sending = sending_of(plan_for(pausing(rows)), journal, server, settings)
+    seen: list[Moment] = []
+
+    def watch(moment: Moment) -> None:
+        if moment.requests == 1:
+            seen.append(moment)
+            sending.interrupt(stop_by(signal.SIGINT))
+
+    await sending.run(watch)
+    assert seen[0].left_s == pytest.approx(hours * 3600, abs=200)
+    assert used_up_line(seen[0]).startswith("Rate limit reached. Resuming in 15 h.")
 
 
 async def test_a_rate_that_went_well_before_is_begun_with(

@@ -131,6 +131,7 @@ def test_rows_without_a_header_are_not_passed_over_for_names_below_them() -> Non
         ([["a;b"], [f"{ID};{OTHER_ID};active"], NAMES], False),
         ([["ann@example.com", "Sale", "Hot"], ["bob@example.com", "Sale", "Hot"], NAMES], False),
         ([["ann@example.com", "Sale", "Hot"], NAMES], False),
+        ([["Hot", "Ann", "ann@example.com"], ["Hot", "Bob", "bob@example.com"], NAMES], False),
         ([["Hot", "Sale", "ann@example.com", "active"], NAMES], False),
         ([[ID, "Ann", "Hot"], NAMES], False),
     ],

@@ -194,6 +194,15 @@ def test_a_budget_that_is_used_up_is_told_with_the_time_until_there_is_more() ->
     assert drawn(replace(UNDER_WAY, pace_estimate=allowed(wait_s=1.0)))[3:] == []
 
 
+def test_a_long_wait_for_the_next_request_is_shown_instead_of_a_pace_of_nothing() -> None:
+    waiting = replace(UNDER_WAY, rate_per_s=0.04, pace_estimate=allowed(wait_s=290.0))
+    assert pace_line(waiting).startswith("next request in 5 min · the server allows")
+    held = replace(UNDER_WAY, rate_per_s=0.0, hold_left_s=60.0)
+    assert pace_line(held).startswith("next request in 60 s · ")
+    assert pace_line(replace(held, rate_per_s=0.05)).startswith("0.1 requests a second")
+    assert pace_line(replace(held, hold_left_s=0.9)).startswith("0.0 requests a second")
+
+
 def test_a_server_that_is_away_is_told_with_what_it_fails_by() -> None:
     away = replace(START, outage_s=30.0, outage_why="no connection: Connection refused")
     line = (

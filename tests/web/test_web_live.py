@@ -81,6 +81,11 @@ def test_what_keeps_a_run_is_told(moment: Moment, notice: str) -> None:
     assert live_of(replace(VIEW, moment=moment)).texts["notice"] == notice
 
 
+def test_the_wait_for_the_next_request_is_shown_where_none_leaves() -> None:
+    waiting = replace(MOMENT, rate_per_s=0.0, hold=HELD, hold_left_s=3600.0)
+    assert live_of(replace(VIEW, moment=waiting)).texts["pace"] == "next request in 1 h"
+
+
 def test_before_sending_a_stop_says_that_nothing_was_sent() -> None:
     view = replace(VIEW, stage=Stage.READING, moment=None, is_stopping=True)
     assert live_of(view).texts["notice"] == "Stopping. Nothing was sent."

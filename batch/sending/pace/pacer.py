@@ -48,6 +48,8 @@ class PaceEstimate:
     than a spacing if a budget is used up. limit, window_s, remaining: of the tightest budget in
     headers; None without one, or while a window's length is not known.
     good_per_s: a rate that went well; None if none is known yet.
+    refill: while a budget is used up, the requests that are back at the end of wait_s; they leave
+    at own_per_s, the rate without headers, if they are enough for the rest. None else.
     """
 
     source: Source
@@ -57,6 +59,8 @@ class PaceEstimate:
     window_s: float | None = None
     remaining: int | None = None
     good_per_s: float | None = None
+    refill: int | None = None
+    own_per_s: float = inf
 
 
 class Pacer:
@@ -241,6 +245,7 @@ class Pacer:
         is_slower = self._quotas.are_slower(self._to_come())
         rate = tightest.even_per_s if is_slower else self._own_per_s
         good = tightest.even_per_s if tightest.is_known else None
+        is_spent = is_slower and not tightest.rate_per_s(now, in_flight=0)
         return PaceEstimate(
             source=Source.HEADERS,
             rate_per_s=rate if self._set_per_s is None else min(rate, self._set_per_s),
@@ -249,6 +254,8 @@ class Pacer:
             window_s=tightest.window_s if tightest.is_window_known else None,
             remaining=tightest.remaining,
             good_per_s=good if is_slower else self._search.good_per_s,
+            refill=max(1, int(tightest.even_per_s * tightest.window_s)) if is_spent else None,
+            own_per_s=self._own_per_s,
         )
 
     def _due(self, now: float) -> float:
