@@ -30,6 +30,8 @@ class Fix(StrEnum):
     KEEP_BEFORE = "keep_before"
     WAIT = "wait"  # for as long as the server asks
     FEWER_CONNECTIONS = "fewer_connections"
+    CHECK_KEY = "check_key"
+    NAME_WORKSPACE = "name_workspace"  # by its id, for a platform key
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
 
 from batch import __version__
+from batch.advice import Fix, Remedy
 from batch.api.address import check_base_url
 from batch.api.answer import (
     MAX_BODY_BYTES,
@@ -242,8 +243,8 @@ class SendKit:
             reason, found = read_refusal(reply, redactor=self._redactor)
             if reply.http_status == HTTPStatus.UNAUTHORIZED:
                 raise KeyRefusedError(
-                    f"{self._base_url} refused the API key (401: {found}). "
-                    "Check SENDKIT_API_KEY, or the file that api_key_file names."
+                    f"{self._base_url} refused the API key (401: {found}).",
+                    Remedy(Fix.CHECK_KEY),
                 )
             raise _failure(f"GET {path}: answered {reply.http_status} ({found}).", reply, reason)
         if isinstance(reply.body, Fault):

@@ -7,16 +7,20 @@ the server asks to wait with a failure is kept for all that is asked or sent aft
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import anyio
 import anyio.to_thread
 
 from batch.advice import Fix, Remedy
-from batch.api.sendkit import MAX_READ_WAIT_S, ReadFailedError, SendKit, Workspace
+from batch.api.sendkit import MAX_READ_WAIT_S, Access, ReadFailedError, SendKit, Workspace
 from batch.errors import SettingsError, UsageError
+from batch.jobs.reaching import daily_quota, make_client
 from batch.model import Budget
 from batch.settings.model import Settings
 from batch.wording.amounts import duration
+
+_LONGEST_TEST_S = 20  # a person waits for it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +122,26 @@ async def ask_server(
     )
 
 
+def try_key(access: Access, settings: Settings, *, state_dir: Path) -> Preflight:
+    """What the server says of a key, asked as before a run. state_dir: counts the day's requests.
+
+    Raises as `ask_server` does, and ReadFailedError where nothing can be said of the key.
+    """
+
+    async def ask() -> Preflight:
+        quota = daily_quota(access, settings, state_dir)
+        with anyio.move_on_after(_LONGEST_TEST_S):
+            async with make_client(access, settings, connections=1, quota=quota) as api:
+                workspace_id = access.workspace_id
+                return await ask_server(api, workspace_id=workspace_id, tag_check=True)
+        raise ReadFailedError(f"{access.base_url} gave no answer within {_LONGEST_TEST_S} s.")
+
+    found = anyio.run(ask)
+    if found.workspace is None:
+        raise ReadFailedError(found.notes[0] if found.notes else "The key sees no workspace.")
+    return found
+
+
 def _own_workspace(workspaces: tuple[Workspace, ...], workspace_id: str | None) -> Workspace | None:
     if workspace_id is None:
         return workspaces[0] if workspaces else None
@@ -126,8 +150,8 @@ def _own_workspace(workspaces: tuple[Workspace, ...], workspace_id: str | None) 
             return workspace
     seen = ", ".join(f"{each.name} ({each.id})" for each in workspaces[:10]) or "none"
     raise SettingsError(
-        f"The key does not see the workspace {workspace_id}; it sees {seen}. "
-        "Correct SENDKIT_WORKSPACE_ID, or workspace_id under [api]."
+        f"The key does not see the workspace {workspace_id}; it sees {seen}.",
+        Remedy(Fix.NAME_WORKSPACE),
     )
 
 

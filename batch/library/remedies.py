@@ -36,6 +36,8 @@ SENTENCES: Mapping[Fix, str] = {
     Fix.KEEP_BEFORE: 'A run with settings={{"run": {{"keep_before": True}}}} reads all of them.',
     Fix.WAIT: 'With settings={{"pace": {{"wait": True}}}} the run waits.',
     Fix.FEWER_CONNECTIONS: 'Lower settings={{"pace": {{"concurrency": …}}}}.',
+    Fix.CHECK_KEY: "Check api_key=, SENDKIT_API_KEY, or the file that api_key_file names.",
+    Fix.NAME_WORKSPACE: 'Name it with settings={{"api": {{"workspace_id": …}}}}.',
 }
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from batch.advice import Fix, Remedy
 from batch.errors import SettingsError
 from batch.settings.model import Settings
 
@@ -58,8 +59,8 @@ def read_credentials(settings: Settings, environ: Mapping[str, str]) -> Credenti
         return Credentials(api_key=SecretStr(key), workspace_id=None, place=key_place, notes=notes)
     if not workspace_id:
         raise SettingsError(
-            f"A platform key (it begins with {PLATFORM_PREFIX}) needs the id of a workspace; "
-            f"set {WORKSPACE_VARIABLE}, or workspace_id under [api]."
+            f"A platform key (it begins with {PLATFORM_PREFIX}) needs the id of a workspace.",
+            Remedy(Fix.NAME_WORKSPACE),
         )
     if not _HEADER_VALUE.fullmatch(workspace_id) or workspace_id.startswith("sk_"):
         raise SettingsError(

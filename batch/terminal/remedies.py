@@ -35,6 +35,8 @@ SENTENCES: Mapping[Fix, str] = {
     Fix.KEEP_BEFORE: "A run with --keep-before reads all of them.",
     Fix.WAIT: "With --wait the run waits.",
     Fix.FEWER_CONNECTIONS: "Lower --concurrency.",
+    Fix.CHECK_KEY: "Check SENDKIT_API_KEY, or the file that api_key_file names.",
+    Fix.NAME_WORKSPACE: "Set SENDKIT_WORKSPACE_ID, or workspace_id under [api].",
 }
 
 

@@ -51,6 +51,11 @@ async def take_file(request: Request) -> Response:
 
 def show_check(request: Request) -> Response:
     """Step 2."""
+    return check_page(request)
+
+
+def check_page(request: Request, *, key_problem: str = "", typed_workspace: str = "") -> Response:
+    """Step 2. key_problem: why a key that was typed on it can't be used, to be mended there."""
     desk = desk_of(request)
     file = desk.file
     if file is None:
@@ -63,9 +68,11 @@ def show_check(request: Request) -> Response:
         "headers": _headers(file),
         "most_above": MOST_ABOVE,
         "plans_first": desk.session.plans_first,
+        "key_problem": key_problem,
+        "typed_workspace": typed_workspace,
         **(_rows(request, checked) if checked else {"rows": [], "pager": None, "reasons": []}),
     }
-    return page(request, "check.html", values, step=2)
+    return page(request, "check.html", values, step=2, status=400 if key_problem else 200)
 
 
 @posting

@@ -28,6 +28,8 @@ SENTENCES: Mapping[Fix, str] = {
     Fix.KEEP_BEFORE: "A run that was planned first has read all of them.",
     Fix.WAIT: "You can go on with the run then.",
     Fix.FEWER_CONNECTIONS: "Lower concurrency under [pace] in the settings file.",
+    Fix.CHECK_KEY: "Look at the key, and type it again.",
+    Fix.NAME_WORKSPACE: "Type it as Workspace id.",
 }
 _FIELDS = {
     "base_url": "Address",

@@ -12,9 +12,10 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from batch.api.address import address_of
-from batch.api.sendkit import Access
-from batch.errors import SettingsError
+from batch.api.sendkit import Access, KeyRefusedError
+from batch.errors import BatchError, SettingsError
 from batch.jobs.gate import Doubt, Keeper, named_by, open_access
+from batch.jobs.preflight import Preflight, try_key
 from batch.redaction import KeyRedactor
 from batch.settings.credentials import (
     KEY_VARIABLE,
@@ -25,7 +26,8 @@ from batch.settings.credentials import (
 from batch.settings.load import CONFIG_NAME, LoadedSettings, load_settings
 from batch.settings.model import Settings
 from batch.settings.origins import Origin, differences
-from batch.web.remedies import START, field_name
+from batch.web.remedies import START, field_name, on_page
+from batch.wording.amounts import count_of
 
 _SHORTEST_KEY = 8  # characters
 _WITH_FILE = START.format(value=f"./{CONFIG_NAME}")
@@ -48,13 +50,14 @@ class Typed:
     """What was typed on the settings page for this session: sections of keys, as in a file.
 
     key_for: the address that stood beside the key. is_forgotten: whether the address was changed
-    since the start; then no key but a typed one counts any more.
+    since the start; then no key but a typed one counts any more. key_told: what came of its test.
     """
 
     overrides: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     key: SecretStr | None = None
     key_for: str = ""
     is_forgotten: bool = False
+    key_told: str = ""
     plans_first: bool = True
 
 
@@ -81,6 +84,16 @@ class Session:
         return self._loaded.source
 
     @property
+    def has_typed_key(self) -> bool:
+        """Whether the key at hand was typed for this session."""
+        return self._typed.key is not None
+
+    @property
+    def key_told(self) -> str:
+        """What came of the key's test; "" before it was tested."""
+        return self._typed.key_told
+
+    @property
     def plans_first(self) -> bool:
         """Whether the leads are read before anything is sent."""
         return self._typed.plans_first
@@ -89,70 +102,64 @@ class Session:
         self,
         overrides: Mapping[str, Mapping[str, object]],
         *,
-        plans_first: bool,
+        plans_first: bool | None = None,
         key: SecretStr | None = None,
     ) -> None:
-        """Take other settings for this session. Raises SettingsError, and nothing is changed.
+        """Take other settings for this session. Raises UsageError, and nothing is changed.
 
-        Another address forgets every key, wherever it came from. key: typed beside the address.
+        Another address forgets every key, wherever it came from. key: typed beside the address; it
+        is tested, and not kept if the server refuses it.
         """
-        with self._lock:
-            before = self._typed
-            merged = {
-                section: {**before.overrides.get(section, {}), **overrides.get(section, {})}
-                for section in before.overrides.keys() | overrides.keys()
-            }
+        before = self._typed
+        merged = {
+            section: {**before.overrides.get(section, {}), **overrides.get(section, {})}
+            for section in before.overrides.keys() | overrides.keys()
+        }
+        loaded = self._load(merged)
+        if self._is_here(loaded.settings.api.base_url):
+            # It was only shown, and sent back: whoever named it before is who named it.
+            typed_before = before.overrides.get("api", {}).get("base_url")
+            merged["api"] = {**merged.get("api", {}), "base_url": typed_before}
             loaded = self._load(merged)
-            if self._is_here(loaded.settings.api.base_url):
-                # It was only shown, and sent back: whoever named it before is who named it.
-                typed_before = before.overrides.get("api", {}).get("base_url")
-                merged["api"] = {**merged.get("api", {}), "base_url": typed_before}
-                loaded = self._load(merged)
-                typed = before
-            else:
-                typed = replace(before, key=None, key_for="", is_forgotten=True)
-            typed = replace(typed, overrides=merged, plans_first=plans_first)
-            if key is not None:
-                typed = self._with_key(typed, loaded, key)
-            self._loaded, self._typed = loaded, typed
+            typed = before
+        else:
+            typed = replace(before, key=None, key_for="", is_forgotten=True, key_told="")
+        plans_first = before.plans_first if plans_first is None else plans_first
+        typed = replace(typed, overrides=merged, plans_first=plans_first)
+        if key is not None:
+            self._secrets.add(key.get_secret_value())
+            typed = replace(typed, key=key, key_for=loaded.settings.api.base_url)
+            typed = self._tested(typed, loaded)
+        self._put(typed, loaded, in_place_of=before)
 
-    def take_key(self, key: SecretStr | None, *, address: str) -> None:
-        """Keep a key for this session, or forget it. Raises SettingsError when it is none.
+    def take_key(self, key: SecretStr | None, *, address: str, workspace_id: str = "") -> None:
+        """Keep a key for this session once it is tested, or forget it. Raises UsageError.
 
         address: the one that was shown beside the key; it must be the one in force.
         """
-        with self._lock:
-            if key is None:
-                self._typed = replace(self._typed, key=None, key_for="")
-                return
-            self._secrets.add(key.get_secret_value())
-            if not self._is_here(address):
-                raise SettingsError(
-                    f"The key was not taken: the address is {self.settings.api.base_url} by now, "
-                    "not the one that stood beside the key. Look at it, then type the key again."
-                )
-            self._typed = self._with_key(self._typed, self._loaded, key)
+        if key is None:
+            with self._lock:
+                self._typed = replace(self._typed, key=None, key_for="", key_told="")
+            return
+        self._secrets.add(key.get_secret_value())
+        if not self._is_here(address):
+            raise SettingsError(
+                f"The key was not taken: the address is {self.settings.api.base_url} by now, "
+                "not the one that stood beside the key. Look at it, then type the key again."
+            )
+        self.change({"api": {"workspace_id": workspace_id}} if workspace_id else {}, key=key)
+
+    def try_key(self) -> None:
+        """Test the key at hand, wherever it comes from. Raises UsageError where it is refused."""
+        before, loaded = self._typed, self._loaded
+        self._put(self._tested(before, loaded), loaded, in_place_of=before)
 
     def open_gate(self, loaded: LoadedSettings | None = None) -> tuple[Access, tuple[str, ...]]:
         """Join the key with the address of these settings, or those in force; gives notes, too.
 
         Nobody is asked: what needs a yes is refused. Raises UsageError.
         """
-        loaded, typed = loaded or self._loaded, self._typed
-        if typed.key is None and typed.is_forgotten:
-            raise SettingsError(
-                "The address was changed, so no key is left. Type the key for it under Settings."
-            )
-        if typed.key is None and loaded.refused_key_file:
-            raise SettingsError(
-                f"{loaded.refused_key_file}: a key file that the settings file of a folder names "
-                "does not count, since that file may come from anybody. Type the key under "
-                f"Settings, or start the page with: {_WITH_FILE}"
-            )
-        found = self._credentials(loaded, typed)
-        self._secrets.add(found.api_key.get_secret_value())
-        keeper = Keeper(state_dir=self.place.state_dir, ask=None, remedy=_remedy)
-        return open_access(loaded, found, keeper), found.notes
+        return self._open_gate(self._typed, loaded or self._loaded)
 
     def key_place(self) -> str:
         """Where the key comes from, in words; "" if there is none."""
@@ -212,12 +219,45 @@ class Session:
         """Whether an address leads where the one in force does. Raises SettingsError."""
         return bool(address) and address_of(address) == address_of(self.settings.api.base_url)
 
-    def _with_key(self, typed: Typed, loaded: LoadedSettings, key: SecretStr) -> Typed:
-        """What was typed, with a key for the address of these settings. Raises SettingsError."""
-        self._secrets.add(key.get_secret_value())
-        typed = replace(typed, key=key, key_for=loaded.settings.api.base_url)
+    def _open_gate(self, typed: Typed, loaded: LoadedSettings) -> tuple[Access, tuple[str, ...]]:
+        if typed.key is None and typed.is_forgotten:
+            raise SettingsError(
+                "The address was changed, so no key is left. Type the key for it under Settings."
+            )
+        if typed.key is None and loaded.refused_key_file:
+            raise SettingsError(
+                f"{loaded.refused_key_file}: a key file that the settings file of a folder names "
+                "does not count, since that file may come from anybody. Type the key under "
+                f"Settings, or start the page with: {_WITH_FILE}"
+            )
+        found = self._credentials(loaded, typed)
+        self._secrets.add(found.api_key.get_secret_value())
+        keeper = Keeper(state_dir=self.place.state_dir, ask=None, remedy=_remedy)
+        return open_access(loaded, found, keeper), found.notes
+
+    def _tested(self, typed: Typed, loaded: LoadedSettings) -> Typed:
+        """The same, with what the server says of the key, which goes through the gate as always.
+
+        Raises UsageError where there is no key, or the server refuses it.
+        """
         self._credentials(loaded, typed)
-        return typed
+        try:
+            access, _ = self._open_gate(typed, loaded)
+            found = try_key(access, loaded.settings, state_dir=self.place.state_dir)
+        except (KeyRefusedError, SettingsError):
+            raise
+        except BatchError as error:  # it may be right all the same
+            told = f"It could not be tested. {on_page(error)}"
+        else:
+            told = _told_of(found)
+        return replace(typed, key_told=told)
+
+    def _put(self, typed: Typed, loaded: LoadedSettings, *, in_place_of: Typed) -> None:
+        """Put what was typed in force. Raises SettingsError if something else is by now."""
+        with self._lock:
+            if self._typed is not in_place_of:
+                raise SettingsError("The settings were changed meanwhile. Look at them once more.")
+            self._loaded, self._typed = loaded, typed
 
     def _credentials(self, loaded: LoadedSettings, typed: Typed) -> Credentials:
         environ = dict(self.place.environ)
@@ -229,6 +269,14 @@ class Session:
         if typed.key is None:
             return found
         return replace(found, place="The key that was typed", typed_for=typed.key_for)
+
+
+def _told_of(found: Preflight) -> str:
+    """What the server says of a key that works."""
+    workspace = found.workspace.name if found.workspace else "unknown"
+    if found.labels is None:
+        return f"It works: workspace {workspace}. {' '.join(found.notes)}"
+    return f"It works: workspace {workspace}, {count_of(len(found.labels), 'label')}."
 
 
 def _remedy(doubt: Doubt) -> str:

@@ -8,14 +8,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from batch.columns import COLUMNS
-from batch.errors import SettingsError
+from batch.errors import UsageError
 from batch.jobs.requesting import overrides_of
 from batch.settings.options import CliOptions
+from batch.web.file_routes import check_page
 from batch.web.forms import posting
 from batch.web.remedies import on_page
 from batch.web.render import desk_of, lead_to, page
 
-_BACK = {"/check", "/settings"}
+_CHECK = "/check"
 
 
 def show_settings(request: Request) -> Response:
@@ -42,7 +43,7 @@ def take_settings(request: Request, form: Mapping[str, str]) -> Response:
             plans_first=form.get("plans_first") == "yes",
             key=SecretStr(key) if key else None,
         )
-    except SettingsError as error:
+    except UsageError as error:
         return _page(request, problem=desk.session.hide(on_page(error)), typed=form)
     return lead_to(request, "/settings?saved=yes")
 
@@ -50,24 +51,48 @@ def take_settings(request: Request, form: Mapping[str, str]) -> Response:
 @posting
 def take_key(request: Request, form: Mapping[str, str]) -> Response:
     """A key for this session, or none any more."""
-    desk, back = desk_of(request), form.get("back", "")
-    key = form.get("key", "").strip()
+    desk = desk_of(request)
+    key, workspace_id = form.get("key", "").strip(), form.get("workspace_id", "").strip()
     try:
-        desk.session.take_key(SecretStr(key) if key else None, address=form.get("address", ""))
-    except SettingsError as error:
-        return _page(request, problem=desk.session.hide(on_page(error)))
-    return lead_to(request, back if back in _BACK else "/settings")
+        desk.session.take_key(
+            SecretStr(key) if key else None,
+            address=form.get("address", ""),
+            workspace_id=workspace_id,
+        )
+    except UsageError as error:
+        problem = desk.session.hide(on_page(error))
+        if form.get("back") == _CHECK and desk.file:
+            return check_page(request, key_problem=problem, typed_workspace=workspace_id)
+        return _page(request, key_problem=problem, typed_workspace=workspace_id)
+    return lead_to(request, _CHECK if form.get("back") == _CHECK else "/settings")
+
+
+@posting
+def try_key(request: Request, _form: Mapping[str, str]) -> Response:
+    """Ask the server about the key at hand."""
+    session = desk_of(request).session
+    try:
+        session.try_key()
+    except UsageError as error:
+        return _page(request, key_problem=session.hide(on_page(error)))
+    return lead_to(request, "/settings")
 
 
 ROUTES = [
     Route("/settings", show_settings),
     Route("/settings", take_settings, methods=["POST"]),
     Route("/settings/key", take_key, methods=["POST"]),
+    Route("/settings/key/test", try_key, methods=["POST"]),
 ]
 
 
 def _page(
-    request: Request, *, problem: str = "", typed: Mapping[str, str] | None = None
+    request: Request,
+    *,
+    problem: str = "",
+    typed: Mapping[str, str] | None = None,
+    key_problem: str = "",
+    typed_workspace: str = "",
 ) -> Response:
     desk = desk_of(request)
     settings = desk.settings
@@ -83,6 +108,9 @@ def _page(
     values = {
         "shown": shown,
         "problem": problem,
+        "key_problem": key_problem,
+        "typed_workspace": typed_workspace,
+        "is_typed": desk.session.has_typed_key,
         "saved": request.query_params.get("saved") == "yes",
         "plans_first": desk.session.plans_first,
         "source": desk.session.source,
@@ -90,4 +118,4 @@ def _page(
         "runs_dir": desk.place.cwd / desk.runs_dir,
         "fields": list(COLUMNS),
     }
-    return page(request, "settings.html", values, status=400 if problem else 200)
+    return page(request, "settings.html", values, status=400 if problem or key_problem else 200)

@@ -95,8 +95,7 @@ async def test_a_platform_key_that_does_not_see_its_workspace_is_refused() -> No
     with pytest.raises(SettingsError) as caught:
         await ask(workspace_id="w3")
     assert str(caught.value) == (
-        "The key does not see the workspace w3; it sees Acme (w1), Beta (w2). "
-        "Correct SENDKIT_WORKSPACE_ID, or workspace_id under [api]."
+        "The key does not see the workspace w3; it sees Acme (w1), Beta (w2)."
     )
 
 

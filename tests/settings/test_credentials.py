@@ -126,8 +126,7 @@ class TestTheWorkspace:
 
     def test_platform_key_without_a_workspace_is_refused(self) -> None:
         assert problem(Settings(), {"SENDKIT_API_KEY": "sk_user_a"}) == (
-            "A platform key (it begins with sk_user_) needs the id of a workspace; "
-            "set SENDKIT_WORKSPACE_ID, or workspace_id under [api]."
+            "A platform key (it begins with sk_user_) needs the id of a workspace."
         )
 
     @pytest.mark.parametrize("workspace", ["a b", "ä", "a\r\nX-Evil: 1", "sk_live_b"])

@@ -113,6 +113,7 @@ class Api:
     workspace: str = "Acme"
     workspace_id: str = "w1"
     labels: tuple[str, ...] = ("Interested",)
+    refusal: int = 0  # the status of what is asked about the key; 0 to serve it
     answer: Answer = confirmed
     look_up: Callable[[], None] = lambda: None  # called when the workspace is asked for
     changes: list[str] = field(default_factory=list)
@@ -123,6 +124,8 @@ class Api:
 
     def workspaces(self, _: httpx.Request) -> httpx.Response:
         self.look_up()
+        if self.refusal:
+            return httpx.Response(self.refusal, json={"error": "not this key"})
         return httpx.Response(
             200, json={"data": [{"_id": self.workspace_id, "name": self.workspace}]}
         )

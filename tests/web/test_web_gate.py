@@ -63,6 +63,7 @@ def test_another_address_forgets_a_typed_key_too(tmp_path: Path, asked: list[str
     with site(tmp_path, environ={}) as page:
         dropped(page, tmp_path)
         page.post("/settings/key", key=TYPED, address=OUR)
+        del asked[:]  # the key's own test
         page.post("/settings", **settings(base_url=EVIL))
         assert "no key is left" in page.post("/run")
         assert asked == []
@@ -102,13 +103,23 @@ def test_a_wrong_key_beside_another_address_changes_nothing(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("address", ["", EVIL, "nonsense"])
 def test_a_key_is_taken_for_the_address_that_stood_beside_it_alone(
-    tmp_path: Path, address: str
+    tmp_path: Path, address: str, asked: list[str]
 ) -> None:
     """As when the session's thief has changed the address under the form."""
     with site(tmp_path, environ={}) as page:
         dropped(page, tmp_path)
         page.post("/settings/key", key=TYPED, address=address)
         assert "There is none yet." in page.get("/settings")
+        assert asked == []
+
+
+def test_the_test_of_a_key_goes_through_the_gate(tmp_path: Path, asked: list[str]) -> None:
+    (tmp_path / FILE).write_text(f'[api]\nbase_url = "{EVIL}"\n')
+    with site(tmp_path) as page:
+        assert "It could not be tested. Nothing was sent. SENDKIT_API_KEY would go to" in page.post(
+            "/settings/key/test"
+        )
+        assert asked == []
 
 
 def test_a_folders_file_is_not_believed(tmp_path: Path, asked: list[str]) -> None:
@@ -166,10 +177,10 @@ def test_a_strangers_run_is_gone_on_with_by_a_key_typed_for_its_address(
         )
         with pytest.raises(DeclinedError, match="SENDKIT_API_KEY would go to"):
             page.desk.session.open_gate(strangers)
+        assert "evil.example" not in asked
         page.post("/settings", **settings(base_url=EVIL, key=TYPED))
         access, _ = page.desk.session.open_gate(strangers)
         assert (access.base_url, access.api_key.get_secret_value()) == (EVIL, TYPED)
-        assert "evil.example" not in asked
 
 
 def test_a_start_that_names_the_address_is_believed(tmp_path: Path, asked: list[str]) -> None:

@@ -46,8 +46,54 @@ def test_the_key_of_the_environment_is_never_shown(tmp_path: Path) -> None:
         assert "key from the environment (SENDKIT_API_KEY)" in page.get("/settings")
 
 
+def test_a_key_is_tested_as_it_is_typed(tmp_path: Path) -> None:
+    api = Api(labels=tuple(f"Label {n}" for n in range(14)))
+    told = "It works: workspace Acme, 14 labels."
+    with site(tmp_path, environ={}) as page, served_by(api):
+        page.drop(write_leads(tmp_path / "leads.csv", pausing(1)))
+        assert f"Your key was tested. {told}" in page.post(
+            "/settings/key", key=TYPED, address=ADDRESS, back="/check"
+        )
+        assert told in page.get("/settings")
+        page.post("/settings/key")
+        assert told not in page.get("/settings")
+
+
+@pytest.mark.parametrize("back", ["/check", "/settings"])
+def test_a_refused_key_is_not_kept_and_its_field_still_there(tmp_path: Path, back: str) -> None:
+    api = Api(refusal=401)
+    with site(tmp_path, environ={}) as page, served_by(api):
+        page.drop(write_leads(tmp_path / "leads.csv", pausing(1)))
+        text = page.post("/settings/key", key=TYPED, address=ADDRESS, back=back)
+        assert (
+            "https://api.sendkit.ai refused the API key (401: not this key). "
+            "Look at the key, and type it again."
+        ) in text
+        assert ("leads.csv</h1>" in text) == (back == "/check")
+        assert '<input type="password" name="key"' in text
+        assert "no key yet" in text
+        assert TYPED not in text
+
+
+def test_a_refused_key_leaves_the_one_before_it(tmp_path: Path) -> None:
+    api = Api()
+    with site(tmp_path) as page, served_by(api):
+        api.refusal = 401
+        page.post("/settings/key", key=TYPED, address=ADDRESS)
+        assert page.desk.session.open_gate()[0].api_key.get_secret_value() == KEY
+        assert "refused the API key" in page.post("/settings/key/test")
+
+
+def test_a_key_that_could_not_be_tested_is_kept(tmp_path: Path) -> None:
+    api = Api(refusal=404)
+    with site(tmp_path, environ={}) as page, served_by(api):
+        text = page.post("/settings/key", key=TYPED, address=ADDRESS)
+        assert "It could not be tested. The workspace could not be read: GET /v1/workspaces" in text
+        assert "There is one, typed for this session." in text
+
+
 def test_a_typed_key_can_be_forgotten(tmp_path: Path) -> None:
-    with site(tmp_path, environ={}) as page:
+    with site(tmp_path, environ={}) as page, served_by(Api()):
         page.post("/settings/key", key=TYPED, address=ADDRESS)
         assert "There is one, typed for this session." in page.get("/settings")
         page.post("/settings/key")
@@ -64,18 +110,21 @@ def test_what_is_no_key_is_refused_and_not_repeated(tmp_path: Path, key: str) ->
 
 
 def test_a_platform_key_needs_a_workspace(tmp_path: Path) -> None:
-    with site(tmp_path, environ={}) as page:
-        assert "needs the id of a workspace" in page.post(
+    with site(tmp_path, environ={}) as page, served_by(Api()):
+        assert "needs the id of a workspace. Type it as Workspace id." in page.post(
             "/settings/key", key=PLATFORM, address=ADDRESS
         )
-        page.post("/settings", **whole(workspace_id="w1"))
-        assert "typed for this session" in page.post("/settings/key", key=PLATFORM, address=ADDRESS)
+        text = page.post("/settings/key", key=PLATFORM, address=ADDRESS, workspace_id="w2")
+        assert "The key does not see the workspace w2; it sees Acme (w1)." in text
+        assert 'name="workspace_id" value="w2"' in text
+        text = page.post("/settings/key", key=PLATFORM, address=ADDRESS, workspace_id="w1")
+        assert "typed for this session" in text
         found, _ = page.desk.session.open_gate()
         assert found.workspace_id == "w1"
 
 
 def test_nobody_is_sent_elsewhere_after_typing_a_key(tmp_path: Path) -> None:
-    with site(tmp_path, environ={}) as page:
+    with site(tmp_path, environ={}) as page, served_by(Api()):
         for back in ("https://evil.example", "//evil.example", "/runs"):
             answer = page.browser.ask(
                 "POST",

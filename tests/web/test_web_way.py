@@ -222,7 +222,7 @@ def test_practice_needs_no_key_and_goes_nowhere(tmp_path: Path) -> None:
     with site(tmp_path, environ={}) as page:
         page.drop(path)
         text = page.get("/check")
-        assert "Your SendKit API key" in text
+        assert "SendKit API key for" in text
         page.post("/run", practice="yes")
         view = page.until(Stage.QUESTION)
         assert view.is_practice
