@@ -1537,19 +1537,19 @@ BUILDS = (
         "test_a_window_that_is_used_up_is_forecast_by_its_end_and_not_stretched",
     ),
     Broken(
-        guarantee="a wait for a window of unknown length is told, too",
-        file="wording/progress.py",
-        line="if not is_told or learnt.wait_s",
-        instead="if learnt.limit is None or learnt.wait_s",
-        caught_by="test_sending.py::"
-        "test_a_window_that_is_used_up_is_forecast_by_its_end_and_not_stretched",
-    ),
-    Broken(
         guarantee="no pace of nothing is shown while the next request is waited for",
         file="wording/progress.py",
         line="if moment.rate_per_s < _STILL_PER_S and wait_s >= 1:",
         instead="if moment.rate_per_s < 0 and wait_s >= 1:",
         caught_by="test_web_live.py::test_the_wait_for_the_next_request_is_shown_where_none_leaves",
+    ),
+    Broken(
+        guarantee="a window of unnamed length counts in the forecast",
+        file="jobs/known_pace.py",
+        line="length_s = each.window_s or each.reset_s\n            if length_s > 0",
+        instead="length_s = each.window_s or 0.0\n            if length_s > 0",
+        caught_by="test_known_pace.py::"
+        "test_a_window_of_unnamed_length_is_as_long_as_the_time_to_its_end",
     ),
     Broken(
         guarantee="of two tables with the names the first counts, whatever their delimiters",

@@ -52,6 +52,12 @@ class KnownPace:
         if learnt is not None:
             per_s = learnt.rate_per_s
             basis = Basis.HEADERS if learnt.source is Source.HEADERS else Basis.READING
+        # A window whose length nobody names is at least as long as the time until its end.
+        for each in self.budgets:
+            length_s = each.window_s or each.reset_s
+            if length_s > 0 and requests > _left(each, settings.pace):
+                told_per_s = (1 - settings.pace.headroom) * each.limit / length_s
+                per_s, basis = min((per_s, basis), (told_per_s, Basis.HEADERS))
         if self.latency_s and settings.pace.concurrency / self.latency_s < per_s:
             return settings.pace.concurrency / self.latency_s, Basis.WORKERS
         return per_s, basis

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from batch.model import Tally
 from batch.recording.daily_quota import QuotaLeft
 from batch.sending.gate import Pace
-from batch.sending.pace.pacer import Hold, PaceEstimate, Source
+from batch.sending.pace.pacer import Hold, PaceEstimate
 from batch.sending.runner import GRACE_S
 from batch.sending.stops import Stop, StopCause
 from batch.wording.amounts import count_of, duration
@@ -95,8 +95,7 @@ def budget_line(learnt: PaceEstimate) -> str:
 def used_up_line(moment: Moment) -> str:
     """That the budget in the server's headers is used up; "" while it isn't."""
     learnt = moment.pace_estimate
-    is_told = learnt.source is Source.HEADERS  # also while the length of its window is not known
-    if not is_told or learnt.wait_s <= _USED_UP_S + 2 / learnt.rate_per_s:
+    if learnt.limit is None or learnt.wait_s <= _USED_UP_S + 2 / learnt.rate_per_s:
         return ""
     line = f"Rate limit reached. Resuming in {duration(learnt.wait_s)}."
     if moment.is_always_served:

@@ -55,6 +55,15 @@ def test_what_a_budget_covers_it_does_not_slow() -> None:
     assert slow.expected_per_s(settings, requests=100) == 5.0
 
 
+def test_a_window_of_unnamed_length_is_as_long_as_the_time_to_its_end() -> None:
+    known = KnownPace(budgets=(Budget(name="f", limit=12, remaining=10, reset_s=80),))
+    learnt = PaceEstimate(source=Source.HEADERS, rate_per_s=4.0)  # by pages, which fitted
+    for each in (None, learnt):
+        expected = known.expected(Settings(), requests=25, learnt=each)
+        assert expected == (pytest.approx(0.95 * 12 / 80), Basis.HEADERS)
+        assert known.expected(Settings(), requests=9, learnt=each)[0] >= 4.0
+
+
 def test_the_end_of_a_long_window_is_told_where_its_rest_is_not_enough() -> None:
     known, settings = KnownPace(budgets=(MINUTE, DAY)), Settings()
     assert known.long_window(settings, requests=265) is None
