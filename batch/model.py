@@ -216,6 +216,14 @@ class Webhook:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Webhooks:
+    """Who hears of changed tags, as far as it was read. has_more: whether more may follow."""
+
+    active: tuple[Webhook, ...] = ()
+    has_more: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignLead:
     """A campaign lead as the API shows it now.
 

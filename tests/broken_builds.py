@@ -317,6 +317,20 @@ BUILDS = (
         caught_by="test_moves.py::test_webhooks_that_cant_be_read_are_not_missed[status=404]",
     ),
     Broken(
+        guarantee="webhooks that take long are not waited for",
+        file="jobs/paging.py",
+        line="anyio.move_on_after(_WEBHOOKS_S)",
+        instead="anyio.move_on_after(40)",
+        caught_by="test_paging.py::test_webhooks_that_take_long_are_not_waited_for",
+    ),
+    Broken(
+        guarantee="of more webhooks than one page only the least is said",
+        file="jobs/paging.py",
+        line="has_more=any(map(_tells_of_more, pages))",
+        instead="has_more=not any(map(_tells_of_more, pages))",
+        caught_by="test_paging.py::test_webhooks_of_a_first_page_are_the_least",
+    ),
+    Broken(
         guarantee="of a webhook's address only the host is told",
         file="api/lists.py",
         line='host = urlsplit(one.url).hostname or ""',

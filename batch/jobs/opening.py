@@ -32,7 +32,7 @@ from batch.judging.preview import Preview
 from batch.judging.resolve import LeadDirectory
 from batch.judging.rules import Rules, check_rules
 from batch.judging.totals import Effect
-from batch.model import Tally, Webhook
+from batch.model import Tally, Webhooks
 from batch.reading.table import Table, open_table
 from batch.recording.daily_quota import DailyQuota, QuotaLeft
 from batch.recording.folder import InputCopy, RunFolder, input_stem
@@ -145,7 +145,7 @@ class JudgedRun:
     plan: Plan
     hold: tuple[float, str] | None
     missing: tuple[str, ...]
-    webhooks: tuple[Webhook, ...] = ()
+    webhooks: Webhooks = field(default_factory=Webhooks)
     pacer: Pacer | None = None
     record: RunRecord | None = None
     journal: Journal | None = None

@@ -22,7 +22,7 @@ from batch.api.lists import (
 from batch.api.sendkit import SendKit
 from batch.errors import BatchError, QuotaUsedError
 from batch.jobs.known_pace import make_pacer
-from batch.model import Answer, Campaign, CampaignLead, Webhook
+from batch.model import Answer, Campaign, CampaignLead, Webhook, Webhooks
 from batch.sending.breaker import Breaker
 from batch.sending.gate import Gate, Pace
 from batch.sending.pace.pacer import Pacer
@@ -36,7 +36,8 @@ MOST_BARREN = (
 )
 MOST_PAGES = 100_000  # of a list: 10 million records where a page has 100
 MOST_RECORDS = 10_000_000  # of a list, where pages are larger
-_WEBHOOKS_S = 5  # what nobody needs to know is not waited for
+_WEBHOOKS_S = 1.5  # what nobody needs to know is hardly waited for
+_TURN_S = 5.0  # but a slow pace may take longer to let a request leave
 _REMEMBERED = 10_000  # ids by which a page that names a next one is known to bring something new
 _TOO_MUCH = frozenset({400, 413, 422})  # what a server may say to a page that is too large for it
 
@@ -202,14 +203,16 @@ class Paging:
         async for page in self._pages("the campaigns", path, parse_campaigns):
             yield page.records
 
-    async def webhooks(self) -> tuple[Webhook, ...]:
+    async def webhooks(self) -> Webhooks:
         """The active webhooks that hear of changed tags, of the first page of all.
 
         One attempt, at the pace of all else; none where that fails, or takes too long.
         """
+        pages: list[Page[Webhook | None]] = []
+        if self.pacer.wait_s(self._gate.now()) > _TURN_S:
+            return Webhooks()
+        probe = await self._gate.take_turn()
         with suppress(QuotaUsedError), anyio.move_on_after(_WEBHOOKS_S):
-            probe = await self._gate.take_turn()
-            pages: list[Page[Webhook | None]] = []
 
             async def fetch() -> Answer:
                 answer, page = await self._api.read_page(WEBHOOKS_PATH, parse_webhooks)
@@ -218,8 +221,10 @@ class Paging:
 
             answer = await self._gate.attempt(fetch)
             self._gate.report(answer, row=0, probe=probe)
-            return tuple(each for page in pages for each in page.records if each)
-        return ()
+        return Webhooks(
+            active=tuple(each for page in pages for each in page.records if each),
+            has_more=any(map(_tells_of_more, pages)),
+        )
 
     async def _pages(
         self,
@@ -257,3 +262,10 @@ class Paging:
                 return await self._page(what, cursor, path, parse)
             message = f"{what} could not be read: {error}."
             raise ListNotReadError(message, is_unknown=status in {404, 410}) from error
+
+
+def _tells_of_more(page: Page[_Value]) -> bool:
+    """Whether a first page says that others follow; not that they may."""
+    names_next = page.is_named and page.next_cursor is not None
+    has_more_records = (page.total or 0) > len(page.records) or (page.pages or 1) > 1
+    return page.has_more or names_next or has_more_records

@@ -1,6 +1,5 @@
 """The question before sending: all that matters about a run, in one sentence. Pure."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -8,7 +7,7 @@ from urllib.parse import urlsplit
 from batch.advice import Advice, Fix, Remedy
 from batch.judging.plan import Plan
 from batch.judging.totals import Effect
-from batch.model import Reason, Tally, Webhook
+from batch.model import Reason, Tally, Webhooks
 from batch.recording.daily_quota import QuotaLeft
 from batch.wording.amounts import count_of, duration, join_words
 from batch.wording.reasons import rows_left_out
@@ -97,16 +96,17 @@ def ask_about(  # noqa: PLR0913 - all that a yes means
     )
 
 
-def about_webhooks(webhooks: Sequence[Webhook]) -> tuple[str, ...]:
+def about_webhooks(webhooks: Webhooks) -> tuple[str, ...]:
     """As "2 active webhooks hear of changed tags: CRM (crm.example) and Zap (hooks.example)."."""
-    if not webhooks:
+    if not webhooks.active:
         return ()
-    named = [f"{each.name or 'unnamed'} ({each.host or 'no address'})" for each in webhooks]
+    named = [f"{each.name or 'unnamed'} ({each.host or 'no address'})" for each in webhooks.active]
     more = len(named) - _NAMED_WEBHOOKS
     shown = [*named[:_NAMED_WEBHOOKS], *([f"{more:,} more"] if more > 0 else [])]
     hear = "hears" if len(named) == 1 else "hear"
-    webhooks_ = count_of(len(named), "active webhook")
-    return (f"{webhooks_} {hear} of changed tags: {join_words(shown)}.",)
+    at_least = "At least " if webhooks.has_more else ""
+    counted = count_of(len(named), "active webhook")
+    return (f"{at_least}{counted} {hear} of changed tags: {join_words(shown)}.",)
 
 
 def about_window(window: LongWindow | None, *, waits: bool) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
+import anyio
 import httpx
 import pytest
 from pydantic import SecretStr
@@ -13,10 +14,13 @@ from batch.api.sendkit import Access, SendKit, Timeouts
 from batch.jobs import paging
 from batch.jobs.paging import MOST_BARREN, ListNotReadError, Paging, Place
 from batch.jobs.reaching import make_client
+from batch.model import Answer, Reason, Webhook, Webhooks
 from batch.sandbox.options import Options
 from batch.settings.model import Settings
+from batch.wording.questions import about_webhooks
 from tests.support.in_process import sendkit_batch, start_sandbox
 from tests.support.program import access, lead_id, received, state, write_rows
+from tests.support.virtual_time import VIRTUAL_TIME
 
 SEED_HEADER = ("campaignId", "campaignLeadId", "campaignName", "email", "status", "aiTag")
 IDS = [f"64f1c0a95e8b7d2f3a6c9f{n:02x}" for n in range(1, 4)]
@@ -244,3 +248,58 @@ def test_a_run_by_the_campaigns_name_goes_through_where_no_cursor_is_known(tmp_p
         after = state(sandbox)
     assert ran.exit_code == 0, ran.err
     assert [after[IDS[0], lead_id(n)]["status"] for n in (3, 5)] == ["paused", "paused"]
+
+
+CRM = Webhook(name="CRM", host="crm.example")
+
+
+class Hooks(SendKit):
+    """A server's page of webhooks. after_s: how long it takes."""
+
+    def __init__(self, page: Page[Webhook | None], *, after_s: float = 0.0) -> None:
+        self.page, self.after_s, self.asked = page, after_s, 0
+
+    async def read_page(self, *_: object) -> tuple[Answer, Page[Webhook | None]]:  # type: ignore[override]  # this list alone
+        self.asked += 1
+        await anyio.sleep(self.after_s)
+        return Answer(reason=Reason.APPLIED, http_status=200), self.page
+
+
+def hooks(**told: object) -> Page[Webhook | None]:
+    guess: dict[str, object] = {"next_cursor": "2", "is_named": False}
+    return Page(records=(CRM, None), ids=("1", "2"), **{**guess, **told})  # type: ignore[arg-type]  # the fields of Page
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", [VIRTUAL_TIME])
+async def test_webhooks_that_take_long_are_not_waited_for() -> None:
+    for api, found, took_s in (
+        (Hooks(hooks(), after_s=1.0), (CRM,), 1.0),
+        (Hooks(hooks(), after_s=60.0), (), 1.5),
+    ):
+        began_at = anyio.current_time()
+        assert (await Paging(api, Settings()).webhooks()).active == found
+        assert anyio.current_time() - began_at == pytest.approx(took_s)
+    paged = Paging(api, Settings())
+    paged.pacer.hold(anyio.current_time(), 60.0, "HTTP 429")
+    assert await paged.webhooks() == Webhooks()
+    assert api.asked == 1
+    assert anyio.current_time() - began_at == pytest.approx(1.5)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", [VIRTUAL_TIME])
+@pytest.mark.parametrize(
+    ("told", "begins"),
+    [
+        ({}, "1 active webhook hears"),
+        ({"next_cursor": None, "is_named": True, "total": 2, "pages": 1}, "1 active webhook hears"),
+        ({"is_named": True}, "At least 1 active webhook hears"),
+        ({"has_more": True}, "At least 1 active webhook hears"),
+        ({"total": 3}, "At least 1 active webhook hears"),
+        ({"pages": 2}, "At least 1 active webhook hears"),
+    ],
+)
+async def test_webhooks_of_a_first_page_are_the_least(told: dict[str, object], begins: str) -> None:
+    found = await Paging(Hooks(hooks(**told)), Settings()).webhooks()
+    assert about_webhooks(found) == (f"{begins} of changed tags: CRM (crm.example).",)
