@@ -1545,7 +1545,7 @@ BUILDS = (
     Broken(
         guarantee="what fits into the next window is not forecast as stretched over it",
         file="jobs/engine.py",
-        line="        earlier = (math.ceil(requests) - 1) // learnt.refill * learnt.refill",
+        line="        earlier = (requests - 1) // learnt.refill * learnt.refill",
         instead="        earlier = requests",
         caught_by="test_sending.py::"
         "test_a_window_that_is_used_up_is_forecast_by_its_end_and_not_stretched",
@@ -2454,6 +2454,36 @@ BUILDS = (
         instead='self._pacer.wait_s(__import__("time").time())',
         caught_by="test_promises.py::"
         "test_a_wall_clock_that_jumps_changes_neither_pace_nor_hold_backs",
+    ),
+    # --- Progress ---
+    Broken(
+        guarantee="the bar counts what is sent, and not what was decided before",
+        file="jobs/engine.py",
+        line="            return Step.SENDING, done, self._work.requests\n",
+        instead="            return Step.SENDING, done, self._rows\n",
+        caught_by="test_sending.py::test_progress_counts_what_is_sent_each_change_once",
+    ),
+    Broken(
+        guarantee="progress of a resumed run is of what is left",
+        file="jobs/engine.py",
+        line="        work, sent, pace = self._work, progress.changes, progress.pace",
+        instead="        work, sent, pace = self._work, progress.changes + self._work.before, "
+        "progress.pace",
+        caught_by="test_sending.py::test_progress_of_a_resumed_run_is_of_what_is_left",
+    ),
+    Broken(
+        guarantee="reading the canary back is a step of its own",
+        file="jobs/engine.py",
+        line="        if canary.is_sent:\n",
+        instead="        if False:\n",
+        caught_by="test_sending.py::test_a_canary_and_reading_it_back_are_steps_of_their_own",
+    ),
+    Broken(
+        guarantee="a wait says until when",
+        file="wording/progress.py",
+        line='at = f", {clock_time(in_s, now=now)}" if now else ""',
+        instead='at = ""',
+        caught_by="test_web_live.py::test_what_keeps_a_run_is_told",
     ),
     # --- The day's own quota ---
     Broken(

@@ -40,6 +40,7 @@ class Canary:
     first: those that go alone. others: what follows them. size: how many go alone.
     gate: what the job's attempts leave by. stop: stops the job. paging: reads back, by that gate.
     clear_word: what a tag reads that is none.
+    read_back: leads that were read back so far.
     """
 
     def __init__(
@@ -54,7 +55,8 @@ class Canary:
         clear_word: str,
     ) -> None:
         self._claims, self._others = first, others
-        self._size = size
+        self.size = size
+        self.read_back = 0
         self._gate = gate
         self._stop = stop
         self._paging = paging
@@ -62,6 +64,16 @@ class Canary:
         self._sent: dict[int, Change] = {}
         self._outcomes: list[Outcome] = []
         self._all_sent, self._holds = anyio.Event(), anyio.Event()
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether all of the first ones are a success."""
+        return self._all_sent.is_set()
+
+    @property
+    def holds(self) -> bool:
+        """Whether they also read back as set, so that the others follow."""
+        return self._holds.is_set()
 
     async def take(self) -> Change | None:
         """The next change, as `Claims.take`; None also when the job stops while this waits."""
@@ -98,7 +110,7 @@ class Canary:
             self._fail(f"line {outcome.lines[0]} ended {outcome.reason}{why}")
             return
         self._outcomes.append(outcome)
-        if len(self._outcomes) == self._size:
+        if len(self._outcomes) == self.size:
             self._all_sent.set()
 
     async def run(self) -> None:
@@ -136,6 +148,7 @@ class Canary:
             async for page in pages:
                 seen = [lead for lead in page.records if lead.campaign_lead_id in left]
                 rows.add(seen, read_at_ms=0)
+                self.read_back += len(seen)
                 left.difference_update(lead.campaign_lead_id for lead in seen)
                 if not left:
                     break

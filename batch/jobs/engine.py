@@ -3,7 +3,6 @@
 Owns how the pieces meet, and the view of them that people are shown. It decides nothing.
 """
 
-import math
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
@@ -32,7 +31,7 @@ from batch.sending.retry import RetryPolicy, retry_budget
 from batch.sending.runner import Limits, Runner
 from batch.sending.stops import Stop, StopLimits, StopRules
 from batch.settings.model import Settings
-from batch.wording.progress import Moment
+from batch.wording.progress import Moment, Step
 
 TELL_EVERY_S = 0.25
 CLAIMED_PER_WORKER = 2  # changes claimed at once: a killed run has that many "in flight" at most
@@ -72,6 +71,8 @@ class SendEngine:
         self._commits = GroupCommit[Entry](self._record, on_durable=self._durable)
         self._undurable_rows = 0
         self._workers = pace.concurrency
+        self._max_outage_s = retry.max_outage_s
+        self._began = 0.0
         self._interrupts = 0
         self._quota = quota
         self._hold = (float("-inf"), "")
@@ -113,7 +114,8 @@ class SendEngine:
 
         on_moment: called a few times a second, on the event loop.
         """
-        left_s = self._hold[0] - time.monotonic()
+        self._began = time.monotonic()
+        left_s = self._hold[0] - self._began
         if left_s > 0:
             self._pacer.hold(anyio.current_time(), left_s, self._hold[1])
         async with anyio.create_task_group() as beside:
@@ -154,24 +156,31 @@ class SendEngine:
     def moment(self) -> Moment:
         """How far the run is now."""
         progress = self._runner.progress()
-        work = self._work
-        to_send = self._rows - work.before.total()
-        left = max(0, to_send - progress.tally.total())
-        share = left / to_send if to_send else 0.0
-        pace = progress.pace
+        work, sent, pace = self._work, progress.changes, progress.pace
+        left = max(0, work.requests - sent.total())
         waits_s = max(pace.hold_left_s, pace.estimate.wait_s)
-        sending_s = self._sending_s(work.requests * share, pace)
+        step, done, total = self._step(sent)
+        probe_at = pace.outage.next_probe_at if pace.outage else None
         return Moment(
             rows=self._rows,
             tally=Tally(work.before + progress.tally),
+            sent=sent,
+            to_send=work.requests,
+            step=step,
+            step_done=done,
+            step_total=total,
+            canary=self._canary.size if self._canary else 0,
             requests=pace.attempts,
             rate_per_s=pace.rate_per_s,
-            left_s=sending_s + waits_s if left else 0.0,
+            elapsed_s=time.monotonic() - self._began if self._began else 0.0,
+            left_s=self._sending_s(left, pace) + waits_s if left else 0.0,
             pace_estimate=pace.estimate,
             hold=pace.hold,
             hold_left_s=pace.hold_left_s,
             outage_s=pace.outage_s,
             outage_why=pace.outage.why if pace.outage else "",
+            probe_s=None if probe_at is None else probe_at - self._gate.now(),
+            give_up_s=self._max_outage_s - pace.outage_s if pace.outage else None,
             refused=pace.refused,
             is_always_served=pace.is_always_served,
             stop=progress.stop,
@@ -179,15 +188,24 @@ class SendEngine:
             quota=self._quota.latest if self._quota else None,
         )
 
-    def _sending_s(self, requests: float, pace: Pace) -> float:
+    def _sending_s(self, requests: int, pace: Pace) -> float:
         """Seconds that so many requests take, from when the next may leave."""
         learnt = pace.estimate
         if learnt.refill is None:
             return requests / pace.expected_per_s(workers=self._workers)
         # What fits into a window is not stretched over it: that is so of the last.
-        earlier = (math.ceil(requests) - 1) // learnt.refill * learnt.refill
+        earlier = (requests - 1) // learnt.refill * learnt.refill
         per_s = min(learnt.own_per_s, self._workers / (pace.latency_s or 1))
         return earlier / learnt.rate_per_s + (requests - earlier) / per_s
+
+    def _step(self, sent: Tally) -> tuple[Step, int, int]:
+        """What the run is at, and how far that is; what was not sent is not done."""
+        done, canary = sent.total() - sent.unsent, self._canary
+        if canary is None or canary.holds:
+            return Step.SENDING, done, self._work.requests
+        if canary.is_sent:
+            return Step.READING_BACK, canary.read_back, canary.size
+        return Step.CANARY, done, canary.size
 
     async def _tell(self, on_moment: Callable[[Moment], None]) -> None:
         while True:

@@ -93,6 +93,8 @@ class _Campaigns:
         self._clock = clock
         self._total = len(campaign_ids)
         self._leads = self._read = 0
+        self._shares: dict[str, float] = {}  # of the campaigns that are being read
+        self._began = clock()
 
     async def read_on(self, status: str | None) -> None:
         """Read one campaign after another, as long as there are some that nobody reads."""
@@ -106,6 +108,7 @@ class _Campaigns:
             else:
                 await anyio.to_thread.run_sync(self._keep, campaign_id, rows)
             self._read += 1
+            self._shares.pop(campaign_id, None)
             self._tell()
 
     async def _rows(self, campaign_id: str, status: str | None) -> LeadRows:
@@ -116,6 +119,8 @@ class _Campaigns:
                 frame = rows.add(page.records, read_at_ms=int(self._clock() * 1000))
                 self._leads += len(frame)
                 read += len(frame)
+                if page.total:
+                    self._shares[campaign_id] = min(1.0, read / page.total)
                 self._tell()
                 if self._goes_on is None or page.next_cursor is None:
                     continue
@@ -134,5 +139,7 @@ class _Campaigns:
                 campaigns_read=self._read,
                 campaigns=self._total,
                 pace=self._paging.pace(),
+                share=(self._read + sum(self._shares.values())) / self._total,
+                elapsed_s=self._clock() - self._began,
             )
         )

@@ -42,10 +42,12 @@ class Limits:
 class Progress:
     """How far the job is.
 
-    tally: rows whose outcome is durable. retries: spent of the job's budget.
+    tally: rows whose outcome is durable. changes: the same, each change once.
+    retries: spent of the job's budget.
     """
 
     tally: Tally
+    changes: Tally
     retries: int
     pace: Pace
     stop: Stop | None
@@ -106,7 +108,7 @@ class Runner:
         self._distance = DISTANT
         self._earlier: dict[tuple[int, ...], Tries] = {}  # of rows that are sent again, by lines
         self._revised: dict[int, Reason] = {}  # id of an outcome: the reason that it replaces
-        self._tally = Tally()
+        self._tally, self._changes_tally = Tally(), Tally()
 
     async def run(self) -> Stop | None:
         """Send every change, or stop early and return why. Returns when the last answer is in.
@@ -160,17 +162,18 @@ class Runner:
 
     def confirm(self, outcome: Outcome) -> None:
         """Count an outcome that is on disk now, and free its place for the next row."""
-        self._tally[outcome.reason] += len(outcome.lines)
+        self._tally_up(outcome.reason, outcome, 1)
         replaced = self._revised.pop(id(outcome), None)
         if replaced is None:
             self._slots.release()
             return
-        self._tally[replaced] -= len(outcome.lines)
+        self._tally_up(replaced, outcome, -1)
 
     def progress(self) -> Progress:
         """How far the job is now."""
         return Progress(
             tally=Tally(self._tally),
+            changes=Tally(self._changes_tally),
             retries=self._attempts.retries,
             pace=self._gate.pace(),
             stop=self._attempts.stopped,
@@ -253,8 +256,12 @@ class Runner:
         """Put changes back that are recorded as unsent."""
         for delivery in deliveries:
             self._earlier[delivery.change.lines] = delivery.tries
-            self._tally[delivery.outcome.reason] -= len(delivery.outcome.lines)
+            self._tally_up(delivery.outcome.reason, delivery.outcome, -1)
         self._changes.give_back(delivery.change for delivery in deliveries)
+
+    def _tally_up(self, reason: Reason, outcome: Outcome, sign: int) -> None:
+        self._tally[reason] += sign * len(outcome.lines)
+        self._changes_tally[reason] += sign
 
     def _count(self, outcome: Outcome) -> None:
         stop = self._rules.after_outcome(outcome)

@@ -4,7 +4,7 @@ Standard error only; standard output belongs to `--json` and to what `check` fou
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Protocol, Self
@@ -15,7 +15,6 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from batch.model import Tally
 from batch.sending.stops import Stop, StopCause
 from batch.terminal.prose import print_whole
 from batch.visible import visible
@@ -27,14 +26,20 @@ from batch.wording.progress import (
     hold_line,
     outage_line,
     pace_words,
+    percent_of,
+    reading_counts,
     reading_line,
+    reading_waits_for,
+    step_count,
+    step_line,
     stop_line,
+    time_parts,
     used_up_line,
+    waits_for,
 )
 
 HEARTBEAT_S = 60.0  # between log lines while sending
 READING_HEARTBEAT_S = 30.0  # between log lines while reading
-WIDEST_BAR = 40  # columns
 TOLD_HOLD_S = 5.0  # shorter hold-backs are not logged: there may be thousands
 
 
@@ -81,7 +86,7 @@ class _Silence(_Context):
 
 
 class LiveView(_Context):
-    """A bar, the counts, the pace and what delays it, redrawn a few times a second."""
+    """A bar, the counts, the time, and what is waited for, redrawn a few times a second."""
 
     def __init__(self, console: Console) -> None:
         self._live = Live(console=console, refresh_per_second=4, transient=True)
@@ -95,15 +100,21 @@ class LiveView(_Context):
 
     def show(self, moment: Moment) -> None:
         """Redraw."""
-        notice = notice_line(moment)
-        lines = [_counts(moment.tally), Text(pace_line(moment), style="dim")]
-        self._live.update(
-            Group(
-                _bar(moment, style="yellow" if notice else "cyan"),
-                *(line for line in lines if line),
-                *([Text(visible(notice), style="yellow")] if notice else []),
-            )
+        width, now = self._live.console.width, datetime.now().astimezone()
+        notice = _stopping(moment.stop) or waits_for(moment, now=now)
+        is_told = not (moment.outage_s or stop_line(moment.stop))
+        times = time_parts(moment.elapsed_s, moment.left_s if is_told else 0.0)
+        bar = _bar(
+            moment.step.value,
+            moment.step_done / moment.step_total if moment.step_total else 1.0,
+            f"{percent_of(moment)}%  {step_count(moment)}",
+            style="yellow" if notice else "cyan",
         )
+        counts = [*_counts(moment), *(Text(each) for each in times)]
+        pace = [Text(each) for each in pace_parts(moment)]
+        step = _sentences(step_line(moment), width=width, style="dim")
+        waits = _sentences(notice, width=width, style="yellow")
+        self._live.update(Group(bar, *_filled(counts, width), *_filled(pace, width), *step, *waits))
 
 
 class LogLines(_Context):
@@ -129,7 +140,8 @@ class LogLines(_Context):
         """Print the lines that are due."""
         if self._away is not (moment.outage_s > 0):
             self._away = not self._away
-            self._say(outage_line(moment) if self._away else "The server is back.")
+            away = outage_line(moment.outage_s, moment.outage_why)
+            self._say(away if self._away else "The server is back.")
         hold = moment.hold
         told_long_ago = hold and hold.until >= self._held_until + TOLD_HOLD_S
         if hold and told_long_ago and moment.hold_left_s >= TOLD_HOLD_S:
@@ -137,7 +149,8 @@ class LogLines(_Context):
             self._say(hold_line(hold, moment.hold_left_s))
         is_long = moment.pace_estimate.wait_s >= TOLD_HOLD_S
         if is_long and moment.is_always_served and not self._headers_told:
-            self._headers_told = bool(line := used_up_line(moment))
+            line = used_up_line(moment.pace_estimate, served=True)
+            self._headers_told = bool(line)
             if line:
                 self._say(line)
         if not self._stopping and (line := _stopping(moment.stop)):
@@ -152,12 +165,13 @@ class LogLines(_Context):
 
 
 class ReadingScreen:
-    """Shows the progress of reading leads: one line that is redrawn, or a log line now and then."""
+    """Shows the progress of reading leads: a bar that is redrawn, or a log line now and then."""
 
     def __init__(self, console: Console, write: Callable[[str], None], *, shown: bool) -> None:
         """write: prints a line. shown: False for no output at all."""
         self._write = write
         self._shown = shown
+        self._console = console
         is_live = shown and _can_redraw(console)
         self._live = Live(console=console, transient=True) if is_live else None
         self._next_at = time.monotonic() + READING_HEARTBEAT_S
@@ -174,41 +188,43 @@ class ReadingScreen:
     def show(self, reading: ReadingProgress) -> None:
         """Show how far the reading is."""
         if self._live:
-            self._live.update(Text(reading_line(reading), style="dim"))
+            self._live.update(self._view(reading, now=datetime.now().astimezone()))
         elif self._shown and time.monotonic() >= self._next_at:
             self._next_at = time.monotonic() + READING_HEARTBEAT_S
             self._write(reading_line(reading))
+
+    def _view(self, reading: ReadingProgress, *, now: datetime) -> Group:
+        width = self._console.width
+        campaigns, leads = reading_counts(reading)
+        notice = reading_waits_for(reading.pace, now=now)
+        percent = f"{int(100 * reading.share)}%  " if reading.share else ""
+        style = "yellow" if notice else "cyan"
+        bar = _bar("Reading leads", reading.share or None, f"{percent}{campaigns}", style=style)
+        pace = f"{reading.pace.rate_per_s:,.1f} requests a second"
+        parts = [leads, *time_parts(reading.elapsed_s, reading.left_s), pace]
+        lines = _filled([Text(each) for each in parts], width)
+        return Group(bar, *lines, *_sentences(notice, width=width, style="yellow"))
 
 
 def progress_line(moment: Moment) -> str:
     """As "20 of 300 rows: 18 success, 2 error; 5.0 requests a second, about 14 min left"."""
     done, tally = moment.tally.total(), moment.tally
     rows = f"{done:,} of {moment.rows:,} rows: {tally.success:,} success, {tally.error:,} error"
-    return "; ".join(filter(None, (rows, pace_line(moment, mark=", "))))
+    left = f"about {duration(moment.left_s)} left" if moment.left_s else ""
+    is_told = not (moment.outage_s or stop_line(moment.stop))
+    pace = ", ".join(filter(None, (*pace_parts(moment), left))) if is_told else ""
+    return "; ".join(filter(None, (rows, pace)))
 
 
-def pace_line(moment: Moment, *, mark: str = " · ") -> str:
-    """The pace, what the server allows, and the forecast, as far as they are known.
+def pace_parts(moment: Moment) -> tuple[str, ...]:
+    """The pace and what the server allows, as far as they are known.
 
-    As "9.5 requests a second · the server allows 100 in 10 s · about 1 s left". "" while the server
-    is away or the run is stopping, when a pace would mean nothing.
+    Nothing while the server is away or the run is stopping, when a pace would mean nothing.
     """
     if moment.outage_s or stop_line(moment.stop):
-        return ""
+        return ()
     pace = pace_words(moment, " requests") if moment.requests else ""
-    left = f"about {duration(moment.left_s)} left" if moment.left_s else ""
-    return mark.join(filter(None, (pace, allowed_line(moment), left)))
-
-
-def notice_line(moment: Moment) -> str:
-    """What delays the run, the gravest first; "" if nothing does for a second or more."""
-    if line := _stopping(moment.stop):
-        return line
-    if moment.outage_s:
-        return outage_line(moment)
-    if moment.hold and moment.hold_left_s >= 1:
-        return hold_line(moment.hold, moment.hold_left_s)
-    return used_up_line(moment)
+    return tuple(filter(None, (pace, allowed_line(moment))))
 
 
 def _stopping(stop: Stop | None) -> str:
@@ -218,25 +234,52 @@ def _stopping(stop: Stop | None) -> str:
     return f"{stop_line(stop)}{again if is_by_key else ''}"
 
 
-def _bar(moment: Moment, *, style: str) -> Table:
-    """The bar, as wide as there is room, and how many rows are done."""
-    done = moment.tally.total()
+def _bar(step: str, share: float | None, count: str, *, style: str) -> Table:
+    """A bar across the terminal, between what is done and how far that is.
+
+    share: 0 to 1; None for a bar that moves to and fro, where nobody knows.
+    """
     bar = ProgressBar(
-        total=max(1, moment.rows), completed=done, complete_style=style, finished_style="green"
+        total=None if share is None else 1.0,
+        completed=share or 0.0,
+        complete_style=style,
+        finished_style="green",
     )
-    line = Table.grid(padding=(0, 2))
-    line.add_column(max_width=WIDEST_BAR)
+    line = Table.grid(padding=(0, 2), expand=True)
     line.add_column(no_wrap=True)
-    line.add_row(bar, f"{done:,} of {moment.rows:,} rows")
+    line.add_column(ratio=1)
+    line.add_column(no_wrap=True)
+    line.add_row(step, bar, count)
     return line
 
 
-def _counts(tally: Tally) -> Text:
-    """The results so far, as "18 success · 2 error · 1 skipped"."""
+def _counts(moment: Moment) -> list[Text]:
+    """What came of what was sent, as "18 success" and "2 error".
+
+    What is left behind counts once the run is stopping: until then it may still be sent again.
+    """
+    sent = moment.sent
     parts = [
-        (f"{tally.success:,} success", "green" if tally.success else "dim"),
-        (f"{tally.error:,} error", "red" if tally.error else "dim"),
-        *([(f"{tally.skipped:,} skipped", "dim")] if tally.skipped else []),
-        *([(f"{tally.unsent:,} unsent", "yellow")] if tally.unsent else []),
+        (f"{sent.success:,} success", "green" if sent.success else "dim"),
+        (f"{sent.error:,} error", "red" if sent.error else "dim"),
+        *([(f"{sent.unsent:,} unsent", "yellow")] if sent.unsent and moment.stop else []),
     ]
-    return Text(" · ", style="dim").join(Text(text, style=style) for text, style in parts)
+    return [Text(text, style=style) for text, style in parts]
+
+
+def _filled(parts: Sequence[Text], width: int, *, mark: str = " · ") -> Iterator[Text]:
+    """Lines of as many parts as fit in each, so that no line is wrapped."""
+    line = Text()
+    for part in parts:
+        if line and line.cell_len + len(mark) + part.cell_len > width:
+            yield line
+            line = Text()
+        line.append(mark if line else "", style="dim").append_text(part)
+    if line:
+        yield line
+
+
+def _sentences(text: str, *, width: int, style: str) -> Iterator[Text]:
+    """Sentences in as few lines as they fit in; one that is too long is broken between words."""
+    ends = visible(text).replace(". ", ".\n").split("\n")
+    return _filled([Text(each, style=style) for each in ends], width, mark=" ")

@@ -1,6 +1,7 @@
 """What changes on the page while a job is at work, as the texts that it shows."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from batch.model import Result
 from batch.web.board import Stage, View
@@ -8,12 +9,15 @@ from batch.wording.amounts import duration
 from batch.wording.progress import (
     Moment,
     allowed_line,
-    hold_line,
-    outage_line,
     pace_words,
-    reading_line,
+    percent_of,
+    reading_counts,
+    reading_waits_for,
+    step_count,
+    step_line,
     stop_line,
-    used_up_line,
+    time_parts,
+    waits_for,
 )
 from batch.wording.reasons import reason_title
 
@@ -24,69 +28,78 @@ class Live:
 
     texts: dict[str, str]
     causes: list[tuple[str, str]]
-    percent: float
+    percent: int
     is_resting: bool
     is_stopping: bool
 
 
-def live_of(view: View) -> Live:
-    """The moment that a view shows."""
+def live_of(view: View, *, now: datetime) -> Live:
+    """The moment that a view shows. now: in the time zone of whoever looks at it."""
     moment = view.moment
     if moment is None:
-        reading = reading_line(view.reading) if view.reading else ""
-        return Live(
-            texts={"reading": reading, "notice": _stopping(view, None)},
-            causes=[],
-            percent=_share_read(view),
-            is_resting=False,
-            is_stopping=view.is_stopping,
-        )
-    tally, done = moment.tally, moment.tally.total()
+        return _before_sending(view, now=now)
+    is_stopping = view.is_stopping or moment.stop is not None
+    is_told = not (moment.outage_s or is_stopping)
     texts = {
-        "rows": f"{done:,} of {moment.rows:,} rows",
-        **{result.value: f"{tally.of(result):,}" for result in Result},
+        "done": f"{percent_of(moment)}%: {step_count(moment)}",
+        "step": step_line(moment),
+        "success": f"{moment.sent.success:,}",
+        "error": f"{moment.sent.error:,}",
+        "to_go": f"{moment.to_send - moment.sent.total():,}",
         "pace": pace_words(moment, ""),
         "budget": allowed_line(moment) or "the server does not say",
-        "left": f"about {duration(moment.left_s)}" if moment.left_s else "",
-        "notice": _stopping(view, moment) or _notice(moment),
+        "elapsed": duration(moment.elapsed_s),
+        "left": f"about {duration(moment.left_s)}" if moment.left_s and is_told else "",
+        "notice": _stopping(view, moment) or waits_for(moment, now=now),
     }
     return Live(
         texts=texts,
         causes=causes_of(moment),
-        percent=100 * done / moment.rows if moment.rows else 100,
+        percent=percent_of(moment),
         is_resting=moment.is_resting,
-        is_stopping=view.is_stopping or moment.stop is not None,
+        is_stopping=is_stopping,
+    )
+
+
+def _before_sending(view: View, *, now: datetime) -> Live:
+    texts, share, notice = {"reading": ""}, 0.0, _stopping(view, None)
+    if reading := view.reading:
+        pace = f"{reading.pace.rate_per_s:,.1f} requests a second"
+        times = time_parts(reading.elapsed_s, reading.left_s)
+        texts["reading"] = " · ".join((*reading_counts(reading), *times, pace))
+        share = reading.share if view.stage is Stage.READING else 0.0
+        notice = notice or reading_waits_for(reading.pace, now=now)
+    return Live(
+        texts={**texts, "notice": notice},
+        causes=[],
+        percent=int(100 * share),
+        is_resting=False,
+        is_stopping=view.is_stopping,
     )
 
 
 def causes_of(moment: Moment) -> list[tuple[str, str]]:
-    """The errors so far by cause, the most frequent first."""
+    """What the server refused so far by cause, the most frequent first."""
     found = [
         (count, reason)
-        for reason, count in moment.tally.items()
+        for reason, count in moment.sent.items()
         if count > 0 and reason.result is Result.ERROR
     ]
     return [(reason_title(reason), f"{count:,}") for count, reason in sorted(found, reverse=True)]
 
 
-def as_json(view: View) -> dict[str, object]:
+def as_json(view: View, *, now: datetime) -> dict[str, object]:
     """What the page's script is told."""
-    live = live_of(view)
+    live = live_of(view, now=now)
     return {
         "number": view.number,
         "stage": view.stage.value,
         "texts": live.texts,
         "causes": live.causes,
-        "percent": round(live.percent, 1),
+        "percent": live.percent,
         "resting": live.is_resting,
         "stopping": live.is_stopping,
     }
-
-
-def _share_read(view: View) -> float:
-    if view.stage is not Stage.READING or view.reading is None or not view.reading.campaigns:
-        return 0
-    return 100 * view.reading.campaigns_read / view.reading.campaigns
 
 
 def _stopping(view: View, moment: Moment | None) -> str:
@@ -96,14 +109,3 @@ def _stopping(view: View, moment: Moment | None) -> str:
     if moment is None:
         return "Stopping. Nothing was sent."
     return stop_line(stop) or "Stopping. Waiting for answers that are on their way."
-
-
-def _notice(moment: Moment) -> str:
-    """What keeps the run; "" when nothing does."""
-    if moment.is_resting:
-        return "Paused. Nothing is sent until you go on."
-    if moment.outage_s:
-        return outage_line(moment)
-    if moment.hold and moment.hold_left_s >= 1:
-        return hold_line(moment.hold, moment.hold_left_s)
-    return used_up_line(moment)

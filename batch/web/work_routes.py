@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -182,7 +183,7 @@ def _to_work(request: Request) -> Response:
 def _work_page(request: Request, view: View, *, problem: str = "") -> Response:
     values = {
         "view": view,
-        "live": live_of(view),
+        "live": live_of(view, now=datetime.now().astimezone()),
         "doing": KIND_WORDS[view.kind],
         "problem": problem,
     }
@@ -196,7 +197,7 @@ async def _events(desk: Desk, request: Request) -> AsyncIterator[str]:
         version, view = desk.worker.board.look()
         if view and version != told:
             told = version
-            yield f"data: {json.dumps(as_json(view))}\n\n"
+            yield f"data: {json.dumps(as_json(view, now=datetime.now().astimezone()))}\n\n"
             if view.stage is Stage.ENDED:
                 return
         await anyio.sleep(_TELL_EVERY_S)

@@ -1,27 +1,40 @@
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import cast
 
 import anyio
 import anyio.lowlevel
 import pytest
 
+from batch.api.lists import Page
 from batch.errors import RunError
 from batch.jobs.check import check
 from batch.jobs.engine import SendEngine, with_lost_values
 from batch.jobs.frontend import Rest
 from batch.jobs.known_pace import make_pacer
-from batch.jobs.work import whole_work
+from batch.jobs.paging import Paging
+from batch.jobs.work import remaining_work, whole_work
 from batch.judging.plan import Plan
-from batch.model import Answer, Budget, Change, Claim, Entry, Outcome, Reason, Tally
+from batch.model import (
+    Answer,
+    Budget,
+    CampaignLead,
+    Change,
+    Claim,
+    Entry,
+    Outcome,
+    Reason,
+    Tally,
+)
 from batch.recording.journal import Journal
 from batch.sending.pace.pacer import PaceEstimate, Source
 from batch.sending.stops import Stop, StopCause
 from batch.settings.model import Settings
 from batch.terminal.signals import stop_by
-from batch.wording.progress import Moment, used_up_line
+from batch.wording.progress import Moment, Step, used_up_line
 from tests.support.wired import CAMPAIGN, lead_id, pausing, request_of, write_leads
 
 pytestmark = pytest.mark.anyio
@@ -116,7 +129,104 @@ async def test_a_moment_counts_judged_rows_and_forecasts_at_the_set_pace(
         hold_left_s=0.0,
         stop=None,
         pace_estimate=PaceEstimate(source=Source.SETTING, rate_per_s=10.0),
+        sent=Tally(),
+        to_send=30,
+        step_done=0,
+        step_total=30,
     )
+
+
+async def test_progress_counts_what_is_sent_each_change_once(
+    journal: Journal, plan_for: Callable[..., Plan]
+) -> None:
+    judged = [(CAMPAIGN, "bad", "paused", ""), *pausing(3)]
+    merged = (CAMPAIGN, lead_id(1), "", "Hot")  # of a lead of another row
+    sending = sending_of(plan_for([*judged, merged]), journal, Server())
+    moments: list[Moment] = []
+    await sending.run(moments.append)
+    first, last = moments[0], moments[-1]
+    assert (first.step_done, first.step_total) == (0, 3)
+    assert (last.step_done, last.step_total, last.to_send) == (3, 3, 3)
+    assert last.sent == {Reason.APPLIED: 3}
+    assert last.tally == {Reason.BAD_ID: 1, Reason.APPLIED: 4}
+
+
+async def test_progress_of_a_resumed_run_is_of_what_is_left(
+    journal: Journal, plan_for: Callable[..., Plan]
+) -> None:
+    plan = plan_for(pausing(10))
+    journal.record([Outcome(lines=(line,), reason=Reason.APPLIED) for line in range(2, 9)])
+    sending = SendEngine(
+        plan,
+        work=remaining_work(plan, journal),
+        journal=journal,
+        settings=FAST,
+        send=Server().send,
+        look=served,
+    )
+    assert (sending.moment().step_done, sending.moment().step_total) == (0, 3)
+    await sending.run(ignore)
+    ended = sending.moment()
+    assert (ended.step_done, ended.tally) == (3, {Reason.APPLIED: 10})
+
+
+class _Leads:
+    """Reads back all that are asked for, two a page; each page is looked at on its way."""
+
+    def __init__(self, leads: int) -> None:
+        self.leads_there = [lead_id(n) for n in range(1, leads + 1)]
+        self.on_page: Callable[[], None] = lambda: None
+
+    async def leads(self, _campaign_id: str) -> AsyncIterator[Page[CampaignLead]]:
+        for ids in (self.leads_there[n : n + 2] for n in range(0, len(self.leads_there), 2)):
+            await anyio.lowlevel.checkpoint()
+            self.on_page()
+            records = [
+                CampaignLead(
+                    campaign_lead_id=each,
+                    lead_id="",
+                    email="",
+                    first_name="",
+                    last_name="",
+                    company="",
+                    status="paused",
+                    ai_tag=None,
+                )
+                for each in ids
+            ]
+            yield Page(records=tuple(records), next_cursor="more")
+
+
+async def test_a_canary_and_reading_it_back_are_steps_of_their_own(
+    journal: Journal, plan_for: Callable[..., Plan]
+) -> None:
+    plan, server, leads = plan_for(pausing(10)), Server(), _Leads(4)
+    sending = SendEngine(
+        plan,
+        work=whole_work(plan),
+        journal=journal,
+        settings=FAST,
+        send=server.send,
+        look=served,
+        canary=4,
+        paging_by=lambda _: cast("Paging", leads),
+    )
+    seen: list[tuple[Step, int, int]] = []
+
+    def look() -> None:
+        moment = sending.moment()
+        seen.append((moment.step, moment.step_done, moment.step_total))
+
+    server.on_change = leads.on_page = look
+    assert await sending.run(ignore) is None
+    assert [step for step, _, _ in seen] == [
+        *[Step.CANARY] * 4,
+        *[Step.READING_BACK] * 2,
+        *[Step.SENDING] * 6,
+    ]
+    assert {total for step, _, total in seen if step is Step.CANARY} == {4}
+    assert [done for step, done, _ in seen if step is Step.READING_BACK] == [0, 2]
+    assert seen[6] == (Step.SENDING, 4, 10)
 
 
 async def test_a_plan_with_nothing_to_send_has_no_time_left(
@@ -377,7 +487,9 @@ async def test_a_window_that_is_used_up_is_forecast_by_its_end_and_not_stretched
 
     await sending.run(watch)
     assert seen[0].left_s == pytest.approx(hours * 3600, abs=200)
-    assert used_up_line(seen[0]).startswith("Rate limit reached. Resuming in 15 h.")
+    assert used_up_line(seen[0].pace_estimate, served=True).startswith(
+        "Rate limit reached. Resuming in 15 h."
+    )
 
 
 async def test_a_rate_that_went_well_before_is_begun_with(

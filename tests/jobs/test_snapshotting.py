@@ -95,6 +95,19 @@ async def test_all_leads_of_all_campaigns_are_kept(taking: Taking, at_once: int)
     assert (last.leads, last.campaigns_read, last.campaigns) == (sum(SIZES.values()), 4, 4)
 
 
+async def test_a_reading_tells_its_share_as_far_as_the_server_tells_it(
+    taking: Taking, tmp_path: Path
+) -> None:
+    await taking.take(CAMPAIGNS[:2], at_once=1)
+    assert [each.share for each in taking.readings] == [0, 0, 0.5, 0.5, 0.5, 0.5, 1]
+    rows = [(CAMPAIGNS[0], lead_id(n)) for n in range(4)]
+    seed = write_rows(tmp_path / "seed.csv", ("campaignId", "campaignLeadId"), rows)
+    with start_sandbox(Options(seed_csv=seed, max_page=2, page_total=True)) as telling:
+        told = Taking(telling, tmp_path)
+        await told.take(CAMPAIGNS[:1])
+    assert [each.share for each in told.readings] == [0.5, 1, 1]
+
+
 async def test_each_lead_says_when_its_page_arrived(taking: Taking) -> None:
     await taking.take(CAMPAIGNS[:1])
     (leads,) = taking.snapshot.leads_of(CAMPAIGNS)

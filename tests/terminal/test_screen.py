@@ -1,22 +1,23 @@
 import io
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from rich.console import Console
 
 from batch.model import Reason, Tally
+from batch.sending.gate import Pace
 from batch.sending.pace.pacer import Hold, PaceEstimate, Source
 from batch.sending.stops import Stop, StopCause
 from batch.terminal.screen import (
-    WIDEST_BAR,
     LiveView,
     LogLines,
+    ReadingScreen,
     make_screen,
-    pace_line,
     progress_line,
 )
-from batch.wording.progress import Moment
+from batch.wording.progress import Moment, ReadingProgress, Step, clock_time
 
 START = Moment(
     rows=300,
@@ -28,6 +29,10 @@ START = Moment(
     hold_left_s=0.0,
     stop=None,
     pace_estimate=PaceEstimate(source=Source.SETTING, rate_per_s=5.0),
+    sent=Tally(),
+    to_send=297,
+    step_done=0,
+    step_total=297,
 )
 UNDER_WAY = replace(
     START,
@@ -35,7 +40,11 @@ UNDER_WAY = replace(
     requests=19,
     rate_per_s=5.0,
     left_s=1234.0,
+    sent=Tally({Reason.APPLIED: 17, Reason.NOT_FOUND: 1}),
+    step_done=18,
+    elapsed_s=4.2,
 )
+STEPS = ("Sending", "Canary", "Reading")
 CTRL_C = Stop(cause=StopCause.INTERRUPTED, message="Interrupted by Ctrl-C.")
 
 
@@ -134,7 +143,7 @@ def test_retries_that_were_spent_are_no_stop_to_watch() -> None:
 
 
 def test_a_finished_run_has_no_time_left() -> None:
-    assert pace_line(replace(UNDER_WAY, left_s=0.0)) == "5.0 requests a second"
+    assert progress_line(replace(UNDER_WAY, left_s=0.0)).endswith("; 5.0 requests a second")
     ended = replace(START, left_s=0.0, rows=2)
     assert progress_line(ended) == "2 of 2 rows: 0 success, 2 error"
 
@@ -149,20 +158,46 @@ def shown_live(*moments: Moment, width: int = 100) -> str:
     return terminal.getvalue()
 
 
+def lines_of(shown: str, *, width: int) -> list[str]:
+    """The last that was drawn, with "-" for the bar and the same time for every time of day."""
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown).replace("\r", "\n").split("\n")
+    assert all(len(line) <= width for line in lines)
+    last = max(n for n, line in enumerate(lines) if line.startswith(tuple(STEPS)))
+    clock, bar = re.compile(r"at \d\d:\d\d:\d\d|on \d+ \w+ at \d\d:\d\d"), re.compile("[━╸╺ ]{4,}")
+    drawn = [clock.sub("at 12:34:56", bar.sub(" - ", line.rstrip())) for line in lines[last:]]
+    return [line for line in drawn if line]
+
+
 def drawn(moment: Moment, *, width: int = 100) -> list[str]:
-    """What a terminal shows of a moment, without the bar and the control codes."""
-    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown_live(moment, width=width))
-    lines = text.replace("\r", "\n").split("\n")
-    last = max(n for n, line in enumerate(lines) if " rows" in line)
-    return [line.strip(" ━╸╺") for line in lines[last:] if line.strip()]
+    """What a terminal shows of a moment."""
+    return lines_of(shown_live(moment, width=width), width=width)
 
 
-def test_a_terminal_shows_rows_results_rate_and_time_left() -> None:
-    assert drawn(UNDER_WAY) == [
-        "21 of 300 rows",
-        "18 success · 2 error · 1 skipped",
-        "5.0 requests a second · about 21 min left",
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_terminal_shows_what_was_sent_and_not_what_was_decided_before(width: int) -> None:
+    assert drawn(UNDER_WAY, width=width) == [
+        "Sending - 6%  18 of 297 changes",
+        "17 success · 1 error · 5 s elapsed · about 21 min left",
+        "5.0 requests a second",
     ]
+    assert drawn(START, width=width) == [
+        "Sending - 0%  0 of 297 changes",
+        "0 success · 0 error · about 60 s left",
+    ]
+
+
+def test_a_canary_is_a_step_of_its_own_and_so_is_reading_it_back() -> None:
+    canary = replace(UNDER_WAY, canary=20, step=Step.CANARY, step_total=20)
+    assert drawn(canary)[0] == "Canary - 90%  18 of 20 changes"
+    assert drawn(canary)[3] == "The first 20 changes of 297 go alone."
+    back = replace(canary, step=Step.READING_BACK, step_done=3)
+    assert drawn(back)[0] == "Reading back - 15%  3 of 20 leads"
+    assert drawn(back)[3] == (
+        "Nothing else is sent until these leads are read back as they were set."
+    )
+    others = replace(UNDER_WAY, canary=20, step_done=296)
+    assert drawn(others)[0] == "Sending - 99%  296 of 297 changes"
+    assert drawn(others)[3] == "The canary holds: 20 changes read back as set."
 
 
 def allowed(wait_s: float = 0.1) -> PaceEstimate:
@@ -179,9 +214,7 @@ def allowed(wait_s: float = 0.1) -> PaceEstimate:
 
 def test_what_the_servers_headers_allow_is_shown_beside_the_pace() -> None:
     moment = replace(UNDER_WAY, rate_per_s=9.4, pace_estimate=allowed())
-    assert drawn(moment)[2:] == [
-        "9.4 requests a second · the server allows 100 in 10 s · about 21 min left"
-    ]
+    assert drawn(moment)[2:] == ["9.4 requests a second · the server allows 100 in 10 s"]
     assert progress_line(moment).endswith(
         "; 9.4 requests a second, the server allows 100 in 10 s, about 21 min left"
     )
@@ -189,18 +222,18 @@ def test_what_the_servers_headers_allow_is_shown_beside_the_pace() -> None:
 
 def test_a_budget_that_is_used_up_is_told_with_the_time_until_there_is_more() -> None:
     assert drawn(replace(UNDER_WAY, pace_estimate=allowed(wait_s=6.3)))[3:] == [
-        "Rate limit reached. Resuming in 7 s."
+        "Rate limit reached. Resuming in 7 s, at 12:34:56."
     ]
     assert drawn(replace(UNDER_WAY, pace_estimate=allowed(wait_s=1.0)))[3:] == []
 
 
 def test_a_long_wait_for_the_next_request_is_shown_instead_of_a_pace_of_nothing() -> None:
     waiting = replace(UNDER_WAY, rate_per_s=0.04, pace_estimate=allowed(wait_s=290.0))
-    assert pace_line(waiting).startswith("next request in 5 min · the server allows")
+    assert drawn(waiting)[2].startswith("next request in 5 min · the server allows")
     held = replace(UNDER_WAY, rate_per_s=0.0, hold_left_s=60.0)
-    assert pace_line(held).startswith("next request in 60 s · ")
-    assert pace_line(replace(held, rate_per_s=0.05)).startswith("0.1 requests a second")
-    assert pace_line(replace(held, hold_left_s=0.9)).startswith("0.0 requests a second")
+    assert drawn(held)[2] == "next request in 60 s"
+    assert drawn(replace(held, rate_per_s=0.05))[2] == "0.1 requests a second"
+    assert drawn(replace(held, hold_left_s=0.9))[2] == "0.0 requests a second"
 
 
 def test_a_server_that_is_away_is_told_with_what_it_fails_by() -> None:
@@ -209,6 +242,9 @@ def test_a_server_that_is_away_is_told_with_what_it_fails_by() -> None:
         "The server has been away for 30 s (no connection: Connection refused). "
         "Single requests check whether it is back."
     )
+    told = "The next one leaves in 4 s. The run stops at 12:34:56 if it stays away."
+    waits = " ".join(drawn(replace(away, probe_s=3.2, give_up_s=1.0))[2:])
+    assert waits == f"{line} {told}"
     assert " ".join(drawn(away)[2:]) == line
     assert Log().show(away)[0] == line
 
@@ -219,30 +255,33 @@ def test_a_wait_that_only_headers_ask_for_is_told_as_such() -> None:
         "Rate limit reached. Resuming in 60 s. "
         "Only its headers say so: the server has served every request."
     )
-    assert " ".join(drawn(served)[3:]) == line
+    assert " ".join(drawn(served)[3:]).replace(", at 12:34:56", "") == line
     log = Log()
     assert line in log.show(served)
     assert log.show(served) == []
 
 
-@pytest.mark.parametrize(("width", "bar"), [(100, WIDEST_BAR), (40, 25)])
+@pytest.mark.parametrize(("width", "bar"), [(120, 85), (80, 45), (40, 5)])
 def test_a_bar_is_as_wide_as_there_is_room(width: int, bar: int) -> None:
-    done = replace(UNDER_WAY, rows=21)
+    done = replace(UNDER_WAY, step_done=297)
     line = shown_live(done, width=width).splitlines()[0]
     assert line.count("━") == bar
-    assert line.endswith("  21 of 21 rows")
+    assert line.endswith("  100%  297 of 297 changes")
 
 
-def test_a_narrow_terminal_breaks_lines_between_words() -> None:
-    assert drawn(held(41.2, until=60.0), width=60)[3:] == [
+def test_a_narrow_terminal_breaks_lines_between_sentences_and_counts() -> None:
+    assert drawn(replace(held(41.2, until=60.0), elapsed_s=100.0), width=54)[1:] == [
+        "17 success · 1 error · 2 min elapsed",
+        "about 21 min left",
+        "5.0 requests a second",
         "The server asks to wait (HTTP 429, Retry-After 60 s).",
-        "Resuming in 42 s.",
+        "Resuming in 42 s, at 12:34:56.",
     ]
 
 
 def test_a_terminal_shows_the_present_hold_back_and_why() -> None:
     assert drawn(held(41.2, until=60.0))[3:] == [
-        "The server asks to wait (HTTP 429, Retry-After 60 s). Resuming in 42 s."
+        "The server asks to wait (HTTP 429, Retry-After 60 s). Resuming in 42 s, at 12:34:56."
     ]
     assert drawn(held(0.3, until=1.0))[3:] == []
 
@@ -263,8 +302,8 @@ def test_a_terminal_shows_a_stop_rather_than_a_hold_back() -> None:
 
 
 def test_a_run_without_rows_can_be_shown() -> None:
-    nothing = replace(START, rows=0, tally=Tally(), left_s=0.0)
-    assert drawn(nothing) == ["0 of 0 rows", "0 success · 0 error"]
+    nothing = replace(START, rows=0, tally=Tally(), left_s=0.0, to_send=0, step_total=0)
+    assert drawn(nothing) == ["Sending - 100%  0 of 0 changes", "0 success · 0 error"]
 
 
 def test_what_is_redrawn_needs_a_real_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,3 +342,57 @@ def test_an_outage_is_told_when_it_begins_and_when_it_ends() -> None:
         "The server has been away for 12 s. Single requests check whether it is back.",
         "The server is back.",
     ]
+
+
+READING = ReadingProgress(
+    leads=12_300,
+    campaigns_read=2,
+    campaigns=3,
+    pace=Pace(
+        attempts=123,
+        rate_per_s=9.5,
+        measured_s=10.0,
+        hold=None,
+        hold_left_s=0.0,
+        outage=None,
+        outage_s=0.0,
+        estimate=PaceEstimate(source=Source.SETTING, rate_per_s=10.0),
+    ),
+    share=0.75,
+    elapsed_s=12.0,
+)
+
+
+def drawn_reading(reading: ReadingProgress, *, width: int) -> list[str]:
+    """What a terminal shows of a reading."""
+    terminal = Terminal()
+    console = Console(file=terminal, width=width, force_terminal=True, color_system=None)
+    with ReadingScreen(console, lambda _: None, shown=True) as screen:
+        screen.show(reading)
+    return lines_of(terminal.getvalue(), width=width)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_reading_has_a_bar_of_its_own(width: int) -> None:
+    assert drawn_reading(READING, width=width) == [
+        "Reading leads - 75%  2 of 3 campaigns",
+        "12,300 leads read · 12 s elapsed · about 4 s left · 9.5 requests a second",
+    ]
+    unknown = replace(READING, share=0.0, campaigns_read=0, campaigns=1)
+    assert drawn_reading(unknown, width=width) == [
+        "Reading leads - 0 of 1 campaign",
+        "12,300 leads read · 12 s elapsed · 9.5 requests a second",
+    ]
+
+
+def test_a_wait_while_reading_says_until_when() -> None:
+    hold = Hold(since=0.0, until=60.0, why="HTTP 429")
+    held_back = replace(READING, pace=replace(READING.pace, hold=hold, hold_left_s=41.2))
+    line = drawn_reading(held_back, width=80)[2]
+    assert line == "The server asks to wait (HTTP 429). Resuming in 42 s, at 12:34:56."
+
+
+def test_a_time_of_another_day_is_told_with_its_day() -> None:
+    now = datetime(2026, 11, 30, 23, 59, 30, tzinfo=UTC)
+    assert clock_time(29, now=now) == "at 23:59:59"
+    assert clock_time(31, now=now) == "on 1 December at 00:00"

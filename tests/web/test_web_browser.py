@@ -129,7 +129,7 @@ def test_a_reload_and_a_closed_tab_do_not_disturb_a_run(page: Page, tmp_path: Pa
         page.click("text=Yes, send now")
         expect(page.locator("#pause")).to_be_visible()
         page.reload()
-        expect(page.locator("[data-live=rows]")).to_contain_text("of 120 rows")
+        expect(page.locator("[data-live=done]")).to_contain_text("of 120 changes")
         context = page.context
         page.close()
         later = context.new_page()

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import anyio
 import pytest
@@ -6,12 +7,13 @@ import pytest
 from batch.jobs.frontend import Order
 from batch.jobs.stopping import StoppedError
 from batch.model import Reason, Tally
+from batch.sending.gate import Pace
 from batch.sending.pace.pacer import Hold, PaceEstimate, Source
 from batch.sending.stops import Stop, StopCause
 from batch.web.board import Board, Kind, Stage, View
 from batch.web.live import as_json, live_of
 from batch.web.talk import STOPPED, Talk
-from batch.wording.progress import Moment
+from batch.wording.progress import Moment, ReadingProgress, Step
 from batch.wording.questions import Question
 
 MOMENT = Moment(
@@ -24,22 +26,29 @@ MOMENT = Moment(
     hold_left_s=0.0,
     stop=None,
     pace_estimate=PaceEstimate(source=Source.HEADERS, rate_per_s=9.5, limit=100, window_s=10.0),
+    sent=Tally({Reason.APPLIED: 40, Reason.NOT_FOUND: 6}),
+    to_send=196,
+    step_done=46,
+    step_total=196,
+    elapsed_s=4.8,
 )
+NOW = datetime(2026, 11, 30, 14, 5, 10, tzinfo=UTC)
 VIEW = View(number=1, kind=Kind.RUN, name="leads.csv", stage=Stage.SENDING, moment=MOMENT)
 OUTAGE = "The server has been away for 30 s. Single requests check whether it is back."
 HELD = Hold(since=0.0, until=60.0, why="HTTP 429")
 
 
 def test_a_moment_is_told_in_words() -> None:
-    assert as_json(VIEW) == {
+    assert as_json(VIEW, now=NOW) == {
         "number": 1,
         "stage": "sending",
         "texts": {
-            "rows": "50 of 200 rows",
+            "done": "23%: 46 of 196 changes",
+            "step": "",
             "success": "40",
-            "error": "9",
-            "skipped": "1",
-            "unsent": "0",
+            "error": "6",
+            "to_go": "150",
+            "elapsed": "5 s",
             "pace": "9.5 a second",
             "budget": "the server allows 100 in 10 s",
             "left": "about 90 s",
@@ -47,9 +56,8 @@ def test_a_moment_is_told_in_words() -> None:
         },
         "causes": [
             ("SendKit knows no such lead in that campaign", "6"),
-            ("An id that can't be right", "3"),
         ],
-        "percent": 25.0,
+        "percent": 23,
         "resting": False,
         "stopping": False,
     }
@@ -65,11 +73,11 @@ def test_a_moment_is_told_in_words() -> None:
         ),
         (
             replace(MOMENT, hold=HELD, hold_left_s=60.0),
-            "The server asks to wait (HTTP 429). Resuming in 60 s.",
+            "The server asks to wait (HTTP 429). Resuming in 60 s, at 14:06:10.",
         ),
         (
             replace(MOMENT, pace_estimate=replace(MOMENT.pace_estimate, wait_s=8.0)),
-            "Rate limit reached. Resuming in 8 s.",
+            "Rate limit reached. Resuming in 8 s, at 14:05:18.",
         ),
         (
             replace(MOMENT, stop=Stop(cause=StopCause.MAX_ERRORS, message="Too many errors.")),
@@ -78,21 +86,57 @@ def test_a_moment_is_told_in_words() -> None:
     ],
 )
 def test_what_keeps_a_run_is_told(moment: Moment, notice: str) -> None:
-    assert live_of(replace(VIEW, moment=moment)).texts["notice"] == notice
+    assert live_of(replace(VIEW, moment=moment), now=NOW).texts["notice"] == notice
 
 
 def test_the_wait_for_the_next_request_is_shown_where_none_leaves() -> None:
     waiting = replace(MOMENT, rate_per_s=0.0, hold=HELD, hold_left_s=3600.0)
-    assert live_of(replace(VIEW, moment=waiting)).texts["pace"] == "next request in 1 h"
+    assert live_of(replace(VIEW, moment=waiting), now=NOW).texts["pace"] == "next request in 1 h"
 
 
 def test_before_sending_a_stop_says_that_nothing_was_sent() -> None:
     view = replace(VIEW, stage=Stage.READING, moment=None, is_stopping=True)
-    assert live_of(view).texts["notice"] == "Stopping. Nothing was sent."
+    assert live_of(view, now=NOW).texts["notice"] == "Stopping. Nothing was sent."
 
 
 def test_an_empty_run_is_whole() -> None:
-    assert live_of(replace(VIEW, moment=replace(MOMENT, rows=0, tally=Tally()))).percent == 100
+    nothing = replace(MOMENT, rows=0, tally=Tally(), sent=Tally(), step_done=0, step_total=0)
+    assert live_of(replace(VIEW, moment=nothing), now=NOW).percent == 100
+
+
+def test_a_canary_is_a_step_with_a_bar_of_its_own() -> None:
+    back = replace(MOMENT, canary=20, step=Step.READING_BACK, step_done=5, step_total=20)
+    live = live_of(replace(VIEW, moment=back), now=NOW)
+    assert (live.percent, live.texts["done"]) == (25, "25%: 5 of 20 leads")
+    assert live.texts["step"].startswith("Nothing else is sent until")
+
+
+def test_reading_has_a_bar_of_its_own_and_says_what_it_waits_for() -> None:
+    reading = ReadingProgress(
+        leads=1_200,
+        campaigns_read=2,
+        campaigns=3,
+        pace=Pace(
+            attempts=12,
+            rate_per_s=2.0,
+            measured_s=10.0,
+            hold=HELD,
+            hold_left_s=60.0,
+            outage=None,
+            outage_s=0.0,
+            estimate=MOMENT.pace_estimate,
+        ),
+        share=0.75,
+        elapsed_s=6.0,
+    )
+    view = replace(VIEW, stage=Stage.READING, moment=None, reading=reading)
+    live = live_of(view, now=NOW)
+    assert live.percent == 75
+    assert live.texts == {
+        "reading": "2 of 3 campaigns · 1,200 leads read · 6 s elapsed · about 2 s left · "
+        "2.0 requests a second",
+        "notice": "The server asks to wait (HTTP 429). Resuming in 60 s, at 14:06:10.",
+    }
 
 
 def talk() -> Talk:

@@ -571,7 +571,7 @@ def test_events_tell_how_far_it_is_until_it_has_ended(tmp_path: Path) -> None:
         assert answer.headers["content-type"].startswith("text/event-stream")
         (event,) = [line for line in answer.text.splitlines() if line]
         assert '"stage": "ended"' in event
-        assert '"rows": "2 of 2 rows"' in event
+        assert '"done": "100%: 2 of 2 changes"' in event
 
 
 def test_an_unexpected_error_shows_no_key(

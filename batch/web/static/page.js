@@ -81,15 +81,16 @@ function showProgress() {
       place.textContent = told.texts[place.dataset.live] ?? "";
     }
     show("notice", told.texts.notice);
+    show("step", told.texts.step);
     show("pause", !told.resting && !told.stopping);
     show("go-on", told.resting && !told.stopping);
     showBar(told);
     showCauses(told.causes);
     if (told.stopping && told.stage === "sending") byId("stop").textContent = "Stop now, without waiting";
     const tenth = Math.floor(told.percent / 10);
-    if (tenth > spoken && told.texts.rows) {
+    if (tenth > spoken && told.texts.done) {
       spoken = tenth;
-      byId("spoken").textContent = told.texts.rows;
+      byId("spoken").textContent = told.texts.done;
     }
   });
 }
