@@ -56,7 +56,7 @@ def main() -> None:
             expect(page.locator("[data-live=success]")).to_have_text(far, timeout=20_000)
             _take(page, "sending")
             page.wait_for_url("**/runs/*")
-            page.select_option("select[name=result]", "error")
+            page.click(".figures .bad")
             page.wait_for_url("**result=error**")
             page.set_viewport_size({"width": _WIDTH, "height": 1000})
             page.evaluate("window.scrollTo(0, 0)")

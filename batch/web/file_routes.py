@@ -18,13 +18,18 @@ from batch.web.forms import posting, query_of
 from batch.web.pager import Pager
 from batch.web.remedies import on_page
 from batch.web.render import base_of, desk_of, lead_to, page
-from batch.web.shown_rows import MOST_COLUMNS, checked_rows
+from batch.web.shown_rows import MOST_COLUMNS, Counter, checked_rows
 from batch.web.tray import FileAtHand
 
 _RECENT = 5
 _SAMPLES, _SAMPLE = 3, 24  # values that are shown beside a header, and characters of each
 _MOST_CHOICES = 1_000
-_FILTERS = {"result": "result", "reason": "reason"}
+# What a counter of the page shows, as the results that its rows have.
+_RESULTS = {
+    "send": frozenset({""}),
+    "error": frozenset({"error"}),
+    "skipped": frozenset({"skipped"}),
+}
 
 
 def show_file(request: Request) -> Response:
@@ -70,7 +75,11 @@ def check_page(request: Request, *, key_problem: str = "", typed_workspace: str 
         "plans_first": desk.session.plans_first,
         "key_problem": key_problem,
         "typed_workspace": typed_workspace,
-        **(_rows(request, checked) if checked else {"rows": [], "pager": None, "reasons": []}),
+        **(
+            _rows(request, checked)
+            if checked
+            else {"rows": [], "pager": None, "reasons": [], "counters": []}
+        ),
     }
     return page(request, "check.html", values, step=2, status=400 if key_problem else 200)
 
@@ -118,13 +127,30 @@ def _header_row(text: str) -> int | None:
 
 
 def _rows(request: Request, checked: CheckedFile) -> dict[str, object]:
-    query = query_of(request, filters=_FILTERS)
+    shown = request.query_params.get("result", "")
+    query = query_of(
+        request,
+        filters={"reason": "reason"},
+        also=((("result", _RESULTS[shown]),) if shown in _RESULTS else ()),
+        first=("result", (_RESULTS["error"],)),
+    )
     found = checked.page(query)
+    tally = checked.tally
     return {
         "header": checked.header[:MOST_COLUMNS],
         "rows": checked_rows(found, checked.header, checked.fields),
-        "pager": Pager(request, found, names=(*_FILTERS, "search")),
-        "reasons": skipped_reasons(checked.tally),
+        "pager": Pager(request, found, names=("result", "reason", "search")),
+        "counters": [
+            Counter(label="Rows", tone="", value="", count=checked.rows),
+            Counter(label="To send", tone="open", value="send", count=checked.sendable),
+            Counter(label="With problems", tone="bad", value="error", count=tally.error),
+            Counter(label="Nothing to do", tone="quiet", value="skipped", count=tally.skipped),
+        ],
+        "reasons": [
+            (reason, count)
+            for reason, count in skipped_reasons(tally)
+            if shown not in _RESULTS or reason.result.value in _RESULTS[shown]
+        ],
     }
 
 

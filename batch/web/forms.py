@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from batch.errors import InputError
-from batch.web.row_pages import PAGE_ROWS, Query
+from batch.web.row_pages import PAGE_ROWS, First, Query
 
 _LONGEST_FORM = 64 * 1024  # bytes
 _MOST_FIELDS = 100
@@ -28,8 +28,17 @@ async def form_of(request: Request) -> Mapping[str, str]:
         raise InputError("That is more than a form of this page sends.") from error
 
 
-def query_of(request: Request, *, filters: Mapping[str, str]) -> Query:
-    """Which rows an address asks for. filters: the column for each name in its query."""
+def query_of(
+    request: Request,
+    *,
+    filters: Mapping[str, str],
+    also: tuple[tuple[str, frozenset[str]], ...] = (),
+    first: First,
+) -> Query:
+    """Which rows an address asks for. filters: the column for each name in its query.
+
+    also: more columns with the values that they may have. first: as of a `Query`.
+    """
     given = request.query_params
     where = tuple(
         (column, frozenset({value}))
@@ -40,8 +49,9 @@ def query_of(request: Request, *, filters: Mapping[str, str]) -> Query:
     return Query(
         offset=int(offset) if offset.isascii() and offset.isdigit() and len(offset) < 10 else 0,
         limit=PAGE_ROWS,
-        where=where,
+        where=(*where, *also),
         search=given.get("search", "")[:200],
+        first=first,
     )
 
 

@@ -31,6 +31,10 @@ class Pager:
         """The address without its query, for the form that filters."""
         return self._path
 
+    def is_on(self, name: str, value: str) -> bool:
+        """Whether the rows are filtered by this value; by "" if they are not filtered at all."""
+        return self.given[name] == value if value else not any(self.given.values())
+
     def only(self, **changes: str) -> str:
         """The address of the first page with this filter alone."""
         return f"{with_query(self._path, **changes)}#rows"

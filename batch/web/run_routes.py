@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
+from batch.columns import Column, column_of
 from batch.errors import UsageError
 from batch.jobs.report import REPORT_NAME
 from batch.jobs.runs import ListedRun
@@ -18,8 +19,19 @@ from batch.web.board import Kind, Stage
 from batch.web.forms import query_of
 from batch.web.pager import Pager
 from batch.web.render import desk_of, page
-from batch.web.row_pages import Sheet, page_of, plan_sheet, results_sheet
-from batch.web.shown_rows import MOST_COLUMNS, plan_changes, plan_counts, plan_rows, result_rows
+from batch.web.row_pages import Sheet, page_of, plan_sheet, planned_values, results_sheet
+from batch.web.shown_rows import (
+    MOST_COLUMNS,
+    PLAN_TONES,
+    TONE_OF_RESULT,
+    Counter,
+    plan_changes,
+    plan_counters,
+    plan_counts,
+    plan_rows,
+    result_rows,
+    tone_of,
+)
 
 # What may be fetched of a run's folder, and its type.
 _FILES = {
@@ -101,10 +113,15 @@ def _told(request: Request, run: ListedRun) -> tuple[str, ...]:
 
 
 def _results(request: Request, run: ListedRun) -> dict[str, object]:
+    shown = request.query_params.get("result", "")
     reasons = [(each, run.record.reasons.get(each, 0)) for each in Reason]
     values: dict[str, object] = {
-        "counts": [(result, run.counts[result]) for result in Result],
-        "reasons": [(reason, count) for reason, count in reasons if count],
+        "counters": _counters(run),
+        "reasons": [
+            (reason, count)
+            for reason, count in reasons
+            if count and shown in {"", reason.result.value}
+        ],
         "is_open": run.record.state is not RunState.FINISHED,
         "may_pass_again": any(
             run.record.reasons.get(reason) for reason in Reason if reason.may_pass
@@ -112,35 +129,71 @@ def _results(request: Request, run: ListedRun) -> dict[str, object]:
     }
     path = _newest(run.folder, "results.csv", "results-2.csv")
     if path is None:
-        return {**values, "header": (), "rows": [], "pager": None}
+        return {**values, "header": (), "rows": [], "pager": None, "are_older": False}
     sheet = results_sheet(path)
-    query = query_of(request, filters={"result": "result", "reason": "reason"})
+    counted = dict(sheet.frame.group_by("result").len().collect().iter_rows())
+    query = query_of(
+        request,
+        filters={"result": "result", "reason": "reason"},
+        first=("result", (frozenset({Result.ERROR.value}), frozenset({Result.UNSENT.value}))),
+    )
     found = page_of(sheet.frame, query, searched=_searched(sheet))
+    planned = planned_values(run.folder, [row["line"] for row in found.rows])
     return {
         **values,
         "header": sheet.header[:MOST_COLUMNS],
-        "rows": result_rows(found, sheet.header),
+        "rows": result_rows(found, sheet.header, _fields(run), planned),
         "pager": Pager(request, found, names=("result", "reason", "search")),
+        "are_older": any(counted.get(each.value, 0) != run.counts[each] for each in Result),
     }
+
+
+def _counters(run: ListedRun) -> list[Counter]:
+    """The rows of a run by their result."""
+    return [
+        Counter(
+            label=result.value.capitalize(),
+            tone=TONE_OF_RESULT[result],
+            value=result.value,
+            count=run.counts[result],
+        )
+        for result in Result
+    ]
 
 
 def _plan(request: Request, run: ListedRun) -> dict[str, object]:
     sheet = plan_sheet(run.folder / PLAN_NAME)
-    query = query_of(request, filters={"plan": "plan"})
-    found = page_of(sheet.frame, query, searched=_searched(sheet))
     counts, changes = plan_counts(sheet), plan_changes(sheet)
+    names = {
+        tone: frozenset(name for name, _ in counts if tone_of(name) == tone) for tone in PLAN_TONES
+    }
+    shown = request.query_params.get("show", "")
+    query = query_of(
+        request,
+        filters={"plan": "plan"},
+        also=((("plan", names[shown]),) if shown in names else ()),
+        first=("plan", (names["bad"],)),
+    )
+    found = page_of(sheet.frame, query, searched=_searched(sheet))
     _, view = desk_of(request).worker.board.look()
     is_fresh = view and view.kind is Kind.PLAN and view.run_id == run.record.id
     return {
         "header": sheet.header[:MOST_COLUMNS],
-        "rows": plan_rows(found, sheet.header),
-        "pager": Pager(request, found, names=("plan", "search")),
+        "rows": plan_rows(found, sheet.header, _fields(run)),
+        "pager": Pager(request, found, names=("show", "plan", "search")),
+        "counters": plan_counters(counts),
         "counts": counts,
         "changes": changes[:_MOST_CHANGES],
         "more_changes": max(0, len(changes) - _MOST_CHANGES),
         "forecast": view.told if view and is_fresh else "",
         "has_work": any(name in _SENT for name, _ in counts),
     }
+
+
+def _fields(run: ListedRun) -> dict[Column, int]:
+    """Where the columns that are read stand in a run's input, as far as its record tells."""
+    found = run.record.input.found
+    return {column_of(name): at for name, at in found.columns.items()} if found else {}
 
 
 def _searched(sheet: Sheet) -> list[str]:

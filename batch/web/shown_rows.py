@@ -12,26 +12,62 @@ from batch.web.row_pages import RowPage, Sheet
 from batch.wording.reasons import plan_title, reason_title
 
 MOST_COLUMNS = 12  # of the user's that are shown; the files have all
-_TONE_OF_RESULT = {
+TONE_OF_RESULT = {
     Result.SUCCESS: "good",
     Result.ERROR: "bad",
     Result.SKIPPED: "quiet",
     Result.UNSENT: "open",
 }
-_TONES = {result.value: tone for result, tone in _TONE_OF_RESULT.items()}
+_TONES = {result.value: tone for result, tone in TONE_OF_RESULT.items()}
+_NAMES = {Field.STATUS: "status", Field.AI_TAG: "ai_tag"}  # as files of ours call them
+NOT_READ = "not read"
+# The rows of a plan by their tone.
+PLAN_TONES = {"open": "To send", "bad": "With problems", "quiet": "Nothing to do"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Value:
+    """A status or a tag in a row: what it was and becomes; "" where that is not known.
+
+    is_asked: it is only what the row asks for. is_wrong: that can't be set.
+    """
+
+    before: str = ""
+    after: str = ""
+    is_asked: bool = False
+    is_wrong: bool = False
+
+    @property
+    def changes(self) -> bool:
+        """Whether it was something else before, as far as that is known."""
+        return bool(self.before and self.after) and self.before != self.after
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownRow:
-    """One row. tone: good, bad, quiet or open. bad_cell: where the wrong one is; -1: none."""
+    """One row. tone: good, bad, quiet or open. message: the whole sentence about it.
+
+    bad_cell: where the wrong one is among the cells; -1: none.
+    """
 
     line: str
     tone: str
     label: str
     message: str
+    status: Value
+    tag: Value
     cells: Sequence[str]
     bad_cell: int = -1
-    changes: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counter:
+    """A count of rows that shows exactly those. value: what its filter has in the address."""
+
+    label: str
+    tone: str
+    value: str
+    count: int
 
 
 def checked_rows(
@@ -45,6 +81,8 @@ def checked_rows(
             tone=_TONES.get(row["result"], "open"),
             label=reason_title(row["reason"]) if row["reason"] else "Will be sent",
             message=row["message"],
+            status=_asked(row, fields, Field.STATUS, is_wrong=row["column"] == Field.STATUS),
+            tag=_asked(row, fields, Field.AI_TAG, is_wrong=row["column"] == Field.AI_TAG),
             cells=_cells(row, header),
             bad_cell=places.get(row["column"], -1),
         )
@@ -52,21 +90,28 @@ def checked_rows(
     ]
 
 
-def result_rows(page: RowPage, header: Sequence[str]) -> list[ShownRow]:
-    """Rows of a results.csv."""
+def result_rows(
+    page: RowPage,
+    header: Sequence[str],
+    fields: Mapping[Column, int],
+    planned: Mapping[str, Mapping[str, str | None]],
+) -> list[ShownRow]:
+    """Rows of a results.csv. planned: as `row_pages.planned_values` gives it."""
     return [
         ShownRow(
             line=row["line"],
             tone=_TONES.get(row["result"], "open"),
             label=reason_title(row["reason"]),
             message=row["message"],
+            status=_resulting(row, fields, Field.STATUS, planned.get(row["line"], {})),
+            tag=_resulting(row, fields, Field.AI_TAG, planned.get(row["line"], {})),
             cells=_cells(row, header),
         )
         for row in page.rows
     ]
 
 
-def plan_rows(page: RowPage, header: Sequence[str]) -> list[ShownRow]:
+def plan_rows(page: RowPage, header: Sequence[str], fields: Mapping[Column, int]) -> list[ShownRow]:
     """Rows of a plan.csv, with what would change about each."""
     return [
         ShownRow(
@@ -74,8 +119,9 @@ def plan_rows(page: RowPage, header: Sequence[str]) -> list[ShownRow]:
             tone=tone_of(row["plan"]),
             label=plan_title(row["plan"]),
             message=row["message"],
+            status=_planned(row, fields, Field.STATUS),
+            tag=_planned(row, fields, Field.AI_TAG),
             cells=_cells(row, header),
-            changes=tuple(_changes(row)),
         )
         for row in page.rows
     ]
@@ -88,7 +134,7 @@ def tone_of(name: str) -> str:
     if name in {Verdict.ALREADY_SO.value, Verdict.DRIFTED.value}:
         return "quiet"
     known = {reason.value: reason for reason in Reason}
-    return _TONE_OF_RESULT[known[name].result] if name in known else "bad"
+    return TONE_OF_RESULT[known[name].result] if name in known else "bad"
 
 
 def plan_counts(sheet: Sheet) -> list[tuple[str, int]]:
@@ -103,24 +149,85 @@ def plan_changes(sheet: Sheet) -> list[tuple[str, str, str, int]]:
     """What changes to what in a plan.csv, with the number of rows: column, before, after, rows."""
     found: list[tuple[str, str, str, int]] = []
     for field, name in ((Field.STATUS, "status"), (Field.AI_TAG, "ai_tag")):
-        before, after = pl.col(f"before_{name}"), pl.col(f"after_{name}")
+        before, after = (_seen(f"{when}_{name}") for when in ("before", "after"))
         counted = (
-            sheet.frame.filter(before.fill_null("") != after.fill_null(""))
+            sheet.frame.filter(before != after)
             .group_by(before.alias("before"), after.alias("after"))
             .len("rows")
             .sort("rows", "before", "after", descending=[True, False, False])
             .collect()
         )
-        found += [(field.value, b or "", a or "", rows) for b, a, rows in counted.iter_rows()]
+        found += [(field.value, *changed) for changed in counted.iter_rows()]
     return found
 
 
-def _changes(row: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    pairs = (
-        (Field.STATUS.value, row["before_status"], row["after_status"]),
-        (Field.AI_TAG.value, row["before_ai_tag"], row["after_ai_tag"]),
-    )
-    return [(name, before, after) for name, before, after in pairs if before != after]
+def plan_counters(counts: Sequence[tuple[str, int]]) -> list[Counter]:
+    """The rows of a plan by what becomes of them, from `plan_counts`."""
+    rows = sum(count for _, count in counts)
+    return [
+        Counter(label="Rows", tone="", value="", count=rows),
+        *(
+            Counter(
+                label=label,
+                tone=tone,
+                value=tone,
+                count=sum(count for name, count in counts if tone_of(name) == tone),
+            )
+            for tone, label in PLAN_TONES.items()
+        ),
+    ]
+
+
+def _seen(column: str) -> pl.Expr:
+    """A value of a plan.csv; of a lead that was not read, that none is known."""
+    value = pl.col(column).fill_null("")
+    is_unread = (value == "") & (pl.col("plan") == Verdict.UNREAD.value)
+    return pl.when(is_unread).then(pl.lit(NOT_READ)).otherwise(value)
+
+
+def _asked(
+    row: Mapping[str, str],
+    fields: Mapping[Column, int],
+    field: Field,
+    *,
+    is_wrong: bool = False,
+) -> Value:
+    """What the row itself asks for."""
+    cell = row.get(str(fields[field]), "").strip() if field in fields else ""
+    return Value(after=cell, is_asked=bool(cell), is_wrong=is_wrong)
+
+
+def _planned(row: Mapping[str, str], fields: Mapping[Column, int], field: Field) -> Value:
+    name = _NAMES[field]
+    before, after = row[f"before_{name}"], row[f"after_{name}"]
+    if row["plan"] == Verdict.UNREAD.value and after:
+        return Value(before=NOT_READ, after=_tag_words(after, field))
+    if not (before or after):
+        return _asked(row, fields, field)
+    return Value(before=_tag_words(before, field), after=_tag_words(after, field))
+
+
+def _resulting(
+    row: Mapping[str, str],
+    fields: Mapping[Column, int],
+    field: Field,
+    planned: Mapping[str, str | None],
+) -> Value:
+    """What came of a row's field: what the server answered outranks what was asked."""
+    name = _NAMES[field]
+    was = planned.get(f"was_{name}")
+    before = "" if was is None else _tag_words(was or "null", field)
+    if row["result"] == Result.SUCCESS.value:
+        said = row[f"server_{name}"] or planned.get(name) or ""
+        return Value(before=before, after=_tag_words(said, field) or before)
+    if row["result"] == Result.SKIPPED.value and before:
+        return Value(before=before, after=before)
+    return _asked(row, fields, field)
+
+
+def _tag_words(value: str, field: Field) -> str:
+    """A value as people read it: files say null for a lead that has no tag."""
+    return "no tag" if field is Field.AI_TAG and value == "null" else value
 
 
 def _cells(row: Mapping[str, str], header: Sequence[str]) -> list[str]:

@@ -106,6 +106,6 @@ def drop(page: Page, path: Path) -> None:
 def figures(page: Page) -> dict[str, str]:
     """The large numbers on the page, by their names."""
     return {
-        each.locator("dt").inner_text(): each.locator("dd").inner_text()
-        for each in page.locator(".figures div").all()
+        each.locator("dt, .what").inner_text(): each.locator("dd, .number").inner_text()
+        for each in page.locator(".figures div, .figures button").all()
     }

@@ -63,9 +63,9 @@ def test_the_whole_way_from_drop_to_download(page: Page, tmp_path: Path) -> None
         assert figures(page) == {
             "Rows": "10", "To send": "9", "With problems": "1", "Nothing to do": "0",
         }  # fmt: skip
-        page.select_option("select[name=result]", "error")
+        page.click(".figures .bad")
         page.wait_for_url("**result=error**")
-        expect(page.locator("td.wrong")).to_contain_text("3 hexadecimal digits; expected 24.")
+        expect(page.locator("td.cause")).to_contain_text("3 hexadecimal digits; expected 24.")
         page.click("text=See what would change")
         page.wait_for_url("**/runs/*")
         expect(page.locator("main")).to_contain_text("status: active → paused")
@@ -201,6 +201,49 @@ def test_the_whole_way_by_keyboard_and_on_a_telephone(page: Page, tmp_path: Path
         press_until(page, "Settings")
         page.wait_for_url("**/settings")
         assert fits(page)
+
+
+def test_fifty_rows_are_one_line_each_with_all_of_it_on_demand(page: Page, tmp_path: Path) -> None:
+    long = "a note that takes more than a line on any screen " * 9
+    names = (*HEADER[:3], "aiTag", "Note", *(f"Column {n}" for n in range(10)))
+    rows = [(*row, long, *[long] * 10) for row in pausing(60)]
+    rows.append((CAMPAIGN, "bad", "Repleid", "", long, *[""] * 10))
+    path = write_rows(tmp_path / "leads.csv", names, rows)
+    with served(tmp_path, leads(60)) as sandbox, serving(tmp_path, sandbox) as web:
+        opened(page, web)
+        page.set_viewport_size({"width": 390, "height": 800})
+        drop(page, path)
+        table, first = page.locator("table.rows"), page.locator(".rows tbody tr").first
+        expect(first.locator(".cause")).to_contain_text("3 hexadecimal digits; expected 24.")
+        expect(first.locator(".line")).to_have_text("62")  # the last of the file
+        expect(page.locator(".rows tbody tr")).to_have_count(50)
+        height = "document.documentElement.scrollHeight"
+        assert page.evaluate(height) <= 6_000
+        expect(table.get_by_text(long).first).to_be_hidden()
+        page.check("#own")
+        expect(table.get_by_text(long).first).to_be_visible()
+        assert page.evaluate(height) <= 6_000
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.click("text=See what would change")
+        page.wait_for_url("**/runs/*")
+        expect(page.locator("#own")).to_be_checked()  # it is remembered
+        assert page.evaluate(height) <= 6_000
+        for width in (390, 1280):
+            page.set_viewport_size({"width": width, "height": 800})
+            row = page.locator(".rows tbody tr").nth(2)
+            row.evaluate("row => row.scrollIntoView({block: 'center'})")
+            page.evaluate("document.querySelector('.scroll:has(.rows)').scrollLeft = 500")
+            assert page.evaluate("document.querySelector('.scroll:has(.rows)').scrollLeft") == 500
+            for part in (".line", ".verdict", ".value >> nth=0", ".value >> nth=1"):
+                expect(row.locator(part)).to_be_in_viewport(ratio=0.9)
+        page.uncheck("#own")
+        button = page.locator("button.whole").first
+        button.focus()
+        page.keyboard.press("Enter")
+        expect(page.locator(".below")).to_contain_text(long.strip())
+        expect(button).to_have_attribute("aria-expanded", "true")
+        page.keyboard.press("Enter")
+        expect(page.locator(".below")).to_have_count(0)
 
 
 def test_every_field_has_a_name_and_every_page_one_heading(page: Page, tmp_path: Path) -> None:

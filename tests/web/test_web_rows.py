@@ -5,8 +5,9 @@ import pytest
 
 from batch.columns import ADDED_SETS
 from batch.errors import InputError
+from batch.model import Field
 from batch.web.row_pages import MOST_PAGE_ROWS, Query, page_of, plan_sheet, results_sheet
-from batch.web.shown_rows import plan_changes, plan_counts, plan_rows, tone_of
+from batch.web.shown_rows import Value, plan_changes, plan_counts, plan_rows, tone_of
 from tests.support.web_site import site
 from tests.support.wired import pausing, write_leads
 
@@ -36,6 +37,14 @@ def test_rows_are_filtered_and_searched_regardless_of_case() -> None:
     assert lines(Query(search="P49@example")) == (["51"], 1)
     assert lines(Query(search="p49", where=errors))[1] == 6  # 49, 491, 493, …, 499
     assert lines(Query(search=".*")) == ([], 0)  # a text, no pattern
+
+
+def test_problems_come_first_on_whatever_page() -> None:
+    first = ("result", (frozenset({"error"}),))
+    assert lines(Query(limit=2, first=first)) == (["3", "5"], 500)
+    assert lines(Query(offset=249, limit=3, first=first)) == (["501", "2", "4"], 500)
+    assert lines(Query(offset=498, limit=9, first=first)) == (["498", "500"], 500)
+    assert lines(Query(offset=500, first=first)) == ([], 500)
 
 
 def test_nobody_gets_all_rows_at_once() -> None:
@@ -73,6 +82,7 @@ x,2,will_change,active,paused,null,Hot,
 x,3,will_change,active,paused,Hot,Hot,
 x,4,already_so,paused,paused,null,null,
 x,5,bad_id,,,,,"found ""bad"", 3 hexadecimal digits; expected 24."
+x,6,unread,,paused,,,
 """
 
 
@@ -80,15 +90,27 @@ def test_a_plan_is_counted_and_its_changes_are_told(tmp_path: Path) -> None:
     path = tmp_path / "plan.csv"
     path.write_text(PLAN, encoding="utf-8")
     sheet = plan_sheet(path)
-    assert plan_counts(sheet) == [("will_change", 2), ("already_so", 1), ("bad_id", 1)]
+    assert plan_counts(sheet) == [
+        ("will_change", 2),
+        ("unread", 1),
+        ("already_so", 1),
+        ("bad_id", 1),
+    ]
     assert plan_changes(sheet) == [
         ("status", "active", "paused", 2),
+        ("status", "not read", "paused", 1),
         ("aiTag", "null", "Hot", 1),
     ]
-    rows = plan_rows(page_of(sheet.frame, Query(), searched=["0"]), sheet.header)
-    assert [row.tone for row in rows] == ["open", "open", "quiet", "bad"]
-    assert rows[0].changes == (("status", "active", "paused"), ("aiTag", "null", "Hot"))
-    assert rows[1].changes == (("status", "active", "paused"),)
+    rows = plan_rows(page_of(sheet.frame, Query(), searched=["0"]), sheet.header, {Field.STATUS: 0})
+    assert [row.tone for row in rows] == ["open", "open", "quiet", "bad", "open"]
+    assert [(row.status, row.tag) for row in rows] == [
+        (Value(before="active", after="paused"), Value(before="no tag", after="Hot")),
+        (Value(before="active", after="paused"), Value(before="Hot", after="Hot")),
+        (Value(before="paused", after="paused"), Value(before="no tag", after="no tag")),
+        (Value(after="x", is_asked=True), Value()),
+        (Value(before="not read", after="paused"), Value()),
+    ]
+    assert [row.status.changes for row in rows] == [True, True, False, False, True]
     assert rows[3].message == 'found "bad", 3 hexadecimal digits; expected 24.'
 
 

@@ -65,6 +65,51 @@ def sent(page: Site, path: Path) -> str:
     return f"/runs/{page.end().run_id}"
 
 
+_COUNTER = re.compile(
+    r'name="(\w+)" value="(\w*)" aria-pressed="(true|false)">\s*'
+    r'<span class="what">[^<]+</span> <span class="number">([\d,]+)<'
+)
+
+
+def counted(page: Site, address: str) -> list[str]:
+    """The counters of a page of rows, after looking that each shows the rows that it counts."""
+    counters = _COUNTER.findall(page.get(address))
+    for name, value, _, count in counters:
+        shown = page.get(f"{address}?{name}={value}")
+        total = re.search(r"<span>[\d,]+ to [\d,]+ of ([\d,]+)</span>", shown)
+        assert (total[1] if total else "0") == count, value
+        assert [each[3] for each in _COUNTER.findall(shown) if each[2] == "true"] == [count]
+    return [count for *_, count in counters]
+
+
+def shown_lines(html: str) -> list[int]:
+    return [int(line) for line in re.findall(r'class="whole"[^>]*>(\d+)<', html)]
+
+
+def test_counters_show_the_rows_that_they_count(tmp_path: Path) -> None:
+    rows = [
+        *pausing(3), *pausing(1), ("", "", "", ""), (CAMPAIGN, lead_id(9), "", ""),
+        (CAMPAIGN, "bad", "paused", ""), (CAMPAIGN, lead_id(8), "paused", ""),
+        (CAMPAIGN, lead_id(8), "active", ""), (CAMPAIGN, lead_id(12), "paused", ""),
+    ]  # fmt: skip
+    api = Api(
+        answer=lambda request: NOT_FOUND if request.url.path.endswith("c") else confirmed(request)
+    )
+    with site(tmp_path) as page, served_by(api):
+        page.drop(write_leads(tmp_path / "leads.csv", rows))
+        assert counted(page, "/check") == ["10", "4", "3", "3"]
+        assert shown_lines(page.get("/check"))[:4] == [8, 9, 10, 2]  # problems first
+        run = sent(page, tmp_path / "leads.csv")
+        assert counted(page, run) == ["3", "4", "3", "0"]
+        assert shown_lines(page.get(run))[:5] == [8, 9, 10, 11, 2]
+        folder = page.desk.run_of(run.rpartition("/")[2]).folder
+        results = folder / "results.csv"
+        results.write_bytes(b"".join(results.read_bytes().splitlines(keepends=True)[:-1]))
+        text = page.get(run)  # as after a resume that was killed: the figures are the run's
+        assert "These rows are of before: the run has gone on since." in text
+        assert _COUNTER.findall(text) == []
+
+
 def test_nothing_is_sent_before_the_yes(tmp_path: Path) -> None:
     path = write_leads(tmp_path / "leads.csv", pausing(3))
     with site(tmp_path) as page, served_by(Api()) as api:
@@ -279,6 +324,7 @@ def test_plan_apply_verify_and_undo_against_a_server(tmp_path: Path) -> None:
             assert "aiTag: Hot → Cold" in text
             assert "No such lead in that campaign" in text
             assert "1 to 1 of 1" in page.get(f"{run}?plan=unknown_lead")
+            assert counted(page, run) == ["6", "5", "1", "0"]
             page.post(f"{run}/apply")
             page.until(Stage.QUESTION)
             assert received(sandbox) == []
@@ -408,9 +454,11 @@ def test_a_problem_stands_at_its_cell(tmp_path: Path) -> None:
         page.drop(write_leads(tmp_path / "leads.csv", rows))
         text = " ".join(page.get("/check?result=error").split())
         assert (
-            '<td data-label="status" class="wrong">Repleid<span class="message">'
-            "found &#34;Repleid&#34;; expected active or paused.</span></td>"
+            '<td class="value asked wrong" data-label="Status">'
+            '<span title="Repleid">Repleid</span></td>'
         ) in text
+        assert ">found &#34;Repleid&#34;; expected active or paused.</td>" in text
+        assert '<td class="own wrong" data-label="status">Repleid</td>' in text
         problems = page.browser.get("/check/problems.csv").content.decode("utf-8-sig")
         assert problems.splitlines()[1].startswith("3,status,bad_status,Repleid,")
 

@@ -65,6 +65,54 @@ function submitFilters() {
   }
 }
 
+// What is switched on stays so for the session's other pages.
+function rememberSwitches() {
+  for (const field of document.querySelectorAll("[data-remembered]")) {
+    const name = field.dataset.remembered;
+    const show = () => document.body.classList.toggle(`with-${name}`, field.checked);
+    field.checked = localStorage.getItem(name) === "yes";
+    field.addEventListener("change", () => {
+      localStorage.setItem(name, field.checked ? "yes" : "");
+      show();
+    });
+    show();
+  }
+}
+
+// A row takes one line; its number shows all of it, below it.
+function showWholeRows() {
+  for (const button of document.querySelectorAll("button.whole")) {
+    const row = button.closest("tr");
+    button.addEventListener("click", () => {
+      const isOpen = button.getAttribute("aria-expanded") === "true";
+      button.setAttribute("aria-expanded", String(!isOpen));
+      if (isOpen) row.nextElementSibling.remove();
+      else row.after(wholeRow(row));
+    });
+  }
+}
+
+function wholeRow(row) {
+  const list = document.createElement("dl");
+  for (const cell of row.querySelectorAll("td")) {
+    if (!cell.textContent.trim()) continue;
+    const name = document.createElement("dt");
+    const text = document.createElement("dd");
+    name.textContent = cell.dataset.label;
+    text.textContent = cell.textContent;
+    const pair = document.createElement("div");
+    pair.append(name, text);
+    list.append(pair);
+  }
+  const below = document.createElement("tr");
+  const cell = document.createElement("td");
+  below.className = "below";
+  cell.colSpan = row.cells.length;
+  cell.append(list);
+  below.append(cell);
+  return below;
+}
+
 function showProgress() {
   const work = byId("work");
   if (!work || work.dataset.stage === "ended") return;
@@ -122,4 +170,6 @@ function showCauses(causes) {
 
 takeFiles();
 submitFilters();
+rememberSwitches();
+showWholeRows();
 showProgress();
