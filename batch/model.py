@@ -63,6 +63,14 @@ class TransportKind(StrEnum):
     STOCK = "stock"  # httpx's own
 
 
+class Look(StrEnum):
+    """The colours of the local page."""
+
+    SYSTEM = "system"  # as the computer is set
+    LIGHT = "light"
+    DARK = "dark"
+
+
 class Result(StrEnum):
     """What became of a row, in one word; the four counts add up to the input's rows."""
 

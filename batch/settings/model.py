@@ -26,7 +26,7 @@ from pydantic_core import PydanticCustomError
 from batch.api.address import check_base_url
 from batch.columns import Column, column_of
 from batch.errors import SettingsError
-from batch.model import FinalStates, OnConflict, SkipUnchanged, TransportKind
+from batch.model import FinalStates, Look, OnConflict, SkipUnchanged, TransportKind
 from batch.settings.values import Age, MaxErrors, Rate, parse_age, parse_max_errors, parse_rate
 
 SHARED_HEADER = "shared_header"  # the type of pydantic's error; its text is the other column's name
@@ -231,6 +231,12 @@ class RunSettings(_Section):
     resume_within_h: Number = Field(24, gt=0, description="hours, more than 0")
 
 
+class WebSettings(_Section):
+    """The local page."""
+
+    look: Look = Field(Look.SYSTEM, description='"system", "light" or "dark"')
+
+
 class Settings(BaseModel):
     """All settings, frozen; those left out have their defaults."""
 
@@ -243,6 +249,7 @@ class Settings(BaseModel):
     retry: RetrySettings = RetrySettings()
     http: HttpSettings = HttpSettings()
     run: RunSettings = RunSettings()
+    web: WebSettings = WebSettings()
 
     def with_columns(self, columns: Mapping[Column, str]) -> "Settings":
         """The same with these headers for the columns. Raises ValidationError."""
@@ -253,9 +260,11 @@ class Settings(BaseModel):
         """The settings as plain values for run.json, without secrets.
 
         `restore_settings` reads them back. The key file is left out, since none that a run's folder
-        names would count.
+        names would count, and so is how the page looks.
         """
-        return self.model_dump(mode="json", by_alias=True, exclude={"api": {"api_key_file"}})
+        return self.model_dump(
+            mode="json", by_alias=True, exclude={"api": {"api_key_file"}, "web": True}
+        )
 
     def for_practice(self) -> "Settings":
         """The same without the real address and key file, which practice never sees."""

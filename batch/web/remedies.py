@@ -35,6 +35,10 @@ _FIELDS = {
     "base_url": "Address",
     "workspace_id": "Workspace id",
     "rate": "Pace",
+    "concurrency": "Requests at once",
+    "headroom": "Share left to others",
+    "runs_dir": "Folder of runs",
+    "look": "Colours",
     "daily": "Requests a day",
 }
 

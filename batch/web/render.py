@@ -84,6 +84,7 @@ def page(
             "steps": STEPS,
             "busy": busy,
             "base": base_of(request),
+            "look": desk.settings.web.look.value,
             "path": request.url.path.removeprefix(base_of(request)),
             "base_url": desk.settings.api.base_url,
             "address": urlsplit(desk.settings.api.base_url).netloc,

@@ -5,7 +5,7 @@ can neither send it elsewhere nor approve an address.
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,7 +25,8 @@ from batch.settings.credentials import (
 )
 from batch.settings.load import CONFIG_NAME, LoadedSettings, load_settings
 from batch.settings.model import Settings
-from batch.settings.origins import Origin, differences
+from batch.settings.origins import Key, Origin, differences
+from batch.settings.save import SAVED, as_lines, save_settings
 from batch.web.remedies import START, field_name, on_page
 from batch.wording.amounts import count_of
 
@@ -202,6 +203,45 @@ class Session:
             place.config_dir,
             heeds_folder=False,
         )
+
+    @property
+    def own_file(self) -> Path | None:
+        """The user's own settings file, there or not; None where what it says does not count."""
+        folder = self.place.config_dir
+        own = folder and folder / CONFIG_NAME
+        return own if self.source in {None, own} else None
+
+    def save(self) -> None:
+        """Write what may be saved of the settings in force into the user's own file.
+
+        Raises SettingsError where that can't be done.
+        """
+        if self.own_file is None:
+            raise SettingsError("Nothing was saved: another file than your own is in use.")
+        save_settings(self.own_file, self._news(lambda key: key in SAVED))
+        self._loaded = self._load(self._typed.overrides)
+
+    def lines_to_keep(self) -> str:
+        """What was typed and is never saved by the page, as the lines of a file; "" for nothing."""
+        is_saved = set(SAVED) if self.own_file else set()
+        origin = self._loaded.origin
+        return as_lines(self._news(lambda key: key not in is_saved and origin(key) is Origin.PAGE))
+
+    def _news(self, is_meant: Callable[[Key], bool]) -> dict[Key, object]:
+        """Those settings in force that differ from what files and defaults say."""
+        now = self.settings.model_dump(mode="json", by_alias=True)
+        rate = str(self._typed.overrides.get("pace", {}).get("rate") or "")
+        if "/" in rate:  # as it was typed, not the odd number a second that it comes to
+            now["pace"]["rate"] = rate
+        place = self.place
+        kept = load_settings(place.config, {}, {}, place.cwd, place.config_dir).settings
+        before = kept.model_dump(mode="json", by_alias=True)
+        return {
+            (section, key): value
+            for section, keys in now.items()
+            for key, value in keys.items()
+            if is_meant((section, key)) and value != before[section][key]
+        }
 
     def _load(self, typed: Mapping[str, Mapping[str, object]]) -> LoadedSettings:
         place = self.place

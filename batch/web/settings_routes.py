@@ -8,15 +8,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from batch.columns import COLUMNS
-from batch.errors import UsageError
-from batch.jobs.requesting import overrides_of
-from batch.settings.options import CliOptions
+from batch.errors import RunError, UsageError
+from batch.model import Look
+from batch.settings.origins import ADDRESS, DAILY, Key
+from batch.settings.save import SAVED
 from batch.web.file_routes import check_page
 from batch.web.forms import posting
 from batch.web.remedies import on_page
 from batch.web.render import desk_of, lead_to, page
 
 _CHECK = "/check"
+_FIELDS: tuple[Key, ...] = (*SAVED, ADDRESS, DAILY)  # beside the workspace and the columns
 
 
 def show_settings(request: Request) -> Response:
@@ -28,24 +30,25 @@ def show_settings(request: Request) -> Response:
 def take_settings(request: Request, form: Mapping[str, str]) -> Response:
     """Other settings, for this session."""
     typed = {name: value.strip() for name, value in form.items()}
-    options = CliOptions(
-        base_url=typed.get("base_url") or None,
-        rate=typed.get("rate") or None,
-        daily=typed.get("daily") or None,
-    )
-    overrides = overrides_of(options)
+    overrides: dict[str, dict[str, object]] = {
+        "columns": {field.value: typed.get(field.value, "") for field in COLUMNS}
+    }
+    for section, name in _FIELDS:
+        overrides.setdefault(section, {})[name] = typed.get(name) or None
     overrides["api"]["workspace_id"] = typed.get("workspace_id", "")
-    overrides["columns"] = {field.value: typed.get(field.value, "") for field in COLUMNS}
     desk, key = desk_of(request), typed.get("key", "")
+    is_saved = form.get("save") == "yes"
     try:
         desk.session.change(
             overrides,
             plans_first=form.get("plans_first") == "yes",
             key=SecretStr(key) if key else None,
         )
-    except UsageError as error:
+        if is_saved:
+            desk.session.save()
+    except (UsageError, RunError) as error:
         return _page(request, problem=desk.session.hide(on_page(error)), typed=form)
-    return lead_to(request, "/settings?saved=yes")
+    return lead_to(request, f"/settings?saved={'file' if is_saved else 'session'}")
 
 
 @posting
@@ -102,6 +105,10 @@ def _page(
         "workspace_id": settings.api.workspace_id,
         "rate": f"{rate:g}" if isinstance(rate, float) else rate,
         "daily": str(settings.pace.daily),
+        "concurrency": str(settings.pace.concurrency),
+        "headroom": f"{settings.pace.headroom:g}",
+        "runs_dir": settings.run.runs_dir,
+        "look": settings.web.look.value,
         **{field.value: settings.columns.names().get(field, "") for field in COLUMNS},
         **(typed or {}),
     }
@@ -111,7 +118,10 @@ def _page(
         "key_problem": key_problem,
         "typed_workspace": typed_workspace,
         "is_typed": desk.session.has_typed_key,
-        "saved": request.query_params.get("saved") == "yes",
+        "saved": request.query_params.get("saved", ""),
+        "own_file": desk.session.own_file,
+        "lines_to_keep": desk.session.lines_to_keep(),
+        "looks": [look.value for look in Look],
         "plans_first": desk.session.plans_first,
         "source": desk.session.source,
         "foreign": desk.session.foreign(),

@@ -49,6 +49,7 @@ DOORS = {
     "markdown_it": {"terminal.manual_pages", "web.help_routes"},
     "sqlite3": {"recording.journal_file", "recording.sqlite_faults"},
     "starlette": {"sandbox", "web"},
+    "tomlkit": {"settings.save"},
     "uvicorn": {"sandbox", "web"},
 }
 

@@ -101,7 +101,7 @@ class TestWhereSettingsComeFrom:
             "keep_before": "true",
             "wait": "true",
         }
-        odd |= {"final_states": "send"}
+        odd |= {"final_states": "send", "look": "dark"}
         odd |= {"time_zone": "Europe/Berlin"}
         odd |= {"snapshot_age": "7min", "plan_age": "7h"}
         for key in KNOWN[section]:
@@ -232,7 +232,7 @@ class TestNamesThatDoNotExist:
                 "[xyzzy]\nrate = 5",
                 (
                     "c.toml [xyzzy]: no such section; "
-                    "expected [api], [columns], [input], [pace], [retry], [http] or [run]."
+                    "expected [api], [columns], [input], [pace], [retry], [http], [run] or [web]."
                 ),
             ),
             ("rate = 5", "c.toml rate: stands outside a section; it belongs under [pace]."),

@@ -119,6 +119,7 @@ def site(
     inspect: Inspect | None = in_this_process,
     overrides: Mapping[str, Mapping[str, object]] | None = None,
     state_dir: Path | None = None,
+    config_dir: Path | None = None,
 ) -> Iterator[Site]:
     """The page, with its runs in `folder`, and a key unless the environment is another.
 
@@ -127,7 +128,7 @@ def site(
     place = Place(
         environ={"SENDKIT_API_KEY": KEY} if environ is None else environ,
         cwd=folder,
-        config_dir=None,
+        config_dir=config_dir,
         state_dir=state_dir or folder / "state",
         folder=folder / "uploads",
     )

@@ -149,7 +149,7 @@ def test_errors_come_by_cause_while_it_goes_on(page: Page, tmp_path: Path) -> No
         opened(page, web)
         page.goto(f"{web.base}/settings")
         page.uncheck("input[name=plans_first]")
-        page.click("text=Save settings")
+        page.click("text=Use until I close the program")
         page.goto(f"{web.base}/")
         drop(page, path)
         page.click("text=Get ready to send")

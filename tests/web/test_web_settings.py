@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -138,7 +139,7 @@ def test_nobody_is_sent_elsewhere_after_typing_a_key(tmp_path: Path) -> None:
 def test_settings_are_for_the_session(tmp_path: Path) -> None:
     with site(tmp_path) as page:
         form = whole(base_url="http://127.0.0.1:9", rate="60/min", campaignId="Campaign")
-        assert "Settings saved." in page.post("/settings", **form)
+        assert "In force until you close the program." in page.post("/settings", **form)
         settings = page.desk.settings
         assert settings.api.base_url == "http://127.0.0.1:9"
         assert settings.pace.rate.per_s == 1
@@ -165,6 +166,16 @@ def test_settings_are_for_the_session(tmp_path: Path) -> None:
              "than 0, or a text such as &#34;60/min&#34;."),
         ),
         (
+            "look", "pink",
+            ("Colours: found &#34;pink&#34;; expected &#34;system&#34;, &#34;light&#34; or "
+             "&#34;dark&#34;."),
+        ),
+        (
+            "headroom", "1",
+            ("Share left to others: found &#34;1&#34;; expected a share from 0 to less than 1, "
+             "such as 0.05."),
+        ),
+        (
             "daily", "many",
             ("Requests a day: found &#34;many&#34;; expected a whole number of requests a day, "
              "0 for no limit."),
@@ -178,7 +189,8 @@ def test_a_wrong_setting_is_told_in_words_and_changes_nothing(
         before = page.desk.settings
         text = page.post("/settings", **whole(**{field: value}))
         assert message in text
-        assert f'value="{value}"' in text  # what was typed is still there to be mended
+        if field != "look":
+            assert f'value="{value}"' in text  # what was typed is still there to be mended
         assert page.desk.settings == before
 
 
@@ -187,7 +199,7 @@ def test_a_daily_quota_is_taken_and_told_before_sending(tmp_path: Path) -> None:
     with site(tmp_path) as page, served_by(api):
         page.post("/settings", **whole(daily="50"))
         assert page.desk.settings.pace.daily == 50
-        assert '<input name="daily" value="50"' in page.get("/settings")
+        assert 'name="daily" inputmode="numeric" value="50"' in page.get("/settings")
         page.desk.session.change({"pace": {"daily": 50}}, plans_first=False)
         page.drop(write_leads(tmp_path / "leads.csv", pausing(3)))
         page.post("/run")
@@ -195,3 +207,52 @@ def test_a_daily_quota_is_taken_and_told_before_sending(tmp_path: Path) -> None:
         assert "Your daily quota: 48 of 50 requests left today." in page.get("/job")
         page.post("/job/answer", answer="no")
         page.end()
+
+
+MORE = {
+    "concurrency": "8", "headroom": "0.1", "runs_dir": "my runs", "look": "dark",
+    "daily": "7", "workspace_id": "w1", "aiTag": "Tag",
+}  # fmt: skip
+
+
+def test_what_is_saved_is_pace_folder_and_colours_alone(tmp_path: Path) -> None:
+    own = tmp_path / "sendkit-batch.toml"
+    start: dict[str, Any] = {"config_dir": tmp_path, "overrides": {"pace": {}, "run": {}}}
+    with site(tmp_path, **start) as page:
+        own.write_text("# mine\n[pace]\nheadroom = 0.2 # mine too\n")
+        form = whole(base_url="http://127.0.0.1:9", rate="60/min", save="yes", **MORE)
+        text = page.post("/settings", **form)
+        assert f"Saved in <code>{own}</code>, and in force." in text
+        assert own.read_text() == (
+            "# mine\n[pace]\nheadroom = 0.1 # mine too\n"
+            'rate = "60/min"\nconcurrency = 8\n\n[run]\nruns_dir = "my runs"\n\n'
+            '[web]\nlook = "dark"\n'
+        )
+        lines = text.partition("<pre>")[2].partition("</pre>")[0].replace("&#34;", '"')
+        assert lines == (
+            '[api]\nbase_url = "http://127.0.0.1:9"\nworkspace_id = "w1"\n\n'
+            '[columns]\naiTag = "Tag"\n\n[pace]\ndaily = 7'
+        )
+        assert '<html lang="en" data-look="dark">' in text
+    (tmp_path / "uploads").rmdir()
+    with site(tmp_path, **start) as page:
+        pace = page.desk.settings.pace
+        assert (pace.rate.per_s, pace.concurrency, pace.headroom) == (1, 8, 0.1)
+        assert page.desk.settings.api.base_url == ADDRESS
+        assert "<pre>" not in page.get("/settings")
+
+
+def test_without_the_button_nothing_is_written(tmp_path: Path) -> None:
+    with site(tmp_path) as page:
+        page.post("/settings", **whole(rate="60/min", **MORE))
+    assert not list(tmp_path.rglob("*.toml"))
+
+
+def test_where_another_file_counts_the_page_only_shows_the_lines(tmp_path: Path) -> None:
+    (tmp_path / "sendkit-batch.toml").write_text("[pace]\nheadroom = 0.2\n")
+    with site(tmp_path) as page:
+        text = page.post("/settings", **whole(rate="60/min", headroom="0.2", save="yes"))
+        assert "Nothing was saved: another file than your own is in use." in text
+        assert "rate = &#34;60/min&#34;" in text
+        assert 'name="save"' not in text
+    assert (tmp_path / "sendkit-batch.toml").read_text() == "[pace]\nheadroom = 0.2\n"
