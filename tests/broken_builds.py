@@ -317,6 +317,14 @@ BUILDS = (
         caught_by="test_moves.py::test_webhooks_that_cant_be_read_are_not_missed[status=404]",
     ),
     Broken(
+        guarantee="a command that finds no quota left says from when to run it again",
+        file="terminal/endings.py",
+        line="    if go_on_at:\n",
+        instead="    if go_on_at and declined:\n",
+        caught_by="test_quota_of_a_day.py::"
+        "test_what_does_not_fit_is_unsent_and_resume_goes_on_the_next_day",
+    ),
+    Broken(
         guarantee="webhooks that take long are not waited for",
         file="jobs/paging.py",
         line="anyio.move_on_after(_WEBHOOKS_S)",

@@ -3,12 +3,15 @@
 The last line of standard error always says how it ended.
 """
 
+import shlex
 import signal
+import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
+from batch.advice import Advice
 from batch.errors import BatchError, DeclinedError, QuotaUsedError, UnaskedError, UsageError
 from batch.jobs.outcome import RunOutcome, error_sentence, without_key
 from batch.model import Tally
@@ -61,8 +64,11 @@ def ended(
     go_on_at: when it may go on, so that there is nothing to fix either.
     """
     terminal.say(message, style="red")
-    fix = "" if declined or go_on_at or exit_code != 2 else "fix what is said above, and "
-    line = summary.last_line(state, Tally(), results=None, next_command=f"{fix}run it again")
+    fix = "" if declined or exit_code != 2 else "fix what is said above, and "
+    again = f"{fix}run it again"
+    if go_on_at:
+        again = f"from {go_on_at:%Y-%m-%d %H:%M}, {shlex.join(['sendkit-batch', *sys.argv[1:]])}"
+    line = summary.last_line(state, Tally(), results=None, next_command=again)
     said = in_terminal(message)
     answer = report_json.refused(said, state=state, exit_code=exit_code, go_on_at=go_on_at)
     terminal.end(line, answer=answer)
@@ -102,11 +108,14 @@ def _ended_by_force(terminal: Terminal) -> None:
 
 def _refused(terminal: Terminal, error: Exception) -> int:
     if isinstance(error, UsageError):
+        message = error.advice
         declined = isinstance(error, DeclinedError) and not isinstance(error, UnaskedError)
-        go_on_at = error.go_on_at if isinstance(error, QuotaUsedError) else None
+        go_on_at = None
+        if isinstance(error, QuotaUsedError):
+            message, go_on_at = Advice("Nothing was sent.", error.advice), error.go_on_at
         return ended(
             terminal,
-            error.advice,
+            message,
             state=REFUSED,
             exit_code=2,
             declined=declined,
@@ -116,8 +125,8 @@ def _refused(terminal: Terminal, error: Exception) -> int:
         return ended(terminal, in_terminal(error), state=FAILED, exit_code=3)
     text = "".join(traceback.format_exception(error))
     terminal.say(*without_key(terminal.key, text))
-    message = "Unexpected error; nothing was sent. Please report what stands above."
-    return ended(terminal, message, state=FAILED, exit_code=3)
+    unexpected = "Unexpected error; nothing was sent. Please report what stands above."
+    return ended(terminal, unexpected, state=FAILED, exit_code=3)
 
 
 def _broken_after_sending(terminal: Terminal, outcome: RunOutcome, error: Exception) -> int:

@@ -96,11 +96,13 @@ def test_what_does_not_fit_is_unsent_and_resume_goes_on_the_next_day(
     assert again.exit_code == 2
     assert json.loads(again.out)["go_on_at"] == answer["go_on_at"]
     assert f"Go on from {tomorrow} 00:00" in again.err
-    assert again.last_line.endswith("next: run it again")
+    assert json.loads(again.out)["message"].startswith("Nothing was sent. Your daily quota of 200")
+    command = "sendkit-batch resume run --yes --json"
+    assert again.last_line.endswith(f"next: from {tomorrow} 00:00, {command}")
     assert asked(sandbox) == 200
 
     days_later[0] = 1
-    assert did(sandbox, tmp_path, "resume", "run", "--yes").exit_code == 0
+    assert did(sandbox, tmp_path, *command.split()[1:]).exit_code == 0
     assert asked(sandbox) == 200 + 1 + 102
 
 
@@ -123,13 +125,24 @@ def test_reading_counts_and_stops_at_the_quota_too(sandbox: Sandbox, tmp_path: P
 
 
 def test_reading_that_uses_the_quota_up_leaves_a_run_that_can_be_gone_on_with(
-    sandbox: Sandbox, tmp_path: Path
+    sandbox: Sandbox, tmp_path: Path, days_later: list[int]
 ) -> None:
     to = ("--base-url", sandbox.base_url, "--yes", "--rate", "1000")
     ran = did(sandbox, tmp_path, "run", "leads.csv", *to, "--out", "run", "--daily", "3")
     assert ran.exit_code == 3
     assert ran.last_line.startswith("stopped: 0 success, 0 error, 0 skipped, 300 unsent; ")
     assert asked(sandbox) == 3
+    # What was read isn't read again, or a quota as small as that would never send anything.
+    days_later[0] = 1
+    again = did(sandbox, tmp_path, "resume", "run", "--yes", "--daily", "3")
+    assert again.exit_code == 3
+    assert again.last_line.startswith("stopped: 2 success, ")
+    # Without anything left nothing is begun: no folder, and the same again on the next day.
+    refused = did(sandbox, tmp_path, "run", "leads.csv", *to, "--out", "other", "--daily", "3")
+    assert refused.exit_code == 2
+    assert refused.last_line.startswith("refused: 0 success, ")
+    assert "sendkit-batch run leads.csv --base-url" in refused.last_line
+    assert not (tmp_path / "other").exists()
 
 
 def test_practice_neither_counts_nor_obeys(sandbox: Sandbox, tmp_path: Path) -> None:
