@@ -28,6 +28,7 @@ class Fix(StrEnum):
     CONFIRM_CLEARS = "confirm_clears"  # value: their number
     CONFIRM_CHANGES = "confirm_changes"  # value: their number
     KEEP_BEFORE = "keep_before"
+    UNDO = "undo"  # value: the command line that takes a run back
     WAIT = "wait"  # for as long as the server asks
     FEWER_CONNECTIONS = "fewer_connections"
     CHECK_KEY = "check_key"

@@ -2319,10 +2319,10 @@ BUILDS = (
     ),
     Broken(
         guarantee="a forecast says what it rests on",
-        file="wording/questions.py",
+        file="wording/decision.py",
         line='said = f" {basis}" if basis and forecast_s > 1 else ""',
         instead='said = ""',
-        caught_by="test_questions.py::test_a_forecast_says_what_it_rests_on",
+        caught_by="test_decision.py::test_a_forecast_says_what_it_rests_on",
     ),
     Broken(
         guarantee="what is on its way counts as used up",
@@ -2628,8 +2628,8 @@ BUILDS = (
     Broken(
         guarantee="the question names what is left of a daily quota",
         file="jobs/opening.py",
-        line="*about_quota(self.opened.quota_left(preflight), effect.requests),",
-        instead="*about_quota(None, effect.requests),",
+        line="*about_quota(opened.quota_left(preflight), requests),",
+        instead="*about_quota(None, requests),",
         caught_by="test_web_settings.py::test_a_daily_quota_is_taken_and_told_before_sending",
     ),
     Broken(
@@ -2924,10 +2924,31 @@ BUILDS = (
     ),
     # --- What is asked before sending ---
     Broken(
+        guarantee="the number of the question is that of the leads to which a request goes",
+        file="wording/decision.py",
+        line="        return self.effect.requests",
+        instead="        return self.sent_rows",
+        caught_by="test_asking.py::test_the_number_is_that_of_the_leads_that_are_changed",
+    ),
+    Broken(
+        guarantee="a run that is gone on with asks about what is left of it alone",
+        file="jobs/decision.py",
+        line="        requests=work.requests,\n",
+        instead="        requests=plan.requests,\n",
+        caught_by="test_asking.py::test_the_number_is_that_of_the_leads_that_are_changed",
+    ),
+    Broken(
+        guarantee="the button carries the number",
+        file="wording/decision.py",
+        line="""    return f"Send {count_of(decision.leads, 'change')}\"""",
+        instead='    return "Send"',
+        caught_by="test_web_way.py::test_nothing_is_sent_before_the_yes",
+    ),
+    Broken(
         guarantee="the question counts the rows that are wrong",
-        file="jobs/opening.py",
-        line="(*about_wrong_rows(self.plan), *self.missing, *heard, *tags)",
-        instead="(*about_wrong_rows(self.plan)[:0], *self.missing, *heard, *tags)",
+        file="wording/decision.py",
+        line="warnings = (*_wrong_rows(decision), ",
+        instead="warnings = (*_wrong_rows(decision)[:0], ",
         caught_by="test_opening.py::test_the_question_counts_the_rows_that_are_wrong",
     ),
     Broken(

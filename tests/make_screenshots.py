@@ -51,7 +51,7 @@ def main() -> None:
             page.wait_for_url("**/runs/*")
             _take(page, "plan")
             page.click("text=Get ready to send this")
-            page.click("text=Yes, send now")
+            page.click("button[value=yes]")
             far = re.compile(r"1[5-9]\d|2\d\d")
             expect(page.locator("[data-live=success]")).to_have_text(far, timeout=20_000)
             _take(page, "sending")

@@ -17,6 +17,7 @@ import polars as pl
 
 from batch.api.sendkit import Access, SendKit
 from batch.errors import InputError
+from batch.jobs.decision import KNOWN, decision_of
 from batch.jobs.known_pace import KnownPace, known_pace
 from batch.jobs.missing_columns import about_missing_columns
 from batch.jobs.named_cells import Lookup, cells_of, named_of
@@ -32,7 +33,7 @@ from batch.judging.preview import Preview
 from batch.judging.resolve import LeadDirectory
 from batch.judging.rules import Rules, check_rules
 from batch.judging.totals import Effect
-from batch.model import Tally, Webhooks
+from batch.model import Webhooks
 from batch.reading.table import Table, open_table
 from batch.recording.daily_quota import DailyQuota, QuotaLeft
 from batch.recording.folder import InputCopy, RunFolder, input_stem
@@ -41,15 +42,8 @@ from batch.recording.plan_file import PLAN_FILE, KeptPlan, keep_plan
 from batch.recording.runfile import RunFound, RunInput, RunLink, RunRecord, RunUndone, RunWorkspace
 from batch.recording.spill import Spill
 from batch.sending.pace.pacer import Pacer
-from batch.wording.questions import (
-    LongWindow,
-    Question,
-    about_quota,
-    about_webhooks,
-    about_window,
-    about_wrong_rows,
-    ask_about,
-)
+from batch.wording.decision import question_about
+from batch.wording.questions import LongWindow, Question, about_quota, about_window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,12 +144,18 @@ class JudgedRun:
     record: RunRecord | None = None
     journal: Journal | None = None
 
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What else a yes means: what won't be sent, and what nobody has checked."""
-        tags = _unchecked_tags(self.plan, self.opened.request, self.preflight)
-        heard = about_webhooks(self.webhooks)
-        return (*about_wrong_rows(self.plan), *self.missing, *heard, *tags)
+    def notes(self, requests: int, window: LongWindow | None) -> tuple[str, ...]:
+        """What else a yes means. requests: that are to be sent. window: a long one of the server's.
+
+        What limits them, and what nobody has checked.
+        """
+        opened, preflight = self.opened, self.preflight
+        return (
+            *about_quota(opened.quota_left(preflight), requests),
+            *about_window(window, waits=opened.request.settings.pace.wait),
+            *self.missing,
+            *_unchecked_tags(self.plan, opened.request, preflight),
+        )
 
     def ready(self, diff: LeadsDiff | None = None, *, can_ask: bool) -> "ReadyRun":
         """Make it ready. Raises UsageError when a guardrail of the contract holds it back.
@@ -172,36 +172,41 @@ class JudgedRun:
         if guardrails and not can_ask:
             raise InputError(*guardrails)
         pace = known_pace(request, preflight)
-        takes_s, basis = pace.forecast(
+        forecast = pace.forecast(
             request.settings,
             requests=effect.requests,
             learnt=diff.pace_estimate if diff else None,
         )
         window = pace.long_window(request.settings, requests=effect.requests)
-        question = ask_about(
-            effect,
+        plan = plan if isinstance(plan, KeptPlan) else self._keep(preview)
+        work = needed_work(plan, preview) if preview else whole_work(plan)
+        decision = decision_of(
+            plan,
+            work,
+            preview.before(sent_only=True) if preview else pl.DataFrame(schema=KNOWN),
+            request=request,
+            folder=self.opened.folder.path,
             workspace=preflight.workspace.name if preflight.workspace else None,
             base_url=self.opened.access.base_url,
-            forecast_s=takes_s,
-            basis=basis,
-            left_out=preview.tally if preview else Tally(),
-            warnings=(
-                *about_quota(self.opened.quota_left(preflight), effect.requests),
-                *about_window(window, waits=request.settings.pace.wait),
-                *self.warnings,
-            ),
+            forecast=forecast,
+            webhooks=self.webhooks,
+            effect=effect,
+            sets_back=self.opened.undo_of is not None,
+        )
+        question = question_about(
+            decision,
+            notes=self.notes(effect.requests, window),
             guardrails=guardrails,
             typed_number=typed_number(effect, request) if guardrails else None,
         )
-        plan = plan if isinstance(plan, KeptPlan) else self._keep(preview)
         return ReadyRun(
             opened=self.opened,
             workspace=as_recorded(preflight),
             plan=plan,
-            work=needed_work(plan, preview) if preview else whole_work(plan),
+            work=work,
             question=question,
             pace=pace,
-            forecast_s=takes_s,
+            forecast_s=forecast[0],
             window=window,
             diff=diff,
             pacer=self.pacer,

@@ -13,6 +13,7 @@ import polars as pl
 
 from batch.advice import Fix, Remedy
 from batch.errors import InputError, SettingsError
+from batch.jobs.decision import decision_of
 from batch.jobs.frontend import Frontend
 from batch.jobs.judged_again import judge_again
 from batch.jobs.known_pace import known_pace
@@ -28,7 +29,7 @@ from batch.jobs.request import Request, refusal_of
 from batch.jobs.steps import ask_server, confirm, read_leads, read_webhooks, send
 from batch.jobs.unfinished import retried_note
 from batch.jobs.work import LeadsDiff, remaining_work
-from batch.model import FinalStates, Tally
+from batch.model import FinalStates
 from batch.recording.atomic_file import clear_partial_files
 from batch.recording.baseline import read_baseline
 from batch.recording.folder import RunFolder, sha256_of
@@ -38,7 +39,7 @@ from batch.recording.plan_file import KeptPlan
 from batch.recording.plan_input import check_against_journal
 from batch.recording.run_list import find_listed
 from batch.recording.runfile import RunRecord, RunState, read_record
-from batch.wording.questions import about_quota, about_window, ask_to_go_on
+from batch.wording.decision import question_about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,34 +90,31 @@ class Reopened:
     def ready(self, judged: JudgedRun, diff: LeadsDiff | None = None) -> ReadyRun:
         """See what is left to send. diff: what its leads are by now, if it was looked."""
         plan, opened = judged.kept_plan, self.opened
-        leaves = opened.request.settings.run.final_states is FinalStates.LEAVE
-        work = remaining_work(
-            plan,
-            self.journal,
-            diff.preview if diff else None,
-            was=leads_before(plan, self.journal) if leaves else None,
-        )
+        settings, preview = opened.request.settings, diff.preview if diff else None
+        known = leads_before(plan, self.journal)
+        leaves = settings.run.final_states is FinalStates.LEAVE
+        work = remaining_work(plan, self.journal, preview, was=known if leaves else None)
+        if preview:
+            now = preview.before(sent_only=False)
+            known = pl.concat([known, now], how="diagonal").unique("line", keep="last")
         pace = known_pace(opened.request, judged.preflight)
-        settings = opened.request.settings
-        takes_s, basis = pace.forecast(settings, requests=work.requests)
+        forecast = pace.forecast(settings, requests=work.requests)
         window = pace.long_window(settings, requests=work.requests)
         # The server's own word, if it gave it: a run's record may come from anybody.
         workspace = judged.preflight.workspace or self.record.workspace
-        question = ask_to_go_on(
+        decision = decision_of(
             plan,
-            left=work.requests,
-            run=str(opened.folder.path),
+            work,
+            known,
+            request=opened.request,
+            folder=opened.folder.path,
             workspace=workspace.name if workspace else None,
             base_url=opened.access.base_url,
-            forecast_s=takes_s,
-            basis=basis,
-            left_out=work.left_out.tally if work.left_out else Tally(),
-            warnings=(
-                *about_quota(opened.quota_left(judged.preflight), work.requests),
-                *about_window(window, waits=settings.pace.wait),
-                *judged.warnings,
-            ),
+            forecast=forecast,
+            webhooks=judged.webhooks,
+            sets_back=opened.undo_of is not None,
         )
+        question = question_about(decision, notes=judged.notes(work.requests, window))
         return ReadyRun(
             opened=opened,
             workspace=self.record.workspace,
@@ -124,7 +122,7 @@ class Reopened:
             work=work,
             question=question,
             pace=pace,
-            forecast_s=takes_s,
+            forecast_s=forecast[0],
             window=window,
             diff=diff,
             pacer=judged.pacer,

@@ -44,6 +44,7 @@ class Work:
     """The changes to send, and what is known already.
 
     changes: gives them from the first, each time it is called. requests: how many they are.
+    sets: the same as frames of line, status, ai_tag and clear_tag, without what is so already.
     before: the rows that have a final outcome already, by reason, judged ones too.
     tried: what earlier processes left of lines that are not done, by line.
     left_out: the requests that are not sent because of what their leads are now; None if nobody
@@ -51,6 +52,7 @@ class Work:
     """
 
     changes: Callable[[], Iterator[Change]]
+    sets: Callable[[], Iterator[pl.DataFrame]]
     requests: int
     before: Tally
     tried: Mapping[int, Outcome] = field(default_factory=dict)
@@ -73,7 +75,12 @@ class Work:
 
 def whole_work(plan: Plan) -> Work:
     """All of a plan."""
-    return Work(changes=plan.changes, requests=plan.requests, before=Tally(plan.tally))
+    return Work(
+        changes=plan.changes,
+        sets=plan.all_requests,
+        requests=plan.requests,
+        before=Tally(plan.tally),
+    )
 
 
 def needed_work(plan: Plan, preview: Preview) -> Work:
@@ -81,6 +88,7 @@ def needed_work(plan: Plan, preview: Preview) -> Work:
     lines, through = preview.lines, preview.through
     return Work(
         changes=lambda: _without_status(plan.changes(only=lines), through),
+        sets=preview.sets,
         requests=len(lines),
         before=Tally(plan.tally + preview.tally),
         left_out=preview,
@@ -122,11 +130,22 @@ def remaining_work(
             _with_earlier(change, tried)
             for change in _without_status(plan.changes(only=lines), through)
         ),
+        sets=lambda: _sets(plan.requests_of(lines), through),
         requests=len(lines),
         before=before,
         tried=tried,
         left_out=left_out,
     )
+
+
+def _sets(requests: Iterator[pl.DataFrame], through: pl.DataFrame | None) -> Iterator[pl.DataFrame]:
+    """Requests, as REQUESTS, without the status that they would set on leads that are through."""
+    for part in requests:
+        if through is None:
+            yield part
+        else:
+            is_through = pl.col("line").is_in(through["line"].implode())
+            yield part.with_columns(status=pl.when(~is_through).then("status"))
 
 
 def _through(was: pl.DataFrame, preview: Preview | None) -> pl.DataFrame:

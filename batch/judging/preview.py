@@ -81,17 +81,7 @@ class Preview:
     def effect(self) -> Effect:
         """What those that are sent would do, beside what is so already."""
         sent = self.verdicts.filter(is_sent())
-        counts = numbers(sent.clear())
-        for part in _in_texts(sent):
-            is_unread = pl.col("verdict") == Verdict.UNREAD.value
-            changes_tag = is_unread | ~TAG_HOLDS
-            counts += numbers(
-                part.select(
-                    status=pl.when(is_unread | _SETS_STATUS).then("status"),
-                    ai_tag=pl.when(changes_tag).then("ai_tag"),
-                    clear_tag=pl.col("clear_tag") & changes_tag,
-                )
-            )
+        counts = sum(map(numbers, self.sets()), numbers(sent.clear()))
         clears = sent.filter("clear_tag")
         return Effect(
             requests=sent.height,
@@ -103,6 +93,21 @@ class Preview:
             clears_rows=clears.select(_ROWS.sum()).item(),
             rows_in_part=self.rows_by_verdict().get(Verdict.IN_PART, 0),
         )
+
+    def sets(self) -> Iterator[pl.DataFrame]:
+        """What those that are sent would set beside what is so already, some at once.
+
+        Columns line, status, ai_tag, clear_tag.
+        """
+        is_unread = pl.col("verdict") == Verdict.UNREAD.value
+        changes_tag = is_unread | ~TAG_HOLDS
+        for part in _in_texts(self.verdicts.filter(is_sent())):
+            yield part.select(
+                "line",
+                status=pl.when(is_unread | _SETS_STATUS).then("status"),
+                ai_tag=pl.when(changes_tag).then("ai_tag"),
+                clear_tag=pl.col("clear_tag") & changes_tag,
+            )
 
     def status_changes(self) -> pl.DataFrame:
         """How many leads' statuses change: before, after, leads; the most first."""

@@ -34,6 +34,7 @@ SENTENCES: Mapping[Fix, str] = {
         "most={value}))."
     ),
     Fix.KEEP_BEFORE: 'A run with settings={{"run": {{"keep_before": True}}}} reads all of them.',
+    Fix.UNDO: "undo() with its folder takes it back.",
     Fix.WAIT: 'With settings={{"pace": {{"wait": True}}}} the run waits.',
     Fix.FEWER_CONNECTIONS: 'Lower settings={{"pace": {{"concurrency": …}}}}.',
     Fix.CHECK_KEY: "Check api_key=, SENDKIT_API_KEY, or the file that api_key_file names.",

@@ -16,6 +16,7 @@ from batch.api.sendkit import Access
 from batch.errors import UnaskedError
 from batch.jobs.frontend import Order
 from batch.jobs.outcome import RunOutcome
+from batch.terminal.decision_view import print_question
 from batch.terminal.prose import print_sentences, print_whole
 from batch.terminal.screen import ReadingScreen, make_screen
 from batch.terminal.signals import Interrupts
@@ -93,9 +94,12 @@ class Terminal:
 
     def ask(self, question: Question) -> bool:
         """Put the question; a closed input is a no."""
-        self.say(question.text)
+        if question.answer:
+            print_question(self.err, question)
+        else:
+            self.say(question.text)
         if question.typed_number is None:
-            wanted, prompt = {"y", "yes"}, "Go on? [y/N] "
+            wanted, prompt = {"y", "yes"}, f"{question.answer or 'Go on'}? [y/N] "
         else:
             number = question.typed_number
             self.say(question.why)

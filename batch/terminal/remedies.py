@@ -33,6 +33,7 @@ SENTENCES: Mapping[Fix, str] = {
         "If that is meant, use --expect-changes {value}, or type {value} at the question."
     ),
     Fix.KEEP_BEFORE: "A run with --keep-before reads all of them.",
+    Fix.UNDO: "To take it back: {value}",
     Fix.WAIT: "With --wait the run waits.",
     Fix.FEWER_CONNECTIONS: "Lower --concurrency.",
     Fix.CHECK_KEY: "Check SENDKIT_API_KEY, or the file that api_key_file names.",

@@ -26,6 +26,7 @@ SENTENCES: Mapping[Fix, str] = {
     Fix.CONFIRM_CLEARS: "If that is meant, type the number when you are asked.",
     Fix.CONFIRM_CHANGES: "If that is meant, type the number when you are asked.",
     Fix.KEEP_BEFORE: "A run that was planned first has read all of them.",
+    Fix.UNDO: "The button Undo beside its results takes it back.",
     Fix.WAIT: "You can go on with the run then.",
     Fix.FEWER_CONNECTIONS: "Lower concurrency under [pace] in the settings file.",
     Fix.CHECK_KEY: "Look at the key, and type it again.",

@@ -15,11 +15,13 @@ class Words:
     title: what the page calls it, in a few words.
     left_out: what the question says of rows that are not sent for it, of one row and of several;
     without it the title says enough.
+    short: behind a number, where the reason's own name says too little.
     """
 
     meaning: str
     title: str
     left_out: tuple[str, str] | None = None
+    short: str = ""
 
 
 REASON_WORDS: Mapping[Reason, Words] = {
@@ -47,6 +49,7 @@ REASON_WORDS: Mapping[Reason, Words] = {
         "the lead was read, and already has all the values that the row asks for",
         "The lead already has these values",
         ("is already set.", "are already set."),
+        short="already set",
     ),
     Reason.FINAL_STATE: Words(
         "the lead was read and is through (completed, bounced, unsubscribed, replied or removed), "
@@ -56,6 +59,7 @@ REASON_WORDS: Mapping[Reason, Words] = {
             "is not sent: its lead is through, so its status is left out.",
             "are not sent: their leads are through, so their status is left out.",
         ),
+        short="with a lead that is through",
     ),
     Reason.MISSING_ID: Words(
         "an id, or the e-mail address in place of it, is blank", "An id is missing"
@@ -96,6 +100,7 @@ REASON_WORDS: Mapping[Reason, Words] = {
             "has changed since the plan was made and is left out.",
             "have changed since the plan was made and are left out.",
         ),
+        short="changed since the plan",
     ),
     Reason.CHANGED_SINCE: Words(
         "the lead has changed since the run, so it was not set back",
@@ -104,6 +109,7 @@ REASON_WORDS: Mapping[Reason, Words] = {
             "has changed since the run and is not undone.",
             "have changed since the run and are not undone.",
         ),
+        short="changed since the run",
     ),
     Reason.BAD_REQUEST: Words(
         "the server refused it as wrong (400 or 422)", "SendKit refused the values"
@@ -183,6 +189,11 @@ def meaning_of(reason: Reason) -> str:
 def reason_title(name: str) -> str:
     """What a reason is called in a few words; the name itself if this version does not know it."""
     return REASON_WORDS[Reason(name)].title if name in set(Reason) else name
+
+
+def reason_in_short(reason: Reason) -> str:
+    """What a reason is called behind a number of rows, as "already set" or "unknown tag"."""
+    return REASON_WORDS[reason].short or reason.value.replace("_", " ")
 
 
 def plan_title(name: str) -> str:

@@ -168,12 +168,13 @@ def test_a_terminal_is_asked(shell: Shell, leads: str, answer: str) -> None:
     shell.typing_lines(f"{answer}\n", "y\n")
     assert shell.run(leads) == 0
     said = " ".join(shell.err.split())  # a terminal breaks sentences between words
-    first, second, *_ = said.split(" Go on? [y/N] ")
+    first, second = said.split(" Go on? [y/N] ")
     assert first.startswith(f"There is {folder}, an unfinished run of the same input, stopped ")
     assert first.endswith("rows left. Yes goes on with it; no starts a new run.")
-    assert second.startswith(
-        f"Go on with {folder}: " if goes_on else f"Change {ROWS} leads in workspace Acme"
-    )
+    asked = f"Go on with {folder}: " if goes_on else f"Change {ROWS} leads in workspace Acme"
+    assert asked in second
+    left = ROWS - sent if goes_on else ROWS
+    assert f"Send {left} changes? [y/N]" in second
     assert len(shell.api.changes) == (ROWS if goes_on else sent + ROWS)
 
 

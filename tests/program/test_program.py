@@ -231,10 +231,11 @@ def test_the_question_is_asked_in_a_terminal(
         dimensions=(40, 200),
         timeout=20,
     ) as child:
+        child.expect("Tag changes can start or stop e-mails.")
+        child.expect("About 1 s.")
         child.expect(r"Change 3 leads in workspace Sandbox \(127\.0\.0\.1:\d+\): ")
-        child.expect("1 tag set, 1 tag cleared, 1 paused, 1 set active. ")
-        child.expect("Tag changes can start or stop e-mails. About 1 s.")
-        child.expect_exact("Go on? [y/N] ")
+        child.expect("1 tag set, 1 tag cleared, 1 paused, 1 set active.")
+        child.expect_exact("Send 3 changes? [y/N] ")
         child.sendline(typed)
         child.expect(pexpect.EOF)
     assert child.wait() == exit_code

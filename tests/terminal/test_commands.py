@@ -51,9 +51,9 @@ def test_a_yes_at_the_question_sends(shell: Shell, line: str) -> None:
     shell.typing(line)
     assert shell.run(shell.leads(pausing(2)), quiet=True) == 0
     assert len(shell.api.changes) == 2
-    assert shell.err.startswith(
-        "Change 2 leads in workspace Acme (api.sendkit.ai): 2 paused. About 1 s.\nGo on? [y/N] "
-    )
+    assert (
+        "Change 2 leads in workspace Acme (api.sendkit.ai): 2 paused.\nSend 2 changes? [y/N] "
+    ) in shell.err
 
 
 @pytest.mark.parametrize("line", ["\n", "n\n", "no\n", "yess\n", "", "3\n"])

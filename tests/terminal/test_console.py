@@ -13,7 +13,7 @@ from tests.support.wired import KEY, pausing
 def test_a_question_without_an_answer_leaves_no_open_line(shell: Shell) -> None:
     shell.typing("")
     shell.run(shell.leads(pausing(1)))
-    assert "Go on? [y/N] \nNothing was sent" in shell.err
+    assert "Send 1 change? [y/N] \nNothing was sent" in shell.err
 
 
 def test_the_last_line_is_one_line_whatever_a_folder_is_called(shell: Shell) -> None:

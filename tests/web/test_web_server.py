@@ -43,7 +43,7 @@ def test_a_signal_stops_a_run_that_is_sending_and_then_the_page(
         with Client(start) as client:
             client.put("/files?name=leads.csv", content=path.read_bytes())
             client.post("/run", data={"practice": "yes"})
-            client.until("Yes, send now")
+            client.until("Send 500 changes")
             client.post("/job/answer", data={"answer": "yes"})
             client.until('data-stage="sending"')
             process.send_signal(number)

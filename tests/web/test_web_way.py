@@ -120,7 +120,8 @@ def test_nothing_is_sent_before_the_yes(tmp_path: Path) -> None:
         assert api.changes == []
         assert view.where == "workspace Acme (api.sendkit.ai)"
         text = page.get("/job")
-        assert "Change 3 leads in workspace Acme (api.sendkit.ai): 3 paused. About 1 s." in text
+        assert "Change 3 leads in workspace Acme (api.sendkit.ai): 3 paused." in text
+        assert "Send 3 changes</button>" in text
         assert "Nothing has been sent yet." in text
         page.post("/job/answer", answer="no")
         assert page.end().told == "Nothing was sent: the question was not answered with yes."
