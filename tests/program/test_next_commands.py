@@ -412,6 +412,14 @@ def not_in_the_list(world: World) -> None:
     assert world.do(*shlex.split(resume)[1:]).endswith("next: nothing to do")
 
 
+def taken_back(world: World) -> None:
+    """What the question says about taking a run back, taken before anything has changed."""
+    file = world.leads((1, "paused", ""), (2, "", "Hot"))
+    world.do("run", file, *world.target, "--keep-before", "--out", "first")
+    (undo,) = re.findall(r"^ +(sendkit-batch undo .*\S) *$", world.shell.err, re.MULTILINE)
+    assert world.do(*shlex.split(undo)[1:]).endswith("next: nothing to do")
+
+
 def files_elsewhere(world: World) -> None:
     """Results and report of a run's folder that can't be written."""
     world.do("run", world.leads((1, "paused", "")), *world.target, "--out", "first")
@@ -452,6 +460,7 @@ CASES: dict[str, Callable[[World], None]] = {
         plan_there,
         not_in_the_list,
         files_elsewhere,
+        taken_back,
     )
 }
 
@@ -471,6 +480,7 @@ PLACES: dict[str, dict[str, tuple[Callable[[World], None], ...]]] = {
         "retried_note": (retried_before,),
         "unfinished_in": (plan_there, unfinished_there),
     },
+    "batch/jobs/decision.py": {"decision_of": (taken_back,)},
     "batch/jobs/plan.py": {
         "next_command": (plan_all_wrong, apply_drifted),
         "check_no_plan": (resume_a_plan,),
