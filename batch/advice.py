@@ -18,6 +18,7 @@ class Fix(StrEnum):
     NAME_HEADER_ROW = "name_header_row"  # value: the line that it seems to be, if there is one
     MAP_COLUMN = "map_column"  # columns: the headers that seem to be meant, "" for none
     LEAVE_REMEMBERED = "leave_remembered"  # the mapping that was confirmed before
+    USE_REMEMBERED = "use_remembered"  # the same, where nobody hears that it is used
     NAME_CAMPAIGN = "name_campaign"
     RESUME = "resume"  # value: the command line that goes on with the unfinished run
     RESUME_OTHERS = "resume_others"  # the same, of a run that is not in the user's own list

@@ -325,6 +325,28 @@ BUILDS = (
         "test_what_does_not_fit_is_unsent_and_resume_goes_on_the_next_day",
     ),
     Broken(
+        guarantee="a refusal without a terminal names the remembered mapping that would fit",
+        file="jobs/remembered.py",
+        line="return replace(options, unused=columns_for)",
+        instead="return options",
+        caught_by="test_remembered.py::"
+        "test_a_remembered_mapping_is_never_used_without_a_terminal_unless_asked_for",
+    ),
+    Broken(
+        guarantee="a yes to a plan remembers its mapping",
+        file="jobs/remembered.py",
+        line="mapped = frozenset(named)",
+        instead="pass",
+        caught_by="test_remembered.py::test_a_yes_to_a_plan_is_remembered",
+    ),
+    Broken(
+        guarantee="a number that is no column's is told with the columns that there are",
+        file="reading/header.py",
+        line="    if number:\n",
+        instead="    if number and not header:\n",
+        caught_by="test_proposals.py::test_a_number_names_its_column_whatever_others_are_called",
+    ),
+    Broken(
         guarantee="webhooks that take long are not waited for",
         file="jobs/paging.py",
         line="anyio.move_on_after(_WEBHOOKS_S)",

@@ -7,6 +7,7 @@ it. It is remembered by a person's yes alone.
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from batch.columns import COLUMNS, Column
 from batch.errors import RunError, SettingsError
@@ -14,20 +15,24 @@ from batch.jobs.request import Request
 from batch.reading.header import reads_as
 from batch.reading.table import Table, TableOptions
 from batch.recording.mappings import keep_mapping, known_mappings, mapping_of
+from batch.recording.run_list import find_listed
+from batch.recording.runfile import RunRecord
 
 
 def options_with_remembered(request: Request) -> TableOptions:
     """How the table is to be read, with what is remembered for its headers where that is wanted."""
     options = request.table_options
     state_dir = request.session.state_dir
-    if not request.session.remembers or request.is_recorded:
+    if request.is_recorded or request.options.no_remembered:
         return options
 
     def columns_for(headers: tuple[str, ...]) -> Mapping[Column, str]:
         known = mapping_of(state_dir, headers)
         return known.columns if known else {}
 
-    return replace(options, remembered=columns_for)
+    if request.session.remembers:
+        return replace(options, remembered=columns_for)
+    return replace(options, unused=columns_for)
 
 
 def columns_of(request: Request) -> list[Mapping[Column, str]]:
@@ -54,15 +59,24 @@ def as_if_given(request: Request, table: Table) -> Request:
     return replace(request, settings=settings, options=options, mapped=frozenset(mapped))
 
 
-def remember(request: Request, table: Table) -> None:
-    """Keep the mapping that somebody has confirmed with a yes; not where it can't be kept."""
-    if request.session.sandbox or request.is_recorded or table.found.is_ours:
+def remember(request: Request, table: Table, folder: Path, record: RunRecord | None) -> None:
+    """Keep the mapping that somebody has confirmed with a yes; not where it can't be kept.
+
+    folder, record: of the run; None for a new one. Of the runs that are gone on with only the
+    user's own plans count: a plan is made without a question, so that it was not kept then.
+    """
+    if request.session.sandbox or table.found.is_ours:
         return
-    named = request.settings.columns.names()
+    named, mapped = request.settings.columns.names(), request.mapped
+    if record is not None:
+        state_dir = request.session.state_dir
+        if not record.is_planned or find_listed(state_dir, folder, record) is None:
+            return
+        mapped = frozenset(named)
     columns = {
         column: named[column]
         for column in COLUMNS
-        if column in request.mapped
+        if column in mapped
         and column in named
         and column in table.fields
         and _needs_mapping(column, named[column], table)

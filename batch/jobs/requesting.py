@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -181,6 +182,11 @@ def _columns_of(mapping: tuple[str, ...]) -> dict[str, object]:
         known = {column.lower(): column.value for column in COLUMNS}
         field = known.get(name.strip().lower())
         header = header.strip().strip("\"'")
+        if field is None and (swapped := known.get(header.lower())):
+            raise SettingsError(
+                f"--map: found {each!r}, the wrong way round; expected the column's name first: "
+                f"--map {swapped}={shlex.quote(name.strip())}"
+            )
         if field is None or not equals or not header:
             raise SettingsError(
                 f"--map: found {each!r}; expected a column's name, = and a header, "

@@ -114,7 +114,7 @@ def confirm(frontend: Frontend, ready: ReadyRun, *, asks: bool) -> ReadyRun:
     if not frontend.ask(ready.question):
         wanted = ready.question.typed_number or "yes"
         raise DeclinedError(f"Nothing was sent: the question was not answered with {wanted}.")
-    remember(opened.request, opened.table)
+    remember(opened.request, opened.table, opened.folder.path, ready.record)
     return ready.waiting() if ready.window else ready
 
 

@@ -18,6 +18,7 @@ SENTENCES: Mapping[Fix, str] = {
     ),
     Fix.MAP_COLUMN: 'Use settings={{"columns": {columns}}}.',
     Fix.LEAVE_REMEMBERED: "remembered=False ignores that.",
+    Fix.USE_REMEMBERED: "remembered=True uses the columns that were confirmed for these headers.",
     Fix.NAME_CAMPAIGN: "One campaign for all rows can be named with reading=Reading(campaign=…).",
     Fix.RESUME: "To go on with that one: {value}",
     Fix.RESUME_OTHERS: "To go on with that one: {value}",

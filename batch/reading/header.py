@@ -184,7 +184,8 @@ def _find_mapped(
     header: Sequence[str], field: Column, wanted: str, *, name: str, cause: str
 ) -> int:
     """The position of the column that the user named, by number or name, exactly or loosely."""
-    if (number := _NUMBER.fullmatch(wanted.strip())) and int(number[1]) <= len(header):
+    number = _NUMBER.fullmatch(wanted.strip())
+    if number and int(number[1]) <= len(header):
         return int(number[1]) - 1
     positions = [i for i, cell in enumerate(header) if cell.strip() == wanted.strip()]
     if not positions:
@@ -195,6 +196,15 @@ def _find_mapped(
         raise InputError(
             f"{name}: {field} is mapped to {quoted(wanted)}, but columns {_numbers(positions)} "
             "have that name. Rename all but one of them."
+        )
+    if number:
+        numbered = [f"#{i} {quoted(cell)}" for i, cell in enumerate(header[:_LISTED_NAMES], 1)]
+        more = len(header) - _LISTED_NAMES
+        others = f" and {more} more" if more > 0 else ""
+        raise InputError(
+            f"{name}: {field} is mapped to column {number[1]}, but there are only {len(header)}: "
+            f"{', '.join(numbered)}{others}.",
+            cause,
         )
     near = _nearest(header, wanted, taken=set())
     raise InputError(

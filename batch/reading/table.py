@@ -48,7 +48,7 @@ class TableOptions:
     was_accepted: whether an earlier run has read the file, perhaps before later formats were known.
     found: what that run found, which then counts instead; None of one that kept nothing.
     remembered: gives what was confirmed before for a file of exactly these headers; it stands below
-    `columns`.
+    `columns`. unused: gives the same where it may not be used, only named.
     """
 
     sheet: str | None = None
@@ -61,6 +61,7 @@ class TableOptions:
     was_accepted: bool = False
     found: Found | None = None
     remembered: Callable[[tuple[str, ...]], Mapping[Column, str]] = lambda _: {}
+    unused: Callable[[tuple[str, ...]], Mapping[Column, str]] = lambda _: {}
 
 
 class Table:
@@ -95,13 +96,19 @@ class Table:
         self.remembered: Mapping[Column, str] = {}
         if options.found is None:
             self.remembered = _below(options.remembered(grid.header), options.columns)
-            self._layout = find_layout(
-                grid,
-                {**self.remembered, **options.columns},
-                has_campaign=options.has_campaign,
-                name=name,
-                was_accepted=options.was_accepted,
-            )
+            try:
+                self._layout = find_layout(
+                    grid,
+                    {**self.remembered, **options.columns},
+                    has_campaign=options.has_campaign,
+                    name=name,
+                    was_accepted=options.was_accepted,
+                )
+            except InputError as error:
+                if not _below(options.unused(grid.header), options.columns):
+                    raise
+                first, *rest = error.advice.parts
+                raise InputError(first, Remedy(Fix.USE_REMEMBERED), *rest) from error
         else:
             self._layout = known_layout(grid, options.found, name=name)
         self.name = name

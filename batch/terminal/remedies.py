@@ -18,6 +18,7 @@ SENTENCES: Mapping[Fix, str] = {
     Fix.NAME_HEADER_ROW: "If the header is another line, name it with --header-row{named}.",
     Fix.MAP_COLUMN: "Use {mapping}",  # without a full stop, which a copy would take along
     Fix.LEAVE_REMEMBERED: "--no-remembered ignores that.",
+    Fix.USE_REMEMBERED: "--remembered uses the columns that were confirmed for these headers.",
     Fix.NAME_CAMPAIGN: "One campaign for all rows can be named with --campaign.",
     Fix.RESUME: "To go on with that one: {value}",
     Fix.RESUME_OTHERS: "To go on with that one: {value}",

@@ -16,6 +16,7 @@ SENTENCES: Mapping[Fix, str] = {
     Fix.NAME_HEADER_ROW: "If the header is another line, choose it under Columns.",
     Fix.MAP_COLUMN: "Choose {columns} under Columns.",
     Fix.LEAVE_REMEMBERED: "Others can be chosen under Columns.",
+    Fix.USE_REMEMBERED: "Choose the file again to use the columns that were confirmed for it.",
     Fix.NAME_CAMPAIGN: "One campaign for all rows can be named below.",
     Fix.RESUME: "To go on with that one, say no here and choose it among the earlier runs.",
     Fix.RESUME_OTHERS: "",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from batch.recording.mappings import (
     mapping_of,
 )
 from batch.recording.state import default_state_dir
+from batch.terminal.command_line import run_command_line
+from tests.support.live_world import served
 from tests.support.program import write_rows
 from tests.support.shell import Shell
 from tests.support.wired import CAMPAIGN, interrupting, lead_id
@@ -80,7 +83,13 @@ def test_a_remembered_mapping_is_never_used_without_a_terminal_unless_asked_for(
     shell.streams.clear()
     assert shell.check("leads.csv") == 2
     assert shell.run("leads.csv", new=True, yes=True) == 2
-    assert "columns campaignId and campaignLeadId" in said(shell)
+    assert (
+        '"Notiz". --remembered uses the columns that were confirmed for these headers. By'
+    ) in said(shell)
+    assert shell.check("leads.csv", no_remembered=True) == 2
+    assert "--remembered" not in shell.err
+    assert shell.check("leads.csv", mapping=("campaignId=Nichts",)) == 2
+    assert 'mapped to "Nichts", which is no column' in said(shell)
     assert shell.check("leads.csv", remembered=True) == 0
     assert shell.run("leads.csv", new=True, yes=True, remembered=True, out=Path("second")) == 0
     assert SAID in said(shell)
@@ -140,6 +149,26 @@ def test_only_a_yes_at_the_question_is_remembered(
     shell.streams.clear()
     assert shell.run("leads.csv", mapping=MAPPING, yes=True, out=Path("first")) == 0
     assert known_mappings(default_state_dir()) == []
+
+
+def test_a_yes_to_a_plan_is_remembered(shell: Shell, tmp_path: Path) -> None:
+    write(tmp_path)
+    maps = [word for each in MAPPING for word in ("--map", each)]
+    leads = [(CAMPAIGN, lead_id(n), "active", "") for n in (1, 2)]
+
+    def do(*words: str) -> int:
+        shell.monkeypatch.setattr(sys, "argv", ["sendkit-batch", *words])
+        return shell.do(run_command_line)
+
+    with served(tmp_path, leads) as sandbox:
+        shell.monkeypatch.setenv("SENDKIT_API_KEY", sandbox.api_key)
+        to = ("--base-url", sandbox.base_url)
+        assert do("plan", "leads.csv", *to, "--out", "plan", *maps) == 0, shell.err
+        assert known_mappings(default_state_dir()) == []
+        shell.typing_lines("yes")
+        assert do("apply", "plan") == 0, shell.err
+    (known,) = known_mappings(default_state_dir())
+    assert known.columns == WANTED
 
 
 def test_practice_remembers_nothing(shell: Shell, tmp_path: Path) -> None:

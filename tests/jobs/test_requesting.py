@@ -187,6 +187,15 @@ def test_two_headers_for_one_column_are_refused(tmp_path: Path) -> None:
     assert load(same, tmp_path).settings.columns.names() == {Field.STATUS: "S"}
 
 
+def test_a_mapping_the_wrong_way_round_is_told_with_the_right_one(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(CliOptions(file="x.csv", mapping=("#9=Status",)), tmp_path)
+    assert str(caught.value) == (
+        "--map: found '#9=Status', the wrong way round; expected the column's name first: "
+        "--map status='#9'"
+    )
+
+
 def test_a_concurrency_that_is_no_number_is_told_as_any_other_setting(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         load(CliOptions(file="x.csv", concurrency="abc"), tmp_path)

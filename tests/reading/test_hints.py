@@ -462,6 +462,12 @@ CASES = (
         use="--map campaignId=Camp",
     ),
     Case(
+        of="is mapped to column {}, but there are only {}",
+        has=csv(["Camp", *HEADER[1:]], ROW),
+        args=("--map", "campaignId=#9"),
+        use='--map campaignId="#1"',
+    ),
+    Case(
         of="Nearest is {}.",
         has=csv(["Camp", *HEADER[1:]], ROW),
         args=("--map", "campaignId=Campp"),

@@ -242,5 +242,9 @@ def test_a_number_names_its_column_whatever_others_are_called(tmp_path: Path) ->
     columns: dict[Column, str] = {Field.CAMPAIGN_ID: "#1"}
     with open_table(path, TableOptions(columns=columns)) as table:
         assert table.fields[Field.CAMPAIGN_ID] == 0
-    with pytest.raises(InputError, match='mapped to "#5", which is no column'):
+    with pytest.raises(InputError) as caught:
         open_table(path, TableOptions(columns={Field.CAMPAIGN_ID: "#5"}))
+    assert str(caught.value) == (
+        "leads.csv: campaignId is mapped to column 5, but there are only 4: "
+        '#1 "", #2 "#1", #3 "campaignLeadId", #4 "status".'
+    )
