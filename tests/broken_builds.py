@@ -1973,6 +1973,65 @@ BUILDS = (
         instead="f'\"{header}\"'",
         caught_by="test_proposals.py::test_the_printed_option_has_its_column_in_quotes_for_a_shell",
     ),
+    # --- The end of a command in a terminal ---
+    Broken(
+        guarantee="scripts find the one line at the end, also at a terminal with --quiet",
+        file="terminal/console.py",
+        line="return not (self._quiet or self._as_json) and can_redraw(self.err)",
+        instead="return can_redraw(self.err)",
+        caught_by="test_last_lines.py::"
+        "test_programs_get_the_one_line_also_at_a_usage_error[--quiet]",
+    ),
+    Broken(
+        guarantee="a log without a terminal ends with the one line",
+        file="terminal/screen.py",
+        line="return console.file.isatty() and not console.is_dumb_terminal",
+        instead="return not console.is_dumb_terminal",
+        caught_by="test_last_lines.py::"
+        "test_programs_get_the_one_line_also_at_a_usage_error[no terminal]",
+    ),
+    Broken(
+        guarantee="a usage error at a terminal is its sentence, without counts or a next step",
+        file="terminal/last_lines.py",
+        line="if then.is_obvious or not (",
+        instead="if not (",
+        caught_by="test_last_lines.py::test_at_a_usage_error_a_person_gets_its_sentence_and_no_counts",
+    ),
+    Broken(
+        guarantee="no path is broken on a terminal, however long it is",
+        file="terminal/last_lines.py",
+        line="console.print(label + _linked(path), soft_wrap=True)",
+        instead="console.print(label + _linked(path))",
+        caught_by="test_last_lines.py::test_on_a_terminal_no_path_and_no_command_is_broken[80]",
+    ),
+    Broken(
+        guarantee="a word of a sentence that is longer than the terminal is not broken",
+        file="terminal/prose.py",
+        line="break_long_words=False",
+        instead="break_long_words=True",
+        caught_by="test_prose.py::test_a_word_that_is_wider_than_the_terminal_is_not_broken",
+    ),
+    Broken(
+        guarantee="no links where nobody knows whether the terminal has them",
+        file="terminal/last_lines.py",
+        line="    if is_inside or term ==",
+        instead="    if term ==",
+        caught_by="test_last_lines.py::test_links_are_for_terminals_that_are_known_to_have_them",
+    ),
+    Broken(
+        guarantee="no retry is offered for rows that need mending",
+        file="jobs/outcome.py",
+        line="return any(tally[reason] for reason in Reason if reason.may_pass)",
+        instead="return bool(tally.error)",
+        caught_by="test_program.py::test_failed_rows_can_be_fed_back_in",
+    ),
+    Broken(
+        guarantee="after an undo nobody is told to mend rows that nobody wrote",
+        file="jobs/outcome.py",
+        line="    if is_undo and not has_changed:",
+        instead="    if is_undo and not tally.error:",
+        caught_by="test_undoing.py::test_leads_are_set_back_to_what_they_were",
+    ),
     # --- Mappings that were confirmed ---
     Broken(
         guarantee="a remembered mapping is never used without a terminal",

@@ -116,6 +116,7 @@ def _with_stale_record(outcome: RunOutcome, error: RunError) -> RunOutcome:
         if outcome.reason
         else str(error),
         next_command=command("resume", str(outcome.folder)),
+        to_mend=None,
     )
 
 

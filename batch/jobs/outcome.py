@@ -15,6 +15,7 @@ from batch.columns import result_header
 from batch.errors import BatchError
 from batch.jobs.opening import ReadyRun
 from batch.jobs.request import Request, command
+from batch.model import Found as FoundBy
 from batch.model import Move, Reason, Tally
 from batch.reading.found import Found
 from batch.reading.table import Table
@@ -27,6 +28,11 @@ from batch.sending.stops import Stop, StopCause
 
 TRACEBACK_NAME = "error.txt"
 FOUND_DELIMITERS = {",", ";", "\t"}  # those that reading finds by itself
+# Errors of rows that end the same as long as the row stays as it is.
+_TO_MEND = {each for each in Reason if each.found is FoundBy.JUDGED} | {
+    Reason.BAD_REQUEST,
+    Reason.NOT_FOUND,
+}
 _INTERRUPTED = {StopCause.INTERRUPTED: 130, StopCause.TERMINATED: 143}
 
 
@@ -41,7 +47,9 @@ class RunOutcome:
     moves: what the server did with leads in subsequences, in all of the run.
     requests: attempts that were made. pace_estimate: None when nothing was sent.
     files: None when no results could be written.
-    next_command: what to run next; None when nothing is left to do.
+    next_command: what to run next; None when nothing is left to do. to_mend: the file whose rows
+        are to be mended before that; None if none are.
+    is_undo: whether it set leads back.
     go_on_at: when it can go on, where that is known.
     report: report.html, for people; None when there is none. report_note: why it is missing.
     """
@@ -61,6 +69,8 @@ class RunOutcome:
     pace_estimate: PaceEstimate | None = None
     report: Path | None = None
     report_note: str = ""
+    to_mend: Path | None = None
+    is_undo: bool = False
     go_on_at: datetime | None = None
 
 
@@ -103,21 +113,25 @@ def outcome_of(run: ReadyRun, ended: Ending, left: SendResult) -> RunOutcome:
             "please report this as a bug."
         )
     state, exit_code = _state_of(ended, tally)
+    folder, opened, files = run.opened.folder.path, run.opened, left.files
+    is_undo = opened.undo_of is not None
     # Whoever reads no notes must not take a run for whole that isn't.
     reason = run.incomplete if state is RunState.FINISHED else ended.reason
     return RunOutcome(
-        folder=run.opened.folder.path,
+        folder=folder,
         state=state,
         exit_code=exit_code,
         reason=reason,
         rows=rows,
         tally=tally,
         examples=left.examples,
-        found=run.opened.table.found,
-        files=left.files,
+        found=opened.table.found,
+        files=files,
         next_command=next_command(
-            run.opened.folder.path, run.opened.request, run.opened.table, state, tally, left.files
+            folder, opened.request, opened.table, state, tally, files, is_undo=is_undo
         ),
+        to_mend=None if is_undo else file_to_mend(state, tally, files),
+        is_undo=is_undo,
         requests=left.requests,
         moves=left.moves,
         pace_estimate=left.pace_estimate,
@@ -140,6 +154,21 @@ def _state_of(ended: Ending, tally: Tally) -> tuple[RunState, int]:
     return RunState.STOPPED, 3
 
 
+def file_to_mend(state: RunState, tally: Tally, files: ResultFiles | None) -> Path | None:
+    """The file whose rows are to be mended before they are fed back in; None if none are.
+
+    Resume and retry don't read it, so that nothing is to be mended before them.
+    """
+    is_fed_back = state is RunState.FINISHED and not _may_pass(tally)
+    if files is None or not is_fed_back or not any(tally[reason] for reason in _TO_MEND):
+        return None
+    return files.failed_sheet or files.failed
+
+
+def _may_pass(tally: Tally) -> bool:
+    return any(tally[reason] for reason in Reason if reason.may_pass)
+
+
 def next_command(
     folder: Path,
     request: Request,
@@ -147,11 +176,14 @@ def next_command(
     state: RunState,
     tally: Tally,
     files: ResultFiles | None,
+    *,
+    is_undo: bool,
 ) -> str | None:
     """What to run next; None when nothing is left to do.
 
     A run that broke off is gone on with. One that finished is tried again if that may help as it
-    is; else its failed rows are to be mended and fed back in.
+    is; else its failed rows are to be mended and fed back in. Those of an undo nobody wrote: they
+    are looked at where their leads have changed, and nothing else can be done about them.
     """
     if state is not RunState.FINISHED:
         # Leads that have changed since are sent by it all the same, as was asked.
@@ -161,10 +193,13 @@ def next_command(
         return command(word, str(folder), *force, *request.key_options)
     if files is None or not tally.error:
         return None
-    if any(tally[reason] for reason in Reason if reason.may_pass):
+    if _may_pass(tally):
         return command("retry", str(folder), *request.key_options)
     # Leads that are not what they were taken for are to be looked at before anything is sent.
-    word = "plan" if tally[Reason.DRIFTED] or tally[Reason.CHANGED_SINCE] else "run"
+    has_changed = bool(tally[Reason.DRIFTED] or tally[Reason.CHANGED_SINCE])
+    if is_undo and not has_changed:
+        return None
+    word = "plan" if has_changed else "run"
     options = (*_column_options(request, table), *request.options_for(word))
     if files.failed_sheet:
         return command(word, str(files.failed_sheet), *options)

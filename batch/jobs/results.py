@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from batch.jobs.outcome import RunOutcome, next_command
+from batch.jobs.outcome import RunOutcome, file_to_mend, next_command
 from batch.jobs.recorded import (
     looked_up_ids,
     open_recorded_table,
@@ -129,6 +129,7 @@ def _outcome_of(
             state, exit_code, reason = RunState.FAILED, 3, files.failure
         open_ones = [run for run in runs if files.tally.unsent and not run.is_finished]
         next_one = (open_ones or runs)[-1].folder
+        is_undo = record.undo_of is not None
         return RunOutcome(
             folder=folder,
             state=state,
@@ -139,7 +140,11 @@ def _outcome_of(
             examples=outcomes.examples(),
             found=table.found,
             files=files,
-            next_command=next_command(next_one, request, table, state, files.tally, files),
+            next_command=next_command(
+                next_one, request, table, state, files.tally, files, is_undo=is_undo
+            ),
+            to_mend=None if is_undo else file_to_mend(state, files.tally, files),
+            is_undo=is_undo,
             requests=record.requests,
             moves=tuple(Move(**dict(move)) for move in record.moves),
         )

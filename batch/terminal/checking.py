@@ -13,7 +13,9 @@ from batch.terminal import report_json, summary
 from batch.terminal.console import Terminal, somebody_is_there
 from batch.terminal.endings import guarded
 from batch.terminal.gate import tell_foreign
+from batch.terminal.last_lines import Next, counted
 from batch.terminal.signals import Interrupts
+from batch.wording.runs import check_headline
 
 
 def check(options: CliOptions, interrupts: Interrupts) -> int:
@@ -73,17 +75,18 @@ def _show(terminal: Terminal, options: CliOptions, checked: Checked, *, all_prob
 
 def _end(terminal: Terminal, checked: Checked, *, state: str, exit_code: int) -> int:
     next_command = _next_command(checked)
-    fix = "fix the problems, then " if checked.plan.tally.error else ""
-    line = summary.last_line(
+    fix = "fix the problems" if checked.plan.tally.error else ""
+    end = counted(
         state,
         summary.judged_tally(checked.plan),
         results=None,
-        next_command=f"{fix}{next_command}",
+        then=Next(first=fix, command=next_command),
+        headline=check_headline(checked.plan.rows, checked.plan.tally),
     )
     answer = report_json.judged(
         checked, state=state, exit_code=exit_code, next_command=next_command
     )
-    terminal.end(line, answer=answer)
+    terminal.end(end, answer=answer)
     return exit_code
 
 

@@ -61,7 +61,8 @@ def _refuse(message: str, interrupts: Interrupts) -> int:
 
     end = "" if message.endswith(("?", ".")) else "."
     message = f"{message}{end} Add --help to see what there is."
-    return refuse(message, interrupts, as_json="--json" in sys.argv)
+    is_quiet = not {"--quiet", "-q"}.isdisjoint(sys.argv)
+    return refuse(message, interrupts, quiet=is_quiet, as_json="--json" in sys.argv)
 
 
 def _with_options(does: Callable[[CliOptions, Interrupts], int]) -> Callable[..., None]:

@@ -29,15 +29,17 @@ from batch.settings.declarations import Repeat
 from batch.settings.load import LoadedSettings, default_config_dir
 from batch.settings.options import CliOptions
 from batch.terminal import demo as demo_input
-from batch.terminal import report_json, summary
+from batch.terminal import report_json
 from batch.terminal.checking import dry_run, load
 from batch.terminal.console import Terminal, somebody_is_there
 from batch.terminal.endings import guarded, tell
 from batch.terminal.gate import key_of, open_gate, tell_foreign
+from batch.terminal.last_lines import End, Next, counted
 from batch.terminal.past import named_run
 from batch.terminal.plan_view import print_differences, print_plan
 from batch.terminal.signals import Interrupts
 from batch.wording.amounts import count_of
+from batch.wording.runs import verify_headline
 
 
 def run(options: CliOptions, interrupts: Interrupts) -> int:
@@ -79,14 +81,16 @@ def plan(options: CliOptions, interrupts: Interrupts) -> int:
         if not (options.as_json or options.quiet):
             print_plan(terminal.out, planned)
         is_to_fix = planned.tally.error and not planned.ready.work.requests
-        fix = "fix the problems, then " if is_to_fix else ""
-        line = summary.last_line(
+        end = counted(
             "planned",
             planned.tally,
             results=planned.sheet,
-            next_command=planned.next_command and f"{fix}{planned.next_command}",
+            then=Next(
+                first="fix the problems" if is_to_fix else "", command=planned.next_command or ""
+            ),
+            headline="Nothing was sent.",
         )
-        terminal.end(line, answer=report_json.planned(planned))
+        terminal.end(end, answer=report_json.planned(planned))
         return planned.exit_code
 
     return guarded(terminal, plan_it)
@@ -124,7 +128,7 @@ def verify(options: CliOptions, interrupts: Interrupts) -> int:
         if exit_code and not (options.quiet or options.as_json):
             print_differences(terminal.err, verified)
         holding = f"{verified.holding:,} of {count_of(verified.rows, 'row')} hold what was set"
-        next_step = f"see which do not, in {verified.path}" if exit_code else "nothing to do"
+        next_step = f"see which do not, in {verified.path}" if exit_code else ""
         answer = {
             "state": "verified",
             "exit_code": exit_code,
@@ -134,8 +138,16 @@ def verify(options: CliOptions, interrupts: Interrupts) -> int:
             "file": str(verified.path),
             "requests": verified.requests,
         }
-        line = f"verified: {holding}; file: {verified.path}; next: {next_step}"
-        terminal.end(line, answer=json.dumps(answer))
+        end = End(
+            state="verified",
+            came=holding,
+            where=f"file: {verified.path}",
+            next=Next(first=next_step, is_obvious=True),
+            headline=verify_headline(holding=verified.holding, rows=verified.rows),
+            style="bold yellow" if exit_code else "bold green",
+            files={"File": str(verified.path)} if exit_code else {},
+        )
+        terminal.end(end, answer=json.dumps(answer))
         return exit_code
 
     return guarded(terminal, verify_it)
@@ -171,10 +183,15 @@ def export(options: CliOptions, interrupts: Interrupts) -> int:
         }
         words = options.repeated(Repeat.ALWAYS, taken_by="plan")
         next_command = command("plan", str(exported.path), *words)
-        terminal.end(
-            f"exported: {what}; file: {exported.path}; next: edit it, then {next_command}",
-            answer=json.dumps(answer),
+        end = End(
+            state="exported",
+            came=what,
+            where=f"file: {exported.path}",
+            next=Next(first="edit it", command=next_command),
+            headline=f"Exported {what}.",
+            files={"File": str(exported.path)},
         )
+        terminal.end(end, answer=json.dumps(answer))
         return 0
 
     return guarded(terminal, export_them)
@@ -188,8 +205,14 @@ def web(options: CliOptions, interrupts: Interrupts) -> int:
         from batch.web.server import serve_page  # noqa: PLC0415 - only after errors can be told
 
         exit_code = serve_page(options, interrupts=interrupts)
-        runs = "sendkit-batch runs lists what was done" if exit_code == 0 else "sendkit-batch runs"
-        terminal.end(f"ended: the page is closed; next: {runs}", answer="")
+        does = "lists what was done" if exit_code == 0 else ""
+        end = End(
+            state="ended",
+            came="the page is closed",
+            next=Next(command="sendkit-batch runs", does=does),
+            headline="The page is closed.",
+        )
+        terminal.end(end, answer="")
         return exit_code
 
     return guarded(terminal, serve_it)

@@ -17,8 +17,9 @@ from batch.errors import UnaskedError
 from batch.jobs.frontend import Order
 from batch.jobs.outcome import RunOutcome
 from batch.terminal.decision_view import print_question
+from batch.terminal.last_lines import End, print_end
 from batch.terminal.prose import print_sentences, print_whole
-from batch.terminal.screen import ReadingScreen, make_screen
+from batch.terminal.screen import ReadingScreen, can_redraw, make_screen
 from batch.terminal.signals import Interrupts
 from batch.wording.progress import Moment, ReadingProgress
 from batch.wording.questions import Question
@@ -71,15 +72,23 @@ class Terminal:
         """Lines for a person."""
         print_sentences(self.err, text, style=style)
 
-    def end(self, line: str, *, answer: str) -> None:
-        """The last line, and with `--json` the one object on standard output.
+    @property
+    def is_read_by_person(self) -> bool:
+        """True if the last lines are for a person; programs are promised one last line."""
+        return not (self._quiet or self._as_json) and can_redraw(self.err)
 
-        What it tells stays true: no signal changes how the process ends any more.
+    def end(self, end: End, *, answer: str) -> None:
+        """The last lines, and with `--json` the one object on standard output.
+
+        What they tell stays true: no signal changes how the process ends any more.
         """
         self.interrupts.ignore()
         if self._as_json:
             print_whole(self.out, answer)
-        print_whole(self.err, line)
+        if self.is_read_by_person:
+            print_end(self.err, end)
+        else:
+            print_whole(self.err, end.line)
 
     def asks(self, *, practice: bool) -> bool:
         """Whether a question is put before sending. Raises UnaskedError if nobody can answer it."""

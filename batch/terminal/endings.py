@@ -1,6 +1,6 @@
 """How a command ends, whatever ends it: its sentence, its last line and its exit code.
 
-The last line of standard error always says how it ended.
+The last lines of standard error always say how it ended.
 """
 
 import shlex
@@ -20,8 +20,10 @@ from batch.settings.options import CliOptions
 from batch.terminal import report_json, summary
 from batch.terminal.browser import open_page
 from batch.terminal.console import Terminal
+from batch.terminal.last_lines import Next, counted
 from batch.terminal.remedies import in_terminal
 from batch.terminal.signals import Interrupts
+from batch.wording.runs import outcome_headline
 
 REFUSED, FAILED, INTERRUPTED = "refused", "failed", "interrupted"
 
@@ -44,9 +46,10 @@ def guarded(terminal: Terminal, command: Callable[[], int]) -> int:
         return _refused(terminal, error)
 
 
-def refuse(message: str, interrupts: Interrupts, *, as_json: bool) -> int:
+def refuse(message: str, interrupts: Interrupts, *, quiet: bool, as_json: bool) -> int:
     """Words that are no command. Gives the exit code."""
-    return ended(Terminal(interrupts, as_json=as_json), message, state=REFUSED, exit_code=2)
+    terminal = Terminal(interrupts, quiet=quiet, as_json=as_json)
+    return ended(terminal, message, state=REFUSED, exit_code=2)
 
 
 def ended(
@@ -65,30 +68,38 @@ def ended(
     """
     terminal.say(message, style="red")
     fix = "" if declined or exit_code != 2 else "fix what is said above, and "
-    again = f"{fix}run it again"
+    then = Next(first=f"{fix}run it again", is_obvious=True)
     if go_on_at:
-        again = f"from {go_on_at:%Y-%m-%d %H:%M}, {shlex.join(['sendkit-batch', *sys.argv[1:]])}"
-    line = summary.last_line(state, Tally(), results=None, next_command=again)
+        again = shlex.join(["sendkit-batch", *sys.argv[1:]])
+        then = Next(first=f"wait until {go_on_at:%Y-%m-%d %H:%M}", command=again)
+    end = counted(state, Tally(), results=None, then=then)
     said = in_terminal(message)
     answer = report_json.refused(said, state=state, exit_code=exit_code, go_on_at=go_on_at)
-    terminal.end(line, answer=answer)
+    terminal.end(end, answer=answer)
     return exit_code
 
 
-def end_of_run(terminal: Terminal, outcome: RunOutcome) -> int:
-    """The last line of a run. Gives the exit code."""
-    results = outcome.files.results if outcome.files else None
-    line = summary.last_line(
-        outcome.state, outcome.tally, results=results, next_command=summary.next_words(outcome)
+def end_of_run(terminal: Terminal, outcome: RunOutcome, *, headline: str = "") -> int:
+    """The last lines of a run. Gives the exit code. headline: where none was printed before."""
+    fix = f"fix the rows in {outcome.to_mend.name}" if outcome.to_mend else ""
+    end = counted(
+        outcome.state,
+        outcome.tally,
+        results=outcome.files.results if outcome.files else None,
+        then=Next(first=fix, command=outcome.next_command or ""),
+        headline=headline,
     )
-    terminal.end(line, answer=report_json.reported(outcome))
+    end = replace(end, files=summary.shown_files(outcome))
+    terminal.end(end, answer=report_json.reported(outcome))
     return outcome.exit_code
 
 
 def tell(terminal: Terminal, outcome: RunOutcome, options: CliOptions) -> int:
     """Tell how a run ended, and show its report if that is wanted. Gives the exit code."""
-    if not options.quiet:
+    if terminal.is_read_by_person:
         summary.print_outcome(terminal.err, outcome)
+    elif not options.quiet:
+        summary.log_outcome(terminal.err, outcome)
     if options.opens and outcome.report:
         open_page(terminal, outcome.report)
     return end_of_run(terminal, outcome)
@@ -133,4 +144,6 @@ def _broken_after_sending(terminal: Terminal, outcome: RunOutcome, error: Except
     """What came of the rows is recorded and told; that something broke after that is told too."""
     reason = error_sentence(error, outcome.folder, terminal.key)
     terminal.say(f"The sending had ended before this happened. {reason}", style="red")
-    return end_of_run(terminal, replace(outcome, state=RunState.FAILED, exit_code=3, reason=reason))
+    outcome = replace(outcome, state=RunState.FAILED, exit_code=3, reason=reason)
+    headline = outcome_headline(outcome.state, outcome.tally, is_undo=outcome.is_undo)
+    return end_of_run(terminal, outcome, headline=headline)

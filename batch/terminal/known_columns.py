@@ -8,6 +8,7 @@ from batch.recording.state import default_state_dir
 from batch.settings.options import CliOptions
 from batch.terminal.console import Terminal
 from batch.terminal.endings import guarded
+from batch.terminal.last_lines import End, Next
 from batch.terminal.prose import print_whole
 from batch.terminal.signals import Interrupts
 from batch.visible import visible
@@ -38,7 +39,7 @@ def _list(terminal: Terminal, *, as_json: bool) -> int:
     if not as_json:
         for each in known:
             print_whole(terminal.out, f"{each.id}  confirmed {each.since} UTC  {_told(each)}")
-    next_step = "sendkit-batch mappings ID --forget forgets one" if known else "nothing to do"
+    forget = Next(command="sendkit-batch mappings ID --forget", does="forgets one")
     found = [
         {
             "id": each.id,
@@ -49,8 +50,13 @@ def _list(terminal: Terminal, *, as_json: bool) -> int:
         for each in known
     ]
     answer = {"state": "listed", "exit_code": 0, "mappings": found}
-    told = f"listed: {count_of(len(known), 'mapping')}; next: {next_step}"
-    terminal.end(told, answer=json.dumps(answer))
+    end = End(
+        state="listed",
+        came=count_of(len(known), "mapping"),
+        next=forget if known else Next(),
+        headline="" if known else "No mapping is remembered.",
+    )
+    terminal.end(end, answer=json.dumps(answer))
     return 0
 
 
@@ -75,5 +81,6 @@ def _forget(terminal: Terminal, mapping_id: str | None) -> int:
         )
     what = count_of(gone, "mapping") if gone else "nothing, as nothing was remembered"
     answer = {"state": "forgotten", "exit_code": 0, "mappings": gone}
-    terminal.end(f"forgotten: {what}; next: nothing to do", answer=json.dumps(answer))
+    end = End(state="forgotten", came=what, headline=f"Forgotten: {what}.")
+    terminal.end(end, answer=json.dumps(answer))
     return 0

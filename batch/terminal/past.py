@@ -30,6 +30,7 @@ from batch.terminal import run_table
 from batch.terminal.browser import open_page
 from batch.terminal.console import Terminal, somebody_is_there
 from batch.terminal.endings import guarded, tell
+from batch.terminal.last_lines import End, Next
 from batch.terminal.signals import Interrupts
 from batch.wording.amounts import count_of
 from batch.wording.questions import Question
@@ -70,8 +71,14 @@ def report(options: CliOptions, interrupts: Interrupts) -> int:
             "files": {"report": str(remade.path)},
         }
         rows = count_of(remade.rows, "row")
-        line = f"reported: {rows}; report: {remade.path}; next: nothing to do"
-        terminal.end(line, answer=json.dumps(answer))
+        end = End(
+            state="reported",
+            came=rows,
+            where=f"report: {remade.path}",
+            headline=f"The report of {rows} was written.",
+            files={"Report": str(remade.path)},
+        )
+        terminal.end(end, answer=json.dumps(answer))
         return 0
 
     return guarded(terminal, write_it)
@@ -92,10 +99,13 @@ def runs(options: CliOptions, interrupts: Interrupts) -> int:
         if fault := list_fault(default_state_dir()):
             terminal.note(fault)
         count = count_of(len(known.own), "run")
-        newest = run_table.shown_folder(known.own[0].folder) if known.own else Path()
-        show = f"{command('runs', str(newest))} shows the newest" if known.own else "nothing to do"
-        line = f"listed: {count}; next: {show}"
-        terminal.end(line, answer=_answer("listed", known.own, known))
+        then = Next()
+        if known.own:
+            newest = run_table.shown_folder(known.own[0].folder)
+            then = Next(command=command("runs", newest), does="shows the newest")
+        headline = "" if known.own else "There are no runs yet."
+        end = End(state="listed", came=count, next=then, headline=headline)
+        terminal.end(end, answer=_answer("listed", known.own, known))
         return 0
 
     return guarded(terminal, list_them)
@@ -111,8 +121,8 @@ def show(options: CliOptions, interrupts: Interrupts) -> int:
         run = describe_run(folder, record, state_dir=default_state_dir())
         if not (options.as_json or options.quiet):
             run_table.print_run(terminal.out, run)
-        line = f"{run.state}: {folder}; next: {run_table.next_of(run) or 'nothing to do'}"
-        terminal.end(line, answer=json.dumps(_as_json(run)))
+        end = End(state=run.state, came=str(folder), next=run_table.next_of(run))
+        terminal.end(end, answer=json.dumps(_as_json(run)))
         return 0
 
     return guarded(terminal, show_it)
@@ -146,10 +156,14 @@ def prune(options: CliOptions, interrupts: Interrupts) -> int:
                 terminal.say(error.advice, style="red")
                 failed += 1
         left = f", {count_of(failed, 'run')} could not be removed" if failed else ""
-        line = f"pruned: {count_of(len(gone), 'run')}{left}; next: nothing to do"
+        came = f"{count_of(len(gone), 'run')}{left}"
+        headline = (
+            f"Removed {came}." if old else f"No run ended more than {options.older_than} ago."
+        )
+        end = End(state="pruned", came=came, headline=headline)
         exit_code = 3 if failed else 0
         answer = _answer("pruned", gone, known, exit_code=exit_code)
-        terminal.end(line, answer=answer)
+        terminal.end(end, answer=answer)
         return exit_code
 
     return guarded(terminal, prune_them)

@@ -4,6 +4,9 @@ Names, cells and the server's words are printed literally: markup and control ch
 have no effect.
 """
 
+from textwrap import wrap
+
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -17,7 +20,8 @@ def print_sentences(console: Console, text: str, *, style: str = "") -> None:
     """Print lines for a person, wrapped to the terminal's width.
 
     On a terminal, a command at the end of a line, and the options that advice ends with, are
-    printed on a line of their own, unbroken, to be copied. Advice is spelled as options.
+    printed on a line of their own, unbroken, to be copied. No word is broken. Advice is spelled as
+    options.
     """
     # Not console.is_terminal, which FORCE_COLOR sets for a log file too.
     is_terminal = console.file.isatty()
@@ -25,12 +29,22 @@ def print_sentences(console: Console, text: str, *, style: str = "") -> None:
     for line in visible_lines(sentences).split("\n"):
         words, colon, command = line.rpartition(COMMAND)
         if not (is_terminal and colon):
-            console.print(Text(line, style=style), soft_wrap=not is_terminal)
+            _print_line(console, line, style=style, wraps=is_terminal)
             continue
-        console.print(Text(f"{words}:", style=style))
+        _print_line(console, f"{words}:", style=style, wraps=True)
         console.print(Text(f"{COMMAND[2:]}{command}", style=style), soft_wrap=True)
     if options:
         console.print(Text(visible(options), style=style), soft_wrap=True)
+
+
+def _print_line(console: Console, line: str, *, style: str, wraps: bool) -> None:
+    parts = [line]
+    if wraps and any(cell_len(word) > console.width for word in line.split()):
+        # Rich would break the word, and a path could not be copied.
+        parts = wrap(line, console.width, break_long_words=False, break_on_hyphens=False)
+        wraps = False
+    for part in parts:
+        console.print(Text(part, style=style), soft_wrap=not wraps)
 
 
 def print_whole(console: Console, text: str) -> None:

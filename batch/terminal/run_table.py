@@ -13,6 +13,7 @@ from batch.jobs.runs import ListedRun
 from batch.model import Reason, Result
 from batch.recording.history import NewerRun
 from batch.recording.runfile import RunState
+from batch.terminal.last_lines import Next
 from batch.terminal.prose import print_whole
 from batch.visible import visible
 from batch.wording.amounts import duration
@@ -79,20 +80,23 @@ def print_run(console: Console, run: ListedRun) -> None:
     console.print(table)
 
 
-def next_of(run: ListedRun) -> str | None:
-    """The next command; None if nothing is left to do, or while the run is at work."""
+def next_of(run: ListedRun) -> Next:
+    """What to do next; nothing while the run is at work."""
+    folder = shown_folder(run.folder)
     if run.state == RunState.RUNNING:
-        return None
+        return Next()
     if run.state == RunState.PLANNED:
         to_send = run.counts[Result.UNSENT]
-        return command("apply", shown_folder(run.folder)) if to_send else None
+        return Next(command=command("apply", folder)) if to_send else Next()
     if run.state != RunState.FINISHED:
-        return command("resume", shown_folder(run.folder))
+        return Next(command=command("resume", folder))
     if any(run.record.reasons.get(reason) for reason in Reason if reason.may_pass):
-        return command("retry", shown_folder(run.folder))
-    if not run.counts[Result.ERROR]:
-        return None
-    return f"fix the rows in {shown_folder(run.folder / 'failed.csv')}, and run that file"
+        return Next(command=command("retry", folder))
+    if not run.counts[Result.ERROR] or run.record.undo_of:  # of whose rows nobody wrote one
+        return Next()
+    return Next(
+        first=f"fix the rows in {shown_folder(run.folder / 'failed.csv')}, and run that file"
+    )
 
 
 def shown_folder(folder: Path) -> str:

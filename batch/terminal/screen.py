@@ -62,12 +62,12 @@ def make_screen(console: Console, *, quiet: bool) -> Screen:
     """The screen that suits the output."""
     if quiet:
         return _Silence()
-    if _can_redraw(console):
+    if can_redraw(console):
         return LiveView(console)
     return LogLines(lambda text: print_whole(console, text))
 
 
-def _can_redraw(console: Console) -> bool:
+def can_redraw(console: Console) -> bool:
     """True for a real terminal; FORCE_COLOR asks for colours without one."""
     return console.file.isatty() and not console.is_dumb_terminal
 
@@ -172,7 +172,7 @@ class ReadingScreen:
         self._write = write
         self._shown = shown
         self._console = console
-        is_live = shown and _can_redraw(console)
+        is_live = shown and can_redraw(console)
         self._live = Live(console=console, transient=True) if is_live else None
         self._next_at = time.monotonic() + READING_HEARTBEAT_S
 

@@ -1,7 +1,6 @@
-"""Print how a command ended: results by reason, problems, and the last line."""
+"""Print what came of the rows: of a run by reason, of a check with the first problems."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -10,13 +9,13 @@ from rich.text import Text
 from batch.jobs.check import Checked
 from batch.jobs.outcome import RunOutcome
 from batch.judging.plan import Plan, Problem
-from batch.model import Found, Reason, Result, Tally
+from batch.model import Reason, Result, Tally
 from batch.recording.runfile import RunState
 from batch.terminal.prose import print_sentences, print_whole
 from batch.visible import visible
 from batch.wording.amounts import count_of, duration
 from batch.wording.questions import what_changes
-from batch.wording.runs import move_words
+from batch.wording.runs import move_words, outcome_headline
 
 _STYLE_OF = {
     Result.SUCCESS: "green",
@@ -27,38 +26,77 @@ _STYLE_OF = {
 
 
 _FILE_WORDS = {
-    "results": "results",
-    "failed": "failed rows",
-    "failed_sheet": "failed rows as a workbook",
-    "report": "report",
+    "results": "Results",
+    "failed": "Failed rows",
+    "failed_sheet": "Failed rows as a workbook",
+    "report": "Report",
 }
 
 
 def print_outcome(console: Console, outcome: RunOutcome) -> None:
-    """Print the results by reason, each with an example, and the files."""
+    """Print what came of a run for a person: a headline, why it ended early, results by reason."""
+    console.print()
+    headline = outcome_headline(outcome.state, outcome.tally, is_undo=outcome.is_undo)
+    print_sentences(console, headline, style=f"bold {_style_of(outcome)}")
+    if outcome.reason:
+        print_sentences(console, outcome.reason, style="yellow")
+    console.print()
+    if outcome.tally.total():
+        console.print(_reason_table(outcome, told=outcome.reason))
+        console.print()
+    if outcome.tally.total() != outcome.rows:
+        print_sentences(console, f"Sum: {sum_line(outcome.tally, outcome.rows)}", style="red")
+    _print_notes(console, outcome)
+
+
+def log_outcome(console: Console, outcome: RunOutcome) -> None:
+    """Print what came of a run for a log: results by reason, their sum, and the files."""
+    if outcome.tally.total():
+        console.print(_reason_table(outcome))
+    print_sentences(console, f"Sum: {sum_line(outcome.tally, outcome.rows)}", style="dim")
+    _print_notes(console, outcome, outcome.reason)
+    for name, path in shown_files(outcome).items():
+        print_whole(console, f"{name.lower()}: {path}")
+
+
+def _print_notes(console: Console, outcome: RunOutcome, *reasons: str) -> None:
+    if outcome.moves:
+        print_sentences(console, f"Subsequences: {move_words(outcome.moves)}.")
+    for reason in filter(None, reasons):
+        print_sentences(console, reason, style="yellow")
+    for note in (outcome.files.note if outcome.files else "", outcome.report_note):
+        if note:
+            print_sentences(console, note)
+
+
+def _reason_table(outcome: RunOutcome, *, told: str = "") -> Table:
+    """The results by reason, each with an example, of which what has been told is left out."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("Rows", "Result", "Reason", "For example"):
         table.add_column(heading, justify="right" if heading == "Rows" else "left", overflow="fold")
     for reason, count in _by_reason(outcome.tally):
         line, message = outcome.examples.get(reason, (0, ""))
-        example = f"line {line}: {message}" if message else f"line {line}" if line else ""
+        is_told = not message or (told and told in message)
+        example = "" if not line else f"line {line}" if is_told else f"line {line}: {message}"
         table.add_row(f"{count:,}", _styled(reason.result), reason.value, Text(visible(example)))
-    _blank_line_on_a_terminal(console)
-    if table.row_count:
-        console.print(table)
-        _blank_line_on_a_terminal(console)
-    print_sentences(console, f"Sum: {sum_line(outcome.tally, outcome.rows)}", style="dim")
-    if outcome.moves:
-        print_sentences(console, f"Subsequences: {move_words(outcome.moves)}.")
-    if outcome.reason:
-        print_sentences(console, outcome.reason, style="yellow")
-    for note in (outcome.files.note if outcome.files else "", outcome.report_note):
-        if note:
-            print_sentences(console, note)
+    return table
+
+
+def _style_of(outcome: RunOutcome) -> str:
+    if outcome.state is RunState.FAILED:
+        return "red"
+    is_whole = outcome.state is RunState.FINISHED and not outcome.tally.error
+    return "green" if is_whole else "yellow"
+
+
+def shown_files(outcome: RunOutcome) -> dict[str, str]:
+    """The files to look at, by what each is called: failed rows only where there are any."""
     has_failed_rows = outcome.tally.error or outcome.tally.unsent
-    for name, path in outcome_files(outcome).items():
-        if name in {"results", "report"} or has_failed_rows:
-            print_whole(console, f"{_FILE_WORDS[name]}: {path}")
+    return {
+        _FILE_WORDS[name]: path
+        for name, path in outcome_files(outcome).items()
+        if has_failed_rows or name in {"results", "report"}
+    }
 
 
 def outcome_files(outcome: RunOutcome) -> dict[str, str]:
@@ -77,25 +115,6 @@ def sum_line(tally: Tally, rows: int) -> str:
     """The four counts, and the number of input rows that they must add up to."""
     parts = " + ".join(f"{tally.of(result):,} {result}" for result in Result)
     return f"{parts} = {tally.total():,} of {rows:,} rows"
-
-
-def last_line(state: str, tally: Tally, *, results: Path | None, next_command: str | None) -> str:
-    """The last line of standard error: state, counts, results, and the next command."""
-    counts = ", ".join(f"{tally.of(result)} {result}" for result in Result)
-    where = str(results) if results else "no results"
-    return visible(f"{state}: {counts}; {where}; next: {next_command or 'nothing to do'}")
-
-
-def next_words(outcome: RunOutcome) -> str | None:
-    """The next command, with what must be done before it: invalid rows would fail again."""
-    judged = any(outcome.tally[reason] for reason in Reason if reason.found is Found.JUDGED)
-    if outcome.next_command is None or outcome.files is None or not judged:
-        return outcome.next_command
-    may_pass = any(outcome.tally[reason] for reason in Reason if reason.may_pass)
-    if outcome.state is not RunState.FINISHED or may_pass:
-        return outcome.next_command  # resume or retry, which don't read fixed rows
-    name = (outcome.files.failed_sheet or outcome.files.failed).name
-    return f"fix the rows in {name}, then {outcome.next_command}"
 
 
 def judged_tally(plan: Plan) -> Tally:
@@ -137,12 +156,6 @@ def print_check(console: Console, checked: Checked, *, name: str, all_problems: 
         print_sentences(console, f"\nSending takes about {forecast} at {pace}{unless}.")
     if checked.refusal:
         print_sentences(console, checked.refusal, style="yellow")
-
-
-def _blank_line_on_a_terminal(console: Console) -> None:
-    """Print an empty line for a person; programs that read a log have no use for one."""
-    if console.file.isatty():
-        console.print()
 
 
 def _by_reason(tally: Tally) -> list[tuple[Reason, int]]:

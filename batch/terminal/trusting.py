@@ -9,6 +9,7 @@ from batch.recording.state import default_state_dir
 from batch.settings.options import CliOptions
 from batch.terminal.console import Terminal
 from batch.terminal.endings import guarded
+from batch.terminal.last_lines import End, Next
 from batch.terminal.prose import print_whole
 from batch.terminal.signals import Interrupts
 
@@ -38,10 +39,12 @@ def _list(terminal: Terminal, *, as_json: bool) -> int:
         for address, when in since.items():
             print_whole(terminal.out, f"{address}  approved {when} UTC")
     told = "1 approved address" if len(since) == 1 else f"{len(since)} approved addresses"
-    next_step = "sendkit-batch trust --forget ADDRESS withdraws one" if since else "nothing to do"
+    forget = Next(command="sendkit-batch trust --forget ADDRESS", does="withdraws one")
     found = [{"address": address, "since": when} for address, when in since.items()]
     answer = {"state": "listed", "exit_code": 0, "approvals": found}
-    terminal.end(f"listed: {told}; next: {next_step}", answer=json.dumps(answer))
+    headline = "" if since else "No address is approved."
+    end = End(state="listed", came=told, next=forget if since else Next(), headline=headline)
+    terminal.end(end, answer=json.dumps(answer))
     return 0
 
 
@@ -52,5 +55,6 @@ def _forget(terminal: Terminal, address: str | None) -> int:
         raise SettingsError(f"trust: {named} is not approved. `sendkit-batch trust` lists what is.")
     what = named or ("all addresses" if gone else "nothing, for nothing was approved")
     answer = {"state": "withdrawn", "exit_code": 0, "addresses": gone}
-    terminal.end(f"withdrawn: {what}; next: nothing to do", answer=json.dumps(answer))
+    end = End(state="withdrawn", came=what, headline=f"Withdrawn: {what}.")
+    terminal.end(end, answer=json.dumps(answer))
     return 0

@@ -42,6 +42,50 @@ def run_sentence(record: RunRecord, effect: Effect, tally: Tally, rows: int) -> 
     return f"{name} {asked} ({what_changes(effect)}); of its {_came(tally)}."
 
 
+def outcome_headline(state: RunState, tally: Tally, *, is_undo: bool) -> str:
+    """How a run ended and what came of its rows, as "Finished: all 6 rows were applied."."""
+    if not tally.total():
+        nothing = "there was nothing to set back" if is_undo else "there were no rows"
+        return f"{_STATE_WORDS[state]}: {nothing}."
+    done = "set back" if is_undo else "applied"
+    parts = [
+        (count, _verb(result, count).replace("applied", done))
+        for result in Result
+        if (count := tally.of(result))
+    ]
+    if len(parts) > 1:
+        said = join_words([f"{count:,} {verb}" for count, verb in parts])
+        return f"{_STATE_WORDS[state]}: of {tally.total():,} rows, {said}."
+    ((count, verb),) = parts
+    rows = "1 row" if count == 1 else f"all {count:,} rows"
+    return f"{_STATE_WORDS[state]}: {rows} {verb}."
+
+
+def check_headline(rows: int, tally: Tally) -> str:
+    """What came of a check."""
+    if not rows:
+        return "There are no rows."
+    if not tally.error:
+        return "No row is wrong."
+    return (
+        f"{tally.error:,} of {count_of(rows, 'row')} {'is' if tally.error == 1 else 'are'} wrong."
+    )
+
+
+def verify_headline(*, holding: int, rows: int) -> str:
+    """What came of a verification."""
+    if not rows:
+        return "The run has set nothing."
+    if holding < rows:
+        left = rows - holding
+        do = "does" if left == 1 else "do"
+        return (
+            f"{holding:,} of {count_of(rows, 'row')} hold what the run has set; {left:,} {do} not."
+        )
+    every = "The row holds" if rows == 1 else f"All {rows:,} rows hold"
+    return f"{every} what the run has set."
+
+
 def plan_sentence(record: RunRecord, effect: Effect, states: Mapping[str, int], rows: int) -> str:
     """What is asked, and what sending it would do. states: leads by `digest.PLAN_STATES`."""
     name, where = record.input.name, _where(record)

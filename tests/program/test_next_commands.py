@@ -541,13 +541,13 @@ WRITTEN_OUT = {
         "COMMAND --help lists the options of a command.",
         "help TOPIC shows one of:\n",
     ],
-    "batch/terminal/commands.py": ["runs", "runs lists what was done"],
+    "batch/terminal/commands.py": ["runs"],
     "batch/terminal/known_columns.py": [
-        "mappings ID --forget forgets one",
+        "mappings ID --forget",
         "mappings` lists what is remembered.",
     ],
     "batch/terminal/trusting.py": [
-        "trust --forget ADDRESS withdraws one",
+        "trust --forget ADDRESS",
         "trust` lists what is.",
     ],
     "batch/web/remedies.py": ["web --config {value}"],

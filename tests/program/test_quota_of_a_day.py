@@ -98,7 +98,7 @@ def test_what_does_not_fit_is_unsent_and_resume_goes_on_the_next_day(
     assert f"Go on from {tomorrow} 00:00" in again.err
     assert json.loads(again.out)["message"].startswith("Nothing was sent. Your daily quota of 200")
     command = "sendkit-batch resume run --yes --json"
-    assert again.last_line.endswith(f"next: from {tomorrow} 00:00, {command}")
+    assert again.last_line.endswith(f"next: wait until {tomorrow} 00:00, then {command}")
     assert asked(sandbox) == 200
 
     days_later[0] = 1

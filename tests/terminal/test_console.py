@@ -65,7 +65,7 @@ def test_an_unexpected_error_before_sending_is_shown_without_the_key(
 @pytest.mark.parametrize("as_json", [True, False])
 def test_a_command_line_that_is_none_is_refused(shell: Shell, *, as_json: bool) -> None:
     message = "No such option: --nope."
-    assert shell.do(lambda it: endings.refuse(message, it, as_json=as_json)) == 2
+    assert shell.do(lambda it: endings.refuse(message, it, quiet=False, as_json=as_json)) == 2
     assert shell.err.splitlines() == refused("No such option: --nope.")
     if as_json:
         assert shell.answer["message"] == "No such option: --nope."
@@ -75,7 +75,7 @@ def test_a_command_line_that_is_none_is_refused(shell: Shell, *, as_json: bool) 
 
 def test_an_error_while_results_are_shown_leaves_what_the_run_came_to(shell: Shell) -> None:
     broken = rise_always(LookupError(f"odd {KEY}"))
-    shell.monkeypatch.setattr(summary, "print_outcome", broken)
+    shell.monkeypatch.setattr(summary, "log_outcome", broken)
     assert shell.run(shell.leads(pausing(3)), yes=True, out=Path("out"), as_json=True) == 3
     traceback = Path("out/error.txt").read_text(encoding="utf-8")
     assert "LookupError: odd ***" in traceback

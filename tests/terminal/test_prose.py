@@ -44,6 +44,17 @@ def test_sentences_are_broken_between_words_on_a_terminal() -> None:
     ]
 
 
+def test_a_word_that_is_wider_than_the_terminal_is_not_broken() -> None:
+    where, screen = console(is_terminal=True)
+    path = f"{'a-long-folder/' * 4}leads.csv"
+    print_sentences(where, f"{path}: the file can't be read. Check its name.")
+    assert screen.getvalue().splitlines() == [
+        f"{path}:",
+        "the file can't be read. Check",
+        "its name.",
+    ]
+
+
 def test_sentences_are_one_line_each_anywhere_else() -> None:
     where, screen = console(is_terminal=False)
     print_sentences(where, f"{SENTENCE}\n{SENTENCE} [bold]\x1b[2J")

@@ -8,15 +8,13 @@ from rich.console import Console
 from batch.jobs.check import Checked
 from batch.judging.plan import Problem
 from batch.model import Field, Reason, Tally
-from batch.recording.runfile import RunState
 from batch.terminal.summary import (
-    last_line,
-    next_words,
+    log_outcome,
     print_check,
     print_outcome,
     sum_line,
 )
-from tests.support.reports import FILES, REPORT, TALLY, checked
+from tests.support.reports import FILES, REPORT, checked
 from tests.support.wired import plan_of
 
 PROBLEM = Problem(
@@ -39,7 +37,7 @@ def printed_check(what: Checked, *, name: str = "leads.csv") -> list[str]:
 
 
 def test_a_report_groups_results_by_reason_with_an_example_line_each() -> None:
-    assert printed(lambda console: print_outcome(console, REPORT)) == [
+    assert printed(lambda console: log_outcome(console, REPORT)) == [
         " Rows  Result   Reason       For example",
         "4,118  success  applied      line 2",
         "    3  skipped  duplicate    line 9: line 8 asks for the same.",
@@ -54,7 +52,7 @@ def test_a_report_groups_results_by_reason_with_an_example_line_each() -> None:
 
 def test_a_report_names_every_file_and_what_is_odd_about_them() -> None:
     files = replace(FILES, failed_sheet=Path("runs/[x]/failed.xlsx"), note="results.csv is open.")
-    lines = printed(lambda console: print_outcome(console, replace(REPORT, files=files)))
+    lines = printed(lambda console: log_outcome(console, replace(REPORT, files=files)))
     assert lines[-4:] == [
         "results.csv is open.",
         "results: runs/x/results.csv",
@@ -65,98 +63,42 @@ def test_a_report_names_every_file_and_what_is_odd_about_them() -> None:
 
 def test_a_report_without_failed_rows_names_no_file_of_them() -> None:
     lines = printed(
-        lambda console: print_outcome(console, replace(REPORT, tally=Tally({Reason.APPLIED: 1})))
+        lambda console: log_outcome(console, replace(REPORT, tally=Tally({Reason.APPLIED: 1})))
     )
     assert lines[-1] == "results: runs/x/results.csv"
 
 
 def test_a_report_of_no_rows_has_no_table() -> None:
     report = replace(REPORT, tally=Tally({}), rows=0, files=None, reason="")
-    assert printed(lambda console: print_outcome(console, report)) == [
+    assert printed(lambda console: log_outcome(console, report)) == [
         "Sum: 0 success + 0 error + 0 skipped + 0 unsent = 0 of 0 rows"
     ]
 
 
 def test_a_report_without_files_or_a_reason_ends_with_its_sum() -> None:
     report = replace(REPORT, files=None, reason="")
-    assert printed(lambda console: print_outcome(console, report))[-1].startswith("Sum: ")
+    assert printed(lambda console: log_outcome(console, report))[-1].startswith("Sum: ")
 
 
-def test_on_a_terminal_reasons_are_broken_between_words_and_paths_are_not() -> None:
+def test_on_a_terminal_reasons_are_broken_between_words() -> None:
     class Screen(io.StringIO):
         def isatty(self) -> bool:
             return True
 
     out = Screen()
-    files = replace(FILES, results=Path("runs", "x" * 50, "results.csv"))
-    report = replace(REPORT, reason="why " * 50, files=files)
+    report = replace(REPORT, reason="why " * 50)
     print_outcome(Console(file=out, width=40, color_system=None), report)
     lines = [line.rstrip() for line in out.getvalue().splitlines()]
     assert lines[0] == ""
     assert " ".join(["why"] * 10) in lines
-    assert f"results: runs/{'x' * 50}/results.csv" in lines
 
 
 def test_long_paths_and_reasons_are_not_broken_in_a_log() -> None:
     report = replace(REPORT, reason="why " * 50)
     assert (
-        printed(lambda console: print_outcome(console, report), width=40)[-3]
+        printed(lambda console: log_outcome(console, report), width=40)[-3]
         == ("why " * 50).rstrip()
     )
-
-
-def told_next(*reasons: Reason, sheet: bool = False, state: RunState = RunState.FINISHED) -> str:
-    failed_sheet = Path("runs/x/failed.xlsx") if sheet else None
-    tally = Tally(dict.fromkeys(reasons, 30))
-    files = replace(FILES, failed_sheet=failed_sheet, tally=tally)
-    report = replace(REPORT, state=state, tally=tally, files=files, next_command="run it")
-    return next_words(report) or "nothing"
-
-
-def test_a_retry_looks_at_no_mended_rows_so_none_is_to_be_mended_before_it() -> None:
-    assert told_next(Reason.BAD_ID, Reason.SERVER_ERROR) == "run it"
-
-
-def test_rows_that_were_judged_wrong_are_to_be_mended_before_they_are_fed_back() -> None:
-    for reason in (Reason.BAD_ID, Reason.UNKNOWN_TAG, Reason.CONFLICT):
-        assert told_next(Reason.APPLIED, reason) == "fix the rows in failed.csv, then run it"
-        assert told_next(Reason.NOT_FOUND, reason, sheet=True) == (
-            "fix the rows in failed.xlsx, then run it"
-        )
-
-
-def test_rows_that_the_server_refused_are_fed_back_as_they_are() -> None:
-    assert told_next(Reason.APPLIED, Reason.NOT_FOUND, Reason.NO_ANSWER) == "run it"
-
-
-def test_a_run_that_broke_off_is_gone_on_with_first() -> None:
-    assert told_next(Reason.BAD_ID, Reason.NOT_REACHED, state=RunState.STOPPED) == "run it"
-
-
-def test_no_next_command_is_nothing_to_mend() -> None:
-    assert next_words(replace(REPORT, next_command=None)) is None
-
-
-def test_the_last_line_has_the_state_the_counts_the_results_and_the_next_command() -> None:
-    line = last_line("stopped", TALLY, results=FILES.results, next_command="sendkit-batch run x")
-    assert line == (
-        "stopped: 4118 success, 1 error, 3 skipped, 2 unsent; "
-        "runs/x/results.csv; next: sendkit-batch run x"
-    )
-
-
-def test_the_last_line_says_when_there_is_nothing() -> None:
-    line = last_line("finished", Tally(), results=None, next_command=None)
-    assert line == (
-        "finished: 0 success, 0 error, 0 skipped, 0 unsent; no results; next: nothing to do"
-    )
-
-
-def test_the_last_line_stays_one_line_whatever_is_in_a_path() -> None:
-    results = Path("a\nb\x1b[31m\u2028\udcff/results.csv")
-    line = last_line("finished", Tally(), results=results, next_command="run 'c\r\nd'")
-    assert line.splitlines() == [line]
-    assert "a\\nb\\x1b[31m\\u2028\\udcff/results.csv; next: run 'c\\r\\nd'" in line
 
 
 def test_the_sum_shows_that_the_four_counts_make_up_the_rows() -> None:
@@ -202,7 +144,7 @@ def test_nothing_is_cut_where_there_is_little_room() -> None:
     )
     assert address in "".join(line[26:] for line in lines)
     report = replace(REPORT, examples={Reason.APPLIED: (2, address)})
-    lines = printed(lambda console: print_outcome(console, report), width=50)
+    lines = printed(lambda console: log_outcome(console, report), width=50)
     assert address in "".join(line[29:] for line in lines)
 
 
