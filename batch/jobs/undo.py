@@ -195,19 +195,22 @@ def _unknown(folder: Path, lines: pl.Series) -> Advice:
 def _linked_runs(folder: Path, record: RunRecord, request: Request) -> Iterator[str]:
     """Name the runs that have to do with it: earlier undos, and retries, which it does not undo."""
     for retry in retries_of(record, own_runs(request.session.state_dir, folder.resolve().parent)):
-        yield f"{folder} was tried again by {retry.folder}, whose changes are not undone by this."
+        yield (
+            f'The run "{folder}" was tried again by "{retry.folder}", whose changes are not undone '
+            "by this."
+        )
     for run in own_runs(request.session.state_dir, folder.resolve().parent):
         if run.record.undo_of and run.record.undo_of.id == record.id:
             yield (
-                f"{folder} was undone before, by {run.folder}. Undoing it once more also takes "
-                "back later runs that set the same values."
+                f'The run "{folder}" was undone before, by "{run.folder}". Undoing it once more '
+                "also takes back later runs that set the same values."
             )
     so = "its changes are not undone by this"
     yield from newer_note(folder, record, state_dir=request.session.state_dir, so=so)
 
 
 def _notes(folder: Path, found: _Found) -> Iterator[str]:
-    yield f"This sets leads that {folder} has changed back to what they were."
+    yield f'Leads that the run "{folder}" changed are set back to what they were.'
     if found.in_doubt:
         what = "it is" if found.in_doubt == 1 else "each is"
         yield (

@@ -276,7 +276,7 @@ def test_a_run_is_undone(world: World) -> None:
     assert world.statuses == ["active"] * 3
     assert "was undone before" not in world.person.said
     world.again(undo, outcome, "yes", to="third")
-    assert "was undone before, by" in world.person.said  # a terminal breaks the folders' names
+    assert '" was undone before, by "' in world.person.said  # a terminal breaks the folders' names
 
 
 def test_an_undo_that_can_t_be_whole_says_so_in_its_outcome_and_its_record(world: World) -> None:

@@ -552,6 +552,7 @@ def test_the_line_of_the_header_is_told_and_another_can_be_chosen(tmp_path: Path
         ) in text
         assert '<tr class="passed"><th scope="row">1</th><td>Leads &lt;b&gt;by Ann</td>' in text
         assert '<tr><th scope="row">3</th><th scope="col">campaignId</th>' in text
+        assert text.lower().count("the header is line") == 1
         assert 'placeholder="3, as was found"' in text
         chosen = {name: name for name in names.split(",")}
         text = page.post("/check/columns", header_row="5", **chosen)
