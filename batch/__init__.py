@@ -5,9 +5,18 @@ in Python; the manual's page *python* shows them. Importing this loads none of t
 """
 
 import os
+import sys
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
+
+# Before anything that an older one can't load. This file and __main__ keep to its syntax.
+if sys.version_info < (3, 11):  # noqa: UP036 - pip refuses an older one, a checkout can't
+    sys.stderr.write(
+        "sendkit-batch needs Python 3.11 or later. This is Python %d.%d: %s\n"  # noqa: UP031
+        % (sys.version_info[0], sys.version_info[1], sys.executable)
+    )
+    raise SystemExit(2)
 
 if TYPE_CHECKING:
     from batch.library import *  # noqa: F403 - its names, for type checkers

@@ -2616,6 +2616,28 @@ BUILDS = (
         instead='at = ""',
         caught_by="test_web_live.py::test_what_keeps_a_run_is_told",
     ),
+    # --- The first minutes ---
+    Broken(
+        guarantee="a Python that is too old is told so before anything is loaded",
+        file="__init__.py",
+        line="if sys.version_info < (3, 11):",
+        instead="if sys.version_info < (3, 0):",
+        caught_by="test_cli.py::test_a_python_that_is_too_old_is_named_in_one_sentence",
+    ),
+    Broken(
+        guarantee="the demo goes on with the run that it stops",
+        file="terminal/demo.py",
+        line="        if guide.has_stopped:\n",
+        instead="        if False:\n",
+        caught_by="test_demo.py::test_the_demo_ends_well_with_an_answer_for_every_row",
+    ),
+    Broken(
+        guarantee="a demo that goes as it is meant to ends with 0, wrong row and all",
+        file="terminal/demo.py",
+        line="    return 0 if is_as_meant and outcome.tally[Reason.BAD_STATUS] == 1 else exit_code",
+        instead="    return exit_code if is_as_meant else exit_code",
+        caught_by="test_demo.py::test_the_demo_ends_well_with_an_answer_for_every_row",
+    ),
     # --- The day's own quota ---
     Broken(
         guarantee="requests of every kind count for the daily quota",

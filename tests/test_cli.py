@@ -1,6 +1,8 @@
 """The entrance, in processes of its own: what holds before anything is loaded, and at the end."""
 
+import ast
 import json
+import runpy
 import signal
 import subprocess
 import sys
@@ -8,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import batch
 from batch import __version__
 from batch.terminal.signals import INTERRUPTS
 from tests.support.program import CAMPAIGN, command, environment, lead_id, write_rows
@@ -139,3 +142,18 @@ def test_the_command_is_the_same_as_a_module_and_as_a_script() -> None:
     for words in ([str(script)], [sys.executable, "-m", "batch"]):
         done = subprocess.run([*words, "--version"], capture_output=True, text=True, check=True)
         assert done.stdout == f"sendkit-batch {__version__}\n"
+
+
+def test_a_python_that_is_too_old_is_named_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    package = Path(batch.__file__)
+    for name in ("__init__.py", "__main__.py"):  # what an older one compiles first
+        ast.parse((package.parent / name).read_text("utf-8"), feature_version=(3, 7))
+    monkeypatch.setattr(sys, "version_info", (3, 10, 4, "final", 0))
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(package))
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == (
+        f"sendkit-batch needs Python 3.11 or later. This is Python 3.10: {sys.executable}\n"
+    )

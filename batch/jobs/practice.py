@@ -39,16 +39,19 @@ def practice_access(
     table: Table,
     rules: Rules,
     named: CampaignNaming = CampaignNaming(),  # noqa: B008 - it is frozen
+    *,
+    faults: tuple[str, ...] = (),
 ) -> Iterator[Access]:
     """Access to a sandbox of its own, as long as the context lasts.
 
     rules: without labels. named: how rows name their campaigns, where leads have addresses.
+    faults: what goes wrong, as the sandbox spells it.
     Raises UsageError when the sandbox can't be started.
     """
     with tempfile.TemporaryDirectory(prefix="sendkit-batch-") as folder:
         leads, labels = Path(folder, "leads.csv"), Path(folder, "labels.txt")
         _write_seed(table, rules, named, leads, labels)
-        options = Options(seed_csv=leads, labels_file=labels, id_pattern=_ANY_ID)
+        options = Options(seed_csv=leads, labels_file=labels, id_pattern=_ANY_ID, faults=faults)
         try:
             with start_sandbox(options) as sandbox:
                 yield open_practice(sandbox)

@@ -61,7 +61,8 @@ def access_of(request: Request, table: Table) -> Iterator[Access]:
         from batch.jobs.practice import practice_access  # noqa: PLC0415 - 8 ms to load
 
         check_rules(request.rules())
-        with practice_access(table, request.rules(), named_of(request, table)) as access:
+        named, faults = named_of(request, table), request.session.faults
+        with practice_access(table, request.rules(), named, faults=faults) as access:
             yield access
         return
     if request.session.access is None:

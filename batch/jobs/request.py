@@ -114,12 +114,14 @@ class Session:
     None for a new one below `runs_dir`.
     access: the key and the address that it may go to, as the gate gives them; None for practice,
     which never sees the real ones, and where no server is asked.
+    faults: what goes wrong in practice, as the sandbox spells it.
     remembers: whether a mapping of columns that was confirmed before is used.
     """
 
     state_dir: Path
     out: Path | None = None
     sandbox: bool = False
+    faults: tuple[str, ...] = ()
     access: Access | None = None
     remembers: bool = False
 

@@ -324,7 +324,7 @@ _TAKEN_BY = {
     "trust": f"address forget {_OUTPUT}",
     "mappings": f"mapping_id forget {_OUTPUT}",
     "help": "topic",
-    "demo": "rate quiet",
+    "demo": "rate quiet opens",
     "runs": _OUTPUT,
     "show": f"run {_OUTPUT}",
     "prune": f"older_than yes {_OUTPUT}",

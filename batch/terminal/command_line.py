@@ -308,10 +308,10 @@ def help_(options: CliOptions, interrupts: Interrupts) -> int:
 @app.command()
 @_with_options
 def demo(options: CliOptions, interrupts: Interrupts) -> int:
-    """Try it: a small input of its own against a built-in sandbox. Needs no key."""
-    from batch.terminal import commands  # noqa: PLC0415
+    """Try it: a small run that goes wrong here and there, explained. Needs no key."""
+    from batch.terminal.demo import demo as show_demo  # noqa: PLC0415
 
-    return commands.demo(options, interrupts)
+    return show_demo(options, interrupts)
 
 
 @app.command(

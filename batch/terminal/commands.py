@@ -2,7 +2,6 @@
 
 import json
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -28,7 +27,6 @@ from batch.recording.state import default_state_dir
 from batch.settings.declarations import Repeat
 from batch.settings.load import LoadedSettings, default_config_dir
 from batch.settings.options import CliOptions
-from batch.terminal import demo as demo_input
 from batch.terminal import report_json
 from batch.terminal.checking import dry_run, load
 from batch.terminal.console import Terminal, somebody_is_there
@@ -48,24 +46,6 @@ def run(options: CliOptions, interrupts: Interrupts) -> int:
         return dry_run(options, interrupts)
     terminal = _terminal(options, interrupts, or_else=", or --dry-run to see what would be sent")
     return guarded(terminal, lambda: _run(terminal, options, load(terminal, options), os.environ))
-
-
-def demo(options: CliOptions, interrupts: Interrupts) -> int:
-    """`demo`: an input of its own against a sandbox of its own. Gives the exit code."""
-    terminal = Terminal(interrupts, quiet=options.quiet)
-
-    def run_demo() -> int:
-        # What can't be tidied up is no matter once the last line has been told.
-        with tempfile.TemporaryDirectory(
-            prefix="sendkit-batch-", ignore_cleanup_errors=True
-        ) as folder:
-            path = demo_input.write_demo(Path(folder))
-            demo_options = replace(options, file=str(path), sandbox=True, new=True)
-            # No settings file, no environment: the demo needs nothing but the program.
-            loaded = load_with(demo_options, {}, cwd=path.parent, config_dir=None)
-            return _run(terminal, demo_options, loaded, {})
-
-    return guarded(terminal, run_demo)
 
 
 def plan(options: CliOptions, interrupts: Interrupts) -> int:

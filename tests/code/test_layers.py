@@ -35,7 +35,7 @@ LAYERS = (
     # 4: sentences that people read
     {"wording"},
     # 5: use cases, the server that some of them start, and report.html
-    {"jobs", "reporting", "sandbox", "terminal.demo"},
+    {"jobs", "reporting", "sandbox"},
     # 6: what shows them
     {"__main__", "cli", "library", "terminal", "web"},
 )

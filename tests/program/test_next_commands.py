@@ -431,6 +431,18 @@ def files_elsewhere(world: World) -> None:
         assert world.do(*shlex.split(again)[1:]).endswith("next: nothing to do")
 
 
+def of_the_demo(world: World) -> None:
+    """What the demo runs itself, and the report that it offers."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("batch.jobs.practice.start_sandbox", start_sandbox)
+        patch.setattr("batch.terminal.demo.WAIT_S", 1)
+        world.do("demo", "--rate", "1000")
+        told = [line for line in world.shell.err.splitlines() if line[:13] == "sendkit-batch"]
+        resume, report = told
+        assert world.do(*shlex.split(resume)[1:]).startswith("finished: 23 success, 1 error")
+    assert world.do(*shlex.split(report)[1:]).endswith("next: nothing to do")
+
+
 CASES: dict[str, Callable[[World], None]] = {
     each.__name__: each
     for each in (
@@ -461,6 +473,7 @@ CASES: dict[str, Callable[[World], None]] = {
         not_in_the_list,
         files_elsewhere,
         taken_back,
+        of_the_demo,
     )
 }
 
@@ -493,6 +506,7 @@ PLACES: dict[str, dict[str, tuple[Callable[[World], None], ...]]] = {
     },
     "batch/terminal/checking.py": {"_next_command": (run_with_an_odd_delimiter, dry_run)},
     "batch/terminal/commands.py": {"export_them": (export,)},
+    "batch/terminal/demo.py": {"_demo": (of_the_demo,), "_resumed": (of_the_demo,)},
     "batch/terminal/past.py": {"_folder_for_files": (files_elsewhere,), "list_them": (runs,)},
     "batch/terminal/run_table.py": {"next_of": (runs,)},
 }
@@ -573,6 +587,7 @@ def test_no_other_command_is_written_out() -> None:
     expected = {path: sorted(words) for path, words in WRITTEN_OUT.items()}
     assert {path: sorted(words) for path, words in found.items()} == expected | {
         "batch/terminal/command_line.py": ["sandbox"],  # its own name in its help
+        "batch/__init__.py": ["needs Python 3.11 or later. This is Python %d.%d: %s\n"],
     }
 
 

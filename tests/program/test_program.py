@@ -609,13 +609,6 @@ def test_the_key_is_in_no_file_and_no_output(tmp_path: Path, leads: Path, sandbo
     assert sandbox.api_key not in ran.out + ran.err
 
 
-def test_the_demo_needs_nothing(tmp_path: Path) -> None:
-    ran = sendkit_batch("demo", *FAST, cwd=tmp_path)
-    assert ran.exit_code == 0
-    assert {row["result"] for row in ran.results} == {"success"}
-    assert ran.folder.name.startswith("demo-")
-
-
 def test_a_workbook_leaves_a_workbook_of_failed_rows(tmp_path: Path) -> None:
     import openpyxl  # noqa: PLC0415
 

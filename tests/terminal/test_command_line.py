@@ -147,7 +147,7 @@ def test_every_option_reaches_the_command(
 def test_the_exit_code_of_a_command_is_the_programs(
     monkeypatch: pytest.MonkeyPatch, exit_code: int
 ) -> None:
-    monkeypatch.setattr(commands, "demo", lambda *_, **__: exit_code)
+    monkeypatch.setattr("batch.terminal.demo.demo", lambda *_: exit_code)
     assert main(monkeypatch, "demo") == exit_code
 
 

@@ -10,8 +10,6 @@ import pytest
 
 from batch.jobs import opening
 from batch.reading.table import Table
-from batch.settings.options import CliOptions
-from batch.terminal import commands
 from tests.support.shell import BAD, EXIT_CODES, Shell, Stdin, both, refused, rise
 from tests.support.wired import CAMPAIGN, confirmed, lead_id, pausing
 
@@ -362,19 +360,6 @@ def test_notes_about_the_file_are_told(shell: Shell) -> None:
     assert "cp1252" in shell.err.splitlines()[0]
     assert shell.check(path.name) == 0
     assert "cp1252" in shell.err.splitlines()[0]
-
-
-def test_the_demo_sees_no_settings_and_no_environment(shell: Shell) -> None:
-    (shell.cwd / "sendkit-batch.toml").write_text("[no]\nsuch = 1\n")
-    shell.monkeypatch.setenv("SENDKIT_BATCH_NO_SUCH", "1")
-    assert shell.do(lambda it: commands.demo(CliOptions(rate="1000", quiet=True), it)) == 0
-    assert shell.last_line.startswith("finished: 20 success, 0 error, 0 skipped, 0 unsent; runs/")
-
-
-def test_a_demo_with_a_wrong_option_is_refused(shell: Shell) -> None:
-    assert shell.do(lambda it: commands.demo(CliOptions(rate="never"), it)) == 2
-    assert "--rate: found " in shell.err
-    assert not (shell.cwd / "runs").exists()
 
 
 def test_two_headers_for_one_field_are_refused(shell: Shell) -> None:
