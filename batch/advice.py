@@ -74,3 +74,16 @@ class Advice(str):
         """All of it in a front end's words. say: a remedy as a sentence; "" for none."""
         texts = (say(part) if isinstance(part, Remedy) else part for part in self.parts)
         return " ".join(dict.fromkeys(filter(None, texts)))  # two remedies may read the same
+
+
+class Passing(str):
+    """A sentence that holds for a while: a front end that shows it for long looks again."""
+
+    __slots__ = ("holds",)
+    holds: Callable[[], bool]
+
+    def __new__(cls, text: str, *, holds: Callable[[], bool]) -> Self:
+        """holds: whether it is still true."""
+        sentence = super().__new__(cls, text)
+        sentence.holds = holds
+        return sentence

@@ -455,9 +455,23 @@ BUILDS = (
     Broken(
         guarantee="a second run with the same key is told that both share its budget",
         file="recording/locks.py",
-        line="                others.append(_read_holder(lock))",
+        line="                others.append((lock, _read_holder(lock)))",
         instead="                pass",
         caught_by="test_locks.py::test_a_second_run_with_the_same_key_is_told_of_the_first",
+    ),
+    Broken(
+        guarantee="runs at other addresses share no budget",
+        file="recording/locks.py",
+        line='used = f"{key.get_secret_value()} {base_url.lower()}"',
+        instead="used = key.get_secret_value()",
+        caught_by="test_locks.py::test_a_second_run_with_the_same_key_is_told_of_the_first",
+    ),
+    Broken(
+        guarantee="that a key is shared is shown only while it is true",
+        file="web/board.py",
+        line="or note.holds()",
+        instead="or True",
+        caught_by="test_web_runs.py::test_that_a_key_is_shared_is_shown_while_it_is_true",
     ),
     Broken(
         guarantee="run goes on only with a run of the same content",
@@ -537,8 +551,8 @@ BUILDS = (
     Broken(
         guarantee="the name of a lock tells nothing of its key without the state folder's secret",
         file="recording/locks.py",
-        line="keyed_hash(state_dir, key.get_secret_value())[:32]",
-        instead="hashlib.sha256(key.get_secret_value().encode()).hexdigest()[:32]",
+        line="keyed_hash(state_dir, used)[:32]",
+        instead="hashlib.sha256(used.encode()).hexdigest()[:32]",
         caught_by="test_locks.py::test_the_name_of_a_keys_lock_is_another_in_each_state_folder",
     ),
     # --- Where the key may go ---
@@ -1284,6 +1298,38 @@ BUILDS = (
         line="autoescape=True,",
         instead="autoescape=False,",
         caught_by="test_web_way.py::test_whatever_a_cell_holds_is_shown_as_text",
+    ),
+    Broken(
+        guarantee="a run that failed throughout is not green",
+        file="jobs/runs.py",
+        line="return Standing.PARTLY if counts[Result.SUCCESS] else Standing.FAILED",
+        instead="return Standing.WELL",
+        caught_by="test_web_runs.py::test_each_run_says_what_it_was_and_what_came_of_it",
+    ),
+    Broken(
+        guarantee="the page asks before it removes runs",
+        file="web/run_routes.py",
+        line="if run.record.id in shown:",
+        instead="if run.record.id:",
+        caught_by="test_web_runs.py::test_pruning_asks_and_removes_what_it_has_shown_of_ones_own",
+    ),
+    Broken(
+        guarantee="the page removes listed runs only",
+        file="web/run_routes.py",
+        line="old = prunable(desk.runs().own, older_than=parse_age(age))",
+        instead="known = desk.runs()\n    from batch.recording.history import read_run\n"
+        "    from batch.jobs.runs import describe_run\n"
+        "    more = [describe_run(f, read_run(f).record, state_dir=desk.place.state_dir) "
+        "for f in known.others]\n"
+        "    old = prunable([*known.own, *more], older_than=parse_age(age))",
+        caught_by="test_web_runs.py::test_pruning_asks_and_removes_what_it_has_shown_of_ones_own",
+    ),
+    Broken(
+        guarantee="the page shows another process's run as it goes",
+        file="web/run_lines.py",
+        line="return self.run.standing is Standing.AT_WORK",
+        instead="return False",
+        caught_by="test_web_runs.py::test_a_run_of_another_process_is_seen_live",
     ),
     Broken(
         guarantee="a counter of the page shows the rows that it counts",

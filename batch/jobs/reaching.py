@@ -83,6 +83,8 @@ def take_locks(request: Request, *, sha256: str, run: Path) -> Iterator[tuple[st
     access = request.session.access
     with (
         lock_input(request.session.state_dir, sha256=sha256, base_url=access.base_url, run=run),
-        share_key(request.session.state_dir, key=access.api_key, run=run) as warnings,
+        share_key(
+            request.session.state_dir, key=access.api_key, base_url=access.base_url, run=run
+        ) as warnings,
     ):
         yield warnings

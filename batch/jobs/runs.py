@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 
 from batch.errors import InputError, RunError, SettingsError, UsageError
@@ -54,6 +55,27 @@ class Runs:
     others: tuple[Path, ...]
 
 
+class Kind(StrEnum):
+    """What a run was."""
+
+    RUN = "run"
+    PLAN = "plan"  # that was not sent
+    RETRY = "retry"
+    UNDO = "undo"
+
+
+class Standing(StrEnum):
+    """What came of a run, in one word; each front end has a colour for it."""
+
+    AT_WORK = "at work"
+    PLANNED = "planned"
+    WELL = "well"  # finished, and no row failed
+    NOTHING = "nothing"  # finished, and no row needed anything
+    PARTLY = "partly"  # finished, and some rows failed
+    FAILED = "failed"  # no row was confirmed though some should have been, or this machine failed
+    OPEN = "open"  # it ended early and can be gone on with
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedRun:
     """An earlier run as it stands. state: in a word or two. size_bytes: of its folder."""
@@ -69,6 +91,39 @@ class ListedRun:
         told = {result: self.record.counts.get(result, 0) for result in Result}
         left = self.record.rows - sum(told.values())
         return {**told, Result.UNSENT: told[Result.UNSENT] + left}
+
+    @property
+    def kind(self) -> Kind:
+        """What it was; a retry of an undo is a retry."""
+        if self.record.retry_of:
+            return Kind.RETRY
+        if self.record.undo_of:
+            return Kind.UNDO
+        return Kind.PLAN if self.state == RunState.PLANNED else Kind.RUN
+
+    @property
+    def origin_id(self) -> str:
+        """The id of the run that it tries again or undoes; "" for none."""
+        origin = self.record.retry_of or self.record.undo_of
+        return origin.id if origin else ""
+
+    @property
+    def standing(self) -> Standing:
+        """What came of it."""
+        counts = self.counts
+        match self.state:
+            case RunState.PLANNED:
+                return Standing.PLANNED
+            case RunState.RUNNING:
+                return Standing.AT_WORK
+            case RunState.FINISHED if not counts[Result.ERROR]:
+                return Standing.WELL if counts[Result.SUCCESS] else Standing.NOTHING
+            case RunState.FINISHED:
+                return Standing.PARTLY if counts[Result.SUCCESS] else Standing.FAILED
+            case RunState.FAILED:
+                return Standing.FAILED
+            case _:
+                return Standing.OPEN
 
 
 def list_runs(state_dir: Path, runs_dir: Path) -> Runs:

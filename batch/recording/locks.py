@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 from pydantic import SecretStr
 
+from batch.advice import Passing
 from batch.errors import RunError, SettingsError, UsageError
 from batch.recording.atomic_file import AtomicFile
 from batch.recording.state import keyed_hash
@@ -80,20 +82,23 @@ def find_holder(state_dir: Path, *, sha256: str, base_url: str) -> Holder | None
 
 
 @contextmanager
-def share_key(state_dir: Path, *, key: SecretStr, run: Path) -> Iterator[tuple[str, ...]]:
-    """Register as a user of a key; gives a warning for each other run that uses it.
+def share_key(
+    state_dir: Path, *, key: SecretStr, base_url: str, run: Path
+) -> Iterator[tuple[str, ...]]:
+    """Register as a user of a key at an address; gives a warning for each other run that is one.
 
-    Raises SettingsError if no lock can be made.
+    Each warning holds as long as that run is at work. Raises SettingsError if no lock can be made.
     """
     _make(state_dir / KEYS)
-    name = keyed_hash(state_dir, key.get_secret_value())[:32]  # not to be found out by trying keys
-    others: list[Holder | None] = []
+    used = f"{key.get_secret_value()} {base_url.lower()}"
+    name = keyed_hash(state_dir, used)[:32]  # not to be found out by trying keys
+    others: list[tuple[FileLock, Holder | None]] = []
     with ExitStack() as held:
         mine: FileLock | None = None
         for place in range(SHARERS):
             lock = FileLock(state_dir / KEYS / f"{name}-{place}.lock")
             if not _acquired(lock, patience_s=0):
-                others.append(_read_holder(lock))
+                others.append((lock, _read_holder(lock)))
             elif mine is None:
                 mine = lock
                 held.callback(lock.release)
@@ -101,10 +106,24 @@ def share_key(state_dir: Path, *, key: SecretStr, run: Path) -> Iterator[tuple[s
             else:
                 lock.release()
         yield tuple(
-            f"Another run uses the same key: {other or 'it has just begun'}. "
-            "Both share one budget of the server, and each is slower for it."
-            for other in others
+            Passing(
+                f"Another run uses the same key: {holder or 'it has just begun'}. "
+                "Both share one budget of the server, and each is slower for it.",
+                holds=partial(_is_held_by, lock, holder),
+            )
+            for lock, holder in others
         )
+
+
+def _is_held_by(lock: FileLock, holder: Holder | None) -> bool:
+    """Whether the same holder still has a lock; of one that had just begun, whether anybody has."""
+    try:
+        if not _acquired(lock, patience_s=0):
+            return holder is None or _read_holder(lock) == holder
+    except SettingsError:
+        return False
+    lock.release()
+    return False
 
 
 def _input_lock(state_dir: Path, sha256: str, base_url: str) -> FileLock:

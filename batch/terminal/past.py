@@ -32,7 +32,7 @@ from batch.terminal.console import Terminal, somebody_is_there
 from batch.terminal.endings import guarded, tell
 from batch.terminal.last_lines import End, Next
 from batch.terminal.signals import Interrupts
-from batch.wording.amounts import count_of
+from batch.wording.amounts import count_of, size_of
 from batch.wording.questions import Question
 
 
@@ -213,7 +213,7 @@ def _ask(terminal: Terminal, old: list[ListedRun], older_than: str) -> None:
         raise UnaskedError(
             "Nothing was removed: there is no terminal to ask. Add --yes to remove without asking."
         )
-    size = run_table.size_of(sum(run.size_bytes for run in old))
+    size = size_of(sum(run.size_bytes for run in old))
     text = (
         f"Remove {count_of(len(old), 'finished run')} older than {older_than} ({size}), with "
         "results and input copies. This can't be undone."

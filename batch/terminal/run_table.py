@@ -16,7 +16,7 @@ from batch.recording.runfile import RunState
 from batch.terminal.last_lines import Next
 from batch.terminal.prose import print_whole
 from batch.visible import visible
-from batch.wording.amounts import duration
+from batch.wording.amounts import duration, size_of
 from batch.wording.runs import BROKE_OFF
 
 _STYLES = {RunState.FINISHED.value: "green", RunState.RUNNING.value: "cyan"}
@@ -104,16 +104,6 @@ def shown_folder(folder: Path) -> str:
     here = Path.cwd()
     whole = folder.absolute()
     return str(whole.relative_to(here)) if whole.is_relative_to(here) else str(whole)
-
-
-def size_of(size_bytes: int) -> str:
-    """As "812 B", "3.4 MB"."""
-    size = float(size_bytes)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
-        size /= 1000
-    raise AssertionError("the last unit takes any size")
 
 
 def _details(run: ListedRun) -> Iterator[tuple[str, str]]:

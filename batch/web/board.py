@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from batch.advice import Passing
 from batch.wording.progress import Moment, ReadingProgress
 from batch.wording.questions import Question
 
@@ -65,6 +66,13 @@ class View:
     run_id: str = ""
     told: str = ""
     is_wrong: bool = False
+
+    @property
+    def notes_now(self) -> tuple[str, ...]:
+        """Its notes without those that were true for a while only."""
+        return tuple(
+            str(note) for note in self.notes if not isinstance(note, Passing) or note.holds()
+        )
 
 
 class Board:

@@ -18,6 +18,7 @@ from batch.web.forms import posting, query_of
 from batch.web.pager import Pager
 from batch.web.remedies import on_page
 from batch.web.render import base_of, desk_of, lead_to, page
+from batch.web.run_lines import run_lines
 from batch.web.shown_rows import MOST_COLUMNS, Counter, checked_rows
 from batch.web.tray import FileAtHand
 
@@ -35,7 +36,7 @@ _RESULTS = {
 def show_file(request: Request) -> Response:
     """Step 1."""
     desk = desk_of(request)
-    values = {"runs": desk.runs().own[:_RECENT], "limits": desk.limits}
+    values = {"runs": run_lines(desk.runs().own)[:_RECENT], "limits": desk.limits}
     return page(request, "file.html", values, step=1)
 
 

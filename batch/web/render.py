@@ -4,6 +4,7 @@ What of it can't be seen is shown, but where a form brings it back (`|as_typed`)
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
@@ -17,8 +18,9 @@ from batch.visible import visible_lines
 from batch.web.board import Stage
 from batch.web.desk import Desk
 from batch.web.remedies import on_page
+from batch.wording.amounts import size_of
 from batch.wording.reasons import plan_title, reason_title
-from batch.wording.runs import move_words, state_words
+from batch.wording.runs import move_words, standing_words, state_words
 
 FOLDER = Path(__file__).parent
 STEPS = ("File", "Check", "Send", "Results")
@@ -28,6 +30,16 @@ def _seen(value: object) -> object:
     """What a page has in this value's place: markup is our own, texts are other people's."""
     value = on_page(value) if isinstance(value, Advice) else value
     return visible_lines(value) if type(value) is str else value
+
+
+def _local_time(time: datetime) -> markupsafe.Markup:
+    """A time as the clock of this machine shows it; its zone on demand."""
+    here = time.astimezone()
+    return markupsafe.Markup('<time datetime="{}" title="{}">{}</time>').format(
+        f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        f"{here:%Y-%m-%d %H:%M:%S %Z (UTC%z)}",
+        f"{here:%Y-%m-%d %H:%M}",
+    )
 
 
 _templates = jinja2.Environment(
@@ -43,9 +55,11 @@ _templates.filters |= {
     "reason": reason_title,
     "plan": plan_title,
     "state": state_words,
+    "standing": standing_words,
     "moves": move_words,
     "count": lambda number: f"{number:,}",
-    "times": lambda time: f"{time.astimezone():%Y-%m-%d %H:%M}",
+    "times": _local_time,
+    "size": size_of,
 }
 
 

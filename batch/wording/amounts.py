@@ -31,5 +31,15 @@ def duration(seconds: float) -> str:
     return _two_units(*divmod(hours, _DAY_H), "d", "h")
 
 
+def size_of(size_bytes: int) -> str:
+    """As "812 B", "3.4 MB"."""
+    size = float(size_bytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
+        size /= 1000
+    raise AssertionError("the last unit takes any size")
+
+
 def _two_units(large: int, small: int, large_unit: str, small_unit: str) -> str:
     return f"{large} {large_unit} {small} {small_unit}" if small else f"{large} {large_unit}"

@@ -31,6 +31,16 @@ def state_words(state: str) -> str:
     return _STATE_WORDS[RunState(state)] if state in set(RunState) else state.capitalize()
 
 
+def standing_words(state: str, counts: Mapping[Result, int]) -> str:
+    """What a run's state is called, with what came of it where that is not as it should be."""
+    words, failed = state_words(state), counts[Result.ERROR]
+    if state != RunState.FINISHED:
+        return words
+    if not failed:
+        return words if counts[Result.SUCCESS] else f"{words}, nothing to do"
+    return f"{words}, {failed:,} failed" if counts[Result.SUCCESS] else f"{words}, all failed"
+
+
 def run_sentence(record: RunRecord, effect: Effect, tally: Tally, rows: int) -> str:
     """What was asked, and what came of it."""
     name, where = record.input.name, _where(record)

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from batch.advice import Passing
 from batch.errors import SettingsError
 from batch.recording.locks import LockedError, find_holder, lock_input, share_key
 
 INPUT = {"sha256": "ab" * 32, "base_url": "https://api.sendkit.ai"}
+ADDRESS = INPUT["base_url"]
 OTHER = {"sha256": "cd" * 32, "base_url": "https://api.sendkit.ai"}
 KEY, OTHER_KEY = SecretStr("sk_0123456789abcdefghij"), SecretStr("sk_jihgfedcba9876543210")
 HOLDING = """
@@ -86,14 +88,16 @@ def test_a_lock_whose_holder_is_not_written_down_yet_blocks_all_the_same(tmp_pat
 
 
 def test_a_second_run_with_the_same_key_is_told_of_the_first(tmp_path: Path) -> None:
-    with share_key(tmp_path, key=KEY, run=Path("a")) as first:
+    with share_key(tmp_path, key=KEY, base_url=ADDRESS, run=Path("a")) as first:
         assert first == ()
-        with share_key(tmp_path, key=KEY, run=Path("b")) as second:
+        with share_key(tmp_path, key=KEY, base_url=ADDRESS, run=Path("b")) as second:
             (warning,) = second
-            with share_key(tmp_path, key=KEY, run=Path("c")) as third:
+            with share_key(tmp_path, key=KEY, base_url=ADDRESS, run=Path("c")) as third:
                 assert len(third) == 2
-        with share_key(tmp_path, key=OTHER_KEY, run=Path("d")) as other:
+        with share_key(tmp_path, key=OTHER_KEY, base_url=ADDRESS, run=Path("d")) as other:
             assert other == ()
+        with share_key(tmp_path, key=KEY, base_url="http://127.0.0.1:1", run=Path("e")) as away:
+            assert away == ()  # another server has a budget of its own
     assert warning.startswith(f"Another run uses the same key: process {os.getpid()}, since 20")
     assert warning.endswith(
         f"run {Path('a').absolute()}. "
@@ -101,17 +105,29 @@ def test_a_second_run_with_the_same_key_is_told_of_the_first(tmp_path: Path) -> 
     )
 
 
-def test_a_run_is_told_of_one_that_began_after_another_that_has_ended(tmp_path: Path) -> None:
-    first = share_key(tmp_path, key=KEY, run=Path("a"))
+def test_a_warning_holds_as_long_as_the_other_run_is_at_work(tmp_path: Path) -> None:
+    first = share_key(tmp_path, key=KEY, base_url=ADDRESS, run=Path("a"))
     first.__enter__()
-    with share_key(tmp_path, key=KEY, run=Path("b")):
+    with share_key(tmp_path, key=KEY, base_url=ADDRESS, run=Path("b")) as (warning,):
+        assert isinstance(warning, Passing)
+        assert warning.holds()
         first.__exit__(None, None, None)
-        with share_key(tmp_path, key=KEY, run=Path("c")) as third:
+        assert not warning.holds()
+        with share_key(tmp_path, key=KEY, base_url=ADDRESS, run=Path("c")):
+            assert not warning.holds()  # it is another run
+
+
+def test_a_run_is_told_of_one_that_began_after_another_that_has_ended(tmp_path: Path) -> None:
+    first = share_key(tmp_path, key=KEY, base_url=ADDRESS, run=Path("a"))
+    first.__enter__()
+    with share_key(tmp_path, key=KEY, base_url=ADDRESS, run=Path("b")):
+        first.__exit__(None, None, None)
+        with share_key(tmp_path, key=KEY, base_url=ADDRESS, run=Path("c")) as third:
             assert len(third) == 1
 
 
 def test_no_key_is_in_the_state_folder(tmp_path: Path) -> None:
-    with share_key(tmp_path, key=KEY, run=Path("a")):
+    with share_key(tmp_path, key=KEY, base_url=ADDRESS, run=Path("a")):
         files = [path for path in tmp_path.rglob("*") if path.is_file()]
         assert files
         for path in files:
@@ -162,6 +178,6 @@ def test_the_run_that_holds_a_lock_is_named_by_its_whole_path(tmp_path: Path) ->
 def test_the_name_of_a_keys_lock_is_another_in_each_state_folder(tmp_path: Path) -> None:
     names: list[str] = []
     for state in (tmp_path / "a", tmp_path / "b"):
-        with share_key(state, key=KEY, run=Path("a")):
+        with share_key(state, key=KEY, base_url=ADDRESS, run=Path("a")):
             names += [path.name for path in (state / "keys").glob("*-0.lock")]
     assert len(set(names)) == 2

@@ -246,6 +246,25 @@ def test_fifty_rows_are_one_line_each_with_all_of_it_on_demand(page: Page, tmp_p
         expect(page.locator(".below")).to_have_count(0)
 
 
+def test_a_run_of_a_terminal_is_seen_as_it_goes(page: Page, tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "leads.csv", HEADER, pausing(100))
+    with served(tmp_path, leads(100)) as sandbox, serving(tmp_path, sandbox) as web:
+        env = {"SENDKIT_API_KEY": sandbox.api_key}
+        options = ("--base-url", sandbox.base_url, "--yes", "--rate", "15")
+        with started("run", path, *options, cwd=tmp_path, env=env) as process:
+            while not [*tmp_path.glob("runs/*/run.json")]:
+                time.sleep(0.02)
+            opened(page, web)
+            page.goto(f"{web.base}/runs")
+            expect(page.locator(".runs .mark")).to_have_text("Under way")
+            expect(page.locator(".runs progress")).not_to_have_attribute("value", "0")
+            page.click(".runs a")
+            expect(page.locator("#live .lead")).to_contain_text(re.compile(r"^[1-9]\d? of 100"))
+            expect(page.locator("h1 .mark")).to_have_text("Finished")  # nobody loads it anew
+            assert figures(page)["Success"] == "100"
+            assert ended(process, cwd=tmp_path).exit_code == 0
+
+
 def test_every_field_has_a_name_and_every_page_one_heading(page: Page, tmp_path: Path) -> None:
     path = write_rows(tmp_path / "leads.csv", HEADER, pausing(3))
     with serving(tmp_path) as web:

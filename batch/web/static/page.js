@@ -113,6 +113,18 @@ function wholeRow(row) {
   return below;
 }
 
+// What another process is at work on is shown as it goes; "page" is loaded anew once it has ended.
+function refresh() {
+  setInterval(async () => {
+    const place = document.querySelector("[data-refresh]");
+    if (!place || document.hidden || place.contains(document.activeElement)) return;
+    const text = await fetch(location.href).then((answer) => answer.text(), () => "");
+    const fresh = new DOMParser().parseFromString(text, "text/html").getElementById(place.id);
+    if (fresh) place.replaceWith(fresh);
+    else if (text && place.dataset.refresh === "page") location.reload();
+  }, 1000);
+}
+
 function showProgress() {
   const work = byId("work");
   if (!work || work.dataset.stage === "ended") return;
@@ -172,4 +184,5 @@ takeFiles();
 submitFilters();
 rememberSwitches();
 showWholeRows();
+refresh();
 showProgress();
