@@ -211,7 +211,7 @@ def test_enter_in_the_terminal_gives_a_fresh_address(tmp_path: Path) -> None:
         assert str(child.after) != first
         assert str(child.after).partition("token")[0] == first.partition("token")[0]
         child.sendintr()
-        child.expect_exact("ended: the page is closed")
+        child.expect_exact("The page is closed.")
         child.expect(pexpect.EOF)
         child.wait()
         assert child.exitstatus == 0
