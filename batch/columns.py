@@ -1,4 +1,4 @@
-"""The columns by name: the ones that name a lead as people do, and the ones that results add.
+"""The columns by name: those that are read, by any spelling, and those that results add.
 
 No other file knows the added names: reading drops these columns, and the results write them.
 """
@@ -19,6 +19,7 @@ class Naming(StrEnum):
 
 Column = Field | Naming
 COLUMNS: tuple[Column, ...] = (*Field, *Naming)
+_SPELLINGS: Mapping[Column, tuple[str, ...]] = {Naming.EMAIL: ("email", "emailaddress")}
 
 # What reading adds to a row with a cell that swallowed other rows: that cell's column (null for one
 # of the user's own), how the cell begins, and the whole sentence.
@@ -58,6 +59,32 @@ _OF_LATER_FORMAT = re.compile("[a-z][a-z0-9]*(_[a-z0-9]+)+")
 def column_of(name: str) -> Column:
     """The column with exactly this name; raises ValueError when there is none."""
     return Naming(name) if name in set(Naming) else Field(name)
+
+
+def recognised_fields(header: Sequence[str], columns: Mapping[Column, str]) -> int:
+    """How many of the columns that are read are in a header; most for the right delimiter."""
+    names = set(map(name_key, header))
+    return sum(not names.isdisjoint(spellings(column, columns)) for column in COLUMNS)
+
+
+def reads_as(cell: str, column: Column, columns: Mapping[Column, str]) -> bool:
+    """Whether a header name stands for a column, by the name that the user gave it or its own."""
+    return name_key(cell) in spellings(column, columns)
+
+
+def spellings(column: Column, columns: Mapping[Column, str]) -> tuple[str, ...]:
+    """The names of a column, as `name_key` gives them."""
+    if column in columns:
+        return (name_key(columns[column]),)
+    return _SPELLINGS.get(column, (name_key(column),))
+
+
+def name_key(name: str) -> str:
+    """The name as it is compared: without case, spaces, hyphens and underscores, and of ="name"."""
+    name = name.strip()
+    if name.startswith('="') and name.endswith('"'):
+        name = name[2:-1]
+    return re.sub(r"[\s_\u200b\ufeff-]+", "", name).casefold()
 
 
 def is_of_later_format(names: Iterable[str]) -> bool:

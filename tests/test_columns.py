@@ -9,9 +9,9 @@ from batch.columns import (
     COLUMNS,
     FIRST_ADDED,
     is_of_later_format,
+    recognised_fields,
     result_header,
 )
-from batch.reading.header import recognised_fields
 
 
 @pytest.mark.parametrize(

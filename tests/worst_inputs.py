@@ -157,10 +157,8 @@ WORST: dict[str, dict[str, tuple[Worst, ...]]] = {
         r"""'"?sep=(\\\\t|[^"\\r\\n])"?[\\r\\n]*'""": (match("\n", before="sep=;"), match("sep=")),
     },
     "reading/header.py": {
-        r"'[\\s_\\u200b\\ufeff-]+'": (sub(" "), sub("a ")),
         "'[0-9a-fA-F]{24}'": (full("a"),),
         r"'[0-9](?:[.,][0-9]{1,20})?[eE]\\+[0-9]{2}'": (full("1"), full("1", before="1.")),
-        "'#([1-9][0-9]{0,4})'": (full("1", before="#"),),
     },
     "reading/header_row.py": {
         "'(?<![0-9a-fA-F])[0-9a-fA-F]{24}(?![0-9a-fA-F])'": (sub("a"), sub(" aaaaaaa")),
@@ -175,6 +173,7 @@ WORST: dict[str, dict[str, tuple[Worst, ...]]] = {
     },
     "reading/parquet.py": {r"'\\.0+([+-]|$)'": (polars("0", before=".", after="x"), polars(".0"))},
     "reading/proposals.py": {
+        "'#([1-9][0-9]{0,4})'": (full("1", before="#"),),
         "_ADDRESS": (polars("a", before="a@", after=" "), polars("@"), polars("a")),
         "_ID": (polars("a"),),
     },
@@ -277,7 +276,10 @@ WORST: dict[str, dict[str, tuple[Worst, ...]]] = {
         "f\"{_NUMBER}\\\\s*(?P<unit>{'|'.join(_AGE_UNITS)})\"": (full("1"), full(" ", before="1")),
     },
     "jobs/requesting.py": {"'0*[1-9][0-9]{0,8}'": (full("0"), full("1"))},
-    "columns.py": {"'[a-z][a-z0-9]*(_[a-z0-9]+)+'": (full("a"), full("a_a", after="_"))},
+    "columns.py": {
+        r"'[\\s_\\u200b\\ufeff-]+'": (sub(" "), sub("a ")),
+        "'[a-z][a-z0-9]*(_[a-z0-9]+)+'": (full("a"), full("a_a", after="_")),
+    },
     "web/row_pages.py": {
         r"re.escape(added[0]) + '(.)' + '\\1'.join(map(re.escape, added[1:]))": (
             search("line,", pattern=r"line(.)result\1reason\1message"),

@@ -9,10 +9,12 @@ from collections.abc import Collection, Iterator, Mapping
 import polars as pl
 
 from batch.advice import Advice, map_columns
+from batch.columns import name_key
 from batch.judging.texts import folded, trimmed
 from batch.model import LEAD_STATUSES, Field
 from batch.near_names import NearNames
-from batch.reading.header import choice, name_key, quoted
+from batch.reading.grid import quoted
+from batch.reading.proposals import choice
 from batch.reading.table import Table
 
 # How a name ends that stands for the column. ("stage" has "tag" in it, and is none.)

@@ -9,10 +9,9 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from batch.columns import COLUMNS, Column
+from batch.columns import COLUMNS, Column, reads_as
 from batch.errors import RunError, SettingsError
 from batch.jobs.request import Request
-from batch.reading.header import reads_as
 from batch.reading.table import Table, TableOptions
 from batch.recording.mappings import keep_mapping, known_mappings, mapping_of
 from batch.recording.run_list import find_listed

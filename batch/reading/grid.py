@@ -21,6 +21,7 @@ _PLACES_A_BATCH = 1 << 21
 _CHARACTERS_A_BATCH = 16 << 20
 _MANY_CHARACTERS = 4 << 20  # of a batch, above which it pays to hold equal texts once
 # A cell may be a whole line of a file that is no CSV; a name near a field's is never longer.
+LISTED_NAMES = 12  # of a wide header; with more a message is no sentence any more
 _QUOTED_CHARACTERS = 60
 
 Cells = Sequence[str | None]
@@ -84,6 +85,19 @@ def short_text(text: str) -> str:
     printable = "".join(c if c.isprintable() else " " for c in text[: 10 * _QUOTED_CHARACTERS])
     line = " ".join(printable.split())
     return line if len(line) <= _QUOTED_CHARACTERS else line[: _QUOTED_CHARACTERS - 1] + "…"
+
+
+def listed(header: Sequence[str]) -> str:
+    """The names of a header, as a message lists them."""
+    names = [cell for cell in header if cell.strip()]
+    more = len(names) - LISTED_NAMES
+    first = ", ".join(map(quoted, names[:LISTED_NAMES])) or "none"
+    return f"{first} and {more} more" if more > 0 else first
+
+
+def quoted(name: str) -> str:
+    """A name in quotes, as a message shows it."""
+    return f'"{short_text(name)}"'
 
 
 def is_blank(cell: str | None) -> bool:

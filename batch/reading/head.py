@@ -9,11 +9,11 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
+from batch.columns import recognised_fields
 from batch.errors import InputError
 from batch.model import Field
 from batch.reading.cost import check_columns
 from batch.reading.grid import Cells, filled_cells
-from batch.reading.header import recognised_fields
 from batch.reading.header_row import Evidence, HeaderSearch, no_such_header
 from batch.reading.records import Lines, read_records, unquoted_line
 

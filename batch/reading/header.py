@@ -8,24 +8,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from batch.advice import Advice, Fix, Remedy, map_columns
-from batch.columns import COLUMNS, Column, Naming
+from batch.columns import COLUMNS, Column, Naming, name_key, reads_as, recognised_fields
 from batch.errors import InputError
 from batch.model import Field
 from batch.near_names import NearNames
-from batch.reading.grid import short_text
+from batch.reading.grid import LISTED_NAMES, listed, quoted
+from batch.reading.proposals import NUMBER, choice
 
 _REQUIRED = (Field.CAMPAIGN_ID, Field.CAMPAIGN_LEAD_ID)
 _OPTIONAL = (Field.STATUS, Field.AI_TAG)
-_SPELLINGS: Mapping[Column, tuple[str, ...]] = {Naming.EMAIL: ("email", "emailaddress")}
 ID = re.compile(r"[0-9a-fA-F]{24}")
 _SPOILT_ID = re.compile(r"[0-9](?:[.,][0-9]{1,20})?[eE]\+[0-9]{2}")  # by a spreadsheet program
 _ROUND_A_VALUE = " \t\xa0='\""  # also of ="66a1…"
 _WORDS = {"\t": "tab", ";": "semicolon", ",": "comma"}  # what a shell takes as it is
-_NUMBER = re.compile(r"#([1-9][0-9]{0,4})")  # of a column, where its name does not name it
-LONGEST_CHOICE = 60  # characters of a name that a person types
 _NEAR = 0.4  # lets "lead" stand for "campaignLeadId" and keeps "Company" from it
 _NEAR_ENOUGH = 0.65  # "state" for "status"; "stage" and "date" stay below
-_LISTED_NAMES = 12  # of a wide header; with more a message is no sentence any more
 
 Propose = Callable[[Mapping[Column, int]], Mapping[Column, int]]
 
@@ -82,24 +79,6 @@ def is_value(cell: str) -> bool:
         return True
     name, _, domain = text.rpartition("@")
     return bool(name) and "." in domain and not any(map(str.isspace, text))
-
-
-def recognised_fields(header: Sequence[str], columns: Mapping[Column, str]) -> int:
-    """How many of the columns that are read are in a header; most for the right delimiter."""
-    names = set(map(name_key, header))
-    return sum(not names.isdisjoint(spellings(column, columns)) for column in COLUMNS)
-
-
-def reads_as(cell: str, column: Column, columns: Mapping[Column, str]) -> bool:
-    """Whether a header name stands for a column, by the name that the user gave it or its own."""
-    return name_key(cell) in spellings(column, columns)
-
-
-def spellings(column: Column, columns: Mapping[Column, str]) -> tuple[str, ...]:
-    """The names of a column, as `name_key` gives them."""
-    if column in columns:
-        return (name_key(columns[column]),)
-    return _SPELLINGS.get(column, (name_key(column),))
 
 
 def _cause(
@@ -184,7 +163,7 @@ def _find_mapped(
     header: Sequence[str], field: Column, wanted: str, *, name: str, cause: str
 ) -> int:
     """The position of the column that the user named, by number or name, exactly or loosely."""
-    number = _NUMBER.fullmatch(wanted.strip())
+    number = NUMBER.fullmatch(wanted.strip())
     if number and int(number[1]) <= len(header):
         return int(number[1]) - 1
     positions = [i for i, cell in enumerate(header) if cell.strip() == wanted.strip()]
@@ -198,8 +177,8 @@ def _find_mapped(
             "have that name. Rename all but one of them."
         )
     if number:
-        numbered = [f"#{i} {quoted(cell)}" for i, cell in enumerate(header[:_LISTED_NAMES], 1)]
-        more = len(header) - _LISTED_NAMES
+        numbered = [f"#{i} {quoted(cell)}" for i, cell in enumerate(header[:LISTED_NAMES], 1)]
+        more = len(header) - LISTED_NAMES
         others = f" and {more} more" if more > 0 else ""
         raise InputError(
             f"{name}: {field} is mapped to column {number[1]}, but there are only {len(header)}: "
@@ -319,18 +298,6 @@ def _proposals(
     return [*texts, map_columns(ordered)] if ordered else texts
 
 
-def choice(header: Sequence[str], position: int) -> str:
-    """What names a column for a person: its name, or #3 where that does not name it alone.
-
-    Names that are long, can't be seen, or begin or end with a quote are numbered, too.
-    """
-    name = header[position].strip()
-    same = [i for i, cell in enumerate(header) if cell.strip() == name]
-    is_clear = name.isprintable() and 0 < len(name) <= LONGEST_CHOICE and len(same) == 1
-    is_clear = is_clear and name == name.strip("\"'") and not _NUMBER.fullmatch(name)
-    return name if is_clear else f"#{position + 1}"
-
-
 def _nearest(
     header: Sequence[str], wanted: str, *, taken: set[int], cutoff: float = _NEAR
 ) -> int | None:
@@ -340,27 +307,6 @@ def _nearest(
     return free[near] if near else None
 
 
-def name_key(name: str) -> str:
-    """The name as it is compared: without case, spaces, hyphens and underscores, and of ="name"."""
-    name = name.strip()
-    if name.startswith('="') and name.endswith('"'):
-        name = name[2:-1]
-    return re.sub(r"[\s_\u200b\ufeff-]+", "", name).casefold()
-
-
-def listed(header: Sequence[str]) -> str:
-    """The names of a header, as a message lists them."""
-    names = [cell for cell in header if cell.strip()]
-    more = len(names) - _LISTED_NAMES
-    first = ", ".join(map(quoted, names[:_LISTED_NAMES])) or "none"
-    return f"{first} and {more} more" if more > 0 else first
-
-
-def quoted(name: str) -> str:
-    """A name in quotes, as a message shows it."""
-    return f'"{short_text(name)}"'
-
-
 def _numbers(positions: Sequence[int]) -> str:
     """Columns by their numbers, from 1."""
     return _joined([str(i + 1) for i in positions])
@@ -368,5 +314,5 @@ def _numbers(positions: Sequence[int]) -> str:
 
 def _joined(texts: Sequence[str]) -> str:
     """Texts joined by "and", no more of them than a sentence can take."""
-    more = len(texts) - _LISTED_NAMES
-    return " and ".join([*texts[:_LISTED_NAMES], *([f"{more} more"] if more > 0 else [])])
+    more = len(texts) - LISTED_NAMES
+    return " and ".join([*texts[:LISTED_NAMES], *([f"{more} more"] if more > 0 else [])])

@@ -10,11 +10,11 @@ from enum import IntEnum
 from typing import Generic, NamedTuple, TypeVar
 
 from batch.advice import Advice, Fix, Remedy
-from batch.columns import Column, Naming
+from batch.columns import Column, Naming, name_key, reads_as, recognised_fields, spellings
 from batch.errors import InputError
 from batch.model import LEAD_STATUSES, Field
 from batch.reading.grid import FilledCells, Grid, is_blank, short_text
-from batch.reading.header import is_value, name_key, reads_as, recognised_fields, spellings
+from batch.reading.header import is_value
 
 SEARCHED_ROWS = 50  # at the top: no report has its header further down
 MOST_ABOVE = 1_000  # rows above a header that the user names

@@ -9,20 +9,22 @@ from typing import Protocol
 
 import polars as pl
 
-from batch.columns import ADDED_SETS, COLUMNS, FIRST_ADDED, Column, Naming, is_of_later_format
+from batch.columns import (
+    ADDED_SETS,
+    COLUMNS,
+    FIRST_ADDED,
+    Column,
+    Naming,
+    is_of_later_format,
+    reads_as,
+    recognised_fields,
+)
 from batch.errors import InputError
 from batch.escape import unescape_text
 from batch.model import Field
 from batch.reading.found import Found
-from batch.reading.grid import Grid
-from batch.reading.header import (
-    find_columns,
-    listed,
-    quoted,
-    reads_as,
-    recognised_fields,
-    refuse_row,
-)
+from batch.reading.grid import Grid, listed, quoted
+from batch.reading.header import find_columns, refuse_row
 from batch.reading.proposals import propose
 
 _IDS = (Field.CAMPAIGN_ID, Field.CAMPAIGN_LEAD_ID)

@@ -3,16 +3,18 @@
 A proposal is shown to a person, and never used unasked.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import polars as pl
 
-from batch.columns import Column, Naming
+from batch.columns import Column, Naming, name_key
 from batch.model import LEAD_STATUSES, Field, Status
 from batch.near_names import NearNames
-from batch.reading.header import name_key
 
+NUMBER = re.compile(r"#([1-9][0-9]{0,4})")  # of a column, where its name does not name it
+LONGEST_CHOICE = 60  # characters of a name that a person types
 ROWS = 1_000  # at the beginning, whose cells are looked at
 MOST_COLUMNS = 1_000  # without a meaning yet that are looked at
 SHARE = 0.8  # of a column's cells that are of its kind: a few may be misspelt
@@ -105,3 +107,15 @@ def _named(header: Sequence[str], positions: Sequence[int], column: Column) -> d
     names = {name_key(header[i]): i for i in positions if header[i].strip()}
     near = NearNames().nearest(name_key(column), names, cutoff=_NEAR)
     return {column: names[near]} if near else {}
+
+
+def choice(header: Sequence[str], position: int) -> str:
+    """What names a column for a person: its name, or #3 where that does not name it alone.
+
+    Names that are long, can't be seen, or begin or end with a quote are numbered, too.
+    """
+    name = header[position].strip()
+    same = [i for i, cell in enumerate(header) if cell.strip() == name]
+    is_clear = name.isprintable() and 0 < len(name) <= LONGEST_CHOICE and len(same) == 1
+    is_clear = is_clear and name == name.strip("\"'") and not NUMBER.fullmatch(name)
+    return name if is_clear else f"#{position + 1}"

@@ -16,7 +16,7 @@ from typing import Self
 import polars as pl
 
 from batch.advice import Advice, Fix, Remedy
-from batch.columns import COLUMNS, Column
+from batch.columns import COLUMNS, Column, name_key
 from batch.errors import InputError
 from batch.escape import unescape
 from batch.lines import only_lines
@@ -26,8 +26,7 @@ from batch.reading.content import Format, detect_format, unpack
 from batch.reading.delimited import open_delimited
 from batch.reading.encoding import to_utf8
 from batch.reading.found import Found
-from batch.reading.grid import Cells, Grid, column_names, extra_cell, is_blank_text
-from batch.reading.header import name_key, quoted
+from batch.reading.grid import Cells, Grid, column_names, extra_cell, is_blank_text, quoted
 from batch.reading.header_row import HeaderSearch, passed_over
 from batch.reading.layout import LookedUpIds, find_layout, known_layout
 from batch.reading.parquet import open_parquet

@@ -23,11 +23,11 @@ from batch.reading.grid import (
     Grid,
     PackedRows,
     is_blank,
+    listed,
     pack_rows,
     short_text,
     without_empty_end,
 )
-from batch.reading.header import listed
 from batch.reading.header_row import HeaderSearch, Top, no_such_header
 from batch.reading.markup import MarkupError
 from batch.reading.ods import open_ods

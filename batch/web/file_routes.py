@@ -11,8 +11,8 @@ from batch.columns import COLUMNS, Column
 from batch.errors import BatchError, InputError
 from batch.jobs.request import Reading
 from batch.reading.grid import short_text
-from batch.reading.header import choice
 from batch.reading.header_row import MOST_ABOVE
+from batch.reading.proposals import choice
 from batch.web.checked import CheckedFile, skipped_reasons
 from batch.web.forms import posting, query_of
 from batch.web.pager import Pager

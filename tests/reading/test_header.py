@@ -1,9 +1,9 @@
 import pytest
 
-from batch.columns import ADDED_COLUMNS, ADDED_SETS, Column, column_of
+from batch.columns import ADDED_COLUMNS, ADDED_SETS, Column, column_of, recognised_fields
 from batch.errors import InputError
 from batch.model import Field
-from batch.reading.header import find_columns, recognised_fields
+from batch.reading.header import find_columns
 from batch.reading.layout import count_looked_up_ids, find_added_columns, refuse_newer
 from batch.terminal.remedies import in_terminal
 

@@ -15,7 +15,7 @@ from batch.columns import Column
 from batch.errors import InputError
 from batch.jobs.requesting import overrides_of
 from batch.model import Field
-from batch.reading.header import choice
+from batch.reading.proposals import choice
 from batch.reading.table import TableOptions, open_table
 from batch.settings.options import CliOptions
 from batch.terminal.remedies import in_terminal, map_option
