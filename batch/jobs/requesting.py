@@ -65,7 +65,7 @@ def changed_by(options: CliOptions, settings: Settings) -> Settings:
     sections: dict[str, dict[str, object]] = {}
     for name in TAKEN_BY["resume"]:
         section = OPTIONS[name].section if name in OPTIONS else ""
-        if section not in {"", "api"} and getattr(options, name) is not None:
+        if section not in {"", "api"} and getattr(options, name) not in {None, False}:
             sections.setdefault(section, {})[name] = getattr(options, name)
     return restored_with(sections, settings)
 

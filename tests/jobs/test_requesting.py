@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from batch.api.sendkit import Access
 from batch.errors import InputError, SettingsError
 from batch.jobs.request import Request
-from batch.jobs.requesting import load_with, request_of
+from batch.jobs.requesting import changed_by, load_with, request_of
 from batch.model import Field
 from batch.settings.load import LoadedSettings
 from batch.settings.model import Settings
@@ -59,6 +59,12 @@ def test_options_are_settings_over_the_environment_and_the_file(tmp_path: Path) 
     assert settings.input.on_conflict == "last-wins"
     assert settings.run.max_errors.count == 5
     assert settings.columns.names() == {Field.CAMPAIGN_ID: "Campaign", Field.AI_TAG: "My tag"}
+
+
+def test_a_run_that_waits_goes_on_waiting_without_the_option(tmp_path: Path) -> None:
+    waiting = load(CliOptions(wait=True), tmp_path).settings
+    assert changed_by(CliOptions(), waiting).pace.wait
+    assert not changed_by(CliOptions(), type(waiting)()).pace.wait
 
 
 def test_what_was_not_given_leaves_the_defaults(tmp_path: Path) -> None:
