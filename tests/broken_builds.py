@@ -706,6 +706,28 @@ BUILDS = (
         caught_by="test_save.py::test_every_comment_of_the_example_stays",
     ),
     Broken(
+        guarantee="an option of the page is asked of the run",
+        file="web/desk.py",
+        line="            guardrails=guardrails_of(options),\n            options=options,\n",
+        instead="            options=options,\n",
+        caught_by="test_web_options.py::test_options_hold_for_the_run_and_for_this_file_alone",
+    ),
+    Broken(
+        guarantee="a wrong option begins no job on the page",
+        file="web/work_routes.py",
+        line="    if problems := desk.problems_of(options):\n        return check_page",
+        instead="    if problems := dict[str, str]():\n        return check_page",
+        caught_by="test_web_options.py::"
+        "test_a_wrong_option_is_told_at_its_field_and_what_was_typed_stays[canary-/run]",
+    ),
+    Broken(
+        guarantee="no option of run is forgotten on the page",
+        file="web/options.py",
+        line='"keep_before", "skip_unchanged",',
+        instead='"keep_before",',
+        caught_by="test_web_options.py::test_each_option_is_offered_or_left_out_for_a_reason[run]",
+    ),
+    Broken(
         guarantee="the page has no yes for an address",
         file="web/session.py",
         line="ask=None, remedy=_remedy",

@@ -398,6 +398,21 @@ class FirstRows:
     delimiter: str | None
 
 
+def read_sheet_names(path: Path, *, name: str) -> tuple[str, ...]:
+    """The names of a workbook's sheets, hidden ones last; none of any other file.
+
+    name: what messages call the file. Raises InputError when it can't be read.
+    """
+    with tempfile.TemporaryDirectory(prefix="sendkit-batch-") as scratch:
+        plain = unpack(path, scratch=Path(scratch), name=name)
+        file_format = detect_format(plain, name=name)
+        if file_format in {Format.TEXT, Format.PARQUET}:
+            return ()
+        from batch.reading.workbook import sheet_names  # noqa: PLC0415 - 15 ms to load
+
+        return sheet_names(plain, file_format, name=name)
+
+
 def read_first_rows(path: Path, options: TableOptions, *, name: str, rows: int) -> FirstRows:
     """The header and that many rows of a spreadsheet, whatever its columns are called.
 

@@ -92,6 +92,12 @@ def open_workbook(
     )
 
 
+def sheet_names(path: Path, file_format: Format, *, name: str) -> tuple[str, ...]:
+    """The names of a workbook's sheets, hidden ones last. Raises InputError when it is damaged."""
+    with _open(path, file_format, name=name) as book:
+        return book.visible + book.hidden
+
+
 class _Sheet(NamedTuple):
     """A sheet's contents. hidden: the number of hidden rows that hold something."""
 

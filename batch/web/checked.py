@@ -16,7 +16,7 @@ from batch.columns import Column
 from batch.errors import InputError
 from batch.jobs.check import Checked, check, write_problems
 from batch.jobs.remembered import options_with_remembered
-from batch.jobs.request import Guardrails, Request
+from batch.jobs.request import Request
 from batch.model import Reason, Result, Tally
 from batch.reading.table import open_table
 from batch.web.remedies import on_page
@@ -89,7 +89,9 @@ def check_file(request: Request, folder: Path, *, most_rows: int) -> CheckedFile
     Raises InputError when it can't be read, or has more rows than the page takes.
     """
     _write_rows(request, folder, most_rows=most_rows)
-    with check(replace(request, guardrails=Guardrails(allow_clears=True))) as checked:
+    # Whether clears are meant is asked before they are sent.
+    guardrails = replace(request.guardrails, allow_clears=True)
+    with check(replace(request, guardrails=guardrails)) as checked:
         plan, table = checked.plan, checked.table
         write_problems(plan.problems(), folder / PROBLEMS_NAME, read_from=request.source.path)
         _write_marks(checked, folder)

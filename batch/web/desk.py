@@ -15,12 +15,14 @@ from batch.errors import SettingsError, UsageError
 from batch.jobs.past_run import PastRun
 from batch.jobs.request import Reading, Request, Source
 from batch.jobs.request import Session as RequestSession
+from batch.jobs.requesting import changed_by, guardrails_of, overrides_of
 from batch.jobs.runs import ListedRun, Runs, describe_run, list_runs
 from batch.recording.history import own_runs
 from batch.settings.load import LoadedSettings
 from batch.settings.model import ApiSettings, Settings
 from batch.settings.options import CliOptions
 from batch.web.inspection import Ask
+from batch.web.options import Typed, options_of, problems_of
 from batch.web.session import Place, Session
 from batch.web.tray import FileAtHand, Inspect, Tray, in_a_process
 from batch.web.uploads import Upload, UploadLimits
@@ -83,17 +85,28 @@ class Desk:
         before = self.file
         if before and reading.header_row != before.reading.header_row:
             columns = self.settings.columns.names()
-        self.tray.choose(columns, reading)
+        self.tray.choose(columns=columns, reading=reading, is_new=False)
 
-    def request(self, *, practice: bool) -> tuple[Request, tuple[str, ...]]:
+    def problems_of(self, options: Typed) -> dict[str, str]:
+        """What is wrong with options that were typed, each by its name."""
+
+        def check(one: CliOptions) -> None:
+            guardrails_of(one)
+            self.session.load_with(overrides_of(one))
+
+        return problems_of(options, check)
+
+    def request(self, *, practice: bool, options: Typed) -> tuple[Request, tuple[str, ...]]:
         """What is asked about the file at hand, with the key unless it is practice, and notes.
 
+        options: that were typed for it.
         Raises SettingsError when there is no usable key, and InputError without a file.
         """
-        request = self._request_of(self.tray.file_to_send(), practice=practice)
+        file = self.tray.file_to_send(options)
+        request = self._request_of(file, practice=practice)
         if practice:
             return request, ()
-        access, notes = self.session.open_gate()
+        access, notes = self.session.open_gate(self._loaded_for(file))
         return replace(request, session=replace(request.session, access=access)), notes
 
     def runs(self) -> Runs:
@@ -107,10 +120,10 @@ class Desk:
                 return describe_run(run.folder, run.record, state_dir=self.place.state_dir)
         raise UsageError("There is no such run. Its folder may have been moved or removed.")
 
-    def past_run(self, run_id: str, *, note: Callable[[str], None], canary: int) -> PastRun:
+    def past_run(self, run_id: str, *, note: Callable[[str], None], options: CliOptions) -> PastRun:
         """An earlier run, for a job that goes back to it. Raises UsageError.
 
-        note: shows what should be known of the key. canary: changes that go alone first.
+        note: shows what should be known of the key. options: that were typed for the job.
         """
 
         def open_gate(loaded: LoadedSettings) -> Access:
@@ -119,15 +132,24 @@ class Desk:
                 note(each)
             return access
 
+        def change(request: Request) -> Request:
+            no_tag_check = request.guardrails.no_tag_check  # as the run did
+            return replace(
+                request,
+                settings=changed_by(options, request.settings),
+                guardrails=replace(guardrails_of(options), no_tag_check=no_tag_check),
+            )
+
         return PastRun(
             folder=self.run_of(run_id).folder,
             state_dir=self.place.state_dir,
             load_own=self.session.load_own,
             open_gate=open_gate,
-            change=lambda request: replace(
-                request, guardrails=replace(request.guardrails, canary=canary)
-            ),
+            change=change,
         )
+
+    def _loaded_for(self, file: FileAtHand) -> LoadedSettings:
+        return self.session.load_with(overrides_of(options_of(file.options)))
 
     def _ask_of(self, file: FileAtHand, folder: Path) -> Ask:
         request = self._request_of(file, practice=True)
@@ -138,6 +160,7 @@ class Desk:
             state_dir=request.session.state_dir,
             settings=request.settings.public(),
             reading=request.reading,
+            guardrails=request.guardrails,
             remembers=file.is_new,
             unpacked_bytes=self.limits.unpacked_bytes,
             rows=self.limits.rows,
@@ -153,16 +176,17 @@ class Desk:
                 "These columns can't be chosen: expected another one for each, by a name without "
                 "unseen characters. Rename the column in the file."
             ) from error
-        settings = self.settings.model_copy(update={"columns": columns})
+        settings = self._loaded_for(file).settings.model_copy(update={"columns": columns})
         if practice:  # it never sees the real address or key file
             api = ApiSettings(id_pattern=settings.api.id_pattern)
             settings = settings.model_copy(update={"api": api})
-        options = CliOptions(**asdict(file.reading), sandbox=practice)
+        options = replace(options_of(file.options), **asdict(file.reading), sandbox=practice)
         return Request(
             source=Source(name=file.upload.name, path=file.upload.path),
             settings=settings,
             session=RequestSession(state_dir=self.place.state_dir, sandbox=practice),
             reading=file.reading,
+            guardrails=guardrails_of(options),
             options=options,
             mapped=frozenset(
                 column

@@ -13,8 +13,11 @@ from batch.jobs.request import Reading
 from batch.reading.grid import short_text
 from batch.reading.header_row import MOST_ABOVE
 from batch.reading.proposals import choice
+from batch.settings.options import declaration
+from batch.web.board import Kind
 from batch.web.checked import CheckedFile, skipped_reasons
 from batch.web.forms import posting, query_of
+from batch.web.options import Typed, fields_of, typed_in
 from batch.web.pager import Pager
 from batch.web.remedies import on_page
 from batch.web.render import base_of, desk_of, lead_to, page
@@ -25,6 +28,14 @@ from batch.web.tray import FileAtHand
 _RECENT = 5
 _SAMPLES, _SAMPLE = 3, 24  # values that are shown beside a header, and characters of each
 _MOST_CHOICES = 1_000
+# The fields of the form that says how the file is read, and the options that they stand for.
+_READING = {
+    "sheet": "sheet",
+    "header_row": "header_row",
+    "encoding": "encoding",
+    "delimiter": "delimiter",
+    "one_campaign": "campaign",
+}
 # What a counter of the page shows, as the results that its rows have.
 _RESULTS = {
     "send": frozenset({""}),
@@ -60,8 +71,20 @@ def show_check(request: Request) -> Response:
     return check_page(request)
 
 
-def check_page(request: Request, *, key_problem: str = "", typed_workspace: str = "") -> Response:
-    """Step 2. key_problem: why a key that was typed on it can't be used, to be mended there."""
+def check_page(
+    request: Request,
+    *,
+    key_problem: str = "",
+    typed_workspace: str = "",
+    options: Typed | None = None,
+    reading: Typed | None = None,
+    problems: Mapping[str, str] | None = None,
+) -> Response:
+    """Step 2. key_problem: why a key that was typed on it can't be used, to be mended there.
+
+    options, reading: what was typed in their forms; None for what holds of the file.
+    problems: what is wrong with any of it, by the field's name.
+    """
     desk = desk_of(request)
     file = desk.file
     if file is None:
@@ -73,28 +96,56 @@ def check_page(request: Request, *, key_problem: str = "", typed_workspace: str 
         "columns": _columns(file),
         "headers": _headers(file),
         "most_above": MOST_ABOVE,
+        "reading": _reading_of(file) if reading is None else reading,
+        "reading_helps": {name: declaration(name, "run").help for name in _READING.values()},
+        "problems": problems or {},
         "plans_first": desk.session.plans_first,
         "key_problem": key_problem,
         "typed_workspace": typed_workspace,
+        "options": fields_of(
+            Kind.PLAN if desk.session.plans_first else Kind.RUN,
+            desk.settings.public(),
+            file.options if options is None else options,
+            problems or {},
+        ),
         **(
             _rows(request, checked)
             if checked
             else {"rows": [], "pager": None, "reasons": [], "counters": []}
         ),
     }
-    return page(request, "check.html", values, step=2, status=400 if key_problem else 200)
+    return page(
+        request, "check.html", values, step=2, status=400 if key_problem or problems else 200
+    )
 
 
 @posting
 def choose_columns(request: Request, form: Mapping[str, str]) -> Response:
     """Other columns for the four fields."""
     columns = {each: form[each.value] for each in COLUMNS if form.get(each.value)}
+    typed = {name: form.get(name, "").strip() for name in _READING}
+    try:
+        header_row = _header_row(typed["header_row"])
+    except InputError as error:
+        return check_page(request, reading=typed, problems={"header_row": str(error)})
     reading = Reading(
-        sheet=form.get("sheet", "").strip() or None,
-        header_row=_header_row(form.get("header_row", "").strip()),
-        campaign=form.get("one_campaign", "").strip() or None,
+        sheet=typed["sheet"] or None,
+        header_row=header_row,
+        encoding=typed["encoding"] or None,
+        delimiter=typed["delimiter"] or None,
+        campaign=typed["one_campaign"] or None,
     )
     desk_of(request).choose(columns, reading)
+    return lead_to(request, "/check")
+
+
+@posting
+def choose_options(request: Request, form: Mapping[str, str]) -> Response:
+    """Other options for the file at hand."""
+    desk, options = desk_of(request), typed_in(form, (Kind.PLAN, Kind.RUN))
+    if problems := desk.problems_of(options):
+        return check_page(request, options=options, problems=problems)
+    desk.tray.choose(options=options)
     return lead_to(request, "/check")
 
 
@@ -111,8 +162,14 @@ ROUTES = [
     Route("/files", take_file, methods=["PUT"]),
     Route("/check", show_check),
     Route("/check/columns", choose_columns, methods=["POST"]),
+    Route("/check/options", choose_options, methods=["POST"]),
     Route("/check/problems.csv", download_problems),
 ]
+
+
+def _reading_of(file: FileAtHand) -> dict[str, str]:
+    """How the file at hand is read, as far as was said, by the fields of the form."""
+    return {field: str(getattr(file.reading, name) or "") for field, name in _READING.items()}
 
 
 def _header_row(text: str) -> int | None:
@@ -122,8 +179,7 @@ def _header_row(text: str) -> int | None:
     if text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= MOST_ABOVE:
         return int(text)
     raise InputError(
-        f'The line of the header: found "{short_text(text)}"; '
-        f"expected a number from 1 to {MOST_ABOVE:,}, or nothing."
+        f'Found "{short_text(text)}"; expected a number from 1 to {MOST_ABOVE:,}, or nothing.'
     )
 
 

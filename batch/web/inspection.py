@@ -14,9 +14,9 @@ from pydantic import TypeAdapter
 
 from batch.columns import Column
 from batch.errors import BatchError, InputError
-from batch.jobs.request import Reading, Request, Session, Source
+from batch.jobs.request import Guardrails, Reading, Request, Session, Source
 from batch.reading.content import Format, detect_format, expands_beyond, unpack
-from batch.reading.table import FirstRows, read_first_rows
+from batch.reading.table import FirstRows, read_first_rows, read_sheet_names
 from batch.settings.load import restore_settings
 from batch.web.checked import CheckedFile, check_file, mapped_in
 from batch.web.remedies import on_page
@@ -25,6 +25,7 @@ from batch.web.shown_rows import MOST_COLUMNS
 
 _MB = 1 << 20
 _FIRST_ROWS = 5
+_MOST_SHEETS = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,7 @@ class Ask:
 
     name: what people call it. folder: empty, for what is made of the file. settings: as
     `Settings.public` gives them. unpacked_bytes, rows: the most that are taken.
-    remembers: whether columns that were confirmed before are used.
+    remembers: whether columns that were confirmed before are used. guardrails: as they are set.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Ask:
     rows: int
     remembers: bool = False
     reading: Reading = field(default_factory=Reading)
+    guardrails: Guardrails = field(default_factory=Guardrails)
 
     def to_json(self) -> bytes:
         """For the reader."""
@@ -60,12 +62,14 @@ class Ask:
 class Inspected:
     """What was found. first: how the file begins. checked: None where it can't be judged.
 
-    problem: why it can't be judged; "" if it was. proposed: what names the columns that seem to be
-    meant, where some are missing. is_refused: whether the page does not take it at
-    all, whatever columns are chosen. trouble: the traceback of an error that nobody expected.
+    sheets: the names of a workbook's. problem: why it can't be judged; "" if it was.
+    proposed: what names the columns that seem to be meant, where some are missing.
+    is_refused: whether the page does not take it at all, whatever columns are chosen.
+    trouble: the traceback of an error that nobody expected.
     """
 
     first: FirstRows | None = None
+    sheets: tuple[str, ...] = ()
     checked: CheckedFile | None = None
     problem: str = ""
     proposed: Mapping[Column, str] = field(default_factory=dict)
@@ -84,19 +88,20 @@ class Inspected:
 
 def inspect(ask: Ask) -> Inspected:
     """Judge a file, and leave its rows and problems in the folder. Raises for the unexpected."""
-    first = None
+    found = Inspected()
     try:
         _check_takes(ask)
     except InputError as error:
         return Inspected(problem=on_page(error), is_refused=True)
     try:
+        found = replace(found, sheets=read_sheet_names(ask.path, name=ask.name)[:_MOST_SHEETS])
         request = _request_of(ask)
-        found = read_first_rows(ask.path, request.table_options, name=ask.name, rows=_FIRST_ROWS)
-        above, rows = map(_shown, (found.above, found.rows))
-        first = replace(found, above=above, rows=rows)
-        return Inspected(first=first, checked=check_file(request, ask.folder, most_rows=ask.rows))
+        first = read_first_rows(ask.path, request.table_options, name=ask.name, rows=_FIRST_ROWS)
+        above, rows = map(_shown, (first.above, first.rows))
+        found = replace(found, first=replace(first, above=above, rows=rows))
+        return replace(found, checked=check_file(request, ask.folder, most_rows=ask.rows))
     except BatchError as error:
-        return Inspected(first=first, problem=on_page(error), proposed=mapped_in([error.advice]))
+        return replace(found, problem=on_page(error), proposed=mapped_in([error.advice]))
 
 
 def _check_takes(ask: Ask) -> None:
@@ -120,6 +125,7 @@ def _request_of(ask: Ask) -> Request:
         settings=restore_settings(ask.settings, where=ask.name),
         session=Session(state_dir=ask.state_dir, sandbox=True, remembers=ask.remembers),
         reading=ask.reading,
+        guardrails=ask.guardrails,
     )
 
 

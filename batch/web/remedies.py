@@ -9,10 +9,10 @@ START = "sendkit-batch web --config {value}"  # the page anew, with a file of se
 # In them: {value} of the remedy, and {columns} as its columns. What the page has no field for is
 # left unsaid.
 SENTENCES: Mapping[Fix, str] = {
-    Fix.NAME_SHEET: "Write the name of one under Columns.",
-    Fix.NAME_ENCODING: "Save it as UTF-8.",
-    Fix.MEND_LETTERS: "If letters look wrong, save it as UTF-8 and choose it again.",
-    Fix.NAME_DELIMITER: "Save it with commas between the cells.",
+    Fix.NAME_SHEET: "Choose one under Columns.",
+    Fix.NAME_ENCODING: "Choose its encoding under Columns, or save it as UTF-8.",
+    Fix.MEND_LETTERS: "If letters look wrong, choose the encoding under Columns.",
+    Fix.NAME_DELIMITER: "Choose it under Columns.",
     Fix.NAME_HEADER_ROW: "If the header is another line, choose it under Columns.",
     Fix.MAP_COLUMN: "Choose {columns} under Columns.",
     Fix.LEAVE_REMEMBERED: "Others can be chosen under Columns.",

@@ -21,6 +21,7 @@ from batch.web.board import Kind as JobKind
 from batch.web.board import Stage
 from batch.web.desk import Desk
 from batch.web.forms import posting, query_of
+from batch.web.options import Typed, fields_of
 from batch.web.pager import Pager
 from batch.web.remedies import on_page
 from batch.web.render import desk_of, lead_to, page
@@ -119,7 +120,22 @@ def prune(request: Request, form: Mapping[str, str]) -> Response:
 
 def show_run(request: Request) -> Response:
     """One of them: a plan to be sent, or the results."""
-    run = desk_of(request).run_of(request.path_params["run_id"])
+    return run_page(request, desk_of(request).run_of(request.path_params["run_id"]))
+
+
+def run_page(
+    request: Request,
+    run: ListedRun,
+    *,
+    options: Typed | None = None,
+    problems: Mapping[str, str] | None = None,
+) -> Response:
+    """The page of an earlier run. options: that were typed for what is to be done with it.
+
+    problems: what is wrong with each of them.
+    """
+    is_plan = run.record.state is RunState.PLANNED
+    kind = JobKind.APPLY if is_plan else JobKind.UNDO
     known = desk_of(request).runs().own
     (line,) = [each for each in run_lines([run, *known]) if each.run is run]
     values = {
@@ -131,10 +147,13 @@ def show_run(request: Request) -> Response:
         "files": [name for name in _FILES if is_plain(run.folder / name)],
         "has_report": is_plain(run.folder / REPORT_NAME),
         "told": _told(request, run),
+        "options": fields_of(kind, run.record.settings, options or {}, problems or {}),
     }
-    if run.record.state is RunState.PLANNED:
-        return page(request, "plan.html", {**values, **_plan(request, run)}, step=2)
-    return page(request, "run.html", {**values, **_results(request, run)}, step=4)
+    status = 400 if problems else 200
+    if is_plan:
+        values |= _plan(request, run)
+        return page(request, "plan.html", values, step=2, status=status)
+    return page(request, "run.html", {**values, **_results(request, run)}, step=4, status=status)
 
 
 def download(request: Request) -> Response:

@@ -112,10 +112,7 @@ class Session:
         is tested, and not kept if the server refuses it.
         """
         before = self._typed
-        merged = {
-            section: {**before.overrides.get(section, {}), **overrides.get(section, {})}
-            for section in before.overrides.keys() | overrides.keys()
-        }
+        merged = _merged(before.overrides, overrides)
         loaded = self._load(merged)
         if self._is_here(loaded.settings.api.base_url):
             # It was only shown, and sent back: whoever named it before is who named it.
@@ -191,6 +188,17 @@ class Session:
         ]
         is_told = loaded.source_origin is Origin.FOLDER_FILE and found
         return f"From {named_by(loaded)}: {', '.join(found)}" if is_told else ""
+
+    def load_with(self, overrides: Mapping[str, Mapping[str, object]]) -> LoadedSettings:
+        """The settings in force with others over them, for one job. Raises SettingsError.
+
+        overrides: None leaves a setting as it is.
+        """
+        said = {
+            section: {key: value for key, value in keys.items() if value is not None}
+            for section, keys in overrides.items()
+        }
+        return self._load(_merged(self._typed.overrides, said))
 
     def load_own(self) -> LoadedSettings:
         """The settings that count for an earlier run: what the page's start has said of them."""
@@ -309,6 +317,16 @@ class Session:
         if typed.key is None:
             return found
         return replace(found, place="The key that was typed", typed_for=typed.key_for)
+
+
+def _merged(
+    before: Mapping[str, Mapping[str, object]], more: Mapping[str, Mapping[str, object]]
+) -> dict[str, dict[str, object]]:
+    """Sections of keys with others over them."""
+    return {
+        section: {**before.get(section, {}), **more.get(section, {})}
+        for section in before.keys() | more.keys()
+    }
 
 
 def _told_of(found: Preflight) -> str:

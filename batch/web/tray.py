@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from batch.columns import Column
 from batch.errors import InputError, SettingsError
@@ -15,6 +16,7 @@ from batch.reading.table import FirstRows
 from batch.visible import visible_lines
 from batch.web.checked import CheckedFile
 from batch.web.inspection import Ask, Inspected
+from batch.web.options import Typed
 from batch.web.reader import UnreadableError, inspect_apart
 from batch.web.remedies import on_page
 from batch.web.uploads import Upload, UploadLimits, Uploads
@@ -34,14 +36,16 @@ class FileAtHand:
 
     columns: headers that were chosen, or were confirmed before. proposed: others that seem to be
     meant. is_new: whether nobody has chosen columns for it.
-    reading: how the file is to be read, as far as was said. problem: why it can't be judged; "" if
-    it was.
+    reading: how the file is to be read, as far as was said. options: others that were typed for it.
+    problem: why it can't be judged; "" if it was.
     """
 
     upload: Upload
     columns: Mapping[Column, str]
     reading: Reading = field(default_factory=Reading)
+    options: Typed = field(default_factory=dict)
     first: FirstRows | None = None
+    sheets: tuple[str, ...] = ()
     checked: CheckedFile | None = None
     problem: str = ""
     proposed: Mapping[Column, str] = field(default_factory=dict)
@@ -98,12 +102,12 @@ class Tray:
             if each not in self._replaced:
                 self.uploads.remove(each)
 
-    def choose(self, columns: Mapping[Column, str], reading: Reading) -> None:
-        """Judge the file at hand by other columns. Raises InputError when another one came."""
+    def choose(self, **changes: Any) -> None:  # noqa: ANN401 - fields of a FileAtHand
+        """Judge the file at hand otherwise. Raises InputError when another one came."""
         before = self.file
         if before is None:
             return
-        chosen = replace(before, columns=columns, reading=reading, problem="", is_new=False)
+        chosen = replace(before, **changes, problem="")
         try:
             file = self._judged(chosen)
         except UnreadableError as error:
@@ -112,13 +116,17 @@ class Tray:
             if self.file is before:
                 self.file = file
 
-    def file_to_send(self) -> FileAtHand:
-        """The file at hand, for a job. Raises InputError unless its reader came through it."""
+    def file_to_send(self, options: Typed) -> FileAtHand:
+        """The file at hand, for a job. Raises InputError unless its reader came through it.
+
+        options: that were typed for the job; the file keeps them.
+        """
         with self._lock:
             if self.file is None:
                 raise InputError("There is no file. Choose one first.")
             if self.file.checked is None:
                 raise InputError(self.file.problem)
+            self.file = replace(self.file, options=options)
             self._sent = self.file.upload
             return self.file
 
@@ -148,6 +156,7 @@ class Tray:
             file,
             columns={**remembered, **file.columns},
             first=found.first,
+            sheets=found.sheets,
             checked=found.checked,
             problem=found.problem,
             proposed=found.checked.proposed if found.checked else found.proposed,

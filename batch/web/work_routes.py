@@ -24,17 +24,20 @@ from batch.jobs.retry import retry
 from batch.jobs.run import IfUnfinished, run
 from batch.jobs.undo import undo
 from batch.jobs.verify import verify
+from batch.settings.options import CliOptions
 from batch.web.board import KIND_WORDS, Kind, Stage, View
 from batch.web.desk import Desk
+from batch.web.file_routes import check_page
 from batch.web.forms import posting
 from batch.web.live import as_json, live_of
+from batch.web.options import options_of, typed_in
 from batch.web.render import desk_of, lead_to, page
+from batch.web.run_routes import run_page
 from batch.web.talk import Talk
 from batch.web.worker import Done, done_by, run_id_of
 from batch.wording.amounts import count_of
 
 _TELL_EVERY_S = 0.25
-_CANARY = 20  # changes that go alone first, if that is wished
 _SENDING_AGAIN: Mapping[Kind, Callable[[PastRun, Frontend], RunOutcome]] = {
     Kind.APPLY: apply,
     Kind.RESUME: resume,
@@ -51,15 +54,15 @@ _WRONG_NUMBER = "That was not the number. Nothing was sent. Type it again, or sa
 
 
 @posting
-def start_plan(request: Request, _form: Mapping[str, str]) -> Response:
+def start_plan(request: Request, form: Mapping[str, str]) -> Response:
     """Hold the file at hand against what the leads are now."""
-    return _start_on_file(request, Kind.PLAN, practice=False)
+    return _start_on_file(request, Kind.PLAN, form)
 
 
 @posting
 def start_run(request: Request, form: Mapping[str, str]) -> Response:
     """Send the file at hand without a plan, or practise it."""
-    return _start_on_file(request, Kind.RUN, practice=bool(form.get("practice")))
+    return _start_on_file(request, Kind.RUN, form)
 
 
 @posting
@@ -68,11 +71,13 @@ def start_again(request: Request, form: Mapping[str, str]) -> Response:
     desk = desk_of(request)
     run_id, kind = request.path_params["run_id"], Kind(_last_word(request))
     listed = desk.run_of(run_id)
-    canary = _CANARY if form.get("canary") and kind is Kind.APPLY else 0
+    options = typed_in(form, (kind,))
+    if problems := desk.problems_of(options):
+        return run_page(request, listed, options=options, problems=problems)
     desk.worker.start(
         kind,
         listed.record.input.name,
-        partial(_go_back, desk, kind, run_id, canary),
+        partial(_go_back, desk, kind, run_id, options_of(options)),
         is_practice=listed.record.sandbox,
     )
     return _to_work(request)
@@ -130,9 +135,12 @@ ROUTES = [
 ]
 
 
-def _start_on_file(request: Request, kind: Kind, *, practice: bool) -> Response:
-    desk = desk_of(request)
-    asked, notes = desk.request(practice=practice)
+def _start_on_file(request: Request, kind: Kind, form: Mapping[str, str]) -> Response:
+    desk, practice = desk_of(request), bool(form.get("practice"))
+    options = typed_in(form, (Kind.PLAN, Kind.RUN))
+    if problems := desk.problems_of(options):
+        return check_page(request, options=options, problems=problems)
+    asked, notes = desk.request(practice=practice, options=options)
     # What was uploaded is no file of the user's that could be named later.
     name, upload = asked.source.name, asked.source.path
     if upload is None:
@@ -161,8 +169,8 @@ def _run(talk: Talk, asked: JobRequest) -> Done:
     return done_by(run(asked, talk, if_unfinished=IfUnfinished.NAME, past_run=never))
 
 
-def _go_back(desk: Desk, kind: Kind, run_id: str, canary: int, talk: Talk) -> Done:
-    past = desk.past_run(run_id, note=talk.note, canary=canary)
+def _go_back(desk: Desk, kind: Kind, run_id: str, options: CliOptions, talk: Talk) -> Done:
+    past = desk.past_run(run_id, note=talk.note, options=options)
     if kind is not Kind.VERIFY:
         return done_by(_SENDING_AGAIN[kind](past, talk))
     verified = verify(past, talk)

@@ -401,7 +401,7 @@ def test_the_first_changes_can_go_alone_and_be_read_back(tmp_path: Path) -> None
             page.drop(path)
             page.post("/plan")
             run = f"/runs/{page.end().run_id}"
-            page.post(f"{run}/apply", canary="yes")
+            page.post(f"{run}/apply", canary="20")
             page.until(Stage.QUESTION)
             page.post("/job/answer", answer="yes")
             assert page.end().is_wrong

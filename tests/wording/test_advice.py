@@ -14,7 +14,7 @@ def test_advice_is_its_sentences_and_each_front_end_adds_its_own_remedies() -> N
     advice = Advice("It has 2 sheets.", SHEET, "", "It is large.")
     assert advice == "It has 2 sheets. It is large."
     assert in_terminal(advice) == "It has 2 sheets. Choose with --sheet. It is large."
-    assert on_page(advice) == ("It has 2 sheets. Write the name of one under Columns. It is large.")
+    assert on_page(advice) == "It has 2 sheets. Choose one under Columns. It is large."
 
 
 def test_advice_among_advice_keeps_its_remedies() -> None:
@@ -23,7 +23,7 @@ def test_advice_among_advice_keeps_its_remedies() -> None:
 
 
 def test_what_reads_the_same_is_said_once() -> None:
-    assert on_page(Advice("No.", SHEET, SHEET)) == "No. Write the name of one under Columns."
+    assert on_page(Advice("No.", SHEET, SHEET)) == "No. Choose one under Columns."
 
 
 def test_an_error_carries_advice() -> None:
