@@ -3095,6 +3095,36 @@ BUILDS = (
     ),
     # --- What is asked before sending ---
     Broken(
+        guarantee="what was not read is shown as not read",
+        file="wording/decision.py",
+        line="NOT_READ if was is None else was",
+        instead="str() if was is None else was",
+        caught_by="test_asking.py::"
+        "test_leads_that_were_not_read_are_shown_as_such_by_the_names_in_the_file",
+    ),
+    Broken(
+        guarantee="a lead's name is not in the JSON of a plan",
+        file="terminal/report_json.py",
+        line="message=ready.question.why,",
+        instead="message=str(ready.question.diff),",
+        caught_by="test_asking.py::test_names_and_addresses_are_shown_and_kept_nowhere",
+    ),
+    Broken(
+        guarantee="without a question no lead is named",
+        file="jobs/steps.py",
+        line="        frontend.note(ready.question.text)",
+        instead="        frontend.note(ready.question.text, str(ready.question.diff))",
+        caught_by="test_asking.py::test_names_and_addresses_are_shown_and_kept_nowhere",
+    ),
+    Broken(
+        guarantee="what names a lead can't steer the terminal",
+        file="terminal/decision_view.py",
+        line="*(Text(visible(text)) for text in texts)",
+        instead="*(Text(text) for text in texts)",
+        caught_by="test_asking.py::"
+        "test_leads_that_were_not_read_are_shown_as_such_by_the_names_in_the_file",
+    ),
+    Broken(
         guarantee="the number of the question is that of the leads to which a request goes",
         file="wording/decision.py",
         line="        return self.effect.requests",

@@ -1,20 +1,42 @@
-"""What a yes would mean, counted from what is left to send. Sends nothing, and asks no server."""
+"""What a yes would mean, counted from what is left to send. Sends nothing, and asks no server.
+
+Names and e-mail addresses of people are in the diff's rows alone, which are shown and not kept.
+"""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 import polars as pl
 
+from batch.columns import name_key
 from batch.jobs.request import Request, command
 from batch.jobs.work import Work
+from batch.judging.leads import LEAD
 from batch.judging.plan import Plan
 from batch.judging.totals import Effect, numbers
-from batch.model import Tally, Webhooks
-from batch.wording.decision import Decision
+from batch.lines import only_lines
+from batch.model import Change, Tally, Webhooks
+from batch.reading.table import Table
+from batch.recording.snapshot import LEADS_NOW, Snapshot
+from batch.wording.decision import Decision, DiffRow, Values
 from batch.wording.questions import Basis
 
 # What is known of leads: line of the row that carries the request, status, ai_tag ("" for none).
 KNOWN = pl.Schema({"line": pl.UInt32, "status": pl.String, "ai_tag": pl.String})
+
+# The user's own columns that say whom or what a row is about, as `name_key` has their names.
+_KNOWN = {
+    **dict.fromkeys(("name", "fullname", "leadname", "contactname"), "name"),
+    **dict.fromkeys(("firstname", "givenname"), "first"),
+    **dict.fromkeys(("lastname", "surname", "familyname"), "last"),
+    **dict.fromkeys(("email", "emailaddress", "mail"), "email"),
+    **dict.fromkeys(("campaign", "campaignname"), "campaign"),
+}
+_READ_TO = 100_000  # the last line whose own columns are looked up: reading takes a second
+_ID_ENDING = 8
+_TEXTS = dict.fromkeys(LEAD, pl.String)
 
 
 def decision_of(  # noqa: PLR0913 - all that a yes means
@@ -30,12 +52,13 @@ def decision_of(  # noqa: PLR0913 - all that a yes means
     webhooks: Webhooks,
     effect: Effect | None = None,
     sets_back: bool,
+    table: Table,
 ) -> Decision:
     """What sending the rest of a plan means.
 
     known: of the leads that were read, what they are, with the columns of KNOWN.
     effect: of all of it, for a run that begins; None for one that is gone on with.
-    sets_back: whether it takes another run's changes back.
+    sets_back: whether it takes another run's changes back. table: of the input.
     """
     counts, tags, unread = Counter[str](), Counter[str](), 0
     for part in work.sets():
@@ -74,5 +97,76 @@ def decision_of(  # noqa: PLR0913 - all that a yes means
         take_back=""
         if is_practice or sets_back
         else command("undo", str(folder), *request.key_options),
+        diff=_diff(work, known, request, table, Snapshot(folder / LEADS_NOW)),
         clear_word=request.settings.input.clear_word,
     )
+
+
+def _diff(
+    work: Work, known: pl.DataFrame, request: Request, table: Table, snapshot: Snapshot
+) -> tuple[DiffRow, ...]:
+    """The first rows of what is left to send."""
+    changes = list(islice(work.changes(), request.session.shown_rows))
+    lines = pl.Series("line", [change.lines[0] for change in changes], dtype=pl.UInt32)
+    was = {
+        line: Values(status, tag)
+        for line, status, tag in known.filter(pl.col("line").is_in(lines.implode()))
+        .select("line", "status", "ai_tag")
+        .iter_rows()
+    }
+    cells = _cells(table, lines)
+    people = _people(snapshot, changes)
+    rows = []
+    for change in changes:
+        line, tag = change.lines[0], "" if change.clear_tag else change.ai_tag
+        own = cells.get(line, {})
+        lead = (change.campaign_id, change.campaign_lead_id)
+        rows.append(
+            DiffRow(
+                line=line,
+                who=people.get(lead) or _who(own) or _ending(change.campaign_lead_id),
+                campaign=own.get("campaign")
+                or request.reading.campaign
+                or _ending(change.campaign_id),
+                was=was.get(line),
+                becomes=Values(change.status, tag),
+            )
+        )
+    return tuple(rows)
+
+
+def _people(snapshot: Snapshot, changes: Sequence[Change]) -> Mapping[tuple[str, str], str]:
+    """Who the leads are, of those that were read: the name, else the e-mail address."""
+    ids = [(change.campaign_id, change.campaign_lead_id) for change in changes]
+    leads = pl.DataFrame(ids, schema=list(LEAD), orient="row", schema_overrides=_TEXTS)
+    columns = (*LEAD, "first_name", "last_name", "email")
+    return {
+        (campaign, lead): " ".join(filter(None, (first, last))) or email
+        for campaign, lead, first, last, email in snapshot.find(leads).select(columns).iter_rows()
+    }
+
+
+def _cells(table: Table, lines: pl.Series) -> Mapping[int, Mapping[str, str]]:
+    """What a person knows these rows by, from the user's own columns; of the first rows alone."""
+    columns = {
+        str(at): name_key(name) for at, name in enumerate(table.header) if name_key(name) in _KNOWN
+    }
+    wanted = lines.filter(lines <= _READ_TO)
+    found: dict[int, Mapping[str, str]] = {}
+    for frame in table.rows() if columns and len(wanted) else ():
+        for row in only_lines(frame, wanted).select("line", *columns).iter_rows(named=True):
+            texts = {columns[at]: text.strip() for at, text in row.items() if at != "line" and text}
+            found[row["line"]] = {_KNOWN[key]: text for key, text in texts.items() if text}
+        if frame["line"][-1] >= wanted[-1]:
+            break
+    return found
+
+
+def _who(cells: Mapping[str, str]) -> str:
+    both = " ".join(filter(None, (cells.get("first"), cells.get("last"))))
+    return cells.get("name") or both or cells.get("email", "")
+
+
+def _ending(id_: str) -> str:
+    """The end of an id, by which one can be told from its neighbours."""
+    return id_ if len(id_) <= _ID_ENDING else f"…{id_[-_ID_ENDING:]}"

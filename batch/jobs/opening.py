@@ -192,6 +192,7 @@ class JudgedRun:
             webhooks=self.webhooks,
             effect=effect,
             sets_back=self.opened.undo_of is not None,
+            table=self.opened.table,
         )
         question = question_about(
             decision,

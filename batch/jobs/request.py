@@ -27,7 +27,7 @@ from batch.reading.found import Found
 from batch.reading.table import TableOptions
 from batch.settings.declarations import Repeat, Words
 from batch.settings.model import Settings
-from batch.settings.options import OPTIONS, CliOptions
+from batch.settings.options import OPTIONS, SHOWN_ROWS, CliOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +116,7 @@ class Session:
     which never sees the real ones, and where no server is asked.
     faults: what goes wrong in practice, as the sandbox spells it.
     remembers: whether a mapping of columns that was confirmed before is used.
+    shown_rows: how many rows of the diff are shown before a question.
     """
 
     state_dir: Path
@@ -124,6 +125,7 @@ class Session:
     faults: tuple[str, ...] = ()
     access: Access | None = None
     remembers: bool = False
+    shown_rows: int = SHOWN_ROWS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

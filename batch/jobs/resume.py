@@ -113,6 +113,7 @@ class Reopened:
             forecast=forecast,
             webhooks=judged.webhooks,
             sets_back=opened.undo_of is not None,
+            table=opened.table,
         )
         question = question_about(decision, notes=judged.notes(work.requests, window))
         return ReadyRun(

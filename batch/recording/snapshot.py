@@ -49,6 +49,19 @@ class Snapshot:
             if path.is_file():
                 yield pl.read_parquet(path)
 
+    def find(self, leads: pl.DataFrame) -> pl.DataFrame:
+        """What was kept of these leads (campaign_id, campaign_lead_id), as SCHEMA.
+
+        Of each campaign's file no more is read into memory than those leads.
+        """
+        found = [pl.DataFrame(schema=SCHEMA)]
+        for (campaign_id,), part in leads.group_by(CAMPAIGN_ID):
+            path = self._path(str(campaign_id))
+            if path.is_file():
+                wanted = pl.col("campaign_lead_id").is_in(part["campaign_lead_id"].implode())
+                found.append(pl.scan_parquet(path, glob=False).filter(wanted).collect())
+        return pl.concat(found)
+
     def _path(self, campaign_id: str) -> Path:
         return self._folder / f"{campaign_id}.parquet"
 

@@ -14,6 +14,7 @@ from batch.settings.declarations import Argument, Option, Panel, Repeat, Words
 INPUT, SENDING, SAFETY, OUTPUT = Panel.INPUT, Panel.SENDING, Panel.SAFETY, Panel.OUTPUT
 FILE, ALWAYS = Repeat.FILE, Repeat.ALWAYS
 STDIN = "-"
+SHOWN_ROWS = 5  # of the diff, in a screen of 25 lines
 _ON_RUNS = ("resume", "retry", "apply", "undo", "verify")
 
 
@@ -244,6 +245,16 @@ class CliOptions:
         ),
         Option("The file to write, .csv or .xlsx.", OUTPUT, only=("export",)),
     ] = None
+    shown_rows: Annotated[
+        int,
+        Option(
+            "Show the first N leads that change, with what they were and become; 0: none.",
+            OUTPUT,
+            flags=("--show",),
+            metavar="N",
+            bounds=(0, 1000),
+        ),
+    ] = SHOWN_ROWS
     as_json: Annotated[
         bool, Option("One JSON object on standard output.", OUTPUT, flags=("--json",))
     ] = False
@@ -306,18 +317,19 @@ _OUTPUT = "as_json quiet"
 _TAKEN_BY = {
     "run": f"file {_CONNECTION} out new yes dry_run strict on_conflict allow_invalid allow_clears"
     " expect_changes canary max_errors skip_unchanged final_states keep_before"
-    f" {_READING} no_tag_check {_OUTPUT} opens sandbox",
+    f" {_READING} no_tag_check shown_rows {_OUTPUT} opens sandbox",
     "check": "file config rate strict on_conflict allow_invalid allow_clears"
     f" {_READING} problems {_OUTPUT}",
-    "resume": f"run {_CONNECTION} max_errors yes {_OUTPUT} opens",
-    "retry": f"run {_CONNECTION} max_errors out yes {_OUTPUT} opens",
+    "resume": f"run {_CONNECTION} max_errors yes shown_rows {_OUTPUT} opens",
+    "retry": f"run {_CONNECTION} max_errors out yes shown_rows {_OUTPUT} opens",
     "results": f"run with_retries out {_OUTPUT}",
     "report": f"run opens out {_OUTPUT}",
     "plan": f"file {_CONNECTION} out strict on_conflict allow_invalid final_states {_READING}"
-    f" no_tag_check {_OUTPUT}",
+    f" no_tag_check shown_rows {_OUTPUT}",
     "apply": f"run {_CONNECTION} max_errors force allow_clears expect_changes canary yes"
-    f" {_OUTPUT} opens",
-    "undo": f"run {_CONNECTION} max_errors out expect_changes canary yes {_OUTPUT} opens",
+    f" shown_rows {_OUTPUT} opens",
+    "undo": f"run {_CONNECTION} max_errors out expect_changes canary yes shown_rows {_OUTPUT}"
+    " opens",
     "export": f"campaigns status tag out {_CONNECTION} {_OUTPUT}",
     "verify": f"run {_CONNECTION} {_OUTPUT}",
     "web": "config base_url rate port no_open",

@@ -222,7 +222,7 @@ def _run(
         can_ask = not options.yes and somebody_is_there()
         if_unfinished = IfUnfinished.ASK if can_ask else IfUnfinished.RESUME
     # The guardrails of `run` were passed when the unfinished run began, but for these.
-    by_run = CliOptions(strict=options.strict, canary=options.canary)
+    by_run = CliOptions(strict=options.strict, canary=options.canary, shown_rows=options.shown_rows)
     outcome = run_job(
         request_of(options, loaded, access, is_watched=somebody_is_there()),
         terminal,
@@ -261,7 +261,7 @@ def _past_run(
         return replace(
             request,
             settings=changed_by(options, request.settings),
-            session=replace(request.session, out=asked.out),
+            session=replace(request.session, out=asked.out, shown_rows=asked.shown_rows),
             guardrails=replace(guardrails_of(asked), no_tag_check=no_tag_check),
             options=replace(request.options, config=options.config or request.options.config),
         )

@@ -11,6 +11,8 @@ from batch.terminal.remedies import in_terminal
 from batch.visible import visible
 from batch.wording.questions import Question, ShownRow
 
+_MORE = 50  # rows to ask for next
+
 
 def print_question(console: Console, question: Question) -> None:
     """The screen before an answer. The sum stands last, directly above what is asked."""
@@ -26,7 +28,7 @@ def print_question(console: Console, question: Question) -> None:
         console.print()
         print_diff(console, question.diff)
     if question.diff and question.more_rows:
-        more = f"… and {question.more_rows:,} more; --show shows more"
+        more = f"… and {question.more_rows:,} more; --show {_MORE} shows more"
         console.print(Text(more, style="dim"))
     console.print()
     print_sentences(console, question.headline, style="bold")

@@ -25,7 +25,7 @@ NOT_READ = "not read"
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """What a lead was as it was read, or what it becomes. tag: "" for none."""
+    """What a lead was, or what it becomes; None for what is left as it is. tag: "" for none."""
 
     status: str | None
     tag: str | None
@@ -253,12 +253,15 @@ def _shown(row: DiffRow, *, clear_word: str) -> ShownRow:
         who=row.who,
         campaign=row.campaign,
         status=_change((was.status or "") if was else None, becomes.status),
-        tag=_change((was.tag or clear_word) if was else None, becomes.tag),
+        tag=_change(
+            (was.tag or clear_word) if was else None,
+            clear_word if becomes.tag == "" else becomes.tag,
+        ),
     )
 
 
 def _change(was: str | None, becomes: str | None) -> str:
     """As "active → paused", "not read → paused", or what it is and stays; "" if that is unknown."""
-    if becomes is None:
+    if becomes is None or (was is not None and was.casefold() == becomes.casefold()):
         return was or ""
     return f"{NOT_READ if was is None else was} → {becomes}"

@@ -4,16 +4,19 @@ import random
 import re
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from batch.sandbox.options import Options
 from batch.sandbox.process import Sandbox
 from batch.terminal.command_line import run_command_line
+from tests.support.in_process import start_sandbox
 from tests.support.live_world import HEADER, random_changes, random_leads, served
-from tests.support.program import access, received, write_rows
+from tests.support.program import CAMPAIGN, access, lead_id, received, write_rows
 from tests.support.sampling import examples
 from tests.support.shell import Shell, shell_in
 
@@ -78,3 +81,93 @@ def check_numbers(shell: Shell, draw: random.Random) -> None:
 def test_the_number_is_that_of_the_leads_that_are_changed(seed: int) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         check_numbers(shell_in(Path(folder), patch), random.Random(seed))  # noqa: S311 - to be drawn again
+
+
+PEOPLE = (  # HEADER, then what the server knows of them
+    (CAMPAIGN, lead_id(1), "active", "Hot", "ann@example.com", "Ann", "Ray"),
+    (CAMPAIGN, lead_id(2), "active", "", "bob@example.com", "", ""),
+    (CAMPAIGN, lead_id(3), "paused", "Cold", "cleo@example.com", "Cleo", "Ito"),
+)
+ROWS = (  # HEADER, then the user's own columns
+    (CAMPAIGN, lead_id(1), "paused", "", "Spring sale", "A. Ray"),
+    (CAMPAIGN, lead_id(2), "", "Hot", "Spring sale", "B.\x1b[31m\u202e"),
+    (CAMPAIGN, lead_id(3), "active", "null", "", ""),
+)
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A sandbox whose leads have names; nobody's answer here changes them."""
+    header = (*HEADER, "email", "firstName", "lastName")
+    seed = write_rows(tmp_path_factory.mktemp("people") / "seed.csv", header, PEOPLE)
+    with start_sandbox(Options(seed_csv=seed, labels=("Hot", "Cold"))) as sandbox:
+        yield sandbox
+
+
+def asked(shell: Shell, sandbox: Sandbox, *words: str, answer: str = "n\n") -> list[str]:
+    """What a command about ROWS prints in a terminal, line by line."""
+    write_rows(shell.cwd / "leads.csv", (*HEADER, "Campaign name", "Name"), ROWS)
+    environ, (*at, _) = access(sandbox)
+    shell.monkeypatch.setenv("SENDKIT_API_KEY", environ["SENDKIT_API_KEY"])
+    shell.typing(answer)
+    name, *options = words
+    given = ["sendkit-batch", name, "leads.csv", *at, "--rate", "1000", *options]
+    shell.monkeypatch.setattr(sys, "argv", given)
+    shell.do(run_command_line)
+    return [" ".join(line.split()) for line in shell.err.splitlines()]
+
+
+def test_leads_that_were_read_are_shown_as_they_are_and_by_their_own_names(
+    shell: Shell, people: Sandbox
+) -> None:
+    lines = asked(shell, people, "run", "--keep-before")
+    first = lines.index("Line Who Campaign Status aiTag")
+    assert lines[first + 1 : first + 4] == [
+        "2 Ann Ray Spring sale active → paused Hot",
+        "3 bob@example.com Spring sale active null → Hot",
+        "4 Cleo Ito …3a6c9e01 paused → active Cold → null",
+    ]
+    assert "Undo It can be taken back, except for e-mails that went out." in " ".join(lines)
+
+
+def test_leads_that_were_not_read_are_shown_as_such_by_the_names_in_the_file(
+    shell: Shell, people: Sandbox
+) -> None:
+    lines = asked(shell, people, "run")
+    first = lines.index("Line Who Campaign Status aiTag")
+    assert lines[first + 1 : first + 4] == [
+        "2 A. Ray Spring sale not read → paused",
+        "3 B.\\x1b[31m\\u202e Spring sale not read → Hot",
+        "4 …00000003 …3a6c9e01 not read → active not read → null",
+    ]
+    told = " ".join(lines)
+    assert (
+        "None of the 3 leads was read before, so this can't be taken back. "
+        "A run with --keep-before reads all of them."
+    ) in told
+
+
+@pytest.mark.parametrize(("count", "more"), [(0, 0), (1, 2), (3, 0)])
+def test_as_many_rows_are_shown_as_are_wanted(
+    shell: Shell, people: Sandbox, count: int, more: int
+) -> None:
+    lines = asked(shell, people, "run", "--show", str(count))
+    assert sum("not read →" in line for line in lines) == count
+    assert (f"… and {more} more; --show 50 shows more" in lines) is bool(more)
+
+
+def test_names_and_addresses_are_shown_and_kept_nowhere(shell: Shell, people: Sandbox) -> None:
+    asked(shell, people, "plan", "--json", "--out", "planned")
+    assert not named(shell.out)
+    assert not named(shell.err)
+    for path in Path("planned").iterdir():
+        assert not named(path.read_bytes().decode("latin-1")), path
+    asked(shell, people, "run", "--keep-before", "--yes", "--json", "--out", "run")
+    assert not named(shell.out + shell.err)
+    for path in Path("run").iterdir():
+        assert not named(path.read_bytes().decode("latin-1")), path
+
+
+def named(text: str) -> bool:
+    """Whether it names a lead as the server does; the user's own columns are another matter."""
+    return bool(re.search(r"Ann|Cleo|@example\.com", text))

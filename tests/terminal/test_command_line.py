@@ -102,6 +102,7 @@ def test_the_options_of_a_run_are_those_of_the_contract() -> None:
         "--header-row", "--daily", "--wait",
         "--remembered",
         "--no-remembered",
+        "--show",
     }  # fmt: skip
 
 
@@ -113,7 +114,7 @@ RUN_WORDS = (
     "--no-tag-check", "--json", "--quiet", "--sandbox", "--expect-changes", "3",
     "--skip-unchanged", "always", "--final-states", "send", "--keep-before", "--canary", "20",
     "--campaign", "Spring", "--open", "--header-row", "3", "--remembered", "--no-remembered",
-    "--daily", "50000", "--wait",
+    "--daily", "50000", "--wait", "--show", "9",
 )  # fmt: skip
 CHECK_WORDS = (
     "check", "leads.csv", "--config", "c.toml", "--rate", "5", "--strict", "--on-conflict",
