@@ -1,4 +1,5 @@
 import functools
+import gc
 import itertools
 import os
 import shutil
@@ -58,6 +59,14 @@ def pytest_report_header() -> str:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     leave_to_the_proofs(items)
     longest_proofs_first(items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    gc.disable()  # thousands of tests are made, and all of them stay
+    yield
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture

@@ -20,24 +20,26 @@ from batch.wording.runs import BROKE_OFF, state_words
 _HERE = Path(__file__).parent
 
 
-def render(findings: Findings) -> str:
-    """The whole page."""
-    jinja = Environment(
-        loader=FileSystemLoader(_HERE),
-        autoescape=True,
-        finalize=_make_visible,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-    )
-    jinja.filters["number"] = "{:,}".format
-    style = (_HERE / "page.css").read_text("utf-8")
-    text = jinja.get_template("page.html").render(_context(findings), style=Markup(style))  # noqa: S704 - our own file
-    return text + "\n"
-
-
 def _make_visible(value: object) -> object:
     """Show invisible characters of a text. Markup and no-break spaces (before units) are ours."""
     return "\u00a0".join(map(visible, value.split("\u00a0"))) if type(value) is str else value
+
+
+_templates = Environment(
+    loader=FileSystemLoader(_HERE),
+    autoescape=True,
+    finalize=_make_visible,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+)
+_templates.filters["number"] = "{:,}".format
+
+
+def render(findings: Findings) -> str:
+    """The whole page."""
+    style = (_HERE / "page.css").read_text("utf-8")
+    page = _templates.get_template("page.html")  # compiled once, however many reports are made
+    return page.render(_context(findings), style=Markup(style)) + "\n"  # noqa: S704 - our own file
 
 
 def _context(findings: Findings) -> Mapping[str, object]:
