@@ -3247,15 +3247,15 @@ BUILDS = (
     Broken(
         guarantee="what a spreadsheet or a server says shows as text in the report",
         file="reporting/page.py",
-        line="        autoescape=True,",
-        instead="        autoescape=False,",
+        line="    autoescape=True,",
+        instead="    autoescape=False,",
         caught_by="test_page.py::test_what_a_spreadsheet_or_a_server_says_shows_as_text",
     ),
     Broken(
         guarantee="what would not be seen shows in the report",
         file="reporting/page.py",
-        line="        finalize=_make_visible,",
-        instead="        finalize=lambda value: value,",
+        line="    finalize=_make_visible,",
+        instead="    finalize=lambda value: value,",
         caught_by="test_page.py::test_what_would_not_be_seen_is_shown",
     ),
     Broken(

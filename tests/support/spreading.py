@@ -4,6 +4,7 @@ import os
 from pathlib import PurePath
 
 from xdist.scheduler import LoadFileScheduling
+from xdist.workermanage import WorkerController
 
 # Their tests measure time or memory, or sit at a terminal: one worker does them, one by one.
 ONE_BY_ONE = {
@@ -18,7 +19,19 @@ ONE_BY_ONE = {
 
 
 class Spreading(LoadFileScheduling):  # type: ignore[misc]  # xdist ships no types
-    """As `--dist loadfile`, but that some files are one."""
+    """As `--dist loadfile`, but that some files are one, and that long ones come first.
+
+    Else no worker would be left to share the last of them. xdist begins with the files of many
+    tests, but whole commands take longest, and most of their files have few.
+    """
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        def length(scope: str) -> tuple[bool, int]:
+            is_long = scope == "one by one" or "/program/" in scope
+            return is_long, len(self.workqueue[scope])
+
+        self.workqueue.move_to_end(max(self.workqueue, key=length), last=False)
+        super()._assign_work_unit(node)
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
@@ -26,9 +39,8 @@ class Spreading(LoadFileScheduling):  # type: ignore[misc]  # xdist ships no typ
 
 
 def workers() -> int | None:
-    """Half as many again as there are cores: a third of a worker's time is waiting.
+    """Twice as many as there are cores: half of a worker's time is waiting.
 
     None leaves it to xdist, where its variable says how many.
     """
-    cores = os.cpu_count() or 1
-    return None if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else cores + cores // 2
+    return None if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else 2 * (os.cpu_count() or 1)
