@@ -1747,9 +1747,9 @@ BUILDS = (
     ),
     Broken(
         guarantee="the header of an earlier run's input is the one that it had then",
-        file="reading/table.py",
-        line="line=found.header_line if found else options.header_row",
-        instead="line=options.header_row",
+        file="reading/spreadsheet.py",
+        line="line=self.found.header_line if self.found else self.header_row",
+        instead="line=self.header_row",
         caught_by="test_header_row.py::test_who_reads_on_takes_the_header_that_was_found",
     ),
     Broken(
@@ -2199,8 +2199,8 @@ BUILDS = (
     ),
     Broken(
         guarantee="a file that an earlier version has read is cut into the same rows",
-        file="reading/table.py",
-        line="return not options.was_accepted if options.found is None else options.found.mends",
+        file="reading/spreadsheet.py",
+        line="return not self.was_accepted if self.found is None else self.found.mends",
         instead="return True",
         caught_by="test_exporters.py::test_a_file_that_an_earlier_version_has_read_is_read_as_then",
     ),

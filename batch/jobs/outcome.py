@@ -17,7 +17,7 @@ from batch.jobs.opening import ReadyRun
 from batch.jobs.request import Request, command
 from batch.model import Found as FoundBy
 from batch.model import Move, Reason, Tally
-from batch.reading.found import Found
+from batch.reading.spreadsheet import Found
 from batch.reading.table import Table
 from batch.recording.plain_file import private
 from batch.recording.results import ResultFiles

@@ -21,7 +21,7 @@ from batch.jobs.requesting import guardrails_of
 from batch.judging.live import ANSWERED, answered
 from batch.judging.plan import LAST_LINE, Plan
 from batch.model import FinalStates, Reason
-from batch.reading.found import Found
+from batch.reading.spreadsheet import Found
 from batch.reading.table import Table, open_table
 from batch.recording.baseline import BASELINE_NAME
 from batch.recording.folder import sha256_of

@@ -12,7 +12,8 @@ from pathlib import Path
 from batch.columns import COLUMNS, Column, reads_as
 from batch.errors import RunError, SettingsError
 from batch.jobs.request import Request
-from batch.reading.table import Table, TableOptions
+from batch.reading.spreadsheet import TableOptions
+from batch.reading.table import Table
 from batch.recording.mappings import keep_mapping, known_mappings, mapping_of
 from batch.recording.run_list import find_listed
 from batch.recording.runfile import RunRecord

@@ -23,8 +23,7 @@ from batch.judging.plan import Plan
 from batch.judging.rules import DEFAULT_ID_PATTERN, Rules
 from batch.judging.totals import Effect
 from batch.model import LEAD_STATUSES, Status
-from batch.reading.found import Found
-from batch.reading.table import TableOptions
+from batch.reading.spreadsheet import Found, TableOptions
 from batch.settings.declarations import Repeat, Words
 from batch.settings.model import Settings
 from batch.settings.options import OPTIONS, SHOWN_ROWS, CliOptions

@@ -12,7 +12,7 @@ from batch.jobs.results import outcomes_of
 from batch.jobs.verify import Verified
 from batch.judging.plan import Problem
 from batch.model import Reason, Result, Tally
-from batch.reading.found import Found
+from batch.reading.spreadsheet import Found
 from batch.recording.result_rows import NOT_REACHED_MESSAGE
 from batch.recording.state import default_state_dir
 from batch.wording.questions import Question

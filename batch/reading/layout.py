@@ -22,10 +22,10 @@ from batch.columns import (
 from batch.errors import InputError
 from batch.escape import unescape_text
 from batch.model import Field
-from batch.reading.found import Found
 from batch.reading.grid import Grid, listed, quoted
 from batch.reading.header import find_columns, refuse_row
 from batch.reading.proposals import propose
+from batch.reading.spreadsheet import Found
 
 _IDS = (Field.CAMPAIGN_ID, Field.CAMPAIGN_LEAD_ID)
 

@@ -6,9 +6,7 @@ ours has.
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from itertools import chain, islice
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,45 +20,10 @@ from batch.escape import unescape
 from batch.lines import only_lines
 from batch.model import Field
 from batch.reading import merged
-from batch.reading.content import Format, detect_format, unpack
-from batch.reading.delimited import open_delimited
-from batch.reading.encoding import to_utf8
-from batch.reading.found import Found
-from batch.reading.grid import Cells, Grid, column_names, extra_cell, is_blank_text, quoted
-from batch.reading.header_row import HeaderSearch, passed_over
+from batch.reading.grid import Grid, column_names, extra_cell, is_blank_text, quoted
 from batch.reading.layout import LookedUpIds, find_layout, known_layout
-from batch.reading.parquet import open_parquet
+from batch.reading.spreadsheet import Found, TableOptions, open_grid
 from batch.reading.swallowed import columns_with_breaks, find_swallowed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableOptions:
-    """What the user says about the spreadsheet; None is found out.
-
-    sheet: a workbook's sheet, by name.
-    encoding: a text file's, by Python's name for it.
-    delimiter: a text file's: one ASCII character, or tab, comma, semicolon.
-    header_row: the line of its header.
-    columns: header names of columns that are called otherwise.
-    has_campaign: whether one campaign was named for all rows.
-    has_own_ids: whether the user has said how ids look.
-    was_accepted: whether an earlier run has read the file, perhaps before later formats were known.
-    found: what that run found, which then counts instead; None of one that kept nothing.
-    remembered: gives what was confirmed before for a file of exactly these headers; it stands below
-    `columns`. unused: gives the same where it may not be used, only named.
-    """
-
-    sheet: str | None = None
-    encoding: str | None = None
-    delimiter: str | None = None
-    header_row: int | None = None
-    columns: Mapping[Column, str] = field(default_factory=dict)
-    has_campaign: bool = False
-    has_own_ids: bool = False
-    was_accepted: bool = False
-    found: Found | None = None
-    remembered: Callable[[tuple[str, ...]], Mapping[Column, str]] = lambda _: {}
-    unused: Callable[[tuple[str, ...]], Mapping[Column, str]] = lambda _: {}
 
 
 class Table:
@@ -91,7 +54,7 @@ class Table:
         self._grid = grid
         self._lines = lines
         self._scratch = scratch
-        self._mends = _mends(options)
+        self._mends = options.mends
         self.remembered: Mapping[Column, str] = {}
         if options.found is None:
             self.remembered = _below(options.remembered(grid.header), options.columns)
@@ -310,61 +273,6 @@ def open_table(
         raise
 
 
-def open_grid(path: Path, options: TableOptions, *, scratch: Path, name: str) -> Grid:
-    """The spreadsheet before its columns are known. scratch: the folder for copies.
-
-    Raises InputError when it can't be read.
-    """
-    if not path.stat().st_size:
-        raise InputError(f"{name}: is empty (0 bytes).")
-    plain = unpack(path, scratch=scratch, name=name)
-    file_format = detect_format(plain, name=name)
-    is_text, is_parquet = file_format is Format.TEXT, file_format is Format.PARQUET
-    found = options.found
-    if found is not None:
-        options = replace(
-            options, sheet=found.sheet, encoding=found.encoding, delimiter=found.delimiter
-        )
-    search = HeaderSearch(
-        columns=options.columns,
-        has_campaign=options.has_campaign,
-        has_own_ids=options.has_own_ids,
-        line=found.header_line if found else options.header_row,
-        is_first=options.was_accepted,
-    )
-    # An option that would do nothing is a misunderstanding about the file.
-    for what, value, fits in (
-        ("a sheet", options.sheet, not is_text and not is_parquet),
-        ("an encoding", options.encoding, is_text),
-        ("a delimiter", options.delimiter, is_text),
-        ("the line of a header", options.header_row, not is_parquet),
-    ):
-        if value is not None and not fits:
-            raise InputError(f"{name}: is {file_format}, where {what} means nothing. Leave it out.")
-    if is_parquet:
-        return open_parquet(plain, name=name)
-    if not is_text:
-        from batch.reading.workbook import open_workbook  # noqa: PLC0415 - 15 ms to load
-
-        grid = open_workbook(plain, file_format, sheet=options.sheet, search=search, name=name)
-    else:
-        mends = _mends(options)
-        text = to_utf8(plain, options.encoding, scratch=scratch, name=name, mends=mends)
-        grid = open_delimited(
-            text.path,
-            delimiter=options.delimiter,
-            search=search,
-            notes=text.notes,
-            name=name,
-            mends=mends,
-        )
-        grid = replace(grid, encoding=text.encoding)
-    if not grid.above or found:  # who reads on from what was found was told of it then
-        return grid
-    told = passed_over(grid, was_named=options.header_row is not None, name=name)
-    return replace(grid, notes=(*grid.notes, told))
-
-
 def _below(remembered: Mapping[Column, str], given: Mapping[Column, str]) -> Mapping[Column, str]:
     """What is remembered, but for what somebody has now said about the column or the header."""
     taken = set(map(name_key, given.values()))
@@ -376,65 +284,3 @@ def _said(remembered: Mapping[Column, str], *, name: str) -> tuple[str, ...]:
     columns = ", ".join(f"{column} is {quoted(header)}" for column, header in remembered.items())
     said = f"{name}: as you confirmed for these headers before, {columns}."
     return (Advice(said, Remedy(Fix.LEAVE_REMEMBERED)),) if columns else ()
-
-
-def _mends(options: TableOptions) -> bool:
-    """As `Found.mends`."""
-    return not options.was_accepted if options.found is None else options.found.mends
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FirstRows:
-    """A spreadsheet's header and its first rows. rows, above: line and cells as read.
-
-    above: what is passed over above the header, without blank rows.
-    """
-
-    header: tuple[str, ...]
-    header_line: int
-    above: tuple[tuple[int, tuple[str, ...]], ...]
-    rows: tuple[tuple[int, tuple[str, ...]], ...]
-    is_sheet: bool
-    delimiter: str | None
-
-
-def read_sheet_names(path: Path, *, name: str) -> tuple[str, ...]:
-    """The names of a workbook's sheets, hidden ones last; none of any other file.
-
-    name: what messages call the file. Raises InputError when it can't be read.
-    """
-    with tempfile.TemporaryDirectory(prefix="sendkit-batch-") as scratch:
-        plain = unpack(path, scratch=Path(scratch), name=name)
-        file_format = detect_format(plain, name=name)
-        if file_format in {Format.TEXT, Format.PARQUET}:
-            return ()
-        from batch.reading.workbook import sheet_names  # noqa: PLC0415 - 15 ms to load
-
-        return sheet_names(plain, file_format, name=name)
-
-
-def read_first_rows(path: Path, options: TableOptions, *, name: str, rows: int) -> FirstRows:
-    """The header and that many rows of a spreadsheet, whatever its columns are called.
-
-    name: what messages call the file. Raises InputError when it can't be read.
-    """
-    with tempfile.TemporaryDirectory(prefix="sendkit-batch-") as scratch:
-        try:
-            grid = open_grid(path, options, scratch=Path(scratch), name=name)
-            every = chain.from_iterable(frame.iter_rows() for frame in grid.batches())
-            first = islice(((line, cells) for line, *cells in every), rows)
-            shown, above = map(_as_texts, (first, grid.above))
-        except OSError as error:
-            raise InputError(f"{name}: can't be read: {error.strerror or error}.") from error
-    return FirstRows(
-        header=grid.header,
-        header_line=grid.header_line,
-        above=above,
-        rows=shown,
-        is_sheet=grid.is_sheet,
-        delimiter=grid.delimiter,
-    )
-
-
-def _as_texts(rows: Iterable[tuple[int, Cells]]) -> tuple[tuple[int, tuple[str, ...]], ...]:
-    return tuple((line, tuple(cell or "" for cell in cells)) for line, cells in rows)

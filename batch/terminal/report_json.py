@@ -10,7 +10,7 @@ from batch.jobs.check import Checked
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.plan import Planned
 from batch.model import Result, Tally
-from batch.reading.found import Found
+from batch.reading.spreadsheet import Found
 from batch.recording.runfile import RunState
 from batch.terminal.remedies import in_terminal
 from batch.terminal.summary import judged_tally, outcome_files

@@ -16,7 +16,7 @@ from batch.columns import Column
 from batch.errors import BatchError, InputError
 from batch.jobs.request import Guardrails, Reading, Request, Session, Source
 from batch.reading.content import Format, detect_format, expands_beyond, unpack
-from batch.reading.table import FirstRows, read_first_rows, read_sheet_names
+from batch.reading.spreadsheet import FirstRows, read_first_rows, read_sheet_names
 from batch.settings.load import restore_settings
 from batch.web.checked import CheckedFile, check_file, mapped_in
 from batch.web.remedies import on_page

@@ -12,7 +12,7 @@ from typing import Any
 from batch.columns import Column
 from batch.errors import InputError, SettingsError
 from batch.jobs.request import Reading
-from batch.reading.table import FirstRows
+from batch.reading.spreadsheet import FirstRows
 from batch.visible import visible_lines
 from batch.web.checked import CheckedFile
 from batch.web.inspection import Ask, Inspected

@@ -10,7 +10,8 @@ from batch.judging.guardrails import too_many_clears, too_many_invalid
 from batch.judging.plan import Plan
 from batch.judging.rules import Rules
 from batch.model import OnConflict, Reason
-from batch.reading.table import TableOptions, open_table
+from batch.reading.spreadsheet import TableOptions
+from batch.reading.table import open_table
 from tests.make_samples import make_changes
 
 SAMPLES = Path(__file__).parents[2] / "samples"

@@ -9,7 +9,8 @@ from batch.jobs.missing_columns import about_missing_columns
 from batch.jobs.opening import open_run
 from batch.jobs.preflight import Preflight
 from batch.jobs.resume import reopen_run
-from batch.reading.table import TableOptions, open_table
+from batch.reading.spreadsheet import TableOptions
+from batch.reading.table import open_table
 from batch.terminal.remedies import in_terminal
 from tests.support.program import write_rows
 from tests.support.shell import Shell

@@ -12,7 +12,8 @@ from batch.errors import UsageError
 from batch.jobs import practice
 from batch.jobs.practice import practice_access
 from batch.judging.rules import Rules
-from batch.reading.table import TableOptions, open_table
+from batch.reading.spreadsheet import TableOptions
+from batch.reading.table import open_table
 from batch.sandbox.options import Options, SandboxError
 from tests.support.wired import CAMPAIGN, lead_id, write_leads
 

@@ -8,7 +8,8 @@ import pytest
 from batch.errors import InputError
 from batch.reading import content, cost
 from batch.reading.cost import MAX_CELL, CostError, Tally, check_format_code
-from batch.reading.table import TableOptions, open_table
+from batch.reading.spreadsheet import TableOptions
+from batch.reading.table import open_table
 
 OPEN_DOCUMENT = "urn:oasis:names:tc:opendocument:xmlns"
 ID = "66a1b2c3d4e5f60718293a4b"

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from batch.errors import InputError
 from batch.model import Field
 from batch.reading import delimited
-from batch.reading.table import TableOptions, open_table
+from batch.reading.spreadsheet import TableOptions
+from batch.reading.table import open_table
 from batch.terminal.remedies import in_terminal
 from tests.support.sampling import examples
 

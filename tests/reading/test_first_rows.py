@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from batch.errors import InputError
-from batch.reading.table import TableOptions, read_first_rows
+from batch.reading.spreadsheet import TableOptions, read_first_rows
 
 
 def test_a_file_is_shown_whatever_its_columns_are_called(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from batch.errors import InputError
 from batch.model import Field
 from batch.reading.grid import filled_cells
 from batch.reading.header_row import SEARCHED_ROWS, Evidence, HeaderSearch, Top
-from batch.reading.table import FirstRows, Table, TableOptions, open_table, read_first_rows
+from batch.reading.spreadsheet import FirstRows, TableOptions, read_first_rows
+from batch.reading.table import Table, open_table
 from batch.terminal.remedies import in_terminal
 from tests.support.sampling import examples
 

@@ -658,7 +658,7 @@ def test_a_hint_can_be_followed(
     after.mkdir()
     with monkeypatch.context() as patch:
         if "Don't change it" in case.of:
-            patch.setattr("batch.reading.table.open_delimited", shortened)
+            patch.setattr("batch.reading.spreadsheet.open_delimited", shortened)
         found = sendkit_batch("check", case.has(before), *case.args, cwd=before)
     said = " ".join(f"{found.out} {found.err}".split())
     (sentence,) = sentences_of(case)

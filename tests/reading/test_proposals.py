@@ -16,7 +16,8 @@ from batch.errors import InputError
 from batch.jobs.requesting import overrides_of
 from batch.model import Field
 from batch.reading.proposals import choice
-from batch.reading.table import TableOptions, open_table
+from batch.reading.spreadsheet import TableOptions
+from batch.reading.table import open_table
 from batch.settings.options import CliOptions
 from batch.terminal.remedies import in_terminal, map_option
 from tests.support.program import write_rows

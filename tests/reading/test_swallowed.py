@@ -17,7 +17,8 @@ from batch.judging.plan import Problem
 from batch.judging.rules import Rules
 from batch.model import Field, OnConflict, Reason
 from batch.reading import delimited, grid, swallowed
-from batch.reading.table import TableOptions, open_table
+from batch.reading.spreadsheet import TableOptions
+from batch.reading.table import open_table
 from tests.support.sampling import examples
 
 C, L = "65c0ffee0000000000000001", "66a1b2c3d4e5f6a7b8c9d00"

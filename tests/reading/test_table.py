@@ -14,7 +14,8 @@ import zstandard
 from batch.columns import ADDED_COLUMNS
 from batch.errors import InputError
 from batch.model import Field
-from batch.reading.table import TableOptions, open_table
+from batch.reading.spreadsheet import TableOptions
+from batch.reading.table import open_table
 from batch.terminal.remedies import in_terminal
 
 TEXT = (

@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 
 from batch.judging.rules import Rules, judge
-from batch.reading.table import TableOptions, open_table
+from batch.reading.spreadsheet import TableOptions
+from batch.reading.table import open_table
 from batch.recording.lead_sheet import write_leads
 from batch.recording.snapshot import SCHEMA
 

@@ -15,7 +15,8 @@ from batch.columns import ADDED_COLUMNS, result_header
 from batch.errors import RunError
 from batch.escape import unescape_text
 from batch.model import Outcome, Reason, Result
-from batch.reading.table import TableOptions, open_table
+from batch.reading.spreadsheet import TableOptions
+from batch.reading.table import open_table
 from batch.recording import results
 from batch.recording.failed_sheet import write_failed_sheet
 from batch.recording.journal import Journal

@@ -9,7 +9,7 @@ from batch.jobs.outcome import RunOutcome
 from batch.jobs.request import Request
 from batch.judging.plan import Plan
 from batch.model import Field, Reason, Tally
-from batch.reading.found import Found
+from batch.reading.spreadsheet import Found
 from batch.reading.table import Table
 from batch.recording.results import ResultFiles
 from batch.recording.runfile import RunState
