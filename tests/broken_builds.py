@@ -3154,7 +3154,7 @@ BUILDS = (
     ),
     Broken(
         guarantee="a column that looks like a missing one by its cells is named",
-        file="jobs/missing_columns.py",
+        file="jobs/cells.py",
         line=">= _SHARE * len(cells)",
         instead="> len(cells)",
         caught_by="test_missing_columns.py::"

@@ -11,9 +11,8 @@ from pathlib import Path
 from batch.advice import Advice
 from batch.errors import RunError, UsageError
 from batch.escape import escape_text
+from batch.jobs.cells import about_missing_columns, plan_of
 from batch.jobs.known_pace import KnownPace
-from batch.jobs.missing_columns import about_missing_columns
-from batch.jobs.opening import plan_of
 from batch.jobs.remembered import as_if_given, options_with_remembered
 from batch.jobs.request import Request, guardrails_hit, refusal_of
 from batch.judging.plan import Plan, Problem

@@ -13,8 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from batch.errors import InputError
-from batch.jobs.named_cells import cells_of, named_of
-from batch.jobs.opening import plan_of
+from batch.jobs.cells import cells_of, named_of, plan_of
 from batch.jobs.request import Request
 from batch.judging.format_1 import JUDGED, requests_of_format_1
 from batch.judging.planned import PLANNED, with_leads_now

@@ -17,21 +17,17 @@ import polars as pl
 
 from batch.api.sendkit import Access, SendKit
 from batch.errors import InputError
+from batch.jobs.cells import Lookup, about_missing_columns, plan_of
 from batch.jobs.decision import KNOWN, decision_of
 from batch.jobs.known_pace import KnownPace, known_pace
-from batch.jobs.missing_columns import about_missing_columns
-from batch.jobs.named_cells import Lookup, cells_of, named_of
 from batch.jobs.preflight import Preflight, ask_server, hold_of
 from batch.jobs.reaching import access_of, daily_quota, make_client, take_locks
 from batch.jobs.remembered import as_if_given, options_with_remembered
 from batch.jobs.request import Request, guardrails_hit, refusal_of, typed_number
 from batch.jobs.work import LeadsDiff, Work, needed_work, whole_work
-from batch.judging.from_cells import Once, make_plan
 from batch.judging.plan import Plan
 from batch.judging.planned import with_leads_now
 from batch.judging.preview import Preview
-from batch.judging.resolve import LeadDirectory
-from batch.judging.rules import Rules, check_rules
 from batch.judging.totals import Effect
 from batch.model import Webhooks
 from batch.reading.table import Table, open_table
@@ -320,24 +316,6 @@ def new_folder(request: Request, *, now: datetime) -> RunFolder:
         stem=input_stem(request.source.name),
         now=now,
     )
-
-
-def plan_of(
-    request: Request,
-    table: Table,
-    rules: Rules,
-    *,
-    once: Once | None = None,
-    directory: LeadDirectory | None = None,
-) -> Plan:
-    """The table judged by rules that are checked first. once: as `make_plan` takes it.
-
-    directory: as `cells_of` takes it.
-    """
-    check_rules(rules)
-    cells = cells_of(table, rules, named_of(request, table), directory)
-    on_conflict = request.settings.input.on_conflict
-    return make_plan(cells, rules, on_conflict=on_conflict, once=once or (lambda judged: judged))
 
 
 def input_of(request: Request, copy: InputCopy, table: Table) -> RunInput:

@@ -14,8 +14,8 @@ import polars as pl
 
 from batch.api.sendkit import Access
 from batch.errors import UsageError
+from batch.jobs.cells import cells_of, with_ids
 from batch.jobs.gate import open_practice
-from batch.jobs.named_cells import cells_of, with_ids
 from batch.judging.resolve import CampaignNaming, provisional, read_names
 from batch.judging.rules import Rules, is_id, judge
 from batch.judging.survey import valid

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from batch.api.sendkit import Access, SendKit, Timeouts
 from batch.api.transport import make_transport
-from batch.jobs.named_cells import named_of
+from batch.jobs.cells import named_of
 from batch.jobs.request import Request
 from batch.judging.rules import check_rules
 from batch.reading.table import Table

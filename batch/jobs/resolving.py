@@ -9,8 +9,8 @@ import anyio.to_thread
 import polars as pl
 
 from batch.errors import SettingsError
+from batch.jobs.cells import named_of
 from batch.jobs.known_pace import known_pace
-from batch.jobs.named_cells import named_of
 from batch.jobs.opening import OpenRun
 from batch.jobs.paging import Paging
 from batch.jobs.preflight import Preflight, hold_of

@@ -13,11 +13,11 @@ import polars as pl
 
 from batch.advice import Fix, Remedy
 from batch.errors import InputError, SettingsError
+from batch.jobs.cells import about_missing_columns
 from batch.jobs.decision import decision_of
 from batch.jobs.frontend import Frontend
 from batch.jobs.judged_again import judge_again
 from batch.jobs.known_pace import known_pace
-from batch.jobs.missing_columns import about_missing_columns
 from batch.jobs.opening import JudgedRun, OpenRun, ReadyRun, found_of
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.past_run import PastRun

@@ -77,7 +77,7 @@ class _Record(BaseModel):
 
 
 class RunFound(_Record):
-    """How the input was read, as `reading.found.Found` has it."""
+    """How the input was read, as `reading.spreadsheet.Found` has it."""
 
     header_line: Line
     columns: Mapping[Named, Width]

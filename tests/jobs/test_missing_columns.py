@@ -5,7 +5,7 @@ import httpx
 import pytest
 
 from batch.api.sendkit import Workspace
-from batch.jobs.missing_columns import about_missing_columns
+from batch.jobs.cells import about_missing_columns
 from batch.jobs.opening import open_run
 from batch.jobs.preflight import Preflight
 from batch.jobs.resume import reopen_run

@@ -8,7 +8,7 @@ import xlsxwriter
 import xlwt  # type: ignore[import-untyped]  # it ships no types
 
 from batch.columns import Naming
-from batch.jobs.named_cells import cells_of
+from batch.jobs.cells import cells_of
 from batch.judging.from_cells import make_plan
 from batch.judging.resolve import CampaignNaming
 from batch.judging.rules import Rules

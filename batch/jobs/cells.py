@@ -1,15 +1,23 @@
-"""What is said of a `status` or `aiTag` column that a spreadsheet has not.
+"""The cells of a spreadsheet as they are judged, also where e-mail addresses stand for ids.
 
-Either may be left out. But a column that is called "Tag", or whose cells are the workspace's
-labels, was hardly meant to be kept from the server: so people hear of it before they say yes.
+And what is said of a `status` or `aiTag` column that it has not. Either may be left out. But a
+column that is called "Tag", or whose cells are the workspace's labels, was hardly meant to be kept
+from the server: so people hear of it before they say yes.
 """
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 
 import polars as pl
 
 from batch.advice import Advice, map_columns
-from batch.columns import name_key
+from batch.columns import Naming, name_key
+from batch.jobs.request import Request
+from batch.judging.from_cells import Once, make_plan
+from batch.judging.plan import Plan
+from batch.judging.resolve import RESOLVED, CampaignNaming, LeadDirectory, provisional, read_names
+from batch.judging.rules import Rules, check_rules
+from batch.judging.survey import Cells
 from batch.judging.texts import folded, trimmed
 from batch.model import LEAD_STATUSES, Field
 from batch.near_names import NearNames
@@ -28,6 +36,75 @@ _NEAR_ENOUGH = 0.65  # "state" for "status"; "stage" and "date" stay below for b
 _SHARE = 0.8  # of a column's cells that are values of the field: a few may be misspelt
 _ROWS = 1_000  # at the beginning, whose cells are looked at
 _COLUMNS = 1_000  # unused ones that are looked at
+
+
+def named_of(request: Request, table: Table) -> CampaignNaming:
+    """How the rows of a table name their campaigns."""
+    return CampaignNaming(
+        campaign=request.reading.campaign,
+        column=Naming.CAMPAIGN if Naming.CAMPAIGN in table.fields else Field.CAMPAIGN_ID,
+        name_first=table.campaign_was_found,
+    )
+
+
+@dataclass(slots=True)
+class Lookup:
+    """Where leads are looked up by their e-mail addresses; None until that was read."""
+
+    directory: LeadDirectory | None = None
+
+
+def cells_of(
+    table: Table, rules: Rules, named: CampaignNaming, directory: LeadDirectory | None = None
+) -> Cells:
+    """What gives the cells of a table, with ids in the place of e-mail addresses.
+
+    directory: where they are looked up. Without one they are those that the table has; where it
+    has none, the names stand in their place.
+    """
+    if not table.is_by_email:
+        return table.cells
+    return lambda: (
+        _with_looked_up(frame, table, rules, named, directory) for frame in table.cells()
+    )
+
+
+def _with_looked_up(
+    cells: pl.DataFrame,
+    table: Table,
+    rules: Rules,
+    named: CampaignNaming,
+    directory: LeadDirectory | None,
+) -> pl.DataFrame:
+    if directory is None and table.ids is not None:
+        return with_ids(cells, table.ids.between(cells["line"][0], cells["line"][-1]))
+    names = read_names(cells, rules, named)
+    ids = directory.resolve(names).cast(RESOLVED) if directory else provisional(names)
+    return with_ids(cells, ids)
+
+
+def with_ids(cells: pl.DataFrame, ids: pl.DataFrame) -> pl.DataFrame:
+    """The cells with these ids, as `resolve.RESOLVED`, in the place of their own."""
+    rest = cells.drop(Field.CAMPAIGN_ID, Field.CAMPAIGN_LEAD_ID)
+    return rest.join(ids, on="line", how="left", maintain_order="left")
+
+
+def plan_of(
+    request: Request,
+    table: Table,
+    rules: Rules,
+    *,
+    once: Once | None = None,
+    directory: LeadDirectory | None = None,
+) -> Plan:
+    """The table judged by rules that are checked first. once: as `make_plan` takes it.
+
+    directory: as `cells_of` takes it.
+    """
+    check_rules(rules)
+    cells = cells_of(table, rules, named_of(request, table), directory)
+    on_conflict = request.settings.input.on_conflict
+    return make_plan(cells, rules, on_conflict=on_conflict, once=once or (lambda judged: judged))
 
 
 def about_missing_columns(table: Table, *, labels: Collection[str] | None) -> tuple[str, ...]:
