@@ -2100,6 +2100,52 @@ BUILDS = (
         instead="    if is_undo and not tally.error:",
         caught_by="test_undoing.py::test_leads_are_set_back_to_what_they_were",
     ),
+    # --- Earlier runs ---
+    Broken(
+        guarantee="`undo latest` undoes no undo",
+        file="jobs/runs.py",
+        line="not (run.record.undo_of or run.kind is Kind.PLAN)",
+        instead="run.kind is not Kind.PLAN",
+        caught_by="test_runs.py::"
+        "test_the_latest_run_is_the_newest_on_which_the_command_makes_sense[undo-fine]",
+    ),
+    Broken(
+        guarantee="no practice run is the latest",
+        file="jobs/runs.py",
+        line="is_here and not run.record.sandbox and",
+        instead="is_here and",
+        caught_by="test_runs.py::"
+        "test_the_latest_run_is_the_newest_on_which_the_command_makes_sense[retry-failed]",
+    ),
+    Broken(
+        guarantee="the latest run was begun in this folder of runs",
+        file="jobs/runs.py",
+        line="is_here = run.folder.resolve().parent == runs_dir.resolve()",
+        instead="is_here = True",
+        caught_by="test_runs.py::"
+        "test_the_latest_run_is_the_newest_on_which_the_command_makes_sense[undo-fine]",
+    ),
+    Broken(
+        guarantee="a run called latest wins over the newest",
+        file="jobs/runs.py",
+        line="return Path(name).is_dir() or bool(_of_name(name, known_runs(state_dir, runs_dir)))",
+        instead="return Path(name).is_dir()",
+        caught_by="test_past.py::test_a_folder_called_latest_wins",
+    ),
+    Broken(
+        guarantee="without a terminal `latest` changes nothing",
+        file="terminal/past.py",
+        line="if changes_leads and not somebody_is_there():",
+        instead="if not (changes_leads or somebody_is_there()):",
+        caught_by="test_past.py::test_without_a_terminal_latest_changes_nothing[undo]",
+    ),
+    Broken(
+        guarantee="a person's time to answer is no time at work",
+        file="jobs/steps.py",
+        line="    with opened.watch.paused():",
+        instead="    if True:",
+        caught_by="test_past.py::test_a_question_and_the_time_before_a_resume_are_no_time_at_work",
+    ),
     # --- Mappings that were confirmed ---
     Broken(
         guarantee="a remembered mapping is never used without a terminal",

@@ -7,6 +7,7 @@ A run is made ready in four steps, so that a use case can ask a person between t
 trace. Shows nothing.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -42,6 +43,24 @@ from batch.wording.decision import question_about
 from batch.wording.questions import LongWindow, Question, about_quota, about_window
 
 
+class Stopwatch:
+    """How long a process is at work on a run."""
+
+    def __init__(self) -> None:
+        self._began_s = time.monotonic()
+
+    def seconds(self) -> float:
+        """The time at work so far."""
+        return time.monotonic() - self._began_s
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Don't count this block's time: a person is asked in it."""
+        paused_s = time.monotonic()
+        yield
+        self._began_s += time.monotonic() - paused_s
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenRun:
     """A run whose input is copied and can be read; nothing is judged yet.
@@ -65,6 +84,7 @@ class OpenRun:
     baseline: pl.DataFrame | None = None
     spill: Spill | None = None
     lookup: Lookup = field(default_factory=Lookup)
+    watch: Stopwatch = field(default_factory=Stopwatch)
 
     async def ask(self) -> Preflight:
         """Ask the server whose key it is, and for its labels. Raises UsageError if refused."""

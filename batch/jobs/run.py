@@ -90,7 +90,8 @@ def _unfinished_to_resume(
         return None
     if if_unfinished is IfUnfinished.ASK:
         text = f"There is {found}. Yes goes on with it; no starts a new run."
-        return folder if frontend.ask(Question(text=text)) else None
+        with opened.watch.paused():
+            return folder if frontend.ask(Question(text=text)) else None
     if not found.is_recent(settings):
         frontend.note(f"There is {found}, {_too_long_ago(settings)}. This is a new run.")
         return None

@@ -45,7 +45,7 @@ def first_record(run: ReadyRun) -> RunRecord:
                 "settings": _settings_of(opened.request),
                 "pid": os.getpid(),
                 "working_since": now,
-                **_times_gone_on(run.record, now),
+                **_times_gone_on(run, run.record, now),
                 **counts_of(run.work.before),
             }
         )
@@ -64,6 +64,7 @@ def first_record(run: ReadyRun) -> RunRecord:
         settings=_settings_of(request),
         pid=os.getpid(),
         working_since=now,
+        worked_s=opened.watch.seconds(),
         started_at=opened.started_at,
         rows=run.plan.rows,
         sandbox=request.session.sandbox,
@@ -83,11 +84,18 @@ def _settings_of(request: Request) -> dict[str, JsonValue]:
     return public
 
 
-def _times_gone_on(record: RunRecord, now: datetime) -> dict[str, object]:
+def _times_gone_on(run: ReadyRun, record: RunRecord, now: datetime) -> dict[str, object]:
     """What is different between going on with a run, and the beginning of a planned one."""
+    worked_s = run.opened.watch.seconds()
     if record.state is RunState.PLANNED:
-        return {"started_at": now}
-    return {"resumed": record.resumed + 1}
+        return {"started_at": now, "worked_s": worked_s}
+    return {"resumed": record.resumed + 1, "worked_s": worked_s + (record.took_s or 0)}
+
+
+def _worked_s(record: RunRecord, now: datetime) -> float:
+    """The time at work until now. record: as it began now."""
+    since = record.working_since or now
+    return (record.worked_s or 0) + max(0.0, (now - since).total_seconds())
 
 
 def record_at(record: RunRecord, moment: Moment) -> RunRecord:
@@ -105,6 +113,7 @@ def record_at(record: RunRecord, moment: Moment) -> RunRecord:
     return record.model_copy(
         update={
             "pace": pace,
+            "worked_s": _worked_s(record, datetime.now(UTC)),
             "budget": _budget_of(learnt),
             "requests": record.requests + moment.requests,
             **counts_of(moment.tally),
@@ -124,12 +133,14 @@ def _budget_of(learnt: PaceEstimate) -> RunBudget:
 
 def last_record(record: RunRecord, outcome: RunOutcome) -> RunRecord:
     """The run as it ended. record: as it began now, after the requests of earlier times."""
+    now = datetime.now(UTC)
     return record.model_copy(
         update={
             "state": outcome.state,
             "exit_code": outcome.exit_code,
             "stop_reason": outcome.reason,
-            "ended_at": datetime.now(UTC),
+            "ended_at": now,
+            "worked_s": _worked_s(record, now),
             "budget": _budget_of(outcome.pace_estimate) if outcome.pace_estimate else record.budget,
             "requests": record.requests + outcome.requests,
             "moves": tuple(RunMove(**asdict(move)) for move in outcome.moves),

@@ -1,6 +1,6 @@
 """Earlier runs: which there are, how they stand, and which may be taken away."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from batch.jobs.verify import VERIFY_NAME
 from batch.model import Result
 from batch.recording.baseline import BASELINE_NAME
 from batch.recording.folder import remove_files
-from batch.recording.history import EarlierRun, NewerRun, known_runs
+from batch.recording.history import EarlierRun, KnownRuns, NewerRun, known_runs
 from batch.recording.journal import JOURNAL_NAME
 from batch.recording.journal_file import ROLLBACK, SHM, WAL
 from batch.recording.locks import find_holder
@@ -146,8 +146,7 @@ def find_run(name: str, *, state_dir: Path, runs_dir: Path) -> Path:
     if path.exists() or len(path.parts) != 1:
         return path
     known = known_runs(state_dir, runs_dir)
-    mine = [run.folder for run in known.own] + [run.folder for run in known.newer]
-    found = [folder for folder in mine if folder.name == path.name]
+    found = _of_name(name, known)
     if len(found) == 1:
         return found[0]
     if found:
@@ -163,6 +162,49 @@ def find_run(name: str, *, state_dir: Path, runs_dir: Path) -> Path:
     raise UsageError(
         f"{name}: found no run; expected the folder of an earlier one. `sendkit-batch runs` lists "
         "them."
+    )
+
+
+def is_named(name: str, *, state_dir: Path, runs_dir: Path) -> bool:
+    """True if there is a folder of this name, here or among the user's own runs."""
+    return Path(name).is_dir() or bool(_of_name(name, known_runs(state_dir, runs_dir)))
+
+
+def _of_name(name: str, known: KnownRuns) -> list[Path]:
+    mine = [run.folder for run in known.own] + [run.folder for run in known.newer]
+    return [folder for folder in mine if folder.name == name]
+
+
+LATEST = "latest"  # a name for the newest run; a folder of that name wins
+# Commands that change leads, and the runs on which each makes sense.
+_SUITS: Mapping[str, Callable[["ListedRun"], bool]] = {
+    "undo": lambda run: not (run.record.undo_of or run.kind is Kind.PLAN),
+    "apply": lambda run: bool(run.record.planned_at) and run.state != RunState.FINISHED,
+    "retry": lambda run: (
+        run.kind is not Kind.PLAN and bool(run.counts[Result.ERROR] + run.counts[Result.UNSENT])
+    ),
+    "resume": lambda run: (
+        run.kind is not Kind.PLAN and run.state not in {RunState.FINISHED, RunState.RUNNING}
+    ),
+}
+CHANGING = frozenset(_SUITS)
+
+
+def latest_run(command_name: str, *, state_dir: Path, runs_dir: Path) -> "ListedRun":
+    """The user's newest run that was begun in this folder of runs, practice left out.
+
+    For a command that changes leads, the newest on which it makes sense.
+    Raises UsageError when there is none.
+    """
+    suits = _SUITS.get(command_name)
+    for run in list_runs(state_dir, runs_dir).own:
+        is_here = run.folder.resolve().parent == runs_dir.resolve()
+        if is_here and not run.record.sandbox and (suits is None or suits(run)):
+            return run
+    to_do = f" to {command_name}" if command_name in CHANGING else ""
+    raise UsageError(
+        f"{LATEST}: found no run{to_do} in {runs_dir}, practice left out; expected one. "
+        "`sendkit-batch runs` lists them."
     )
 
 

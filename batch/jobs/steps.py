@@ -111,7 +111,9 @@ def confirm(frontend: Frontend, ready: ReadyRun, *, asks: bool) -> ReadyRun:
     if not asks or not ready.work.requests:
         frontend.note(ready.question.text)
         return ready
-    if not frontend.ask(ready.question):
+    with opened.watch.paused():
+        is_yes = frontend.ask(ready.question)
+    if not is_yes:
         wanted = ready.question.typed_number or "yes"
         raise DeclinedError(f"Nothing was sent: the question was not answered with {wanted}.")
     remember(opened.request, opened.table, opened.folder.path, ready.record)

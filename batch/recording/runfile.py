@@ -172,7 +172,8 @@ class RunRecord(_Record):
     pace: the pace and what holds it back, in words. budget: what was learnt of it.
     stop_reason: why it ended early, in words.
     sandbox: whether it sends to a practice sandbox. tag_check: whether tags are checked.
-    pid, working_since: of the process that is, or last was, at work on it.
+    pid, working_since: of the process that is, or last was, at work on it. worked_s: how long all
+    of them were, without the time in which a person was asked; None where nobody has counted.
     resumed: how often it was gone on with. retry_of: the run whose rows it tries once more.
     is_planned: whether its rows are compared with leads that were all read, as those of a plan and
     of its retries are. planned_at: when a plan that is to be applied was made.
@@ -195,6 +196,7 @@ class RunRecord(_Record):
     pid: int
     started_at: Time
     working_since: Time | None = None
+    worked_s: Annotated[float, Field(ge=0)] | None = None
     ended_at: Time | None = None
     rows: Count
     counts: Mapping[Result, Count]
@@ -226,6 +228,13 @@ class RunRecord(_Record):
             raise ValueError("two addresses")
         rest = {name: value for name, value in api.items() if name != "base_url"}
         return {**said, "settings": {**settings, "api": rest}}
+
+    @property
+    def took_s(self) -> float | None:
+        """How long it was at work; of an earlier version's run, from its beginning to its end."""
+        if self.worked_s is not None or self.ended_at is None:
+            return self.worked_s
+        return max(0.0, (self.ended_at - self.started_at).total_seconds())
 
     @property
     def has_baseline(self) -> bool:

@@ -54,8 +54,10 @@ def when(findings: Findings) -> str:
     began = f", begun on {utc_text(record.started_at)}"
     if record.ended_at is None:
         return f"{began}."
-    pauses_s = sum(findings.history.pauses_s) if findings.history else 0
-    took_s = (record.ended_at - record.started_at).total_seconds() - pauses_s
+    took_s = record.worked_s
+    if took_s is None:  # an earlier version's
+        pauses_s = sum(findings.history.pauses_s) if findings.history else 0
+        took_s = (record.ended_at - record.started_at).total_seconds() - pauses_s
     resumed = {0: "", 1: ", resumed once"}.get(record.resumed, f", resumed {record.resumed} times")
     return f"{began}; it took {duration(max(1.0, took_s))}{resumed}."
 

@@ -29,7 +29,9 @@ class CliOptions:
         str,
         Argument("FILE", "The spreadsheet: CSV, TSV, XLSX, XLS, ODS or Parquet; - is stdin."),
     ] = ""
-    run: Annotated[str, Argument("RUN", "An earlier run: its folder, or that folder's name.")] = ""
+    run: Annotated[
+        str, Argument("RUN", "An earlier run: its folder, that folder's name, or latest.")
+    ] = ""
     campaigns: Annotated[
         tuple[str, ...], Argument("CAMPAIGN…", "Campaigns: their ids or names.")
     ] = ()

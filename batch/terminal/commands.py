@@ -78,22 +78,22 @@ def plan(options: CliOptions, interrupts: Interrupts) -> int:
 
 def apply(options: CliOptions, interrupts: Interrupts) -> int:
     """`apply`: send a plan, or go on with sending it. Gives the exit code."""
-    return _go_back(apply_plan, options, interrupts)
+    return _go_back("apply", apply_plan, options, interrupts)
 
 
 def resume(options: CliOptions, interrupts: Interrupts) -> int:
     """`resume`: go on with an earlier run. Gives the exit code."""
-    return _go_back(resume_run, options, interrupts)
+    return _go_back("resume", resume_run, options, interrupts)
 
 
 def retry(options: CliOptions, interrupts: Interrupts) -> int:
     """`retry`: try once more what was error or unsent in an earlier run. Gives the exit code."""
-    return _go_back(retry_run, options, interrupts)
+    return _go_back("retry", retry_run, options, interrupts)
 
 
 def undo(options: CliOptions, interrupts: Interrupts) -> int:
     """`undo`: set the leads of an earlier run back. Gives the exit code."""
-    return _go_back(undo_run, options, interrupts)
+    return _go_back("undo", undo_run, options, interrupts)
 
 
 def verify(options: CliOptions, interrupts: Interrupts) -> int:
@@ -101,7 +101,7 @@ def verify(options: CliOptions, interrupts: Interrupts) -> int:
     terminal = _terminal(options, interrupts)
 
     def verify_it() -> int:
-        folder = named_run(options.run)
+        folder = named_run(terminal, options.run, does="verify")
         past = _past_run(terminal, options, folder)
         verified = verify_run(past, terminal)
         exit_code = int(verified.holding < verified.rows)
@@ -233,6 +233,7 @@ def _run(
 
 
 def _go_back(
+    name: str,
     use_case: Callable[[PastRun, Frontend], RunOutcome],
     options: CliOptions,
     interrupts: Interrupts,
@@ -241,7 +242,7 @@ def _go_back(
     terminal = _terminal(options, interrupts)
 
     def go_back() -> int:
-        past = _past_run(terminal, options, named_run(options.run))
+        past = _past_run(terminal, options, named_run(terminal, options.run, does=name))
         return tell(terminal, use_case(past, terminal), options)
 
     return guarded(terminal, go_back)

@@ -4,16 +4,27 @@ import json
 import os
 from pathlib import Path
 
-from batch.errors import BatchError, DeclinedError, RunError, SettingsError, UnaskedError
+from batch.errors import (
+    BatchError,
+    DeclinedError,
+    RunError,
+    SettingsError,
+    UnaskedError,
+    UsageError,
+)
 from batch.jobs.plan import check_no_plan
 from batch.jobs.report import remake_report
 from batch.jobs.request import command
 from batch.jobs.results import remake_results, remake_with_retries
 from batch.jobs.runs import (
+    CHANGING,
+    LATEST,
     ListedRun,
     Runs,
     describe_run,
     find_run,
+    is_named,
+    latest_run,
     list_runs,
     parse_age,
     prunable,
@@ -42,7 +53,7 @@ def results(options: CliOptions, interrupts: Interrupts) -> int:
     remake = remake_with_retries if options.with_retries else remake_results
 
     def remake_them() -> int:
-        folder = named_run(options.run)
+        folder = named_run(terminal, options.run, does="results")
         check_no_plan(folder, read_record(folder / "run.json"), so="there are no results")
         into = _folder_for_files("results", folder, options.out)
         remade = remake(folder, state_dir=default_state_dir(), into=into)
@@ -58,7 +69,7 @@ def report(options: CliOptions, interrupts: Interrupts) -> int:
     terminal = Terminal(interrupts, quiet=options.quiet, as_json=options.as_json)
 
     def write_it() -> int:
-        folder = named_run(options.run)
+        folder = named_run(terminal, options.run, does="report")
         into = _folder_for_files("report", folder, options.out)
         remade = remake_report(folder, state_dir=default_state_dir(), into=into)
         if options.opens:
@@ -116,7 +127,7 @@ def show(options: CliOptions, interrupts: Interrupts) -> int:
     terminal = Terminal(interrupts, quiet=options.quiet, as_json=options.as_json)
 
     def show_it() -> int:
-        folder = named_run(options.run)
+        folder = named_run(terminal, options.run, does="runs")
         record = read_run(folder).record
         run = describe_run(folder, record, state_dir=default_state_dir())
         if not (options.as_json or options.quiet):
@@ -169,11 +180,29 @@ def prune(options: CliOptions, interrupts: Interrupts) -> int:
     return guarded(terminal, prune_them)
 
 
-def named_run(name: str) -> Path:
-    """The folder of the run with this path, or with this name. Raises UsageError."""
+def named_run(terminal: Terminal, name: str, *, does: str) -> Path:
+    """The folder of the run with this path, or this name, or of the latest. Raises UsageError.
+
+    does: the command, which has to make sense for the latest.
+    """
     if Path(name, "run.json").is_file():
         return Path(name)
-    return find_run(name, state_dir=default_state_dir(), runs_dir=_runs_dir())
+    state_dir, runs_dir = default_state_dir(), _runs_dir()
+    if name != LATEST or is_named(name, state_dir=state_dir, runs_dir=runs_dir):
+        return find_run(name, state_dir=state_dir, runs_dir=runs_dir)
+    changes_leads = does in CHANGING
+    if changes_leads and not somebody_is_there():
+        raise UsageError(
+            f"{LATEST}: found no terminal, where somebody can see which run that is; expected the "
+            "run's name. `sendkit-batch runs` lists them."
+        )
+    run = latest_run(does, state_dir=state_dir, runs_dir=runs_dir)
+    tell = terminal.warn if changes_leads else terminal.note
+    tell(
+        f"The latest run: {run_table.shown_folder(run.folder)}, begun on "
+        f"{run.record.started_at:%Y-%m-%d %H:%M} UTC."
+    )
+    return Path(run_table.shown_folder(run.folder))
 
 
 def _folder_for_files(command_name: str, folder: Path, out: Path | None) -> Path | None:

@@ -1,15 +1,16 @@
 """Print earlier runs: a table of all, and the details of one."""
 
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from batch.jobs.request import command
-from batch.jobs.runs import ListedRun
+from batch.jobs.runs import ListedRun, Standing
 from batch.model import Reason, Result
 from batch.recording.history import NewerRun
 from batch.recording.runfile import RunState
@@ -17,37 +18,67 @@ from batch.terminal.last_lines import Next
 from batch.terminal.prose import print_whole
 from batch.visible import visible
 from batch.wording.amounts import duration, size_of
-from batch.wording.runs import BROKE_OFF
+from batch.wording.runs import result_words
 
-_STYLES = {RunState.FINISHED.value: "green", RunState.RUNNING.value: "cyan"}
+_STYLES = {
+    Standing.AT_WORK: "cyan",
+    Standing.PLANNED: "",
+    Standing.WELL: "green",
+    Standing.NOTHING: "green",
+    Standing.PARTLY: "yellow",
+    Standing.FAILED: "red",
+    Standing.OPEN: "yellow",
+}
+_WIDE = 100  # columns that have room for years
+_LEAST_ROOM = 12  # columns for the name of another run; less says nothing
 
 
-def print_runs(console: Console, runs: Iterable[ListedRun]) -> None:
-    """Print two lines for each run: its state and counts, and its folder, unbroken to be copied."""
-    # With one space between columns, counts of six digits and a long run still fit in 80.
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    for heading in ("Started (UTC)", "State"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("Success", "Error", "Skipped", "Unsent", "Took", "Size"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    folders = []
-    for run in runs:
-        record = run.record
-        table.add_row(
-            _shown(record.started_at, "%Y-%m-%d %H:%M"),
-            Text(run.state, _STYLES.get(run.state, "red" if run.state == BROKE_OFF else "yellow")),
-            *(f"{count:,}" for count in run.counts.values()),
-            _took(run),
-            size_of(run.size_bytes),
+def print_runs(console: Console, runs: Sequence[ListedRun]) -> None:
+    """Print one line for each run. Its name comes last and is never broken, to be copied."""
+    rows = [
+        (
+            _when(run.record.started_at, is_short=console.width < _WIDE),
+            "practice" if run.record.sandbox else run.kind,
+            result_words(run.state, run.counts, is_undo=run.record.undo_of is not None),
+            "" if run.record.took_s is None else duration(run.record.took_s),
         )
-        folders.append(" ".join(["  ", shown_folder(run.folder), *_remarks(run)]))
-    with console.capture() as captured:
-        console.print(table)
-    heading, *lines = captured.get().splitlines()
-    print_ready(console, heading)
-    for line, folder in zip(lines, folders, strict=True):
-        print_ready(console, line)
-        print_whole(console, folder)
+        for run in runs
+    ]
+    heading = ("Started (UTC)", "Kind", "Result", "Took")
+    widths = [max(map(len, column)) for column in zip(heading, *rows, strict=True)]
+    took = widths[-1]
+    names = [run.folder.name for run in runs]
+
+    def line(*cells: str) -> str:
+        *left, last = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+        return " ".join([*left, last.strip().rjust(took), ""])
+
+    print_ready(console, Text(f"{line(*heading)}Run", style="bold"))
+    for run, row in zip(runs, rows, strict=True):
+        is_unique = names.count(run.folder.name) == 1 and not Path(run.folder.name).exists()
+        name = run.folder.name if is_unique else shown_folder(run.folder)
+        whole = f"{line(*row)}{visible(name)}"
+        shown = Text(whole + _origin(run, room=console.width - cell_len(whole)))
+        begin = sum(widths[:2]) + 2
+        shown.stylize(_STYLES[run.standing], begin, begin + widths[2])
+        print_ready(console, shown)
+
+
+def _when(at: datetime, *, is_short: bool) -> str:
+    if not is_short:
+        return _shown(at, "%Y-%m-%d %H:%M")
+    return _shown(at, "%d %b %H:%M" if at.year == datetime.now(UTC).year else "%Y-%m-%d")
+
+
+def _origin(run: ListedRun, *, room: int) -> str:
+    """Which run a retry or an undo goes back to, as far as there is room."""
+    link = run.record.retry_of or run.record.undo_of
+    if link is None:
+        return ""
+    words = f" of {visible(Path(link.folder).name)}"
+    if cell_len(words) <= room:
+        return words
+    return f"{set_cell_size(words, room - 1).rstrip()}…" if room >= _LEAST_ROOM else ""
 
 
 def print_newer(console: Console, runs: Iterable[NewerRun]) -> None:
@@ -64,20 +95,23 @@ def print_others(console: Console, folders: Iterable[Path]) -> None:
         print_whole(console, f"   {shown_folder(folder)}")
 
 
-def print_ready(console: Console, line: str) -> None:
-    """Print a line that already contains its colours."""
-    console.print(Text.from_ansi(line), soft_wrap=True)
+def print_ready(console: Console, line: Text) -> None:
+    """Print one line with its colours, unbroken."""
+    console.print(line, soft_wrap=True)
 
 
 def print_run(console: Console, run: ListedRun) -> None:
     """Print the details of one run, a line each."""
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    for name, value in _details(run):
-        if value:
-            table.add_row(name, Text(visible(value)))
-    console.print(table)
+    details = [(name, value) for name, value in _details(run) if value]
+    width = max(len(name) for name, _ in details) + 2
+    for name, value in details:
+        if " " not in value:  # a path, an address or a hash, to be copied
+            console.print(Text(name.ljust(width), "bold") + Text(visible(value)), soft_wrap=True)
+            continue
+        row = Table.grid()
+        row.add_column(width=width, style="bold")
+        row.add_row(name, Text(visible(value)))
+        console.print(row)
 
 
 def next_of(run: ListedRun) -> Next:
@@ -123,6 +157,7 @@ def _details(run: ListedRun) -> Iterator[tuple[str, str]]:
     yield "Undo of", record.undo_of.folder if record.undo_of else ""
     yield "Started", _shown(record.started_at, "%Y-%m-%d %H:%M:%S UTC")
     yield "Ended", _shown(record.ended_at, "%Y-%m-%d %H:%M:%S UTC") if record.ended_at else ""
+    yield "Took", "" if record.took_s is None else duration(record.took_s)
     yield "Resumed", {0: "", 1: "once"}.get(record.resumed, f"{record.resumed} times")
     yield "Process", str(record.pid) if run.state == RunState.RUNNING else ""
     yield "Requests", f"{record.requests:,}"
@@ -134,22 +169,6 @@ def _details(run: ListedRun) -> Iterator[tuple[str, str]]:
         yield f"    {reason}", f"{count:,}"
     yield "Size", size_of(run.size_bytes)
     yield "Versions", ", ".join(f"{name} {version}" for name, version in record.versions.items())
-
-
-def _remarks(run: ListedRun) -> Iterator[str]:
-    if run.record.sandbox:
-        yield "(practice)"
-    if run.record.undo_of:
-        yield f"(undo of {Path(run.record.undo_of.folder).name})"
-    if run.record.retry_of:
-        yield f"(retry of {Path(run.record.retry_of.folder).name})"
-
-
-def _took(run: ListedRun) -> str:
-    record = run.record
-    if record.ended_at is None:
-        return ""
-    return duration(max(0.0, (record.ended_at - record.started_at).total_seconds()))
 
 
 def _shown(at: datetime, pattern: str) -> str:

@@ -52,6 +52,28 @@ def run_sentence(record: RunRecord, effect: Effect, tally: Tally, rows: int) -> 
     return f"{name} {asked} ({what_changes(effect)}); of its {_came(tally)}."
 
 
+def result_words(state: str, counts: Mapping[Result, int], *, is_undo: bool) -> str:
+    """What came of a run in a few words, as "4 of 7 failed" or "interrupted at 16 of 200".
+
+    state: in a word or two. counts: its rows by result.
+    """
+    rows = sum(counts.values())
+    applied, failed, skipped, unsent = (counts[result] for result in Result)
+    did = "set back" if is_undo else "applied"
+    if state == RunState.PLANNED:
+        parts = [f"{unsent:,} to send", *([f"{failed:,} wrong"] if failed else [])]
+    elif state == RunState.FINISHED and not failed:
+        said = [f"{applied:,} {did}"] if applied else []
+        parts = [*said, *([f"{skipped:,} skipped"] if skipped else [])]
+        parts = parts or ["nothing to set back" if is_undo else "no rows"]
+    elif state == RunState.FINISHED:
+        parts = [f"{failed:,} of {rows:,} failed"]
+    else:
+        at = f"{state} at {rows - unsent:,} of {rows:,}"
+        parts = [at, *([f"{failed:,} failed"] if failed else [])]
+    return ", ".join(parts)
+
+
 def outcome_headline(state: RunState, tally: Tally, *, is_undo: bool) -> str:
     """How a run ended and what came of its rows, as "Finished: all 6 rows were applied."."""
     if not tally.total():

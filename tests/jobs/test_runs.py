@@ -9,6 +9,7 @@ from batch.jobs.runs import (
     ListedRun,
     describe_run,
     find_run,
+    latest_run,
     list_runs,
     parse_age,
     prunable,
@@ -18,7 +19,7 @@ from batch.model import Result
 from batch.recording import folder as run_folder
 from batch.recording.locks import lock_input
 from batch.recording.run_list import list_entries
-from batch.recording.runfile import RunState, read_record
+from batch.recording.runfile import RunState, RunUndone, read_record
 from batch.wording.runs import BROKE_OFF
 from tests.recording.test_history import recorded, remember
 from tests.recording.test_runfile import RECORD
@@ -51,6 +52,44 @@ def test_a_run_that_says_it_is_running_broke_off_unless_a_process_holds_its_lock
             "b": BROKE_OFF,
         }
     assert listed(tmp_path)["a"].state == BROKE_OFF
+
+
+UNDO = RunUndone(id="", folder="/x")
+LATEST_RUNS: dict[str, dict[str, object]] = {  # the oldest first, all finished
+    "plan": {"state": RunState.PLANNED, "planned_at": NOW, "counts": {Result.UNSENT: 3}},
+    "broken": {"state": RunState.STOPPED, "counts": {Result.SUCCESS: 1}},
+    "failed": {"counts": {Result.SUCCESS: 1, Result.ERROR: 2}},
+    "fine": {"counts": {Result.SUCCESS: 3}},
+    "undone": {"counts": {Result.SUCCESS: 3}, "undo_of": UNDO},
+    "applied": {"counts": {Result.SUCCESS: 3}, "planned_at": NOW, "undo_of": UNDO},
+    "practice": {"sandbox": True, "counts": {Result.ERROR: 3}},
+}
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("undo", "fine"),
+        ("apply", "plan"),
+        ("retry", "failed"),
+        ("resume", "broken"),
+        ("verify", "applied"),
+        ("runs", "applied"),
+    ],
+)
+def test_the_latest_run_is_the_newest_on_which_the_command_makes_sense(
+    tmp_path: Path, command: str, name: str
+) -> None:
+    for hour, (folder, changes) in enumerate(LATEST_RUNS.items()):
+        began = {"started_at": NOW + timedelta(hours=hour)}
+        own(tmp_path / "runs" / folder, **{**FINISHED, **began, **changes})
+    later = NOW + timedelta(days=1)
+    own(tmp_path / "elsewhere" / "newer", **FINISHED, started_at=later)
+    recorded(tmp_path / "runs" / "not-listed", **FINISHED, started_at=later)
+    where = {"state_dir": tmp_path / "state", "runs_dir": tmp_path / "runs"}
+    assert latest_run(command, **where).folder.name == name
+    with pytest.raises(UsageError, match=r"^latest: found no run"):
+        latest_run(command, **{**where, "runs_dir": tmp_path / "none"})
 
 
 def test_a_run_at_work_is_found_however_its_folder_is_spelled(tmp_path: Path) -> None:

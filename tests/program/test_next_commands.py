@@ -546,7 +546,8 @@ def test_every_place_that_spells_a_command_has_its_case() -> None:
 
 # Commands that stand in a sentence as they are, or with a word in capitals to be filled in.
 WRITTEN_OUT = {
-    "batch/jobs/runs.py": ["runs` lists them."],
+    "batch/jobs/runs.py": ["runs` lists them.", "runs` lists them."],
+    "batch/terminal/past.py": ["runs` lists them."],
     "batch/jobs/resume.py": ["resume`."],
     "batch/jobs/plan.py": ["plan FILE` makes one."],
     "batch/sandbox/server.py": ["run leads.csv --base-url "],

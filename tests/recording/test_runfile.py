@@ -87,6 +87,7 @@ def test_run_json_says_what_the_run_is_and_how_far_it_got(path: Path) -> None:
         "settings": {"pace": {"rate": "auto"}},
         "pid": 4711,
         "started_at": "2026-11-24T20:19:00Z",
+        "worked_s": None,
         "working_since": "2026-11-24T20:20:00Z",
         "ended_at": None,
         "rows": 3,

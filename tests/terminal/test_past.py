@@ -1,13 +1,16 @@
 """`runs` and its words, as typed."""
 
+import io
 import os
 import sqlite3
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from batch.jobs import runs as all_runs
 from batch.jobs.runs import ListedRun
@@ -15,14 +18,15 @@ from batch.model import Result
 from batch.recording import journal_file
 from batch.recording.journal import JOURNAL_NAME
 from batch.recording.run_list import LIST_NAME
-from batch.recording.runfile import RunFile, RunState, read_record
+from batch.recording.runfile import RunFile, RunLink, RunState, RunUndone, read_record
 from batch.recording.state import default_state_dir
 from batch.terminal import past
+from batch.terminal.run_table import print_runs
 from tests.recording.test_history import recorded, remember
 from tests.support.foreign_journals import unchanged
 from tests.support.program import read_rows
 from tests.support.shell import BAD, Shell, refused
-from tests.support.wired import pausing
+from tests.support.wired import interrupting, pausing
 
 
 @pytest.fixture
@@ -35,28 +39,47 @@ def runs(shell: Shell) -> Shell:
 
 def test_runs_are_listed_the_newest_first(runs: Shell) -> None:
     assert runs.words("runs") == 0
-    heading, *lines = runs.out.splitlines()
-    assert heading.split() == [
-        "Started", "(UTC)", "State", "Success", "Error", "Skipped", "Unsent", "Took", "Size",
-    ]  # fmt: skip
-    assert lines[1::2] == ["   runs/bad", "   runs/fine"]
-    assert lines[0].split()[2:7] == ["finished", "1", "1", "0", "0"]
+    heading, bad, fine = runs.out.splitlines()
+    assert heading.split() == ["Started", "(UTC)", "Kind", "Result", "Took", "Run"]
+    assert bad[17:].split() == [*["run", "1", "of", "2", "failed"], "1", "s", "bad"]
+    assert fine[17:].split() == [*["run", "1", "applied"], "1", "s", "fine"]
     assert runs.last_line == "listed: 2 runs; next: sendkit-batch runs runs/bad shows the newest"
 
 
-def test_the_table_fits_80_columns(shell: Shell) -> None:
-    began = datetime(2026, 11, 24, tzinfo=UTC)
-    big = recorded(
-        Path("runs/big"),
-        state=RunState.INTERRUPTED,
-        started_at=began,
-        ended_at=began + timedelta(hours=23, minutes=56),
-        rows=600_000,
-        counts=dict.fromkeys(Result, 150_000),
-    )
-    remember(default_state_dir(), big)
-    assert shell.words("runs") == 0
-    assert max(map(len, shell.out.splitlines())) <= 80
+@pytest.mark.parametrize("width", [80, 100])
+def test_a_run_is_one_line(tmp_path: Path, width: int) -> None:
+    name = "leads-20261124T201900Z"
+    link = {"id": "", "folder": f"/runs/{name}"}
+    kinds: list[dict[str, object]] = [
+        {},
+        {"state": RunState.PLANNED, "counts": {Result.UNSENT: 3}},
+        {"retry_of": RunLink(**link, first="")},
+        {"undo_of": RunUndone(**link)},
+        {"counts": {Result.SUCCESS: 15_000, Result.SKIPPED: 15_000}, "rows": 30_000},
+        {"state": RunState.INTERRUPTED, "rows": 4118, "counts": {Result.SUCCESS: 1016}},
+    ]
+    for number, changes in enumerate(kinds):
+        finished = {"state": RunState.FINISHED, "worked_s": 2460.0, "counts": {Result.SUCCESS: 3}}
+        run = recorded(tmp_path / f"leads-20261124T20190{number}Z", **{**finished, **changes})
+        remember(tmp_path / "state", run)
+    out = io.StringIO()
+    known = all_runs.list_runs(tmp_path / "state", tmp_path)
+    print_runs(Console(file=out, width=width), known.own)
+    _, *lines = out.getvalue().splitlines()
+    assert len(lines) == len(kinds)
+    assert max(map(len, lines)) <= width
+    began = 17 if width == 100 else 14
+    assert sorted(" ".join(line[began:].split("41 min")[0].split()) for line in lines) == [
+        "plan 3 to send",
+        "retry 3 applied",
+        "run 15,000 applied, 15,000 skipped",
+        "run 3 applied",
+        "run interrupted at 1,016 of 4,118",
+        "undo 3 set back",
+    ]
+    for line in lines:  # as far as there is room
+        is_linked = line[began:].startswith(("retry", "undo"))
+        assert (" of leads-2" in line) == (width == 100 and is_linked)
 
 
 def test_runs_are_one_json_object(runs: Shell) -> None:
@@ -73,6 +96,8 @@ def test_one_run_is_shown(runs: Shell) -> None:
     assert runs.words("runs", "bad") == 0
     assert "leads.csv" in runs.out
     assert "bad_id" in runs.out
+    (whole,) = (line for line in runs.out.splitlines() if line.startswith("sha256"))
+    assert len(whole.split()[1]) == 64
     assert runs.last_line == (
         "finished: runs/bad; next: fix the rows in runs/bad/failed.csv, and run that file"
     )
@@ -94,7 +119,7 @@ def test_old_runs_are_pruned_once_somebody_says_yes(runs: Shell) -> None:
     assert runs.err.splitlines() == refused(
         "Nothing was removed: there is no terminal to ask. Add --yes to remove without asking."
     )
-    assert "   runs/fine" in runs.out
+    assert "fine" in runs.out
     runs.typing("n\n")
     assert runs.words("runs", *prune) == 2
     assert "Remove 2 finished runs older than 0d (" in runs.err
@@ -104,6 +129,72 @@ def test_old_runs_are_pruned_once_somebody_says_yes(runs: Shell) -> None:
     assert [run["run"] for run in runs.answer["runs"]] == ["runs/bad", "runs/fine"]
     assert runs.last_line.endswith("pruned: 2 runs; next: nothing to do")
     assert list(Path("runs").iterdir()) == []
+
+
+def test_the_time_that_is_shown_is_the_time_at_work(shell: Shell) -> None:
+    began = datetime(2026, 11, 24, tzinfo=UTC)
+    ended = {"state": RunState.FINISHED, "started_at": began}
+    ended["ended_at"] = began + timedelta(hours=3)
+    remember(default_state_dir(), recorded(Path("runs/earlier-version"), **ended))
+    remember(default_state_dir(), recorded(Path("runs/this-one"), **ended, worked_s=41.5))
+    assert shell.words("runs") == 0
+    took = {" ".join(line.split()[-3:]) for line in shell.out.splitlines()[1:]}
+    assert took == {"3 h earlier-version", "42 s this-one"}
+
+
+def test_a_question_and_the_time_before_a_resume_are_no_time_at_work(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = time.monotonic
+
+    def answer_after_1000_s() -> str:
+        monkeypatch.setattr(time, "monotonic", lambda: now_s() + 1000)
+        return "y\n"
+
+    shell.typing(answer_after_1000_s)
+    shell.run(shell.leads(pausing(3)), out=Path("runs/slow"))
+    assert 0 < (read_record(Path("runs/slow/run.json")).took_s or 0) < 100
+    shell.api.answer = interrupting(1)
+    shell.run(shell.leads(pausing(4)), yes=True, out=Path("runs/broken"), concurrency="1")
+    path = Path("runs/broken/run.json")
+    earlier = {"worked_s": 2000.0, "started_at": datetime(2026, 1, 1, tzinfo=UTC)}
+    RunFile(path).write(read_record(path).model_copy(update=earlier))
+    assert shell.resume("broken", yes=True) == 0
+    assert 2000 < (read_record(path).took_s or 0) < 2100
+
+
+def test_latest_is_the_newest_run_and_is_named_first(runs: Shell) -> None:
+    runs.run(runs.leads(pausing(2)), yes=True, out=Path("elsewhere"))
+    assert runs.words("runs", "latest") == 0
+    assert runs.err.startswith("The latest run: runs/bad, begun on 20")
+    assert runs.last_line.startswith("finished: runs/bad; ")
+    assert runs.words("results", "latest") == 1
+    assert runs.last_line.startswith("finished: 1 success, 1 error")
+
+
+def test_a_folder_called_latest_wins(runs: Shell) -> None:
+    runs.run(runs.leads(pausing(2)), yes=True, out=Path("runs/latest"))
+    runs.run(runs.leads(pausing(3)), yes=True, out=Path("runs/newer"))
+    assert runs.words("runs", "latest") == 0
+    assert runs.last_line == "finished: runs/latest; next: nothing to do"
+    Path("latest").mkdir()
+    assert runs.words("runs", "latest") == 2
+    assert "latest/run.json: is not there." in runs.err
+
+
+@pytest.mark.parametrize("command", ["undo", "apply", "retry", "resume"])
+def test_without_a_terminal_latest_changes_nothing(runs: Shell, command: str) -> None:
+    assert runs.words(command, "latest", "--yes") == 2
+    assert runs.err.splitlines() == refused(
+        "latest: found no terminal, where somebody can see which run that is; expected the run's "
+        "name. `sendkit-batch runs` lists them."
+    )
+
+
+def test_at_a_terminal_latest_is_named_before_anything_else(runs: Shell) -> None:
+    runs.typing("n")
+    assert runs.words("retry", "latest", "--quiet") == 1
+    assert runs.err.startswith("The latest run: runs/bad, begun on 20")
 
 
 def plant(folder: Path, **changes: object) -> Path:
