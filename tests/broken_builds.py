@@ -3141,6 +3141,20 @@ BUILDS = (
     ),
     # --- What is asked before sending ---
     Broken(
+        guarantee="a plan names no lead where nobody looks on",
+        file="terminal/plan_view.py",
+        line="if ready.question.diff and console.file.isatty():",
+        instead="if ready.question.diff:",
+        caught_by="test_asking.py::test_names_and_addresses_are_shown_and_kept_nowhere",
+    ),
+    Broken(
+        guarantee="a plan shows wrong rows with line and value",
+        file="jobs/plan.py",
+        line="return sorted(problems, key=lambda problem: problem.line)[:most]",
+        instead="return sorted(problems, key=lambda problem: problem.line)[:0]",
+        caught_by="test_planning.py::test_what_a_plan_shows",
+    ),
+    Broken(
         guarantee="what was not read is shown as not read",
         file="wording/decision.py",
         line="NOT_READ if was is None else was",

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import polars as pl
+
 from batch.errors import SettingsError
 from batch.jobs.check import header_only
 from batch.jobs.diff_leads import whole_look
@@ -17,8 +19,13 @@ from batch.jobs.request import Request, command
 from batch.jobs.run_record import first_record
 from batch.jobs.steps import ask_server, look_up_leads, read_all_leads
 from batch.jobs.work import LeadsDiff
+from batch.judging.diff import Verdict
+from batch.judging.explain import quoted
+from batch.judging.explain_leads import LeadRow
+from batch.judging.leads import REQUESTS
+from batch.judging.plan import Problem
 from batch.judging.preview import with_partly_sent
-from batch.model import Reason, Tally
+from batch.model import Field, Reason, Tally
 from batch.recording.atomic_file import clear_partial_files
 from batch.recording.journal import JOURNAL_NAME, Journal
 from batch.recording.plan_sheet import PLAN_NAME, write_plan
@@ -28,6 +35,15 @@ from batch.wording.amounts import duration
 
 # Endings of the journal's files: SQLite leaves those beside it behind where the disk is full.
 _OF_JOURNAL = ("", "-wal", "-shm", "-journal")
+
+
+# Verdicts on rows that have to be mended: the column at fault, and what a request calls it.
+_WRONG = {
+    Verdict.UNKNOWN_LEAD: (Field.CAMPAIGN_LEAD_ID, "campaign_lead_id"),
+    Verdict.OWN_ID: (Field.CAMPAIGN_LEAD_ID, "campaign_lead_id"),
+    Verdict.UNKNOWN_CAMPAIGN: (Field.CAMPAIGN_ID, "campaign_id"),
+    Verdict.BAD_STATUS: (Field.STATUS, "status"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +65,30 @@ class Planned:
             return command("apply", str(opened.folder.path), *request.key_options)
         words = (*request.reading_options, *request.options_for("plan"))
         return command("plan", request.source.argument, *words) if self.tally.error else None
+
+    def first_wrong(self, most: int) -> list[Problem]:
+        """The first rows that have to be mended, by what they say or by what their leads are."""
+        verdicts = self.diff.preview.verdicts
+        wrong = verdicts.filter(pl.col("verdict").cast(pl.String).is_in(list(_WRONG))).head(most)
+        requests = pl.concat(
+            [pl.DataFrame(schema=REQUESTS), *self.ready.plan.requests_of(wrong["line"])]
+        )
+        problems = list(self.ready.plan.first_problems)
+        rows = wrong.select("line", *LeadRow._fields).iter_rows()
+        for (line, *seen), asked in zip(rows, requests.iter_rows(named=True), strict=True):
+            reason, message = self.diff.preview.left_out_by(*seen)
+            column, named = _WRONG[seen[0]]
+            found = "" if reason is Reason.BAD_STATUS else f"found {quoted(asked[named])}; "
+            problems.append(
+                Problem(
+                    line=line,
+                    column=column,
+                    reason=reason,
+                    found=asked[named],
+                    message=f"{found}{message}",
+                )
+            )
+        return sorted(problems, key=lambda problem: problem.line)[:most]
 
 
 def plan(request: Request, frontend: Frontend) -> Planned:

@@ -1,7 +1,5 @@
 """What a yes means, as one screen of a terminal: facts, the first rows of the diff, the sum."""
 
-from collections.abc import Sequence
-
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -9,13 +7,14 @@ from rich.text import Text
 from batch.terminal.prose import COMMAND, print_sentences
 from batch.terminal.remedies import in_terminal
 from batch.visible import visible
-from batch.wording.questions import Question, ShownRow
+from batch.wording.questions import Question
 
 _MORE = 50  # rows to ask for next
 
 
 def print_question(console: Console, question: Question) -> None:
     """The screen before an answer. The sum stands last, directly above what is asked."""
+    console.print()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(no_wrap=True, style="bold")
     table.add_column(overflow="fold")
@@ -26,21 +25,21 @@ def print_question(console: Console, question: Question) -> None:
     console.print(table)
     if question.diff:
         console.print()
-        print_diff(console, question.diff)
-    if question.diff and question.more_rows:
-        more = f"… and {question.more_rows:,} more; --show {_MORE} shows more"
-        console.print(Text(more, style="dim"))
+        print_diff(console, question)
     console.print()
     print_sentences(console, question.headline, style="bold")
 
 
-def print_diff(console: Console, rows: Sequence[ShownRow]) -> None:
-    """Rows of the diff, each on one line: what does not fit is cut."""
+def print_diff(console: Console, question: Question) -> None:
+    """The first rows of the diff, each on one line: what does not fit is cut."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("Line", justify="right", no_wrap=True)
     for title in ("Who", "Campaign", "Status", "aiTag"):
         table.add_column(title, no_wrap=True, overflow="ellipsis")
-    for row in rows:
+    for row in question.diff:
         texts = (row.who, row.campaign, row.status, row.tag)
         table.add_row(f"{row.line:,}", *(Text(visible(text)) for text in texts))
     console.print(table)
+    if question.more_rows:
+        more = f"… and {question.more_rows:,} more; --show {_MORE} shows more"
+        console.print(Text(more, style="dim"))

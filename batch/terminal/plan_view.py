@@ -10,7 +10,9 @@ from rich.text import Text
 from batch.jobs.plan import Planned
 from batch.jobs.verify import Verified
 from batch.model import Reason, Result
+from batch.terminal.decision_view import print_diff
 from batch.terminal.prose import print_sentences, print_whole
+from batch.terminal.summary import problem_table
 from batch.visible import visible
 from batch.wording.amounts import count_of, duration
 from batch.wording.questions import workspace_words
@@ -42,6 +44,14 @@ def print_plan(console: Console, planned: Planned) -> None:
     _print_changes(console, "Status", preview.status_changes())
     _print_changes(console, "aiTag", preview.tag_changes())
     _print_campaigns(console, preview.by_campaign())
+    if problems := planned.first_wrong(FIRST):
+        console.print()
+        console.print(problem_table(problems))
+        _print_rest(console, planned.tally.error, "wrong rows", all_in="plan.csv")
+    # Where this is no screen it may be a log, in which nobody is to be named.
+    if ready.question.diff and console.file.isatty():
+        console.print()
+        print_diff(console, ready.question)
     console.print()
     for sentence in _sentences(planned):
         print_sentences(console, sentence)
@@ -96,9 +106,9 @@ def _print_campaigns(console: Console, campaigns: pl.DataFrame) -> None:
     _print_rest(console, len(campaigns), "campaigns")
 
 
-def _print_rest(console: Console, total: int, what: str) -> None:
+def _print_rest(console: Console, total: int, what: str, *, all_in: str = "--json") -> None:
     if total > FIRST:
-        print_sentences(console, f"… and {total - FIRST:,} more {what}; --json has all of them.")
+        print_sentences(console, f"… and {total - FIRST:,} more {what}; {all_in} has all of them.")
 
 
 def print_differences(console: Console, verified: Verified) -> None:

@@ -143,7 +143,7 @@ def print_check(console: Console, checked: Checked, *, name: str, all_problems: 
     console.print(table)
     if plan.first_problems:
         console.print()
-        console.print(_problem_table(plan.first_problems))
+        console.print(problem_table(plan.first_problems))
         left = plan.tally.error - len(plan.first_problems)
         if left > 0:
             print_sentences(console, f"… and {left:,} more; {all_problems} writes all of them.")
@@ -167,7 +167,8 @@ def _styled(result: Result) -> Text:
     return Text(result.value, style=_STYLE_OF[result])
 
 
-def _problem_table(problems: Iterable[Problem]) -> Table:
+def problem_table(problems: Iterable[Problem]) -> Table:
+    """Rows that are wrong, by line: which cell, and what was found in it."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("Line", justify="right")
     for heading in ("Column", "Reason", "Found, and what to do"):

@@ -18,7 +18,7 @@ from tests.support.in_process import start_sandbox
 from tests.support.live_world import HEADER, random_changes, random_leads, served
 from tests.support.program import CAMPAIGN, access, lead_id, received, write_rows
 from tests.support.sampling import examples
-from tests.support.shell import Shell, shell_in
+from tests.support.shell import Shell, Stream, shell_in
 
 _ASKED = re.compile(r"(?:Send|Set) ([\d,]+) (?:change|changes|lead back|leads back)\? \[y/N\]")
 
@@ -156,10 +156,21 @@ def test_as_many_rows_are_shown_as_are_wanted(
     assert (f"… and {more} more; --show 50 shows more" in lines) is bool(more)
 
 
+def test_a_plan_shows_them_on_a_screen(shell: Shell, people: Sandbox) -> None:
+    screen = Stream({})
+    screen.is_terminal = True
+    shell.streams["stdout"] = screen
+    asked(shell, people, "plan")
+    assert "2  Ann Ray          Spring sale  active → paused  Hot" in screen.getvalue()
+
+
 def test_names_and_addresses_are_shown_and_kept_nowhere(shell: Shell, people: Sandbox) -> None:
     asked(shell, people, "plan", "--json", "--out", "planned")
     assert not named(shell.out)
     assert not named(shell.err)
+    asked(shell, people, "plan", "--out", "again")  # what it prints is not printed on a screen
+    assert "active → paused" in shell.out
+    assert not named(shell.out)
     for path in Path("planned").iterdir():
         assert not named(path.read_bytes().decode("latin-1")), path
     asked(shell, people, "run", "--keep-before", "--yes", "--json", "--out", "run")

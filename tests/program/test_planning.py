@@ -139,6 +139,38 @@ def test_a_plan_tells_what_would_become_of_every_row_and_sends_nothing(
     )
 
 
+WRONG = (
+    (
+        8,
+        "campaignLeadId",
+        "unknown_lead",
+        (f'found "{lead_id(99)}"; the campaign has no lead of this id.'),
+    ),
+    (
+        9,
+        "campaignId",
+        "unknown_campaign",
+        (f'found "{"f" * 24}"; the workspace has no campaign of this id.'),
+    ),
+    (
+        10,
+        "status",
+        "bad_status",
+        (
+            'found "completed", which can\'t be set; '
+            "expected active or paused, or active as the lead reads now."
+        ),
+    ),
+    (11, "campaignLeadId", "bad_id", 'found "bad", 3 hexadecimal digits; expected 24.'),
+    (
+        12,
+        "aiTag",
+        "unknown_tag",
+        ('"Lost" is not a label of this workspace; expected "Hot", "Cold", "Warm".'),
+    ),
+)
+
+
 def test_what_a_plan_shows(tmp_path: Path, leads: Path) -> None:
     with served(tmp_path, LEADS) as sandbox:
         ran = ask(sandbox, tmp_path, "plan", leads)
@@ -167,6 +199,9 @@ def test_what_a_plan_shows(tmp_path: Path, leads: Path) -> None:
         f"{CAMPAIGN}            3           2      2",
         f"{OTHER}            1           0      0",
         f"{'f' * 24}            0           0      1",
+        "",
+        "Line  Column          Reason            Found, and what to do",
+        *(f"{line:>4}  {column:14}  {reason:16}  {found}" for line, column, reason, found in WRONG),
         "",
         "4 requests to send instead of 9; reading took 3 requests.",
         "Sending takes about 1 s at the present pace.",
