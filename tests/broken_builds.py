@@ -5,13 +5,14 @@ stands there in the broken build, and the test that must then fail. When a line 
 changes, change it here too; `test_broken_builds.py` says every day which ones don't fit any more.
 """
 
+import os
 import shutil
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import cache_from_source
+from itertools import count
 from pathlib import Path
 
 from tests.support.forked_pytest import Stem
@@ -23,6 +24,7 @@ _EVIL = "https://evil.example"  # an address of tests
 _FORGED = "test_forged_plan.py::test_a_forged_plan_is_refused"
 # How a failed assertion begins in pytest's words: not an error of another kind, no time-out.
 _ASSERTED = ("AssertionError", "assert ", "Failed: DID NOT RAISE")
+_times = count(1)  # of change, one for each build: seconds that nothing else has
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -3406,15 +3408,16 @@ def broken(build: Broken, folder: Path) -> Iterator[None]:
     path = folder / "batch" / build.file
     text = path.read_text("utf-8")
     assert text.count(build.line) == 1, f"{build.file} must have it exactly once: {build.line}"
-    compiled = Path(cache_from_source(path))  # it goes by time and size, which may be the same
     unbroken = path.rename(path.with_suffix(".unbroken"))
     try:
-        compiled.unlink(missing_ok=True)
         path.write_text(text.replace(build.line, build.instead), "utf-8")
+        # What is compiled is kept, wherever that is, and goes by size and by whole seconds: what
+        # the last build left would be loaded in place of this one.
+        own = next(_times)
+        os.utime(path, (own, own))
         yield
     finally:
         unbroken.rename(path)
-        compiled.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
