@@ -440,7 +440,7 @@ BUILDS = (
     # --- Earlier runs, and other processes ---
     Broken(
         guarantee="two processes can't send the same input to the same address at once",
-        file="jobs/reaching.py",
+        file="jobs/opening.py",
         line="        lock_input("
         "request.session.state_dir, sha256=sha256, base_url=access.base_url, run=run),\n",
         instead="",
@@ -584,7 +584,7 @@ BUILDS = (
     ),
     Broken(
         guarantee="key and address are joined in one place",
-        file="jobs/reaching.py",
+        file="jobs/opening.py",
         line="    yield request.session.access\n",
         instead="    found = request.session.access\n"
         "    yield Access(base_url=found.base_url, api_key=found.api_key)\n",
@@ -2846,7 +2846,7 @@ BUILDS = (
     ),
     Broken(
         guarantee="the question names what is left of a daily quota",
-        file="jobs/opening.py",
+        file="jobs/ready.py",
         line="*about_quota(opened.quota_left(preflight), requests),",
         instead="*about_quota(None, requests),",
         caught_by="test_web_settings.py::test_a_daily_quota_is_taken_and_told_before_sending",

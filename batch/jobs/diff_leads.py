@@ -15,8 +15,9 @@ import polars as pl
 
 from batch.errors import QuotaUsedError, UsageError
 from batch.jobs.known_pace import known_pace, spread_s
-from batch.jobs.opening import JudgedRun, OpenRun
+from batch.jobs.opening import OpenRun
 from batch.jobs.paging import ListNotReadError, Paging
+from batch.jobs.ready import JudgedRun
 from batch.jobs.snapshotting import take_snapshot, to_read_again
 from batch.jobs.work import LeadsDiff
 from batch.judging.diff import Known, Verdict, judge_live

@@ -18,9 +18,10 @@ from batch.errors import RunError, SettingsError
 from batch.jobs.engine import SendEngine
 from batch.jobs.frontend import Orders
 from batch.jobs.known_pace import keep_learnt, make_pacer
-from batch.jobs.opening import OpenRun, ReadyRun
+from batch.jobs.opening import OpenRun
 from batch.jobs.outcome import Ending, RunOutcome, SendResult, error_sentence, outcome_of
 from batch.jobs.paging import Paging
+from batch.jobs.ready import ReadyRun
 from batch.jobs.report import REPORT_NAME, write_report
 from batch.jobs.request import command
 from batch.jobs.run_record import first_record, last_record, record_at

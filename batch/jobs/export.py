@@ -10,9 +10,9 @@ import anyio.to_thread
 from batch.api.sendkit import Access, SendKit
 from batch.errors import SettingsError
 from batch.jobs.frontend import Frontend
+from batch.jobs.gate import daily_quota, make_client
 from batch.jobs.paging import Paging
 from batch.jobs.preflight import ask_server
-from batch.jobs.reaching import daily_quota, make_client
 from batch.jobs.resolving import campaign_ids
 from batch.jobs.snapshotting import take_snapshot
 from batch.judging.explain_leads import unknown_campaign

@@ -1,4 +1,4 @@
-"""The gate: the only place where a key is joined with an address.
+"""The gate: the only place where a key is joined with an address, and made a client.
 
 Whatever sends or reads goes through here, before its first request. A key goes where this user has
 said: an address of the program, of an option, the environment, `--config`, the user's own settings
@@ -15,13 +15,15 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from batch.api.address import address_of
-from batch.api.sendkit import Access
+from batch.api.sendkit import Access, SendKit, Timeouts
+from batch.api.transport import make_transport
 from batch.errors import DeclinedError, RunError, SettingsError, UnaskedError
 from batch.recording.approvals import approve, is_approved, is_for_another_key, keep_typed
+from batch.recording.daily_quota import DailyQuota
 from batch.sandbox.process import Sandbox
 from batch.settings.credentials import Credentials
 from batch.settings.load import CONFIG_NAME, LoadedSettings
-from batch.settings.model import ApiSettings
+from batch.settings.model import ApiSettings, Settings
 from batch.settings.origins import ADDRESS, Difference, Origin, differences
 
 BUILT_IN = ApiSettings().base_url
@@ -164,3 +166,42 @@ def _said(loaded: LoadedSettings, values: tuple[Difference, ...]) -> tuple[str, 
         return ()
     source = str(loaded.source.resolve()) if loaded.source else ""
     return (source, *(f"{'.'.join(each.key)} = {each.value!r}" for each in values))
+
+
+def make_client(
+    access: Access, settings: Settings, *, connections: int, quota: DailyQuota | None
+) -> SendKit:
+    """A client of the API with as many connections; to be entered.
+
+    quota: by which its requests are counted; None for practice, whose sandbox is on this machine:
+    no proxy stands before it either.
+    """
+    http = settings.http
+    return SendKit(
+        access,
+        timeouts=Timeouts(
+            connect_s=http.connect_timeout_s,
+            write_s=http.write_timeout_s,
+            read_s=http.read_timeout_s,
+            attempt_s=http.attempt_timeout_s,
+        ),
+        transport=make_transport(
+            connections=connections,
+            base_url=access.base_url,
+            use_environment_proxy=quota is not None,
+            kind=http.transport,
+        ),
+        meter=quota,
+    )
+
+
+def daily_quota(access: Access, settings: Settings, state_dir: Path) -> DailyQuota:
+    """The quota of a day that the settings ask for, with the counts of all runs."""
+    return DailyQuota(
+        state_dir,
+        limit=settings.pace.daily,
+        zone=settings.pace.zone,
+        base_url=access.base_url,
+        key=access.api_key,
+        workspace_id=access.workspace_id,
+    )

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from batch.columns import result_header
 from batch.errors import BatchError
-from batch.jobs.opening import ReadyRun
+from batch.jobs.ready import ReadyRun
 from batch.jobs.request import Request, command
 from batch.model import Found as FoundBy
 from batch.model import Move, Reason, Tally

@@ -13,8 +13,9 @@ from batch.jobs.check import header_only
 from batch.jobs.diff_leads import whole_look
 from batch.jobs.frontend import Frontend
 from batch.jobs.known_pace import keep_learnt
-from batch.jobs.opening import ReadyRun, open_run
+from batch.jobs.opening import open_run
 from batch.jobs.preflight import Preflight
+from batch.jobs.ready import ReadyRun, judge
 from batch.jobs.request import Request, command
 from batch.jobs.run_record import first_record
 from batch.jobs.steps import ask_server, look_up_leads, read_all_leads
@@ -96,7 +97,7 @@ def plan(request: Request, frontend: Frontend) -> Planned:
     with open_run(replace(request, is_planned=True)) as opened:
         preflight = ask_server(frontend, opened)
         look_up_leads(frontend, opened, preflight)
-        judged = opened.judge(preflight)
+        judged = judge(opened, preflight)
         diff = read_all_leads(frontend, judged, whole_look(request.settings))
         ready = judged.ready(diff, can_ask=True)
         frontend.note(*ready.question.warnings)

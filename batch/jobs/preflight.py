@@ -15,7 +15,7 @@ import anyio.to_thread
 from batch.advice import Fix, Remedy
 from batch.api.sendkit import MAX_READ_WAIT_S, Access, ReadFailedError, SendKit, Workspace
 from batch.errors import SettingsError, UsageError
-from batch.jobs.reaching import daily_quota, make_client
+from batch.jobs.gate import daily_quota, make_client
 from batch.model import Budget
 from batch.settings.model import Settings
 from batch.wording.amounts import duration

@@ -18,12 +18,12 @@ from batch.jobs.decision import decision_of
 from batch.jobs.frontend import Frontend
 from batch.jobs.judged_again import judge_again
 from batch.jobs.known_pace import known_pace
-from batch.jobs.opening import JudgedRun, OpenRun, ReadyRun, found_of
+from batch.jobs.opening import OpenRun, access_of, found_of, take_locks
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.past_run import PastRun
 from batch.jobs.plan import check_no_plan
 from batch.jobs.preflight import Preflight, hold_of
-from batch.jobs.reaching import access_of, take_locks
+from batch.jobs.ready import JudgedRun, ReadyRun
 from batch.jobs.recorded import leads_before, open_recorded_table, reopened_journal
 from batch.jobs.request import Request, refusal_of
 from batch.jobs.steps import ask_server, confirm, read_leads, read_webhooks, send

@@ -14,12 +14,12 @@ from pathlib import Path
 import polars as pl
 
 from batch.jobs.frontend import Frontend
-from batch.jobs.opening import JudgedRun, OpenRun, found_of, new_folder
+from batch.jobs.opening import OpenRun, access_of, found_of, new_folder, take_locks
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.past_run import PastRun
 from batch.jobs.plan import check_no_plan
 from batch.jobs.preflight import Preflight
-from batch.jobs.reaching import access_of, take_locks
+from batch.jobs.ready import JudgedRun, judge
 from batch.jobs.recorded import check_copy, plan_of_run, recorded_journal
 from batch.jobs.request import Request
 from batch.jobs.resume import check_workspace
@@ -40,7 +40,7 @@ class Retry:
     def judge(self, preflight: Preflight) -> JudgedRun:
         """Judge those rows. Raises SettingsError when the key is of another workspace."""
         check_workspace(self.record, preflight)
-        return self.opened.judge(preflight)
+        return judge(self.opened, preflight)
 
 
 def retry(past: PastRun, frontend: Frontend) -> RunOutcome:

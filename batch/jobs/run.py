@@ -13,6 +13,7 @@ from batch.jobs.opening import OpenRun, open_run
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.past_run import PastRun
 from batch.jobs.preflight import Preflight
+from batch.jobs.ready import judge
 from batch.jobs.request import Request, command
 from batch.jobs.resume import check_known_workspace, check_workspace, resume
 from batch.jobs.steps import ask_server, confirm, look_up_leads, read_leads, read_webhooks, send
@@ -58,7 +59,7 @@ def run(
         earlier = _unfinished_to_resume(frontend, opened, preflight, if_unfinished)
         if earlier is None:
             look_up_leads(frontend, opened, preflight)
-            judged = opened.judge(preflight)
+            judged = judge(opened, preflight)
             diff = read_leads(frontend, judged)
             judged = read_webhooks(frontend, judged, diff)
             ready = judged.ready(diff, can_ask=asks)

@@ -11,8 +11,8 @@ from typing import TypedDict
 from pydantic import JsonValue
 
 from batch import __version__
-from batch.jobs.opening import ReadyRun
 from batch.jobs.outcome import RunOutcome
+from batch.jobs.ready import ReadyRun
 from batch.jobs.request import Request
 from batch.model import Reason, Result, Tally
 from batch.recording.runfile import FORMAT, RunBudget, RunMove, RunRecord, RunState

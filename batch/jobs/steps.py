@@ -12,10 +12,11 @@ from batch.jobs.diff_leads import LeadsNotReadError, Look
 from batch.jobs.execution import execute
 from batch.jobs.frontend import Frontend
 from batch.jobs.known_pace import known_pace
-from batch.jobs.opening import JudgedRun, OpenRun, ReadyRun
+from batch.jobs.opening import OpenRun
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.paging import Paging
 from batch.jobs.preflight import Preflight
+from batch.jobs.ready import JudgedRun, ReadyRun
 from batch.jobs.remembered import remember
 from batch.jobs.resolving import is_needed, resolve
 from batch.jobs.work import LeadsDiff

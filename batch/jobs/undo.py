@@ -17,11 +17,11 @@ from batch.advice import Advice, Fix, Remedy
 from batch.errors import SettingsError
 from batch.escape import escape
 from batch.jobs.frontend import Frontend
-from batch.jobs.opening import JudgedRun, OpenRun, input_of, new_folder
+from batch.jobs.opening import OpenRun, access_of, input_of, new_folder, take_locks
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.past_run import PastRun
 from batch.jobs.preflight import Preflight
-from batch.jobs.reaching import access_of, take_locks
+from batch.jobs.ready import JudgedRun, judge
 from batch.jobs.recorded import applied_rows, leads_before, plan_of_run, recorded_journal
 from batch.jobs.request import Reading, Request, Source
 from batch.jobs.resume import check_workspace
@@ -56,7 +56,7 @@ class Undo:
     def judge(self, preflight: Preflight) -> JudgedRun:
         """Judge its rows. Raises SettingsError when the key is of another workspace."""
         check_workspace(self.record, preflight)
-        return self.opened.judge(preflight)
+        return judge(self.opened, preflight)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,12 +16,12 @@ from batch.api.sendkit import Access, SendKit
 from batch.errors import SettingsError
 from batch.escape import escape_text
 from batch.jobs.frontend import Frontend
+from batch.jobs.gate import daily_quota, make_client
 from batch.jobs.known_pace import known_pace
 from batch.jobs.paging import Paging
 from batch.jobs.past_run import PastRun
 from batch.jobs.plan import check_no_plan
 from batch.jobs.preflight import ask_server
-from batch.jobs.reaching import daily_quota, make_client
 from batch.jobs.recorded import APPLIED, AppliedRows, applied_rows, plan_of_run, recorded_journal
 from batch.jobs.request import Request
 from batch.jobs.resume import check_workspace

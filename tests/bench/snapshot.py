@@ -17,8 +17,8 @@ import polars as pl
 from pydantic import SecretStr
 
 from batch.api.sendkit import Access
+from batch.jobs.gate import make_client
 from batch.jobs.paging import Paging
-from batch.jobs.reaching import make_client
 from batch.jobs.snapshotting import take_snapshot
 from batch.judging.live import find_differences
 from batch.judging.worth import Worth

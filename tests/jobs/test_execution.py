@@ -19,9 +19,10 @@ from batch.errors import RunError
 from batch.jobs import execution
 from batch.jobs.execution import execute
 from batch.jobs.known_pace import KnownPace
-from batch.jobs.opening import ReadyRun, open_run
+from batch.jobs.opening import open_run
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.preflight import Preflight
+from batch.jobs.ready import ReadyRun, judge
 from batch.jobs.work import whole_work
 from batch.model import Outcome, Reason
 from batch.reading.table import Table
@@ -83,7 +84,7 @@ class Run:
         settings = Settings.model_validate({"pace": {"rate": rate, "concurrency": 2}})
         request = request_of(path, **{"settings": settings, **asked})
         opened = self._open_runs.enter_context(open_run(request))
-        ready = with_change(opened.judge(PREFLIGHT).ready(can_ask=True))
+        ready = with_change(judge(opened, PREFLIGHT).ready(can_ask=True))
         interrupts = Interrupts()
         with served_by(self.api), interrupts.caught():
             before()

@@ -8,6 +8,7 @@ from batch.api.sendkit import Workspace
 from batch.jobs.cells import about_missing_columns
 from batch.jobs.opening import open_run
 from batch.jobs.preflight import Preflight
+from batch.jobs.ready import judge
 from batch.jobs.resume import reopen_run
 from batch.reading.spreadsheet import TableOptions
 from batch.reading.table import open_table
@@ -95,7 +96,7 @@ def test_the_question_names_it_in_a_run_and_when_it_is_gone_on_with(shell: Shell
     request = request_of(path, sandbox=False)
     preflight = Preflight(workspace=Workspace(id="w1", name="Acme"), labels=("Interested",))
     with open_run(request) as opened:
-        ready = opened.judge(preflight).ready(can_ask=True)
+        ready = judge(opened, preflight).ready(can_ask=True)
         assert in_terminal(ready.question.text).endswith(told)
     shell.api.answer = lambda _: httpx.Response(401)
     assert shell.run("leads.csv", yes=True, out=Path("run")) == 3

@@ -13,6 +13,7 @@ from batch.errors import InputError, SettingsError
 from batch.jobs.check import check
 from batch.jobs.opening import open_run
 from batch.jobs.preflight import Preflight
+from batch.jobs.ready import judge
 from batch.jobs.request import Request, Session, Source, command
 from batch.jobs.steps import confirm
 from batch.model import Budget, Reason
@@ -45,7 +46,7 @@ def clearing(count: int) -> list[tuple[str, ...]]:
 def refusal(request: Request, *, can_ask: bool = True, preflight: Preflight = PREFLIGHT) -> str:
     """Why a run is refused once it is judged."""
     with open_run(request) as opened, pytest.raises((InputError, SettingsError)) as caught:
-        opened.judge(preflight).ready(can_ask=can_ask)
+        judge(opened, preflight).ready(can_ask=can_ask)
     assert not opened.folder.path.exists()
     return in_terminal(caught.value)
 
@@ -131,7 +132,7 @@ def test_mostly_invalid_rows_are_refused_unless_allowed(tmp_path: Path) -> None:
         "to send the valid rows all the same, use --allow-invalid."
     )
     with open_run(request_of(path, allow_invalid=True)) as opened:
-        assert opened.judge(PREFLIGHT).ready(can_ask=False).plan.requests == 20
+        assert judge(opened, PREFLIGHT).ready(can_ask=False).plan.requests == 20
 
 
 def test_mostly_clears_are_refused_where_nobody_can_type_their_number(tmp_path: Path) -> None:
@@ -149,7 +150,7 @@ def test_the_number_to_type_is_the_one_that_was_named(tmp_path: Path) -> None:
     twice = [(CAMPAIGN, lead_id(1), "active", "null")]  # of a lead that a row above clears too
     path = leads(tmp_path, [*clearing(21), *twice])
     with open_run(request_of(path)) as opened:
-        ready = opened.judge(PREFLIGHT).ready(can_ask=True)
+        ready = judge(opened, PREFLIGHT).ready(can_ask=True)
     assert ready.plan.tags_cleared == 21
     assert ready.plan.clears_rows == 22
     assert ready.question.typed_number == 22
@@ -161,7 +162,7 @@ def test_the_number_to_type_is_the_one_that_was_named(tmp_path: Path) -> None:
 def test_allowed_clears_are_a_plain_question(tmp_path: Path) -> None:
     path = leads(tmp_path, clearing(21))
     with open_run(request_of(path, allow_clears=True)) as opened:
-        ready = opened.judge(PREFLIGHT).ready(can_ask=False)
+        ready = judge(opened, PREFLIGHT).ready(can_ask=False)
     assert ready.question.typed_number is None
     with check(request_of(path, allow_clears=True)) as checked:
         assert checked.refusal is None
@@ -171,7 +172,7 @@ def test_labels_that_could_not_be_read_are_a_warning_in_the_question(tmp_path: P
     path = leads(tmp_path, [(CAMPAIGN, lead_id(1), "", "Anything")])
     preflight = Preflight(workspace=None, labels=None, labels_failed=True)
     with open_run(request_of(path)) as opened:
-        question = opened.judge(preflight).ready(can_ask=True).question
+        question = judge(opened, preflight).ready(can_ask=True).question
     assert question.text == (
         "Change 1 lead in an unknown workspace (api.sendkit.ai): 1 tag set. "
         "Tag changes can start or stop e-mails. About 1 s. "
@@ -183,7 +184,7 @@ def test_practice_says_that_its_tags_were_not_checked(tmp_path: Path) -> None:
     path = leads(tmp_path, [(CAMPAIGN, lead_id(1), "", "Anything")])
     preflight = Preflight(workspace=None, labels=("Anything",))
     with open_run(request_of(path, sandbox=True, access=None)) as opened:
-        question = opened.judge(preflight).ready(can_ask=True).question
+        question = judge(opened, preflight).ready(can_ask=True).question
     assert question.text.endswith(
         "About 1 s. This is practice: tags were not checked against your workspace's labels."
     )
@@ -192,7 +193,7 @@ def test_practice_says_that_its_tags_were_not_checked(tmp_path: Path) -> None:
 def test_the_question_counts_the_rows_that_are_wrong(tmp_path: Path) -> None:
     path = leads(tmp_path, [*pausing(3), BAD, BAD])
     with open_run(request_of(path)) as opened:
-        question = opened.judge(PREFLIGHT).ready(can_ask=True).question
+        question = judge(opened, PREFLIGHT).ready(can_ask=True).question
     assert question.text == (
         "Change 3 leads in workspace Acme (api.sendkit.ai): 3 paused. About 1 s. "
         "2 of 5 rows are wrong and will not be sent."
@@ -204,7 +205,7 @@ def test_who_says_yes_to_a_question_that_names_a_long_wait_waits(tmp_path: Path)
     preflight = replace(PREFLIGHT, budgets=(day,))
     person = Recorder(["yes"])
     with open_run(request_of(leads(tmp_path, pausing(20)))) as opened:
-        ready = opened.judge(preflight).ready(can_ask=True)
+        ready = judge(opened, preflight).ready(can_ask=True)
         assert ready.question.warnings[0] == (
             "The server allows 10 requests in 1 d, of which 9 are left for 11 h 7 min. A yes "
             "means waiting for more. A run that asks nobody stops after 9."
@@ -218,7 +219,7 @@ def test_who_says_yes_to_a_question_that_names_a_long_wait_waits(tmp_path: Path)
 def test_labels_matter_only_where_tags_are_set(tmp_path: Path) -> None:
     preflight = Preflight(workspace=None, labels=None, labels_failed=True)
     with open_run(request_of(leads(tmp_path, pausing(1)))) as opened:
-        question = opened.judge(preflight).ready(can_ask=True).question
+        question = judge(opened, preflight).ready(can_ask=True).question
     assert "labels" not in question.text
 
 
@@ -233,7 +234,7 @@ def test_a_run_has_a_folder_with_its_own_copy_of_the_input(tmp_path: Path) -> No
     before = datetime.now(UTC)
     with open_run(request_of(path)) as opened:
         path.write_text("changed meanwhile")
-        assert opened.judge(PREFLIGHT).ready(can_ask=True).plan.rows == 2
+        assert judge(opened, PREFLIGHT).ready(can_ask=True).plan.rows == 2
         assert opened.folder.path / opened.input.copy_name == tmp_path / "run" / "input.csv"
         assert opened.access.base_url == "https://api.sendkit.ai"
         assert opened.access.api_key.get_secret_value() == KEY

@@ -12,8 +12,8 @@ from pydantic import SecretStr
 from batch.api.lists import Page
 from batch.api.sendkit import Access, SendKit, Timeouts
 from batch.jobs import paging
+from batch.jobs.gate import make_client
 from batch.jobs.paging import MOST_BARREN, ListNotReadError, Paging, Place
-from batch.jobs.reaching import make_client
 from batch.model import Answer, Reason, Webhook, Webhooks
 from batch.sandbox.options import Options
 from batch.settings.model import Settings

@@ -6,8 +6,8 @@ import pytest
 from pydantic import SecretStr
 
 from batch.api.sendkit import Access
+from batch.jobs.gate import make_client
 from batch.jobs.paging import ListNotReadError, Paging
-from batch.jobs.reaching import make_client
 from batch.jobs.snapshotting import GoesOn, Taken, take_snapshot
 from batch.recording.snapshot import Snapshot
 from batch.sandbox.options import Options

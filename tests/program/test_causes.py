@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from batch.jobs import reaching
+from batch.jobs import gate
 from batch.recording.runfile import read_record
 from batch.settings.options import CliOptions
 from batch.terminal import commands
@@ -72,7 +72,7 @@ def test_an_outage_names_its_cause_everywhere(
         data = [{"_id": "w1", "name": "Acme"}] if request.url.path == "/v1/workspaces" else []
         return httpx.Response(200, json={"data": data})
 
-    monkeypatch.setattr(reaching, "make_transport", lambda **_: Answering(answer))
+    monkeypatch.setattr(gate, "make_transport", lambda **_: Answering(answer))
     given = CliOptions(
         file=shell.leads(pausing(40)), out=Path("out"), yes=True, concurrency="2", rate="1000"
     )

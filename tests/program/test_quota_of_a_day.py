@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from batch.jobs import reaching
+from batch.jobs import gate
 from batch.recording.daily_quota import DailyQuota
 from batch.sandbox.options import Options
 from batch.sandbox.process import Sandbox
@@ -68,7 +68,7 @@ def days_later(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     def clock() -> float:
         return (datetime.now().astimezone() + timedelta(days=days[0])).timestamp()
 
-    monkeypatch.setattr(reaching, "DailyQuota", partial(DailyQuota, clock=clock))
+    monkeypatch.setattr(gate, "DailyQuota", partial(DailyQuota, clock=clock))
     return days
 
 

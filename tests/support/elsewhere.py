@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from batch.jobs import reaching
+from batch.jobs import gate
 from batch.terminal.command_line import run_command_line
 from tests.support.answering import Answering
 from tests.support.shell import Shell
@@ -39,7 +39,7 @@ def everywhere() -> Iterator[list[str]]:
 
         return Answering(asking)
 
-    with mock.patch.object(reaching, "make_transport", make_transport):
+    with mock.patch.object(gate, "make_transport", make_transport):
         yield asked
 
 

@@ -11,7 +11,7 @@ from unittest import mock
 
 import httpx
 
-from batch.jobs import reaching
+from batch.jobs import gate
 from batch.terminal.command_line import run_command_line
 from tests.support.answering import Answering
 from tests.support.shell import Shell
@@ -158,7 +158,7 @@ class LeadServer:
         def make_transport(**_: object) -> httpx.AsyncBaseTransport:
             return Answering(self.answer)
 
-        with mock.patch.object(reaching, "make_transport", make_transport):
+        with mock.patch.object(gate, "make_transport", make_transport):
             yield
 
 

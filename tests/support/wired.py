@@ -16,7 +16,7 @@ import respx
 from pydantic import SecretStr
 
 from batch.api.sendkit import Access
-from batch.jobs import reaching
+from batch.jobs import gate
 from batch.jobs.request import Guardrails, Reading, Request, Session, Source
 from batch.judging.from_cells import JudgedRows
 from batch.judging.leads import no_leads
@@ -148,5 +148,5 @@ def served_by(api: Api) -> Iterator[Api]:
     def make_transport(**_: object) -> httpx.AsyncBaseTransport:
         return Answering(router.async_handler)
 
-    with mock.patch.object(reaching, "make_transport", make_transport):
+    with mock.patch.object(gate, "make_transport", make_transport):
         yield api

@@ -1,0 +1,215 @@
+"""A run that was opened, made ready: its rows judged, its guardrails passed, its question put.
+
+Shows nothing, and asks nobody.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import polars as pl
+
+from batch.errors import InputError
+from batch.jobs.cells import about_missing_columns, plan_of
+from batch.jobs.decision import KNOWN, decision_of
+from batch.jobs.known_pace import KnownPace, known_pace
+from batch.jobs.opening import OpenRun, as_recorded
+from batch.jobs.preflight import Preflight, hold_of
+from batch.jobs.request import Request, guardrails_hit, refusal_of, typed_number
+from batch.jobs.work import LeadsDiff, Work, needed_work, whole_work
+from batch.judging.plan import Plan
+from batch.judging.planned import with_leads_now
+from batch.judging.preview import Preview
+from batch.judging.totals import Effect
+from batch.model import Webhooks
+from batch.recording.journal import Journal
+from batch.recording.plan_file import PLAN_FILE, KeptPlan, keep_plan
+from batch.recording.runfile import RunRecord, RunWorkspace
+from batch.sending.pace.pacer import Pacer
+from batch.wording.decision import question_about
+from batch.wording.questions import LongWindow, Question, about_quota, about_window
+
+
+def judge(opened: OpenRun, preflight: Preflight) -> "JudgedRun":
+    """Judge the whole file. Raises UsageError when the rows alone hold it back."""
+    request = opened.request
+    hold = hold_of(preflight, request.settings)
+    rules = request.rules(labels=preflight.labels)
+    once = opened.spill.once if opened.spill else None
+    plan = plan_of(request, opened.table, rules, once=once, directory=opened.lookup.directory)
+    if refusal := refusal_of(plan, request):
+        raise InputError(refusal)
+    return JudgedRun(
+        opened=opened,
+        preflight=preflight,
+        plan=plan,
+        hold=hold,
+        missing=about_missing_columns(opened.table, labels=preflight.labels),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedRun:
+    """A run whose rows are judged; the leads that they name may be looked at, or not.
+
+    hold: until when (seconds of time.monotonic()) nothing may be sent, and why; None if it may.
+    missing: sentences about a column that the input has not.
+    webhooks: who hears of its changed tags. pacer: what was read by; None for one of its own.
+    record, journal: of the earlier run that this goes on with; None for a new one.
+    """
+
+    opened: OpenRun
+    preflight: Preflight
+    plan: Plan
+    hold: tuple[float, str] | None
+    missing: tuple[str, ...]
+    webhooks: Webhooks = field(default_factory=Webhooks)
+    pacer: Pacer | None = None
+    record: RunRecord | None = None
+    journal: Journal | None = None
+
+    def notes(self, requests: int, window: LongWindow | None) -> tuple[str, ...]:
+        """What else a yes means. requests: that are to be sent. window: a long one of the server's.
+
+        What limits them, and what nobody has checked.
+        """
+        opened, preflight = self.opened, self.preflight
+        return (
+            *about_quota(opened.quota_left(preflight), requests),
+            *about_window(window, waits=opened.request.settings.pace.wait),
+            *self.missing,
+            *_unchecked_tags(self.plan, opened.request, preflight),
+        )
+
+    def ready(self, diff: LeadsDiff | None = None, *, can_ask: bool) -> "ReadyRun":
+        """Make it ready. Raises UsageError when a guardrail of the contract holds it back.
+
+        diff: what was read of its leads. can_ask: whether somebody can type the number that a
+        guardrail asks for.
+        """
+        request, preflight, plan = self.opened.request, self.preflight, self.plan
+        preview = diff.preview if diff else None
+        effect: Effect = preview.effect() if preview else plan
+        if refusal := refusal_of(plan, request, effect):
+            raise InputError(refusal)
+        guardrails = guardrails_hit(effect, request)
+        if guardrails and not can_ask:
+            raise InputError(*guardrails)
+        pace = known_pace(request, preflight)
+        forecast = pace.forecast(
+            request.settings,
+            requests=effect.requests,
+            learnt=diff.pace_estimate if diff else None,
+        )
+        window = pace.long_window(request.settings, requests=effect.requests)
+        plan = plan if isinstance(plan, KeptPlan) else self._keep(preview)
+        work = needed_work(plan, preview) if preview else whole_work(plan)
+        decision = decision_of(
+            plan,
+            work,
+            preview.before(sent_only=True) if preview else pl.DataFrame(schema=KNOWN),
+            request=request,
+            folder=self.opened.folder.path,
+            workspace=preflight.workspace.name if preflight.workspace else None,
+            base_url=self.opened.access.base_url,
+            forecast=forecast,
+            webhooks=self.webhooks,
+            effect=effect,
+            sets_back=self.opened.undo_of is not None,
+            table=self.opened.table,
+        )
+        question = question_about(
+            decision,
+            notes=self.notes(effect.requests, window),
+            guardrails=guardrails,
+            typed_number=typed_number(effect, request) if guardrails else None,
+        )
+        return ReadyRun(
+            opened=self.opened,
+            workspace=as_recorded(preflight),
+            plan=plan,
+            work=work,
+            question=question,
+            pace=pace,
+            forecast_s=forecast[0],
+            window=window,
+            diff=diff,
+            pacer=self.pacer,
+            hold=self.hold,
+            record=self.record,
+            journal=self.journal,
+        )
+
+    @property
+    def kept_plan(self) -> KeptPlan:
+        """The plan in its file, of a run that is gone on with."""
+        if not isinstance(self.plan, KeptPlan):
+            raise TypeError("the plan is not written yet")
+        return self.plan
+
+    def _keep(self, preview: Preview | None) -> KeptPlan:
+        """Write the plan into the run's folder, from where it is read from now on.
+
+        preview: of what was read of the leads; None if nothing was.
+        """
+        opened = self.opened
+        baseline = opened.baseline
+        if baseline is None and opened.request.is_planned and preview:
+            baseline = preview.baseline()
+        path = opened.folder.path / PLAN_FILE
+        opened.folder.will_hold(path)
+        rows = with_leads_now(self.plan.source.planned(), preview, baseline)
+        kept = keep_plan(self.plan, rows, path)
+        if opened.spill:
+            opened.spill.close()
+        if opened.table.is_by_email:
+            opened.table.ids, opened.lookup.directory = kept.source, None
+        return kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyRun:
+    """A run that only waits for a yes.
+
+    pace: what is known of the pace that the server allows. forecast_s: how long sending takes.
+    window: a long one of the server's, of which a yes says that it is waited for; None if there is
+        none.
+    diff: what was read of the leads; None if nothing was. pacer: what was read by; None for one
+    of its own.
+    hold: until when (seconds of time.monotonic()) nothing may be sent, and why; None if it may.
+    incomplete: why it leaves something undone even if all of it is sent; "" if it does not.
+    record, journal: of the earlier run that this goes on with; None for a new one.
+    """
+
+    opened: OpenRun
+    workspace: RunWorkspace | None
+    plan: KeptPlan
+    work: Work
+    question: Question
+    pace: KnownPace
+    forecast_s: float
+    window: LongWindow | None = None
+    diff: LeadsDiff | None = None
+    pacer: Pacer | None = None
+    hold: tuple[float, str] | None = None
+    incomplete: str = ""
+    record: RunRecord | None = None
+    journal: Journal | None = None
+
+    def waiting(self) -> "ReadyRun":
+        """The same, as one that waits for the end of a long window."""
+        request = self.opened.request
+        pace = request.settings.pace.model_copy(update={"wait": True})
+        settings = request.settings.model_copy(update={"pace": pace})
+        return replace(
+            self, opened=replace(self.opened, request=replace(request, settings=settings))
+        )
+
+
+def _unchecked_tags(plan: Plan, request: Request, preflight: Preflight) -> tuple[str, ...]:
+    """That nobody has held the tags against the workspace's labels, where that is so."""
+    if not plan.tags_set:
+        return ()
+    if request.session.sandbox:  # it takes the tags of the file for its labels
+        return ("This is practice: tags were not checked against your workspace's labels.",)
+    if preflight.labels_failed:
+        return ("The labels could not be read: tags are not checked.",)
+    return ()
