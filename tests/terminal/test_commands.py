@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from batch.jobs import opening
+from batch.jobs import cells
 from batch.reading.table import Table
 from tests.support.shell import BAD, EXIT_CODES, Shell, Stdin, both, refused, rise
 from tests.support.wired import CAMPAIGN, confirmed, lead_id, pausing
@@ -248,7 +248,7 @@ def test_an_interrupt_that_compiled_code_drops_or_renames_sends_nothing(
         if error:
             raise error
 
-    shell.monkeypatch.setattr(opening, "check_rules", dropped)
+    shell.monkeypatch.setattr(cells, "check_rules", dropped)
     leads = shell.leads(pausing(1))
     runs: list[Callable[[], int]] = [
         lambda: shell.run(leads, yes=True),
