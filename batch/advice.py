@@ -33,6 +33,7 @@ class Fix(StrEnum):
     WAIT = "wait"  # for as long as the server asks
     FEWER_CONNECTIONS = "fewer_connections"
     CHECK_KEY = "check_key"
+    KEEP_KEY = "keep_key"  # in the keyring, which has none
     NAME_WORKSPACE = "name_workspace"  # by its id, for a platform key
 
 

@@ -622,8 +622,8 @@ BUILDS = (
     Broken(
         guarantee="run.json says nothing of a key file",
         file="settings/model.py",
-        line='exclude={"api": {"api_key_file"}, "web": True}',
-        instead='exclude={"web": True}',
+        line='exclude={"api": {"api_key_file", "key_from"}, "web": True}',
+        instead='exclude={"api": {"key_from"}, "web": True}',
         caught_by="test_gate.py::test_a_run_of_before_with_a_key_file_is_gone_on_with",
     ),
     Broken(
@@ -681,8 +681,8 @@ BUILDS = (
         guarantee="the test of a key sends it to no address that the gate has not let it to",
         file="web/session.py",
         line="            access, _ = self._open_gate(typed, loaded)\n",
-        instead="            found_key = self._credentials(loaded, typed).api_key\n"
-        "            access = Access(base_url=loaded.settings.api.base_url, api_key=found_key)\n",
+        instead="            one = credentials_of(loaded, typed, self.place.environ).api_key\n"
+        "            access = Access(base_url=loaded.settings.api.base_url, api_key=one)\n",
         caught_by="test_web_gate.py::test_the_test_of_a_key_goes_through_the_gate",
     ),
     Broken(
@@ -730,10 +730,47 @@ BUILDS = (
         caught_by="test_web_options.py::test_each_option_is_offered_or_left_out_for_a_reason[run]",
     ),
     Broken(
+        guarantee="an entry of the keyring is for one address and used for no other",
+        file="settings/system_keyring.py",
+        line="    return str(address_of(base_url))\n",
+        instead='    return "key"\n',
+        caught_by=f"test_system_keyring.py::test_a_key_is_for_its_address_alone[{_EVIL}]",
+    ),
+    Broken(
+        guarantee="a keyring that keeps nothing, or keys in the open, is refused",
+        file="settings/system_keyring.py",
+        line="        if type(backend).__module__ in _OF_SYSTEMS:\n",
+        instead="        if backend:\n",
+        caught_by="test_system_keyring.py::"
+        "test_what_is_no_systems_keyring_is_refused_by_its_name[keyring.backends.null-Keyring]",
+    ),
+    Broken(
+        guarantee="nobody is asked to unlock the keyring",
+        file="settings/system_keyring.py",
+        line=" and _is_locked():",
+        instead=" and not SERVICE:",
+        caught_by="test_system_keyring.py::"
+        "test_a_locked_keyring_is_told_and_nobody_is_asked_to_unlock_it",
+    ),
+    Broken(
+        guarantee="commands read the keyring only where the settings say so",
+        file="settings/credentials.py",
+        line="    if settings.api.key_from == KEYRING:\n",
+        instead="    if KEYRING:\n",
+        caught_by="test_system_keyring.py::test_the_keyring_is_read_only_where_the_settings_say_so",
+    ),
+    Broken(
+        guarantee="a folder's settings file does not say where the key is",
+        file="settings/load.py",
+        line="        del values[KEY_FROM]\n",
+        instead="        pass\n",
+        caught_by="test_gate.py::test_a_key_of_the_keyring_goes_to_its_address_alone",
+    ),
+    Broken(
         guarantee="the page has no yes for an address",
         file="web/session.py",
-        line="ask=None, remedy=_remedy",
-        instead="ask=lambda _: True, remedy=_remedy",
+        line="ask=None, remedy=remedy",
+        instead="ask=lambda _: True, remedy=remedy",
         caught_by="test_web_gate.py::test_a_folders_file_is_not_believed",
     ),
     Broken(

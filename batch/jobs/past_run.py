@@ -89,9 +89,8 @@ def settings_of_run(
         check_base_url(record.base_url)
     except SettingsError as error:
         raise SettingsError(f"{folder / 'run.json'}: {error}") from error
-    api = settings.api.model_copy(
-        update={"base_url": record.base_url, "api_key_file": own.settings.api.api_key_file}
-    )
+    key = {name: getattr(own.settings.api, name) for name in ("api_key_file", "key_from")}
+    api = settings.api.model_copy(update={"base_url": record.base_url, **key})
     settings = settings.model_copy(update={"api": api})
     settings = settings.model_copy(update={"pace": _pace_of(settings, own)})
     if not is_listed:  # where new folders are made is not for a stranger's file to say

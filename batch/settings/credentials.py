@@ -15,7 +15,8 @@ from pydantic import SecretStr
 
 from batch.advice import Fix, Remedy
 from batch.errors import SettingsError
-from batch.settings.model import Settings
+from batch.settings.model import KEYRING, Settings
+from batch.settings.system_keyring import read_key
 
 KEY_VARIABLE = "SENDKIT_API_KEY"
 WORKSPACE_VARIABLE = "SENDKIT_WORKSPACE_ID"
@@ -45,11 +46,11 @@ class Credentials:
 def read_credentials(settings: Settings, environ: Mapping[str, str]) -> Credentials:
     """Read the key and, for a platform key, its workspace id.
 
-    The key comes from `SENDKIT_API_KEY`, else from `api_key_file`; the workspace id from
-    `SENDKIT_WORKSPACE_ID`, else from the settings.
+    The key comes from `SENDKIT_API_KEY`, else from the keyring if `key_from` says so, else from
+    `api_key_file`; the workspace id from `SENDKIT_WORKSPACE_ID`, else from the settings.
     Raises SettingsError without a usable key, or without a workspace id for a platform key.
     """
-    key, key_place, notes = _read_key(settings.api.api_key_file, environ)
+    key, key_place, notes = _read_key(settings, environ)
     workspace_id, place = environ.get(WORKSPACE_VARIABLE, "").strip(), WORKSPACE_VARIABLE
     if not workspace_id:
         workspace_id, place = settings.api.workspace_id, "workspace_id under [api]"
@@ -72,10 +73,14 @@ def read_credentials(settings: Settings, environ: Mapping[str, str]) -> Credenti
     )
 
 
-def _read_key(key_file: str, environ: Mapping[str, str]) -> tuple[str, str, tuple[str, ...]]:
+def _read_key(settings: Settings, environ: Mapping[str, str]) -> tuple[str, str, tuple[str, ...]]:
     """The key, where it comes from, and notes."""
+    key_file = settings.api.api_key_file
     if key := environ.get(KEY_VARIABLE, "").strip():
         return _checked(key, KEY_VARIABLE), KEY_VARIABLE, ()
+    if settings.api.key_from == KEYRING:
+        key = read_key(settings.api.base_url).get_secret_value()
+        return _checked(key, "The keyring"), "The key in the keyring", ()
     if not key_file:
         raise SettingsError(
             f"No API key: set {KEY_VARIABLE}, or api_key_file under [api] of your own settings "

@@ -19,7 +19,7 @@ from batch.errors import SettingsError
 from batch.settings import messages as texts
 from batch.settings.model import KNOWN, SHARED_HEADER, Settings
 from batch.settings.options import OPTIONS
-from batch.settings.origins import KEY_FILE, RUNS_DIR, Key, Origin
+from batch.settings.origins import KEY_FILE, KEY_FROM, RUNS_DIR, Key, Origin
 
 CONFIG_NAME = "sendkit-batch.toml"
 VARIABLE_PREFIX = "SENDKIT_BATCH_"
@@ -120,7 +120,7 @@ def load_settings(  # noqa: PLR0913 - the layers, two with words of their own
     environ: `SENDKIT_BATCH_<SECTION>_<KEY>` in upper or lower case; a blank one is ignored.
     typed: entries on the page, over all else. field_name: the page's name for a section's key.
     heeds_folder: whether the file in `cwd` counts.
-    A key file named by the file in `cwd` never counts; the one of the user's own file does instead.
+    Where the file in `cwd` says that the key is never counts; what the user's own file says does.
     Raises SettingsError with one line for each problem.
     """
     problems: list[str] = []
@@ -150,6 +150,7 @@ def restore_settings(public: Mapping[str, object], *, where: str) -> Settings:
     problems: list[str] = []
     values = _layer_of(public, _file_place(where), Path(), problems, origin=Origin.UNLISTED_RUN)
     values.pop(KEY_FILE, None)
+    values.pop(KEY_FROM, None)
     return _settings_of(values, problems)
 
 
@@ -178,6 +179,11 @@ def _loaded(
 
 def _replace_untrusted_key_file(values: _Layer, own: _Layer) -> str:
     """Replace a key file from an untrusted file by the user's own. The place of a refused one."""
+    place = values.get(KEY_FROM)
+    if place is not None and place.origin.is_untrusted:
+        del values[KEY_FROM]
+    if KEY_FROM in own:
+        values.setdefault(KEY_FROM, own[KEY_FROM])
     named = values.get(KEY_FILE)
     if named is None or not named.origin.is_untrusted:
         refused = ""

@@ -86,7 +86,8 @@ def unknown_variable(name: str, known: Iterable[str]) -> str:
     # All variables begin alike, so that even a far one is fairly near.
     hint = _hint(
         name.upper(),
-        [*known, *_KEY_VARIABLES],
+        # A name that goes on behind a whole word is another one: of API_KEY that is API_KEY_FROM.
+        [*(each for each in known if not each.startswith(f"{name.upper()}_")), *_KEY_VARIABLES],
         otherwise="; config.example.toml lists all of them",
         nearness=0.8,
     )

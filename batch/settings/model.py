@@ -29,6 +29,7 @@ from batch.errors import SettingsError
 from batch.model import FinalStates, Look, OnConflict, SkipUnchanged, TransportKind
 from batch.settings.values import Age, MaxErrors, Rate, parse_age, parse_max_errors, parse_rate
 
+KEYRING = "keyring"  # where the key is read that is in no file
 SHARED_HEADER = "shared_header"  # the type of pydantic's error; its text is the other column's name
 
 
@@ -85,6 +86,12 @@ def _not_a_key(text: str) -> str:
     return _one_line(text)
 
 
+def _key_place(text: str) -> str:
+    if text not in {"", KEYRING}:
+        raise ValueError("no place of a key")
+    return text
+
+
 Text = Annotated[str, AfterValidator(_one_line)]
 KeylessText = Annotated[str, AfterValidator(_not_a_key)]
 Number = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
@@ -117,6 +124,9 @@ class ApiSettings(_Section):
     )
     api_key_file: KeylessText = Field(
         "", description="the path of a file that holds the key, never the key itself"
+    )
+    key_from: Annotated[str, AfterValidator(_key_place)] = Field(
+        "", description='"keyring", or "" for the environment or a key file'
     )
     workspace_id: KeylessText = Field("", description="the workspace's id, never a key")
     id_pattern: Annotated[str, AfterValidator(_one_line), AfterValidator(_pattern)] = Field(
@@ -259,11 +269,11 @@ class Settings(BaseModel):
     def public(self) -> dict[str, Any]:
         """The settings as plain values for run.json, without secrets.
 
-        `restore_settings` reads them back. The key file is left out, since none that a run's folder
-        names would count, and so is how the page looks.
+        `restore_settings` reads them back. Where the key comes from is left out, since nothing that
+        a run's folder says of it would count, and so is how the page looks.
         """
         return self.model_dump(
-            mode="json", by_alias=True, exclude={"api": {"api_key_file"}, "web": True}
+            mode="json", by_alias=True, exclude={"api": {"api_key_file", "key_from"}, "web": True}
         )
 
     def for_practice(self) -> "Settings":

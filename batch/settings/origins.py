@@ -17,6 +17,7 @@ Key = tuple[str, str]  # section and key, spelled as in a file
 
 ADDRESS: Key = ("api", "base_url")
 KEY_FILE: Key = ("api", "api_key_file")
+KEY_FROM: Key = ("api", "key_from")
 RUNS_DIR: Key = ("run", "runs_dir")
 DAILY: Key = ("pace", "daily")
 

@@ -38,6 +38,9 @@ SENTENCES: Mapping[Fix, str] = {
     Fix.WAIT: "With --wait the run waits.",
     Fix.FEWER_CONNECTIONS: "Lower --concurrency.",
     Fix.CHECK_KEY: "Check SENDKIT_API_KEY, or the file that api_key_file names.",
+    Fix.KEEP_KEY: (
+        "Type it on the page (sendkit-batch web) and keep it there, or set SENDKIT_API_KEY."
+    ),
     Fix.NAME_WORKSPACE: "Set SENDKIT_WORKSPACE_ID, or workspace_id under [api].",
 }
 

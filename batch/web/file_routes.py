@@ -102,6 +102,7 @@ def check_page(
         "plans_first": desk.session.plans_first,
         "key_problem": key_problem,
         "typed_workspace": typed_workspace,
+        "keyring_refusal": desk.session.keyring_refusal,
         "options": fields_of(
             Kind.PLAN if desk.session.plans_first else Kind.RUN,
             desk.settings.public(),

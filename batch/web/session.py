@@ -1,12 +1,12 @@
 """The settings and the key of one start of the page: what was said at its start, and typed since.
 
-The key stays in this process's memory; no page and no file ever gets it. Whoever has the session
-can neither send it elsewhere nor approve an address.
+Whoever has the session can neither send a key elsewhere nor approve an address.
 """
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -14,24 +14,18 @@ from pydantic import SecretStr
 from batch.api.address import address_of
 from batch.api.sendkit import Access, KeyRefusedError
 from batch.errors import BatchError, SettingsError
-from batch.jobs.gate import Doubt, Keeper, named_by, open_access
-from batch.jobs.preflight import Preflight, try_key
+from batch.jobs.gate import Keeper, named_by, open_access
+from batch.jobs.preflight import try_key
 from batch.redaction import KeyRedactor
-from batch.settings.credentials import (
-    KEY_VARIABLE,
-    WORKSPACE_VARIABLE,
-    Credentials,
-    read_credentials,
-)
 from batch.settings.load import CONFIG_NAME, LoadedSettings, load_settings
 from batch.settings.model import Settings
 from batch.settings.origins import Key, Origin, differences
 from batch.settings.save import SAVED, as_lines, save_settings
-from batch.web.remedies import START, field_name, on_page
-from batch.wording.amounts import count_of
+from batch.settings.system_keyring import forget_key, keep_key, read_key, refusal_of_keyring
+from batch.web.keys import Typed, credentials_of, key_place, remedy, told_of
+from batch.web.remedies import field_name, on_page
 
 _SHORTEST_KEY = 8  # characters
-_WITH_FILE = START.format(value=f"./{CONFIG_NAME}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,22 +38,6 @@ class Place:
     state_dir: Path
     folder: Path
     config: Path | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Typed:
-    """What was typed on the settings page for this session: sections of keys, as in a file.
-
-    key_for: the address that stood beside the key. is_forgotten: whether the address was changed
-    since the start; then no key but a typed one counts any more. key_told: what came of its test.
-    """
-
-    overrides: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
-    key: SecretStr | None = None
-    key_for: str = ""
-    is_forgotten: bool = False
-    key_told: str = ""
-    plans_first: bool = True
 
 
 class Session:
@@ -130,22 +108,53 @@ class Session:
             typed = self._tested(typed, loaded)
         self._put(typed, loaded, in_place_of=before)
 
-    def take_key(self, key: SecretStr | None, *, address: str, workspace_id: str = "") -> None:
+    def take_key(
+        self,
+        key: SecretStr | None,
+        *,
+        address: str,
+        workspace_id: str = "",
+        is_kept: bool = False,
+    ) -> None:
         """Keep a key for this session once it is tested, or forget it. Raises UsageError.
 
         address: the one that was shown beside the key; it must be the one in force.
+        is_kept: also in the keyring, for this address.
         """
         if key is None:
             with self._lock:
                 self._typed = replace(self._typed, key=None, key_for="", key_told="")
             return
         self._secrets.add(key.get_secret_value())
-        if not self._is_here(address):
-            raise SettingsError(
-                f"The key was not taken: the address is {self.settings.api.base_url} by now, "
-                "not the one that stood beside the key. Look at it, then type the key again."
-            )
+        self._check_here(address)
         self.change({"api": {"workspace_id": workspace_id}} if workspace_id else {}, key=key)
+        if not is_kept:
+            return
+        try:
+            keep_key(address, key)
+            told = "It is kept in this computer's keyring, for this address."
+        except SettingsError as error:
+            told = f"It is not kept: {error}"
+        with self._lock:
+            self._typed = replace(self._typed, key_told=f"{self._typed.key_told} {told}")
+
+    def take_kept_key(self, *, address: str) -> None:
+        """Use the key that the keyring has for an address, as if it was typed. Raises UsageError.
+
+        address: as for `take_key`.
+        """
+        self._check_here(address)
+        self.take_key(read_key(address), address=address)
+
+    def forget_kept_key(self, *, address: str) -> None:
+        """Remove the key that the keyring has for an address. Raises UsageError."""
+        self._check_here(address)
+        forget_key(address)
+
+    @cached_property
+    def keyring_refusal(self) -> str:
+        """Why no key can be kept in the keyring; "" if one can."""
+        return refusal_of_keyring()
 
     def try_key(self) -> None:
         """Test the key at hand, wherever it comes from. Raises UsageError where it is refused."""
@@ -161,14 +170,7 @@ class Session:
 
     def key_place(self) -> str:
         """Where the key comes from, in words; "" if there is none."""
-        if self._typed.key is not None:
-            return "typed for this session"
-        if self._typed.is_forgotten:
-            return ""
-        if self.place.environ.get(KEY_VARIABLE, "").strip():
-            return f"from the environment ({KEY_VARIABLE})"
-        file = self.settings.api.api_key_file
-        return f"from the file {file}" if file else ""
+        return key_place(self.settings, self._typed, self.place.environ)
 
     def hide(self, text: str) -> str:
         """The text without any key that was ever at hand."""
@@ -268,19 +270,9 @@ class Session:
         return bool(address) and address_of(address) == address_of(self.settings.api.base_url)
 
     def _open_gate(self, typed: Typed, loaded: LoadedSettings) -> tuple[Access, tuple[str, ...]]:
-        if typed.key is None and typed.is_forgotten:
-            raise SettingsError(
-                "The address was changed, so no key is left. Type the key for it under Settings."
-            )
-        if typed.key is None and loaded.refused_key_file:
-            raise SettingsError(
-                f"{loaded.refused_key_file}: a key file that the settings file of a folder names "
-                "does not count, since that file may come from anybody. Type the key under "
-                f"Settings, or start the page with: {_WITH_FILE}"
-            )
-        found = self._credentials(loaded, typed)
+        found = credentials_of(loaded, typed, self.place.environ)
         self._secrets.add(found.api_key.get_secret_value())
-        keeper = Keeper(state_dir=self.place.state_dir, ask=None, remedy=_remedy)
+        keeper = Keeper(state_dir=self.place.state_dir, ask=None, remedy=remedy)
         return open_access(loaded, found, keeper), found.notes
 
     def _tested(self, typed: Typed, loaded: LoadedSettings) -> Typed:
@@ -288,7 +280,6 @@ class Session:
 
         Raises UsageError where there is no key, or the server refuses it.
         """
-        self._credentials(loaded, typed)
         try:
             access, _ = self._open_gate(typed, loaded)
             found = try_key(access, loaded.settings, state_dir=self.place.state_dir)
@@ -297,8 +288,16 @@ class Session:
         except BatchError as error:  # it may be right all the same
             told = f"It could not be tested. {on_page(error)}"
         else:
-            told = _told_of(found)
+            told = told_of(found)
         return replace(typed, key_told=told)
+
+    def _check_here(self, address: str) -> None:
+        """Raise SettingsError unless an address that stood beside a key is the one in force."""
+        if not self._is_here(address):
+            raise SettingsError(
+                f"The key was not taken: the address is {self.settings.api.base_url} by now, "
+                "not the one that stood beside the key. Look at it, then type the key again."
+            )
 
     def _put(self, typed: Typed, loaded: LoadedSettings, *, in_place_of: Typed) -> None:
         """Put what was typed in force. Raises SettingsError if something else is by now."""
@@ -306,17 +305,6 @@ class Session:
             if self._typed is not in_place_of:
                 raise SettingsError("The settings were changed meanwhile. Look at them once more.")
             self._loaded, self._typed = loaded, typed
-
-    def _credentials(self, loaded: LoadedSettings, typed: Typed) -> Credentials:
-        environ = dict(self.place.environ)
-        if typed.key is not None:
-            environ[KEY_VARIABLE] = typed.key.get_secret_value()
-        if workspace_id := typed.overrides.get("api", {}).get("workspace_id"):
-            environ[WORKSPACE_VARIABLE] = str(workspace_id)
-        found = read_credentials(loaded.settings, environ)
-        if typed.key is None:
-            return found
-        return replace(found, place="The key that was typed", typed_for=typed.key_for)
 
 
 def _merged(
@@ -327,23 +315,3 @@ def _merged(
         section: {**before.get(section, {}), **more.get(section, {})}
         for section in before.keys() | more.keys()
     }
-
-
-def _told_of(found: Preflight) -> str:
-    """What the server says of a key that works."""
-    workspace = found.workspace.name if found.workspace else "unknown"
-    if found.labels is None:
-        return f"It works: workspace {workspace}. {' '.join(found.notes)}"
-    return f"It works: workspace {workspace}, {count_of(len(found.labels), 'label')}."
-
-
-def _remedy(doubt: Doubt) -> str:
-    if doubt.is_run:
-        return (
-            "No run of your own has sent this key there: go on with it by the command line, or "
-            "type the key for that address under Settings."
-        )
-    start = f"If it is right, start the page with: {_WITH_FILE}"
-    if doubt.values:
-        return start
-    return f"{start}, or type the key for that address under Settings."

@@ -61,23 +61,34 @@ def take_key(request: Request, form: Mapping[str, str]) -> Response:
             SecretStr(key) if key else None,
             address=form.get("address", ""),
             workspace_id=workspace_id,
+            is_kept=form.get("keep") == "yes",
         )
     except UsageError as error:
-        problem = desk.session.hide(on_page(error))
-        if form.get("back") == _CHECK and desk.file:
-            return check_page(request, key_problem=problem, typed_workspace=workspace_id)
-        return _page(request, key_problem=problem, typed_workspace=workspace_id)
+        return _key_problem(request, form, error)
+    return lead_to(request, _CHECK if form.get("back") == _CHECK else "/settings")
+
+
+@posting
+def take_kept_key(request: Request, form: Mapping[str, str]) -> Response:
+    """The key that the keyring has for an address, or none there any more."""
+    session, address = desk_of(request).session, form.get("address", "")
+    try:
+        if form.get("forget") == "yes":
+            session.forget_kept_key(address=address)
+        else:
+            session.take_kept_key(address=address)
+    except UsageError as error:
+        return _key_problem(request, form, error)
     return lead_to(request, _CHECK if form.get("back") == _CHECK else "/settings")
 
 
 @posting
 def try_key(request: Request, _form: Mapping[str, str]) -> Response:
     """Ask the server about the key at hand."""
-    session = desk_of(request).session
     try:
-        session.try_key()
+        desk_of(request).session.try_key()
     except UsageError as error:
-        return _page(request, key_problem=session.hide(on_page(error)))
+        return _key_problem(request, {}, error)
     return lead_to(request, "/settings")
 
 
@@ -85,8 +96,18 @@ ROUTES = [
     Route("/settings", show_settings),
     Route("/settings", take_settings, methods=["POST"]),
     Route("/settings/key", take_key, methods=["POST"]),
+    Route("/settings/key/kept", take_kept_key, methods=["POST"]),
     Route("/settings/key/test", try_key, methods=["POST"]),
 ]
+
+
+def _key_problem(request: Request, form: Mapping[str, str], error: UsageError) -> Response:
+    """The page that the key was typed on, and why it can't be used."""
+    desk, workspace_id = desk_of(request), form.get("workspace_id", "").strip()
+    problem = desk.session.hide(on_page(error))
+    if form.get("back") == _CHECK and desk.file:
+        return check_page(request, key_problem=problem, typed_workspace=workspace_id)
+    return _page(request, key_problem=problem, typed_workspace=workspace_id)
 
 
 def _page(
@@ -117,6 +138,7 @@ def _page(
         "problem": problem,
         "key_problem": key_problem,
         "typed_workspace": typed_workspace,
+        "keyring_refusal": desk.session.keyring_refusal,
         "is_typed": desk.session.has_typed_key,
         "saved": request.query_params.get("saved", ""),
         "own_file": desk.session.own_file,

@@ -45,6 +45,7 @@ DOORS = {
     "http_sf": {"api.budgets"},
     "httptools": {"api.http1.answer_parser"},
     "httpx": {"api"},
+    "keyring": {"settings.system_keyring"},
     "jinja2": {"reporting.page", "web.render"},
     "markdown_it": {"terminal.manual_pages", "web.help_routes"},
     "sqlite3": {"recording.journal_file", "recording.sqlite_faults"},

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 import batch
 from batch.recording.state import default_state_dir
+from batch.settings.system_keyring import keep_key
 from tests.support.elsewhere import EVIL, OUR, printed_commands, typed
+from tests.support.memory_keyring import backend_of, use
 from tests.support.shell import Shell, refused
 from tests.support.wired import CAMPAIGN, KEY, pausing
 
@@ -472,6 +475,30 @@ def test_the_users_own_key_file_counts_beside_the_folders_file(shell: Shell) -> 
     (shell.cwd / FILE).write_text(ADDRESS)
     assert typed(shell, "run", "leads.csv", "--yes", "--new") == (2, [])
     assert f"The key in {shell.cwd}/.config/sendkit-batch/key would go to {EVIL}" in shell.err
+
+
+def test_a_key_of_the_keyring_goes_to_its_address_alone(shell: Shell) -> None:
+    shell.leads(pausing(2))
+    shell.monkeypatch.delenv("SENDKIT_API_KEY")
+    use(shell.monkeypatch, backend := backend_of("keyring.backends.macOS"))
+    keep_key(OUR, SecretStr(KEY))
+    (shell.cwd / FILE).write_text('[api]\nkey_from = "keyring"\n')
+    assert typed(shell, "run", "leads.csv", "--yes") == (2, [])  # the folder's file says nothing
+    assert "No API key" in shell.err
+    assert backend.asked == 0
+    own_file(shell, '[api]\nkey_from = "keyring"\n')
+    assert typed(shell, "run", "leads.csv", "--yes", "--base-url", EVIL) == (2, [])
+    assert (
+        f"The keyring has no key for {EVIL}. Type it on the page (sendkit-batch web) and keep it "
+        "there, or set SENDKIT_API_KEY."
+    ) in shell.err
+    code, asked = typed(shell, "run", "leads.csv", "--yes", "--out", "run")
+    assert (code, set(asked)) == (0, {"api.sendkit.ai"})
+    assert "key_from" not in Path("run/run.json").read_text("utf-8")
+    assert set(typed(shell, *OF_A_RUN["verify"])[1]) == {"api.sendkit.ai"}
+    use(shell.monkeypatch, backend_of("keyring.backends.SecretService"), is_locked=True)
+    assert typed(shell, "run", "leads.csv", "--yes", "--new") == (2, [])
+    assert "The keyring (the Secret Service) is locked." in shell.err
 
 
 def test_a_run_of_before_with_a_key_file_is_gone_on_with(shell: Shell) -> None:

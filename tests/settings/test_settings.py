@@ -101,7 +101,7 @@ class TestWhereSettingsComeFrom:
             "keep_before": "true",
             "wait": "true",
         }
-        odd |= {"final_states": "send", "look": "dark"}
+        odd |= {"final_states": "send", "look": "dark", "key_from": "keyring"}
         odd |= {"time_zone": "Europe/Berlin"}
         odd |= {"snapshot_age": "7min", "plan_age": "7h"}
         for key in KNOWN[section]:

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from batch.web.board import Stage
+from tests.support.memory_keyring import backend_of, use
 from tests.support.web_site import BASE, site
 from tests.support.wired import KEY, Api, pausing, served_by, write_leads
 
@@ -91,6 +92,50 @@ def test_a_key_that_could_not_be_tested_is_kept(tmp_path: Path) -> None:
         text = page.post("/settings/key", key=TYPED, address=ADDRESS)
         assert "It could not be tested. The workspace could not be read: GET /v1/workspaces" in text
         assert "There is one, typed for this session." in text
+
+
+def test_a_key_can_be_kept_in_the_keyring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, backend := backend_of("keyring.backends.macOS"))
+    kept = ("sendkit-batch", "https://api.sendkit.ai:443")
+    with site(tmp_path, environ={}) as page, served_by(Api()) as api:
+        page.post("/settings/key", key=TYPED, address=ADDRESS)
+        assert backend.kept == {}
+        text = page.post("/settings/key", key=TYPED, address=ADDRESS, keep="yes")
+        assert "1 label. It is kept in this computer&#39;s keyring, for this address." in text
+        assert backend.kept == {kept: TYPED}
+        api.refusal = 401
+        page.post("/settings/key", key=f"{TYPED}_wrong", address=ADDRESS, keep="yes")
+        assert backend.kept == {kept: TYPED}
+        api.refusal = 0
+        page.post("/settings/key")
+        backend.asked = 0
+        assert "There is none yet." in page.get("/settings")
+        assert backend.asked == 0  # nobody has said that it should be read
+        text = page.post("/settings/key/kept", address=ADDRESS)
+        assert "There is one, typed for this session." in text
+        assert TYPED not in text
+        page.post("/settings", **whole(base_url="https://evil.example"))
+        text = page.post("/settings/key/kept", address="https://evil.example")
+        assert "The keyring has no key for https://evil.example. Type it, and tick the box" in text
+        assert "by now, not the one that stood beside" in page.post(
+            "/settings/key/kept", address=ADDRESS
+        )
+        page.post("/settings", **whole())
+        page.post("/settings/key/kept", address=ADDRESS, forget="yes")
+        assert backend.kept == {}
+
+
+def test_a_keyring_that_keeps_keys_in_the_open_is_not_offered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, backend := backend_of("keyrings.alt.file", "PlaintextKeyring"))
+    with site(tmp_path, environ={}) as page, served_by(Api()):
+        text = page.get("/settings")
+        assert "The keyring in use is keyrings.alt.file.PlaintextKeyring" in text
+        assert 'name="keep"' not in text
+        text = page.post("/settings/key", key=TYPED, address=ADDRESS, keep="yes")
+        assert "It works: workspace Acme, 1 label. It is not kept: The keyring in use" in text
+        assert backend.kept == {}
 
 
 def test_a_typed_key_can_be_forgotten(tmp_path: Path) -> None:

@@ -1,0 +1,121 @@
+"""Keys in the operating system's keyring: each entry is for one address and used for no other.
+
+Needs the extra `keyring`. Only keyrings of operating systems count: whatever else that library may
+be set to (a plain file, nothing at all) is refused by its name. Nobody is asked to unlock one: a
+job at night would wait for ever.
+"""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Protocol
+
+from pydantic import SecretStr
+
+from batch.advice import Fix, Remedy
+from batch.api.address import address_of
+from batch.errors import SettingsError
+
+SERVICE = "sendkit-batch"  # what the keyring calls us
+_SECRET_SERVICE = "keyring.backends.SecretService"  # noqa: S105 - a module
+_OF_SYSTEMS = {
+    _SECRET_SERVICE: "the Secret Service",
+    "keyring.backends.libsecret": "the Secret Service",
+    "keyring.backends.macOS": "the Keychain",
+    "keyring.backends.Windows": "Windows' Credential Manager",
+}
+
+
+class _Backend(Protocol):
+    def get_password(self, service: str, username: str, /) -> str | None: ...
+    def set_password(self, service: str, username: str, password: str, /) -> None: ...
+    def delete_password(self, service: str, username: str, /) -> None: ...
+
+
+def read_key(base_url: str) -> SecretStr:
+    """The key that is kept for this very address. Raises SettingsError where there is none."""
+    with _unlocked() as backend:
+        key = backend.get_password(SERVICE, _entry(base_url))
+    if not key:
+        raise SettingsError(f"The keyring has no key for {base_url}.", Remedy(Fix.KEEP_KEY))
+    return SecretStr(key)
+
+
+def keep_key(base_url: str, key: SecretStr) -> None:
+    """Keep a key for this address, in place of another. Raises SettingsError."""
+    with _unlocked() as backend:
+        backend.set_password(SERVICE, _entry(base_url), key.get_secret_value())
+
+
+def forget_key(base_url: str) -> None:
+    """Remove the key that is kept for this address. Raises SettingsError where there is none."""
+    read_key(base_url)
+    with _unlocked() as backend:
+        backend.delete_password(SERVICE, _entry(base_url))
+
+
+def refusal_of_keyring() -> str:
+    """Why keys can't be kept here; "" if they can, once the keyring is unlocked."""
+    try:
+        _system_backend()
+    except SettingsError as error:
+        return str(error)
+    return ""
+
+
+def _entry(base_url: str) -> str:
+    """The name of an address's entry, the same for each way to write that address."""
+    return str(address_of(base_url))
+
+
+def _system_backend() -> _Backend:
+    """The operating system's keyring. Raises SettingsError where none is in use."""
+    try:
+        import keyring  # noqa: PLC0415 - of an extra
+    except ImportError as error:
+        raise SettingsError(
+            "A key can be kept in this computer's keyring with the extra: "
+            "pip install 'sendkit-batch[keyring]'"
+        ) from error
+    chosen = keyring.get_keyring()
+    # Where there are several, the library puts a list of them in their place.
+    every: list[_Backend] = list(getattr(chosen, "backends", ())) or [chosen]
+    for backend in every:
+        if type(backend).__module__ in _OF_SYSTEMS:
+            return backend
+    names = ", ".join(f"{type(each).__module__}.{type(each).__qualname__}" for each in every)
+    raise SettingsError(
+        f"The keyring in use is {names}; expected the operating system's: the Secret Service, the "
+        "Keychain or Windows' Credential Manager. Anything else may keep keys in the open."
+    )
+
+
+@contextmanager
+def _unlocked() -> Iterator[_Backend]:
+    """The operating system's keyring, and its errors in words. Raises SettingsError if locked."""
+    backend = _system_backend()
+    name = _OF_SYSTEMS[type(backend).__module__]
+    from keyring.errors import KeyringError, KeyringLocked  # noqa: PLC0415 - of an extra
+
+    locked = f"The keyring ({name}) is locked. Unlock it, as by logging in at the screen"
+    try:
+        if type(backend).__module__ == _SECRET_SERVICE and _is_locked():
+            raise SettingsError(f"{locked}, and try again.")
+        yield backend
+    except KeyringLocked as error:
+        raise SettingsError(f"{locked}, and try again.") from error
+    except KeyringError as error:  # its text may come from anybody's daemon, and says no more
+        raise SettingsError(
+            f"The keyring ({name}) can't be used ({type(error).__name__})."
+        ) from error
+
+
+def _is_locked() -> bool:
+    """Whether the Secret Service would ask somebody to unlock it. Raises KeyringError."""
+    import secretstorage  # noqa: PLC0415 - of an extra
+    from keyring.errors import InitError  # noqa: PLC0415
+
+    try:
+        with closing(secretstorage.dbus_init()) as bus:
+            return bool(secretstorage.get_default_collection(bus).is_locked())
+    except secretstorage.exceptions.SecretStorageException as error:
+        raise InitError from error
