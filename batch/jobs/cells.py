@@ -6,7 +6,7 @@ from the server: so people hear of it before they say yes.
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -49,9 +49,13 @@ def named_of(request: Request, table: Table) -> CampaignNaming:
 
 @dataclass(slots=True)
 class Lookup:
-    """Where leads are looked up by their e-mail addresses; None until that was read."""
+    """Where leads are looked up by their e-mail addresses; None until that was read.
+
+    names: of the campaigns that were found by their names, by id.
+    """
 
     directory: LeadDirectory | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 def cells_of(

@@ -29,7 +29,7 @@ from batch.sending.stops import Stop, StopCause
 TRACEBACK_NAME = "error.txt"
 FOUND_DELIMITERS = {",", ";", "\t"}  # those that reading finds by itself
 # Errors of rows that end the same as long as the row stays as it is.
-_TO_MEND = {each for each in Reason if each.found is FoundBy.JUDGED} | {
+TO_MEND = {each for each in Reason if each.found is FoundBy.JUDGED} | {
     Reason.BAD_REQUEST,
     Reason.NOT_FOUND,
 }
@@ -160,7 +160,7 @@ def file_to_mend(state: RunState, tally: Tally, files: ResultFiles | None) -> Pa
     Resume and retry don't read it, so that nothing is to be mended before them.
     """
     is_fed_back = state is RunState.FINISHED and not _may_pass(tally)
-    if files is None or not is_fed_back or not any(tally[reason] for reason in _TO_MEND):
+    if files is None or not is_fed_back or not any(tally[reason] for reason in TO_MEND):
         return None
     return files.failed_sheet or files.failed
 

@@ -7,15 +7,21 @@ from pathlib import Path
 
 import polars as pl
 
+from batch.jobs.outcome import TO_MEND
 from batch.jobs.recorded import leads_before, plan_of_run, recorded_journal, request_of
+from batch.jobs.request import command
 from batch.judging.plan import Plan
-from batch.model import FinalStates, Reason, Result, Tally
+from batch.model import FinalStates, Reason, Tally
 from batch.recording.atomic_file import AtomicFile
+from batch.recording.folder import sha256_of
+from batch.recording.history import EarlierRun, own_runs
 from batch.recording.journal import Journal
+from batch.recording.plan_sheet import PLAN_NAME
 from batch.recording.runfile import RunRecord, RunState, read_record
 from batch.recording.timeline import read_timeline
-from batch.reporting.digest import EXAMPLES, FAILED_ROWS, Digest, Findings
+from batch.reporting.digest import EXAMPLES, MOST_CAUSES, Digest, Findings
 from batch.reporting.pace_history import pace_history
+from batch.wording.amounts import count_of
 
 REPORT_NAME = "report.html"
 _BLOCK_ROWS = 50_000  # of the journal at once: some tens of MB
@@ -43,24 +49,31 @@ def remake_report(folder: Path, *, state_dir: Path, into: Path | None = None) ->
     ):
         # Read once the journal is ours: until then, another process may have ended the run.
         record = read_record(folder / "run.json")
-        path = write_report(folder, record, plan, journal, into=into)
+        path = write_report(folder, record, plan, journal, into=into, state_dir=state_dir)
     return Remade(path=path, rows=plan.rows)
 
 
 def write_report(
-    folder: Path, record: RunRecord, plan: Plan, journal: Journal, *, into: Path | None = None
+    folder: Path,
+    record: RunRecord,
+    plan: Plan,
+    journal: Journal,
+    *,
+    into: Path | None = None,
+    state_dir: Path | None = None,
 ) -> Path:
     """Write report.html into a run's folder, by what its journal holds. Gives its path.
 
-    record: as the run stands. into: another folder for it. Raises RunError when the disk fails;
-    one from before is gone then, so that nobody takes it for the present one.
+    record: as the run stands. into: another folder for it. state_dir: to tell which of the
+    user's runs went back to it since; None where none can have done so. Raises RunError when the
+    disk fails; one from before is gone then, so that nobody takes it for the present one.
     """
     # What draws and writes pages takes 80 ms to load.
     from batch.reporting.page import render  # noqa: PLC0415
 
     path = (into or folder) / REPORT_NAME
     try:
-        page = render(find(folder, record, plan, journal))
+        page = render(find(folder, record, plan, journal, state_dir=state_dir))
         with AtomicFile(path) as draft:
             draft.write(page.encode("utf-8", "replace"))  # a file's name may hold lone surrogates
             return draft.publish()
@@ -70,15 +83,23 @@ def write_report(
         raise
 
 
-def find(folder: Path, record: RunRecord, plan: Plan, journal: Journal) -> Findings:
-    """What a report tells, counted in bounded memory."""
+def find(
+    folder: Path,
+    record: RunRecord,
+    plan: Plan,
+    journal: Journal,
+    *,
+    state_dir: Path | None = None,
+) -> Findings:
+    """What a report tells, counted in bounded memory. state_dir: as `write_report` has it."""
     is_planned = record.state is RunState.PLANNED
+    results = folder / (PLAN_NAME if is_planned else "results.csv")
     tally = journal.tally()
     tally[Reason.NOT_REACHED] += plan.rows - tally.total()
-    failed = _failed_rows(journal, tally)
+    causes = journal.causes(MOST_CAUSES)
     run = record.settings.get("run")
     leaves = isinstance(run, dict) and run.get("final_states") == FinalStates.LEAVE
-    digest = Digest(is_planned=is_planned, named=failed["line"], leaves_final=leaves)
+    digest = Digest(is_planned=is_planned, named=causes["line"], leaves_final=leaves)
     for block in _blocks(plan):
         digest.add(_with_outcomes(block, plan, journal, sent_only=not is_planned))
     return Findings(
@@ -87,19 +108,49 @@ def find(folder: Path, record: RunRecord, plan: Plan, journal: Journal) -> Findi
         rows=plan.rows,
         tally=Tally({reason: rows for reason, rows in tally.items() if rows}),
         examples={reason: _examples(journal, reason) for reason in tally},
-        failed=failed,
+        causes=causes,
         digest=digest,
         history=pace_history(digest.seconds.in_order(), read_timeline(folder)),
         is_planned=is_planned,
+        results_sha256=sha256_of(results) if results.is_file() else "",
+        next_steps=tuple(_next_steps(folder, record, tally)),
+        since=_since(folder, record, state_dir) if state_dir else (),
     )
 
 
-def _failed_rows(journal: Journal, tally: Tally) -> pl.DataFrame:
-    """The first rows that ended in error, in line order."""
-    reasons = [reason for reason in tally if tally[reason] and reason.result is Result.ERROR]
-    parts = [journal.first(reason, FAILED_ROWS) for reason in reasons]
-    none = journal.first(Reason.APPLIED, 0)
-    return pl.concat([none, *parts]).sort("line").head(FAILED_ROWS)
+def _next_steps(folder: Path, record: RunRecord, tally: Tally) -> Iterator[str]:
+    """What to do about a run now. It is named by its folder alone: a report says no path."""
+    name = folder.resolve().name
+    if record.state is RunState.PLANNED:
+        yield f"Nothing has been sent. This sends it: {command('apply', name)}"
+    elif tally.unsent or record.state is not RunState.FINISHED:
+        were = "was" if tally.unsent == 1 else "were"
+        sends = f"This sends the {count_of(tally.unsent, 'row')} that {were} left unsent"
+        yield f"{sends}, and nothing twice: {command('resume', name)}"
+    elif passing := sum(tally[reason] for reason in Reason if reason.may_pass):
+        yield f"{_may_pass(passing)} This tries again: {command('retry', name)}"
+    to_mend = sum(tally[reason] for reason in TO_MEND)
+    if to_mend and record.undo_of is None and record.state is not RunState.PLANNED:
+        it = "it" if to_mend == 1 else "them"
+        yield (
+            f"{count_of(to_mend, 'row')} won't pass as {'it is' if to_mend == 1 else 'they are'}. "
+            f"Mend {it} in failed.csv, beside this page, and send that file as any other."
+        )
+
+
+def _may_pass(rows: int) -> str:
+    it = "1 row failed" if rows == 1 else f"{rows:,} rows failed"
+    return f"{it} for a reason that may pass."
+
+
+def _since(folder: Path, record: RunRecord, state_dir: Path) -> tuple[EarlierRun, ...]:
+    """The user's runs that went back to this one later, in their order."""
+    return tuple(
+        run
+        for run in reversed(own_runs(state_dir, folder.resolve().parent))
+        for link in (run.record.undo_of, run.record.retry_of)
+        if link and link.id == record.id
+    )
 
 
 def _examples(journal: Journal, reason: Reason) -> list[tuple[int, str]]:

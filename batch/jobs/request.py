@@ -113,6 +113,7 @@ class Session:
     None for a new one below `runs_dir`.
     access: the key and the address that it may go to, as the gate gives them; None for practice,
     which never sees the real ones, and where no server is asked.
+    command: what was typed to ask for it, as a report may tell it; "" where nobody typed.
     faults: what goes wrong in practice, as the sandbox spells it.
     remembers: whether a mapping of columns that was confirmed before is used.
     shown_rows: how many rows of the diff are shown before a question.
@@ -121,6 +122,7 @@ class Session:
     state_dir: Path
     out: Path | None = None
     sandbox: bool = False
+    command: str = ""
     faults: tuple[str, ...] = ()
     access: Access | None = None
     remembers: bool = False

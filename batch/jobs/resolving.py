@@ -61,6 +61,9 @@ async def resolve(
         if campaign_id in taken.unknown:
             campaigns[name] = None, unknown_campaign(name)
     _refuse_unknown(request.reading.campaign, campaigns)
+    opened.lookup.names = {
+        campaign_id: name for name, (campaign_id, _) in campaigns.items() if campaign_id
+    }
     leads = snapshot.leads_of(found)
     opened.lookup.directory = await anyio.to_thread.run_sync(LeadDirectory, campaigns, leads)
 

@@ -1,11 +1,13 @@
 """What run.json says of a run at its beginning, on its way, and at its end."""
 
+import getpass
 import os
 import platform
 import secrets
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import islice
 from typing import TypedDict
 
 from pydantic import JsonValue
@@ -15,10 +17,13 @@ from batch.jobs.outcome import RunOutcome
 from batch.jobs.ready import ReadyRun
 from batch.jobs.request import Request
 from batch.model import Reason, Result, Tally
-from batch.recording.runfile import FORMAT, RunBudget, RunMove, RunRecord, RunState
+from batch.recording.runfile import FORMAT, RunBudget, RunBy, RunMove, RunRecord, RunState
 from batch.sending.pace.pacer import PaceEstimate
 from batch.wording.amounts import duration
 from batch.wording.progress import Moment
+
+_MOST_NAMES = 1000  # of campaigns
+_MOST_BY = 18  # that are kept of who went on with a run, beside the first and the present one
 
 
 class Counts(TypedDict):
@@ -31,6 +36,7 @@ class Counts(TypedDict):
 def first_record(run: ReadyRun) -> RunRecord:
     """A run that begins now, or goes on now."""
     opened, now = run.opened, datetime.now(UTC)
+    by = RunBy(user=_user(), host=platform.node(), command=opened.request.session.command, at=now)
     if run.record is not None:
         return run.record.model_copy(
             update={
@@ -45,6 +51,7 @@ def first_record(run: ReadyRun) -> RunRecord:
                 "settings": _settings_of(opened.request),
                 "pid": os.getpid(),
                 "working_since": now,
+                "ran_by": (*run.record.ran_by[:1], *run.record.ran_by[1:][-_MOST_BY:], by),
                 **_times_gone_on(run, run.record, now),
                 **counts_of(run.work.before),
             }
@@ -73,8 +80,17 @@ def first_record(run: ReadyRun) -> RunRecord:
         retry_of=opened.retry_of,
         undo_of=opened.undo_of,
         plan_sha256=run.plan.sha256,
+        ran_by=(by,),
+        campaigns=dict(islice(opened.lookup.names.items(), _MOST_NAMES)),
         **counts_of(run.work.before),
     )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):  # a container's user may have no name
+        return ""
 
 
 def _settings_of(request: Request) -> dict[str, JsonValue]:

@@ -16,6 +16,8 @@ from batch.settings.credentials import KEY_VARIABLE, read_credentials
 from batch.settings.load import LoadedSettings, default_config_dir, load_settings
 from batch.settings.options import OPTIONS, CliOptions
 
+_IN_PYTHON = "from Python"  # what a report says in a command's place
+
 
 def load_for(place: Place | Call, *, heeds_folder: bool = True) -> LoadedSettings:
     """The settings: the call's over the environment's over a file's. Raises SettingsError."""
@@ -73,6 +75,7 @@ def request_for(  # noqa: PLR0913 - what a call names
             out=Path(out) if out is not None else None,
             sandbox=sandbox,
             access=access,
+            command=_IN_PYTHON,
             remembers=remembered,
         ),
         reading=reading,
@@ -122,7 +125,11 @@ def past_run_for(
         return replace(
             request,
             settings=restored_with(call.get("settings") or {}, request.settings),
-            session=replace(request.session, out=Path(out) if out is not None else None),
+            session=replace(
+                request.session,
+                out=Path(out) if out is not None else None,
+                command=_IN_PYTHON,
+            ),
             guardrails=replace(guardrails, no_tag_check=no_tag_check),
             options=replace(
                 request.options, config=Path(config) if config else request.options.config

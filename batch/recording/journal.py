@@ -163,6 +163,15 @@ class Journal:
             rows = self._db.execute(sql.FIRST, (reason.value, limit)).fetchall()
         return pl.DataFrame(rows, schema=sql.ROW_SCHEMA, orient="row")
 
+    def causes(self, limit: int) -> pl.DataFrame:
+        """The errors by reason and HTTP status, the most frequent first.
+
+        The first row of each, as `rows` gives it, with `rows`: how many there are.
+        """
+        with self._disk_errors():
+            rows = self._db.execute(sql.CAUSES, (limit,)).fetchall()
+        return pl.DataFrame(rows, schema=sql.CAUSES_SCHEMA, orient="row")
+
     def final_lines(self, first_line: int, last_line: int) -> pl.Series:
         """The lines (UInt32) from first to last whose outcome is final: all but the unsent ones."""
         return self._line_series(sql.FINAL, (first_line, last_line))

@@ -131,6 +131,8 @@ ROW_SCHEMA = {  # the columns of the table, in its order
     "subsequence": pl.String,
 }
 
+CAUSES_SCHEMA = {**ROW_SCHEMA, "rows": pl.Int64}
+
 BEFORE_SCHEMA = {
     "line": pl.UInt32,
     "status": pl.String,
@@ -183,6 +185,11 @@ DONE_LINES = f"SELECT line FROM told WHERE reason IN ({_DONE}) ORDER BY line"  #
 _SUCCESS = ", ".join(f"'{reason.value}'" for reason in Reason if reason.result is Result.SUCCESS)
 MOVED = f"SELECT line, subsequence FROM told WHERE subsequence <> '' AND reason IN ({_SUCCESS})"  # noqa: S608 - the same
 TALLY = "SELECT reason, count(*) FROM told GROUP BY reason"
+_ERRORS = ", ".join(f"'{reason.value}'" for reason in Reason if reason.result is Result.ERROR)
 FIRST = "SELECT * FROM told WHERE reason = ? ORDER BY line LIMIT ?"
-# SQLite takes the bare column from the row that min() found.
+# SQLite takes the bare columns from the row that min() found.
+CAUSES = (
+    f"SELECT min(line) AS line, {', '.join([*ROW_SCHEMA][1:])}, count(*) AS rows FROM told "  # noqa: S608 - made of the words above
+    f"WHERE reason IN ({_ERRORS}) GROUP BY reason, http_status ORDER BY rows DESC, line LIMIT ?"
+)
 EXAMPLES = "SELECT reason, min(line), message FROM told GROUP BY reason"

@@ -163,6 +163,15 @@ class RunMove(_Record):
     leads: Count
 
 
+class RunBy(_Record):
+    """Who was at work on a run, and by what command; "" for what is not known."""
+
+    user: FileName = ""
+    host: FileName = ""
+    command: FileName = ""
+    at: Time
+
+
 class RunRecord(_Record):
     """The content of run.json.
 
@@ -179,6 +188,8 @@ class RunRecord(_Record):
     of its retries are. planned_at: when a plan that is to be applied was made.
     undo_of: the run whose changes it takes back, also of a retry of that.
     plan_sha256: of its plan file; None of a run of format 1, which has none.
+    ran_by: who began it, and who went on with it, the latest last; not all of very many.
+    campaigns: the names of campaigns that rows named so, by id; not all of very many.
     """
 
     format: Literal[1, 2] = 2
@@ -211,6 +222,8 @@ class RunRecord(_Record):
     planned_at: Time | None = None
     undo_of: RunUndone | None = None
     plan_sha256: Sha256 | None = None
+    ran_by: Annotated[tuple[RunBy, ...], Field(strict=False)] = ()  # as Time
+    campaigns: Mapping[str, FileName] = {}
 
     @model_validator(mode="before")
     @classmethod

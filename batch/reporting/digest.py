@@ -13,12 +13,13 @@ from batch.judging.live import ASKS_TAG, add_expected_status, answered
 from batch.judging.rules import tag_key
 from batch.judging.totals import Effect
 from batch.model import FINAL_STATUSES, Reason, Result, Status, Tally
+from batch.recording.history import EarlierRun
 from batch.recording.runfile import RunRecord
 from batch.reporting.pace_history import PaceHistory
 
 SLOWEST = 20  # requests listed
 EXAMPLES = 3  # lines shown of each reason
-FAILED_ROWS = 200  # listed; failed.csv has all of them
+MOST_CAUSES = 30  # of failures that are listed; failed.csv has all rows
 
 WILL_CHANGE, ALREADY_SO, OTHER = "will_change", "already_so", "other"
 RUN_STATES = tuple(result.value for result in Result)
@@ -64,7 +65,7 @@ class Digest:
 
     is_planned: count what a plan would do, since nothing was sent yet. leaves_final: a plan
     leaves the status of leads out that are through.
-    named: lines (UInt32) whose ids to keep.
+    named: lines (UInt32) whose ids to keep. rows: of the input, that the requests are made of.
     """
 
     def __init__(self, *, is_planned: bool, named: pl.Series, leaves_final: bool = False) -> None:
@@ -79,6 +80,7 @@ class Digest:
         self.ids: dict[int, tuple[str, str]] = {}
         self._is_planned, self._leaves_final = is_planned, leaves_final
         self._states = PLAN_STATES if is_planned else RUN_STATES
+        self.rows = 0
         self._named = named
 
     def add(self, requests: pl.DataFrame) -> None:
@@ -92,6 +94,7 @@ class Digest:
         state = _planned_state(self._is_left()) if self._is_planned else sent_state
         rows = requests.with_columns(state=state)
         self.campaigns.add(rows)
+        self.rows += int(rows.select(pl.col("lines").list.len().fill_null(1).sum()).item())
         done = rows.filter(pl.col("state") == (WILL_CHANGE if self._is_planned else "success"))
         statuses = self._expected(done).filter(pl.col("after").is_not_null())
         self.statuses.add(statuses.filter(_differs()))
@@ -166,8 +169,10 @@ class Findings:
 
     effect: of everything asked. tally: all rows; those without an outcome count as not reached.
     examples: each reason's first lines, with their messages.
-    failed: the first rows that failed, as `Journal.rows` gives them.
+    causes: of the failures, as `Journal.causes` gives them.
     history: None if nothing was sent. is_planned: whether this is a plan, not sent yet.
+    results_sha256: of results.csv, or of plan.csv; "" where there is none.
+    next_steps: what to do now, in sentences. since: the runs that went back to it later.
     """
 
     record: RunRecord
@@ -175,10 +180,13 @@ class Findings:
     rows: int
     tally: Tally
     examples: Mapping[Reason, Sequence[tuple[int, str]]]
-    failed: pl.DataFrame
+    causes: pl.DataFrame
     digest: Digest
     history: PaceHistory | None
     is_planned: bool
+    results_sha256: str = ""
+    next_steps: tuple[str, ...] = ()
+    since: tuple[EarlierRun, ...] = ()
 
 
 def percentile(counted: pl.DataFrame, share: float) -> int:

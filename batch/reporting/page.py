@@ -48,7 +48,8 @@ def _context(findings: Findings) -> Mapping[str, object]:
     is_lost = record.state is RunState.RUNNING
     state = state_words(BROKE_OFF if is_lost else record.state)
     tiles = tables.tiles_of(findings)
-    statuses, tags = tables.most_frequent(digest.statuses), tables.most_frequent(digest.tags)
+    statuses = tables.changed(digest.statuses, findings, field="Status")
+    tags = tables.changed(digest.tags, findings, field="Label")
     return {
         "title": f"{record.input.name}: {state.lower()}",
         "version": record.versions.get("sendkit-batch", ""),
@@ -63,18 +64,23 @@ def _context(findings: Findings) -> Mapping[str, object]:
         "tiles": tiles,
         "bar": tables.bar_of(tiles),
         "sum": run_facts.sum_line(findings),
+        "rows": findings.rows,
+        "to_send": findings.tally.unsent if findings.is_planned else 0,
+        "lead_line": run_facts.lead_line(findings),
+        "next_steps": list(findings.next_steps),
         "reasons": list(tables.reasons(findings)),
+        "campaign_names": record.campaigns,
         "campaigns": tables.campaigns(findings),
         "statuses": statuses,
         "tags": tags,
         "has_unread": any(row[0] is None for row in (*statuses["rows"], *tags["rows"])),
-        "moves": tables.most_frequent(digest.moves),
+        "moves": tables.most_frequent(digest.moves, "kinds of move"),
         "pace": describe_pace(findings.history),
         "latency": describe_latency(digest.elapsed.in_order()),
         "retries": describe_retries(digest.attempts.in_order(), findings.history),
-        "failed": tables.failed_rows(findings),
+        "failed": tables.failures(findings),
         "slowest": digest.slowest.rows(named=True),
-        "details": [(name, value) for name, value in run_facts.details(record) if value],
+        "details": [(name, value) for name, value in run_facts.details(findings) if value],
         "settings": list(run_facts.settings(record)),
         "footer": run_facts.footer(findings),
     }

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from batch.model import Result
-from batch.recording.runfile import RunRecord, RunState
+from batch.recording.history import EarlierRun
+from batch.recording.runfile import RunBy, RunRecord, RunState
 from batch.reporting.digest import Findings
 from batch.wording.amounts import count_of, duration
-from batch.wording.runs import plan_sentence, run_sentence
+from batch.wording.runs import plan_sentence, run_sentence, state_words
 
 _NO_EDGE = r"[^\s\"<>(),;:|@]"
 # Begins where a word does and never backs off: else a long word without @ takes quadratic time.
@@ -63,14 +64,23 @@ def when(findings: Findings) -> str:
 
 
 def notes(findings: Findings) -> Iterator[str]:
-    """Why the run ended early, and what is left to do."""
+    """Why the run ended early, and what became of it later."""
     record = findings.record
     if record.stop_reason:
         yield mask_emails(record.stop_reason)
-    unsent = findings.tally.unsent
-    if unsent and not findings.is_planned:
-        them = "it" if unsent == 1 else "them"
-        yield f"{count_of(unsent, 'row')} left unsent. Resuming the run sends {them}."
+    if findings.since:
+        yield f"Since then: {'; '.join(map(_later, findings.since))}."
+
+
+def _later(run: EarlierRun) -> str:
+    """A run that went back to the one that is told of."""
+    record = run.record
+    how = "undone" if record.undo_of else "tried again"
+    applied = record.counts.get(Result.SUCCESS, 0)
+    came = f"{state_words(record.state).lower()}, {applied:,} of {count_of(record.rows, 'row')}"
+    return (
+        f"{how} on {utc_text(record.started_at)} by {run.folder.name} ({record.id}), {came} applied"
+    )
 
 
 def sum_line(findings: Findings) -> str:
@@ -83,6 +93,18 @@ def sum_line(findings: Findings) -> str:
     return f"{parts} = {findings.tally.total():,} of {count_of(findings.rows, 'row')}"
 
 
+def lead_line(findings: Findings) -> str:
+    """How the rows, counted above, and the leads, counted below, come to the same."""
+    leads, rows = sum(findings.digest.states().values()), findings.digest.rows
+    are = "is" if leads == 1 else "are"
+    asked = f"{count_of(leads, 'lead')} {are} named by {count_of(rows, 'row')}"
+    others = findings.rows - rows
+    if not others:
+        return f"{asked}."
+    them = "other row was" if others == 1 else f"other {others:,} rows were"
+    return f"{asked}; the {them} settled by what stands in the file."
+
+
 def footer(findings: Findings) -> str:
     """Where the numbers come from, and where to find more."""
     files = "plan.csv" if findings.is_planned else "results.csv"
@@ -92,11 +114,14 @@ def footer(findings: Findings) -> str:
     )
 
 
-def details(record: RunRecord) -> Iterator[tuple[str, str]]:
+def details(findings: Findings) -> Iterator[tuple[str, str]]:
     """What an audit of the run needs, each with its label; some values are empty."""
+    record = findings.record
     yield "Run", record.id
     yield "Input", f"{record.input.name}, {count_of(record.input.size_bytes, 'byte')}"
     yield "SHA-256 of the input", record.input.sha256
+    file = "plan.csv" if findings.is_planned else "results.csv"
+    yield f"SHA-256 of {file}", findings.results_sha256
     found = record.input.found
     yield "Sheet", (found.sheet if found else record.input.sheet) or ""
     yield "Header", f"line {found.header_line}" if found and found.passed_over else ""
@@ -110,6 +135,8 @@ def details(record: RunRecord) -> Iterator[tuple[str, str]]:
     yield "Resumed", count_of(record.resumed, "time") if record.resumed else ""
     yield "Retry of", _link(record.retry_of.folder, record.retry_of.id) if record.retry_of else ""
     yield "Undoes", _link(record.undo_of.folder, record.undo_of.id) if record.undo_of else ""
+    for at, by in enumerate(record.ran_by):
+        yield "Then by" if at else "Run by", _by(by)
     yield "Requests", f"{record.requests:,}"
     budget = record.budget
     if budget:
@@ -119,6 +146,13 @@ def details(record: RunRecord) -> Iterator[tuple[str, str]]:
         yield "Pace allowed at last", allowed
     yield "Exit code", "" if record.exit_code is None else str(record.exit_code)
     yield "Versions", ", ".join(f"{name} {version}" for name, version in record.versions.items())
+
+
+def _by(by: RunBy) -> str:
+    """As "ann on laptop, 24 November 2026, 20:19:00 UTC: sendkit-batch run leads.csv"."""
+    who = " on ".join(filter(None, (by.user, by.host)))
+    said = ", ".join(filter(None, (who, utc_text(by.at))))
+    return mask_emails(f"{said}: {by.command}" if by.command else said)
 
 
 def settings(record: RunRecord) -> Iterator[tuple[str, list[tuple[str, str]]]]:

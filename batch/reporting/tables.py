@@ -4,11 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TypedDict
 
 import polars as pl
+import polars.selectors as cs
 
 from batch.model import Reason, Result
 from batch.reporting.digest import ALREADY_SO, OTHER, WILL_CHANGE, Counts, Findings
 from batch.reporting.pacing import share_of
 from batch.reporting.run_facts import mask_emails
+from batch.wording.amounts import count_of
 from batch.wording.reasons import meaning_of
 from batch.wording.runs import RESULT_WORDS
 
@@ -29,11 +31,15 @@ class Tile(TypedDict):
 
 
 class FirstRows(TypedDict):
-    """The first rows of a table, further ones that are folded away, and how many more there are."""
+    """The first rows of a table, further ones that are folded away, and how many more there are.
+
+    sums: what the rows, with those that are not shown, come to: each a name and its counts.
+    """
 
     rows: list[tuple[object, ...]]
     folded: list[tuple[object, ...]]
     more: int
+    sums: list[tuple[str, tuple[int, ...]]]
 
 
 def tiles_of(findings: Findings) -> list[Tile]:
@@ -103,43 +109,68 @@ def _by_message(examples: Sequence[tuple[int, str]]) -> list[tuple[str, str]]:
     ]
 
 
-def campaigns(findings: Findings) -> Mapping[str, object]:
-    """The results of each campaign's leads."""
+class Campaigns(FirstRows):
+    """The results of campaigns. names: of the columns behind the campaign's id."""
+
+    names: list[str]
+
+
+def campaigns(findings: Findings) -> Campaigns:
+    """The results of each campaign's leads, and what they come to."""
     names = _PLAN_NAMES if findings.is_planned else RESULT_WORDS
-    return {"names": [*names.values(), "All"], **_first(findings.digest.by_campaign())}
+    found = _first(findings.digest.by_campaign(), "campaigns")
+    return Campaigns(names=[*names.values(), "All"], **found)
 
 
-def failed_rows(findings: Findings) -> Mapping[str, object] | None:
-    """The first rows that failed; None where none did."""
+def changed(counts: Counts, findings: Findings, *, field: str) -> FirstRows:
+    """The most frequent changes of a field, and how many of the changed leads kept theirs."""
+    found = _first(counts.most_frequent(), "kinds of change")
+    ((_, (shown,)),) = found["sums"][-1:] or (("", (0,)),)
+    leads = findings.digest.states()[WILL_CHANGE if findings.is_planned else Result.SUCCESS]
+    kept = [(f"{field} as it was", (leads - shown,))] if leads > shown else []
+    which = "All that would change" if findings.is_planned else "All that were applied"
+    found["sums"] = [*found["sums"][:-1], *kept, (which, (leads,))]
+    return found
+
+
+def failures(findings: Findings) -> Mapping[str, object] | None:
+    """The failures by cause, the first row of each; None where there are none."""
     total = findings.tally.error
     if not total:
         return None
-    shown = findings.failed.height
-    which = "All of them" if shown == total else f"The first {shown:,} of {total:,}"
-    where = "plan.csv" if findings.is_planned else "failed.csv"
+    file = "plan.csv" if findings.is_planned else "failed.csv"
+    others = total - int(findings.causes["rows"].sum())
     return {
-        "text": f"{which}, in the spreadsheet's order. {where}, beside this page, has them with "
-        "the spreadsheet's own columns.",
+        "text": f"The first row of each cause. {file}, beside this page, has all "
+        f"{count_of(total, 'row')} with the spreadsheet's own columns.",
         "rows": [
             {
                 **row,
                 "message": mask_emails(row["message"]),
                 "ids": findings.digest.ids.get(row["line"]),
             }
-            for row in findings.failed.rows(named=True)
+            for row in findings.causes.rows(named=True)
         ],
+        "others": others,
+        "total": total,
     }
 
 
-def most_frequent(counts: Counts) -> FirstRows:
-    """The most frequent values."""
-    return _first(counts.most_frequent())
+def most_frequent(counts: Counts, what: str) -> FirstRows:
+    """The most frequent values, and what they come to. what: they are."""
+    return _first(counts.most_frequent(), what)
 
 
-def _first(frame: pl.DataFrame) -> FirstRows:
+def _first(frame: pl.DataFrame, what: str) -> FirstRows:
     shown = FIRST_ROWS if frame.height > FIRST_ROWS + 2 else frame.height  # two are not worth it
+    numbers = frame.select(cs.integer())
+    left = frame.height - shown
+    sums = [(f"{left:,} more {what}", numbers.slice(shown).sum().row(0))] if left else []
+    if frame.height:
+        sums.append((f"All {what}", numbers.sum().row(0)))
     return FirstRows(
         rows=frame.head(shown).rows(),
         folded=frame.slice(shown, FOLDED_ROWS).rows(),
-        more=max(0, frame.height - shown - FOLDED_ROWS),
+        more=max(0, left - FOLDED_ROWS),
+        sums=sums,
     )

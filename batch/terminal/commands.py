@@ -29,7 +29,7 @@ from batch.settings.load import LoadedSettings, default_config_dir
 from batch.settings.options import CliOptions
 from batch.terminal import report_json
 from batch.terminal.checking import dry_run, load
-from batch.terminal.console import Terminal, somebody_is_there
+from batch.terminal.console import Terminal, somebody_is_there, typed_command
 from batch.terminal.endings import guarded, tell
 from batch.terminal.gate import key_of, open_gate, tell_foreign
 from batch.terminal.last_lines import End, Next, counted
@@ -56,7 +56,7 @@ def plan(options: CliOptions, interrupts: Interrupts) -> int:
         loaded = load(terminal, options)
         access = open_gate(terminal, loaded, key_of(terminal, loaded, os.environ))
         planned = make_plan(
-            request_of(options, loaded, access, is_watched=somebody_is_there()), terminal
+            _typed(request_of(options, loaded, access, is_watched=somebody_is_there())), terminal
         )
         if not (options.as_json or options.quiet):
             print_plan(terminal.out, planned)
@@ -224,12 +224,16 @@ def _run(
     # The guardrails of `run` were passed when the unfinished run began, but for these.
     by_run = CliOptions(strict=options.strict, canary=options.canary, shown_rows=options.shown_rows)
     outcome = run_job(
-        request_of(options, loaded, access, is_watched=somebody_is_there()),
+        _typed(request_of(options, loaded, access, is_watched=somebody_is_there())),
         terminal,
         if_unfinished=if_unfinished,
         past_run=lambda folder: _past_run(terminal, options, folder, asked=by_run),
     )
     return tell(terminal, outcome, options)
+
+
+def _typed(request: Request) -> Request:
+    return replace(request, session=replace(request.session, command=typed_command()))
 
 
 def _go_back(
@@ -262,7 +266,12 @@ def _past_run(
         return replace(
             request,
             settings=changed_by(options, request.settings),
-            session=replace(request.session, out=asked.out, shown_rows=asked.shown_rows),
+            session=replace(
+                request.session,
+                out=asked.out,
+                shown_rows=asked.shown_rows,
+                command=typed_command(),
+            ),
             guardrails=replace(guardrails_of(asked), no_tag_check=no_tag_check),
             options=replace(request.options, config=options.config or request.options.config),
         )

@@ -3,8 +3,9 @@
 Standard output is for what `check` found and for `--json`; all else goes to standard error.
 """
 
+import shlex
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TextIO, TypeVar
 
@@ -170,6 +171,23 @@ class Terminal:
 def somebody_is_there() -> bool:
     """Whether a question can be seen and answered; without standard input there is no file."""
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
+
+
+def typed_command() -> str:
+    """The command as it was typed, for records and reports: of a path its last part alone."""
+    return typed(sys.argv[1:])
+
+
+def typed(words: Sequence[str]) -> str:
+    """A command of these words, without the folders of its paths."""
+    told = []
+    for before, word in zip(("", *words), words, strict=False):
+        option, equals, value = word.rpartition("=") if word[:2] == "--" else ("", "", word)
+        is_path = {"/", "\\"} & {*value} and "://" not in value
+        is_rate = "--rate" in {before, option}  # 60/min
+        name = value.replace("\\", "/").rstrip("/").rpartition("/")[2]
+        told.append(f"{option}{equals}{name}" if is_path and not is_rate else word)
+    return shlex.join(["sendkit-batch", *told])
 
 
 def _console(stream: TextIO) -> Console:

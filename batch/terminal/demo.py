@@ -24,7 +24,7 @@ from batch.recording.runfile import RunState
 from batch.recording.state import default_state_dir
 from batch.sending.stops import Stop, StopCause
 from batch.settings.options import CliOptions
-from batch.terminal.console import Terminal
+from batch.terminal.console import Terminal, typed_command
 from batch.terminal.endings import guarded, tell
 from batch.terminal.signals import Interrupts
 from batch.wording.amounts import count_of
@@ -152,7 +152,9 @@ def _sent(guide: _Guide, options: CliOptions, folder: Path) -> RunOutcome:
         f"status=429,after={_SPARED},total=1,retry_after={WAIT_S:g}",
         f"status=429,after={2 * _SPARED},total=1,retry_after={_LONG_WAIT_S}",
     )
-    request = replace(request, session=replace(request.session, faults=faults))
+    request = replace(
+        request, session=replace(request.session, faults=faults, command=typed_command())
+    )
     return run(request, guide, if_unfinished=IfUnfinished.IGNORE, past_run=_past_run)
 
 

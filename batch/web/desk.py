@@ -28,6 +28,8 @@ from batch.web.tray import FileAtHand, Inspect, Tray, in_a_process
 from batch.web.uploads import Upload, UploadLimits
 from batch.web.worker import Worker
 
+_ON_PAGE = "on the local page"  # what a report says in a command's place
+
 
 class Desk:
     """One for each start of the page. All of it may be called from several threads.
@@ -138,6 +140,7 @@ class Desk:
                 request,
                 settings=changed_by(options, request.settings),
                 guardrails=replace(guardrails_of(options), no_tag_check=no_tag_check),
+                session=replace(request.session, command=_ON_PAGE),
             )
 
         return PastRun(
@@ -184,7 +187,9 @@ class Desk:
         return Request(
             source=Source(name=file.upload.name, path=file.upload.path),
             settings=settings,
-            session=RequestSession(state_dir=self.place.state_dir, sandbox=practice),
+            session=RequestSession(
+                state_dir=self.place.state_dir, sandbox=practice, command=_ON_PAGE
+            ),
             reading=file.reading,
             guardrails=guardrails_of(options),
             options=options,

@@ -2,6 +2,7 @@
 
 import ast
 import csv
+import html
 import io
 import re
 import shlex
@@ -431,6 +432,23 @@ def files_elsewhere(world: World) -> None:
         assert world.do(*shlex.split(again)[1:]).endswith("next: nothing to do")
 
 
+def of_the_report(world: World) -> None:
+    """What a report says to do next; it names the run by its folder's name alone."""
+
+    def told(folder: Path) -> list[str]:
+        page = (folder / "report.html").read_text("utf-8")
+        (command,) = re.findall(r"(sendkit-batch [^<]+)</li>", page)
+        return shlex.split(html.unescape(command))[1:]
+
+    world.do("run", world.leads((4, "paused", ""), (1, "paused", "")), *world.target)
+    (run,) = (world.shell.cwd / "runs").iterdir()
+    assert world.do(*told(run)).endswith("next: nothing to do")
+    world.do("plan", world.leads((2, "paused", ""), name="plan.csv"), *world.target)
+    (plan,) = (world.shell.cwd / "runs").glob("plan-*")
+    world.do("report", plan.name)
+    assert world.do(*told(plan)).endswith("next: nothing to do")
+
+
 def of_the_demo(world: World) -> None:
     """What the demo runs itself, and the report that it offers."""
     with pytest.MonkeyPatch.context() as patch:
@@ -474,6 +492,7 @@ CASES: dict[str, Callable[[World], None]] = {
         files_elsewhere,
         taken_back,
         of_the_demo,
+        of_the_report,
     )
 }
 
@@ -489,6 +508,7 @@ PLACES: dict[str, dict[str, tuple[Callable[[World], None], ...]]] = {
         "next_command": (run_mended, run_stopped, run_forbidden_once, apply_forced_and_stopped),
     },
     "batch/jobs/execution.py": {"_with_stale_record": (run_stopped,)},
+    "batch/jobs/report.py": {"_next_steps": (of_the_report,)},
     "batch/jobs/unfinished.py": {
         "retried_note": (retried_before,),
         "unfinished_in": (plan_there, unfinished_there),

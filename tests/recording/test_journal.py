@@ -512,3 +512,25 @@ def test_a_disk_error_says_whether_the_folder_may_be_written_at_all(
         raise error
     assert str(caught.value) == f"{path}: {cause} (disk I/O error)."
     journal.close()
+
+
+def test_errors_are_counted_by_cause_with_the_first_row_of_each(journal: Journal) -> None:
+    def failed(line: int, reason: Reason, status: int | None = None) -> Outcome:
+        return Outcome(lines=(line,), reason=reason, http_status=status, message=f"of {line}")
+
+    journal.record(
+        [
+            failed(9, Reason.NOT_FOUND, 404),
+            failed(4, Reason.NOT_FOUND, 404),
+            failed(5, Reason.NOT_FOUND, 410),
+            failed(3, Reason.BAD_ID),
+            applied(2),
+        ]
+    )
+    causes = journal.causes(10)
+    assert causes.select("rows", "reason", "http_status", "line", "message").rows() == [
+        (2, "not_found", 404, 4, "of 4"),
+        (1, "bad_id", None, 3, "of 3"),
+        (1, "not_found", 410, 5, "of 5"),
+    ]
+    assert journal.causes(1)["rows"].to_list() == [2]

@@ -6,15 +6,17 @@ import polars as pl
 import pytest
 
 from batch.model import Reason
-from batch.recording.runfile import RunInput, RunState, RunWorkspace
+from batch.recording.runfile import RunBy, RunInput, RunState, RunWorkspace
 from batch.reporting.digest import Digest
 from batch.reporting.pace_history import pace_history
 from batch.reporting.pacing import share_of
 from batch.reporting.page import render
 from batch.reporting.run_facts import mask_emails
+from batch.reporting.tables import campaigns as by_campaign
+from batch.reporting.tables import changed as changed_of
 from tests.reporting.test_digest import digest_of, request
 from tests.reporting.test_pace_history import seconds, spans
-from tests.support.findings import findings
+from tests.support.findings import BEGAN, findings
 
 EVIL = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>=1+1"
 VOID = {"meta", "br", "rect", "path"}
@@ -65,7 +67,7 @@ def a_page(evil: str = EVIL, **record: object) -> str:
     failed = {
         "line": 4, "reason": "not_found", "http_status": 404, "attempts": 1, "elapsed_ms": 40,
         "message": f"ask ann@example.com {evil}", "sent_at_ms": 1, "server_status": None,
-        "server_ai_tag": None, "subsequence": None,
+        "server_ai_tag": None, "subsequence": None, "rows": 1,
     }  # fmt: skip
     found = findings(
         {Reason.APPLIED: 2, Reason.NOT_FOUND: 1},
@@ -73,7 +75,7 @@ def a_page(evil: str = EVIL, **record: object) -> str:
             Reason.APPLIED: [(2, ""), (3, "")],
             Reason.NOT_FOUND: [(4, f"ask ann@example.com {evil}")],
         },
-        failed=[failed],
+        causes=[failed],
         digest=a_digest(evil),
         input=RunInput(name=evil, sha256="ab" * 32, size_bytes=99, original="/home/ann/x.csv"),
         workspace=RunWorkspace(id="7", name=evil),
@@ -197,6 +199,57 @@ def _applied(campaign: str, tag: str) -> pl.DataFrame:
     from tests.reporting.test_digest import frame  # noqa: PLC0415
 
     return frame(request(2, campaign_id=campaign, ai_tag=tag))
+
+
+@pytest.mark.parametrize("count", [1, 12, 13, 300])
+def test_the_sums_of_a_table_come_to_what_the_others_say(count: int) -> None:
+    changed = [
+        request(n, campaign_id=f"campaign{n:04}", status="paused", ai_tag=f"tag{n:04}")
+        for n in range(2, count + 2)
+    ]
+    only_status = request(count + 2, before_status="paused", ai_tag=None)
+    refused = request(count + 3, reason="not_found", http_status=404)
+    digest = digest_of(*changed, only_status, refused, block=100)
+    found = findings({Reason.APPLIED: count + 1, Reason.NOT_FOUND: 1}, digest=digest)
+    labels = changed_of(digest.tags, found, field="Label")
+    campaigns = by_campaign(found)
+    for rows, sums in ((labels["rows"], labels["sums"]), (campaigns["rows"], campaigns["sums"])):
+        numbers = [[each for each in row if isinstance(each, int)] for row in rows]
+        *parts, (_, total) = sums
+        told = [*numbers, *(counts for _, counts in parts)]
+        assert [sum(column) for column in zip(*told, strict=True)] == [*total]
+    # Both tables come to the same leads, and those to the rows that were applied.
+    assert labels["sums"][-1] == ("All that were applied", (count + 1,))
+    assert campaigns["sums"][-1][1][:2] == (count + 1, 1)
+    assert ("Label as it was", (1,)) in labels["sums"]
+    text = " ".join(Outline(render(found)).text.split())
+    assert f"{count + 2} leads are named by {count + 2} rows." in text
+
+
+def test_the_failures_that_are_not_listed_are_counted() -> None:
+    cause = {
+        "line": 4, "reason": "not_found", "http_status": 404, "attempts": 1, "elapsed_ms": 40,
+        "message": "gone", "sent_at_ms": 1, "server_status": None, "server_ai_tag": None,
+        "subsequence": None, "rows": 6,
+    }  # fmt: skip
+    found = findings({Reason.NOT_FOUND: 6, Reason.BAD_ID: 3}, causes=[cause], digest=a_digest())
+    text = " ".join(Outline(render(found)).text.split())
+    assert "6 not_found 404 4 " in text
+    assert "3of further causes 9All rows that failed" in text
+
+
+def test_who_ran_it_is_told_and_an_address_is_not() -> None:
+    by = RunBy(user="ann", host="laptop", command="sendkit-batch run ann@example.com.csv", at=BEGAN)
+    page = Outline(a_page(ran_by=(by, by.model_copy(update={"user": "bob", "command": ""}))))
+    text = " ".join(page.text.split())
+    time = "24 November 2026, 20:19:00 UTC"
+    assert f"Run byann on laptop, {time}: sendkit-batch run (an e-mail address)" in text
+    assert f"Then bybob on laptop, {time}" in text
+
+
+def test_a_campaign_is_told_by_its_name_where_it_is_known() -> None:
+    text = " ".join(Outline(a_page(campaigns={"a": f"Spring {EVIL}"})).text.split())
+    assert f"Spring {EVIL}a " in text
 
 
 @pytest.mark.parametrize(

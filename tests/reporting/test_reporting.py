@@ -1,6 +1,7 @@
 """`report.html` as runs leave it behind, compared with what their journals are known to hold."""
 
 import json
+import re
 import sqlite3
 import time
 from contextlib import closing
@@ -150,8 +151,51 @@ def test_a_run_that_was_killed_has_broken_off(shell: Shell) -> None:
     text = words_of(Path("out"))
     assert "Broke off, begun on " in text
     assert "2 success + 0 error + 0 skipped + 1 unsent = 3 of 3 rows" in text
-    assert "1 row left unsent. Resuming the run sends it." in text
+    assert (
+        "This sends the 1 row that was left unsent, and nothing twice: sendkit-batch resume out"
+        in text
+    )
     assert "Its last request has no known answer, so it may have been applied." in text
+
+
+def test_a_report_names_who_ran_it_the_files_hashes_and_what_to_do_next(shell: Shell) -> None:
+    shell.monkeypatch.setattr("sys.argv", ["sendkit-batch", "run", "/home/ann/leads.csv", "--yes"])
+    shell.monkeypatch.setattr("getpass.getuser", lambda: "ann")
+    shell.monkeypatch.setattr("platform.node", lambda: "laptop")
+    shell.run(shell.leads([*pausing(3), BAD]), yes=True, out=Path("out"))
+    text = words_of(Path("out"))
+    assert "ann on laptop, " in text
+    assert ": sendkit-batch run leads.csv --yes" in text
+    assert f"SHA-256 of results.csv{sha256_of(Path('out/results.csv'))}" in text.replace(
+        " SHA", "SHA"
+    )
+    assert "1 row won't pass as they are. Mend them in failed.csv" not in text
+    assert "1 row won't pass as it is. Mend it in failed.csv, beside this page" in text
+
+
+def test_a_report_that_is_made_again_says_what_became_of_the_run_since(shell: Shell) -> None:
+    shell.run(shell.leads([*pausing(3), BAD]), yes=True, out=Path("runs/out"))
+    assert "Since then" not in words_of(Path("runs/out"))
+    shell.words("retry", "runs/out", "--yes")
+    shell.words("undo", "runs/out", "--yes")
+    shell.words("report", "out")
+    text = words_of(Path("runs/out"))
+    told = (
+        r"Since then: tried again on [^;]* by leads-\S+ \(\w{16}\), finished, 0 of 1 row applied;"
+    )
+    assert re.search(told, text), text
+    assert re.search(r"; undone on [^;]* by undo-\S+ \(\w{16}\), ", text), text
+
+
+@pytest.mark.browser
+def test_a_hundred_failures_of_one_cause_are_four_printed_pages_at_most(shell: Shell) -> None:
+    browsers = pytest.importorskip("tests.support.web_browser")
+    gone = [(CAMPAIGN, f"gone{n}", "paused", "") for n in range(100)]
+    shell.run(shell.leads([*pausing(150), *gone]), yes=True, out=Path("out"))
+    with browsers.browser_page() as page:
+        page.goto((Path("out") / "report.html").absolute().as_uri())
+        printed = page.pdf(prefer_css_page_size=True)
+    assert 1 < len(re.findall(rb"/Type\s*/Page\b", printed)) <= 4
 
 
 @pytest.mark.slow
@@ -202,8 +246,10 @@ def findings_of(folder: Path, state_dir: Path) -> Findings:
     found: list[Findings] = []
     real = reporting.find
 
-    def find(folder: Path, record: RunRecord, plan: Plan, journal: Journal) -> Findings:
-        found.append(real(folder, record, plan, journal))
+    def find(
+        folder: Path, record: RunRecord, plan: Plan, journal: Journal, *, state_dir: Path | None
+    ) -> Findings:
+        found.append(real(folder, record, plan, journal, state_dir=state_dir))
         return found[-1]
 
     with pytest.MonkeyPatch.context() as patch:

@@ -27,7 +27,14 @@ def test_an_option_that_is_repeated_is_one_of_run(name: str) -> None:
 
 def test_the_parts_of_a_request_are_options_by_their_names() -> None:
     parts = {each.name for part in (Reading, Guardrails, Session) for each in fields(part)}
-    assert parts - OPTIONS.keys() == {"state_dir", "access", "faults", "remembers", "is_confirmed"}
+    assert parts - OPTIONS.keys() == {
+        "state_dir",
+        "access",
+        "command",
+        "faults",
+        "remembers",
+        "is_confirmed",
+    }
 
 
 @pytest.mark.parametrize(

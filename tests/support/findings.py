@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from batch.model import Reason, Tally
-from batch.recording.journal_sql import ROW_SCHEMA
+from batch.recording.journal_sql import CAUSES_SCHEMA
 from batch.recording.runfile import RunInput, RunRecord, RunState, RunWorkspace
 from batch.reporting.digest import Digest, Findings
 from batch.settings.model import Settings
@@ -41,7 +41,7 @@ def findings(
     tally: Mapping[Reason, int],
     *,
     examples: Mapping[Reason, Sequence[tuple[int, str]]] | None = None,
-    failed: Sequence[Mapping[str, object]] = (),
+    causes: Sequence[Mapping[str, object]] = (),
     digest: Digest | None = None,
     **record: Any,  # noqa: ANN401 - the fields of RunRecord
 ) -> Findings:
@@ -54,7 +54,7 @@ def findings(
         rows=counted.total(),
         tally=counted,
         examples=examples or {},
-        failed=pl.DataFrame(list(failed), schema=ROW_SCHEMA),
+        causes=pl.DataFrame(list(causes), schema=CAUSES_SCHEMA),
         digest=digest or Digest(is_planned=False, named=no_lines),
         history=None,
         is_planned=False,

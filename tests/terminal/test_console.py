@@ -6,6 +6,7 @@ import pytest
 from batch.errors import UsageError
 from batch.reading.table import Table
 from batch.terminal import endings, summary
+from batch.terminal.console import typed
 from tests.support.shell import Shell, both, refused, rise, rise_always
 from tests.support.wired import KEY, pausing
 
@@ -117,3 +118,20 @@ def test_colours_that_are_asked_for_break_no_line_of_a_log(shell: Shell) -> None
     name = "long " * 40 + ".csv"
     shell.check(name)
     assert f"{name}: the file can't be read: No such file" in shell.err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("run", "/home/ann/my leads.csv", "--rate", "60/min"), "run 'my leads.csv' --rate 60/min"),
+        (("run", "-", "--rate=60/min", "--out=/srv/ann/out"), "run - --rate=60/min --out=out"),
+        (("plan", "a.csv", "--base-url", "https://x.example/api"), "plan a.csv --base-url https://x.example/api"),
+        (("resume", "C:\\Users\\ann\\runs\\x"), "resume x"),
+        (("apply", "runs/x/"), "apply x"),
+        ((), ""),
+    ],
+)  # fmt: skip
+def test_a_command_is_told_without_the_folders_of_its_paths(
+    words: tuple[str, ...], told: str
+) -> None:
+    assert typed(words) == f"sendkit-batch {told}".strip()
