@@ -121,6 +121,7 @@ def test_rows_without_a_header_are_not_passed_over_for_names_below_them() -> Non
     top = top_of(VALUES, VALUES, NAMES, VALUES)
     assert (top.line, top.evidence, top.better_line) == (1, Evidence.PLACE, 3)
     assert top_of(["6.71E+23", "6,6E+23", "active"], NAMES, VALUES).line == 1
+    assert top_of(["active", "6.71E+23", "6,6E+23"], NAMES, VALUES).line == 1
 
 
 @pytest.mark.parametrize(
@@ -128,6 +129,7 @@ def test_rows_without_a_header_are_not_passed_over_for_names_below_them() -> Non
     [
         ([["Mail", "Stage"], ["ann@example.com", "Hot"], ["email", "aiTag"]], True),
         ([["ann@example.com", "Sale", "Hot"], ["email", "campaign", "aiTag"]], False),
+        ([["Sale", "ann@example.com", "Hot"], ["campaign", "email", "aiTag"]], False),
         ([OTHER_NAMES, ["6.71E+23", "6,6E+23", "active", "x"], NAMES], False),
         ([["a;b"], [f"{ID};{OTHER_ID};active"], NAMES], False),
         ([["ann@example.com", "Sale", "Hot"], ["bob@example.com", "Sale", "Hot"], NAMES], False),
