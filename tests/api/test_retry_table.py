@@ -383,6 +383,7 @@ def test_an_answer_that_drips_ends_with_the_time_of_an_attempt(*, is_once: bool)
     check_tried_again(ended, Reason.NO_ANSWER, "no complete answer within 40 s", is_once=is_once)
 
 
+@pytest.mark.sampled(10)
 @pytest.mark.anyio
 @for_ever
 @pytest.mark.parametrize(

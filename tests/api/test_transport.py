@@ -378,6 +378,7 @@ async def test_an_answer_that_has_no_body_needs_no_length(make: Maker, status: i
     assert server.connections == 1
 
 
+@pytest.mark.sampled(12)
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize("end", [break_off, reset, stall])
 @pytest.mark.parametrize("status", [403, 429, 503])

@@ -5,6 +5,7 @@ Everyday tests take some n out of the phases of a run and of a resume; the slow 
 
 import errno
 import os
+import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,7 @@ from typing import TypeVar
 import pytest
 
 from batch.sandbox.options import Options
-from batch.sandbox.process import Sandbox, start_sandbox
+from batch.sandbox.process import Sandbox
 from tests.support.disk_faults import (
     ROWS,
     WHY_NOT,
@@ -33,7 +34,9 @@ from tests.support.disk_faults import (
     wrong_after_resume,
 )
 from tests.support.forked import Stem, stem
+from tests.support.in_process import start_sandbox
 from tests.support.program import write_rows
+from tests.support.sampling import seed_of_the_day
 
 pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
 
@@ -144,6 +147,8 @@ def resume_soundly(case: Case) -> list[str]:
 def some_of(calls: Sequence[Call], step: int) -> list[Fault]:
     """Faults at the first of its kind on each file, every so many of them, of every sort by turns.
 
+    Which is the first of them goes by the seed of the day.
+
     Where rows are being sent, two fifths and half of the way, there are two in any case.
     """
     first: dict[tuple[str, str], int] = {}
@@ -151,7 +156,8 @@ def some_of(calls: Sequence[Call], step: int) -> list[Fault]:
         if not call.path.parent.name.endswith(".part"):
             first.setdefault((call.name, call.path.name.split("-")[0]), number)
     sorts = [(once, errno.EIO), (lasting, errno.ENOSPC), (lasting, errno.EROFS)]
-    numbers = zip(list(first.values())[::step], cycle(sorts), strict=False)
+    start = random.Random(seed_of_the_day()).randrange(step)  # noqa: S311 - to be drawn again
+    numbers = zip(list(first.values())[start::step], cycle(sorts), strict=False)
     return [
         once(2 * len(calls) // 5, errno.EIO),
         lasting(len(calls) // 2, errno.ENOSPC),
@@ -167,12 +173,12 @@ def at_every_write(calls: Sequence[Call], *sorts: Callable[[int, int], Fault]) -
 
 
 def test_a_disk_that_fails_in_some_phase_of_a_run_costs_nothing(cases: Cases) -> None:
-    faults = some_of(cases.one(calls_of_run), step=8)
+    faults = some_of(cases.one(calls_of_run), step=16)
     assert cases.wrong(faults, run_and_resume) == []
 
 
 def test_a_disk_that_fails_in_some_phase_of_a_resume_costs_nothing(cases: Cases) -> None:
-    faults = some_of(cases.one(calls_of_resume), step=12)
+    faults = some_of(cases.one(calls_of_resume), step=24)
     assert cases.wrong(faults, resume_and_resume) == []
 
 

@@ -209,6 +209,7 @@ GENUINE = (
 )
 
 
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize(("kind", "command"), GENUINE)
 def test_a_folder_as_its_run_left_it_is_taken(
     kind: str, command: str, others: Others, there: Callable[[str], Path], tmp_path: Path

@@ -15,7 +15,8 @@ import pytest
 
 from batch.judging import from_cells
 from batch.sandbox.options import Options
-from batch.sandbox.process import Sandbox, start_sandbox
+from batch.sandbox.process import Sandbox
+from tests.support.in_process import start_sandbox
 from tests.support.later_rules import changed_rules
 from tests.support.live_world import ask_here
 from tests.support.program import lead_id, read_rows, received, state

@@ -138,7 +138,7 @@ def said(shell: Shell) -> str:
     return " ".join(shell.err.split())
 
 
-@pytest.mark.sampled(12)
+@pytest.mark.sampled(6)
 @each_kind
 @pytest.mark.parametrize(
     "words",

@@ -13,8 +13,9 @@ import pytest
 from batch.errors import InputError
 from batch.recording.runfile import read_record
 from batch.sandbox.options import Options
-from batch.sandbox.process import Sandbox, start_sandbox
+from batch.sandbox.process import Sandbox
 from tests.support.forked import Stem, stem
+from tests.support.in_process import start_sandbox
 from tests.support.program import CAMPAIGN, Ran, access, lead_id, read_rows, received, write_rows
 
 MB = 1 << 20

@@ -121,6 +121,7 @@ def test_a_strangers_run_is_gone_on_with_by_the_command_that_is_printed(
     assert set(asked) == {"evil.example"}
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("command", OF_A_RUN)
 @pytest.mark.parametrize("as_file", [False, True], ids=["option", "file"])
 def test_an_address_that_is_given_with_a_run_never_redirects_it(

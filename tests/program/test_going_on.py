@@ -7,6 +7,7 @@ import io
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -323,6 +324,7 @@ def test_practice_that_broke_off_is_gone_on_with_too(tmp_path: Path) -> None:
     with started("run", leads, "--sandbox", "--rate", "1", cwd=tmp_path) as process:
         while not list(tmp_path.glob("runs/*/journal.sqlite")):
             assert process.poll() is None
+            time.sleep(0.01)
         process.send_signal(signal.SIGTERM)
         assert ended(process, cwd=tmp_path).exit_code == 143
     ran = sendkit_batch("run", leads, "--sandbox", "--rate", "1000", "--json", cwd=tmp_path)

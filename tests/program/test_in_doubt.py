@@ -109,6 +109,7 @@ def test_leads_that_may_have_been_changed_and_were_not_read_are_named(quick: She
 REFUSALS = [(404, "not_found"), (422, "bad_request"), (400, "bad_request"), (409, "rejected")]
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("lost", [APPLIED_AND_LOST, Act(applies=True, status=500)])
 @pytest.mark.parametrize(("status", "reason"), REFUSALS)
 def test_a_refusal_after_a_lost_answer_hides_no_change(

@@ -497,6 +497,7 @@ CASES: dict[str, Callable[[World], None]] = {
 }
 
 
+@pytest.mark.sampled(14)
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_a_next_command_can_be_run_as_printed(case: Callable[[World], None], world: World) -> None:
     case(world)

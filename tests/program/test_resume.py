@@ -1,14 +1,16 @@
-"""A run that broke off, gone on with by the real command; judged by the sandbox's log."""
+"""A run of the real command that broke off, gone on with; judged by the sandbox's log."""
 
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from batch.sandbox.options import Options
-from batch.sandbox.process import Sandbox, start_sandbox
+from batch.sandbox.process import Sandbox
 from tests.kill_loop import kill_loop
+from tests.support.in_process import sendkit_batch, start_sandbox
 from tests.support.program import (
     CAMPAIGN,
     Ran,
@@ -17,7 +19,6 @@ from tests.support.program import (
     lead_id,
     read_rows,
     received,
-    sendkit_batch,
     started,
     wait_for,
     write_rows,
@@ -91,7 +92,7 @@ def test_a_practice_run_starts_its_sandbox_again(tmp_path: Path, leads: Path) ->
     words = ("--sandbox", "--rate", "40", "--out", "broken")
     with started("run", leads, *words, cwd=tmp_path) as process:
         while not (tmp_path / "broken" / "journal.sqlite").exists():
-            pass
+            time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
     ran = sendkit_batch("resume", "broken", "--rate", "1000", cwd=tmp_path)
     assert ran.exit_code == 1

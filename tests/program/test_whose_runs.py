@@ -18,7 +18,7 @@ from tests.support.shell import Shell
 from tests.support.wired import Answer, confirmed, interrupting, pausing
 
 ROWS = 6
-RUN = ("run", "leads.csv", "--yes")
+RUN = ("run", "leads.csv", "--yes", "--rate", "1000")
 
 
 @pytest.fixture

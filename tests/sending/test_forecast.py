@@ -86,6 +86,7 @@ class Job:
         )
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     "case",
     [

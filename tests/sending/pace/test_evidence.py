@@ -108,7 +108,7 @@ class Noisy:
         pacer.hold = hold  # type: ignore[method-assign,assignment]  # sees each
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("wait_s", [0.0, 1.0])
 @pytest.mark.parametrize("seed", range(1, 9))
 def test_refusals_at_random_take_nothing_off_the_pace(seed: int, wait_s: float) -> None:
@@ -124,7 +124,7 @@ def test_refusals_at_random_take_nothing_off_the_pace(seed: int, wait_s: float) 
     assert remembered >= 0.9 * paces[-1]
 
 
-@pytest.mark.sampled(6)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("spelling", [Spelling.IETF, Spelling.X_UNIX, Spelling.RATELIMIT, None])
 @pytest.mark.parametrize(("limit", "window_s"), [(50, 1), (100, 10)])
 @pytest.mark.parametrize("kind", ["fixed", "sliding", "bucket"])

@@ -118,7 +118,7 @@ def hold_to_targets(
         assert run.most <= limit * (1.5 if is_rough else 1.3 if is_unix else 1.05) + 1
 
 
-@pytest.mark.sampled(8)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     ("limit", "window_s", "spelling"),
     [(100, 10, spelling) for spelling in SPELLINGS]
