@@ -1747,8 +1747,8 @@ BUILDS = (
     Broken(
         guarantee="of two tables with the names the first counts, whatever their delimiters",
         file="reading/head.py",
-        line="first = -head.line if head.evidence is Evidence.NAMES else 0",
-        instead="first = head.line if head.evidence is Evidence.NAMES else 0",
+        line="first = -self.line if self.evidence is Evidence.NAMES else 0",
+        instead="first = self.line if self.evidence is Evidence.NAMES else 0",
         caught_by="test_header_row.py::"
         "test_of_two_tables_with_the_names_the_first_counts_whatever_their_delimiters",
     ),

@@ -14,9 +14,9 @@ import anyio.to_thread
 import polars as pl
 
 from batch.errors import QuotaUsedError, UsageError
-from batch.jobs.known_pace import known_pace, spread_s
+from batch.jobs.known_pace import spread_s
 from batch.jobs.opening import OpenRun
-from batch.jobs.paging import ListNotReadError, Paging
+from batch.jobs.paging import ListNotReadError
 from batch.jobs.ready import JudgedRun
 from batch.jobs.snapshotting import take_snapshot, to_read_again
 from batch.jobs.work import LeadsDiff
@@ -112,17 +112,10 @@ async def look(
     if worth and not (to_read or read):
         return None
     async with judged.opened.client(connections=settings.pace.concurrency) as api:
-        paging = Paging(
-            api,
-            settings,
-            good_per_s=known_pace(judged.opened.request, judged.preflight).good_per_s,
-        )
+        paging = judged.paging(api)
         # No more is read than sending would cost, and a page of each campaign.
         most = 2 * judged.plan.requests + len(to_read)
         paging.pacer.expect(lambda: most if how.pays else inf, spread_s=spread_s(settings))
-        if judged.hold:
-            until, why = judged.hold
-            paging.pacer.hold(anyio.current_time(), until - time.monotonic(), why)
         take = partial(
             take_snapshot, paging, at_once=settings.pace.concurrency, on_reading=on_reading
         )

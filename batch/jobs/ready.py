@@ -3,15 +3,19 @@
 Shows nothing, and asks nobody.
 """
 
+import time
 from dataclasses import dataclass, field, replace
 
+import anyio
 import polars as pl
 
+from batch.api.sendkit import SendKit
 from batch.errors import InputError
 from batch.jobs.cells import about_missing_columns, plan_of
 from batch.jobs.decision import KNOWN, decision_of
 from batch.jobs.known_pace import KnownPace, known_pace
 from batch.jobs.opening import OpenRun, as_recorded
+from batch.jobs.paging import Paging
 from batch.jobs.preflight import Preflight, hold_of
 from batch.jobs.request import Request, guardrails_hit, refusal_of, typed_number
 from batch.jobs.work import LeadsDiff, Work, needed_work, whole_work
@@ -65,6 +69,19 @@ class JudgedRun:
     pacer: Pacer | None = None
     record: RunRecord | None = None
     journal: Journal | None = None
+
+    def paging(self, api: SendKit, *, pacer: Pacer | None = None) -> Paging:
+        """What reads lists at the pace that is known, and not before the server wants that.
+
+        pacer: what others keep to, too; None for one of its own. To be called on the event loop.
+        """
+        opened = self.opened
+        good_per_s = known_pace(opened.request, self.preflight).good_per_s
+        paging = Paging(api, opened.request.settings, good_per_s=good_per_s, pacer=pacer)
+        if self.hold:
+            until, why = self.hold
+            paging.pacer.hold(anyio.current_time(), until - time.monotonic(), why)
+        return paging
 
     def notes(self, requests: int, window: LongWindow | None) -> tuple[str, ...]:
         """What else a yes means. requests: that are to be sent. window: a long one of the server's.

@@ -1,6 +1,5 @@
 """The steps that commands share. Each reports to the front end."""
 
-import time
 from dataclasses import replace
 
 import anyio
@@ -11,10 +10,8 @@ from batch.jobs.check import header_only
 from batch.jobs.diff_leads import LeadsNotReadError, Look
 from batch.jobs.execution import execute
 from batch.jobs.frontend import Frontend
-from batch.jobs.known_pace import known_pace
 from batch.jobs.opening import OpenRun
 from batch.jobs.outcome import RunOutcome
-from batch.jobs.paging import Paging
 from batch.jobs.preflight import Preflight
 from batch.jobs.ready import JudgedRun, ReadyRun
 from batch.jobs.remembered import remember
@@ -88,12 +85,8 @@ def read_webhooks(frontend: Frontend, judged: JudgedRun, diff: LeadsDiff | None)
         return judged
 
     async def read() -> JudgedRun:
-        settings, pace = opened.request.settings, known_pace(opened.request, judged.preflight)
         async with opened.client(connections=1) as api:
-            paging = Paging(api, settings, good_per_s=pace.good_per_s, pacer=pacer)
-            if judged.hold and not diff:
-                until, why = judged.hold
-                paging.pacer.hold(anyio.current_time(), until - time.monotonic(), why)
+            paging = judged.paging(api, pacer=pacer)
             webhooks = await paging.webhooks()
         return replace(judged, webhooks=webhooks, pacer=paging.pacer)
 

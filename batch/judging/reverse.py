@@ -45,13 +45,11 @@ def reverse(
         how="left",
         maintain_order="left",
     )
+    joined = joined.with_columns(set_tag=pl.when(ASKS_TAG).then(pl.col("ai_tag").fill_null("")))
     is_known = pl.col("is_known").fill_null(value=False)
-    known = joined.filter(is_known)
-    set_tag = pl.when(ASKS_TAG).then(pl.col("ai_tag").fill_null(""))
     changes_status = pl.col("expected_status") != pl.col("was_status")
-    changes_tag = ASKS_TAG & (tag_key(pl.col("ai_tag").fill_null("")) != tag_key(pl.col("was_tag")))
-    known = known.with_columns(
-        set_tag=set_tag,
+    changes_tag = tag_key(pl.col("set_tag")) != tag_key(pl.col("was_tag"))
+    known = joined.filter(is_known).with_columns(
         back_status=pl.when(changes_status).then("was_status"),
         back_tag=pl.when(changes_tag).then(pl.col("was_tag").replace("", clear_word)),
     )
@@ -64,7 +62,6 @@ def reverse(
     alone = unsettable.with_columns(back_tag=pl.lit(None, dtype=pl.String))
     # What can't be set back is a row as well, so that it is told as an error in every later part.
     unknown = joined.filter(~is_known).with_columns(
-        set_tag=set_tag,
         back_status=pl.lit(NOT_READ),
         back_tag=pl.lit(None, dtype=pl.String),
     )

@@ -61,14 +61,6 @@ def open_delimited(
         notes += (f"{name}: its lines are in quotes as a whole; what is in them is read.",)
     without_breaks: set[int] = set()
     without_quotes: set[int] = set()
-    with path.open("rb") as file:
-        # empty lines at the end are no rows; some byte is no line break, since there is a header
-        start = file.seek(0, io.SEEK_END)
-        length = 0
-        while not length:
-            end, start = start, max(0, start - BLOCK)
-            file.seek(start)
-            length = len(file.read(end - start).rstrip(b"\r\n"))
     return Grid(
         header=head.header,
         delimiter=head.delimiter,
@@ -80,7 +72,7 @@ def open_delimited(
             _batches,
             path,
             head,
-            start + length,
+            _end_of_rows(path),
             [head.end],
             without_breaks=without_breaks,
             without_quotes=without_quotes,
@@ -90,6 +82,18 @@ def open_delimited(
         frames_without_breaks=without_breaks,
         frames_without_quotes=without_quotes,
     )
+
+
+def _end_of_rows(path: Path) -> int:
+    """Where the last row ends, in bytes: empty lines at the end are none."""
+    with path.open("rb") as file:
+        start = file.seek(0, io.SEEK_END)
+        length = 0
+        while not length:  # some byte is no line break, since there is a header
+            end, start = start, max(0, start - BLOCK)
+            file.seek(start)
+            length = len(file.read(end - start).rstrip(b"\r\n"))
+    return start + length
 
 
 def _batches(

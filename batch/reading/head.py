@@ -32,7 +32,7 @@ class Head:
     """A text file's header and its place.
 
     line: the header's line number.
-    end: the offset in bytes of the first row.
+    end: the offset in bytes of the first row. known: how many of its names are recognised.
     above, better_line, better_delimiter: as in Grid. data_line: as in Top.
     is_quoted: whether it is in quotes as a whole, as the rows below it are then.
     mends: as in `Found`.
@@ -43,12 +43,18 @@ class Head:
     evidence: Evidence
     delimiter: str
     end: int
+    known: int
     above: tuple[tuple[int, Cells], ...] = ()
     better_line: int | None = None
     data_line: int | None = None
     better_delimiter: str | None = None
     is_quoted: bool = False
     mends: bool = True
+
+    def fit(self) -> tuple[Evidence, int, int, int]:
+        """How well the delimiter fits; the greatest counts."""
+        first = -self.line if self.evidence is Evidence.NAMES else 0  # as of several such rows
+        return self.evidence, first, self.known, len(self.header)
 
 
 def _one_character(delimiter: str, *, name: str) -> str:
@@ -102,17 +108,12 @@ def read_head(
             f"expected {', '.join(Field)}."
         )
 
-    def fit(head: Head) -> tuple[Evidence, int, int, int]:
-        known = recognised_fields(head.header, search.columns)
-        first = -head.line if head.evidence is Evidence.NAMES else 0  # as of several such rows
-        return head.evidence, first, known, len(head.header)
-
     # What is data by one delimiter is no title by another.
     data_line = min((head.data_line for head in heads if head.data_line), default=None)
     heads = [head for head in heads if data_line is None or head.line <= data_line]
-    best = max(heads, key=fit)
+    best = max(heads, key=Head.fit)
     check_columns(len(best.header), name=name)
-    better = max([best, *_try_delimiters(_RECOMMENDED, read)[0]], key=fit)
+    better = max([best, *_try_delimiters(_RECOMMENDED, read)[0]], key=Head.fit)
     return best if better is best else replace(best, better_delimiter=better.delimiter)
 
 
@@ -164,6 +165,7 @@ def _read_heads(
             evidence=top.evidence,
             delimiter=delimiter,
             end=offset + len(text[: top.header.end].encode()),
+            known=recognised_fields(cells, search.columns),
             above=tuple((line, record.cells) for line, record in top.above),
             better_line=top.better_line,
             data_line=top.data_line,
