@@ -41,6 +41,7 @@ ELSEWHERE = {
     "no_remembered": (TERMINAL, "others can be chosen under Columns"),
     "as_json": (TERMINAL, "what a terminal gets"),
     "quiet": (TERMINAL, "what a terminal gets"),
+    "shown_rows": (TERMINAL, "the question shows the first leads that change"),
     "opens": (TERMINAL, "the report is a link"),
     "sandbox": (TERMINAL, "the button Practise first"),
 }
