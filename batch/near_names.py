@@ -47,3 +47,9 @@ class NearNames:
             if ratio >= best and (ratio > best or near is None or name > near):
                 best, near = ratio, name
         return near
+
+
+def did_you_mean(word: str, names: Iterable[str]) -> str:
+    """The nearest name as a question behind a sentence; "" where none is near."""
+    near = NearNames().nearest(word, names)
+    return f" Did you mean {near}?" if near else ""

@@ -2139,6 +2139,36 @@ BUILDS = (
         instead="    if is_undo and not tally.error:",
         caught_by="test_undoing.py::test_leads_are_set_back_to_what_they_were",
     ),
+    Broken(
+        guarantee="a mistyped option names the nearest one of the command",
+        file="terminal/command_line.py",
+        line="{did_you_mean(option, taken)}",
+        instead="{did_you_mean('', taken)}",
+        caught_by="test_command_line.py::"
+        "test_a_wrong_command_line_is_exit_2_with_one_json_object_and_a_last_line",
+    ),
+    Broken(
+        guarantee="a mistyped command names the nearest one",
+        file="terminal/command_line.py",
+        line="{did_you_mean(word, self.commands)}",
+        instead="{did_you_mean('', self.commands)}",
+        caught_by="test_command_line.py::"
+        "test_a_wrong_command_line_is_exit_2_with_one_json_object_and_a_last_line",
+    ),
+    Broken(
+        guarantee="a mistyped choice names the nearest one",
+        file="settings/messages.py",
+        line='words if set(between) <= {"", ", ", " or "} else []',
+        instead="[]",
+        caught_by="test_settings_model.py::test_a_word_that_is_nearly_a_choice_is_told_the_choice",
+    ),
+    Broken(
+        guarantee="shells can complete the program's words",
+        file="terminal/command_line.py",
+        line="    no_args_is_help=True,\n    pretty",
+        instead="    no_args_is_help=True,\n    add_completion=False,\n    pretty",
+        caught_by="test_command_line.py::test_completion_is_installed_for_the_shell[bash]",
+    ),
     # --- Earlier runs ---
     Broken(
         guarantee="`undo latest` undoes no undo",

@@ -53,7 +53,13 @@ def commands_page() -> str:
         "",
         "Every command and every option.",
         "",
-        "`sendkit-batch COMMAND --help` says the same for one command.",
+        (
+            "`sendkit-batch COMMAND --help` says the same for one command. "
+            "`sendkit-batch --install-completion` makes bash, zsh or fish complete commands, "
+            "options and the names of runs; `--show-completion` prints what that installs. "
+            "`--version` prints "
+            "the versions of the program, Python and the libraries."
+        ),
         "",
         *_table(("command", "what it does"), ((f"`{c.words}`", c.help) for c in found)),
     ]

@@ -16,9 +16,12 @@ from batch.jobs.preflight import ask_server
 from batch.jobs.resolving import campaign_ids
 from batch.jobs.snapshotting import take_snapshot
 from batch.judging.explain_leads import unknown_campaign
+from batch.model import LEAD_STATUSES
+from batch.near_names import did_you_mean
 from batch.recording.lead_sheet import write_leads
 from batch.recording.snapshot import Snapshot
 from batch.settings.model import Settings
+from batch.visible import visible
 from batch.wording.progress import ReadingProgress
 
 
@@ -48,7 +51,12 @@ class Exported:
 
 
 def check_wanted(wanted: Wanted) -> None:
-    """Raise SettingsError for a file that can't be written, before anything is asked."""
+    """Raise SettingsError for what can't be read or written, before anything is asked."""
+    if wanted.status is not None and wanted.status not in LEAD_STATUSES:
+        raise SettingsError(
+            f'--status: found "{visible(wanted.status)}"; expected {", ".join(LEAD_STATUSES[:-1])} '
+            f"or {LEAD_STATUSES[-1]}.{did_you_mean(wanted.status, LEAD_STATUSES)}"
+        )
     if wanted.out.suffix.lower() not in {".csv", ".xlsx"}:
         raise SettingsError(
             f"--out: found {wanted.out}; expected a name that ends in .csv or .xlsx."

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 
 from batch.advice import Advice, Fix, Remedy
-from batch.near_names import NearNames
+from batch.near_names import NearNames, did_you_mean
 from batch.settings.model import KNOWN
 
 LONGEST_QUOTE = 60  # characters: enough to recognise a value, short enough for one line
@@ -39,7 +39,15 @@ def wrong_toml(shown: str, cause: str) -> str:
 
 def wrong_value(where: str, value: object, *, section: str, key: str) -> str:
     """The value of a known setting is not one that it can have."""
-    return f"{where}: found {quoted(value)}; expected {KNOWN[section][key]}."
+    expected = KNOWN[section][key]
+    near = did_you_mean(str(value), _choices(expected))
+    return f"{where}: found {quoted(value)}; expected {expected}.{near}"
+
+
+def _choices(expected: str) -> list[str]:
+    """The words that a setting can be, where nothing but some words is expected."""
+    between, words = expected.split('"')[::2], expected.split('"')[1::2]
+    return words if set(between) <= {"", ", ", " or "} else []
 
 
 def shared_header(where: str, header: object, *, owner: str) -> str:

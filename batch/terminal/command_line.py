@@ -13,15 +13,30 @@ import typer
 from typer.core import TyperGroup
 
 from batch import __version__
+from batch.near_names import did_you_mean
 from batch.settings.declarations import Argument
 from batch.settings.options import TAKEN_BY, CliOptions, declaration
 from batch.terminal.signals import Interrupts
+from batch.visible import visible
+
+_LIBRARIES = ("polars", "httpx", "httptools", "anyio", "pydantic", "starlette", "typer", "rich")
+
+
+class _Commands(TyperGroup):
+    """Names the nearest command for a word that is none."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - click's types, of which Typer has its own copy
+        word = args[0] if args else ""
+        if word and word not in self.commands and not (ctx.resilient_parsing or word[0] == "-"):
+            ctx.fail(f"No such command: {visible(word)}.{did_you_mean(word, self.commands)}")
+        return super().resolve_command(ctx, args)
+
 
 app = typer.Typer(
     name="sendkit-batch",
+    cls=_Commands,
     help="Apply a spreadsheet of changes to SendKit campaign leads, with an answer for every row.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -48,10 +63,19 @@ runs_app = typer.Typer(
 def run_command_line(interrupts: Interrupts) -> int:
     """Do what the words of this process ask for. Gives the exit code."""
     try:
-        code: int = app(standalone_mode=False, obj=interrupts)
+        code: int = app(prog_name="sendkit-batch", standalone_mode=False, obj=interrupts)
     except typer.TyperException as error:
-        return _refuse(error.format_message(), interrupts)
+        return _refuse(_message_of(error), interrupts)
     return code
+
+
+def _message_of(error: typer.TyperException) -> str:
+    """What is wrong with the words, naming the nearest option for one that there is not."""
+    option, context = getattr(error, "option_name", ""), getattr(error, "ctx", None)
+    if not (option and context and hasattr(error, "possibilities")):
+        return error.format_message()
+    taken = [flag for each in context.command.params for flag in each.opts]
+    return f"{error.message}.{did_you_mean(option, taken)}"
 
 
 def _refuse(message: str, interrupts: Interrupts) -> int:
@@ -84,6 +108,16 @@ def _with_options(does: Callable[[CliOptions, Interrupts], int]) -> Callable[...
     return call
 
 
+def _run_names(incomplete: str) -> list[str]:
+    """The user's runs as a shell completes them, the newest first."""
+    from batch.recording.run_list import list_entries  # noqa: PLC0415
+    from batch.recording.state import default_state_dir  # noqa: PLC0415
+
+    folders = [entry.folder for entry in list_entries(default_state_dir())]
+    names = [folder.name for folder in reversed(folders) if folder.is_dir()]
+    return [name for name in ("latest", *names) if name.startswith(incomplete)]
+
+
 def _number_within(least: int, most: int, text: str | int) -> int:
     """A whole number as typed, or a default. Raises BadParameter."""
     try:
@@ -109,7 +143,12 @@ def _parameters(command: str) -> Iterator[inspect.Parameter]:
         info: Any
         if isinstance(declared, Argument):
             default = None if default is None else ...
-            info = typer.Argument(default, metavar=declared.metavar, help=declared.help)
+            info = typer.Argument(
+                default,
+                metavar=declared.metavar,
+                help=declared.help,
+                autocompletion=_run_names if name == "run" else None,
+            )
         else:
             info = typer.Option(
                 default or None if name in _LISTS else default,
@@ -125,7 +164,12 @@ def _parameters(command: str) -> Iterator[inspect.Parameter]:
 
 def _print_version(value: bool) -> None:  # noqa: FBT001 - Typer calls it so
     if value:
+        import platform  # noqa: PLC0415 - with the next, 20 ms of every other start
+        from importlib.metadata import version as version_of  # noqa: PLC0415
+
         typer.echo(f"sendkit-batch {__version__}")
+        typer.echo(f"Python {platform.python_version()}, {platform.platform()}")
+        typer.echo(", ".join(f"{name} {version_of(name)}" for name in _LIBRARIES))
         raise typer.Exit
 
 
@@ -134,7 +178,7 @@ def _common(
     *,
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="The version."),
+        typer.Option("--version", callback=_print_version, is_eager=True, help="The versions."),
     ] = False,
 ) -> None:
     pass

@@ -586,6 +586,8 @@ WRITTEN_OUT = {
         "trust --forget ADDRESS",
         "trust` lists what is.",
     ],
+    "batch/library/remedies.py": ["web) and keep it there, or give api_key=."],
+    "batch/terminal/remedies.py": ["web) and keep it there, or set SENDKIT_API_KEY."],
     "batch/web/remedies.py": ["web --config {value}"],
 }
 

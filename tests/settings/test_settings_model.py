@@ -91,7 +91,7 @@ class TestValuesThatAreWrong:
             ),
             ("columns", "status", [1, "a\nb"], "the header of a column"),
             ("input", "clear_word", ["", " ", "a\tb"], 'a word such as "null"'),
-            ("input", "on_conflict", ["", "first-wins", True], '"error" or "last-wins"'),
+            ("input", "on_conflict", ["", "sometimes", True], '"error" or "last-wins"'),
             (
                 "pace",
                 "concurrency",
@@ -124,7 +124,7 @@ class TestValuesThatAreWrong:
             ("http", "write_timeout_s", [0, -1], "seconds, more than 0"),
             ("http", "read_timeout_s", [0, -1], "seconds, more than 0"),
             ("http", "attempt_timeout_s", [0, -1], "seconds, more than 0"),
-            ("http", "transport", ["", "faster", True], '"fast" or "stock"'),
+            ("http", "transport", ["", "quick", True], '"fast" or "stock"'),
             ("run", "runs_dir", ["", 5], "the path of a folder"),
             (
                 "run",
@@ -215,3 +215,12 @@ class TestTheBaseAddress:
             f"c.toml [api] base_url: found {shown}; expected an address such as "
             '"https://api.sendkit.ai"; http:// only to this machine.'
         )
+
+
+def test_a_word_that_is_nearly_a_choice_is_told_the_choice() -> None:
+    assert problem("input", "on_conflict", "last-win") == (
+        'c.toml [input] on_conflict: found "last-win"; expected "error" or "last-wins". '
+        "Did you mean last-wins?"
+    )
+    assert problem("run", "skip_unchanged", "alway").endswith(" Did you mean always?")
+    assert problem("api", "base_url", "https://api.sendkit.a?").endswith("this machine.")

@@ -1,7 +1,10 @@
 import json
+import platform
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +12,11 @@ import pytest
 import typer.main
 
 from batch import __version__, cli
+from batch.recording.state import default_state_dir
 from batch.settings.options import TAKEN_BY, CliOptions
 from batch.terminal import checking, command_line, commands
 from batch.terminal.signals import Interrupts
+from tests.recording.test_history import recorded, remember
 from tests.support.in_process import sendkit_batch
 
 COMMANDS = (
@@ -157,8 +162,16 @@ def test_the_exit_code_of_a_command_is_the_programs(
     [
         ("run x.csv --zzz --json", "No such option: --zzz."),
         ("run --json", "Missing argument 'FILE'."),
-        ("nope --json", "No such command 'nope'."),
-        ("runn --json", "No such command 'runn'. Did you mean 'run', 'runs'?"),
+        (
+            "run x.csv --concurency 5 --json",
+            "No such option: --concurency. Did you mean --concurrency?",
+        ),
+        ("check x.csv --strickt --json", "No such option: --strickt. Did you mean --strict?"),
+        ("runs --jsom --json", "No such option: --jsom. Did you mean --json?"),
+        ("nope --json", "No such command: nope."),
+        ("runn --json", "No such command: runn. Did you mean run?"),
+        ("verfy --json", "No such command: verfy. Did you mean verify?"),
+        ("\x1b[2J --json", "No such command: \\x1b[2J."),
         ("check --json x.csv --rate", "Option '--rate' requires an argument."),
     ],
 )
@@ -190,7 +203,56 @@ def test_the_version_is_told(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(monkeypatch, "--version") == 0
-    assert capsys.readouterr().out == f"sendkit-batch {__version__}\n"
+    first, python, libraries = capsys.readouterr().out.splitlines()
+    assert first == f"sendkit-batch {__version__}"
+    assert python.startswith(f"Python {platform.python_version()}, ")
+    assert libraries.startswith(f"polars {version('polars')}, httpx {version('httpx')}, ")
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("res", ["resume", "results"]),
+        ("run --conc", ["--concurrency"]),
+        ("runs pru", ["prune"]),
+    ],
+)
+def test_words_can_be_completed_in_bash(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: str,
+    completed: list[str],
+) -> None:
+    monkeypatch.setenv("_SENDKIT_BATCH_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", f"sendkit-batch {words}")
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split())))
+    assert main(monkeypatch) == 0
+    assert capsys.readouterr().out.split() == completed
+
+
+def test_the_names_of_runs_are_completed_the_newest_first(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / ".state"))
+    for name in ("leads-1", "leads-2", "gone"):
+        remember(default_state_dir(), recorded(tmp_path / "runs" / name))
+    shutil.rmtree(tmp_path / "runs" / "gone")
+    monkeypatch.setenv("_SENDKIT_BATCH_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "sendkit-batch undo l")
+    monkeypatch.setenv("COMP_CWORD", "2")
+    assert main(monkeypatch) == 0
+    assert capsys.readouterr().out.split() == ["latest", "leads-2", "leads-1"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_installed_for_the_shell(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shell: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("shellingham.detect_shell", lambda: (shell, f"/bin/{shell}"))
+    assert main(monkeypatch, "--install-completion") == 0
+    written = [path.read_text() for path in tmp_path.rglob("*sendkit-batch*")]
+    assert any("_SENDKIT_BATCH_COMPLETE=complete_" in text for text in written)
 
 
 def test_the_sandbox_has_options_of_its_own(
