@@ -5,22 +5,28 @@ Names and e-mail addresses of people are in the diff's rows alone, which are sho
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
 
 import polars as pl
 
+from batch.api.lists import Workspace
 from batch.columns import name_key
+from batch.errors import BatchError
 from batch.jobs.request import Request, command
 from batch.jobs.work import Work
 from batch.judging.leads import LEAD
 from batch.judging.plan import Plan
 from batch.judging.totals import Effect, numbers
 from batch.lines import only_lines
-from batch.model import Change, Tally, Webhooks
+from batch.model import MOVES, Change, Tally, Webhooks
 from batch.reading.table import Table
+from batch.recording.history import own_runs
+from batch.recording.journal import JOURNAL_NAME, Journal
+from batch.recording.runfile import RunWorkspace
 from batch.recording.snapshot import LEADS_NOW, Snapshot
-from batch.wording.decision import Decision, DiffRow, Values
+from batch.wording.decision import Decision, DiffRow, Moved, Values
 from batch.wording.questions import Basis
 
 # What is known of leads: line of the row that carries the request, status, ai_tag ("" for none).
@@ -36,6 +42,8 @@ _KNOWN = {
 }
 _READ_TO = 100_000  # the last line whose own columns are looked up: reading takes a second
 _ID_ENDING = 8
+_LATEST_RUNS = 3  # of those that moved leads, whose journals are looked at
+_NONE = "null"  # a cleared tag, as the server tells it
 _TEXTS = dict.fromkeys(LEAD, pl.String)
 
 
@@ -46,7 +54,7 @@ def decision_of(  # noqa: PLR0913 - all that a yes means
     *,
     request: Request,
     folder: Path,
-    workspace: str | None,
+    workspace: Workspace | RunWorkspace | None,
     base_url: str,
     forecast: tuple[float, Basis],
     webhooks: Webhooks,
@@ -76,7 +84,7 @@ def decision_of(  # noqa: PLR0913 - all that a yes means
         tags_set=counts["tags_set"],
         tags_cleared=counts["tags_cleared"],
     )
-    is_practice = request.session.sandbox
+    is_practice, cleared = request.session.sandbox, counts["tags_cleared"]
     return Decision(
         effect=effect or rest,
         tags=tags,
@@ -87,18 +95,57 @@ def decision_of(  # noqa: PLR0913 - all that a yes means
         left_out=left_out,
         done=Tally(work.before - plan.tally - left_out),
         run=str(folder),
-        workspace=workspace,
+        workspace=workspace.name if workspace else None,
         base_url=base_url,
         forecast_s=forecast[0],
         basis=forecast[1],
         goes_on_of=None if effect else plan.requests,
         sets_back=sets_back,
         webhooks=webhooks,
+        moved=_moved(
+            request, workspace, base_url, {*tags, *([_NONE] if cleared else [])}, but=folder
+        ),
+        canary=request.guardrails.canary,
         take_back=""
         if is_practice or sets_back
         else command("undo", str(folder), *request.key_options),
         diff=_diff(work, known, request, table, Snapshot(folder / LEADS_NOW)),
         clear_word=request.settings.input.clear_word,
+    )
+
+
+def _moved(
+    request: Request,
+    workspace: Workspace | RunWorkspace | None,
+    base_url: str,
+    tags: set[str],
+    *,
+    but: Path,
+) -> tuple[Moved, ...]:
+    """What these tags have done with leads in subsequences, by the latest runs in the workspace.
+
+    but: the folder of this run, whose journal is open.
+    """
+    if not tags or workspace is None or request.session.sandbox:
+        return ()
+    wanted, found = {tag.casefold() for tag in tags}, set[tuple[str, str, str]]()
+    with_moves = (
+        run
+        for run in own_runs(request.session.state_dir, Path(request.settings.run.runs_dir))
+        if run.record.moves
+        and run.record.base_url == base_url
+        and run.record.workspace
+        and run.record.workspace.id == workspace.id
+        and run.folder.resolve() != but.resolve()
+    )
+    for run in islice(with_moves, _LATEST_RUNS):
+        # Of what can't be read nothing is known: another process may be at work on it.
+        with suppress(BatchError), closing(Journal.look(run.folder / JOURNAL_NAME)) as journal:
+            found |= journal.moved_by_tag()
+    return tuple(
+        Moved(tag, action, subsequence)
+        for tag, action, subsequence in sorted(found)
+        if tag.casefold() in wanted and action in MOVES
     )
 
 

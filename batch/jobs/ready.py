@@ -125,7 +125,7 @@ class JudgedRun:
             preview.before(sent_only=True) if preview else pl.DataFrame(schema=KNOWN),
             request=request,
             folder=self.opened.folder.path,
-            workspace=preflight.workspace.name if preflight.workspace else None,
+            workspace=preflight.workspace,
             base_url=self.opened.access.base_url,
             forecast=forecast,
             webhooks=self.webhooks,

@@ -108,7 +108,7 @@ class Reopened:
             known,
             request=opened.request,
             folder=opened.folder.path,
-            workspace=workspace.name if workspace else None,
+            workspace=workspace,
             base_url=opened.access.base_url,
             forecast=forecast,
             webhooks=judged.webhooks,

@@ -238,6 +238,13 @@ class Journal:
         moves = [Move(action=action, subsequence=name, leads=n) for action, _, name, n in parts]
         return tuple(sorted(moves, key=lambda one: (-one.leads, one.action, one.subsequence)))
 
+    def moved_by_tag(self) -> set[tuple[str, str, str]]:
+        """What new tags have done: the tag, "null" for none, what was done, the subsequence."""
+        with self._disk_errors():
+            found = self._db.execute(sql.MOVED_BY_TAG)
+            parts = ((tag, *word.partition(": ")) for tag, word in found)
+            return {(tag, action, name) for tag, action, _, name in parts}
+
     def recorded(self) -> int:
         """How many lines have an outcome."""
         return self.tally().total()

@@ -184,6 +184,10 @@ LINES = "SELECT line FROM told ORDER BY line"
 DONE_LINES = f"SELECT line FROM told WHERE reason IN ({_DONE}) ORDER BY line"  # noqa: S608 - made of the words above
 _SUCCESS = ", ".join(f"'{reason.value}'" for reason in Reason if reason.result is Result.SUCCESS)
 MOVED = f"SELECT line, subsequence FROM told WHERE subsequence <> '' AND reason IN ({_SUCCESS})"  # noqa: S608 - the same
+MOVED_BY_TAG = (
+    "SELECT DISTINCT server_ai_tag, subsequence FROM told "  # noqa: S608 - the same
+    f"WHERE subsequence <> '' AND server_ai_tag <> '' AND reason IN ({_SUCCESS})"
+)
 TALLY = "SELECT reason, count(*) FROM told GROUP BY reason"
 _ERRORS = ", ".join(f"'{reason.value}'" for reason in Reason if reason.result is Result.ERROR)
 FIRST = "SELECT * FROM told WHERE reason = ? ORDER BY line LIMIT ?"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from batch.advice import Advice, Fix, Remedy
 from batch.judging.totals import Effect
-from batch.model import Reason, Result, Tally, Webhooks
+from batch.model import MOVES, Reason, Result, Tally, Webhooks
 from batch.wording.amounts import count_of, duration, join_words
 from batch.wording.questions import (
     Basis,
@@ -21,6 +21,7 @@ from batch.wording.reasons import reason_in_short, rows_left_out
 _NAMED_VALUES = 4  # of tags, in a line
 _EMAILS = "Tag changes can start or stop e-mails."
 NOT_READ = "not read"
+_EXITED = MOVES[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +46,30 @@ class DiffRow:
     becomes: Values
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What a tag has done with leads before. tag: "null" for none. action: one of MOVES."""
+
+    tag: str
+    action: str
+    subsequence: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """What a yes means, in counts and facts.
 
     effect: of what is left to send. Its `requests` are the leads to which a request goes if nothing
     stops the run and nobody changes a lead meanwhile.
-    tags: how many of them get each tag. unread: of how many nobody has read what they are.
+    tags: how many of them get each tag; moved: what is known of what those tags do.
+    unread: of how many nobody has read what they are.
     rows: of the input. sent_rows: those that the requests are made of. judged: those that were
     judged not to be sent, by reason; left_out: those that are not sent because of what their leads
     are now; done: those that had their outcome before, where an earlier run is gone on with.
     run: its folder. goes_on_of: how many leads an earlier run that is gone on with was to change;
     None for a new run. sets_back: leads are set back to what they were.
     workspace: its name, None if it could not be read. basis: what the forecast rests on.
+    canary: how many are changed first, alone.
     take_back: the command that takes it back; "" where nothing is to be said of that.
     diff: the first rows. clear_word: what a tag reads that is none.
     """
@@ -77,7 +89,9 @@ class Decision:
     basis: Basis | None = None
     goes_on_of: int | None = None
     sets_back: bool = False
+    moved: tuple[Moved, ...] = ()
     webhooks: Webhooks = field(default_factory=Webhooks)
+    canary: int = 0
     take_back: str = ""
     diff: tuple[DiffRow, ...] = ()
     clear_word: str = "null"
@@ -152,16 +166,29 @@ def _answer(decision: Decision) -> str:
 
 def _facts(decision: Decision) -> Iterator[tuple[str, str]]:
     """What a person should know beside the headline, a title and a sentence each."""
-    effect, left_out = decision.effect, decision.judged + decision.left_out
-    skipped = Tally({reason: n for reason, n in left_out.items() if not _is_wrong(reason)})
-    wrong = Tally({reason: n for reason, n in left_out.items() if _is_wrong(reason)})
     if decision.tags:
         yield "Tags set", f"{_most(decision.tags)}."
-    if effect.tag_changes:
-        yield "E-mails", _EMAILS
+    if decision.effect.tag_changes:
+        yield "E-mails", " ".join((_EMAILS, *_known_moves(decision.moved)))
     for told in about_webhooks(decision.webhooks):
         yield "Webhooks", told
-    for told in _in_part(effect.rows_in_part):
+    yield from _about_rows(decision)
+    if 0 < decision.canary < decision.leads:
+        first = (
+            "The first lead is" if decision.canary == 1 else f"The first {decision.canary:,} are"
+        )
+        yield "Canary", f"{first} changed alone; the others follow only if that reads back as set."
+    yield "Time", _about_time(decision)
+    if take_back := _take_back(decision):
+        yield "Undo", take_back
+
+
+def _about_rows(decision: Decision) -> Iterator[tuple[str, str]]:
+    """What becomes of rows that are no request of their own, or none that is whole."""
+    left_out = decision.judged + decision.left_out
+    skipped = Tally({reason: n for reason, n in left_out.items() if not _is_wrong(reason)})
+    wrong = Tally({reason: n for reason, n in left_out.items() if _is_wrong(reason)})
+    for told in _in_part(decision.effect.rows_in_part):
         yield "In part", told
     if joined := decision.sent_rows - decision.leads:
         rows = "1 row is" if joined == 1 else f"{joined:,} rows are"
@@ -172,9 +199,6 @@ def _facts(decision: Decision) -> Iterator[tuple[str, str]]:
         yield "Left out", f"{count_of(skipped.total(), 'row')}: {_by_reason(skipped)}."
     if decision.done:
         yield "Done", f"{count_of(decision.done.total(), 'row')}: {_by_reason(decision.done)}."
-    yield "Time", _about_time(decision)
-    if take_back := _take_back(decision):
-        yield "Undo", take_back
 
 
 def _take_back(decision: Decision) -> str:
@@ -192,6 +216,23 @@ def _take_back(decision: Decision) -> str:
             which = "were not read before and can't be set back"
         return Advice(f"{of} {which}.", Remedy(Fix.KEEP_BEFORE), undo)
     return Advice("It can be taken back, except for e-mails that went out.", undo)
+
+
+def _known_moves(moved: Sequence[Moved]) -> tuple[str, ...]:
+    """As "In earlier runs Hot started Warm leads and null ended Warm leads and Nurture."."""
+    subsequences: dict[tuple[str, str], list[str]] = {}
+    for each in moved:
+        verb = "ended" if each.action == _EXITED else "started"
+        names = subsequences.setdefault((verb, each.tag), [])
+        if each.subsequence not in names:
+            names.append(each.subsequence or "a subsequence")
+    tags: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for (verb, tag), names in sorted(subsequences.items(), reverse=True):  # "started" first
+        tags.setdefault((verb, tuple(names)), []).insert(0, tag)
+    told = [f"{join_words(of)} {verb} {join_words(names)}" for (verb, names), of in tags.items()]
+    more = len(told) - _NAMED_VALUES
+    shown = [*told[:_NAMED_VALUES], *([f"{more:,} more"] if more > 0 else [])]
+    return (f"In earlier runs {'; '.join(shown)}.",) if moved else ()
 
 
 def _is_wrong(reason: Reason) -> bool:

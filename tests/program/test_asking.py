@@ -5,6 +5,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -95,12 +96,19 @@ ROWS = (  # HEADER, then the user's own columns
 )
 
 
+@contextmanager
+def serving_people(folder: Path) -> Iterator[Sandbox]:
+    """A sandbox whose leads have names."""
+    header = (*HEADER, "email", "firstName", "lastName")
+    seed = write_rows(folder / "seed.csv", header, PEOPLE)
+    with start_sandbox(Options(seed_csv=seed, labels=("Hot", "Cold"))) as sandbox:
+        yield sandbox
+
+
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    """A sandbox whose leads have names; nobody's answer here changes them."""
-    header = (*HEADER, "email", "firstName", "lastName")
-    seed = write_rows(tmp_path_factory.mktemp("people") / "seed.csv", header, PEOPLE)
-    with start_sandbox(Options(seed_csv=seed, labels=("Hot", "Cold"))) as sandbox:
+    """The same for tests whose answers change nobody."""
+    with serving_people(tmp_path_factory.mktemp("people")) as sandbox:
         yield sandbox
 
 
@@ -173,12 +181,37 @@ def test_names_and_addresses_are_shown_and_kept_nowhere(shell: Shell, people: Sa
     assert not named(shell.out)
     for path in Path("planned").iterdir():
         assert not named(path.read_bytes().decode("latin-1")), path
-    asked(shell, people, "run", "--keep-before", "--yes", "--json", "--out", "run")
+    with serving_people(shell.cwd) as others:
+        asked(shell, others, "run", "--keep-before", "--yes", "--json", "--out", "run")
     assert not named(shell.out + shell.err)
     for path in Path("run").iterdir():
         assert not named(path.read_bytes().decode("latin-1")), path
 
 
+def test_what_earlier_runs_there_know_of_subsequences_is_said(shell: Shell) -> None:
+    leads = [row[:4] for row in PEOPLE]
+    known = "In earlier runs Hot started Nurture."
+    with served(shell.cwd, leads, subsequences=("Hot=Nurture",)) as sandbox:
+        assert known not in " ".join(asked(shell, sandbox, "run", answer="y\n"))
+        assert known in " ".join(asked(shell, sandbox, "run"))
+    with served(shell.cwd, leads) as elsewhere:
+        assert known not in " ".join(asked(shell, elsewhere, "run"))
+
+
 def named(text: str) -> bool:
     """Whether it names a lead as the server does; the user's own columns are another matter."""
     return bool(re.search(r"Ann|Cleo|@example\.com", text))
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_screen_fits_a_terminal_and_the_sum_stands_above_the_question(
+    shell: Shell, people: Sandbox, width: int
+) -> None:
+    shell.monkeypatch.setenv("COLUMNS", str(width))
+    asked(shell, people, "run", "--keep-before")
+    lines = shell.err.partition(" [y/N]")[0].splitlines()
+    assert len(lines) <= 25
+    assert max(map(len, lines)) <= width
+    *_, headline, question = " ".join(" ".join(lines).split()).partition("Change 3 leads in ")
+    assert question.endswith("1 tag set, 1 tag cleared, 1 paused, 1 set active. Send 3 changes?")
+    assert headline

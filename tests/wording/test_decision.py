@@ -4,7 +4,7 @@ import pytest
 
 from batch.model import Reason, Tally, Webhook, Webhooks
 from batch.terminal.remedies import in_terminal
-from batch.wording.decision import Decision, DiffRow, Values, question_about
+from batch.wording.decision import Decision, DiffRow, Moved, Values, question_about
 from batch.wording.questions import Basis, Question, ShownRow, what_changes
 from tests.support.wired import plan_of
 
@@ -123,6 +123,7 @@ def test_the_screen_says_what_is_left_out_and_why() -> None:
         sent_rows=7,
         judged=Tally({Reason.BAD_ID: 1, Reason.DUPLICATE: 2}),
         left_out=Tally({Reason.ALREADY_SO: 28, Reason.UNKNOWN_LEAD: 2}),
+        canary=2,
         webhooks=Webhooks(active=(Webhook(name="CRM", host="crm.example"),)),
     )
     assert question.facts == (
@@ -132,7 +133,28 @@ def test_the_screen_says_what_is_left_out_and_why() -> None:
         ("Joined", "2 rows are sent together with another row of the same lead."),
         ("Wrong", "3 rows, not sent: 2 unknown lead, 1 bad id."),
         ("Left out", "30 rows: 28 already set, 2 duplicate."),
+        (
+            "Canary",
+            "The first 2 are changed alone; the others follow only if that reads back as set.",
+        ),
         ("Time", "About 1 s."),
+    )
+
+
+def test_it_is_said_which_tags_started_or_ended_subsequences_before() -> None:
+    moved = (
+        Moved("Customer", "switched", "Onboarding"),
+        Moved("Hot", "enrolled", "Warm leads"),
+        Moved("Hot", "switched", "Warm leads"),
+        Moved("Not now", "exited", "Onboarding"),
+        Moved("Not now", "exited", "Warm leads"),
+        Moved("null", "exited", "Onboarding"),
+        Moved("null", "exited", "Warm leads"),
+    )
+    question = asked(requests=9, tags_set=8, tags_cleared=1, moved=moved)
+    assert fact(question, "E-mails") == (
+        "Tag changes can start or stop e-mails. In earlier runs Hot started Warm leads; Customer "
+        "started Onboarding; Not now and null ended Onboarding and Warm leads."
     )
 
 
