@@ -13,7 +13,7 @@ from batch.api.address import address_of, check_base_url
 from batch.api.sendkit import Access
 from batch.errors import SettingsError
 from batch.jobs.recorded import request_of
-from batch.jobs.request import Request
+from batch.jobs.request import PracticeGround, Request
 from batch.recording.run_list import find_listed
 from batch.recording.runfile import RunRecord, read_record
 from batch.settings.load import LoadedSettings
@@ -30,6 +30,7 @@ class PastRun:
     change: what is asked for otherwise this time.
     has_options: whether options of the command may confirm the run's address.
     key_options: what a next command on it needs to find the key.
+    practice: where a practice run goes on, if its sandbox is still there.
     """
 
     folder: Path
@@ -39,6 +40,7 @@ class PastRun:
     change: Callable[[Request], Request]
     has_options: bool = False
     key_options: tuple[str, ...] = ()
+    practice: PracticeGround | None = None
 
     def record(self) -> RunRecord:
         """What its run.json says now. Raises InputError when the folder is no run."""
@@ -49,7 +51,7 @@ class PastRun:
         record = self.record()
         request = self.change(request_of(self.folder, record, state_dir=self.state_dir))
         if request.session.sandbox:
-            return request
+            return replace(request, session=replace(request.session, practice=self.practice))
         own = self.load_own()
         loaded = settings_of_run(
             self.folder,

@@ -4,6 +4,7 @@ And what of a plan the guardrails hold back.
 """
 
 import shlex
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -105,6 +106,27 @@ class Guardrails:
         raise SettingsError(f"expect_changes: found {changes!r}; expected a Range that can be met.")
 
 
+class PracticeGround:
+    """A practice sandbox that outlives a job: what one began there, others go on with.
+
+    It is opened by the first job that needs it.
+    """
+
+    def __init__(self) -> None:
+        self._kept = ExitStack()
+        self.access: Access | None = None
+
+    def open(self, sandbox: AbstractContextManager[Access]) -> Access:
+        """The way to it. sandbox: opens one, if none is open yet."""
+        if self.access is None:
+            self.access = self._kept.enter_context(sandbox)
+        return self.access
+
+    def end(self) -> None:
+        """End the sandbox, and all that its leads were."""
+        self._kept.close()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """Where a request is carried out.
@@ -115,6 +137,7 @@ class Session:
     which never sees the real ones, and where no server is asked.
     command: what was typed to ask for it, as a report may tell it; "" where nobody typed.
     faults: what goes wrong in practice, as the sandbox spells it.
+    practice: where practice is to go on; None for a sandbox that ends with the job.
     remembers: whether a mapping of columns that was confirmed before is used.
     shown_rows: how many rows of the diff are shown before a question.
     """
@@ -124,6 +147,7 @@ class Session:
     sandbox: bool = False
     command: str = ""
     faults: tuple[str, ...] = ()
+    practice: PracticeGround | None = None
     access: Access | None = None
     remembers: bool = False
     shown_rows: int = SHOWN_ROWS

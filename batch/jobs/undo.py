@@ -97,7 +97,7 @@ def open_undo(folder: Path, record: RunRecord, request: Request) -> Iterator[Und
     Raises SettingsError for a run that can't be undone, InputError when its copy of the input is
     damaged, and LockedError while another process is at work on it.
     """
-    if record.sandbox:
+    if record.sandbox and request.session.practice is None:
         raise SettingsError(f"{folder}: was practice, and its sandbox is gone. Nothing to undo.")
     started_at = datetime.now(UTC)
     found = _find_reverse(folder, record, request)

@@ -75,9 +75,11 @@ class Applied:
     @property
     def access(self) -> Access:
         """Where they are read again, and with which key."""
-        if self.request.session.access is None:
-            raise ValueError("practice can't be verified")
-        return self.request.session.access
+        session = self.request.session
+        access = session.practice.access if session.practice else session.access
+        if access is None:
+            raise ValueError("practice whose sandbox is gone can't be verified")
+        return access
 
     def requests(self) -> Iterator[pl.DataFrame]:
         """What their leads are expected to be, in frames as `Leads.requests`."""
@@ -110,7 +112,7 @@ def open_applied(folder: Path, record: RunRecord, request: Request) -> Iterator[
     Raises SettingsError for a practice run, whose server is gone, InputError when the copy is
     damaged, and LockedError while another process is at work on it.
     """
-    if record.sandbox:
+    if record.sandbox and request.session.practice is None:
         raise SettingsError(
             f"{folder}: was practice, and its sandbox is gone. Only runs against a server that is "
             "still there can be verified."

@@ -13,11 +13,12 @@ from batch.api.sendkit import Access
 from batch.columns import Column
 from batch.errors import SettingsError, UsageError
 from batch.jobs.past_run import PastRun
-from batch.jobs.request import Reading, Request, Source
+from batch.jobs.request import PracticeGround, Reading, Request, Source
 from batch.jobs.request import Session as RequestSession
 from batch.jobs.requesting import changed_by, guardrails_of, overrides_of
 from batch.jobs.runs import ListedRun, Runs, describe_run, list_runs
 from batch.recording.history import own_runs
+from batch.recording.runfile import RunRecord
 from batch.settings.load import LoadedSettings
 from batch.settings.model import ApiSettings, Settings
 from batch.settings.options import CliOptions
@@ -50,6 +51,7 @@ class Desk:
         self.is_closing = False
         self.session = Session(place, overrides)
         self.worker = Worker(hide=self.session.hide)
+        self._practice = PracticeGround()
         self.tray = Tray(
             place.folder,
             self.limits,
@@ -111,6 +113,22 @@ class Desk:
         access, notes = self.session.open_gate(self._loaded_for(file))
         return replace(request, session=replace(request.session, access=access)), notes
 
+    def begin_practice(self) -> PracticeGround:
+        """Where practice goes on from plan to undo, until it is begun anew or the page ends."""
+        self.end_practice()
+        self._practice = PracticeGround()
+        return self._practice
+
+    def end_practice(self) -> None:
+        """End the sandbox of practice, if there is one."""
+        self._practice.end()
+
+    def practice_of(self, record: RunRecord) -> PracticeGround | None:
+        """Where a practice run goes on; None if its sandbox is gone, or it is no practice."""
+        access = self._practice.access
+        is_there = record.sandbox and access is not None and access.base_url == record.base_url
+        return self._practice if is_there else None
+
     def runs(self) -> Runs:
         """All earlier runs, the newest first."""
         return list_runs(self.place.state_dir, self.runs_dir)
@@ -143,8 +161,10 @@ class Desk:
                 session=replace(request.session, command=_ON_PAGE),
             )
 
+        run = self.run_of(run_id)
         return PastRun(
-            folder=self.run_of(run_id).folder,
+            folder=run.folder,
+            practice=self.practice_of(run.record),
             state_dir=self.place.state_dir,
             load_own=self.session.load_own,
             open_gate=open_gate,

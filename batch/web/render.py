@@ -103,6 +103,7 @@ def page(
             "base_url": desk.settings.api.base_url,
             "address": urlsplit(desk.settings.api.base_url).netloc,
             "key_place": desk.session.key_place(),
+            "is_practice": False,
             "key_told": desk.session.key_told,
             **values,
         }

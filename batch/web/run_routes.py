@@ -142,6 +142,8 @@ def run_page(
         "run": run,
         "line": line,
         "later": later_runs(run, known),
+        "is_practice": run.record.sandbox,
+        "can_look_back": not run.record.sandbox or desk_of(request).practice_of(run.record),
         "is_here": run.record.pid == os.getpid(),
         "record": run.record,
         "files": [name for name in _FILES if is_plain(run.folder / name)],

@@ -74,8 +74,11 @@ def serve_page(
         tokens = StartTokens(on_second_use=_warn_of_second_use)
         doorway = Doorway(access, tokens, Path(folder), opens=not options.no_open)
         server = _Server(config_of(make_app(desk, access, tokens)), on_listening=doorway.begin)
-        with interrupts.caught():
-            return anyio.run(_serve, server, listener, desk, interrupts)
+        try:
+            with interrupts.caught():
+                return anyio.run(_serve, server, listener, desk, interrupts)
+        finally:
+            desk.end_practice()
 
 
 def listen(port: int) -> socket.socket:

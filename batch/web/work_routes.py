@@ -61,8 +61,10 @@ def start_plan(request: Request, form: Mapping[str, str]) -> Response:
 
 @posting
 def start_run(request: Request, form: Mapping[str, str]) -> Response:
-    """Send the file at hand without a plan, or practise it."""
-    return _start_on_file(request, Kind.RUN, form)
+    """Send the file at hand without a plan, or practise what a run of it would be."""
+    practice = bool(form.get("practice"))
+    kind = Kind.PLAN if practice and desk_of(request).session.plans_first else Kind.RUN
+    return _start_on_file(request, kind, form)
 
 
 @posting
@@ -149,7 +151,10 @@ def _start_on_file(request: Request, kind: Kind, form: Mapping[str, str]) -> Res
     def do(talk: Talk) -> Done:
         talk.note(*notes)
         with upload.open("rb") as stream:
-            named = replace(asked, source=Source(name=name, stream=stream))
+            session = asked.session
+            if practice:
+                session = replace(session, practice=desk.begin_practice())
+            named = replace(asked, source=Source(name=name, stream=stream), session=session)
             return _plan(talk, named) if kind is Kind.PLAN else _run(talk, named)
 
     desk.worker.start(kind, name, do, is_practice=practice)
@@ -194,6 +199,7 @@ def _work_page(request: Request, view: View, *, problem: str = "") -> Response:
         "live": live_of(view, now=datetime.now().astimezone()),
         "doing": KIND_WORDS[view.kind],
         "problem": problem,
+        "is_practice": view.is_practice,
     }
     step = 2 if view.kind is Kind.PLAN else 3
     return page(request, "work.html", values, step=step, status=400 if problem else 200)

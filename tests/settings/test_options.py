@@ -32,6 +32,7 @@ def test_the_parts_of_a_request_are_options_by_their_names() -> None:
         "access",
         "command",
         "faults",
+        "practice",
         "remembers",
         "is_confirmed",
     }

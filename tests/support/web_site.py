@@ -148,3 +148,4 @@ def site(
         desk.worker.stop()
         desk.worker.stop()
         desk.worker.wait()
+        desk.end_practice()

@@ -30,6 +30,14 @@ class Client(httpx.Client):
             assert time.monotonic() < give_up_at, text
             time.sleep(0.05)
 
+    def planned(self) -> str:
+        """Wait until the plan is made; the path of its run."""
+        give_up_at = time.monotonic() + 30
+        while "location" not in (answer := self.get("/job")).headers:
+            assert time.monotonic() < give_up_at
+            time.sleep(0.05)
+        return "/runs/" + answer.headers["location"].rpartition("/")[2]
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "exit_code"), [(CTRL_C, 130), (TERM, 143)])
@@ -43,6 +51,7 @@ def test_a_signal_stops_a_run_that_is_sending_and_then_the_page(
         with Client(start) as client:
             client.put("/files?name=leads.csv", content=path.read_bytes())
             client.post("/run", data={"practice": "yes"})
+            client.post(f"{client.planned()}/apply")
             client.until("Send 500 changes")
             client.post("/job/answer", data={"answer": "yes"})
             client.until('data-stage="sending"')

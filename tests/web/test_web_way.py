@@ -263,22 +263,62 @@ def test_failed_rows_are_tried_again_as_a_run_of_their_own(tmp_path: Path) -> No
         assert f"/runs/{again.id}" != run
 
 
-def test_practice_needs_no_key_and_goes_nowhere(tmp_path: Path) -> None:
-    path = write_leads(tmp_path / "leads.csv", pausing(3))
+PRACTICE = "All of this goes to an imitation of SendKit on this computer."
+
+
+def test_practice_goes_the_whole_way_without_a_key(tmp_path: Path) -> None:
+    rows = [*pausing(3), (CAMPAIGN, lead_id(4), "", "Hot"), (CAMPAIGN, "bad", "paused", "")]
+    path = write_leads(tmp_path / "leads.csv", rows)
     with site(tmp_path, environ={}) as page:
         page.drop(path)
-        text = page.get("/check")
-        assert "SendKit API key for" in text
+        assert "SendKit API key" in page.get("/check")
+        assert PRACTICE not in page.get("/check")
         page.post("/run", practice="yes")
-        view = page.until(Stage.QUESTION)
-        assert view.is_practice
+        _, view = page.desk.worker.board.look()
+        assert view is not None
+        assert view.kind is Kind.PLAN
+        view = page.end()
+        run = f"/runs/{view.run_id}"
+        text = page.get(run)
+        assert "What would change: leads.csv" in text
+        assert "status: active → paused" in text
+        assert PRACTICE in text
+        assert counted(page, run) == ["5", "4", "1", "0"]
+        page.post(f"{run}/apply")
+        assert page.until(Stage.QUESTION).is_practice
+        assert PRACTICE in page.get("/job")
+        page.post("/job/answer", answer="yes")
+        page.end()
+        record = page.desk.run_of(view.run_id).record
+        assert record.sandbox
+        assert record.reasons == {Reason.APPLIED: 4, Reason.BAD_ID: 1}
+        assert PRACTICE in page.get(run)
+        page.post(f"{run}/verify")
+        assert page.end().told == "4 of 4 rows hold what was set."
+        page.post(f"{run}/undo")
+        page.until(Stage.QUESTION)
+        page.post("/job/answer", answer="yes")
+        undone = page.desk.run_of(page.end().run_id).record
+        assert undone.sandbox
+        assert undone.reasons == {Reason.APPLIED: 4}
+        page.post(f"{run}/verify")  # what the leads are now is not what they were made
+        assert page.end().told.startswith("0 of 4 rows hold what was set.")
+        page.post("/run", practice="yes")  # anew, with leads of its own
+        page.end()
+        assert "<button>Undo" not in page.get(run)
+        page.post(f"{run}/undo")
+        assert "was practice, and its sandbox is gone. Nothing to undo." in page.end().told
+
+
+def test_practice_of_a_run_without_a_plan_sends_at_once(tmp_path: Path) -> None:
+    with site(tmp_path, environ={}) as page:
+        no_plan(page)
+        page.drop(write_leads(tmp_path / "leads.csv", pausing(3)))
+        page.post("/run", practice="yes")
+        assert page.until(Stage.QUESTION).is_practice
         page.post("/job/answer", answer="yes")
         record = page.desk.run_of(page.end().run_id).record
-        assert record.sandbox
         assert record.reasons == {Reason.APPLIED: 3}
-        text = page.get(f"/runs/{record.id}")
-        assert "Practice" in text
-        assert "Undo" not in text
 
 
 def test_who_hears_of_changed_tags_and_what_they_moved_is_shown(tmp_path: Path) -> None:
@@ -568,8 +608,7 @@ def test_the_line_of_the_header_is_told_and_another_can_be_chosen(tmp_path: Path
             assert "expected a number from 1 to 1,000, or nothing." in told
         page.post("/check/columns", header_row="")
         page.post("/run", practice="yes")
-        page.until(Stage.QUESTION)
-        assert page.desk.worker.board is not None
+        assert page.end().run_id
 
 
 def test_only_files_of_a_run_are_given_out(tmp_path: Path) -> None:
