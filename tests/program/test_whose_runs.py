@@ -215,11 +215,16 @@ def test_no_file_of_a_run_leads_elsewhere(leads: Shell, name: str, kind: str) ->
 
 
 def test_a_record_names_its_address_once(leads: Shell) -> None:
+    def times_named() -> int:
+        record: dict[str, Any] = json.loads(Path("there/run.json").read_text("utf-8"))
+        del record["ran_by"]  # with the commands as they were typed, for people to read
+        return json.dumps(record).count(EVIL)
+
     assert typed(leads, *RUN, "--base-url", EVIL, "--out", "there")[0] == 0
-    assert Path("there/run.json").read_text("utf-8").count(EVIL) == 1
+    assert times_named() == 1
     change_record("there", state="stopped")
     assert typed(leads, "resume", "there", "--yes")[0] == 0
-    assert Path("there/run.json").read_text("utf-8").count(EVIL) == 1
+    assert times_named() == 1
 
 
 COMMANDS = {
