@@ -3466,6 +3466,14 @@ BUILDS = (
         caught_by="test_journal.py::test_errors_are_counted_by_cause_with_the_first_row_of_each",
     ),
     Broken(
+        guarantee="a campaign that was looked up by its name has it in the report",
+        file="jobs/run_record.py",
+        line="islice(opened.lookup.names.items(), _MOST_NAMES)",
+        instead="islice(opened.lookup.names.items(), 0)",
+        caught_by="test_by_email.py::"
+        "test_campaigns_are_named_by_name_or_by_id_and_each_is_read_once",
+    ),
+    Broken(
         guarantee="a report says no folder of the command that was typed",
         file="terminal/console.py",
         line='.rpartition("/")[2]\n        told',

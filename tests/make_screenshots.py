@@ -33,7 +33,7 @@ def _take(page: Page, name: str) -> None:
 
 
 def main() -> None:
-    """Go the whole way once, with a picture at three places."""
+    """Go the whole way once, with a picture at four places."""
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -61,6 +61,9 @@ def main() -> None:
             page.set_viewport_size({"width": _WIDTH, "height": 1000})
             page.evaluate("window.scrollTo(0, 0)")
             _take(page, "results")
+            (report,) = (folder / "runs").glob("*/report.html")
+            page.goto(report.as_uri())
+            page.screenshot(path=FOLDER.parent / "report.png")
 
 
 if __name__ == "__main__":

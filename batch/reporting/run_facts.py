@@ -110,7 +110,8 @@ def footer(findings: Findings) -> str:
     files = "plan.csv" if findings.is_planned else "results.csv"
     return (
         f"Times are UTC. Counts are from the run's own journal; {files} beside this page has every "
-        "row with the spreadsheet's own columns, of which none but ids are shown here."
+        "row with the spreadsheet's own columns, of which ids alone are shown here, and campaigns' "
+        "names."
     )
 
 

@@ -116,6 +116,9 @@ def test_campaigns_are_named_by_name_or_by_id_and_each_is_read_once(
     ]
     assert reads(sandbox) == 2
     assert len(received(sandbox, operation="campaigns")) == 1
+    report = (ran.folder / "report.html").read_text("utf-8")
+    assert f"Spring sale<br><code>{SPRING}</code>" in report
+    assert f'<td data-name="Campaign"><code>{AUTUMN}</code>' in report
 
 
 def test_one_campaign_for_all_rows_fills_in_where_a_row_names_none(

@@ -453,7 +453,7 @@ def of_the_demo(world: World) -> None:
     """What the demo runs itself, and the report that it offers."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("batch.jobs.practice.start_sandbox", start_sandbox)
-        patch.setattr("batch.terminal.demo.WAIT_S", 1)
+        patch.setattr("batch.terminal.demo.WAIT_S", 0.5)
         world.do("demo", "--rate", "1000")
         told = [line for line in world.shell.err.splitlines() if line[:13] == "sendkit-batch"]
         resume, report = told

@@ -36,7 +36,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     folder = tmp_path_factory.mktemp("demo")
     (folder / "sendkit-batch.toml").write_text("[no]\nsuch = 1\n")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demo, "WAIT_S", 1)
+        patch.setattr(demo, "WAIT_S", 0.5)
         return sendkit_batch("demo", "--rate", "1000", cwd=folder, env=_HOSTILE)
 
 
@@ -45,7 +45,7 @@ def test_the_demo_shows_a_wrong_row_a_refusal_a_stop_and_its_resume(ran: Ran) ->
     told = [line for line in ran.err.splitlines() if re.match(r"\d\. ", line)]
     wanted = (
         r"1\. .* One status is misspelt: its row is left out, and failed\.csv says why\.",
-        r"2\. The server refuses a request \(429\) and asks to wait 1 s\..*",
+        r"2\. The server refuses a request \(429\) and asks to wait 0\.5 s\..*",
         r"3\. Now it asks to wait a minute\. The demo stops the run here, .*",
         rf"4\. This command sends the rest, .*: sendkit-batch resume {run}",
         rf"5\. .* on one page: sendkit-batch report {run} --open",
