@@ -3335,8 +3335,8 @@ BUILDS = (
     Broken(
         guarantee="rows that were never sent tell why the run stopped",
         file="jobs/execution.py",
-        line="stop_reason=ended.reason,",
-        instead='stop_reason="",',
+        line="stop_reason=ended.reason",
+        instead='stop_reason=""',
         caught_by="test_causes.py::test_an_outage_names_its_cause_everywhere[DNS]",
     ),
     Broken(

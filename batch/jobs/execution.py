@@ -25,7 +25,7 @@ from batch.jobs.ready import ReadyRun
 from batch.jobs.report import REPORT_NAME, write_report
 from batch.jobs.request import command
 from batch.jobs.run_record import first_record, last_record, record_at
-from batch.model import Move, Tally
+from batch.model import Tally
 from batch.recording.atomic_file import clear_partial_files
 from batch.recording.journal import JOURNAL_NAME, JUDGED_NOTE, Journal
 from batch.recording.results import write_results
@@ -82,7 +82,7 @@ async def execute(
             outcome = await _send_and_tell(run, journal, tell, orders)
         except Exception as error:  # noqa: BLE001 - told, kept in the folder, and exit 3
             failure = error_sentence(error, folder.path, run.opened.access.api_key)
-            left = SendResult(tally=run.work.before, examples={})
+            left = SendResult(tally=run.work.before)
             outcome = outcome_of(run, Ending(failure=failure), left)
         timeline.end()
         last = last_record(record, outcome)
@@ -151,37 +151,26 @@ async def _send_and_tell(
         except Exception as error:  # noqa: BLE001 - told, kept in the folder, and exit 3
             failure = error_sentence(error, opened.folder.path, key)
             ended = Ending(failure=failure + _unrecorded(sending.lost_rows))
-        files, examples = None, {}
-        moves: tuple[Move, ...] = ()
+        moment = sending.moment()
+        left = SendResult(
+            tally=Tally(moment.tally),
+            requests=moment.requests,
+            pace_estimate=moment.pace_estimate,
+        )
+        write = partial(write_results, opened.table, journal, opened.folder.path)
         try:
-            files = await anyio.to_thread.run_sync(
-                partial(
-                    write_results,
-                    opened.table,
-                    journal,
-                    opened.folder.path,
-                    stop_reason=ended.reason,
-                )
-            )
+            files = await anyio.to_thread.run_sync(partial(write, stop_reason=ended.reason))
+            left = replace(left, files=files)
             if files.failure:
                 ended = _then_failed(ended, files.failure)
-            examples = journal.examples()
-            moves = journal.moves(carried=run.plan.source.carried())
+            left = replace(left, examples=journal.examples())
+            left = replace(left, moves=journal.moves(carried=run.plan.source.carried()))
         except Exception as error:  # noqa: BLE001 - the same
             ended = _then_failed(ended, error_sentence(error, opened.folder.path, key))
-        moment = sending.moment()
         workspace_id = run.workspace.id if run.workspace else None
         await anyio.to_thread.run_sync(
             keep_learnt, opened.request, workspace_id, moment.pace_estimate
         )
-    left = SendResult(
-        tally=Tally(moment.tally),
-        files=files,
-        examples=examples,
-        moves=moves,
-        requests=moment.requests,
-        pace_estimate=moment.pace_estimate,
-    )
     return outcome_of(run, ended, left)
 
 

@@ -5,7 +5,7 @@ And errors as sentences; the traceback of one that nobody expected is left in er
 
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -97,7 +97,7 @@ class SendResult:
     tally: Tally
     files: ResultFiles | None = None
     moves: tuple[Move, ...] = ()
-    examples: dict[Reason, tuple[int, str]]
+    examples: dict[Reason, tuple[int, str]] = field(default_factory=dict)
     requests: int = 0
     pace_estimate: PaceEstimate | None = None
 
@@ -210,10 +210,10 @@ def next_command(
 def _column_options(request: Request, table: Table) -> Iterator[str]:
     """How the mapped columns are called in the failed rows: an added name is `input_…` there."""
     names = result_header(table.header)
-    for field in request.settings.columns.names():
-        if field not in table.fields:  # an e-mail address where ids stand beside it
+    for column in request.settings.columns.names():
+        if column not in table.fields:  # an e-mail address where ids stand beside it
             continue
-        yield from ("--map", f"{field}={names[table.fields[field]]}")
+        yield from ("--map", f"{column}={names[table.fields[column]]}")
 
 
 def error_sentence(error: Exception, folder: Path, key: SecretStr) -> str:
