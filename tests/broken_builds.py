@@ -2581,6 +2581,28 @@ BUILDS = (
         caught_by="test_search.py::test_a_single_refusal_changes_nothing",
     ),
     Broken(
+        guarantee="refusals that come regularly are a limit, however rare",
+        file="sending/pace/evidence.py",
+        line="return self._alike >= ALIKE_TIMES",
+        instead="return False",
+        caught_by="test_evidence.py::"
+        "test_rare_refusals_are_believed_only_if_they_come_as_regularly_as_a_limit",
+    ),
+    Broken(
+        guarantee="a wait in which requests are served tells no window",
+        file="sending/pace/search.py",
+        line="self._is_disproved, self._evidence.wait_s = True, 0.0",
+        instead="pass",
+        caught_by="test_search.py::test_a_wait_tells_no_window_if_what_left_in_it_is_served",
+    ),
+    Broken(
+        guarantee="the time of a hold-back is no growth",
+        file="sending/pace/search.py",
+        line="self._grown_at = None if is_held else now",
+        instead="self._grown_at = now",
+        caught_by="test_search.py::test_an_answer_that_comes_in_a_hold_back_begins_no_growth",
+    ),
+    Broken(
         guarantee="a single refusal does not slow what headers allow",
         file="sending/pace/quotas.py",
         line="if self._evidence.report_refusal(0.0, is_limit_known=False):",

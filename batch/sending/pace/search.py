@@ -24,6 +24,7 @@ MARGIN = 0.05  # by how much the rate is lowered, and then raised again in small
 REQUESTS_TO_LIMIT = 300
 REQUESTS_A_REFUSAL = 100
 SECONDS_TO_LIMIT = 20.0
+HOLDS_TO_LIMIT = 10  # times the wait that a refusal costs, if that is longer
 MEASURE_SHARE = 0.8  # of the requests that the last limit admitted: so many measure it anew
 MEASURE_MOST = 1500  # requests always measure it
 MOST_REFUSED = 5  # requests, and more than were served: then a guess is far above the limit
@@ -76,7 +77,9 @@ class Search:
         self._lowered_at = float("-inf")
         self._grown_at: float | None = None
         self._refused_since: float | None = None  # without one served that left later
-        self._is_rounded = False  # the wait that the last refusal named
+        self._asked_s = 0.0  # to wait, by the last refusal
+        self._asked_from, self._asked_until = float("inf"), float("-inf")
+        self._is_disproved = False  # that wait: what left in it was served
         self._refused_at = self._served_at = float("-inf")
         self._longest_gap_s = 0.0  # between served requests, since the last refusal
         self._is_kept_up = True
@@ -106,13 +109,16 @@ class Search:
         self._see_gap(now)
         if self._refused_since is not None and sent_at >= self._refused_at:
             cycle = self._end_refusals(now, cycle, now - self._refused_since)
+        if self._asked_from < sent_at < self._asked_until - ROUNDING_S:
+            self._is_disproved, self._evidence.wait_s = True, 0.0
         if self._evidence.report_served():
             self._forgive(cycle, self._longest_gap_s)
             if self._limit_per_s is None or self.rate_per_s < BELOW_LIMIT * self._limit_per_s:
                 self._evidence.alone += 1
         since_s = 0.0 if self._grown_at is None else now - self._grown_at
         since_s = SLOW_SPACING_S if since_s > SLOW_SPACING_S else min(PAUSE_S, since_s)
-        self._grown_at = now
+        is_held = self._refused_since is not None or now < self._asked_until
+        self._grown_at = None if is_held else now
         self._see_kept_up(now, cycle)
         if is_used and self._is_kept_up and self._evidence.is_quiet:
             self.rate_per_s = min(MOST_PER_S, self.rate_per_s * self._growth(cycle, since_s))
@@ -127,7 +133,9 @@ class Search:
         cycle.refused += 1
         self._grown_at = None  # a hold-back is no time to grow in
         self._refused_at = now
-        self._is_rounded = ROUNDING_S <= (wait_s or 0) < LONG_WAIT_S
+        self._asked_s = wait_s or 0.0
+        self._asked_from = sent_at if self._asked_s >= LONG_WAIT_S else float("inf")
+        self._asked_until = max(self._asked_until, now + self._asked_s)
         if self._refused_since is None:
             self._refused_since = now
         if sent_at < self._lowered_at or cycle.admitted == cycle.cut_at:
@@ -214,13 +222,14 @@ class Search:
         has named: it came between the last refusal and now.
         """
         last, self._last_cycle, self._refused_since = self._last_cycle, None, None
-        if lasted_s < LONG_WAIT_S:
+        is_disproved, self._is_disproved = self._is_disproved, False
+        if lasted_s < LONG_WAIT_S or is_disproved:
             self._forgive(cycle, lasted_s / 2 if self._is_guess else lasted_s)
             self._longest_gap_s = 0.0
             return cycle
         if last is None or last.admitted < CERTAIN_AFTER or self._limit_per_s is None:
             return cycle
-        if self._is_rounded:  # a wait of whole seconds is longer than the time to the window's end
+        if self._asked_s >= ROUNDING_S:  # it has been told when the window ends
             return cycle
         admits = last.admitted / ((self._refused_at + now) / 2 - last.began_at)
         if admits >= self._limit_per_s:
@@ -268,7 +277,7 @@ class Search:
         requests = max(
             REQUESTS_TO_LIMIT,
             REQUESTS_A_REFUSAL * self._refused_before,
-            SECONDS_TO_LIMIT * self.rate_per_s,
+            max(SECONDS_TO_LIMIT, HOLDS_TO_LIMIT * self._asked_s) * self.rate_per_s,
         )
         # The longer nothing is refused, the surer it is that the limit has risen.
         return 1 + MARGIN / requests * (1 + (cycle.admitted / requests) ** 2)

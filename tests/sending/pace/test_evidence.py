@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import cycle
 
 import pytest
 
@@ -33,7 +34,6 @@ def refusals_until_believed(
         (0, False, 2),  # 1 + 1.5
         (20, False, 3),  # 1 - 0.2 + 1 - 0.2 + 1
         (49, False, 4),
-        (100, False, 50),  # one in 100 is borne for ever
         (0, True, 2),
         (59, True, 2),  # 1 - 0.59 + 1
         (61, True, 3),
@@ -45,6 +45,20 @@ def test_refusals_are_believed_the_sooner_the_closer_they_come(
     found = refusals_until_believed(
         Evidence(), served_between=served_between, is_limit_known=is_limit_known
     )
+    assert found == refusals
+
+
+@pytest.mark.parametrize(("served_between", "refusals"), [((200, 210), 50), ((200, 205), 4)])
+def test_rare_refusals_are_believed_only_if_they_come_as_regularly_as_a_limit(
+    served_between: tuple[int, int], refusals: int
+) -> None:
+    evidence, found = Evidence(), 50
+    for count, served in zip(range(1, 50), cycle(served_between)):
+        if evidence.report_refusal(0.0, is_limit_known=False):
+            found = count
+            break
+        for _ in range(served):
+            evidence.report_served()
     assert found == refusals
 
 
@@ -140,6 +154,15 @@ def test_under_a_limit_refusals_at_random_leave_85_percent(
     remembered = noisy.pacer.estimate(noisy.world.now).good_per_s
     assert remembered is not None
     assert remembered >= 0.85 * wanted
+
+
+@pytest.mark.sampled(2)
+@pytest.mark.parametrize("kind", ["fixed", "sliding", "bucket"])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_wait_of_refusals_at_random_is_not_taken_for_a_window(kind: str, seed: int) -> None:
+    noisy = Noisy(f"{kind}:50/1s", Spelling.RETRY_AFTER, seed=seed, wait_s=5.0)
+    noisy.world.run(noisy.pacer, 121)
+    assert noisy.pace(1, 121) >= 0.85 * 0.95 * 50
 
 
 @pytest.mark.parametrize("kind", ["fixed", "sliding", "bucket"])

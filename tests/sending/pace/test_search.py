@@ -137,6 +137,26 @@ def test_a_hold_back_is_no_time_to_grow_in() -> None:
     assert search.rate_per_s == before
 
 
+def test_an_answer_that_comes_in_a_hold_back_begins_no_growth() -> None:
+    search = Search()
+    search.report_served(0.0, is_used=True)
+    search.report_refusal(1.0, sent_at=0.9, wait_s=5.0)
+    search.report_served(1.05, is_used=True, sent_at=0.95)
+    search.report_served(6.1, is_used=True, sent_at=6.05)
+    assert search.rate_per_s == START_PER_S
+
+
+def test_a_wait_tells_no_window_if_what_left_in_it_is_served() -> None:
+    # Else 30 in 30 s, as above.
+    search = Search()
+    for n in range(30):
+        search.report_served(n / 5, is_used=False)
+    search.report_refusal(6.0, sent_at=5.9, wait_s=24.0)
+    search.report_served(6.1, is_used=False, sent_at=6.0)
+    refuse(search, 6.2, sent_at=6.1, wait_s=24.0)
+    assert search.rate_per_s == pytest.approx(5.0 * 0.7 * 0.95)
+
+
 def limited(search: Search, now: float, *, admitted: int, over_s: float, refused: int = 2) -> float:
     """One cycle: so many served over so long, then refused; when it was over.
 
@@ -239,13 +259,21 @@ def test_below_a_limit_that_was_measured_it_recovers_by_2_percent_a_second() -> 
     assert search.rate_per_s == pytest.approx(0.95 * 0.8 * 1.02**0.2)
 
 
-def test_near_a_limit_the_steps_grow_the_longer_nothing_is_refused() -> None:
-    # 5 % in 300 requests, and more of the later ones.
-    search = told()
+@pytest.mark.parametrize(
+    ("wait_s", "requests"),
+    [(30.0, 300), (60.0, 570)],  # at 0.95 a second in ten waits: 570
+)
+def test_near_a_limit_the_steps_grow_the_longer_nothing_is_refused(
+    wait_s: float, requests: int
+) -> None:
+    search = Search()
+    for n in range(60):
+        search.report_served((60 - wait_s) * n / 60, is_used=False)
+    refuse(search, 60 - wait_s, sent_at=60 - wait_s - 0.1, wait_s=wait_s)
     for n in range(1, 61):
         search.report_served(100.0 + n, is_used=True)
-    steps = (1 + 0.05 / 300 * (1 + (n / 300) ** 2) for n in range(1, 61))
-    assert search.rate_per_s == pytest.approx(0.95 * math.prod(steps))
+    steps = (1 + 0.05 / requests * (1 + (n / requests) ** 2) for n in range(1, 61))
+    assert search.rate_per_s == pytest.approx(0.95 * math.prod(steps), rel=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -256,8 +284,8 @@ def test_the_steps_are_smaller_the_more_were_refused_and_the_faster_it_is(
 ) -> None:
     # After four limits: 100 * 0.95 ** 4 = 81.45.
     search, at = Search(rate_per_s), 0.0
-    for _ in range(4):
-        at = limited(search, at, admitted=3000, over_s=10.0, refused=refused)
+    for n in range(4):
+        at = limited(search, at, admitted=3000 + 200 * n, over_s=10.0, refused=refused)
     search.report_served(at, is_used=True)
     grown = 1 + 0.05 / requests * (1 + (1 / requests) ** 2)
     assert search.rate_per_s / (rate_per_s * 0.95**4) - 1 == pytest.approx(grown - 1, rel=1e-3)
