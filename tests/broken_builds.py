@@ -2135,8 +2135,8 @@ BUILDS = (
     Broken(
         guarantee="no path is broken on a terminal, however long it is",
         file="terminal/last_lines.py",
-        line="console.print(label + _linked(path), soft_wrap=True)",
-        instead="console.print(label + _linked(path))",
+        line="console.print(Text.assemble(label, _linked(path)), soft_wrap=True)",
+        instead="console.print(Text.assemble(label, _linked(path)))",
         caught_by="test_last_lines.py::test_on_a_terminal_no_path_and_no_command_is_broken[80]",
     ),
     Broken(
@@ -2170,8 +2170,8 @@ BUILDS = (
     Broken(
         guarantee="a mistyped option names the nearest one of the command",
         file="terminal/command_line.py",
-        line="{did_you_mean(option, taken)}",
-        instead="{did_you_mean('', taken)}",
+        line='near = NearNames().nearest(option.lstrip("-"), taken)',
+        instead="near = None",
         caught_by="test_command_line.py::"
         "test_a_wrong_command_line_is_exit_2_with_one_json_object_and_a_last_line",
     ),

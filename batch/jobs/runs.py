@@ -12,7 +12,7 @@ from batch.jobs.outcome import TRACEBACK_NAME
 from batch.jobs.report import REPORT_NAME
 from batch.jobs.results import RETRIES_SUFFIX
 from batch.jobs.verify import VERIFY_NAME
-from batch.model import Result
+from batch.model import Reason, Result
 from batch.recording.baseline import BASELINE_NAME
 from batch.recording.folder import remove_files
 from batch.recording.history import EarlierRun, KnownRuns, NewerRun, known_runs
@@ -181,13 +181,17 @@ _SUITS: Mapping[str, Callable[["ListedRun"], bool]] = {
     "undo": lambda run: not (run.record.undo_of or run.kind is Kind.PLAN),
     "apply": lambda run: bool(run.record.planned_at) and run.state != RunState.FINISHED,
     "retry": lambda run: (
-        run.kind is not Kind.PLAN and bool(run.counts[Result.ERROR] + run.counts[Result.UNSENT])
+        run.kind is not Kind.PLAN and bool(run.counts[Result.UNSENT] or _may_pass(run.record))
     ),
     "resume": lambda run: (
         run.kind is not Kind.PLAN and run.state not in {RunState.FINISHED, RunState.RUNNING}
     ),
 }
 CHANGING = frozenset(_SUITS)
+
+
+def _may_pass(record: RunRecord) -> bool:
+    return any(record.reasons.get(reason) for reason in Reason if reason.may_pass)
 
 
 def latest_run(command_name: str, *, state_dir: Path, runs_dir: Path) -> "ListedRun":

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from batch import __version__
-from batch.near_names import did_you_mean
+from batch.near_names import NearNames, did_you_mean
 from batch.settings.declarations import Argument
 from batch.settings.options import TAKEN_BY, CliOptions, declaration
 from batch.terminal.signals import Interrupts
@@ -74,8 +74,10 @@ def _message_of(error: typer.TyperException) -> str:
     option, context = getattr(error, "option_name", ""), getattr(error, "ctx", None)
     if not (option and context and hasattr(error, "possibilities")):
         return error.format_message()
-    taken = [flag for each in context.command.params for flag in each.opts]
-    return f"{error.message}.{did_you_mean(option, taken)}"
+    # Without the hyphens, which make all options alike.
+    taken = {flag.lstrip("-"): flag for each in context.command.params for flag in each.opts}
+    near = NearNames().nearest(option.lstrip("-"), taken)
+    return f"{error.message}.{f' Did you mean {taken[near]}?' if near else ''}"
 
 
 def _refuse(message: str, interrupts: Interrupts) -> int:
@@ -169,7 +171,8 @@ def _print_version(value: bool) -> None:  # noqa: FBT001 - Typer calls it so
 
         typer.echo(f"sendkit-batch {__version__}")
         typer.echo(f"Python {platform.python_version()}, {platform.platform()}")
-        typer.echo(", ".join(f"{name} {version_of(name)}" for name in _LIBRARIES))
+        for name in _LIBRARIES:
+            typer.echo(f"{name} {version_of(name)}")
         raise typer.Exit
 
 

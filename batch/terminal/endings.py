@@ -71,7 +71,7 @@ def ended(
     then = Next(first=f"{fix}run it again", is_obvious=True)
     if go_on_at:
         again = shlex.join(["sendkit-batch", *sys.argv[1:]])
-        then = Next(first=f"wait until {go_on_at:%Y-%m-%d %H:%M}", command=again)
+        then = Next(first=_wait_until(go_on_at), command=again)
     end = counted(state, Tally(), results=None, then=then)
     said = in_terminal(message)
     answer = report_json.refused(said, state=state, exit_code=exit_code, go_on_at=go_on_at)
@@ -79,14 +79,20 @@ def ended(
     return exit_code
 
 
+def _wait_until(at: datetime) -> str:
+    return f"wait until {at:%Y-%m-%d %H:%M}"
+
+
 def end_of_run(terminal: Terminal, outcome: RunOutcome, *, headline: str = "") -> int:
     """The last lines of a run. Gives the exit code. headline: where none was printed before."""
-    fix = f"fix the rows in {outcome.to_mend.name}" if outcome.to_mend else ""
+    first = f"fix the rows in {outcome.to_mend.name}" if outcome.to_mend else ""
+    if outcome.go_on_at:
+        first = _wait_until(outcome.go_on_at)
     end = counted(
         outcome.state,
         outcome.tally,
         results=outcome.files.results if outcome.files else None,
-        then=Next(first=fix, command=outcome.next_command or ""),
+        then=Next(first=first, command=outcome.next_command or ""),
         headline=headline,
     )
     end = replace(end, files=summary.shown_files(outcome))

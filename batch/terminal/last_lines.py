@@ -96,8 +96,8 @@ def print_end(console: Console, end: End) -> None:
     if end.files:
         width = max(map(len, end.files)) + 2
         for name, path in end.files.items():
-            label = Text(f"{name}:".ljust(width), style="dim")
-            console.print(label + _linked(path), soft_wrap=True)
+            label = (f"{name}:".ljust(width), "dim")
+            console.print(Text.assemble(label, _linked(path)), soft_wrap=True)
     then = end.next
     if then.is_obvious or not (then.first or then.command):
         return

@@ -15,7 +15,7 @@ from batch.jobs.runs import (
     prunable,
     remove_run,
 )
-from batch.model import Result
+from batch.model import Reason, Result
 from batch.recording import folder as run_folder
 from batch.recording.locks import lock_input
 from batch.recording.run_list import list_entries
@@ -58,11 +58,15 @@ UNDO = RunUndone(id="", folder="/x")
 LATEST_RUNS: dict[str, dict[str, object]] = {  # the oldest first, all finished
     "plan": {"state": RunState.PLANNED, "planned_at": NOW, "counts": {Result.UNSENT: 3}},
     "broken": {"state": RunState.STOPPED, "counts": {Result.SUCCESS: 1}},
-    "failed": {"counts": {Result.SUCCESS: 1, Result.ERROR: 2}},
+    "failed": {
+        "counts": {Result.SUCCESS: 1, Result.ERROR: 2},
+        "reasons": {Reason.SERVER_ERROR: 1, Reason.BAD_ID: 1},
+    },
+    "to-mend": {"rows": 1, "counts": {Result.ERROR: 1}, "reasons": {Reason.BAD_ID: 1}},
     "fine": {"counts": {Result.SUCCESS: 3}},
     "undone": {"counts": {Result.SUCCESS: 3}, "undo_of": UNDO},
     "applied": {"counts": {Result.SUCCESS: 3}, "planned_at": NOW, "undo_of": UNDO},
-    "practice": {"sandbox": True, "counts": {Result.ERROR: 3}},
+    "practice": {"sandbox": True, "counts": {Result.UNSENT: 3}},
 }
 
 

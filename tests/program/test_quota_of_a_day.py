@@ -83,6 +83,7 @@ def test_what_does_not_fit_is_unsent_and_resume_goes_on_the_next_day(
     assert answer["reasons"] == {"applied": 198, "not_reached": 102}
     tomorrow = (datetime.now().astimezone() + timedelta(days=1)).date()
     assert datetime.fromisoformat(answer["go_on_at"]).date() == tomorrow
+    assert f"; next: wait until {tomorrow} 00:00, then sendkit-batch resume " in ran.last_line
     assert answer["message"] == (
         "Your daily quota of 200 requests is used up ([pace] daily). "
         f"Go on from {tomorrow} 00:00 (local time)."

@@ -193,7 +193,7 @@ def test_without_a_terminal_latest_changes_nothing(runs: Shell, command: str) ->
 
 def test_at_a_terminal_latest_is_named_before_anything_else(runs: Shell) -> None:
     runs.typing("n")
-    assert runs.words("retry", "latest", "--quiet") == 1
+    runs.words("undo", "latest", "--quiet")
     assert runs.err.startswith("The latest run: runs/bad, begun on 20")
 
 
