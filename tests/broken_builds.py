@@ -1397,14 +1397,14 @@ BUILDS = (
     ),
     Broken(
         guarantee="the page asks before it removes runs",
-        file="web/run_routes.py",
+        file="web/run_list.py",
         line="if run.record.id in shown:",
         instead="if run.record.id:",
         caught_by="test_web_runs.py::test_pruning_asks_and_removes_what_it_has_shown_of_ones_own",
     ),
     Broken(
         guarantee="the page removes listed runs only",
-        file="web/run_routes.py",
+        file="web/run_list.py",
         line="old = prunable(desk.runs().own, older_than=parse_age(age))",
         instead="known = desk.runs()\n    from batch.recording.history import read_run\n"
         "    from batch.jobs.runs import describe_run\n"
@@ -1415,7 +1415,7 @@ BUILDS = (
     ),
     Broken(
         guarantee="the page shows another process's run as it goes",
-        file="web/run_lines.py",
+        file="web/run_list.py",
         line="return self.run.standing is Standing.AT_WORK",
         instead="return False",
         caught_by="test_web_runs.py::test_a_run_of_another_process_is_seen_live",

@@ -10,7 +10,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from batch.errors import BatchError
-from batch.web import file_routes, help_routes, run_routes, settings_routes, work_routes
+from batch.web import file_routes, help_routes, run_list, run_routes, settings_routes, work_routes
 from batch.web.desk import Desk
 from batch.web.guard import Access, Guard
 from batch.web.remedies import on_page
@@ -25,6 +25,7 @@ def make_app(desk: Desk, access: Access, tokens: StartTokens) -> ASGIApp:
         routes=[
             *file_routes.ROUTES,
             *work_routes.ROUTES,
+            *run_list.ROUTES,
             *run_routes.ROUTES,
             *settings_routes.ROUTES,
             *help_routes.ROUTES,

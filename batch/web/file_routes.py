@@ -21,7 +21,7 @@ from batch.web.options import Typed, fields_of, typed_in
 from batch.web.pager import Pager
 from batch.web.remedies import on_page
 from batch.web.render import base_of, desk_of, lead_to, page
-from batch.web.run_lines import run_lines
+from batch.web.run_list import run_lines
 from batch.web.shown_rows import MOST_COLUMNS, Counter, checked_rows
 from batch.web.tray import FileAtHand
 
@@ -47,7 +47,8 @@ _RESULTS = {
 def show_file(request: Request) -> Response:
     """Step 1."""
     desk = desk_of(request)
-    values = {"runs": run_lines(desk.runs().own)[:_RECENT], "limits": desk.limits}
+    known = desk.runs().own
+    values = {"runs": run_lines(known[:_RECENT], known), "limits": desk.limits}
     return page(request, "file.html", values, step=1)
 
 

@@ -1,7 +1,7 @@
 """Earlier runs and plans: what came of them, their files, and what can be done with them."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from starlette.requests import Request
@@ -9,9 +9,9 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from batch.columns import Column, column_of
-from batch.errors import BatchError, UsageError
+from batch.errors import UsageError
 from batch.jobs.report import REPORT_NAME
-from batch.jobs.runs import Kind, ListedRun, parse_age, prunable, remove_run
+from batch.jobs.runs import ListedRun
 from batch.judging.diff import SENT
 from batch.model import Reason, Result
 from batch.recording.plain_file import is_plain
@@ -19,14 +19,12 @@ from batch.recording.plan_sheet import PLAN_NAME
 from batch.recording.runfile import RunState
 from batch.web.board import Kind as JobKind
 from batch.web.board import Stage
-from batch.web.desk import Desk
-from batch.web.forms import posting, query_of
+from batch.web.forms import query_of
 from batch.web.options import Typed, fields_of
 from batch.web.pager import Pager
-from batch.web.remedies import on_page
-from batch.web.render import desk_of, lead_to, page
+from batch.web.render import desk_of, page
 from batch.web.row_pages import Sheet, page_of, plan_sheet, planned_values, results_sheet
-from batch.web.run_lines import STANDING_NAMES, found, later_runs, run_lines
+from batch.web.run_list import later_runs, run_lines
 from batch.web.shown_rows import (
     MOST_COLUMNS,
     PLAN_TONES,
@@ -39,7 +37,6 @@ from batch.web.shown_rows import (
     result_rows,
     tone_of,
 )
-from batch.wording.amounts import count_of
 
 # What may be fetched of a run's folder, and its type.
 _FILES = {
@@ -57,87 +54,33 @@ _REPORT_POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _MOST_CHANGES = 12
-_MOST_RUNS = 100  # that are listed at once
-_MOST_PRUNED = 1_000  # at once: their ids stand in the form
-AGES = {
-    "30d": "more than a month ago",
-    "90d": "more than 90 days ago",
-    "365d": "more than a year ago",
-}
 _SENT = {verdict.value for verdict in SENT}
-
-
-def show_runs(request: Request) -> Response:
-    """The earlier runs that are searched for; all of them at first."""
-    known = desk_of(request).runs()
-    given = {name: request.query_params.get(name, "") for name in ("search", "kind", "standing")}
-    lines = found(run_lines(known.own), **given)
-    values = {
-        "total": len(known.own),
-        "lines": lines[:_MOST_RUNS],
-        "more": max(0, len(lines) - _MOST_RUNS),
-        "given": given,
-        "kinds": [(each.value, each.value.capitalize()) for each in Kind],
-        "standings": STANDING_NAMES.items(),
-        "ages": AGES.items(),
-        "newer": known.newer,
-        "others": known.others,
-    }
-    return page(request, "runs.html", values)
-
-
-def ask_to_prune(request: Request) -> Response:
-    """What would be removed of the runs that ended so long ago. Removes nothing."""
-    desk, age = desk_of(request), request.query_params.get("age", "")
-    runs = _prunable(desk, age)
-    values = {
-        "runs": runs,
-        "words": count_of(len(runs), "run"),
-        "size": sum(run.size_bytes for run in runs),
-        "age": age,
-        "ids": " ".join(run.record.id for run in runs),
-    }
-    return page(request, "prune.html", values)
-
-
-@posting
-def prune(request: Request, form: Mapping[str, str]) -> Response:
-    """Remove the runs that were shown, as far as they may still be removed."""
-    desk = desk_of(request)
-    shown = set(form.get("ids", "").split())
-    told: list[str] = []
-    for run in _prunable(desk, form.get("age", "")):
-        if run.record.id in shown:
-            try:
-                if not remove_run(run, state_dir=desk.place.state_dir):
-                    told.append(f"{run.folder}: its other files stay.")
-            except BatchError as error:  # it blocks no other
-                told.append(on_page(error))
-    if told:
-        return page(request, "message.html", {"told": "\n".join(told)}, status=400)
-    return lead_to(request, "/runs")
 
 
 def show_run(request: Request) -> Response:
     """One of them: a plan to be sent, or the results."""
-    return run_page(request, desk_of(request).run_of(request.path_params["run_id"]))
+    desk, run_id = desk_of(request), request.path_params["run_id"]
+    known = desk.runs().own
+    listed = [run for run in known if run.record.id == run_id]
+    return run_page(request, listed[0] if listed else desk.run_of(run_id), known=known)
 
 
 def run_page(
     request: Request,
     run: ListedRun,
     *,
+    known: Sequence[ListedRun] | None = None,
     options: Typed | None = None,
     problems: Mapping[str, str] | None = None,
 ) -> Response:
-    """The page of an earlier run. options: that were typed for what is to be done with it.
+    """The page of an earlier run. known: all of them, if they were just read.
 
-    problems: what is wrong with each of them.
+    options: that were typed for what is to be done with it. problems: what is wrong with each.
     """
     is_plan = run.record.state is RunState.PLANNED
     kind = JobKind.APPLY if is_plan else JobKind.UNDO
-    known = desk_of(request).runs().own
-    (line,) = [each for each in run_lines([run, *known]) if each.run is run]
+    known = desk_of(request).runs().own if known is None else known
+    line = run_lines([run], known)[0]
     values = {
         "run": run,
         "line": line,
@@ -179,24 +122,10 @@ def show_report(request: Request) -> Response:
 
 
 ROUTES = [
-    Route("/runs", show_runs),
-    Route("/runs/prune", ask_to_prune),
-    Route("/runs/prune", prune, methods=["POST"]),
     Route("/runs/{run_id}", show_run),
     Route("/runs/{run_id}/report", show_report),
     Route("/runs/{run_id}/files/{name}", download),
 ]
-
-
-def _prunable(desk: Desk, age: str) -> list[ListedRun]:
-    """The user's own runs that may be removed. Raises UsageError for an age that was not offered.
-
-    Runs of before there were ids stay: a page can't say which of them it has shown.
-    """
-    if age not in AGES:
-        raise UsageError("Choose how long ago the runs have ended.")
-    old = prunable(desk.runs().own, older_than=parse_age(age))
-    return [run for run in old if run.record.id][:_MOST_PRUNED]
 
 
 def _told(request: Request, run: ListedRun) -> tuple[str, ...]:

@@ -301,24 +301,14 @@ def test_practice_goes_the_whole_way_without_a_key(tmp_path: Path) -> None:
         undone = page.desk.run_of(page.end().run_id).record
         assert undone.sandbox
         assert undone.reasons == {Reason.APPLIED: 4}
-        page.post(f"{run}/verify")  # what the leads are now is not what they were made
-        assert page.end().told.startswith("0 of 4 rows hold what was set.")
+        no_plan(page)
         page.post("/run", practice="yes")  # anew, with leads of its own
+        assert page.until(Stage.QUESTION).kind is Kind.RUN
+        page.post("/job/answer", answer="no")
         page.end()
         assert "<button>Undo" not in page.get(run)
         page.post(f"{run}/undo")
         assert "was practice, and its sandbox is gone. Nothing to undo." in page.end().told
-
-
-def test_practice_of_a_run_without_a_plan_sends_at_once(tmp_path: Path) -> None:
-    with site(tmp_path, environ={}) as page:
-        no_plan(page)
-        page.drop(write_leads(tmp_path / "leads.csv", pausing(3)))
-        page.post("/run", practice="yes")
-        assert page.until(Stage.QUESTION).is_practice
-        page.post("/job/answer", answer="yes")
-        record = page.desk.run_of(page.end().run_id).record
-        assert record.reasons == {Reason.APPLIED: 3}
 
 
 def test_who_hears_of_changed_tags_and_what_they_moved_is_shown(tmp_path: Path) -> None:
@@ -495,11 +485,11 @@ def test_a_problem_stands_at_its_cell(tmp_path: Path) -> None:
         page.drop(write_leads(tmp_path / "leads.csv", rows))
         text = " ".join(page.get("/check?result=error").split())
         assert (
-            '<td class="value asked wrong" data-label="Status">'
+            '<td role="cell" class="value asked wrong" data-label="Status">'
             '<span title="Repleid">Repleid</span></td>'
         ) in text
         assert ">found &#34;Repleid&#34;; expected active or paused.</td>" in text
-        assert '<td class="own wrong" data-label="status">Repleid</td>' in text
+        assert '<td role="cell" class="own wrong" data-label="status">Repleid</td>' in text
         problems = page.browser.get("/check/problems.csv").content.decode("utf-8-sig")
         assert problems.splitlines()[1].startswith("3,status,bad_status,Repleid,")
 

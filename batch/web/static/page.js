@@ -114,15 +114,18 @@ function wholeRow(row) {
 }
 
 // What another process is at work on is shown as it goes; "page" is loaded anew once it has ended.
-function refresh() {
-  setInterval(async () => {
-    const place = document.querySelector("[data-refresh]");
-    if (!place || document.hidden || place.contains(document.activeElement)) return;
-    const text = await fetch(location.href).then((answer) => answer.text(), () => "");
+async function refresh() {
+  let place = document.querySelector("[data-refresh]");
+  while (place) {
+    const began = Date.now();
+    const text = document.hidden ? "" : await fetch(location.href).then((answer) => answer.text(), () => "");
     const fresh = new DOMParser().parseFromString(text, "text/html").getElementById(place.id);
-    if (fresh) place.replaceWith(fresh);
-    else if (text && place.dataset.refresh === "page") location.reload();
-  }, 1000);
+    if (text && !fresh && place.dataset.refresh === "page") location.reload();
+    if (fresh && !place.contains(document.activeElement)) place.replaceWith(fresh);
+    // A list of a thousand runs takes a while to be made.
+    await new Promise((go) => setTimeout(go, Math.max(1000, 4 * (Date.now() - began))));
+    place = document.querySelector("[data-refresh]");
+  }
 }
 
 function showProgress() {
