@@ -126,8 +126,12 @@ def reading_line(reading: ReadingProgress) -> str:
 
 def budget_line(learnt: PaceEstimate) -> str:
     """What the server's headers allow; "" where they don't say."""
-    if learnt.limit is None or learnt.window_s is None:
+    if learnt.limit is None:
         return ""
+    if learnt.window_s is None:
+        return (
+            f"the server allows {learnt.limit:,} at a time"  # it names no window, nor was one seen
+        )
     return f"the server allows {learnt.limit:,} in {duration(learnt.window_s)}"
 
 

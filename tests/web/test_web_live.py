@@ -89,6 +89,16 @@ def test_what_keeps_a_run_is_told(moment: Moment, notice: str) -> None:
     assert live_of(replace(VIEW, moment=moment), now=NOW).texts["notice"] == notice
 
 
+def test_a_limit_whose_window_is_not_known_is_told_all_the_same() -> None:
+    unknown = replace(MOMENT, pace_estimate=replace(MOMENT.pace_estimate, window_s=None))
+    told = live_of(replace(VIEW, moment=unknown), now=NOW).texts["budget"]
+    assert told == "the server allows 100 at a time"
+    silent = replace(MOMENT, pace_estimate=replace(MOMENT.pace_estimate, limit=None))
+    assert (
+        live_of(replace(VIEW, moment=silent), now=NOW).texts["budget"] == "the server does not say"
+    )
+
+
 def test_the_wait_for_the_next_request_is_shown_where_none_leaves() -> None:
     waiting = replace(MOMENT, rate_per_s=0.0, hold=HELD, hold_left_s=3600.0)
     assert live_of(replace(VIEW, moment=waiting), now=NOW).texts["pace"] == "next request in 1 h"
