@@ -64,7 +64,7 @@ def decision_of(  # noqa: PLR0913 - all that a yes means
 ) -> Decision:
     """What sending the rest of a plan means.
 
-    known: of the leads that were read, what they are, with the columns of KNOWN.
+    known: of the leads that were read, what they are, with the columns of KNOWN, by line.
     effect: of all of it, for a run that begins; None for one that is gone on with.
     sets_back: whether it takes another run's changes back. table: of the input.
     """
@@ -72,7 +72,7 @@ def decision_of(  # noqa: PLR0913 - all that a yes means
     for part in work.sets():
         counts += numbers(part)
         tags.update(dict(part["ai_tag"].drop_nulls().value_counts().iter_rows()))
-        unread += part.filter(~pl.col("line").is_in(known["line"].implode())).height
+        unread += part.height - only_lines(part, known["line"]).height
     left_out = work.left_out.tally if work.left_out else Tally()
     sent_rows = plan.rows - work.before.total()
     rest = Effect(

@@ -96,7 +96,7 @@ class Reopened:
         work = remaining_work(plan, self.journal, preview, was=known if leaves else None)
         if preview:
             now = preview.before(sent_only=False)
-            known = pl.concat([known, now], how="diagonal").unique("line", keep="last")
+            known = pl.concat([known, now], how="diagonal").unique("line", keep="last").sort("line")
         pace = known_pace(opened.request, judged.preflight)
         forecast = pace.forecast(settings, requests=work.requests)
         window = pace.long_window(settings, requests=work.requests)

@@ -12,6 +12,7 @@ import polars as pl
 from batch.judging.explain_leads import status_left
 from batch.judging.plan import LAST_LINE, Plan
 from batch.judging.preview import Preview
+from batch.lines import only_lines
 from batch.model import FINAL_STATUSES, Change, Outcome, Reason, Result, Tally
 from batch.recording.journal import Journal
 from batch.sending.pace.pacer import PaceEstimate, Pacer
@@ -144,7 +145,7 @@ def _sets(requests: Iterator[pl.DataFrame], through: pl.DataFrame | None) -> Ite
         if through is None:
             yield part
         else:
-            is_through = pl.col("line").is_in(through["line"].implode())
+            is_through = pl.col("line").is_in(only_lines(part, through["line"])["line"].implode())
             yield part.with_columns(status=pl.when(~is_through).then("status"))
 
 
