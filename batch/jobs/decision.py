@@ -58,6 +58,7 @@ def decision_of(  # noqa: PLR0913 - all that a yes means
     base_url: str,
     forecast: tuple[float, Basis],
     webhooks: Webhooks,
+    campaigns: Mapping[str, str],
     effect: Effect | None = None,
     sets_back: bool,
     table: Table,
@@ -66,7 +67,8 @@ def decision_of(  # noqa: PLR0913 - all that a yes means
 
     known: of the leads that were read, what they are, with the columns of KNOWN, by line.
     effect: of all of it, for a run that begins; None for one that is gone on with.
-    sets_back: whether it takes another run's changes back. table: of the input.
+    campaigns: names, by id, as far as they are known. table: of the input.
+    sets_back: whether it takes another run's changes back.
     """
     counts, tags, unread = Counter[str](), Counter[str](), 0
     for part in work.sets():
@@ -109,7 +111,7 @@ def decision_of(  # noqa: PLR0913 - all that a yes means
         take_back=""
         if is_practice or sets_back
         else command("undo", str(folder), *request.key_options),
-        diff=_diff(work, known, request, table, Snapshot(folder / LEADS_NOW)),
+        diff=_diff(work, known, request, table, Snapshot(folder / LEADS_NOW), campaigns),
         clear_word=request.settings.input.clear_word,
     )
 
@@ -150,7 +152,12 @@ def _moved(
 
 
 def _diff(
-    work: Work, known: pl.DataFrame, request: Request, table: Table, snapshot: Snapshot
+    work: Work,
+    known: pl.DataFrame,
+    request: Request,
+    table: Table,
+    snapshot: Snapshot,
+    campaigns: Mapping[str, str],
 ) -> tuple[DiffRow, ...]:
     """The first rows of what is left to send."""
     changes = list(islice(work.changes(), request.session.shown_rows))
@@ -172,7 +179,8 @@ def _diff(
             DiffRow(
                 line=line,
                 who=people.get(lead) or _who(own) or _ending(change.campaign_lead_id),
-                campaign=own.get("campaign")
+                campaign=campaigns.get(change.campaign_id)
+                or own.get("campaign")
                 or request.reading.campaign
                 or _ending(change.campaign_id),
                 was=was.get(line),

@@ -1,7 +1,7 @@
 """Reading lists of the API that come a page at a time, at the pace that the server allows."""
 
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Generic, TypeVar
@@ -22,7 +22,7 @@ from batch.api.lists import (
 from batch.api.sendkit import SendKit
 from batch.errors import BatchError, QuotaUsedError
 from batch.jobs.known_pace import make_pacer
-from batch.model import Answer, Campaign, CampaignLead, Webhook, Webhooks
+from batch.model import Answer, Campaign, CampaignLead, Webhooks
 from batch.sending.breaker import Breaker
 from batch.sending.gate import Gate, Pace
 from batch.sending.pace.pacer import Pacer
@@ -36,7 +36,7 @@ MOST_BARREN = (
 )
 MOST_PAGES = 100_000  # of a list: 10 million records where a page has 100
 MOST_RECORDS = 10_000_000  # of a list, where pages are larger
-_WEBHOOKS_S = 1.5  # what nobody needs to know is hardly waited for
+_FIRST_PAGE_S = 1.5  # what nobody needs to know is hardly waited for
 _TURN_S = 5.0  # but a slow pace may take longer to let a request leave
 _REMEMBERED = 10_000  # ids by which a page that names a next one is known to bring something new
 _TOO_MUCH = frozenset({400, 413, 422})  # what a server may say to a page that is too large for it
@@ -204,27 +204,40 @@ class Paging:
             yield page.records
 
     async def webhooks(self) -> Webhooks:
-        """The active webhooks that hear of changed tags, of the first page of all.
+        """The active webhooks that hear of changed tags, of the first page of all, if it comes."""
+        page = await self._first_page(WEBHOOKS_PATH, parse_webhooks)
+        return Webhooks(
+            active=tuple(each for each in page.records if each) if page else (),
+            has_more=page is not None and _tells_of_more(page),
+        )
 
-        One attempt, at the pace of all else; none where that fails, or takes too long.
+    async def campaign_names(self) -> Mapping[str, str]:
+        """What campaigns are called, by id, of the first page of all, if it comes."""
+        path = campaigns_path(cursor=None, limit=MOST_A_PAGE)
+        page = await self._first_page(path, parse_campaigns)
+        return {each.id: each.name for each in page.records} if page else {}
+
+    async def _first_page(
+        self, path: str, parse: Callable[[bytes, Redactor], Page[_Value]]
+    ) -> Page[_Value] | None:
+        """A list's first page, which is good to have and no condition.
+
+        One attempt, at the pace of all else; None where that fails, or takes too long.
         """
-        pages: list[Page[Webhook | None]] = []
+        pages: list[Page[_Value]] = []
         if self.pacer.wait_s(self._gate.now()) > _TURN_S:
-            return Webhooks()
+            return None
         probe = await self._gate.take_turn()
-        with suppress(QuotaUsedError), anyio.move_on_after(_WEBHOOKS_S):
+        with suppress(QuotaUsedError), anyio.move_on_after(_FIRST_PAGE_S):
 
             async def fetch() -> Answer:
-                answer, page = await self._api.read_page(WEBHOOKS_PATH, parse_webhooks)
+                answer, page = await self._api.read_page(path, parse)
                 pages.extend([page] if page else [])
                 return answer
 
             answer = await self._gate.attempt(fetch)
             self._gate.report(answer, row=0, probe=probe)
-        return Webhooks(
-            active=tuple(each for page in pages for each in page.records if each),
-            has_more=any(map(_tells_of_more, pages)),
-        )
+        return pages[0] if pages else None
 
     async def _pages(
         self,

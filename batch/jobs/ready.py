@@ -4,6 +4,7 @@ Shows nothing, and asks nobody.
 """
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import anyio
@@ -56,7 +57,8 @@ class JudgedRun:
 
     hold: until when (seconds of time.monotonic()) nothing may be sent, and why; None if it may.
     missing: sentences about a column that the input has not.
-    webhooks: who hears of its changed tags. pacer: what was read by; None for one of its own.
+    webhooks: who hears of its changed tags. campaigns: names, by id, as far as they were read.
+    pacer: what was read by; None for one of its own.
     record, journal: of the earlier run that this goes on with; None for a new one.
     """
 
@@ -66,6 +68,7 @@ class JudgedRun:
     hold: tuple[float, str] | None
     missing: tuple[str, ...]
     webhooks: Webhooks = field(default_factory=Webhooks)
+    campaigns: Mapping[str, str] = field(default_factory=dict)
     pacer: Pacer | None = None
     record: RunRecord | None = None
     journal: Journal | None = None
@@ -129,6 +132,7 @@ class JudgedRun:
             base_url=self.opened.access.base_url,
             forecast=forecast,
             webhooks=self.webhooks,
+            campaigns=self.campaigns,
             effect=effect,
             sets_back=self.opened.undo_of is not None,
             table=self.opened.table,

@@ -26,7 +26,7 @@ from batch.jobs.preflight import Preflight, hold_of
 from batch.jobs.ready import JudgedRun, ReadyRun
 from batch.jobs.recorded import leads_before, open_recorded_table, reopened_journal
 from batch.jobs.request import Request, refusal_of
-from batch.jobs.steps import ask_server, confirm, read_leads, read_webhooks, send
+from batch.jobs.steps import ask_server, confirm, read_leads, read_names, send
 from batch.jobs.unfinished import retried_note
 from batch.jobs.work import LeadsDiff, remaining_work
 from batch.model import FinalStates
@@ -112,6 +112,7 @@ class Reopened:
             base_url=opened.access.base_url,
             forecast=forecast,
             webhooks=judged.webhooks,
+            campaigns=judged.campaigns,
             sets_back=opened.undo_of is not None,
             table=opened.table,
         )
@@ -161,7 +162,7 @@ def go_on(
         judged = reopened.judge(preflight)
         looks = not reopened.has_begun or reopened.opened.baseline is not None
         diff = read_leads(frontend, judged) if looks else None
-        judged = read_webhooks(frontend, judged, diff)
+        judged = read_names(frontend, judged, diff, asks=asks)
         if reopened.has_begun:
             ready = reopened.ready(judged, diff)
         else:

@@ -23,7 +23,7 @@ from batch.jobs.ready import JudgedRun, judge
 from batch.jobs.recorded import check_copy, plan_of_run, recorded_journal
 from batch.jobs.request import Request
 from batch.jobs.resume import check_workspace
-from batch.jobs.steps import ask_server, confirm, look_up_leads, read_leads, read_webhooks, send
+from batch.jobs.steps import ask_server, confirm, look_up_leads, read_leads, read_names, send
 from batch.jobs.unfinished import first_of, retried_note
 from batch.reading.table import open_table
 from batch.recording.runfile import RunLink, RunRecord, read_record
@@ -54,7 +54,7 @@ def retry(past: PastRun, frontend: Frontend) -> RunOutcome:
         look_up_leads(frontend, again.opened, preflight)
         judged = again.judge(preflight)
         diff = read_leads(frontend, judged)
-        judged = read_webhooks(frontend, judged, diff)
+        judged = read_names(frontend, judged, diff, asks=asks)
         ready = judged.ready(diff, can_ask=asks)
         ready = confirm(frontend, ready, asks=asks)
         return send(frontend, ready)

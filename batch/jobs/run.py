@@ -16,7 +16,7 @@ from batch.jobs.preflight import Preflight
 from batch.jobs.ready import judge
 from batch.jobs.request import Request, command
 from batch.jobs.resume import check_known_workspace, check_workspace, resume
-from batch.jobs.steps import ask_server, confirm, look_up_leads, read_leads, read_webhooks, send
+from batch.jobs.steps import ask_server, confirm, look_up_leads, read_leads, read_names, send
 from batch.jobs.unfinished import (
     Unfinished,
     find_unfinished,
@@ -61,7 +61,7 @@ def run(
             look_up_leads(frontend, opened, preflight)
             judged = judge(opened, preflight)
             diff = read_leads(frontend, judged)
-            judged = read_webhooks(frontend, judged, diff)
+            judged = read_names(frontend, judged, diff, asks=asks)
             ready = judged.ready(diff, can_ask=asks)
             ready = confirm(frontend, ready, asks=asks)
             return send(frontend, ready)

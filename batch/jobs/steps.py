@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import anyio
 
+from batch.columns import Naming
 from batch.errors import DeclinedError, UsageError
 from batch.jobs import diff_leads
 from batch.jobs.check import header_only
@@ -17,6 +18,7 @@ from batch.jobs.ready import JudgedRun, ReadyRun
 from batch.jobs.remembered import remember
 from batch.jobs.resolving import is_needed, resolve
 from batch.jobs.work import LeadsDiff
+from batch.model import Webhooks
 from batch.wording.amounts import count_of
 from batch.wording.progress import ReadingProgress
 
@@ -72,23 +74,31 @@ def read_all_leads(frontend: Frontend, judged: JudgedRun, how: Look) -> LeadsDif
     return diff
 
 
-def read_webhooks(frontend: Frontend, judged: JudgedRun, diff: LeadsDiff | None) -> JudgedRun:
-    """Read who hears of changed tags, where tags will change; what can't be read is not missed.
+def read_names(
+    frontend: Frontend, judged: JudgedRun, diff: LeadsDiff | None, *, asks: bool
+) -> JudgedRun:
+    """Read what a question names: who hears of changed tags, and what campaigns are called.
 
-    diff: what was read of the leads, by whose pace that goes on.
+    What can't be read is not missed. diff: what was read of the leads, by whose pace that goes on.
+    asks: whether there is a question; without one no campaign is named.
     """
-    opened = judged.opened
+    opened, request = judged.opened, judged.opened.request
     effect = diff.preview.effect() if diff else judged.plan
-    pacer = diff.pacer if diff else None
-    judged = replace(judged, pacer=pacer)
-    if opened.request.session.sandbox or not effect.tag_changes:
+    is_named = Naming.CAMPAIGN in opened.table.fields or request.reading.campaign is not None
+    names_campaigns = asks and request.session.shown_rows and effect.requests and not is_named
+    judged = replace(judged, pacer=diff.pacer if diff else None)
+    if request.session.sandbox or not (effect.tag_changes or names_campaigns):
         return judged
 
     async def read() -> JudgedRun:
         async with opened.client(connections=1) as api:
-            paging = judged.paging(api, pacer=pacer)
-            webhooks = await paging.webhooks()
-        return replace(judged, webhooks=webhooks, pacer=paging.pacer)
+            paging = judged.paging(api, pacer=judged.pacer)
+            return replace(
+                judged,
+                webhooks=await paging.webhooks() if effect.tag_changes else Webhooks(),
+                campaigns=await paging.campaign_names() if names_campaigns else {},
+                pacer=paging.pacer,
+            )
 
     return frontend.run(read)
 

@@ -25,7 +25,7 @@ from batch.jobs.ready import JudgedRun, judge
 from batch.jobs.recorded import applied_rows, leads_before, plan_of_run, recorded_journal
 from batch.jobs.request import Reading, Request, Source
 from batch.jobs.resume import check_workspace
-from batch.jobs.steps import ask_server, confirm, read_leads, read_webhooks, send
+from batch.jobs.steps import ask_server, confirm, read_leads, read_names, send
 from batch.jobs.unfinished import newer_note, retries_of
 from batch.judging.leads import REQUESTS
 from batch.judging.live import statuses_left
@@ -81,7 +81,7 @@ def undo(past: PastRun, frontend: Frontend) -> RunOutcome:
     with open_undo(folder, record, past.request()) as undone:
         judged = undone.judge(ask_server(frontend, undone.opened))
         diff = read_leads(frontend, judged)
-        judged = read_webhooks(frontend, judged, diff)
+        judged = read_names(frontend, judged, diff, asks=asks)
         ready = judged.ready(diff, can_ask=asks)
         frontend.note(*filter(None, (*undone.notes, undone.unknown)))
         ready = replace(ready, incomplete=undone.unknown)

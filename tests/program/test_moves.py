@@ -344,7 +344,7 @@ def test_the_question_names_who_hears_of_changed_tags(tmp_path: Path) -> None:
 def test_webhooks_that_cant_be_read_are_not_missed(
     tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(paging, "_WEBHOOKS_S", 0.2)
+    monkeypatch.setattr(paging, "_FIRST_PAGE_S", 0.2)
     faults = (f"{fault},on=webhooks",)
     with served(tmp_path, LEADS[:1], webhooks=HOOKS[:1], faults=faults) as sandbox:
         ran = run(sandbox, tmp_path, rows=ROWS[:1])

@@ -141,6 +141,7 @@ def served_by(api: Api) -> Iterator[Api]:
     router.get("/v1/workspaces").mock(side_effect=api.workspaces)
     router.get("/v1/tags").mock(side_effect=api.tags)
     router.get("/v1/webhooks").respond(404)  # a server that has none
+    router.get("/v1/campaigns").respond(404)
     # No campaign can be read, so nothing is left out as already set.
     router.get(path__regex=r"^/v1/campaigns/[^/]+/leads$").respond(404)
     router.patch(path__startswith="/v1/campaigns/").mock(side_effect=api.change)

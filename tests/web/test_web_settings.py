@@ -249,7 +249,7 @@ def test_a_daily_quota_is_taken_and_told_before_sending(tmp_path: Path) -> None:
         page.drop(write_leads(tmp_path / "leads.csv", pausing(3)))
         page.post("/run")
         page.until(Stage.QUESTION)
-        assert "Your daily quota: 48 of 50 requests left today." in page.get("/job")
+        assert "Your daily quota: 47 of 50 requests left today." in page.get("/job")
         page.post("/job/answer", answer="no")
         page.end()
 
