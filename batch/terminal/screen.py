@@ -280,6 +280,8 @@ def _filled(parts: Sequence[Text], width: int, *, mark: str = " · ") -> Iterato
 
 
 def _sentences(text: str, *, width: int, style: str) -> Iterator[Text]:
-    """Sentences in as few lines as they fit in; one that is too long is broken between words."""
+    """Sentences in as few lines as they fit in; a long one is broken before what is in brackets."""
     ends = visible(text).replace(". ", ".\n").split("\n")
+    if max(map(len, ends)) > width:
+        ends = [part for end in ends for part in end.replace(" (", "\n(").split("\n")]
     return _filled([Text(each, style=style) for each in ends], width, mark=" ")

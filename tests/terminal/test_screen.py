@@ -246,6 +246,12 @@ def test_a_server_that_is_away_is_told_with_what_it_fails_by() -> None:
     waits = " ".join(drawn(replace(away, probe_s=3.2, give_up_s=1.0))[2:])
     assert waits == f"{line} {told}"
     assert " ".join(drawn(away)[2:]) == line
+    broken = replace(away, outage_why="the connection broke: Connection reset by peer")
+    assert drawn(broken, width=80)[2:] == [
+        "The server has been away for 30 s",
+        "(the connection broke: Connection reset by peer).",
+        "Single requests check whether it is back.",
+    ]
     assert Log().show(away)[0] == line
 
 
