@@ -269,6 +269,7 @@ def _as_json(run: ListedRun) -> dict[str, object]:
     return {
         "run": str(run.folder),
         "state": run.state,
+        "kind": str(run.kind),
         "exit_code": record.exit_code,
         "input": record.input.name,
         "base_url": record.base_url,
@@ -278,6 +279,7 @@ def _as_json(run: ListedRun) -> dict[str, object]:
         "undo_of": record.undo_of.folder if record.undo_of else None,
         "started_at": record.started_at.isoformat(),
         "ended_at": record.ended_at.isoformat() if record.ended_at else None,
+        "worked_s": record.worked_s,
         "rows": record.rows,
         **{str(result): count for result, count in run.counts.items()},
         "size_bytes": run.size_bytes,

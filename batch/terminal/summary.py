@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from batch.jobs.check import Checked
-from batch.jobs.outcome import RunOutcome
+from batch.jobs.outcome import TO_MEND, RunOutcome
 from batch.judging.plan import Plan, Problem
 from batch.model import Reason, Result, Tally
 from batch.recording.runfile import RunState
@@ -15,7 +15,7 @@ from batch.terminal.prose import print_sentences, print_whole
 from batch.visible import visible
 from batch.wording.amounts import count_of, duration
 from batch.wording.questions import what_changes
-from batch.wording.runs import move_words, outcome_headline
+from batch.wording.runs import mend_later, move_words, outcome_headline
 
 _STYLE_OF = {
     Result.SUCCESS: "green",
@@ -47,6 +47,10 @@ def print_outcome(console: Console, outcome: RunOutcome) -> None:
     if outcome.tally.total() != outcome.rows:
         print_sentences(console, f"Sum: {sum_line(outcome.tally, outcome.rows)}", style="red")
     _print_notes(console, outcome)
+    to_mend = sum(outcome.tally[reason] for reason in TO_MEND)
+    is_finished = outcome.state is RunState.FINISHED and not outcome.is_undo
+    if to_mend and is_finished and not outcome.to_mend and outcome.next_command:
+        print_sentences(console, mend_later(to_mend))
 
 
 def log_outcome(console: Console, outcome: RunOutcome) -> None:

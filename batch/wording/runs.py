@@ -93,6 +93,12 @@ def outcome_headline(state: RunState, tally: Tally, *, is_undo: bool) -> str:
     return f"{_STATE_WORDS[state]}: {rows} {verb}."
 
 
+def mend_later(rows: int) -> str:
+    """That a retry does not help some of the failed rows."""
+    it = "it is; after the retry it stands" if rows == 1 else "they are; after the retry they stand"
+    return f"{count_of(rows, 'row')} won't pass as {it} in its failed.csv, to be mended."
+
+
 def check_headline(rows: int, tally: Tally) -> str:
     """What came of a check."""
     if not rows:

@@ -87,6 +87,7 @@ def test_runs_are_one_json_object(runs: Shell) -> None:
     assert (runs.answer["state"], runs.answer["exit_code"]) == ("listed", 0)
     bad, fine = runs.answer["runs"]
     assert (bad["run"], bad["error"], fine["error"]) == ("runs/bad", 1, 0)
+    assert (bad["kind"], 0 < bad["worked_s"] < 60) == ("run", True)
     for words in (("bad", "--json"), ("--json", "bad")):
         assert runs.words("runs", *words) == 0
         assert runs.answer == bad
@@ -183,9 +184,9 @@ def test_a_folder_called_latest_wins(runs: Shell) -> None:
 
 
 @pytest.mark.parametrize("command", ["undo", "apply", "retry", "resume"])
-def test_without_a_terminal_latest_changes_nothing(runs: Shell, command: str) -> None:
-    assert runs.words(command, "latest", "--yes") == 2
-    assert runs.err.splitlines() == refused(
+def test_without_a_terminal_latest_changes_nothing(shell: Shell, command: str) -> None:
+    assert shell.words(command, "latest", "--yes") == 2
+    assert shell.err.splitlines() == refused(
         "latest: found no terminal, where somebody can see which run that is; expected the run's "
         "name. `sendkit-batch runs` lists them."
     )

@@ -8,6 +8,7 @@ from rich.console import Console
 from batch.jobs.check import Checked
 from batch.judging.plan import Problem
 from batch.model import Field, Reason, Tally
+from batch.recording.runfile import RunState
 from batch.terminal.summary import (
     log_outcome,
     print_check,
@@ -91,6 +92,17 @@ def test_on_a_terminal_reasons_are_broken_between_words() -> None:
     lines = [line.rstrip() for line in out.getvalue().splitlines()]
     assert lines[0] == ""
     assert " ".join(["why"] * 10) in lines
+
+
+def test_a_person_hears_which_failed_rows_a_retry_does_not_help() -> None:
+    tally = Tally({Reason.SERVER_ERROR: 2, Reason.BAD_ID: 3})
+    report = replace(REPORT, state=RunState.FINISHED, tally=tally, rows=5, next_command="retry")
+    lines = printed(lambda console: print_outcome(console, report))
+    assert lines[-1] == (
+        "3 rows won't pass as they are; after the retry they stand in its failed.csv, to be mended."
+    )
+    report = replace(report, tally=Tally({Reason.SERVER_ERROR: 5}))
+    assert "mended" not in " ".join(printed(lambda console: print_outcome(console, report)))
 
 
 def test_long_paths_and_reasons_are_not_broken_in_a_log() -> None:
