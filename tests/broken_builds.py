@@ -3623,10 +3623,14 @@ class Verdict:
 
 
 @cache
+def _file_called(name: str) -> Path:
+    (found,) = (ROOT / "tests").rglob(name)
+    return found.relative_to(ROOT)
+
+
 def file_of(test: str) -> Path:
     """The file of a `caught_by`, from the top of the repository. No two files share a name."""
-    (found,) = (ROOT / "tests").rglob(test.partition("::")[0])
-    return found.relative_to(ROOT)
+    return _file_called(test.partition("::")[0])
 
 
 def run_tests(tests: Sequence[str], folder: Path, stem: Stem) -> Verdict:

@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -68,16 +69,18 @@ def patterns(file: Path) -> Iterator[Pattern]:
             yield Pattern(source=ast.unparse(call.args[0]), flags=0, by=frozenset({"polars"}))
 
 
-FOUND = [
-    (file.relative_to(ROOT).as_posix(), each)
-    for file in sorted(ROOT.rglob("*.py"))
-    for each in patterns(file)
-]
+@cache  # not while tests are collected: each worker does that
+def all_patterns() -> list[tuple[str, Pattern]]:
+    return [
+        (file.relative_to(ROOT).as_posix(), each)
+        for file in sorted(ROOT.rglob("*.py"))
+        for each in patterns(file)
+    ]
 
 
 def test_every_pattern_has_its_worst_input_and_no_other_is_named() -> None:
     named = {(file, source) for file, sources in WORST.items() for source in sources}
-    found = {(file, each.source) for file, each in FOUND}
+    found = {(file, each.source) for file, each in all_patterns()}
     assert sorted(found - named) == []
     assert sorted(named - found) == []
 
@@ -106,7 +109,7 @@ def test_each_use_of_a_pattern_is_tried() -> None:
         for file, sources in WORST.items()
         for source, tried in sources.items()
     }
-    assert [(file, each) for file, each in FOUND if each.by - by[file, each.source]] == []
+    assert [(file, each) for file, each in all_patterns() if each.by - by[file, each.source]] == []
 
 
 def test_no_pattern_is_made_past_this_look() -> None:
@@ -142,7 +145,9 @@ def test_a_pattern_is_linear(file: str, source: str, worst: Worst) -> None:
         assert isinstance(pattern, str)
         pl.Series([worst.text]).str.contains(pattern)
     else:
-        flags = max(each.flags for at, each in FOUND if (at, each.source) == (file, source))
+        flags = max(
+            each.flags for at, each in all_patterns() if (at, each.source) == (file, source)
+        )
         text = worst.text if isinstance(pattern, str) else worst.text.encode()
         compiled: re.Pattern[Any] = re.compile(pattern, flags)
         use = compiled.findall if worst.by == "sub" else getattr(compiled, worst.by)

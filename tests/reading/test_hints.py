@@ -13,6 +13,7 @@ import subprocess
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import polars as pl
@@ -77,7 +78,9 @@ def sentences(file: Path) -> Iterator[str]:
             yield text
 
 
-SENTENCES = sorted({text for file in ROOT.glob("*.py") for text in sentences(file)})
+@cache  # not while tests are collected: each worker does that
+def all_sentences() -> list[str]:
+    return sorted({text for file in ROOT.glob("*.py") for text in sentences(file)})
 
 
 # --- Files ---
@@ -643,7 +646,7 @@ def pattern_of(sentence: str) -> str:
 
 
 def sentences_of(case: Case) -> list[str]:
-    return [sentence for sentence in SENTENCES if case.of in sentence]
+    return [sentence for sentence in all_sentences() if case.of in sentence]
 
 
 @pytest.mark.sampled(30)
@@ -687,5 +690,5 @@ def shortened(path: Path, **options: object) -> Grid:
 
 def test_no_hint_is_without_a_case() -> None:
     tried = {sentence for case in CASES for sentence in sentences_of(case)}
-    assert sorted(set(SENTENCES) - tried) == sorted(NO_ADVICE | PARTS)
+    assert sorted(set(all_sentences()) - tried) == sorted(NO_ADVICE | PARTS)
     assert not tried & (NO_ADVICE | PARTS)

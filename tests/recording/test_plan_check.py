@@ -24,6 +24,7 @@ NO_PLAN = (
     "was sent. Bring it back from a backup, or start a new run."
 )
 Row = dict[str, Any]
+MEGABYTE = "x" * (1 << 20)
 
 
 def request(line: int, **more: object) -> Row:
@@ -206,7 +207,7 @@ def test_other_rows_than_the_run_has_are_refused(folder: Path, rows: int) -> Non
         changed(0, clear_tag=None),
         changed(0, was_at_ms=-1),
         changed(0, ai_tag="x" * (4 << 20) + "x"),
-        [request(line, ai_tag="x" * (1 << 20)) for line in range(2, 300)],
+        [request(line, ai_tag=MEGABYTE) for line in range(2, 300)],
         changed(2, reason="applied"),
         changed(2, reason="not_reached"),
         changed(2, reason="drifted"),
