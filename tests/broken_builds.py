@@ -3313,8 +3313,8 @@ BUILDS = (
     Broken(
         guarantee="what names a lead can't steer the terminal",
         file="terminal/decision_view.py",
-        line="*(Text(visible(text)) for text in texts)",
-        instead="*(Text(text) for text in texts)",
+        line="Text(visible(text), style)",
+        instead="Text(text, style)",
         caught_by="test_asking.py::"
         "test_leads_that_were_not_read_are_shown_as_such_by_the_names_in_the_file",
     ),

@@ -38,7 +38,10 @@ def print_diff(console: Console, question: Question) -> None:
         table.add_column(title, no_wrap=True, overflow="ellipsis")
     for row in question.diff:
         texts = (row.who, row.campaign, row.status, row.tag)
-        table.add_row(f"{row.line:,}", *(Text(visible(text)) for text in texts))
+        # What stays as it is recedes.
+        styles = ("", "", *("" if " → " in text else "dim" for text in texts[2:]))
+        cells = (Text(visible(text), style) for text, style in zip(texts, styles, strict=True))
+        table.add_row(f"{row.line:,}", *cells)
     console.print(table)
     if question.more_rows:
         more = f"… and {question.more_rows:,} more; --show {_MORE} shows more"
