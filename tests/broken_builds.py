@@ -767,6 +767,43 @@ BUILDS = (
         caught_by="test_gate.py::test_a_key_of_the_keyring_goes_to_its_address_alone",
     ),
     Broken(
+        guarantee="what is mended on the page is what is sent",
+        file="reading/table.py",
+        line="            if self.mended and wanted.height:\n",
+        instead="            if self.mended and not wanted.height:\n",
+        caught_by="test_web_mending.py::test_a_mended_cell_is_judged_sent_and_told",
+    ),
+    Broken(
+        guarantee="a mend changes no cell but its own",
+        file="reading/mended.py",
+        line="{each.line: each.now for each in here if each.column is column}",
+        instead="{each.line: each.now for each in here if each.line}",
+        caught_by="test_mended.py::test_mends_change_their_cells_and_no_other",
+    ),
+    Broken(
+        guarantee="a run is gone on with only for rows that were mended alike",
+        file="jobs/unfinished.py",
+        line="    if record.input.mends_sha256 != mends_sha256(request.mended):\n",
+        instead="    if record.input.mends_sha256 == mends_sha256:\n",
+        caught_by="test_web_mending.py::"
+        "test_a_broken_off_run_is_of_the_same_rows_only_if_they_were_mended_alike",
+    ),
+    Broken(
+        guarantee="a retry sends rows as they were mended",
+        file="jobs/retry.py",
+        line="        write_mends(made, request)\n",
+        instead="",
+        caught_by="test_web_mending.py::"
+        "test_a_run_with_mends_is_gone_on_with_and_tried_again_as_mended",
+    ),
+    Broken(
+        guarantee="results tell of a mended row what it was",
+        file="recording/result_rows.py",
+        line='    if "mended" in joined.columns:\n',
+        instead='    if "mend" in joined.columns:\n',
+        caught_by="test_web_mending.py::test_a_mended_cell_is_judged_sent_and_told",
+    ),
+    Broken(
         guarantee="the page has no yes for an address",
         file="web/session.py",
         line="ask=None, remedy=remedy",

@@ -23,7 +23,9 @@ from batch.jobs.preflight import Preflight, ask_server
 from batch.jobs.remembered import as_if_given, options_with_remembered
 from batch.jobs.request import Request
 from batch.judging.rules import check_rules
+from batch.reading.mended import MENDS_NAME, mends_sha256, to_csv
 from batch.reading.table import Table, open_table
+from batch.recording.atomic_file import AtomicFile
 from batch.recording.daily_quota import DailyQuota, QuotaLeft
 from batch.recording.folder import InputCopy, RunFolder, input_stem
 from batch.recording.locks import lock_input, share_key
@@ -125,6 +127,7 @@ def open_run(request: Request) -> Iterator[OpenRun]:
         spill = Spill(folder.path)
         resources.callback(spill.close)
         copy = folder.copy_input(request.source.bytes_from, name=request.source.name)
+        write_mends(folder, request)
         warnings = resources.enter_context(take_locks(request, sha256=copy.sha256, run=folder.path))
         options = options_with_remembered(request)
         table = resources.enter_context(open_table(copy.path, options, name=request.source.name))
@@ -151,6 +154,17 @@ def new_folder(request: Request, *, now: datetime) -> RunFolder:
     )
 
 
+def write_mends(folder: RunFolder, request: Request) -> None:
+    """Put the mended cells beside the copy of the input, if there are any."""
+    if not request.mended:
+        return
+    path = folder.path / MENDS_NAME
+    folder.will_hold(path)
+    with AtomicFile(path) as new_file:
+        new_file.write(to_csv(request.mended))
+        new_file.publish()
+
+
 def input_of(request: Request, copy: InputCopy, table: Table) -> RunInput:
     """The input as run.json has it, and how it was read."""
     return RunInput(
@@ -160,6 +174,7 @@ def input_of(request: Request, copy: InputCopy, table: Table) -> RunInput:
         copy_name=copy.path.name,
         original=str(request.source.path.absolute()) if request.source.path else None,
         found=found_of(table),
+        mends_sha256=mends_sha256(request.mended),
         **asdict(request.reading),
     )
 

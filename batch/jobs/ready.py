@@ -30,7 +30,7 @@ from batch.recording.plan_file import PLAN_FILE, KeptPlan, keep_plan
 from batch.recording.runfile import RunRecord, RunWorkspace
 from batch.sending.pace.pacer import Pacer
 from batch.wording.decision import question_about
-from batch.wording.questions import LongWindow, Question, about_quota, about_window
+from batch.wording.questions import LongWindow, Question, about_mended, about_quota, about_window
 
 
 def judge(opened: OpenRun, preflight: Preflight) -> "JudgedRun":
@@ -96,6 +96,7 @@ class JudgedRun:
             *about_quota(opened.quota_left(preflight), requests),
             *about_window(window, waits=opened.request.settings.pace.wait),
             *self.missing,
+            *about_mended(len(opened.request.mended)),
             *_unchecked_tags(self.plan, opened.request, preflight),
         )
 

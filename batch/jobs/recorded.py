@@ -8,6 +8,7 @@ import stat
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,6 +22,7 @@ from batch.jobs.requesting import guardrails_of
 from batch.judging.live import ANSWERED, answered
 from batch.judging.plan import LAST_LINE, Plan
 from batch.model import FinalStates, Reason
+from batch.reading.mended import MENDS_NAME, Mend, from_csv
 from batch.reading.spreadsheet import Found
 from batch.reading.table import Table, open_table
 from batch.recording.baseline import BASELINE_NAME
@@ -28,6 +30,7 @@ from batch.recording.folder import sha256_of
 from batch.recording.journal import JOURNAL_NAME, Journal
 from batch.recording.journal_file import is_locked
 from batch.recording.locks import LockedError
+from batch.recording.plain_file import read_plain
 from batch.recording.plan_check import open_plan
 from batch.recording.plan_file import PLAN_FILE, KeptPlan, PlanFile
 from batch.recording.plan_input import check_against_input, check_against_journal
@@ -41,6 +44,7 @@ from batch.settings.model import Settings
 from batch.settings.options import CliOptions
 
 _BLOCK_LINES = 50_000
+_MOST_MENDED = 64 << 20  # bytes; a cell has 1 MB at most, and there are 1,000 mends
 APPLIED = (Reason.APPLIED, Reason.APPLIED_IN_PART)
 
 
@@ -70,7 +74,28 @@ def request_of(folder: Path, record: RunRecord, *, state_dir: Path) -> Request:
         is_planned=record.is_planned,
         is_recorded=True,
         found=found_in(record),
+        mended=mends_in(folder, record),
     )
+
+
+def mends_in(folder: Path, record: RunRecord) -> tuple[Mend, ...]:
+    """The mended cells of an earlier run. Raises InputError where they are not those of its record.
+
+    They stand in a file beside the copy of its input.
+    """
+    if record.input.mends_sha256 is None:
+        return ()
+    path = folder / MENDS_NAME
+    try:
+        content = read_plain(path, most_bytes=_MOST_MENDED)
+        if sha256(content).hexdigest() != record.input.mends_sha256:
+            raise ValueError("another table")  # noqa: TRY301 - told as one that can't be read
+        return from_csv(content)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path}: is not there, or was changed since the run began; expected its mended cells. "
+            "Bring it back, or start a new run."
+        ) from error
 
 
 def found_in(record: RunRecord) -> Found | None:

@@ -24,6 +24,7 @@ from batch.judging.plan import Plan
 from batch.judging.rules import DEFAULT_ID_PATTERN, Rules
 from batch.judging.totals import Effect
 from batch.model import LEAD_STATUSES, Status
+from batch.reading.mended import Mend
 from batch.reading.spreadsheet import Found, TableOptions
 from batch.settings.declarations import Repeat, Words
 from batch.settings.model import Settings
@@ -163,6 +164,7 @@ class Request:
     is_recorded: it is an earlier run's, whose settings stand for options, too.
     found: how that run's input was read; None where it is to be found out.
     mapped: the columns that a person has mapped to headers for this file.
+    mended: cells of it that a person has mended.
     """
 
     source: Source
@@ -175,6 +177,7 @@ class Request:
     is_recorded: bool = False
     found: Found | None = None
     mapped: frozenset[Column] = frozenset()
+    mended: tuple[Mend, ...] = ()
 
     @property
     def table_options(self) -> TableOptions:
@@ -189,6 +192,7 @@ class Request:
             has_own_ids=self.settings.api.id_pattern != DEFAULT_ID_PATTERN,
             was_accepted=self.is_recorded,
             found=self.found,
+            mended=self.mended,
         )
 
     def rules(self, *, labels: tuple[str, ...] | None = None) -> Rules:

@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from batch.jobs.frontend import Frontend
-from batch.jobs.opening import OpenRun, access_of, found_of, new_folder, take_locks
+from batch.jobs.opening import OpenRun, access_of, found_of, new_folder, take_locks, write_mends
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.past_run import PastRun
 from batch.jobs.plan import check_no_plan
@@ -82,6 +82,7 @@ def open_retry(folder: Path, request: Request) -> Iterator[Retry]:
         source = folder / record.input.copy_name
         copy = made.copy_input(source, name=record.input.copy_name)
         check_copy(source, copy.sha256, record.input)
+        write_mends(made, request)
         lines, baseline = _to_retry(folder, record, request)
         link = RunLink(id=record.id, folder=str(folder.resolve()), first=first_of(record))
         spill = Spill(made.path)

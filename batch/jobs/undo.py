@@ -109,6 +109,7 @@ def open_undo(folder: Path, record: RunRecord, request: Request) -> Iterator[Und
         settings=_undoing(request.settings),
         reading=Reading(),
         found=None,
+        mended=(),
         guardrails=replace(request.guardrails, allow_invalid=True, allow_clears=True),
         options=replace(request.options, **asdict(Reading()), mapping=()),
         is_planned=False,

@@ -14,6 +14,7 @@ from batch.jobs.recorded import at_work, is_at_work, recorded_reading, recorded_
 from batch.jobs.remembered import columns_of
 from batch.jobs.request import Request, command
 from batch.model import Result
+from batch.reading.mended import mends_sha256
 from batch.recording.folder import sha256_of
 from batch.recording.history import EarlierRun, known_runs, own_runs
 from batch.recording.run_list import find_listed
@@ -144,6 +145,8 @@ def _asks_the_same(record: RunRecord, request: Request, sha256: str) -> bool:
     """Whether a run was about the same rows at the same address, judged by the same settings."""
     is_own_kind = record.retry_of is None and record.undo_of is None and not record.is_planned
     if not is_own_kind or record.input.sha256 != sha256:
+        return False
+    if record.input.mends_sha256 != mends_sha256(request.mended):
         return False
     settings = request.settings
     try:

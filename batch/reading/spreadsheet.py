@@ -17,6 +17,7 @@ from batch.reading.delimited import open_delimited
 from batch.reading.encoding import to_utf8
 from batch.reading.grid import Cells, Grid
 from batch.reading.header_row import HeaderSearch, passed_over
+from batch.reading.mended import Mend
 from batch.reading.parquet import open_parquet
 
 
@@ -59,6 +60,7 @@ class TableOptions:
     has_own_ids: whether the user has said how ids look.
     was_accepted: whether an earlier run has read the file, perhaps before later formats were known.
     found: what that run found, which then counts instead; None of one that kept nothing.
+    mended: cells that somebody has mended.
     remembered: gives what was confirmed before for a file of exactly these headers; it stands below
     `columns`. unused: gives the same where it may not be used, only named.
     """
@@ -72,6 +74,7 @@ class TableOptions:
     has_own_ids: bool = False
     was_accepted: bool = False
     found: Found | None = None
+    mended: tuple[Mend, ...] = ()
     remembered: Callable[[tuple[str, ...]], Mapping[Column, str]] = lambda _: {}
     unused: Callable[[tuple[str, ...]], Mapping[Column, str]] = lambda _: {}
 

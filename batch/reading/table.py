@@ -22,6 +22,7 @@ from batch.model import Field
 from batch.reading import merged
 from batch.reading.grid import Grid, column_names, extra_cell, is_blank_text, quoted
 from batch.reading.layout import LookedUpIds, find_layout, known_layout
+from batch.reading.mended import check_mends, laid_over
 from batch.reading.spreadsheet import Found, TableOptions, open_grid
 from batch.reading.swallowed import columns_with_breaks, find_swallowed
 
@@ -38,6 +39,7 @@ class Table:
     ids: those that were looked up by e-mail address; None until they are.
     delimiter: of a text file, else a comma.
     is_sheet: whether it comes from a workbook.
+    mended: cells that were mended; `cells` and `rows` have them as they are now.
     notes: sentences that the user should see.
     """
 
@@ -75,6 +77,8 @@ class Table:
             self._layout = known_layout(grid, options.found, name=name)
         self.name = name
         self.fields = self._layout.fields
+        self.mended = options.mended
+        check_mends(self.mended, self.fields, name=name)
         self.is_by_email = self._layout.is_by_email
         self.campaign_was_found = self._layout.campaign_was_found
         self.ids: LookedUpIds | None = None
@@ -205,6 +209,9 @@ class Table:
                         text, line=line, column=column + 1, width=width, name=self.name
                     )
             wanted = frame if self._lines is None else only_lines(frame, self._lines)
+            if self.mended and wanted.height:
+                is_ours = self._layout.is_ours
+                wanted = laid_over(wanted, self.mended, self.fields, is_ours=is_ours)
             if wanted.height:
                 yield wanted
 

@@ -30,10 +30,14 @@ def result_rows(joined: pl.DataFrame, *, columns: int, stop_reason: str = "") ->
 
     A row without an outcome is unsent, not reached. Empty cells are null.
     stop_reason: why the run ended early, for the message of such rows; "" if it is not known.
+    joined: with a column `mended` where rows were mended, of which the message says so.
     """
     not_reached = f"{NOT_REACHED_MESSAGE} {stop_reason}".rstrip()
     recorded = pl.col("reason").is_not_null()
     reason = pl.col("reason").fill_null(Reason.NOT_REACHED.value)
+    message = pl.when(recorded).then("message").otherwise(pl.lit(not_reached))
+    if "mended" in joined.columns:
+        message = pl.concat_str(message, "mended", separator=" ", ignore_nulls=True)
     as_made = {  # every other one is a text of the journal's
         "line": pl.col("line"),
         "result": reason.replace_strict(_RESULT_OF, return_dtype=pl.String),
@@ -41,7 +45,7 @@ def result_rows(joined: pl.DataFrame, *, columns: int, stop_reason: str = "") ->
         "http_status": pl.col("http_status"),
         "attempts": pl.col("attempts").fill_null(0),
         "elapsed_ms": pl.col("elapsed_ms"),
-        "message": pl.when(recorded).then(_cell("message")).otherwise(pl.lit(not_reached)),
+        "message": _cell(message),
         "sent_at": pl.from_epoch("sent_at_ms", time_unit="ms").dt.strftime(_TIME_FORMAT),
     }
     return joined.select(
@@ -63,7 +67,7 @@ def to_csv(rows: pl.DataFrame, delimiter: str) -> bytes:
     return buffer.getvalue()
 
 
-def _cell(column: str) -> pl.Expr:
+def _cell(column: str | pl.Expr) -> pl.Expr:
     """A text as it is written: escaped, and null if empty, since Polars puts quotes round ""."""
-    text = pl.col(column)
+    text = pl.col(column) if isinstance(column, str) else column
     return escape(pl.when(text != "").then(text))

@@ -75,12 +75,19 @@ class ResultFiles:
 
 
 def write_results(
-    table: Table, journal: Outcomes, folder: Path, *, stop_reason: str = "", suffix: str = ""
+    table: Table,
+    journal: Outcomes,
+    folder: Path,
+    *,
+    stop_reason: str = "",
+    suffix: str = "",
+    mended: pl.DataFrame | None = None,
 ) -> ResultFiles:
     """Write every input row to results.csv, and the rows to send again to failed.csv.
 
     stop_reason: why the run ended early; "" if it did not, or if that is not known.
-    suffix: of the files' names, after `results` and `failed`.
+    suffix: of the files' names, after `results` and `failed`. mended: what messages say of rows
+    that were mended, as `line` and `mended`.
     A row without an outcome in the journal is unsent, not reached. Without failed rows failed.csv
     has its header alone, so that an older one is not taken for the present one.
     A file that another program has open stays, and results-2.csv is written instead.
@@ -93,7 +100,7 @@ def write_results(
         AtomicFile(*_targets(folder, results_name)) as all_rows,
         AtomicFile(*_targets(folder, failed_name)) as failed_rows,
     ):
-        count = _stream(table, journal, all_rows, failed_rows, stop_reason)
+        count = _stream(table, journal, all_rows, failed_rows, stop_reason, mended)
         _check_sum(count, journal, table.name)
         results = all_rows.publish()
         failed = failed_rows.publish()
@@ -146,7 +153,12 @@ class _Count:
 
 
 def _stream(
-    table: Table, journal: Outcomes, all_rows: AtomicFile, failed_rows: AtomicFile, stop_reason: str
+    table: Table,
+    journal: Outcomes,
+    all_rows: AtomicFile,
+    failed_rows: AtomicFile,
+    stop_reason: str,
+    mended: pl.DataFrame | None,
 ) -> _Count:
     """Write every row to one file and the failed ones to the other."""
     count = _Count(rows=0, recorded=0, tally=Tally())
@@ -155,6 +167,8 @@ def _stream(
     failed_rows.write(header)
     for part in parts_of(table):
         joined = with_outcomes(part, journal.rows(part["line"][0], part["line"][-1]))
+        if mended is not None:
+            joined = joined.join(mended, on="line", how="left", maintain_order="left")
         written = result_rows(joined, columns=len(table.header), stop_reason=stop_reason)
         count.rows += part.height
         count.recorded += joined.height - joined["reason"].null_count()

@@ -98,6 +98,7 @@ class RunInput(_Record):
     copy_name: the copy's name in the run's folder. original: where it was copied from, as an
     absolute path; None for standard input. campaign: of all rows that name none.
     found: what was found out of it; None of a run of format 1.
+    mends_sha256: of the mends.csv with its mended cells; None if there are none.
     """
 
     name: FileName
@@ -111,6 +112,7 @@ class RunInput(_Record):
     header_row: Line | None = None
     campaign: str | None = None
     found: RunFound | None = None
+    mends_sha256: Sha256 | None = None
 
 
 class RunLink(_Record):

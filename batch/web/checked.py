@@ -19,6 +19,7 @@ from batch.jobs.remembered import options_with_remembered
 from batch.jobs.request import Request
 from batch.model import Reason, Result, Tally
 from batch.reading.table import open_table
+from batch.web.mending import write_mended
 from batch.web.remedies import on_page
 from batch.web.row_pages import LONGEST_CELL, Query, RowPage, page_of
 from batch.wording.amounts import duration
@@ -26,7 +27,7 @@ from batch.wording.questions import what_changes
 
 _BATCH_ROWS = 50_000
 _BATCH_BYTES = 64 << 20  # whoever shows a page of rows reads one batch at a time
-PROBLEMS_NAME = "problems.csv"
+PROBLEMS_NAME, MENDED_NAME = "problems.csv", "mended.xlsx"
 # A tally that goes from one process to another as plain JSON.
 CountedReasons = Annotated[
     Tally,
@@ -62,6 +63,24 @@ class CheckedFile:
     folder: Path
     remembered: Mapping[Column, str] = field(default_factory=dict)
 
+    def row_of(self, line: int) -> tuple[Mapping[Column, str], str] | None:
+        """The columns that are read of a line, and what is wrong with it; None for no row.
+
+        As far as a page shows them.
+        """
+        rows = pl.scan_parquet(self.folder / "rows-*.parquet").filter(pl.col("line") == line)
+        marks = pl.scan_parquet(self.folder / "marks.parquet").select("line", "message")
+        cells = [pl.col(str(at)).alias(each) for each, at in self.fields.items()]
+        found = rows.join(marks, on="line", how="left").select(*cells, "message").fill_null("")
+        for row in found.collect().to_dicts():
+            return {column: row[column] for column in self.fields}, row["message"]
+        return None
+
+    @property
+    def mended(self) -> Path:
+        """The whole sheet with its mended cells, as text; there only if a cell was mended."""
+        return self.folder / MENDED_NAME
+
     @property
     def problems(self) -> Path:
         """All problems as a CSV file."""
@@ -93,6 +112,8 @@ def check_file(request: Request, folder: Path, *, most_rows: int) -> CheckedFile
     guardrails = replace(request.guardrails, allow_clears=True)
     with check(replace(request, guardrails=guardrails)) as checked:
         plan, table = checked.plan, checked.table
+        if request.mended:
+            write_mended(table, folder / MENDED_NAME)
         write_problems(plan.problems(), folder / PROBLEMS_NAME, read_from=request.source.path)
         _write_marks(checked, folder)
         return CheckedFile(

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from batch.api.sendkit import Access
 from batch.columns import Column
-from batch.errors import SettingsError, UsageError
+from batch.errors import InputError, SettingsError, UsageError
 from batch.jobs.past_run import PastRun
 from batch.jobs.request import PracticeGround, Reading, Request, Source
 from batch.jobs.request import Session as RequestSession
@@ -23,6 +23,7 @@ from batch.settings.load import LoadedSettings
 from batch.settings.model import ApiSettings, Settings
 from batch.settings.options import CliOptions
 from batch.web.inspection import Ask
+from batch.web.mending import mended_with
 from batch.web.options import Typed, options_of, problems_of
 from batch.web.session import Place, Session
 from batch.web.tray import FileAtHand, Inspect, Tray, in_a_process
@@ -90,6 +91,24 @@ class Desk:
         if before and reading.header_row != before.reading.header_row:
             columns = self.settings.columns.names()
         self.tray.choose(columns=columns, reading=reading, is_new=False)
+
+    def mend(self, line: int, cells: Mapping[Column, str]) -> None:
+        """Judge the file at hand with other cells in one of its lines. Raises InputError.
+
+        cells: the whole text of each; one that is as it was read is mended no more. Empty to take
+        all mends of that line back.
+        """
+        file = self.file
+        if file is None:
+            return
+        if cells and file.checked:
+            row = file.checked.row_of(line)
+            if row is None:
+                raise InputError(f"There is no row in line {line:,}.")
+            mended = mended_with(file.mended, line, row[0], cells)
+        else:
+            mended = tuple(each for each in file.mended if each.line != line)
+        self.tray.choose(mended=mended)
 
     def problems_of(self, options: Typed) -> dict[str, str]:
         """What is wrong with options that were typed, each by its name."""
@@ -184,6 +203,7 @@ class Desk:
             settings=request.settings.public(),
             reading=request.reading,
             guardrails=request.guardrails,
+            mended=file.mended,
             remembers=file.is_new,
             unpacked_bytes=self.limits.unpacked_bytes,
             rows=self.limits.rows,
@@ -213,6 +233,7 @@ class Desk:
             reading=file.reading,
             guardrails=guardrails_of(options),
             options=options,
+            mended=file.mended,
             mapped=frozenset(
                 column
                 for column, header in file.columns.items()

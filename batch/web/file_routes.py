@@ -17,6 +17,7 @@ from batch.settings.options import declaration
 from batch.web.board import Kind
 from batch.web.checked import CheckedFile, skipped_reasons
 from batch.web.forms import posting, query_of
+from batch.web.mending import Mending, line_in
 from batch.web.options import Typed, fields_of, typed_in
 from batch.web.pager import Pager
 from batch.web.remedies import on_page
@@ -80,11 +81,13 @@ def check_page(
     options: Typed | None = None,
     reading: Typed | None = None,
     problems: Mapping[str, str] | None = None,
+    mending: Mending | None = None,
 ) -> Response:
     """Step 2. key_problem: why a key that was typed on it can't be used, to be mended there.
 
     options, reading: what was typed in their forms; None for what holds of the file.
-    problems: what is wrong with any of it, by the field's name.
+    problems: what is wrong with any of it, by the field's name. mending: the line whose cells are
+    being mended, what was typed, and what is wrong with that; None for what the address asks for.
     """
     desk = desk_of(request)
     file = desk.file
@@ -100,6 +103,8 @@ def check_page(
         "reading": _reading_of(file) if reading is None else reading,
         "reading_helps": {name: declaration(name, "run").help for name in _READING.values()},
         "problems": problems or {},
+        "mending": mending
+        or (file.checked and _mending_of(file.checked, request.query_params.get("mend", ""))),
         "plans_first": desk.session.plans_first,
         "key_problem": key_problem,
         "typed_workspace": typed_workspace,
@@ -117,7 +122,11 @@ def check_page(
         ),
     }
     return page(
-        request, "check.html", values, step=2, status=400 if key_problem or problems else 200
+        request,
+        "check.html",
+        values,
+        step=2,
+        status=400 if key_problem or problems or mending else 200,
     )
 
 
@@ -151,6 +160,30 @@ def choose_options(request: Request, form: Mapping[str, str]) -> Response:
     return lead_to(request, "/check")
 
 
+@posting
+def mend(request: Request, form: Mapping[str, str]) -> Response:
+    """Other cells in a line of the file at hand, or those that it was read with."""
+    desk, line = desk_of(request), line_in(form.get("line", ""))
+    if desk.file is None or line is None:
+        return lead_to(request, "/")
+    typed = {each: form[each.value].strip() for each in COLUMNS if each.value in form}
+    try:
+        desk.mend(line, {} if form.get("as_read") else typed)
+    except InputError as error:
+        return check_page(request, mending=(line, typed, str(error)))
+    is_wrong = desk.file.checked and _mending_of(desk.file.checked, str(line))
+    return lead_to(request, f"/check?mend={line}#mend" if is_wrong and is_wrong[2] else "/check")
+
+
+def download_mended(request: Request) -> Response:
+    """The sheet with its mended cells."""
+    file = desk_of(request).file
+    if file is None or file.checked is None or not file.checked.mended.is_file():
+        return lead_to(request, "/check")
+    stem = file.upload.name.partition(".")[0]
+    return FileResponse(file.checked.mended, filename=f"{stem}-mended.xlsx")
+
+
 def download_problems(request: Request) -> Response:
     """All problems as a CSV file."""
     file = desk_of(request).file
@@ -165,8 +198,17 @@ ROUTES = [
     Route("/check", show_check),
     Route("/check/columns", choose_columns, methods=["POST"]),
     Route("/check/options", choose_options, methods=["POST"]),
+    Route("/check/mend", mend, methods=["POST"]),
+    Route("/check/mended.xlsx", download_mended),
     Route("/check/problems.csv", download_problems),
 ]
+
+
+def _mending_of(checked: CheckedFile, text: str) -> Mending | None:
+    """The line that somebody wants to mend, as it is now. text: as an address names it."""
+    line = line_in(text)
+    row = checked.row_of(line) if line is not None else None
+    return (line, *row) if line is not None and row is not None else None
 
 
 def _reading_of(file: FileAtHand) -> dict[str, str]:

@@ -16,6 +16,7 @@ from batch.columns import Column
 from batch.errors import BatchError, InputError
 from batch.jobs.request import Guardrails, Reading, Request, Session, Source
 from batch.reading.content import Format, detect_format, expands_beyond, unpack
+from batch.reading.mended import Mend
 from batch.reading.spreadsheet import FirstRows, read_first_rows, read_sheet_names
 from batch.settings.load import restore_settings
 from batch.web.checked import CheckedFile, check_file, mapped_in
@@ -35,6 +36,7 @@ class Ask:
     name: what people call it. folder: empty, for what is made of the file. settings: as
     `Settings.public` gives them. unpacked_bytes, rows: the most that are taken.
     remembers: whether columns that were confirmed before are used. guardrails: as they are set.
+    mended: cells that were mended.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Ask:
     remembers: bool = False
     reading: Reading = field(default_factory=Reading)
     guardrails: Guardrails = field(default_factory=Guardrails)
+    mended: tuple[Mend, ...] = ()
 
     def to_json(self) -> bytes:
         """For the reader."""
@@ -126,6 +129,7 @@ def _request_of(ask: Ask) -> Request:
         session=Session(state_dir=ask.state_dir, sandbox=True, remembers=ask.remembers),
         reading=ask.reading,
         guardrails=ask.guardrails,
+        mended=ask.mended,
     )
 
 

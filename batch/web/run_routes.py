@@ -14,6 +14,7 @@ from batch.jobs.report import REPORT_NAME
 from batch.jobs.runs import ListedRun
 from batch.judging.diff import SENT
 from batch.model import Reason, Result
+from batch.reading.mended import MENDS_NAME
 from batch.recording.plain_file import is_plain
 from batch.recording.plan_sheet import PLAN_NAME
 from batch.recording.runfile import RunState
@@ -46,6 +47,7 @@ _FILES = {
     "failed-2.csv": "text/csv",
     "failed.xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     PLAN_NAME: "text/csv",
+    MENDS_NAME: "text/csv",
     "verify.csv": "text/csv",
 }
 # A report brings its own look along, and is kept from all else: it gets no origin and no script.

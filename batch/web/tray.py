@@ -12,6 +12,7 @@ from typing import Any
 from batch.columns import Column
 from batch.errors import InputError, SettingsError
 from batch.jobs.request import Reading
+from batch.reading.mended import Mend
 from batch.reading.spreadsheet import FirstRows
 from batch.visible import visible_lines
 from batch.web.checked import CheckedFile
@@ -37,6 +38,7 @@ class FileAtHand:
     columns: headers that were chosen, or were confirmed before. proposed: others that seem to be
     meant. is_new: whether nobody has chosen columns for it.
     reading: how the file is to be read, as far as was said. options: others that were typed for it.
+    mended: its cells that were mended.
     problem: why it can't be judged; "" if it was.
     """
 
@@ -44,6 +46,7 @@ class FileAtHand:
     columns: Mapping[Column, str]
     reading: Reading = field(default_factory=Reading)
     options: Typed = field(default_factory=dict)
+    mended: tuple[Mend, ...] = ()
     first: FirstRows | None = None
     sheets: tuple[str, ...] = ()
     checked: CheckedFile | None = None

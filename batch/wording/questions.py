@@ -124,6 +124,12 @@ def what_changes(effect: Effect) -> str:
     return ", ".join(part for part in parts if part) or "nothing"
 
 
+def about_mended(cells: int) -> tuple[str, ...]:
+    """That cells were mended before the file was judged; nothing where none was."""
+    were = "1 cell was" if cells == 1 else f"{cells:,} cells were"
+    return (f"{were} mended; mends.csv in the run's folder has what they were.",) if cells else ()
+
+
 def about_quota(quota: QuotaLeft | None, requests: int) -> tuple[str, ...]:
     """How much of the day's own quota is left, and when what does not fit goes on.
 

@@ -30,6 +30,13 @@ from tests.support.in_process import sendkit_batch
 ROOT = Path(batch.reading.__file__).parent
 # Sentences that give no advice: what was found says all of it, or nothing can be done here.
 NO_ADVICE = {
+    # Of cells that are mended on the page, which no command does.
+    (
+        "{} line {}: a cell of {} was mended, but no column is read as that. Choose the columns "
+        "as they were then, or take the mend back."
+    ),
+    '{} was "{}".',
+    "{} was blank.",
     "{}: its lines are in quotes as a whole; what is in them is read.",
     "{}: its header is not the one that run.json tells of.",
     "{}: can't be read: {}.",

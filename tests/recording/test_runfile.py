@@ -81,6 +81,7 @@ def test_run_json_says_what_the_run_is_and_how_far_it_got(path: Path) -> None:
             "header_row": None,
             "campaign": None,
             "found": None,
+            "mends_sha256": None,
         },
         "base_url": "https://api.sendkit.ai",
         "workspace": {"id": "5f0000000000000000000001", "name": "Acme"},

@@ -488,7 +488,7 @@ def test_a_problem_stands_at_its_cell(tmp_path: Path) -> None:
             '<td role="cell" class="value asked wrong" data-label="Status">'
             '<span title="Repleid">Repleid</span></td>'
         ) in text
-        assert ">found &#34;Repleid&#34;; expected active or paused.</td>" in text
+        assert ">Mend</a> found &#34;Repleid&#34;; expected active or paused.</td>" in text
         assert '<td role="cell" class="own wrong" data-label="status">Repleid</td>' in text
         problems = page.browser.get("/check/problems.csv").content.decode("utf-8-sig")
         assert problems.splitlines()[1].startswith("3,status,bad_status,Repleid,")

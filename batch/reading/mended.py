@@ -1,0 +1,116 @@
+"""Cells that somebody has mended: a table beside the file, laid over what is read from it.
+
+The file keeps its bytes. Only the columns that are read can be mended. Pure.
+"""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+import polars as pl
+
+from batch.columns import Column, column_of
+from batch.errors import InputError
+from batch.escape import escape_text, unescape_text
+
+MENDS_NAME = "mends.csv"
+MOST_MENDS = 1_000
+_HEADER = ("line", "column", "was", "now")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mend:
+    """A cell that was mended. line, column: which. was: as it was read. now: what counts."""
+
+    line: int
+    column: Column
+    was: str
+    now: str
+
+    def __str__(self) -> str:
+        """What results say of it."""
+        return f'{self.column} was "{self.was}".' if self.was else f"{self.column} was blank."
+
+
+def to_csv(mends: Sequence[Mend]) -> bytes:
+    """The mends as the file that stands beside the copy of the input; no cell runs as a formula."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(_HEADER)
+    rows.writerows(
+        (each.line, each.column.value, escape_text(each.was), escape_text(each.now))
+        for each in mends
+    )
+    return text.getvalue().encode("utf-8-sig")
+
+
+def from_csv(content: bytes) -> tuple[Mend, ...]:
+    """Mends as `to_csv` gave them. Raises ValueError for anything else."""
+    try:
+        text = io.StringIO(content.decode("utf-8-sig"), newline="")
+        header, *rows = csv.reader(text, strict=True)
+        mends = tuple(
+            Mend(
+                line=int(line),
+                column=column_of(column),
+                was=unescape_text(was),
+                now=unescape_text(now),
+            )
+            for line, column, was, now in rows
+        )
+    except (ValueError, csv.Error) as error:
+        raise ValueError("no table of mends") from error
+    if tuple(header) != _HEADER or len(mends) > MOST_MENDS:
+        raise ValueError("no table of mends")
+    return mends
+
+
+def mends_sha256(mends: Sequence[Mend]) -> str | None:
+    """What tells one table of mends from another; None for none."""
+    return sha256(to_csv(mends)).hexdigest() if mends else None
+
+
+def check_mends(mends: Sequence[Mend], fields: Mapping[Column, int], *, name: str) -> None:
+    """Raise InputError for a mend of a column that the file lacks. name: of the file."""
+    for each in mends:
+        if each.column not in fields:
+            raise InputError(
+                f"{name} line {each.line}: a cell of {each.column} was mended, but no column is "
+                "read as that. Choose the columns as they were then, or take the mend back."
+            )
+
+
+def laid_over(
+    frame: pl.DataFrame, mends: Sequence[Mend], fields: Mapping[Column, int], *, is_ours: bool
+) -> pl.DataFrame:
+    """A grid's frame with its mended cells.
+
+    frame: `line`, then "0", "1", … as texts. fields: the position of each column that is read.
+    is_ours: whether the file's cells have our apostrophes, which are taken off later.
+    """
+    first, last = frame.item(0, "line"), frame.item(-1, "line")
+    here = [each for each in mends if first <= each.line <= last]
+    for column in dict.fromkeys(each.column for each in here):
+        of_column = {each.line: each.now for each in here if each.column is column}
+        texts = [escape_text(now) if is_ours else now for now in of_column.values()]
+        cells = pl.DataFrame(
+            {"line": list(of_column), "now": texts},
+            schema={"line": pl.UInt32, "now": pl.String},
+        )
+        cell = str(fields[column])
+        frame = frame.join(cells, on="line", how="left", maintain_order="left")
+        frame = frame.with_columns(pl.coalesce("now", cell).alias(cell)).drop("now")
+    return frame
+
+
+def told_of(mends: Sequence[Mend]) -> pl.DataFrame:
+    """What results say of mended rows: `line` and `mended`, a text."""
+    told: dict[int, list[str]] = {}
+    for each in mends:
+        told.setdefault(each.line, []).append(str(each))
+    return pl.DataFrame(
+        {"line": list(told), "mended": [" ".join(each) for each in told.values()]},
+        schema={"line": pl.UInt32, "mended": pl.String},
+    )

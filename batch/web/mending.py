@@ -1,0 +1,66 @@
+"""Cells of the file at hand that are mended on the page, and the sheet with them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from batch.columns import Column
+from batch.errors import InputError
+from batch.reading.mended import MOST_MENDS, Mend
+from batch.reading.table import Table
+from batch.recording.failed_sheet import SheetLimitError, write_failed_sheet
+from batch.recording.result_rows import to_csv
+from batch.web.row_pages import LONGEST_CELL
+
+# A line whose cells are being mended, their texts, and what is wrong with them.
+Mending = tuple[int, Mapping[Column, str], str]
+
+
+def mended_with(
+    before: Sequence[Mend], line: int, read: Mapping[Column, str], cells: Mapping[Column, str]
+) -> tuple[Mend, ...]:
+    """The mends of a file with other cells in one line. Raises InputError.
+
+    read: its cells as they are now.
+    cells: the whole text of each; one that is as it was read is mended no more.
+    """
+    was = dict(read) | {each.column: each.was for each in before if each.line == line}
+    for column, text in cells.items():
+        if len(text) > LONGEST_CELL or not text.isprintable():
+            raise InputError(
+                f"line {line:,}, column {column}: expected one line of at most {LONGEST_CELL:,} "
+                "characters, none of them unseen."
+            )
+    kept = [each for each in before if each.line != line or each.column not in cells]
+    new = [
+        Mend(line=line, column=column, was=was[column], now=text)
+        for column, text in cells.items()
+        if column in was and text != was[column]
+    ]
+    if len(kept) + len(new) > MOST_MENDS:
+        raise InputError(f"At most {MOST_MENDS:,} cells can be mended here: mend the file itself.")
+    return tuple(sorted([*kept, *new], key=lambda mend: (mend.line, mend.column)))
+
+
+def line_in(text: str) -> int | None:
+    """The line that an address or a form names; None for nothing that could be one."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 8 else None
+
+
+def write_mended(table: Table, path: Path) -> None:
+    """Write a table with its mended cells as a sheet of texts, which no program takes for others.
+
+    It is left out where a sheet can't hold it.
+    """
+    plain = path.with_suffix(".csv")
+    header = pl.DataFrame({str(at): [name] for at, name in enumerate(table.header)})
+    with plain.open("wb") as file:
+        file.write(to_csv(header, ","))
+        for frame in table.rows():
+            file.write(to_csv(frame.drop("line"), ","))
+    try:
+        write_failed_sheet(plain, path, delimiter=",", name="mended")
+    except SheetLimitError:
+        path.unlink(missing_ok=True)
+    plain.unlink()
