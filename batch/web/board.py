@@ -68,11 +68,17 @@ class View:
     is_wrong: bool = False
 
     @property
+    def notes_gone(self) -> tuple[str, ...]:
+        """Those of its notes that are true no more."""
+        return tuple(
+            str(note) for note in self.notes if isinstance(note, Passing) and not note.holds()
+        )
+
+    @property
     def notes_now(self) -> tuple[str, ...]:
         """Its notes without those that were true for a while only."""
-        return tuple(
-            str(note) for note in self.notes if not isinstance(note, Passing) or note.holds()
-        )
+        gone = self.notes_gone
+        return tuple(str(note) for note in self.notes if note not in gone)
 
 
 class Board:

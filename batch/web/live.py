@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from batch.model import Result
+from batch.visible import visible_lines
 from batch.web.board import Stage, View
 from batch.wording.amounts import duration
 from batch.wording.progress import (
@@ -94,6 +95,7 @@ def as_json(view: View, *, now: datetime) -> dict[str, object]:
     return {
         "number": view.number,
         "stage": view.stage.value,
+        "gone": [visible_lines(note) for note in view.notes_gone],
         "texts": live.texts,
         "causes": live.causes,
         "percent": live.percent,

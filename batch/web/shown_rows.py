@@ -1,7 +1,7 @@
 """Rows as the page shows them: what they come to in words, a tone beside it, and their cells."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -81,8 +81,8 @@ def checked_rows(
             tone=_TONES.get(row["result"], "open"),
             label=reason_title(row["reason"]) if row["reason"] else "Will be sent",
             message=row["message"],
-            status=_asked(row, fields, Field.STATUS, is_wrong=row["column"] == Field.STATUS),
-            tag=_asked(row, fields, Field.AI_TAG, is_wrong=row["column"] == Field.AI_TAG),
+            status=_cell(row, fields, Field.STATUS),
+            tag=_cell(row, fields, Field.AI_TAG),
             cells=_cells(row, header),
             bad_cell=places.get(row["column"], -1),
         )
@@ -185,16 +185,16 @@ def _seen(column: str) -> pl.Expr:
     return pl.when(is_unread).then(pl.lit(NOT_READ)).otherwise(value)
 
 
-def _asked(
-    row: Mapping[str, str],
-    fields: Mapping[Column, int],
-    field: Field,
-    *,
-    is_wrong: bool = False,
-) -> Value:
-    """What the row itself asks for."""
+def _cell(row: Mapping[str, str], fields: Mapping[Column, int], field: Field) -> Value:
+    """What the row has for a field."""
     cell = row.get(str(fields[field]), "").strip() if field in fields else ""
-    return Value(after=cell, is_asked=bool(cell), is_wrong=is_wrong)
+    return Value(after=cell, is_wrong=row.get("column") == field)
+
+
+def _asked(row: Mapping[str, str], fields: Mapping[Column, int], field: Field) -> Value:
+    """What the row asks for and did not get."""
+    cell = _cell(row, fields, field)
+    return replace(cell, is_asked=bool(cell.after))
 
 
 def _planned(row: Mapping[str, str], fields: Mapping[Column, int], field: Field) -> Value:

@@ -41,6 +41,7 @@ HELD = Hold(since=0.0, until=60.0, why="HTTP 429")
 def test_a_moment_is_told_in_words() -> None:
     assert as_json(VIEW, now=NOW) == {
         "number": 1,
+        "gone": [],
         "stage": "sending",
         "texts": {
             "done": "23%: 46 of 196 changes",

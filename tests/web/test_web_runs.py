@@ -172,8 +172,11 @@ def test_that_a_key_is_shared_is_shown_while_it_is_true(page: Site, tmp_path: Pa
         with shared:
             page.drop(write_leads(tmp_path / "leads.csv", pausing(1)))
             page.post("/run")
-            page.until(Stage.QUESTION)
+            view = page.until(Stage.QUESTION)
             assert said in page.get("/job")
+            assert said not in str(view.notes_gone)
+        (gone,) = view.notes_gone  # so that the script takes it away
+        assert said in gone
         assert said not in page.get("/job")
         run = answered(page)
         assert said not in page.get(f"/runs/{run.record.id}")

@@ -485,7 +485,7 @@ def test_a_problem_stands_at_its_cell(tmp_path: Path) -> None:
         page.drop(write_leads(tmp_path / "leads.csv", rows))
         text = " ".join(page.get("/check?result=error").split())
         assert (
-            '<td role="cell" class="value asked wrong" data-label="Status">'
+            '<td role="cell" class="value wrong" data-label="Status">'
             '<span title="Repleid">Repleid</span></td>'
         ) in text
         assert ">Mend</a> found &#34;Repleid&#34;; expected active or paused.</td>" in text

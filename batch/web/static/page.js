@@ -149,6 +149,9 @@ function showProgress() {
     show("go-on", told.resting && !told.stopping);
     showBar(told);
     showCauses(told.causes);
+    for (const note of work.querySelectorAll("[data-note]")) {
+      if (told.gone.includes(note.textContent)) note.remove();
+    }
     if (told.stopping && told.stage === "sending") byId("stop").textContent = "Stop now, without waiting";
     const tenth = Math.floor(told.percent / 10);
     if (tenth > spoken && told.texts.done) {
