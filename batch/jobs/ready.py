@@ -156,6 +156,7 @@ class JudgedRun:
             diff=diff,
             pacer=self.pacer,
             hold=self.hold,
+            campaigns=self.campaigns,
             record=self.record,
             journal=self.journal,
         )
@@ -198,6 +199,7 @@ class ReadyRun:
     of its own.
     hold: until when (seconds of time.monotonic()) nothing may be sent, and why; None if it may.
     incomplete: why it leaves something undone even if all of it is sent; "" if it does not.
+    campaigns: names, by id, as far as they were read.
     record, journal: of the earlier run that this goes on with; None for a new one.
     """
 
@@ -213,6 +215,7 @@ class ReadyRun:
     pacer: Pacer | None = None
     hold: tuple[float, str] | None = None
     incomplete: str = ""
+    campaigns: Mapping[str, str] = field(default_factory=dict)
     record: RunRecord | None = None
     journal: Journal | None = None
 

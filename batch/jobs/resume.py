@@ -129,6 +129,7 @@ class Reopened:
             diff=diff,
             pacer=judged.pacer,
             hold=judged.hold,
+            campaigns=judged.campaigns,
             record=self.record,
             journal=self.journal,
         )

@@ -4,6 +4,7 @@ import getpass
 import os
 import platform
 import secrets
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -51,6 +52,7 @@ def first_record(run: ReadyRun) -> RunRecord:
                 "settings": _settings_of(opened.request),
                 "pid": os.getpid(),
                 "working_since": now,
+                "campaigns": _names(run.record.campaigns, run.campaigns),
                 "ran_by": (*run.record.ran_by[:1], *run.record.ran_by[1:][-_MOST_BY:], by),
                 **_times_gone_on(run, run.record, now),
                 **counts_of(run.work.before),
@@ -81,9 +83,15 @@ def first_record(run: ReadyRun) -> RunRecord:
         undo_of=opened.undo_of,
         plan_sha256=run.plan.sha256,
         ran_by=(by,),
-        campaigns=dict(islice(opened.lookup.names.items(), _MOST_NAMES)),
+        campaigns=_names(opened.lookup.names, run.campaigns),
         **counts_of(run.work.before),
     )
+
+
+def _names(*known: Mapping[str, str]) -> dict[str, str]:
+    """The names of campaigns by id, the server's own last, and not all of very many."""
+    names = {id_: name for part in known for id_, name in part.items() if name}
+    return dict(islice(names.items(), _MOST_NAMES))
 
 
 def _user() -> str:

@@ -191,7 +191,7 @@ class RunRecord(_Record):
     undo_of: the run whose changes it takes back, also of a retry of that.
     plan_sha256: of its plan file; None of a run of format 1, which has none.
     ran_by: who began it, and who went on with it, the latest last; not all of very many.
-    campaigns: the names of campaigns that rows named so, by id; not all of very many.
+    campaigns: names of the workspace's campaigns by id, as far as they are known.
     """
 
     format: Literal[1, 2] = 2

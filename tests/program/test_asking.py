@@ -138,6 +138,15 @@ def test_leads_that_were_read_are_shown_as_they_are_and_by_their_own_names(
     assert "Undo It can be taken back, except for e-mails that went out." in " ".join(lines)
 
 
+def test_names_of_campaigns_that_a_question_showed_are_in_the_report(shell: Shell) -> None:
+    with serving_people(shell.cwd) as sandbox:
+        asked(shell, sandbox, "run", "--out", "out", answer="y\n")
+    report = (shell.cwd / "out" / "report.html").read_text("utf-8")
+    assert f"Summer sale<br><code>{CAMPAIGN}</code>" in report
+    assert "ann@example.com" not in report
+    assert "Ann" not in report
+
+
 def test_leads_that_were_not_read_are_shown_as_such_by_the_names_in_the_file(shell: Shell) -> None:
     with serving_people(shell.cwd, "status=500,on=campaigns") as sandbox:
         lines = asked(shell, sandbox, "run")
