@@ -2,7 +2,7 @@
 
 import csv
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import xlsxwriter
 from batch.columns import ADDED_COLUMNS
 from batch.sandbox.options import Options
 from batch.sandbox.process import Sandbox
-from tests.support.in_process import sendkit_batch, start_sandbox
+from tests.support.in_process import seeded, sendkit_batch
 from tests.support.program import (
     Ran,
     access,
@@ -40,9 +40,10 @@ SEED = (
 
 
 @contextmanager
-def served(folder: Path, seed: object = SEED, **options: object) -> Iterator[Sandbox]:
-    path = write_rows(folder / "seed.csv", SEED_HEADER, seed)  # type: ignore[arg-type] # rows
-    with start_sandbox(Options(seed_csv=path, labels=("Hot",), **options)) as sandbox:  # type: ignore[arg-type] # whichever they are
+def served(
+    folder: Path, seed: Sequence[Sequence[str]] = SEED, **options: object
+) -> Iterator[Sandbox]:
+    with seeded(folder, SEED_HEADER, seed, labels=("Hot",), **options) as sandbox:
         yield sandbox
 
 

@@ -6,14 +6,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from batch.sandbox.options import Options
 from batch.sandbox.process import Sandbox
-from tests.program.test_verifying import change
-from tests.support.in_process import sendkit_batch, start_sandbox
+from tests.support.in_process import seeded, sendkit_batch
+from tests.support.live_world import HEADER, OTHER, change
 from tests.support.program import (
     CAMPAIGN,
     Ran,
@@ -26,8 +24,6 @@ from tests.support.program import (
     write_rows,
 )
 
-OTHER = "64f1c0a95e8b7d2f3a6c9e02"
-HEADER = ("campaignId", "campaignLeadId", "status", "aiTag")
 ROWS = [(CAMPAIGN, lead_id(n), "paused", "Hot") for n in range(1, 31)]  # lines 2 to 31
 GO_ON = (
     "Nothing else was sent. Look at these leads before you go on: resume sends the rest without "
@@ -39,9 +35,7 @@ GO_ON = (
 def served(folder: Path, **options: object) -> Iterator[Sandbox]:
     """A sandbox whose 40 leads are active; every tenth is in another campaign."""
     rows = [(OTHER if n % 10 == 0 else CAMPAIGN, lead_id(n), "active") for n in range(1, 41)]
-    seed = write_rows(folder / "seed.csv", HEADER[:3], rows)
-    given: dict[str, Any] = {"labels": ("Hot", "Cold"), **options}
-    with start_sandbox(Options(seed_csv=seed, **given)) as sandbox:
+    with seeded(folder, HEADER[:3], rows, labels=("Hot", "Cold"), **options) as sandbox:
         yield sandbox
 
 
@@ -160,7 +154,7 @@ def test_what_somebody_changes_meanwhile_stops_the_run(tmp_path: Path) -> None:
         given = words(sandbox, tmp_path, ROWS, 4)
         with started(*given, "--json", cwd=tmp_path, env=env) as process:
             waited(lambda: sent(sandbox).endswith("r"))
-            change(sandbox, CAMPAIGN, lead_id(3), aiTag="Cold")
+            change(sandbox, lead_id(3), aiTag="Cold")
             ran = ended(process, cwd=tmp_path)
         assert sent(sandbox) == "ppppr" + "p" + "r"  # the p is theirs
     assert stop_of(ran) == (

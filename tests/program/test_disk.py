@@ -17,7 +17,6 @@ from typing import TypeVar
 
 import pytest
 
-from batch.sandbox.options import Options
 from batch.sandbox.process import Sandbox
 from tests.support.disk_faults import (
     ROWS,
@@ -34,8 +33,7 @@ from tests.support.disk_faults import (
     wrong_after_resume,
 )
 from tests.support.forked import Stem, stem
-from tests.support.in_process import start_sandbox
-from tests.support.program import write_rows
+from tests.support.in_process import seeded
 from tests.support.sampling import seed_of_the_day
 
 pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
@@ -101,8 +99,7 @@ def stems(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Stem]]:
 @pytest.fixture
 def cases(tmp_path: Path, stems: list[Stem]) -> Iterator[Cases]:
     rows = [(campaign_id(n), lead_id(lead)) for n in range(CAMPAIGNS) for lead in range(ROWS)]
-    seed = write_rows(tmp_path / "seed.csv", ("campaignId", "campaignLeadId"), rows)
-    with start_sandbox(Options(seed_csv=seed)) as sandbox:
+    with seeded(tmp_path, ("campaignId", "campaignLeadId"), rows) as sandbox:
         yield Cases(tmp_path, sandbox, stems)
 
 

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from batch.sandbox.options import Options
 from batch.sandbox.process import Sandbox
-from tests.support.in_process import sendkit_batch, start_sandbox
-from tests.support.program import Ran, lead_id, received, write_rows
+from tests.support.in_process import seeded, sendkit_batch
+from tests.support.program import Ran, lead_id, received
 
 CAMPAIGNS = ("64f1c0a95e8b7d2f3a6c9e01", "64f1c0a95e8b7d2f3a6c9e02")
 SEED_HEADER = (
@@ -29,8 +28,7 @@ def served(folder: Path, **options: object) -> Iterator[Sandbox]:
         )
         for n in range(LEADS)
     ]  # fmt: skip
-    seed = write_rows(folder / "seed.csv", SEED_HEADER, rows)
-    with start_sandbox(Options(seed_csv=seed, **options)) as sandbox:  # type: ignore[arg-type] # whichever they are
+    with seeded(folder, SEED_HEADER, rows, **options) as sandbox:
         yield sandbox
 
 

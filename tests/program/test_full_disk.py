@@ -12,10 +12,9 @@ import pytest
 
 from batch.errors import InputError
 from batch.recording.runfile import read_record
-from batch.sandbox.options import Options
 from batch.sandbox.process import Sandbox
 from tests.support.forked import Stem, stem
-from tests.support.in_process import start_sandbox
+from tests.support.in_process import seeded
 from tests.support.program import CAMPAIGN, Ran, access, lead_id, read_rows, received, write_rows
 
 MB = 1 << 20
@@ -36,8 +35,7 @@ def command() -> Iterator[Stem]:
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
     rows = [(CAMPAIGN, lead_id(n)) for n in range(ROWS)]
-    seed = write_rows(tmp_path / "seed.csv", HEADER[:2], rows)
-    with start_sandbox(Options(seed_csv=seed)) as running:
+    with seeded(tmp_path, HEADER[:2], rows) as running:
         yield running
 
 

@@ -14,6 +14,7 @@ from batch.recording.daily_quota import DailyQuota
 from batch.sandbox.options import Options
 from batch.sandbox.process import Sandbox
 from tests.support.in_process import sendkit_batch, start_sandbox
+from tests.support.live_world import HEADER, served
 from tests.support.program import (
     CAMPAIGN,
     Ran,
@@ -27,19 +28,17 @@ from tests.support.program import (
     write_rows,
 )
 
-HEADER = ("campaignId", "campaignLeadId", "status", "aiTag")
 ROWS = 300
 
 
-def leads(path: Path, numbers: range, status: str = "paused") -> Path:
-    return write_rows(path, HEADER, [(CAMPAIGN, lead_id(n), status, "") for n in numbers])
+def leads(path: Path, numbers: range) -> Path:
+    return write_rows(path, HEADER, [(CAMPAIGN, lead_id(n), "paused", "") for n in numbers])
 
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
     leads(tmp_path / "leads.csv", range(ROWS))
-    options = Options(seed_csv=leads(tmp_path / "seed.csv", range(ROWS), "active"))
-    with start_sandbox(options) as running:
+    with served(tmp_path, [(CAMPAIGN, lead_id(n), "active", "") for n in range(ROWS)]) as running:
         yield running
 
 

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from batch.sandbox.options import Options
 from batch.sandbox.process import Sandbox
 from tests.kill_loop import kill_loop
-from tests.support.in_process import sendkit_batch, start_sandbox
+from tests.support.in_process import seeded, sendkit_batch
 from tests.support.program import (
     CAMPAIGN,
     Ran,
@@ -39,9 +38,8 @@ def leads(tmp_path: Path) -> Path:
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
     rows = [(CAMPAIGN, lead_id(n)) for n in range(1, ROWS + 1)]
-    seed = write_rows(tmp_path / "seed.csv", ("campaignId", "campaignLeadId"), rows)
-    options = Options(seed_csv=seed, labels=("Interested",), faults=("slow=0.05",))
-    with start_sandbox(options) as running:
+    options = {"labels": ("Interested",), "faults": ("slow=0.05",)}
+    with seeded(tmp_path, HEADER[:2], rows, **options) as running:
         yield running
 
 

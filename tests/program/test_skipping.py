@@ -12,9 +12,8 @@ from batch.jobs.recorded import leads_before
 from batch.recording.journal import Journal
 from batch.recording.plan_check import open_plan
 from batch.recording.runfile import read_record
-from batch.sandbox.options import Options
 from batch.sandbox.process import Sandbox
-from tests.support.in_process import sendkit_batch, start_sandbox
+from tests.support.in_process import seeded, sendkit_batch
 from tests.support.live_world import HEADER, OTHER, Row, ask, served
 from tests.support.program import (
     CAMPAIGN,
@@ -207,10 +206,9 @@ def test_a_run_that_was_killed_does_not_read_again_and_sends_only_what_is_left(
 def test_leads_that_were_looked_up_by_their_addresses_are_not_read_again(tmp_path: Path) -> None:
     header = ("campaignId", "campaignLeadId", "status", "aiTag", "email")
     known = [(*lead, f"p{n}@example.com") for n, lead in enumerate(LEADS)]
-    seed = write_rows(tmp_path / "seed.csv", header, known)
     rows = [(CAMPAIGN, email, "Hot" if n == 3 else "Cold") for n, (*_, email) in enumerate(known)]
     path = write_rows(tmp_path / "leads.csv", ("campaignId", "email", "aiTag"), rows)
-    with start_sandbox(Options(seed_csv=seed, labels=("Hot",))) as sandbox:
+    with seeded(tmp_path, header, known, labels=("Hot",)) as sandbox:
         ran = ask(sandbox, tmp_path, "run", path)
         assert (len(received(sandbox)), pages(sandbox)) == (1, 1)
         plan = ask(sandbox, tmp_path, "plan", path, "--out", tmp_path / "plan")

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from batch.sandbox.options import Options
 from batch.sandbox.process import Sandbox
-from tests.support.in_process import sendkit_batch, start_sandbox
+from tests.support.in_process import seeded, sendkit_batch
 from tests.support.live_world import (
     HEADER,
     OTHER,
@@ -167,9 +166,9 @@ def test_a_run_that_named_its_campaign_for_all_rows_is_undone(tmp_path: Path) ->
 
 @pytest.mark.slow
 def test_a_label_that_looks_like_a_formula_is_set_back(tmp_path: Path) -> None:
-    seed = write_rows(tmp_path / "seed.csv", HEADER, [(CAMPAIGN, lead_id(1), "active", "=Cold")])
+    leads = [(CAMPAIGN, lead_id(1), "active", "=Cold")]
     path = write_rows(tmp_path / "leads.csv", HEADER, [(CAMPAIGN, lead_id(1), "", "Hot")])
-    with start_sandbox(Options(seed_csv=seed, labels=("=Cold", "Hot"))) as sandbox:
+    with seeded(tmp_path, HEADER, leads, labels=("=Cold", "Hot")) as sandbox:
         ask(sandbox, tmp_path, "run", path, "--keep-before", "--out", tmp_path / "first")
         ran = undone(sandbox, tmp_path, tmp_path / "first")
         assert values(state(sandbox))[lead_id(1)] == ("active", "=Cold")

@@ -1,6 +1,5 @@
 import csv
 import json
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,10 +8,9 @@ import pytest
 from batch.sandbox.options import Options
 from batch.sandbox.process import Sandbox
 from tests.support.in_process import sendkit_batch, start_sandbox
+from tests.support.live_world import HEADER, OTHER, change, served
 from tests.support.program import CAMPAIGN, Ran, access, lead_id, received, write_rows
 
-OTHER = "64f1c0a95e8b7d2f3a6c9e02"
-HEADER = ("campaignId", "campaignLeadId", "status", "aiTag")
 ROWS = (
     (CAMPAIGN, lead_id(1), "paused", ""),  # line 2
     (CAMPAIGN, lead_id(2), "", "Hot"),
@@ -26,11 +24,8 @@ ROWS = (
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
-    seed = write_rows(
-        tmp_path / "seed.csv", HEADER,
-        [(OTHER if n == 4 else CAMPAIGN, lead_id(n), "active", "Cold") for n in range(1, 8)],
-    )  # fmt: skip
-    with start_sandbox(Options(seed_csv=seed, labels=("Hot",))) as sandbox:
+    leads = [(OTHER if n == 4 else CAMPAIGN, lead_id(n), "active", "Cold") for n in range(1, 8)]
+    with served(tmp_path, leads) as sandbox:
         yield sandbox
 
 
@@ -47,17 +42,6 @@ def folder(sandbox: Sandbox, tmp_path: Path) -> Path:
 def verify(sandbox: Sandbox, folder: Path, *words: str) -> Ran:
     env, _ = access(sandbox)
     return sendkit_batch("verify", folder, *words, cwd=folder.parents[1], env=env)
-
-
-def change(sandbox: Sandbox, campaign: str, lead: str, **fields: object) -> None:
-    """Somebody else changes a lead."""
-    request = urllib.request.Request(  # noqa: S310 - the sandbox's own address
-        f"{sandbox.base_url}/v1/campaigns/{campaign}/leads/{lead}",
-        data=json.dumps(fields).encode(),
-        headers={"X-Api-Key": sandbox.api_key, "Content-Type": "application/json"},
-        method="PATCH",
-    )
-    urllib.request.urlopen(request).close()  # noqa: S310 - the same
 
 
 def told(folder: Path) -> list[list[str]]:
@@ -82,10 +66,10 @@ def test_rows_that_hold_are_attested_and_only_campaigns_of_the_run_are_read(
 def test_what_was_changed_since_is_listed_with_what_it_is_now(
     sandbox: Sandbox, folder: Path
 ) -> None:
-    change(sandbox, CAMPAIGN, lead_id(1), status="active")
-    change(sandbox, CAMPAIGN, lead_id(2), aiTag="Cold")
-    change(sandbox, CAMPAIGN, lead_id(3), aiTag="Hot")
-    change(sandbox, OTHER, lead_id(4), aiTag=None)
+    change(sandbox, lead_id(1), status="active")
+    change(sandbox, lead_id(2), aiTag="Cold")
+    change(sandbox, lead_id(3), aiTag="Hot")
+    change(sandbox, lead_id(4), OTHER, aiTag=None)
     ran = verify(sandbox, folder, "--json")
     assert ran.exit_code == 1, ran.err
     assert told(folder) == [
@@ -100,7 +84,7 @@ def test_what_was_changed_since_is_listed_with_what_it_is_now(
 
 
 def test_the_first_differences_are_shown(sandbox: Sandbox, folder: Path) -> None:
-    change(sandbox, CAMPAIGN, lead_id(1), status="active")
+    change(sandbox, lead_id(1), status="active")
     ran = verify(sandbox, folder)
     assert [line.rstrip() for line in ran.err.splitlines()] == [
         "Line  Column  Set by the run  Now",
@@ -119,7 +103,7 @@ def test_rows_that_were_already_so_are_attested_too(sandbox: Sandbox, tmp_path: 
     words = ("--skip-unchanged", "always", "--rate", "1000", "--out", "so")
     ran = sendkit_batch("run", path, *given, *words, cwd=tmp_path, env=env)
     assert (ran.exit_code, len(received(sandbox))) == (0, 0), ran.err
-    change(sandbox, CAMPAIGN, lead_id(3), status="paused")
+    change(sandbox, lead_id(3), status="paused")
     verified = sendkit_batch("verify", "so", cwd=tmp_path, env=env)
     assert verified.exit_code == 1
     assert "verified: 5 of 6 rows hold what was set" in verified.last_line

@@ -13,12 +13,16 @@ from batch.reading.content import Format, detect_format, expands_beyond, part_ke
 TEXT = b"campaignId,campaignLeadId,aiTag\n1,2,x\n"
 
 
-def opened(folder: Path, packed: bytes) -> Path:
+def file_of(folder: Path, data: bytes) -> Path:
     path = folder / "file"
-    path.write_bytes(packed)
+    path.write_bytes(data)
+    return path
+
+
+def opened(folder: Path, packed: bytes) -> Path:
     scratch = folder / "scratch"
     scratch.mkdir()
-    return unpack(path, scratch=scratch, name="leads.csv.gz")
+    return unpack(file_of(folder, packed), scratch=scratch, name="leads.csv.gz")
 
 
 def zip_of(folder: Path, *parts: str) -> Path:
@@ -27,6 +31,13 @@ def zip_of(folder: Path, *parts: str) -> Path:
         for part in parts:
             archive.writestr(part, b"x")
     return path
+
+
+def refusal(path: Path, name: str) -> str:
+    """Why a file that messages call so is none that is read."""
+    with pytest.raises(InputError) as caught:
+        detect_format(path, name=name)
+    return str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -149,20 +160,14 @@ def test_text_may_have_these_names(tmp_path: Path, name: str) -> None:
 def test_a_csv_under_another_formats_name_is_refused(
     tmp_path: Path, suffix: str, promised: str
 ) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(TEXT)
-    with pytest.raises(InputError) as caught:
-        detect_format(path, name=f"leads{suffix}")
-    assert str(caught.value) == (
+    assert refusal(file_of(tmp_path, TEXT), f"leads{suffix}") == (
         f"leads{suffix}: its name ends in {suffix}, but its content is CSV or other text. "
         f"Rename it to end in .csv, or save it again as {promised}."
     )
 
 
 def test_a_workbook_named_csv_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError) as caught:
-        detect_format(zip_of(tmp_path, "[Content_Types].xml"), name="leads.csv")
-    assert str(caught.value) == (
+    assert refusal(zip_of(tmp_path, "[Content_Types].xml"), "leads.csv") == (
         "leads.csv: its name ends in .csv, but its content is an .xlsx workbook. "
         "Rename it to end in .xlsx, or save it again as CSV or other text."
     )
@@ -181,9 +186,7 @@ def test_a_workbook_named_csv_is_refused(tmp_path: Path) -> None:
 def test_other_zipped_files_are_refused(
     tmp_path: Path, parts: tuple[str, ...], message: str
 ) -> None:
-    with pytest.raises(InputError) as caught:
-        detect_format(zip_of(tmp_path, *parts), name="leads.zip")
-    assert str(caught.value) == f"leads.zip: {message}"
+    assert refusal(zip_of(tmp_path, *parts), "leads.zip") == f"leads.zip: {message}"
 
 
 def test_names_of_parts_are_compared_as_every_system_does(tmp_path: Path) -> None:
@@ -195,9 +198,7 @@ def test_names_of_parts_are_compared_as_every_system_does(tmp_path: Path) -> Non
 def test_a_damaged_zip_is_refused(tmp_path: Path) -> None:
     path = zip_of(tmp_path, "[Content_Types].xml")
     path.write_bytes(path.read_bytes()[:40])
-    with pytest.raises(InputError) as caught:
-        detect_format(path, name="leads.xlsx")
-    assert str(caught.value) == (
+    assert refusal(path, "leads.xlsx") == (
         "leads.xlsx: can't be opened, it is damaged or incomplete. Save or fetch it again."
     )
 
@@ -207,9 +208,10 @@ def test_a_workbook_with_a_password_is_refused(tmp_path: Path) -> None:
     path.write_bytes(
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512) + "EncryptedPackage".encode("utf-16-le")
     )
-    with pytest.raises(InputError) as caught:
-        detect_format(path, name="leads.xlsx")
-    assert str(caught.value) == "leads.xlsx: is protected by a password. Save it without one."
+    assert (
+        refusal(path, "leads.xlsx")
+        == "leads.xlsx: is protected by a password. Save it without one."
+    )
 
 
 @pytest.mark.parametrize(
@@ -228,11 +230,7 @@ def test_a_workbook_with_a_password_is_refused(tmp_path: Path) -> None:
 def test_what_is_no_spreadsheet_is_named(
     tmp_path: Path, start: bytes, what: str, name: str
 ) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(start)
-    with pytest.raises(InputError) as caught:
-        detect_format(path, name=name)
-    assert str(caught.value) == (
+    assert refusal(file_of(tmp_path, start), name) == (
         f"{name}: seems to be {what}. Save its data as CSV or XLSX and use that file."
     )
 
@@ -265,11 +263,7 @@ def test_what_is_no_spreadsheet_is_named(
 def test_what_spreadsheet_programs_open_says_how_to_save_it(
     tmp_path: Path, start: bytes, what: str, name: str
 ) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(start)
-    with pytest.raises(InputError) as caught:
-        detect_format(path, name=name)
-    assert str(caught.value) == (
+    assert refusal(file_of(tmp_path, start), name) == (
         f"{name}: seems to be {what}, which only spreadsheet programs can read. "
         "Open it in one, save it as an Excel workbook (.xlsx), and use that file."
     )
@@ -279,17 +273,13 @@ def test_what_spreadsheet_programs_open_says_how_to_save_it(
     "start", [b"<campaign>,lead\n", b"[id],lead\n", b"{id};lead\n", b"%,PDF\n", b"tables,x\n"]
 )
 def test_odd_header_names_are_text(tmp_path: Path, start: bytes) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(start)
-    assert detect_format(path, name="leads.csv") is Format.TEXT
+    assert detect_format(file_of(tmp_path, start), name="leads.csv") is Format.TEXT
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
 def test_what_is_packed_twice_is_refused(tmp_path: Path, pack: type[bytes]) -> None:
     path = opened(tmp_path, pack(pack(TEXT)))
-    with pytest.raises(InputError) as caught:
-        detect_format(path, name="leads.csv.gz")
-    assert str(caught.value) == (
+    assert refusal(path, "leads.csv.gz") == (
         "leads.csv.gz: is compressed twice. Unpack it once and use the result."
     )
 

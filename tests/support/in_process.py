@@ -12,9 +12,10 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ from batch.sandbox.world import make_world
 from batch.terminal.command_line import run_command_line
 from batch.terminal.signals import Interrupts
 from batch.terminal.streams import lasting_streams
-from tests.support.program import Ran, environment
+from tests.support.program import Ran, environment, write_rows
 
 _STARTS_WITHIN_S = 60
 
@@ -88,3 +89,16 @@ def start_sandbox(options: Options | None = None) -> Iterator[Sandbox]:
         finally:
             server.should_exit = True
             thread.join()
+
+
+@contextmanager
+def seeded(
+    folder: Path,
+    header: Sequence[str],
+    leads: Sequence[Sequence[object]],
+    **options: Any,  # noqa: ANN401 - the fields of Options
+) -> Iterator[Sandbox]:
+    """A sandbox that has these leads, and no others."""
+    seed = write_rows(folder / "seed.csv", header, leads)
+    with start_sandbox(Options(seed_csv=seed, **options)) as sandbox:
+        yield sandbox

@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from batch.sandbox.options import Options
 from batch.sandbox.process import Sandbox
 from batch.terminal.command_line import run_command_line
-from tests.support.in_process import sendkit_batch, start_sandbox
-from tests.support.program import CAMPAIGN, Ran, access, lead_id, write_rows
+from tests.support.in_process import seeded, sendkit_batch
+from tests.support.program import CAMPAIGN, Ran, access, lead_id
 from tests.support.shell import Shell
 
 OTHER = "64f1c0a95e8b7d2f3a6c9e02"
@@ -28,9 +27,7 @@ Row = tuple[str, str, str, str]
 @contextmanager
 def served(folder: Path, leads: Sequence[Sequence[str]], **options: object) -> Iterator[Sandbox]:
     """A sandbox that has these leads, as HEADER, with the labels Hot, Cold and Warm."""
-    seed = write_rows(folder / "seed.csv", HEADER, leads)
-    labels = ("Hot", "Cold", "Warm")
-    with start_sandbox(Options(seed_csv=seed, labels=labels, **options)) as sandbox:  # type: ignore[arg-type] # whichever they are
+    with seeded(folder, HEADER, leads, labels=("Hot", "Cold", "Warm"), **options) as sandbox:
         yield sandbox
 
 
