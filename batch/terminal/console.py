@@ -113,7 +113,8 @@ class Terminal:
         else:
             number = question.typed_number
             self.say(question.why)
-            wanted, prompt = {str(number)}, f"Type {number} to go on: "
+            what = f"{question.answer[:1].lower()}{question.answer[1:]}"
+            wanted, prompt = {str(number)}, f"Type {number} to {what}: "
         return self.answer(prompt).replace(",", "") in wanted
 
     def confirm(self, text: str, prompt: str) -> bool:

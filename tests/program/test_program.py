@@ -402,7 +402,7 @@ def test_the_number_of_clears_can_be_typed_instead(tmp_path: Path, sandbox: Sand
         dimensions=(40, 200),
         timeout=20,
     ) as child:
-        child.expect_exact("Type 21 to go on: ")
+        child.expect_exact("Type 21 to send 21 changes: ")
         child.sendline("21")
         child.expect(pexpect.EOF)
     assert child.wait() == 0

@@ -73,7 +73,7 @@ def test_mostly_clears_need_their_number_typed(shell: Shell, line: str, exit_cod
     shell.typing(line)
     assert shell.run(shell.leads(rows), quiet=True) == exit_code
     assert "1,022 of the 1,022 rows to send clear the tag, more than half." in shell.err
-    assert "\nType 1022 to go on: " in shell.err
+    assert "\nType 1022 to send 1,022 changes: " in shell.err
     assert bool(shell.api.changes) is (exit_code == 0)
 
 
@@ -85,7 +85,7 @@ def test_more_tag_changes_than_the_limit_need_their_number_typed(
     shell.typing(line)
     assert shell.run(shell.leads(tagging(3))) == exit_code
     assert "3 leads' tags would change, more than the 2 of tag_change_limit" in shell.err
-    assert "\nType 3 to go on: " in shell.err
+    assert "\nType 3 to send 3 changes: " in shell.err
     declined = "Nothing was sent: the question was not answered with 3."
     assert (declined in shell.err) is (exit_code == 2)
     assert len(shell.api.changes) == (3 if exit_code == 0 else 0)
