@@ -10,6 +10,8 @@ from batch.visible import visible
 from batch.wording.questions import Question
 
 _MORE = 50  # rows to ask for next
+# Columns of a terminal: for the names of leads and campaigns, and for all that stands beside them.
+_NARROWEST_NAME, _WIDEST_NAME, _FOR_CHANGES = 8, 32, 48
 
 
 def print_question(console: Console, question: Question) -> None:
@@ -31,11 +33,15 @@ def print_question(console: Console, question: Question) -> None:
 
 
 def print_diff(console: Console, question: Question) -> None:
-    """The first rows of the diff, each on one line: what does not fit is cut."""
+    """The first rows of the diff, each on a line: of a name that does not fit the end is cut."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("Line", justify="right", no_wrap=True)
-    for title in ("Who", "Campaign", "Status", "aiTag"):
-        table.add_column(title, no_wrap=True, overflow="ellipsis")
+    # Names give way to what changes. Only a long label takes a second line.
+    names = min(_WIDEST_NAME, max(_NARROWEST_NAME, (console.width - _FOR_CHANGES) // 2))
+    for title in ("Who", "Campaign"):
+        table.add_column(title, no_wrap=True, overflow="ellipsis", max_width=names)
+    table.add_column("Status", no_wrap=True)
+    table.add_column("aiTag", overflow="fold")
     for row in question.diff:
         texts = (row.who, row.campaign, row.status, row.tag)
         # What stays as it is recedes.
