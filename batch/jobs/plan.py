@@ -27,6 +27,7 @@ from batch.judging.leads import REQUESTS
 from batch.judging.plan import Problem
 from batch.judging.preview import with_partly_sent
 from batch.model import Field, Reason, Tally
+from batch.reading.mended import told_of
 from batch.recording.atomic_file import clear_partial_files
 from batch.recording.journal import JOURNAL_NAME, Journal
 from batch.recording.plan_sheet import PLAN_NAME, write_plan
@@ -120,7 +121,8 @@ def keep_plan(ready: ReadyRun, diff: LeadsDiff) -> Planned:
         for outcomes in ready.plan.judged():
             journal.record(outcomes)
         told = with_partly_sent(preview.told(), ready.plan.partly_sent())
-        sheet = write_plan(opened.table, told, journal, folder.path)
+        mended = told_of(opened.table.mended) if opened.table.mended else None
+        sheet = write_plan(opened.table, told, journal, folder.path, mended=mended)
     tally = Tally(ready.work.before)
     tally[Reason.NOT_REACHED] += ready.plan.rows - tally.total()
     exit_code = int(bool(tally.error))

@@ -10,7 +10,7 @@ import polars as pl
 from batch.columns import result_header
 from batch.escape import escape, escape_text
 from batch.recording.atomic_file import AtomicFile
-from batch.recording.result_rows import to_csv
+from batch.recording.result_rows import to_csv, with_mended
 from batch.recording.results import BATCH_ROWS, Outcomes, Table
 
 PLAN_NAME = "plan.csv"
@@ -26,11 +26,19 @@ PLAN_COLUMNS = (
 _BOM = b"\xef\xbb\xbf"  # without it spreadsheet programs take UTF-8 for the local encoding
 
 
-def write_plan(table: Table, told: pl.DataFrame, judged: Outcomes, folder: Path) -> Path:
+def write_plan(
+    table: Table,
+    told: pl.DataFrame,
+    judged: Outcomes,
+    folder: Path,
+    *,
+    mended: pl.DataFrame | None = None,
+) -> Path:
     """Write plan.csv into the run's folder.
 
     told: what is planned for the rows whose leads were looked at, a row a line in line order:
-    line and the other PLAN_COLUMNS. judged: the outcomes of all other rows.
+    line and the other PLAN_COLUMNS. judged: the outcomes of all other rows. mended: as
+    `write_results` takes it.
     Raises RunError when the disk fails.
     """
     header = [escape_text(name) or None for name in result_header(table.header, PLAN_COLUMNS)]
@@ -42,6 +50,8 @@ def write_plan(table: Table, told: pl.DataFrame, judged: Outcomes, folder: Path)
             for part in frame.iter_slices(BATCH_ROWS):
                 if part.height:
                     planned = _planned(part, told, judged)
+                    if mended is not None:
+                        planned = with_mended(planned, mended)
                     texts = planned.select(
                         *(_cell(name) for name in columns),
                         "line",

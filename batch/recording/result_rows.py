@@ -25,19 +25,33 @@ def with_outcomes(rows: pl.DataFrame, outcomes: pl.DataFrame) -> pl.DataFrame:
     return rows.join(outcomes, on="line", how="left", maintain_order="left")
 
 
-def result_rows(joined: pl.DataFrame, *, columns: int, stop_reason: str = "") -> pl.DataFrame:
+def with_mended(rows: pl.DataFrame, mended: pl.DataFrame) -> pl.DataFrame:
+    """Rows whose messages say what their mended cells were. mended: `line` and that, a text."""
+    both = rows.join(mended, on="line", how="left", maintain_order="left")
+    message = pl.concat_str("message", "mended", separator=" ", ignore_nulls=True)
+    return both.with_columns(message.str.strip_chars_start(" ").alias("message")).drop("mended")
+
+
+def result_rows(
+    joined: pl.DataFrame,
+    *,
+    columns: int,
+    stop_reason: str = "",
+    mended: pl.DataFrame | None = None,
+) -> pl.DataFrame:
     """The rows as they are written: the user's `columns` cells, then the added columns.
 
     A row without an outcome is unsent, not reached. Empty cells are null.
     stop_reason: why the run ended early, for the message of such rows; "" if it is not known.
-    joined: with a column `mended` where rows were mended, of which the message says so.
+    mended: as `with_mended` takes it; None where no cell was mended.
     """
     not_reached = f"{NOT_REACHED_MESSAGE} {stop_reason}".rstrip()
     recorded = pl.col("reason").is_not_null()
     reason = pl.col("reason").fill_null(Reason.NOT_REACHED.value)
     message = pl.when(recorded).then("message").otherwise(pl.lit(not_reached))
-    if "mended" in joined.columns:
-        message = pl.concat_str(message, "mended", separator=" ", ignore_nulls=True)
+    if mended is not None:
+        joined = with_mended(joined.with_columns(message.alias("message")), mended)
+        message = pl.col("message")
     as_made = {  # every other one is a text of the journal's
         "line": pl.col("line"),
         "result": reason.replace_strict(_RESULT_OF, return_dtype=pl.String),

@@ -167,9 +167,9 @@ def _stream(
     failed_rows.write(header)
     for part in parts_of(table):
         joined = with_outcomes(part, journal.rows(part["line"][0], part["line"][-1]))
-        if mended is not None:
-            joined = joined.join(mended, on="line", how="left", maintain_order="left")
-        written = result_rows(joined, columns=len(table.header), stop_reason=stop_reason)
+        written = result_rows(
+            joined, columns=len(table.header), stop_reason=stop_reason, mended=mended
+        )
         count.rows += part.height
         count.recorded += joined.height - joined["reason"].null_count()
         for reason, rows in written["reason"].value_counts().iter_rows():

@@ -121,6 +121,7 @@ def details(findings: Findings) -> Iterator[tuple[str, str]]:
     yield "Run", record.id
     yield "Input", f"{record.input.name}, {count_of(record.input.size_bytes, 'byte')}"
     yield "SHA-256 of the input", record.input.sha256
+    yield "SHA-256 of mends.csv, its mended cells", record.input.mends_sha256 or ""
     file = "plan.csv" if findings.is_planned else "results.csv"
     yield f"SHA-256 of {file}", findings.results_sha256
     found = record.input.found

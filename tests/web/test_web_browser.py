@@ -160,6 +160,29 @@ def test_errors_come_by_cause_while_it_goes_on(page: Page, tmp_path: Path) -> No
         assert figures(page)["Error"] == "50"
 
 
+def test_a_cell_is_mended_and_an_option_chosen_in_a_browser(page: Page, tmp_path: Path) -> None:
+    rows = [(CAMPAIGN, lead_id(n), "paused", "") for n in range(1, 4)]
+    path = write_rows(tmp_path / "leads.csv", HEADER, [*rows, (CAMPAIGN, lead_id(4), "pausd", "")])
+    with served(tmp_path, leads(4)) as sandbox, serving(tmp_path, sandbox) as web:
+        opened(page, web)
+        drop(page, path)
+        page.click("text=Mend")
+        page.fill("#mend [name=status]", "paused")
+        page.click("text=Mend and check again")
+        expect(page.locator("text=1 mended cell")).to_be_visible()
+        page.click("text=More options")
+        page.check("[name=strict]")
+        assert fits(page)
+        page.click("text=See what would change")
+        page.wait_for_url("**/runs/*")
+        page.fill("[name=canary]", "2")
+        page.click("text=Get ready to send this")
+        page.click("button[value=yes]")
+        page.wait_for_url("**/runs/*")
+        assert figures(page)["Success"] == "4"
+        assert len(received(sandbox)) == 4
+
+
 def fits(page: Page) -> bool:
     """Whether nothing has to be moved sideways on a telephone."""
     page.set_viewport_size({"width": 390, "height": 800})

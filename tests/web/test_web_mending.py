@@ -3,15 +3,16 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from batch.errors import InputError
-from batch.jobs.recorded import request_of
+from batch.jobs.recorded import plan_of_run, recorded_journal, request_of
 from batch.model import Field
-from batch.reading.mended import MENDS_NAME, Mend
-from batch.recording.runfile import read_record
+from batch.reading.mended import MENDS_NAME, Mend, mends_sha256, to_csv
+from batch.recording.runfile import RunRecord, read_record
 from batch.web.board import Stage
 from tests.support.live_world import served
 from tests.support.program import received
@@ -137,6 +138,8 @@ def test_a_run_with_mends_is_gone_on_with_and_tried_again_as_mended(tmp_path: Pa
             run = f"/runs/{page.end().run_id}"
             folder = page.desk.run_of(run.rpartition("/")[2]).folder
             assert "1 cell was mended; mends.csv in the run" in page.get(run)
+            with (folder / "plan.csv").open(encoding="utf-8-sig", newline="") as file:
+                assert next(csv.DictReader(file))["message"] == 'status was "Repleid".'
             page.post(f"{run}/apply")
             page.until(Stage.QUESTION)
             page.post("/job/answer", answer="yes")
@@ -155,3 +158,28 @@ def test_a_run_with_mends_is_gone_on_with_and_tried_again_as_mended(tmp_path: Pa
             record = read_record(folder / "run.json")
             with pytest.raises(InputError, match="is not there, or was changed since the run"):
                 request_of(folder, record, state_dir=page.desk.place.state_dir)
+
+
+def test_mends_of_somebody_elses_run_must_be_what_its_plan_sends(tmp_path: Path) -> None:
+    with site(tmp_path) as page, served_by(Api()):
+        dropped(page, tmp_path)
+        page.post("/check/mend", line="2", status="paused")
+        folder = sent(page)
+    record = read_record(folder / "run.json")
+
+    def look(record: RunRecord) -> None:
+        request = request_of(folder, record, state_dir=tmp_path / "of nobody")
+        with (
+            recorded_journal(folder, record) as journal,
+            plan_of_run(folder, record, request, journal) as plan,
+        ):
+            assert plan.rows == 3
+
+    look(record)
+    other = replace(MENDED, now="active")
+    (folder / MENDS_NAME).write_bytes(to_csv((other,)))
+    with pytest.raises(InputError, match="is not there, or was changed since the run began"):
+        look(record)
+    forged = record.input.model_copy(update={"mends_sha256": mends_sha256((other,))})
+    with pytest.raises(InputError, match="line 2"):
+        look(record.model_copy(update={"input": forged}))
