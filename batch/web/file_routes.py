@@ -23,7 +23,7 @@ from batch.web.pager import Pager
 from batch.web.remedies import on_page
 from batch.web.render import base_of, desk_of, lead_to, page
 from batch.web.run_list import run_lines
-from batch.web.shown_rows import MOST_COLUMNS, Counter, checked_rows
+from batch.web.shown_rows import Counter, checked_rows, shown_columns
 from batch.web.tray import FileAtHand
 
 _RECENT = 5
@@ -235,11 +235,12 @@ def _rows(request: Request, checked: CheckedFile) -> dict[str, object]:
         also=((("result", _RESULTS[shown]),) if shown in _RESULTS else ()),
         first=("result", (_RESULTS["error"],)),
     )
+    columns = shown_columns(checked.header, checked.fields)
     found = checked.page(query)
     tally = checked.tally
     return {
-        "header": checked.header[:MOST_COLUMNS],
-        "rows": checked_rows(found, checked.header, checked.fields),
+        "header": [checked.header[at] for at in columns],
+        "rows": checked_rows(found, columns, checked.fields),
         "pager": Pager(request, found, names=("result", "reason", "search")),
         "counters": [
             Counter(label="Rows", tone="", value="", count=checked.rows),

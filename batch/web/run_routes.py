@@ -27,7 +27,6 @@ from batch.web.render import desk_of, page
 from batch.web.row_pages import Sheet, page_of, plan_sheet, planned_values, results_sheet
 from batch.web.run_list import later_runs, run_lines
 from batch.web.shown_rows import (
-    MOST_COLUMNS,
     PLAN_TONES,
     TONE_OF_RESULT,
     Counter,
@@ -36,6 +35,7 @@ from batch.web.shown_rows import (
     plan_counts,
     plan_rows,
     result_rows,
+    shown_columns,
     tone_of,
 )
 
@@ -167,11 +167,13 @@ def _results(request: Request, run: ListedRun) -> dict[str, object]:
         first=("result", (frozenset({Result.ERROR.value}), frozenset({Result.UNSENT.value}))),
     )
     rows = page_of(sheet.frame, query, searched=_searched(sheet))
+    fields = _fields(run)
+    columns = shown_columns(sheet.header, fields)
     planned = planned_values(run.folder, [row["line"] for row in rows.rows])
     return {
         **values,
-        "header": sheet.header[:MOST_COLUMNS],
-        "rows": result_rows(rows, sheet.header, _fields(run), planned),
+        "header": [sheet.header[at] for at in columns],
+        "rows": result_rows(rows, columns, fields, planned),
         "pager": Pager(request, rows, names=("result", "reason", "search")),
         "are_older": any(counted.get(each.value, 0) != run.counts[each] for each in Result),
     }
@@ -204,11 +206,13 @@ def _plan(request: Request, run: ListedRun) -> dict[str, object]:
         first=("plan", (names["bad"],)),
     )
     rows = page_of(sheet.frame, query, searched=_searched(sheet))
+    fields = _fields(run)
+    columns = shown_columns(sheet.header, fields)
     _, view = desk_of(request).worker.board.look()
     is_fresh = view and view.kind is JobKind.PLAN and view.run_id == run.record.id
     return {
-        "header": sheet.header[:MOST_COLUMNS],
-        "rows": plan_rows(rows, sheet.header, _fields(run)),
+        "header": [sheet.header[at] for at in columns],
+        "rows": plan_rows(rows, columns, fields),
         "pager": Pager(request, rows, names=("show", "plan", "search")),
         "counters": plan_counters(counts),
         "counts": counts,

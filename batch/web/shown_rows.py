@@ -70,11 +70,17 @@ class Counter:
     count: int
 
 
+def shown_columns(header: Sequence[str], fields: Mapping[Column, int]) -> list[int]:
+    """The columns of a file that are shown: what people know a row by before ids and values."""
+    read = {fields[field] for field in Field if field in fields}
+    return sorted(range(len(header)), key=lambda at: at in read)[:MOST_COLUMNS]
+
+
 def checked_rows(
-    page: RowPage, header: Sequence[str], fields: Mapping[Column, int]
+    page: RowPage, columns: Sequence[int], fields: Mapping[Column, int]
 ) -> list[ShownRow]:
-    """Rows of a file that was checked."""
-    places = {field.value: position for field, position in fields.items()}
+    """Rows of a file that was checked. columns: as `shown_columns` gives them."""
+    places = {field.value: columns.index(at) for field, at in fields.items() if at in columns}
     return [
         ShownRow(
             line=row["line"],
@@ -83,7 +89,7 @@ def checked_rows(
             message=row["message"],
             status=_cell(row, fields, Field.STATUS),
             tag=_cell(row, fields, Field.AI_TAG),
-            cells=_cells(row, header),
+            cells=_cells(row, columns),
             bad_cell=places.get(row["column"], -1),
         )
         for row in page.rows
@@ -92,7 +98,7 @@ def checked_rows(
 
 def result_rows(
     page: RowPage,
-    header: Sequence[str],
+    columns: Sequence[int],
     fields: Mapping[Column, int],
     planned: Mapping[str, Mapping[str, str | None]],
 ) -> list[ShownRow]:
@@ -105,13 +111,15 @@ def result_rows(
             message=row["message"],
             status=_resulting(row, fields, Field.STATUS, planned.get(row["line"], {})),
             tag=_resulting(row, fields, Field.AI_TAG, planned.get(row["line"], {})),
-            cells=_cells(row, header),
+            cells=_cells(row, columns),
         )
         for row in page.rows
     ]
 
 
-def plan_rows(page: RowPage, header: Sequence[str], fields: Mapping[Column, int]) -> list[ShownRow]:
+def plan_rows(
+    page: RowPage, columns: Sequence[int], fields: Mapping[Column, int]
+) -> list[ShownRow]:
     """Rows of a plan.csv, with what would change about each."""
     return [
         ShownRow(
@@ -121,7 +129,7 @@ def plan_rows(page: RowPage, header: Sequence[str], fields: Mapping[Column, int]
             message=row["message"],
             status=_planned(row, fields, Field.STATUS),
             tag=_planned(row, fields, Field.AI_TAG),
-            cells=_cells(row, header),
+            cells=_cells(row, columns),
         )
         for row in page.rows
     ]
@@ -230,5 +238,5 @@ def _tag_words(value: str, field: Field) -> str:
     return "no tag" if field is Field.AI_TAG and value == "null" else value
 
 
-def _cells(row: Mapping[str, str], header: Sequence[str]) -> list[str]:
-    return [row[str(index)] for index in range(min(len(header), MOST_COLUMNS))]
+def _cells(row: Mapping[str, str], columns: Sequence[int]) -> list[str]:
+    return [row[str(index)] for index in columns]

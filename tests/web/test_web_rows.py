@@ -3,11 +3,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from batch.columns import ADDED_SETS
+from batch.columns import ADDED_SETS, Column, Naming
 from batch.errors import InputError
 from batch.model import Field
 from batch.web.row_pages import MOST_PAGE_ROWS, Query, page_of, plan_sheet, results_sheet
-from batch.web.shown_rows import Value, plan_changes, plan_counts, plan_rows, tone_of
+from batch.web.shown_rows import Value, plan_changes, plan_counts, plan_rows, shown_columns, tone_of
 from tests.support.web_site import site
 from tests.support.wired import pausing, write_leads
 
@@ -101,7 +101,7 @@ def test_a_plan_is_counted_and_its_changes_are_told(tmp_path: Path) -> None:
         ("status", "not read", "paused", 1),
         ("aiTag", "null", "Hot", 1),
     ]
-    rows = plan_rows(page_of(sheet.frame, Query(), searched=["0"]), sheet.header, {Field.STATUS: 0})
+    rows = plan_rows(page_of(sheet.frame, Query(), searched=["0"]), [0], {Field.STATUS: 0})
     assert [row.tone for row in rows] == ["open", "open", "quiet", "bad", "open"]
     assert [(row.status, row.tag) for row in rows] == [
         (Value(before="active", after="paused"), Value(before="no tag", after="Hot")),
@@ -135,6 +135,19 @@ def test_pages_lead_to_the_pages_beside_them_and_keep_the_filter(tmp_path: Path)
         assert "More rows" not in page.get("/check?offset=100")
         for odd in ("-1", "x", "٣", "9" * 30, "1e3"):
             assert "1 to 50 of 120" in page.get(f"/check?offset={odd}")
+
+
+def test_what_a_row_is_known_by_stands_before_its_ids() -> None:
+    fields: dict[Column, int] = {
+        Field.CAMPAIGN_ID: 0,
+        Field.CAMPAIGN_LEAD_ID: 2,
+        Naming.EMAIL: 3,
+        Field.STATUS: 4,
+    }
+    assert shown_columns(("campaignId", "Name", "id", "email", "status", ""), fields) == [
+        1, 3, 5, 0, 2, 4,
+    ]  # fmt: skip
+    assert shown_columns([""] * 30, {Field.STATUS: 0}) == [*range(1, 13)]
 
 
 def test_an_earlier_upload_is_taken_away(tmp_path: Path) -> None:

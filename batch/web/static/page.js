@@ -99,7 +99,7 @@ function wholeRow(row) {
     const name = document.createElement("dt");
     const text = document.createElement("dd");
     name.textContent = cell.dataset.label;
-    text.textContent = cell.textContent;
+    text.textContent = cell.title || cell.textContent;
     const pair = document.createElement("div");
     pair.append(name, text);
     list.append(pair);
