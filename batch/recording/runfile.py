@@ -31,7 +31,7 @@ from batch.model import Reason, Result
 from batch.recording.atomic_file import AtomicFile
 from batch.recording.plain_file import read_plain
 
-FORMAT = 2  # of run.json: raised when an earlier version would read it wrongly
+FORMAT = 3  # of run.json: raised when an earlier version would read it wrongly
 MOST_BYTES = 1 << 20  # ours take some 5 kB
 # `input` and the endings that tell the format, two of a packed file: no way out of the folder.
 _COPY = re.compile(r"input(\.[^./\\]{0,11}){0,2}")
@@ -194,7 +194,7 @@ class RunRecord(_Record):
     campaigns: names of the workspace's campaigns by id, as far as they are known.
     """
 
-    format: Literal[1, 2] = 2
+    format: Literal[1, 2, 3] = 3
     id: RunId = ""
     state: RunState
     exit_code: int | None = None

@@ -14,6 +14,7 @@ from batch.columns import ADDED_COLUMNS
 from batch.reading import layout
 from batch.recording.history import known_runs
 from batch.recording.journal_sql import SCHEMA_VERSION
+from batch.recording.runfile import FORMAT
 from batch.recording.state import default_state_dir
 from tests.support.elsewhere import typed
 from tests.support.shell import Shell
@@ -71,7 +72,7 @@ def newer_record(folder: Path) -> None:
     """Make run.json one of a newer version: of its fields only the format is known to stay."""
     path = folder / "run.json"
     record = json.loads(path.read_text("utf-8"))
-    more = {"format": 3, "versions": {"sendkit-batch": "9.1"}, "rows": "many", "new": True}
+    more = {"format": FORMAT + 1, "versions": {"sendkit-batch": "9.1"}, "rows": "many", "new": True}
     path.write_text(json.dumps({**record, **more}), "utf-8")
 
 
@@ -97,7 +98,7 @@ def newer_journal_of_a_killed_run(folder: Path) -> None:
 
 
 RECORD = (
-    "runs/mine/run.json: found a run of format {}; expected format 2. "
+    "runs/mine/run.json: found a run of format {}; expected format {}. "
     "Use the version of this program that made it."
 )
 JOURNAL = (
@@ -107,8 +108,8 @@ JOURNAL = (
 each_kind = pytest.mark.parametrize(
     ("make_newer", "told"),
     [
-        (newer_record, RECORD.format("3, made by version 9.1")),
-        (only_the_format, RECORD.format("7")),
+        (newer_record, RECORD.format(f"{FORMAT + 1}, made by version 9.1", FORMAT)),
+        (only_the_format, RECORD.format("7", FORMAT)),
         (newer_journal, JOURNAL),
         (newer_journal_of_a_killed_run, JOURNAL),
     ],

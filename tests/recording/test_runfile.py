@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from batch.errors import InputError, RunError
 from batch.model import Reason, Result
 from batch.recording.runfile import (
+    FORMAT,
     RunFile,
     RunInput,
     RunRecord,
@@ -61,7 +62,7 @@ def test_run_json_says_what_the_run_is_and_how_far_it_got(path: Path) -> None:
     RunFile(path).write(RECORD)
 
     assert json.loads(path.read_text()) == {
-        "format": 2,
+        "format": 3,
         "id": "0123456789abcdef",
         "state": "running",
         "exit_code": None,
@@ -115,6 +116,13 @@ def test_a_record_reads_back_as_it_was_written(path: Path) -> None:
     RunFile(path).write(RECORD)
 
     assert RunRecord.model_validate_json(path.read_bytes()) == RECORD
+
+
+@pytest.mark.parametrize("earlier", range(1, FORMAT))
+def test_a_record_of_an_earlier_format_is_read(path: Path, earlier: int) -> None:
+    old = RECORD.model_copy(update={"format": earlier})
+    RunFile(path).write(old)
+    assert read_record(path) == old
 
 
 def test_updates_are_written_at_most_once_a_second(path: Path) -> None:

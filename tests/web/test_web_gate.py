@@ -11,7 +11,7 @@ from batch.api.address import address_of
 from batch.errors import DeclinedError
 from batch.jobs.past_run import settings_of_run
 from batch.recording.approvals import approvals, approve
-from batch.recording.runfile import read_record
+from batch.recording.runfile import FORMAT, read_record
 from batch.recording.state import default_state_dir
 from batch.web.board import Stage
 from tests.support.elsewhere import EVIL, OUR, everywhere, printed_commands, typed
@@ -275,8 +275,8 @@ def test_a_run_that_is_not_ones_own_is_told_by_its_path_alone(
         assert "strange.csv" not in shown
         assert f"/runs/{record['id']}" in shown
         assert "There is no such run." in page.browser.ask("GET", f"/runs/{'f' * 16}").text
-        (folder / "run.json").write_text(json.dumps({**record, "format": 3}), "utf-8")
+        (folder / "run.json").write_text(json.dumps({**record, "format": FORMAT + 1}), "utf-8")
         shown = page.browser.ask("GET", "/runs").text
-        assert f"{folder}/run.json: found a run of format 3" in shown
+        assert f"{folder}/run.json: found a run of format {FORMAT + 1}" in shown
         assert f"/runs/{record['id']}" not in shown
         assert set(asked) == {"api.sendkit.ai"}
