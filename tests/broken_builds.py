@@ -2626,6 +2626,27 @@ BUILDS = (
         caught_by="test_search.py::test_a_single_refusal_changes_nothing",
     ),
     Broken(
+        guarantee="a refill is measured by what was served from one refusal to the next",
+        file="sending/pace/search.py",
+        line="admits = sqrt(admits * min(admits, mean_per_s))",
+        instead="pass",
+        caught_by="test_search.py::test_after_a_limit_a_second_passes_before_more_is_wanted",
+    ),
+    Broken(
+        guarantee="after a first limit requests find out one by one what is served",
+        file="sending/pace/pacer.py",
+        line="self._alone = ALONE_AT_GUESS if self._search.is_guess else 1",
+        instead="self._alone = 1",
+        caught_by="test_pacer.py::test_after_a_first_limit_ten_requests_leave_one_by_one",
+    ),
+    Broken(
+        guarantee="where much was refused a limit is passed in small steps",
+        file="sending/pace/search.py",
+        line="is_quick = self._is_unsure and not (is_above and is_costly)",
+        instead="is_quick = self._is_unsure",
+        caught_by="test_search.py::test_where_much_was_refused_a_limit_is_passed_in_small_steps",
+    ),
+    Broken(
         guarantee="refusals that come regularly are a limit, however rare",
         file="sending/pace/evidence.py",
         line="return self._alike >= ALIKE_TIMES",

@@ -13,6 +13,7 @@ ENOUGH_AT_LIMIT = 1.4  # a second refusal within 60 requests, once a limit is kn
 IN_A_ROW = 0.5  # more for a refusal with none served since the last: two in a row are enough
 QUIET_AFTER = 20  # requests served since a refusal: the pace may grow again
 ALONE_AFTER = 100  # requests served since a refusal: it has come alone
+ALONE_AT_LIMIT_AFTER = 200  # the same at the limit, where a few may be saved up
 MANY_ALONE = 3  # so many are the server's habit, and a refusal weighs less
 MOST_DOUBT = 4.0  # by which that raises what is enough, at half for each
 ALIKE = 0.03  # by which the requests between refusals may differ that come regularly
@@ -34,13 +35,15 @@ class Evidence:
         self._between = self._between_before = 0  # requests served between refusals
         self._alike = 0
 
-    def report_served(self) -> bool:
+    def report_served(self, *, is_at_limit: bool = False) -> bool:
         """Count a request that was served; True if the last refusal has come alone, by now."""
         self._suspicion = max(0.0, self._suspicion - LEAK)
         self._served += 1
         self._between += 1
         if not self._suspicion:
             self.wait_s = float("inf")
+        if self._served == (ALONE_AT_LIMIT_AFTER if is_at_limit else ALONE_AFTER):
+            self.alone += 1
         return self._served == ALONE_AFTER
 
     def report_refusal(self, wait_s: float, *, is_limit_known: bool) -> bool:

@@ -19,6 +19,7 @@ LEAST_PER_S = 1 / 86400
 SPENT_SPACING_S = 1.0  # between turns while nothing remains, whatever headers say of the reset
 USED_S = 0.05  # a turn taken so late was waited for: timers of a busy machine are as late
 PROBE_S = 1.0  # after refusals in a row, a request waits so long for the answer to the one before
+ALONE_AT_GUESS = 10  # requests after refusals that leave one by one while the limit is a guess
 PROBE_SPACING_S = 0.01  # in which it is looked whether that has come
 MISLED_S = 600.0  # headers that promised what was refused are ignored for so long
 
@@ -99,6 +100,7 @@ class Pacer:
         self._is_used = False
         self._refusals = 0
         self._in_a_row = 0  # refusals without a later request served
+        self._alone = 0  # requests to come that each wait for the answer to the one before
         self._refused_at = self._probing_until = float("-inf")
         self._held_since: float | None = None
         self._hold: Hold | None = None
@@ -158,6 +160,8 @@ class Pacer:
         self._is_used = late_s <= max(USED_S, self._quotas.lateness_s)
         self._slot_at = due if late_s <= self._quotas.lateness_s else now
         if self._in_a_row >= 2:  # one alone finds out whether they are served again
+            self._alone = ALONE_AT_GUESS if self._search.is_guess else 1
+        if self._alone:
             self._probing_until = now + PROBE_S
 
     def begin_attempt(self) -> None:
@@ -217,6 +221,7 @@ class Pacer:
         self._refusals = 0
         if sent_at >= self._refused_at:
             self._in_a_row = 0
+            self._alone = max(0, self._alone - 1)
             self._probing_until = float("-inf")
         self._held_since = None
         if self._quotas:

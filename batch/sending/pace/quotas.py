@@ -82,8 +82,7 @@ class Quotas:
 
     def report_served(self) -> None:
         """Count a request that was not refused."""
-        if self._evidence.report_served():
-            self._evidence.alone += 1
+        self._evidence.report_served()
 
     def report_refusal(self, now: float, *, sent_at: float) -> None:
         """Trim the rate if it comes back that a request is refused although headers allowed it.

@@ -7,6 +7,7 @@ requests were refused at the last decrease, so that few are refused at any laten
 """
 
 from dataclasses import dataclass
+from math import sqrt
 
 from batch.sending.pace.evidence import Evidence
 from batch.sending.pace.sample import ROUNDING_S
@@ -27,7 +28,7 @@ SECONDS_TO_LIMIT = 20.0
 HOLDS_TO_LIMIT = 10  # times the wait that a refusal costs, if that is longer
 MEASURE_SHARE = 0.8  # of the requests that the last limit admitted: so many measure it anew
 MEASURE_MOST = 1500  # requests always measure it
-MOST_REFUSED = 5  # requests, and more than were served: then a guess is far above the limit
+MOST_REFUSED = 3  # requests, and more than were served: then a guess is far above the limit
 CUT_AFTER = 10  # requests admitted; fewer say nothing
 CUT = 0.8  # times the rate, for refusals too early to measure
 LEAST_SHARE = 0.2  # of the last limit: early refusals cut no further
@@ -38,6 +39,7 @@ LONG_CYCLE_S = 600.0  # in which a hold-back beyond a window's end hardly counts
 NEAR_LIMIT = 0.98  # of a limit that is sure: a single refusal there has come back
 BELOW_LIMIT = 0.96  # of the limit: a refusal there that comes alone has another cause
 GUESS_SHARE = 0.5  # of a first limit's requests in a second measure it, where waits are rounded
+COSTLY = 0.03  # share of all requests that is refused: then no limit is passed quickly
 FIRST_LIMITS = 3  # limits found before the steps become small
 GOOD_AFTER = 100  # requests admitted without a limit: then the rate has gone well
 MOST_PER_S = 100_000.0
@@ -70,10 +72,11 @@ class Search:
         self._cycle: _Cycle | None = None
         self._last_cycle: _Cycle | None = None  # that a limit has ended, until a request is served
         self._evidence = Evidence()
+        self._admitted = self._refused = 0
         self._measure_after = 1.0  # admitted requests that measure a limit
         self._refused_before = 1
         self._limits = 0
-        self._is_guess = self._is_measured = self._is_certain = False
+        self.is_guess = self._is_measured = self._is_certain = False
         self._lowered_at = float("-inf")
         self._grown_at: float | None = None
         self._refused_since: float | None = None  # without one served that left later
@@ -106,15 +109,16 @@ class Search:
         cycle = self._cycle = self._cycle or _Cycle(began_at=now, wanted_at=now)
         self._count_wanted(now, cycle)
         cycle.admitted += 1
+        self._admitted += 1
         self._see_gap(now)
         if self._refused_since is not None and sent_at >= self._refused_at:
             cycle = self._end_refusals(now, cycle, now - self._refused_since)
         if self._asked_from < sent_at < self._asked_until - ROUNDING_S:
             self._is_disproved, self._evidence.wait_s = True, 0.0
-        if self._evidence.report_served():
+        limit = self._limit_per_s
+        is_at_limit = limit is not None and self.rate_per_s >= BELOW_LIMIT * limit
+        if self._evidence.report_served(is_at_limit=is_at_limit):
             self._forgive(cycle, self._longest_gap_s)
-            if self._limit_per_s is None or self.rate_per_s < BELOW_LIMIT * self._limit_per_s:
-                self._evidence.alone += 1
         since_s = 0.0 if self._grown_at is None else now - self._grown_at
         since_s = SLOW_SPACING_S if since_s > SLOW_SPACING_S else min(PAUSE_S, since_s)
         is_held = self._refused_since is not None or now < self._asked_until
@@ -131,6 +135,7 @@ class Search:
         cycle = self._cycle = self._cycle or _Cycle(began_at=now, wanted_at=now)
         self._count_wanted(now, cycle)
         cycle.refused += 1
+        self._refused += 1
         self._grown_at = None  # a hold-back is no time to grow in
         self._refused_at = now
         self._asked_s = wait_s or 0.0
@@ -172,7 +177,7 @@ class Search:
         """True where a guess is refused far more often than served: few requests tell the limit."""
         is_lasting = now - cycle.began_at >= LONG_WAIT_S
         refused = max(MOST_REFUSED, cycle.admitted)
-        return self._is_guess and is_lasting and cycle.admitted > 1 and cycle.refused > refused
+        return self.is_guess and is_lasting and cycle.admitted > 1 and cycle.refused > refused
 
     def _first_limit(self, now: float, cycle: _Cycle) -> float:
         """The first limit, when it is not known how much was saved up."""
@@ -180,7 +185,7 @@ class Search:
             self._is_measured = True
             self._is_certain = cycle.admitted >= CERTAIN_AFTER
             return cycle.admitted / (now - cycle.began_at + self._evidence.wait_s)
-        self._is_guess = True
+        self.is_guess = True
         return FIRST_CUT * self.rate_per_s
 
     def _measure(self, now: float, cycle: _Cycle) -> None:
@@ -188,15 +193,19 @@ class Search:
         self._is_measured = True
         is_long = now - cycle.began_at >= LONG_CYCLE_S
         self._is_certain = self._is_certain or (is_long and cycle.admitted >= CERTAIN_AFTER)
+        # From one refusal to the next a bucket serves what came in meanwhile. A window serves more
+        # than that, as long as nothing holds back; so what is known of either counts half.
+        mean_per_s = cycle.admitted / (now - cycle.began_at)
         admits = self.rate_per_s * cycle.admitted / cycle.wanted
-        if self._is_guess and self._evidence.wait_s < ROUNDING_S:
-            admits = cycle.admitted / (now - cycle.began_at)
-            is_far = self._is_far_above(now, cycle)
+        is_far = self._is_far_above(now, cycle)
+        if not self.is_guess:
+            admits = sqrt(admits * min(admits, mean_per_s))
+        elif is_far or self._evidence.wait_s < ROUNDING_S:
             least = 0.0 if is_far else LEAST_SHARE * (self._limit_per_s or 0.0)
-            self._is_guess = admits < least
-            admits = max(least, admits)
+            admits = max(least, mean_per_s)
+            self.is_guess = mean_per_s < least
         else:
-            self._is_guess = False
+            self.is_guess = False
         self._set_limit(now, cycle, admits)
 
     def _set_limit(self, now: float, cycle: _Cycle, admits_per_s: float) -> None:
@@ -204,7 +213,7 @@ class Search:
         self.rate_per_s = self._good_per_s = limit * (1 - MARGIN)
         self._lowered_at = now
         self._measure_after = min(MEASURE_MOST, max(CUT_AFTER, MEASURE_SHARE * cycle.admitted))
-        if self._is_guess:
+        if self.is_guess:
             rounded = GUESS_SHARE * limit if self._evidence.wait_s >= ROUNDING_S else 0.0
             self._measure_after = max(CUT_AFTER, rounded)
         self._limits += 1
@@ -223,8 +232,10 @@ class Search:
         """
         last, self._last_cycle, self._refused_since = self._last_cycle, None, None
         is_disproved, self._is_disproved = self._is_disproved, False
+        if is_disproved:  # the time tells nothing of a bucket, either
+            cycle.began_at = min(now, cycle.began_at + lasted_s)
         if lasted_s < LONG_WAIT_S or is_disproved:
-            self._forgive(cycle, lasted_s / 2 if self._is_guess else lasted_s)
+            self._forgive(cycle, lasted_s / 2 if self.is_guess else lasted_s)
             self._longest_gap_s = 0.0
             return cycle
         if last is None or last.admitted < CERTAIN_AFTER or self._limit_per_s is None:
@@ -234,7 +245,7 @@ class Search:
         admits = last.admitted / ((self._refused_at + now) / 2 - last.began_at)
         if admits >= self._limit_per_s:
             return cycle
-        self._is_measured, self._is_guess = True, False
+        self._is_measured, self.is_guess = True, False
         self._set_limit(now, cycle, admits)
         self._last_cycle = None
         return self._cycle or cycle
@@ -272,7 +283,10 @@ class Search:
         if self._limit_per_s is None:
             return float(GROWTH_A_SECOND**since_s)
         is_below = self.rate_per_s < self._limit_per_s * (1 - MARGIN)
-        if self._is_unsure or (self._is_measured and is_below):
+        is_above = self.rate_per_s >= self._limit_per_s
+        is_costly = self._refused > COSTLY * self._admitted and self._asked_s < LONG_WAIT_S
+        is_quick = self._is_unsure and not (is_above and is_costly)
+        if is_quick or (self._is_measured and is_below):
             return float(RECOVERY_A_SECOND**since_s)
         requests = max(
             REQUESTS_TO_LIMIT,

@@ -100,8 +100,7 @@ def hold_to_targets(
 ) -> None:
     run = Measured(kind, limit, window_s, spelling, latency, began)
     if spelling in BLIND:
-        # Where refusals of a window come one at a time, they look like chance for a while.
-        assert run.share >= (0.8 if (limit, window_s, kind) == (50, 1, "fixed") else 0.85)
+        assert run.share >= 0.85
         assert run.refused_share <= 0.02
         return
     # Of a small bucket no whole second tells the refill while answers overtake each other, and a

@@ -292,6 +292,23 @@ def test_headers_that_mislead_again_and_again_are_not_heard_for_ten_minutes() ->
     assert pacer.estimate(now + 1 + MISLED_S).source is Source.HEADERS
 
 
+def test_after_a_first_limit_ten_requests_leave_one_by_one() -> None:
+    pacer = make_pacer(None)
+    for n in range(40):
+        pacer.report_served(n / 10)
+    for sent_at in (4.0, 4.1):
+        pacer.hold(4.1, 0.0, "HTTP 429", sent_at=sent_at)
+    now = 10.0
+    for _ in range(10):
+        pacer.take_turn(now)
+        assert pacer.wait_s(now + 0.5) > 0
+        now += 0.6
+        pacer.report_served(now, sent_at=now - 0.6)
+        assert pacer.wait_s(now) == 0.0
+    pacer.take_turn(now)
+    assert pacer.wait_s(now + 0.5) == 0.0
+
+
 @given(
     steps=st.lists(
         st.tuples(

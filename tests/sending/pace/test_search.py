@@ -141,7 +141,8 @@ def test_an_answer_that_comes_in_a_hold_back_begins_no_growth() -> None:
     search = Search()
     search.report_served(0.0, is_used=True)
     search.report_refusal(1.0, sent_at=0.9, wait_s=5.0)
-    search.report_served(1.05, is_used=True, sent_at=0.95)
+    for _ in range(30):
+        search.report_served(1.05, is_used=True, sent_at=0.95)
     search.report_served(6.1, is_used=True, sent_at=6.05)
     assert search.rate_per_s == START_PER_S
 
@@ -201,11 +202,28 @@ def test_what_was_admitted_of_what_was_wanted_is_the_limit() -> None:
 
 
 def test_after_a_limit_a_second_passes_before_more_is_wanted() -> None:
-    # 9.5 a second from 3.0 on, a second after the refusal: 1 + 38 by 7.0, and 20 are admitted.
+    # 9.5 a second from 3.0 on, a second after the refusal: 1 + 38 by 7.0, and 20 are admitted. A
+    # bucket of which 20 came in 5 s fills with 4 a second.
     search = Search(10.0)
     at = limited(search, 0.0, admitted=21, over_s=2.0)
     limited(search, at, admitted=20, over_s=5.0)
-    assert search.rate_per_s == pytest.approx(0.95 * 9.5 * 20 / 39)
+    assert search.rate_per_s == pytest.approx(0.95 * math.sqrt(9.5 * 20 / 39 * 20 / 5))
+
+
+@pytest.mark.parametrize(("served", "is_quick"), [(66, False), (67, True)])
+def test_where_much_was_refused_a_limit_is_passed_in_small_steps(
+    served: int, *, is_quick: bool
+) -> None:
+    # Two of 66 are more than 3 %, of 67 they are not.
+    search = Search(1.0)
+    at = limited(search, 0.0, admitted=11, over_s=11.0)
+    grown = search.rate_per_s / 0.94  # a little above the limit
+    for n in range(served - 13):
+        search.report_served(at + n / 100, is_used=False)
+    search.rate_per_s = grown
+    search.report_served(at + 2, is_used=True)
+    search.report_served(at + 2.2, is_used=True)
+    assert (search.rate_per_s / grown > 1.02**0.19) is is_quick
 
 
 def test_a_limit_is_never_above_the_rate() -> None:
