@@ -126,8 +126,10 @@ def what_changes(effect: Effect) -> str:
 
 def about_mended(cells: int) -> tuple[str, ...]:
     """That cells were mended before the file was judged; nothing where none was."""
-    were = "1 cell was" if cells == 1 else f"{cells:,} cells were"
-    return (f"{were} mended; mends.csv in the run's folder has what they were.",) if cells else ()
+    if not cells:
+        return ()
+    were, it = ("1 cell was", "it was") if cells == 1 else (f"{cells:,} cells were", "they were")
+    return (f"{were} mended; mends.csv in the run's folder has what {it}.",)
 
 
 def about_quota(quota: QuotaLeft | None, requests: int) -> tuple[str, ...]:

@@ -137,7 +137,10 @@ def test_a_run_with_mends_is_gone_on_with_and_tried_again_as_mended(tmp_path: Pa
             page.post("/plan")
             run = f"/runs/{page.end().run_id}"
             folder = page.desk.run_of(run.rpartition("/")[2]).folder
-            assert "1 cell was mended; mends.csv in the run" in page.get(run)
+            assert (
+                "1 cell was mended; mends.csv in the run&#39;s folder has what it was."
+                in page.get(run)
+            )
             with (folder / "plan.csv").open(encoding="utf-8-sig", newline="") as file:
                 assert next(csv.DictReader(file))["message"] == 'status was "Repleid".'
             page.post(f"{run}/apply")
