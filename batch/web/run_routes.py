@@ -218,7 +218,7 @@ def _plan(request: Request, run: ListedRun) -> dict[str, object]:
         "counts": counts,
         "changes": changes[:_MOST_CHANGES],
         "more_changes": max(0, len(changes) - _MOST_CHANGES),
-        "forecast": view.told if view and is_fresh else "",
+        "question": view.question if view and is_fresh else None,
         "has_work": any(name in _SENT for name, _ in counts),
     }
 

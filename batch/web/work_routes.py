@@ -164,7 +164,8 @@ def _start_on_file(request: Request, kind: Kind, form: Mapping[str, str]) -> Res
 def _plan(talk: Talk, asked: JobRequest) -> Done:
     planned = plan(asked, talk)
     folder = planned.ready.opened.folder.path
-    return Done(run_id=run_id_of(folder), told=planned.ready.question.text)
+    question = planned.ready.question
+    return Done(run_id=run_id_of(folder), told=question.text, question=question)
 
 
 def _run(talk: Talk, asked: JobRequest) -> Done:

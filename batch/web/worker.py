@@ -15,6 +15,7 @@ from batch.visible import visible_lines
 from batch.web.board import Board, Kind, Stage, View
 from batch.web.remedies import on_page
 from batch.web.talk import STOPPED, Talk
+from batch.wording.questions import Question
 
 
 class BusyError(UsageError):
@@ -23,11 +24,15 @@ class BusyError(UsageError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """How a job ended. run_id: of the run that it is about. is_wrong: whether to look at it."""
+    """How a job ended. run_id: of the run that it is about. is_wrong: whether to look at it.
+
+    question: what would be asked about a plan.
+    """
 
     run_id: str
     told: str = ""
     is_wrong: bool = False
+    question: Question | None = None
 
 
 def done_by(outcome: RunOutcome, *, broken_by: str = "") -> Done:
@@ -108,7 +113,7 @@ class Worker:
             run_id=done.run_id,
             told=self._hide(on_page(done.told)),
             is_wrong=done.is_wrong,
-            question=None,
+            question=done.question,
         )
 
     def _broken(self, talk: Talk, why: str) -> Done:

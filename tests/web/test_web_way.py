@@ -351,6 +351,7 @@ def test_plan_apply_verify_and_undo_against_a_server(tmp_path: Path) -> None:
             assert received(sandbox) == []
             assert "Nothing was sent." in text
             assert "Change 5 leads in workspace" in text
+            assert "<dt>Wrong</dt><dd>1 row, not sent: 1 unknown lead.</dd>" in text
             assert "status: active → paused" in text
             assert "aiTag: Hot → Cold" in text
             assert "No such lead in that campaign" in text
