@@ -14,7 +14,7 @@ def read_baseline(folder: Path) -> pl.DataFrame:
     """What is expected, as BASELINE. Raises InputError when it can't be read."""
     path = folder / BASELINE_NAME
     try:
-        return pl.read_parquet(path, schema=BASELINE)
+        return pl.read_parquet(path, schema=BASELINE, glob=False)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise InputError(
             f"{path}: can't be read. It says what the leads are expected to be; make the plan, or "

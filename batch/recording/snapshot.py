@@ -47,7 +47,7 @@ class Snapshot:
         for campaign_id in campaign_ids:
             path = self._path(campaign_id)
             if path.is_file():
-                yield pl.read_parquet(path)
+                yield pl.read_parquet(path, glob=False)
 
     def find(self, leads: pl.DataFrame) -> pl.DataFrame:
         """What was kept of these leads (campaign_id, campaign_lead_id), as SCHEMA.

@@ -76,6 +76,7 @@ def open_sheet(path: Path, *formats: tuple[str, ...]) -> Sheet:
     names = [*map(str, range(own)), *added]
     frame = pl.scan_csv(
         path,
+        glob=False,
         separator=delimiter,
         infer_schema=False,
         new_columns=names,

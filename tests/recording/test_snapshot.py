@@ -56,3 +56,10 @@ def test_a_snapshot_gives_back_what_was_kept_of_each_campaign(tmp_path: Path) ->
     assert [len(frame) for frame in found] == [2, 1]
     assert found[1].equals(rows("c2", (BOB,)))
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "snapshot").iterdir()} == {0o600}
+
+
+def test_a_folder_with_brackets_in_its_name_is_no_pattern(tmp_path: Path) -> None:
+    for name, lead in {"leads [1]": ANN, "leads 1": BOB}.items():
+        Snapshot(tmp_path / name).put("c1", rows("c1", (lead,)))
+    [found] = Snapshot(tmp_path / "leads [1]").leads_of(["c1"])
+    assert found["campaign_lead_id"].to_list() == ["b1"]

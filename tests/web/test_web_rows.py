@@ -69,6 +69,17 @@ def test_results_of_each_format_are_read_with_whatever_separates_them(
     assert (found["0"], found["1"], found["2"], found["line"]) == ("=1+1", "x\ny", "", "2")
 
 
+def test_results_in_a_folder_with_brackets_in_its_name_are_its_own(tmp_path: Path) -> None:
+    for name in ("leads [1]", "leads 1"):
+        (tmp_path / name).mkdir()
+        cells = ["2", "success", "applied", *[""] * (len(ADDED_SETS[0]) - 3)]
+        text = f"a,{','.join(ADDED_SETS[0])}\n{name},{','.join(cells)}\n"
+        (tmp_path / name / "results.csv").write_text(text)
+    sheet = results_sheet(tmp_path / "leads [1]/results.csv")
+    (found,) = page_of(sheet.frame, Query(), searched=["0"]).rows
+    assert found["0"] == "leads [1]"
+
+
 def test_what_is_no_file_of_ours_is_told(tmp_path: Path) -> None:
     path = tmp_path / "results.csv"
     path.write_text("a,b\n1,2\n", encoding="utf-8")
