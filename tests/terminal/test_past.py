@@ -1,6 +1,7 @@
 """`runs` and its words, as typed."""
 
 import io
+import json
 import os
 import sqlite3
 import subprocess
@@ -38,11 +39,15 @@ def runs(shell: Shell) -> Shell:
 
 
 def test_runs_are_listed_the_newest_first(runs: Shell) -> None:
+    for name in ("fine", "bad"):
+        path = Path("runs", name, "run.json")
+        record = json.loads(path.read_text("utf-8"))
+        path.write_text(json.dumps({**record, "worked_s": 42}), "utf-8")  # however long it took
     assert runs.words("runs") == 0
     heading, bad, fine = runs.out.splitlines()
     assert heading.split() == ["Started", "(UTC)", "Kind", "Result", "Took", "Run"]
-    assert bad[17:].split() == [*["run", "1", "of", "2", "failed"], "1", "s", "bad"]
-    assert fine[17:].split() == [*["run", "1", "applied"], "1", "s", "fine"]
+    assert bad[17:].split() == [*["run", "1", "of", "2", "failed"], "42", "s", "bad"]
+    assert fine[17:].split() == [*["run", "1", "applied"], "42", "s", "fine"]
     assert runs.last_line == "listed: 2 runs; next: sendkit-batch runs runs/bad shows the newest"
 
 
