@@ -49,6 +49,7 @@ def main() -> None:
             drop(page, path)
             page.click("text=See what would change")
             page.wait_for_url("**/runs/*")
+            page.evaluate("document.getElementById('rows').scrollIntoView()")
             _take(page, "plan")
             page.click("text=Get ready to send this")
             page.wait_for_selector(".question")
