@@ -2246,10 +2246,26 @@ BUILDS = (
     Broken(
         guarantee="`undo latest` undoes no undo",
         file="jobs/runs.py",
-        line="not (run.record.undo_of or run.kind is Kind.PLAN)",
-        instead="run.kind is not Kind.PLAN",
+        line="run.record.undo_of or run.kind is Kind.PLAN or",
+        instead="run.kind is Kind.PLAN or",
         caught_by="test_runs.py::"
         "test_the_latest_run_is_the_newest_on_which_the_command_makes_sense[undo-fine]",
+    ),
+    Broken(
+        guarantee="`undo latest` undoes no run that changed nothing",
+        file="jobs/runs.py",
+        line=" or run.standing is Standing.NOTHING",
+        instead="",
+        caught_by="test_runs.py::"
+        "test_the_latest_run_is_the_newest_on_which_the_command_makes_sense[undo-fine]",
+    ),
+    Broken(
+        guarantee="`retry latest` sends nothing again that an earlier retry has sent",
+        file="jobs/runs.py",
+        line='if command_name == "retry":',
+        instead='if command_name == "never":',
+        caught_by="test_runs.py::"
+        "test_the_latest_run_is_the_newest_on_which_the_command_makes_sense[retry-failed]",
     ),
     Broken(
         guarantee="no practice run is the latest",

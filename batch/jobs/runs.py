@@ -179,7 +179,9 @@ def _of_name(name: str, known: KnownRuns) -> list[Path]:
 LATEST = "latest"  # a name for the newest run; a folder of that name wins
 # Commands that change leads, and the runs on which each makes sense.
 _SUITS: Mapping[str, Callable[["ListedRun"], bool]] = {
-    "undo": lambda run: not (run.record.undo_of or run.kind is Kind.PLAN),
+    "undo": lambda run: (
+        not (run.record.undo_of or run.kind is Kind.PLAN or run.standing is Standing.NOTHING)
+    ),
     "apply": lambda run: bool(run.record.planned_at) and run.state != RunState.FINISHED,
     "retry": lambda run: (
         run.kind is not Kind.PLAN and bool(run.counts[Result.UNSENT] or _may_pass(run.record))
@@ -201,8 +203,11 @@ def latest_run(command_name: str, *, state_dir: Path, runs_dir: Path) -> "Listed
     For a command that changes leads, the newest on which it makes sense.
     Raises UsageError when there is none.
     """
-    suits = _SUITS.get(command_name)
-    for run in list_runs(state_dir, runs_dir).own:
+    suits, runs = _SUITS.get(command_name), list_runs(state_dir, runs_dir).own
+    if command_name == "retry":  # what was tried again may be done by now: that retry counts
+        tried = {run.origin_id for run in runs if run.kind is Kind.RETRY and run.origin_id}
+        runs = [run for run in runs if run.record.id not in tried]
+    for run in runs:
         is_here = run.folder.resolve().parent == runs_dir.resolve()
         if is_here and not run.record.sandbox and (suits is None or suits(run)):
             return run

@@ -19,7 +19,7 @@ from batch.model import Reason, Result
 from batch.recording import folder as run_folder
 from batch.recording.locks import lock_input
 from batch.recording.run_list import list_entries
-from batch.recording.runfile import RunState, RunUndone, read_record
+from batch.recording.runfile import RunLink, RunState, RunUndone, read_record
 from batch.wording.runs import BROKE_OFF
 from tests.recording.test_history import recorded, remember
 from tests.recording.test_runfile import RECORD
@@ -54,6 +54,7 @@ def test_a_run_that_says_it_is_running_broke_off_unless_a_process_holds_its_lock
     assert listed(tmp_path)["a"].state == BROKE_OFF
 
 
+TRIED = "0123456789abcdef"
 UNDO = RunUndone(id="", folder="/x")
 LATEST_RUNS: dict[str, dict[str, object]] = {  # the oldest first, all finished
     "plan": {"state": RunState.PLANNED, "planned_at": NOW, "counts": {Result.UNSENT: 3}},
@@ -62,10 +63,17 @@ LATEST_RUNS: dict[str, dict[str, object]] = {  # the oldest first, all finished
         "counts": {Result.SUCCESS: 1, Result.ERROR: 2},
         "reasons": {Reason.SERVER_ERROR: 1, Reason.BAD_ID: 1},
     },
+    "tried": {"id": TRIED, "counts": {Result.UNSENT: 2}},
+    "tried-again": {
+        "rows": 2,
+        "counts": {Result.SUCCESS: 2},
+        "retry_of": RunLink(id=TRIED, folder="/x", first=TRIED),
+    },
     "to-mend": {"rows": 1, "counts": {Result.ERROR: 1}, "reasons": {Reason.BAD_ID: 1}},
     "fine": {"counts": {Result.SUCCESS: 3}},
     "undone": {"counts": {Result.SUCCESS: 3}, "undo_of": UNDO},
     "applied": {"counts": {Result.SUCCESS: 3}, "planned_at": NOW, "undo_of": UNDO},
+    "nothing": {"counts": {Result.SKIPPED: 3}},
     "practice": {"sandbox": True, "counts": {Result.UNSENT: 3}},
 }
 
@@ -77,8 +85,8 @@ LATEST_RUNS: dict[str, dict[str, object]] = {  # the oldest first, all finished
         ("apply", "plan"),
         ("retry", "failed"),
         ("resume", "broken"),
-        ("verify", "applied"),
-        ("runs", "applied"),
+        ("verify", "nothing"),
+        ("runs", "nothing"),
     ],
 )
 def test_the_latest_run_is_the_newest_on_which_the_command_makes_sense(
