@@ -111,6 +111,7 @@ def decision_of(  # noqa: PLR0913 - all that a yes means
         take_back=""
         if is_practice or sets_back
         else command("undo", str(folder), *request.key_options),
+        keeps_before=request.settings.run.keep_before,
         diff=_diff(work, known, request, table, Snapshot(folder / LEADS_NOW), campaigns),
         clear_word=request.settings.input.clear_word,
     )

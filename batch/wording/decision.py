@@ -71,6 +71,7 @@ class Decision:
     workspace: its name, None if it could not be read. basis: what the forecast rests on.
     canary: how many are changed first, alone.
     take_back: the command that takes it back; "" where nothing is to be said of that.
+    keeps_before: whether all leads were to be read first, so that the unread are those not found.
     diff: the first rows. clear_word: what a tag reads that is none.
     """
 
@@ -93,6 +94,7 @@ class Decision:
     webhooks: Webhooks = field(default_factory=Webhooks)
     canary: int = 0
     take_back: str = ""
+    keeps_before: bool = False
     diff: tuple[DiffRow, ...] = ()
     clear_word: str = "null"
 
@@ -206,15 +208,16 @@ def _take_back(decision: Decision) -> str:
     if not decision.take_back:
         return ""
     unread, undo = decision.unread, Remedy(Fix.UNDO, decision.take_back)
+    keep = () if decision.keeps_before else (Remedy(Fix.KEEP_BEFORE),)
     if unread == decision.leads:
         none = "The lead was not" if unread == 1 else f"None of the {unread:,} leads was"
-        return Advice(f"{none} read before, so this can't be taken back.", Remedy(Fix.KEEP_BEFORE))
+        return Advice(f"{none} read before, so this can't be taken back.", *keep)
     if unread:
         of = f"{unread:,} of {decision.leads:,} leads"
         which = "was not read before and can't be set back"
         if unread > 1:
             which = "were not read before and can't be set back"
-        return Advice(f"{of} {which}.", Remedy(Fix.KEEP_BEFORE), undo)
+        return Advice(f"{of} {which}.", *keep, undo)
     return Advice("It can be taken back, except for e-mails that went out.", undo)
 
 

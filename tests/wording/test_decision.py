@@ -202,6 +202,13 @@ def test_it_is_said_how_far_it_can_be_taken_back(leads: int, unread: int, told: 
     assert fact(question, "Undo") == told
 
 
+def test_a_run_that_keeps_what_leads_were_is_not_advised_to_do_so() -> None:
+    question = asked(
+        requests=1, to_paused=1, unread=1, take_back="sendkit-batch undo runs/x", keeps_before=True
+    )
+    assert fact(question, "Undo") == "The lead was not read before, so this can't be taken back."
+
+
 def test_a_yes_says_how_many_leads_it_changes() -> None:
     assert asked(requests=1248, to_paused=1248).answer == "Send 1,248 changes"
     assert asked(requests=1, to_paused=1).answer == "Send 1 change"
