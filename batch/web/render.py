@@ -20,7 +20,7 @@ from batch.web.desk import Desk
 from batch.web.remedies import on_page
 from batch.wording.amounts import size_of
 from batch.wording.reasons import plan_title, reason_title
-from batch.wording.runs import move_words, standing_words, state_words
+from batch.wording.runs import move_words, standing_words
 
 FOLDER = Path(__file__).parent
 STEPS = ("File", "Check", "Send", "Results")
@@ -54,7 +54,6 @@ _templates.filters |= {
     "as_typed": markupsafe.escape,
     "reason": reason_title,
     "plan": plan_title,
-    "state": state_words,
     "standing": standing_words,
     "moves": move_words,
     "count": lambda number: f"{number:,}",
