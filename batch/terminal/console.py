@@ -22,6 +22,7 @@ from batch.terminal.last_lines import End, print_end
 from batch.terminal.prose import print_sentences, print_whole
 from batch.terminal.screen import ReadingScreen, can_redraw, make_screen
 from batch.terminal.signals import Interrupts
+from batch.terminal.streams import drop_typed_ahead
 from batch.wording.progress import Moment, ReadingProgress
 from batch.wording.questions import Question
 
@@ -124,6 +125,7 @@ class Terminal:
 
     def answer(self, prompt: str) -> str:
         """What somebody types behind a prompt, in small letters; "" for a closed input."""
+        drop_typed_ahead()
         self.err.print(Text(prompt), end="")
         answer = ""
         try:

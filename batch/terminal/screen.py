@@ -99,14 +99,16 @@ class LiveView(_Context):
         self._live.stop()
 
     def show(self, moment: Moment) -> None:
-        """Redraw."""
+        """Redraw; where there is nothing to do, nothing is shown."""
+        if not moment.step_total:
+            return
         width, now = self._live.console.width, datetime.now().astimezone()
         notice = _stopping(moment.stop) or waits_for(moment, now=now)
         is_told = not (moment.outage_s or stop_line(moment.stop))
         times = time_parts(moment.elapsed_s, moment.left_s if is_told else 0.0)
         bar = _bar(
             moment.step.value,
-            moment.step_done / moment.step_total if moment.step_total else 1.0,
+            moment.step_done / moment.step_total,
             f"{percent_of(moment)}%  {step_count(moment)}",
             style="yellow" if notice else "cyan",
         )

@@ -73,3 +73,17 @@ def lasting_streams() -> Iterator[None]:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         sys.stdout, sys.stderr = before
+
+
+def drop_typed_ahead() -> None:
+    """Forget what was typed at standard input's terminal before now: it answers no question yet."""
+    if sys.platform == "win32":
+        import msvcrt  # noqa: PLC0415 - there alone
+
+        while sys.stdin.isatty() and msvcrt.kbhit():
+            msvcrt.getwch()
+    else:
+        import termios  # noqa: PLC0415 - not on Windows
+
+        with suppress(termios.error, OSError, ValueError):  # no terminal, or no input at all
+            termios.tcflush(sys.stdin, termios.TCIFLUSH)

@@ -58,6 +58,9 @@ class Stdin:
     def isatty(self) -> bool:
         return self.is_terminal
 
+    def fileno(self) -> int:
+        raise io.UnsupportedOperation
+
 
 @dataclass
 class Shell:

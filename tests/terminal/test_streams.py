@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from batch.terminal.streams import Outlet, lasting_streams
+from batch.terminal.streams import Outlet, drop_typed_ahead, lasting_streams
 
 FULL = Path("/dev/full")
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="only Linux has a device that is full")
@@ -118,3 +118,23 @@ def test_the_exit_code_of_a_process_is_its_own_on_a_full_disk(name: str) -> None
             check=False,
         )
     assert done.returncode == 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no terminals to open")
+def test_what_is_typed_before_a_question_does_not_answer_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    keyboard, terminal = os.openpty()
+    with os.fdopen(terminal, encoding="utf-8") as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        os.write(keyboard, b"y\ny\n")
+        drop_typed_ahead()
+        os.write(keyboard, b"n\n")
+        assert stdin.readline() == "n\n"
+    os.close(keyboard)
+
+
+def test_input_that_is_no_terminal_keeps_what_it_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"y\n")))
+    drop_typed_ahead()
+    assert sys.stdin.readline() == "y\n"
