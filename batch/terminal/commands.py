@@ -101,7 +101,7 @@ def verify(options: CliOptions, interrupts: Interrupts) -> int:
     terminal = _terminal(options, interrupts)
 
     def verify_it() -> int:
-        folder = named_run(terminal, options.run, does="verify")
+        folder = named_run(terminal, options, does="verify")
         past = _past_run(terminal, options, folder)
         verified = verify_run(past, terminal)
         exit_code = int(verified.holding < verified.rows)
@@ -246,7 +246,7 @@ def _go_back(
     terminal = _terminal(options, interrupts)
 
     def go_back() -> int:
-        past = _past_run(terminal, options, named_run(terminal, options.run, does=name))
+        past = _past_run(terminal, options, named_run(terminal, options, does=name))
         return tell(terminal, use_case(past, terminal), options)
 
     return guarded(terminal, go_back)

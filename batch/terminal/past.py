@@ -53,7 +53,7 @@ def results(options: CliOptions, interrupts: Interrupts) -> int:
     remake = remake_with_retries if options.with_retries else remake_results
 
     def remake_them() -> int:
-        folder = named_run(terminal, options.run, does="results")
+        folder = named_run(terminal, options, does="results")
         check_no_plan(folder, read_record(folder / "run.json"), so="there are no results")
         into = _folder_for_files("results", folder, options.out)
         remade = remake(folder, state_dir=default_state_dir(), into=into)
@@ -69,7 +69,7 @@ def report(options: CliOptions, interrupts: Interrupts) -> int:
     terminal = Terminal(interrupts, quiet=options.quiet, as_json=options.as_json)
 
     def write_it() -> int:
-        folder = named_run(terminal, options.run, does="report")
+        folder = named_run(terminal, options, does="report")
         into = _folder_for_files("report", folder, options.out)
         remade = remake_report(folder, state_dir=default_state_dir(), into=into)
         if options.opens:
@@ -127,7 +127,7 @@ def show(options: CliOptions, interrupts: Interrupts) -> int:
     terminal = Terminal(interrupts, quiet=options.quiet, as_json=options.as_json)
 
     def show_it() -> int:
-        folder = named_run(terminal, options.run, does="runs")
+        folder = named_run(terminal, options, does="runs")
         record = read_run(folder).record
         run = describe_run(folder, record, state_dir=default_state_dir())
         if not (options.as_json or options.quiet):
@@ -180,14 +180,15 @@ def prune(options: CliOptions, interrupts: Interrupts) -> int:
     return guarded(terminal, prune_them)
 
 
-def named_run(terminal: Terminal, name: str, *, does: str) -> Path:
+def named_run(terminal: Terminal, options: CliOptions, *, does: str) -> Path:
     """The folder of the run with this path, or this name, or of the latest. Raises UsageError.
 
     does: the command, which has to make sense for the latest.
     """
+    name = options.run
     if Path(name, "run.json").is_file():
         return Path(name)
-    state_dir, runs_dir = default_state_dir(), _runs_dir()
+    state_dir, runs_dir = default_state_dir(), _runs_dir(options.config)
     if name != LATEST or is_named(name, state_dir=state_dir, runs_dir=runs_dir):
         return find_run(name, state_dir=state_dir, runs_dir=runs_dir)
     changes_leads = does in CHANGING
@@ -231,9 +232,9 @@ def _folder_for_files(command_name: str, folder: Path, out: Path | None) -> Path
     return None
 
 
-def _runs_dir() -> Path:
+def _runs_dir(config: Path | None = None) -> Path:
     """The folder of runs by the present settings, whose file is not named to anybody."""
-    loaded = load_settings(None, {}, os.environ, Path.cwd(), default_config_dir())
+    loaded = load_settings(config, {}, os.environ, Path.cwd(), default_config_dir())
     return Path(loaded.settings.run.runs_dir)
 
 

@@ -178,6 +178,15 @@ def test_latest_is_the_newest_run_and_is_named_first(runs: Shell) -> None:
     assert runs.last_line.startswith("finished: 1 success, 1 error")
 
 
+def test_latest_is_of_the_folder_that_the_settings_file_names(runs: Shell) -> None:
+    runs.run(runs.leads(pausing(2)), yes=True, out=Path("others/mine"))
+    runs.run(runs.leads(pausing(3)), yes=True, out=Path("runs/newer"))
+    Path("other.toml").write_text('[run]\nruns_dir = "others"\n', "utf-8")
+    runs.typing("n")
+    runs.words("undo", "latest", "--config", "other.toml")
+    assert runs.err.startswith("The latest run: others/mine, begun on 20")
+
+
 def test_a_folder_called_latest_wins(runs: Shell) -> None:
     runs.run(runs.leads(pausing(2)), yes=True, out=Path("runs/latest"))
     runs.run(runs.leads(pausing(3)), yes=True, out=Path("runs/newer"))
