@@ -3443,6 +3443,27 @@ BUILDS = (
         caught_by="test_asking.py::test_the_number_is_that_of_the_leads_that_are_changed",
     ),
     Broken(
+        guarantee="a retry is offered only where a failed row can pass",
+        file="web/run_routes.py",
+        line="or not run.record.reasons or any(may_pass)",
+        instead="or True",
+        caught_by="test_web_runs.py::test_failed_rows_are_tried_again_only_where_one_can_pass",
+    ),
+    Broken(
+        guarantee="a run whose retries left nothing failed is not tried again",
+        file="web/run_list.py",
+        line="            tried.add(each.record.id)\n",
+        instead="",
+        caught_by="test_web_runs.py::test_failed_rows_are_tried_again_only_where_one_can_pass",
+    ),
+    Broken(
+        guarantee="failed rows are downloaded only where there are such",
+        file="web/run_routes.py",
+        line="*(of_failed if has_failed else ())",
+        instead="*of_failed",
+        caught_by="test_web_runs.py::test_failed_rows_are_tried_again_only_where_one_can_pass",
+    ),
+    Broken(
         guarantee="the button carries the number",
         file="wording/decision.py",
         line="""    return f"Send {count_of(decision.leads, 'change')}\"""",

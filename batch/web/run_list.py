@@ -94,6 +94,17 @@ def later_runs(run: ListedRun, runs: Iterable[ListedRun]) -> list[ListedRun]:
     return [each for each in reversed([*runs]) if run_id and each.origin_id == run_id]
 
 
+def settled_by(run: ListedRun, runs: Sequence[ListedRun]) -> ListedRun | None:
+    """The retry, or the retry of one, after which none of a run's rows is left failed."""
+    tried = {run.record.id}
+    for each in reversed(runs):
+        if each.kind is Kind.RETRY and each.origin_id and each.origin_id in tried:
+            if each.standing in {Standing.WELL, Standing.NOTHING}:
+                return each
+            tried.add(each.record.id)
+    return None
+
+
 def show_runs(request: Request) -> Response:
     """The earlier runs that are searched for; all of them at first."""
     return _list_page(request)

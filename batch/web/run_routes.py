@@ -25,7 +25,7 @@ from batch.web.options import Typed, fields_of
 from batch.web.pager import Pager
 from batch.web.render import desk_of, page
 from batch.web.row_pages import Sheet, page_of, plan_sheet, planned_values, results_sheet
-from batch.web.run_list import later_runs, run_lines
+from batch.web.run_list import later_runs, run_lines, settled_by
 from batch.web.shown_rows import (
     PLAN_TONES,
     TONE_OF_RESULT,
@@ -38,6 +38,7 @@ from batch.web.shown_rows import (
     shown_columns,
     tone_of,
 )
+from batch.wording.runs import what_to_mend
 
 # What may be fetched of a run's folder, and its type.
 _FILES = {
@@ -91,7 +92,7 @@ def run_page(
         "can_look_back": not run.record.sandbox or desk_of(request).practice_of(run.record),
         "is_here": run.record.pid == os.getpid(),
         "record": run.record,
-        "files": [name for name in _FILES if is_plain(run.folder / name)],
+        "files": _files(run),
         "has_report": is_plain(run.folder / REPORT_NAME),
         "told": _told(request, run),
         "options": fields_of(kind, run.record.settings, options or {}, problems or {}),
@@ -100,7 +101,8 @@ def run_page(
     if is_plan:
         values |= _plan(request, run)
         return page(request, "plan.html", values, step=2, status=status)
-    return page(request, "run.html", {**values, **_results(request, run)}, step=4, status=status)
+    values |= _results(request, run, known)
+    return page(request, "run.html", values, step=4, status=status)
 
 
 def download(request: Request) -> Response:
@@ -141,9 +143,18 @@ def _told(request: Request, run: ListedRun) -> tuple[str, ...]:
     )
 
 
-def _results(request: Request, run: ListedRun) -> dict[str, object]:
+def _files(run: ListedRun) -> list[str]:
+    """The files that can be fetched: those of failed rows first, and only if there are such."""
+    names = [name for name in _FILES if is_plain(run.folder / name)]
+    of_failed = [name for name in names if name.startswith("failed")]
+    has_failed = run.counts[Result.ERROR] or run.counts[Result.UNSENT]
+    return [*(of_failed if has_failed else ()), *(name for name in names if name not in of_failed)]
+
+
+def _results(request: Request, run: ListedRun, known: Sequence[ListedRun]) -> dict[str, object]:
     shown = request.query_params.get("result", "")
     reasons = [(each, run.record.reasons.get(each, 0)) for each in Reason]
+    may_pass = [run.record.reasons.get(reason) for reason in Reason if reason.may_pass]
     values: dict[str, object] = {
         "counters": _counters(run),
         "reasons": [
@@ -152,9 +163,10 @@ def _results(request: Request, run: ListedRun) -> dict[str, object]:
             if count and shown in {"", reason.result.value}
         ],
         "is_open": run.record.state is not RunState.FINISHED,
-        "may_pass_again": any(
-            run.record.reasons.get(reason) for reason in Reason if reason.may_pass
-        ),
+        # Of a run of before there were reasons in the record, any may.
+        "may_pass_again": run.counts[Result.UNSENT] or not run.record.reasons or any(may_pass),
+        "to_mend": what_to_mend(run.record.reasons, is_undo=run.record.undo_of is not None),
+        "settled_by": settled_by(run, known),
     }
     path = _newest(run.folder, "results.csv", "results-2.csv")
     if path is None:

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from batch.judging.totals import Effect
-from batch.model import SKIPPED_IN_PROGRESS, Move, Result, Tally
+from batch.model import SKIPPED_IN_PROGRESS, Move, Reason, Result, Tally
 from batch.recording.runfile import RunMove, RunRecord, RunState
 from batch.wording.amounts import count_of, join_words
 from batch.wording.questions import what_changes, workspace_words
+from batch.wording.reasons import reason_in_short
 
 RESULT_WORDS: Mapping[Result, str] = {
     Result.SUCCESS: "Applied",
@@ -39,6 +40,18 @@ def standing_words(state: str, counts: Mapping[Result, int]) -> str:
     if not failed:
         return words if counts[Result.SUCCESS] else f"{words}, nothing to do"
     return f"{words}, {failed:,} failed" if counts[Result.SUCCESS] else f"{words}, all failed"
+
+
+def what_to_mend(reasons: Mapping[Reason, int], *, is_undo: bool) -> str:
+    """What is to be done about failed rows that would fail again as they are."""
+    failed = Tally({reason: n for reason, n in reasons.items() if reason.result is Result.ERROR})
+    kinds = ", ".join(f"{n:,} {reason_in_short(reason)}" for reason, n in failed.most_common())
+    if is_undo:
+        return f"Tried again as they are, the failed rows would fail again: {kinds}."
+    return (
+        f"Tried again as they are, the failed rows would fail again: {kinds}. "
+        "Mend them in failed.csv and drop that file on New file."
+    )
 
 
 def run_sentence(record: RunRecord, effect: Effect, tally: Tally, rows: int) -> str:

@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from batch.jobs.runs import ListedRun
-from batch.model import Result
+from batch.model import Reason, Result
 from batch.recording.locks import lock_input, share_key
 from batch.recording.runfile import RunFile, RunState
 from batch.web.board import Stage
@@ -78,6 +78,39 @@ def test_each_run_says_what_it_was_and_what_came_of_it(page: Site, tmp_path: Pat
     assert marks(page.get("/runs?kind=retry")) == [("bad", "Finished, 1 failed")]
     assert marks(page.get("/runs?standing=failed")) == [("bad", "Finished, all failed")]
     assert "No run is like that." in page.get("/runs?kind=undo")
+
+
+TRY_AGAIN = "Try the failed rows again"
+
+
+def test_failed_rows_are_tried_again_only_where_one_can_pass(page: Site, tmp_path: Path) -> None:
+    api = Api(answer=lambda _: NOT_FOUND)
+    with served_by(api):
+        wrong = ended(page, tmp_path, leads=2)
+        text = page.get(f"/runs/{wrong.record.id}")
+        assert TRY_AGAIN not in text
+        assert "the failed rows would fail again: 2 not found. Mend them in failed.csv" in text
+        assert re.findall(r"download>Download ([\w.]+)<", text)[0] == "failed.csv"
+        refused = ended(page, tmp_path, leads=1, name="other.csv")
+        change(refused, reasons={Reason.SERVER_ERROR: 1})  # without its half a minute of tries
+        address = f"/runs/{refused.record.id}"
+        assert TRY_AGAIN in page.get(address)
+        page.post(f"{address}/retry")
+        still = answered(page)
+        assert TRY_AGAIN in page.get(address)  # it failed once more
+        api.answer = confirmed
+        page.post(f"/runs/{still.record.id}/retry")
+        well = answered(page)
+    for run in (refused, still):
+        text = page.get(f"/runs/{run.record.id}")
+        assert TRY_AGAIN not in text
+        told = f'none is left failed: <a href="{BASE}/runs/{well.record.id}">other.csv, '
+        assert told in text
+        assert "Download failed.csv" in text
+    text = page.get(f"/runs/{well.record.id}")
+    assert "Download results.csv" in text
+    assert (well.folder / "failed.csv").exists()
+    assert "Download failed" not in text
 
 
 @pytest.mark.parametrize(
