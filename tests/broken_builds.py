@@ -3471,6 +3471,14 @@ BUILDS = (
         caught_by="test_web_way.py::test_nothing_is_sent_before_the_yes",
     ),
     Broken(
+        guarantee="an undo says why what was not read can't be set back",
+        file="judging/explain.py",
+        line="if found == NOT_READ:",
+        instead="if not found:",
+        caught_by="test_asking.py::"
+        "test_an_undo_of_leads_that_were_not_read_says_so_of_none_that_they_are_wrong",
+    ),
+    Broken(
         guarantee="the question counts the rows that are wrong",
         file="wording/decision.py",
         line="warnings = (*_wrong_rows(decision), ",

@@ -17,6 +17,8 @@ from batch.visible import visible
 # Characters of a cell that a message shows: enough to recognise it, short enough for a table.
 _QUOTED_CHARACTERS = 60
 
+NOT_READ = "not read"  # the status in an undo's rows of leads of which nobody knows what they were
+
 # Labels that a message lists when none is near.
 _NAMED_LABELS = 5
 
@@ -108,12 +110,17 @@ class Explainer:
             case Reason.BAD_ID:
                 return self._bad_id(found)
             case Reason.BAD_STATUS:
-                return f"found {quoted(found)}; expected {' or '.join(Status)}."
+                return self._bad_status(found)
             case Reason.BAD_CELL:
                 return self._bad_cell(found)
             case Reason.UNKNOWN_TAG:
                 return self._unknown_tag(found)
         raise ValueError(f"a row alone is never judged {reason}")
+
+    def _bad_status(self, found: str) -> str:
+        if found == NOT_READ:
+            return "what the lead was before was not read, so it can't be set back."
+        return f"found {quoted(found)}; expected {' or '.join(Status)}."
 
     def _bad_id(self, found: str) -> str:
         if _AS_NUMBER.fullmatch(found):

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from batch.judging.explain import NOT_READ
 from batch.judging.live import ASKS_TAG, add_expected_status
 from batch.judging.rules import tag_key
 from batch.model import Field, Status
 
 FIRST_LINE = 2  # of the sheet: its header is line 1
-NOT_READ = "not read"  # the status in rows of leads of which nobody knows what they were
 COLUMNS = (*(field.value for field in Field), "undoes_line", "set_status", "set_ai_tag")
 
 

@@ -196,7 +196,11 @@ def _about_rows(decision: Decision) -> Iterator[tuple[str, str]]:
         rows = "1 row is" if joined == 1 else f"{joined:,} rows are"
         yield "Joined", f"{rows} sent together with another row of the same lead."
     if wrong:
-        yield "Wrong", f"{count_of(wrong.total(), 'row')}, not sent: {_by_reason(wrong)}."
+        rows = count_of(wrong.total(), "row")
+        if decision.sets_back:
+            yield "Not set back", f"{rows}; the results say why."
+        else:
+            yield "Wrong", f"{rows}, not sent: {_by_reason(wrong)}."
     if skipped:
         yield "Left out", f"{count_of(skipped.total(), 'row')}: {_by_reason(skipped)}."
     if decision.done:
@@ -259,8 +263,10 @@ def _wrong_rows(decision: Decision) -> tuple[str, ...]:
     """As "10 of 300 rows are wrong and will not be sent."; nothing where none is."""
     wrong = decision.judged.error
     are = "is" if wrong == 1 else "are"
-    told = f"{wrong:,} of {count_of(decision.rows, 'row')} {are} wrong and will not be sent."
-    return (told,) if wrong else ()
+    so = f"{are} wrong and will not be sent"
+    if decision.sets_back:  # nobody wrote its rows
+        so = "can't be set back"
+    return (f"{wrong:,} of {count_of(decision.rows, 'row')} {so}.",) if wrong else ()
 
 
 def _about_time(decision: Decision) -> str:

@@ -92,12 +92,14 @@ def outcome_headline(state: RunState, tally: Tally, *, is_undo: bool) -> str:
     if not tally.total():
         nothing = "there was nothing to set back" if is_undo else "there were no rows"
         return f"{_STATE_WORDS[state]}: {nothing}."
-    done = "set back" if is_undo else "applied"
+    done, failed = ("set back", "could not be set back") if is_undo else ("applied", "failed")
     parts = [
-        (count, _verb(result, count).replace("applied", done))
+        (count, _verb(result, count).replace("applied", done).replace("failed", failed))
         for result in Result
         if (count := tally.of(result))
     ]
+    if is_undo and tally.error == tally.total() > 1:
+        return f"{_STATE_WORDS[state]}: none of the {tally.total():,} rows could be set back."
     if len(parts) > 1:
         said = join_words([f"{count:,} {verb}" for count, verb in parts])
         return f"{_STATE_WORDS[state]}: of {tally.total():,} rows, {said}."

@@ -180,6 +180,22 @@ def test_a_plan_shows_them_on_a_screen(shell: Shell, people: Sandbox) -> None:
     assert "2  Ann Ray          Spring sale  active → paused  Hot" in screen.getvalue()
 
 
+def test_an_undo_of_leads_that_were_not_read_says_so_of_none_that_they_are_wrong(
+    shell: Shell,
+) -> None:
+    with serving_people(shell.cwd) as sandbox:
+        asked(shell, sandbox, "run", "--out", "first", answer="y\n")
+        shell.monkeypatch.setattr(sys, "argv", ["sendkit-batch", "undo", "first", "--out", "back"])
+        shell.monkeypatch.setenv("TERM", "xterm")
+        shell.do(run_command_line)
+    told = " ".join(shell.err.split())
+    assert "3 of 3 rows can't be set back." in told
+    assert "wrong" not in told
+    assert "Finished: none of the 3 rows could be set back." in told
+    assert "what the lead was before was not read, so it can't be set back." in told
+    assert "expected active" not in told
+
+
 def test_names_and_addresses_are_shown_and_kept_nowhere(shell: Shell, people: Sandbox) -> None:
     asked(shell, people, "plan", "--json", "--out", "planned")
     assert not named(shell.out)

@@ -101,7 +101,11 @@ def test_leads_that_may_have_been_changed_and_were_not_read_are_named(quick: She
     assert words(quick, server, "resume", "undone", *FAST) == 1
     rows = read_rows(Path("undone/results.csv"))
     assert [(row["undoes_line"], row["reason"], row["message"]) for row in rows] == [
-        (str(line), "bad_status", 'found "not read"; expected active or paused.')
+        (
+            str(line),
+            "bad_status",
+            "what the lead was before was not read, so it can't be set back.",
+        )
         for line in range(2, 5)
     ]
 
