@@ -3471,6 +3471,13 @@ BUILDS = (
         caught_by="test_web_way.py::test_nothing_is_sent_before_the_yes",
     ),
     Broken(
+        guarantee="rows are as many wrong ones in a plan's sentence as in its last line",
+        file="wording/decision.py",
+        line="wrong = sum(rows for reason, rows in left_out.items() if _is_wrong(reason))",
+        instead="wrong = decision.judged.error",
+        caught_by="test_planning.py::test_what_a_plan_shows",
+    ),
+    Broken(
         guarantee="an undo says why what was not read can't be set back",
         file="judging/explain.py",
         line="if found == NOT_READ:",

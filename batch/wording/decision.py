@@ -261,7 +261,8 @@ def _by_reason(tally: Tally) -> str:
 
 def _wrong_rows(decision: Decision) -> tuple[str, ...]:
     """As "10 of 300 rows are wrong and will not be sent."; nothing where none is."""
-    wrong = decision.judged.error
+    left_out = decision.judged + decision.left_out
+    wrong = sum(rows for reason, rows in left_out.items() if _is_wrong(reason))
     are = "is" if wrong == 1 else "are"
     so = f"{are} wrong and will not be sent"
     if decision.sets_back:  # nobody wrote its rows
