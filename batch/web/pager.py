@@ -35,9 +35,5 @@ class Pager:
         """Whether the rows are filtered by this value; by "" if they are not filtered at all."""
         return self.given[name] == value if value else not any(self.given.values())
 
-    def only(self, **changes: str) -> str:
-        """The address of the first page with this filter alone."""
-        return f"{with_query(self._path, **changes)}#rows"
-
     def _at(self, offset: int) -> str:
         return f"{with_query(self._path, **self.given, offset=offset)}#rows"

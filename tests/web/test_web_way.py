@@ -286,7 +286,10 @@ def test_practice_goes_the_whole_way_without_a_key(tmp_path: Path) -> None:
         assert counted(page, run) == ["5", "4", "1", "0"]
         page.post(f"{run}/apply")
         assert page.until(Stage.QUESTION).is_practice
-        assert PRACTICE in page.get("/job")
+        text = page.get("/job")
+        assert PRACTICE in text
+        assert "In a real run, tag changes can start or stop e-mails." in text
+        assert "Tag changes can" not in text
         page.post("/job/answer", answer="yes")
         page.end()
         record = page.desk.run_of(view.run_id).record
@@ -354,7 +357,9 @@ def test_plan_apply_verify_and_undo_against_a_server(tmp_path: Path) -> None:
             assert "<dt>Wrong</dt><dd>1 row, not sent: 1 unknown lead.</dd>" in text
             assert "status: active → paused" in text
             assert "aiTag: Hot → Cold" in text
-            assert "No such lead in that campaign" in text
+            above, _, below = text.partition('id="rows"')
+            assert "No such lead in that campaign" not in above  # what *Why* has
+            assert "No such lead in that campaign (1)" in below
             assert "1 to 1 of 1" in page.get(f"{run}?plan=unknown_lead")
             assert counted(page, run) == ["6", "5", "1", "0"]
             page.post(f"{run}/apply")
