@@ -114,6 +114,7 @@ def decision_of(  # noqa: PLR0913 - all that a yes means
         keeps_before=request.settings.run.keep_before,
         diff=_diff(work, known, request, table, Snapshot(folder / LEADS_NOW), campaigns),
         clear_word=request.settings.input.clear_word,
+        is_practice=is_practice,
     )
 
 

@@ -20,6 +20,7 @@ from batch.wording.reasons import reason_in_short, rows_left_out
 
 _NAMED_VALUES = 4  # of tags, in a line
 _EMAILS = "Tag changes can start or stop e-mails."
+_EMAILS_IN_PRACTICE = "In a real run, tag changes can start or stop e-mails."
 NOT_READ = "not read"
 _EXITED = MOVES[-1]
 
@@ -73,6 +74,7 @@ class Decision:
     take_back: the command that takes it back; "" where nothing is to be said of that.
     keeps_before: whether all leads were to be read first, so that the unread are those not found.
     diff: the first rows. clear_word: what a tag reads that is none.
+    is_practice: it goes to a sandbox, where no e-mail can start or stop.
     """
 
     effect: Effect
@@ -97,6 +99,7 @@ class Decision:
     keeps_before: bool = False
     diff: tuple[DiffRow, ...] = ()
     clear_word: str = "null"
+    is_practice: bool = False
 
     @property
     def leads(self) -> int:
@@ -124,7 +127,7 @@ def question_about(
         headline,
         *_in_part(decision.effect.rows_in_part),
         *_left_out(decision.left_out),
-        *([_EMAILS] if decision.effect.tag_changes else []),
+        *_emails(decision),
         _about_time(decision),
     ]
     return Question(
@@ -170,8 +173,8 @@ def _facts(decision: Decision) -> Iterator[tuple[str, str]]:
     """What a person should know beside the headline, a title and a sentence each."""
     if decision.tags:
         yield "Tags set", f"{_most(decision.tags)}."
-    if decision.effect.tag_changes:
-        yield "E-mails", " ".join((_EMAILS, *_known_moves(decision.moved)))
+    if emails := _emails(decision):
+        yield "E-mails", " ".join((*emails, *_known_moves(decision.moved)))
     for told in about_webhooks(decision.webhooks):
         yield "Webhooks", told
     yield from _about_rows(decision)
@@ -183,6 +186,13 @@ def _facts(decision: Decision) -> Iterator[tuple[str, str]]:
     yield "Time", _about_time(decision)
     if take_back := _take_back(decision):
         yield "Undo", take_back
+
+
+def _emails(decision: Decision) -> tuple[str, ...]:
+    """What changed tags can do beyond the leads; nothing where none changes."""
+    if not decision.effect.tag_changes:
+        return ()
+    return (_EMAILS_IN_PRACTICE if decision.is_practice else _EMAILS,)
 
 
 def _about_rows(decision: Decision) -> Iterator[tuple[str, str]]:

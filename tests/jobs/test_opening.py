@@ -186,6 +186,7 @@ def test_practice_says_that_its_tags_were_not_checked(tmp_path: Path) -> None:
     with open_run(request_of(path, sandbox=True, access=None)) as opened:
         question = judge(opened, preflight).ready(can_ask=True).question
     assert question.text.endswith(
+        "In a real run, tag changes can start or stop e-mails. "
         "About 1 s. This is practice: tags were not checked against your workspace's labels."
     )
 

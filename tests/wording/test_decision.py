@@ -80,6 +80,12 @@ def test_a_cleared_tag_alone_can_start_or_stop_emails() -> None:
     assert fact(question, "E-mails") == "Tag changes can start or stop e-mails."
 
 
+def test_practice_says_what_a_real_run_would_do() -> None:
+    question = asked(requests=1, tags_set=1, is_practice=True)
+    assert fact(question, "E-mails") == "In a real run, tag changes can start or stop e-mails."
+    assert "Tag changes can" not in question.text
+
+
 def test_a_workspace_that_could_not_be_read_is_unknown_and_notes_stand_at_the_end() -> None:
     question = asked(
         requests=1,
