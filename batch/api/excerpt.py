@@ -8,6 +8,7 @@ import json
 import re
 
 from batch.redaction import KeyRedactor
+from batch.visible import visible
 
 MAX_LENGTH = 200  # characters
 
@@ -37,6 +38,15 @@ class Redactor(KeyRedactor):
             text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
         line = _KEY_SHAPE.sub("[key]", text)
         return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+    def name(self, text: str) -> str:
+        """The same of a name, with what can't be seen of it spelt out: names are told apart by it.
+
+        Not in one that is too long or has a key in it.
+        """
+        line = self.one_line(text)
+        seen = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+        return self.one_line(visible(" ".join(text.split()))) if line == seen else line
 
     def read_text(self, body: bytes) -> str:
         """The body as text of any length; that of a page without its tags, scripts and styles."""

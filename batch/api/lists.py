@@ -79,7 +79,7 @@ def parse_workspaces(body: bytes, redactor: Redactor) -> tuple[Workspace, ...]:
     return tuple(
         Workspace(
             id=(id_ := redactor.one_line(record.id)),
-            name=redactor.one_line(record.name or "") or id_,
+            name=redactor.name(record.name or "") or id_,
         )
         for record in records
     )
@@ -257,6 +257,15 @@ def parse_campaigns(body: bytes, redactor: Redactor) -> Page[Campaign]:
     return _page(read_model(_PagedList[_CampaignRecord], body, redactor), campaign)
 
 
+def parse_campaign_names(body: bytes, redactor: Redactor) -> Page[tuple[str, str]]:
+    """What campaigns are called where a person tells them apart, with their ids before it."""
+
+    def named(one: _CampaignRecord) -> tuple[str, str]:
+        return one.id, redactor.name(one.name or "") or one.id
+
+    return _page(read_model(_PagedList[_CampaignRecord], body, redactor), named)
+
+
 def parse_webhooks(body: bytes, redactor: Redactor) -> Page[Webhook | None]:
     """A page of the workspace's webhooks; raises ValueError as above.
 
@@ -271,7 +280,7 @@ def parse_webhooks(body: bytes, redactor: Redactor) -> Page[Webhook | None]:
             host = urlsplit(one.url).hostname or ""
         except ValueError:
             host = ""
-        return Webhook(name=redactor.one_line(one.name or ""), host=redactor.one_line(host))
+        return Webhook(name=redactor.name(one.name or ""), host=redactor.one_line(host))
 
     return _page(read_model(_PagedList[_WebhookRecord], body, redactor), webhook)
 

@@ -15,6 +15,7 @@ from batch.api.lists import (
     Page,
     campaigns_path,
     leads_path,
+    parse_campaign_names,
     parse_campaigns,
     parse_leads,
     parse_webhooks,
@@ -214,8 +215,8 @@ class Paging:
     async def campaign_names(self) -> Mapping[str, str]:
         """What campaigns are called, by id, of the first page of all, if it comes."""
         path = campaigns_path(cursor=None, limit=MOST_A_PAGE)
-        page = await self._first_page(path, parse_campaigns)
-        return {each.id: each.name for each in page.records} if page else {}
+        page = await self._first_page(path, parse_campaign_names)
+        return dict(page.records) if page else {}
 
     async def _first_page(
         self, path: str, parse: Callable[[bytes, Redactor], Page[_Value]]

@@ -55,6 +55,19 @@ def test_the_key_is_replaced_wherever_it_stands_and_in_whatever_case() -> None:
     assert redactor.without_key("a key-12/3, KEY-12/3Key-12/3.") == "a [key], [key][key]."
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("Gamma\u202eevil", r"Gamma\u202eevil"),
+        (" Spring\n\u00a0sale ", "Spring sale"),
+        ("a\u200bb Key\u200b-12/3", "a b [key]"),
+        ("a\u200bb s\u200bk_abc", "a b [key]"),
+    ],
+)
+def test_what_cant_be_seen_of_a_name_is_spelt_out(name: str, shown: str) -> None:
+    assert Redactor("Key-12/3").name(name) == shown
+
+
 @pytest.mark.parametrize("escape", ESCAPES)
 def test_a_text_that_spells_the_key_in_another_way_is_not_shown(escape: Escape) -> None:
     for key in (KEY, "abc/"):

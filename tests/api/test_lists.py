@@ -3,7 +3,7 @@ import json
 import pytest
 
 from batch.api.excerpt import Redactor
-from batch.api.lists import Page, parse_campaigns, parse_leads, parse_webhooks
+from batch.api.lists import Page, parse_campaign_names, parse_campaigns, parse_leads, parse_webhooks
 from batch.model import Campaign, CampaignLead, Webhook
 
 KEY = "sk_0123456789abcdef"
@@ -163,6 +163,13 @@ def test_campaigns_have_a_name_to_be_shown_or_their_id() -> None:
         ids=("c1", "c2"),
         next_cursor="c2",
     )
+
+
+def test_a_campaigns_name_to_be_told_apart_hides_nothing() -> None:
+    page = parse_campaign_names(
+        body({"_id": "c1", "name": "Gamma\u202eevil", "status": "draft"}), REDACTOR
+    )
+    assert page.records == (("c1", r"Gamma\u202eevil"),)
 
 
 HOOK = {"name": "CRM", "url": "https://u:p@crm.example/in?k=1", "events": ["lead.tag_changed"]}
