@@ -44,7 +44,7 @@ class CheckedFile:
     proposed: what names the columns that seem to be meant, where the file lacks some.
     rows, sendable, requests: counts. changes: what they change, in words. tally: what is not sent.
     forecast: how long sending takes, in words. refusal: why it can't be sent so; "" if it can.
-    folder: where its rows and problems are.
+    folder: where its rows and problems are. no_sheet: why the mended one isn't; "" if it may be.
     remembered: the columns that are read as they were confirmed before.
     """
 
@@ -61,6 +61,7 @@ class CheckedFile:
     forecast: str
     refusal: str
     folder: Path
+    no_sheet: str = ""
     remembered: Mapping[Column, str] = field(default_factory=dict)
 
     def row_of(self, line: int) -> tuple[Mapping[Column, str], str] | None:
@@ -112,8 +113,7 @@ def check_file(request: Request, folder: Path, *, most_rows: int) -> CheckedFile
     guardrails = replace(request.guardrails, allow_clears=True)
     with check(replace(request, guardrails=guardrails)) as checked:
         plan, table = checked.plan, checked.table
-        if request.mended:
-            write_mended(table, folder / MENDED_NAME)
+        no_sheet = write_mended(table, folder / MENDED_NAME) if request.mended else ""
         write_problems(plan.problems(), folder / PROBLEMS_NAME, read_from=request.source.path)
         _write_marks(checked, folder)
         return CheckedFile(
@@ -130,6 +130,7 @@ def check_file(request: Request, folder: Path, *, most_rows: int) -> CheckedFile
             forecast=duration(checked.forecast_s),
             refusal=on_page(checked.refusal or ""),
             folder=folder,
+            no_sheet=no_sheet,
             remembered=table.remembered,
         )
 

@@ -48,10 +48,10 @@ def line_in(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 8 else None
 
 
-def write_mended(table: Table, path: Path) -> None:
+def write_mended(table: Table, path: Path) -> str:
     """Write a table with its mended cells as a sheet of texts, which no program takes for others.
 
-    It is left out where a sheet can't hold it.
+    Returns why it is left out, where a sheet can't hold it; else "".
     """
     plain = path.with_suffix(".csv")
     header = pl.DataFrame({str(at): [name] for at, name in enumerate(table.header)})
@@ -61,6 +61,11 @@ def write_mended(table: Table, path: Path) -> None:
             file.write(to_csv(frame.drop("line"), ","))
     try:
         write_failed_sheet(plain, path, delimiter=",", name="mended")
-    except SheetLimitError:
+    except SheetLimitError as limit:
         path.unlink(missing_ok=True)
-    plain.unlink()
+        return (
+            f"The mended sheet can't be downloaded: {limit}. What you mended is sent all the same."
+        )
+    finally:
+        plain.unlink()
+    return ""

@@ -115,6 +115,21 @@ def test_a_mend_is_taken_back(tmp_path: Path) -> None:
         assert "mended cell" not in page.get("/check")  # another file, though of the same name
 
 
+def test_it_is_said_why_a_mended_sheet_cant_be_had(tmp_path: Path) -> None:
+    path = tmp_path / "leads.csv"
+    row = f"{CAMPAIGN},{lead_id(1)},Repleid,{'x' * 32_768}"
+    path.write_text(f"campaignId,campaignLeadId,status,note\n{row}\n", "utf-8")
+    with site(tmp_path) as page:
+        page.drop(path)
+        text = page.post("/check/mend", line="2", status="paused")
+        assert "Download the mended sheet" not in text
+        assert (
+            "The mended sheet can&#39;t be downloaded: a cell longer than the 32,767 characters "
+            "that a sheet&#39;s cell holds. What you mended is sent all the same."
+        ) in text
+        assert sendable(page) == 1
+
+
 @pytest.mark.parametrize(("line", "status"), [("2", "a\u202eb"), ("99", "x")])
 def test_what_cant_be_mended_is_told(tmp_path: Path, line: str, status: str) -> None:
     with site(tmp_path) as page:
