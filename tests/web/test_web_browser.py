@@ -267,6 +267,14 @@ def test_fifty_rows_are_one_line_each_with_all_of_it_on_demand(page: Page, tmp_p
         expect(button).to_have_attribute("aria-expanded", "true")
         page.keyboard.press("Enter")
         expect(page.locator(".below")).to_have_count(0)
+        page.reload()
+        expect(page.locator("#own")).not_to_be_checked()
+        page.check("#own")
+        with serving(tmp_path, sandbox) as again:  # at another port
+            run = page.url.removeprefix(web.base)
+            opened(page, again)
+            page.goto(f"{again.base}{run}")
+            expect(page.locator("#own")).to_be_checked()
 
 
 def test_a_run_of_a_terminal_is_seen_as_it_goes(page: Page, tmp_path: Path) -> None:

@@ -65,14 +65,16 @@ function submitFilters() {
   }
 }
 
-// What is switched on stays so for the session's other pages.
+// What is switched on stays so, for a year, in a cookie: those are one for all ports of a host, and
+// each start has another.
 function rememberSwitches() {
   for (const field of document.querySelectorAll("[data-remembered]")) {
     const name = field.dataset.remembered;
+    const kept = `sendkit-batch-${name}=yes`;
     const show = () => document.body.classList.toggle(`with-${name}`, field.checked);
-    field.checked = localStorage.getItem(name) === "yes";
+    field.checked = document.cookie.split("; ").includes(kept);
     field.addEventListener("change", () => {
-      localStorage.setItem(name, field.checked ? "yes" : "");
+      document.cookie = `${kept}; path=/; samesite=strict; max-age=${field.checked ? 31536000 : 0}`;
       show();
     });
     show();
