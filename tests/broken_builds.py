@@ -3499,6 +3499,13 @@ BUILDS = (
         caught_by="test_planning.py::test_what_a_plan_shows",
     ),
     Broken(
+        guarantee="no blank line stands above a question that nothing stands above",
+        file="terminal/console.py",
+        line="            if self._has_said:\n",
+        instead="            if self:\n",
+        caught_by="test_asking.py::test_a_blank_line_parts_the_question_from_what_stands_above_it",
+    ),
+    Broken(
         guarantee="an undo says why what was not read can't be set back",
         file="judging/explain.py",
         line="if found == NOT_READ:",

@@ -53,6 +53,7 @@ class Terminal:
         self._as_json = as_json
         self._yes = yes
         self._or_else = or_else
+        self._has_said = False  # whether lines stand above what is printed next
         self.interrupts = interrupts
         self.until_told = ExitStack()
         self.out = _console(sys.stdout)
@@ -73,6 +74,7 @@ class Terminal:
     def say(self, text: str, *, style: str = "") -> None:
         """Lines for a person."""
         print_sentences(self.err, text, style=style)
+        self._has_said = True
 
     @property
     def is_read_by_person(self) -> bool:
@@ -106,6 +108,8 @@ class Terminal:
     def ask(self, question: Question) -> bool:
         """Put the question; a closed input is a no."""
         if question.answer:
+            if self._has_said:
+                self.err.print()
             print_question(self.err, question)
         else:
             self.say(question.text)

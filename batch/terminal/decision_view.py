@@ -16,7 +16,6 @@ _NARROWEST_NAME, _WIDEST_NAME, _FOR_CHANGES = 8, 32, 48
 
 def print_question(console: Console, question: Question) -> None:
     """The screen before an answer. The sum stands last, directly above what is asked."""
-    console.print()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(no_wrap=True, style="bold")
     table.add_column(overflow="fold")

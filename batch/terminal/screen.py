@@ -179,8 +179,6 @@ class ReadingScreen:
         self._next_at = time.monotonic() + READING_HEARTBEAT_S
 
     def __enter__(self) -> Self:
-        if self._live:
-            self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -190,6 +188,7 @@ class ReadingScreen:
     def show(self, reading: ReadingProgress) -> None:
         """Show how far the reading is."""
         if self._live:
+            self._live.start()  # here, since one that shows nothing leaves an empty line behind
             self._live.update(self._view(reading, now=datetime.now().astimezone()))
         elif self._shown and time.monotonic() >= self._next_at:
             self._next_at = time.monotonic() + READING_HEARTBEAT_S

@@ -172,6 +172,20 @@ def test_as_many_rows_are_shown_as_are_wanted(
     assert (f"… and {more} more; --show 50 shows more" in lines) is bool(more)
 
 
+def test_a_blank_line_parts_the_question_from_what_stands_above_it(
+    shell: Shell, people: Sandbox
+) -> None:
+    shell.monkeypatch.setenv("TERM", "xterm")
+    asked(shell, people, "run")
+    assert shell.err.startswith("\x1b[1mTags set")
+    shell.monkeypatch.setenv("SENDKIT_WORKSPACE_ID", "f" * 24)
+    lines = asked(shell, people, "run")
+    at = next(at for at, line in enumerate(lines) if "Tags set" in line)
+    assert lines[at - 1] == ""
+    assert "SENDKIT_WORKSPACE_ID" in " ".join(lines[: at - 1])
+    assert lines[at - 2]
+
+
 def test_a_plan_shows_them_on_a_screen(shell: Shell, people: Sandbox) -> None:
     screen = Stream({})
     screen.is_terminal = True
