@@ -3372,7 +3372,7 @@ BUILDS = (
     Broken(
         guarantee="a question names campaigns, where nobody else has named them",
         file="jobs/steps.py",
-        line="campaigns=await paging.campaign_names() if names_campaigns else {},",
+        line="campaigns=await paging.campaign_names() if campaigns else {},",
         instead="campaigns={},",
         caught_by="test_asking.py::"
         "test_leads_that_were_read_are_shown_as_they_are_and_by_their_own_names",
@@ -3504,6 +3504,13 @@ BUILDS = (
         line="            if self._has_said:\n",
         instead="            if self:\n",
         caught_by="test_asking.py::test_a_blank_line_parts_the_question_from_what_stands_above_it",
+    ),
+    Broken(
+        guarantee="a plan names its campaigns",
+        file="jobs/plan.py",
+        line="judged = read_campaign_names(frontend, judged, diff)",
+        instead="",
+        caught_by="test_planning.py::test_what_a_plan_shows",
     ),
     Broken(
         guarantee="an undo says why what was not read can't be set back",

@@ -18,7 +18,7 @@ from batch.jobs.preflight import Preflight
 from batch.jobs.ready import ReadyRun, judge
 from batch.jobs.request import Request, command
 from batch.jobs.run_record import first_record
-from batch.jobs.steps import ask_server, look_up_leads, read_all_leads
+from batch.jobs.steps import ask_server, look_up_leads, read_all_leads, read_campaign_names
 from batch.jobs.work import LeadsDiff
 from batch.judging.diff import Verdict
 from batch.judging.explain import quoted
@@ -100,6 +100,7 @@ def plan(request: Request, frontend: Frontend) -> Planned:
         look_up_leads(frontend, opened, preflight)
         judged = judge(opened, preflight)
         diff = read_all_leads(frontend, judged, whole_look(request.settings))
+        judged = read_campaign_names(frontend, judged, diff)
         ready = judged.ready(diff, can_ask=True)
         frontend.note(*ready.question.warnings)
         if not judged.plan.rows:

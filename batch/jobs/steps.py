@@ -86,8 +86,27 @@ def read_names(
     effect = diff.preview.effect() if diff else judged.plan
     is_named = Naming.CAMPAIGN in opened.table.fields or request.reading.campaign is not None
     names_campaigns = asks and request.session.shown_rows and effect.requests and not is_named
+    webhooks = bool(effect.tag_changes)
+    return _read_lists(frontend, judged, diff, webhooks=webhooks, campaigns=bool(names_campaigns))
+
+
+def read_campaign_names(frontend: Frontend, judged: JudgedRun, diff: LeadsDiff) -> JudgedRun:
+    """Read what a plan's campaigns are called, unless that is known. What fails is not missed."""
+    wanted = bool(judged.plan.requests) and not judged.opened.lookup.names
+    return _read_lists(frontend, judged, diff, webhooks=False, campaigns=wanted)
+
+
+def _read_lists(
+    frontend: Frontend,
+    judged: JudgedRun,
+    diff: LeadsDiff | None,
+    *,
+    webhooks: bool,
+    campaigns: bool,
+) -> JudgedRun:
+    opened = judged.opened
     judged = replace(judged, pacer=diff.pacer if diff else None)
-    if request.session.sandbox or not (effect.tag_changes or names_campaigns):
+    if opened.request.session.sandbox or not (webhooks or campaigns):
         return judged
 
     async def read() -> JudgedRun:
@@ -95,8 +114,8 @@ def read_names(
             paging = judged.paging(api, pacer=judged.pacer)
             return replace(
                 judged,
-                webhooks=await paging.webhooks() if effect.tag_changes else Webhooks(),
-                campaigns=await paging.campaign_names() if names_campaigns else {},
+                webhooks=await paging.webhooks() if webhooks else Webhooks(),
+                campaigns=await paging.campaign_names() if campaigns else {},
                 pacer=paging.pacer,
             )
 

@@ -1,6 +1,7 @@
 """What a plan and a verification look like in a terminal, as tables."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 
 import polars as pl
 from rich.console import Console
@@ -43,7 +44,8 @@ def print_plan(console: Console, planned: Planned) -> None:
     console.print(table)
     _print_changes(console, "Status", preview.status_changes())
     _print_changes(console, "aiTag", preview.tag_changes())
-    _print_campaigns(console, preview.by_campaign())
+    names = {**ready.opened.lookup.names, **ready.campaigns}
+    _print_campaigns(console, preview.by_campaign(), names)
     if problems := planned.first_wrong(FIRST):
         console.print()
         console.print(problem_table(problems))
@@ -92,15 +94,19 @@ def _print_changes(console: Console, title: str, changes: pl.DataFrame) -> None:
     _print_rest(console, len(changes), "changes")
 
 
-def _print_campaigns(console: Console, campaigns: pl.DataFrame) -> None:
+def _print_campaigns(console: Console, campaigns: pl.DataFrame, names: Mapping[str, str]) -> None:
+    """Campaigns by name; those whose name is not known, or that share it, by id."""
     if campaigns.is_empty():
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("Campaign", overflow="fold")
     for name in ("Will change", "Already so", "Other"):
         table.add_column(name, justify="right")
+    uses = Counter(names.values())
     for campaign_id, *counts in campaigns.head(FIRST).iter_rows():
-        table.add_row(Text(visible(campaign_id)), *(f"{count:,}" for count in counts))
+        name = names.get(campaign_id, "")
+        shown = name if uses[name] == 1 and name else campaign_id
+        table.add_row(Text(visible(shown)), *(f"{count:,}" for count in counts))
     console.print()
     console.print(table)
     _print_rest(console, len(campaigns), "campaigns")

@@ -95,6 +95,8 @@ ROWS = (  # HEADER, then the user's own columns
     (CAMPAIGN, lead_id(3), "active", "null", "", ""),
 )
 
+BY_MAIL = ("Summer sale", "ann@example.com", "paused")
+
 
 @contextmanager
 def serving_people(folder: Path, *faults: str) -> Iterator[Sandbox]:
@@ -191,7 +193,13 @@ def test_a_plan_shows_them_on_a_screen(shell: Shell, people: Sandbox) -> None:
     screen.is_terminal = True
     shell.streams["stdout"] = screen
     asked(shell, people, "plan")
-    assert "2  Ann Ray          Spring sale  active → paused  Hot" in screen.getvalue()
+    assert "2  Ann Ray          Summer sale  active → paused  Hot" in screen.getvalue()
+    assert "Summer sale            3           0      0" in screen.getvalue()
+    write_rows(shell.cwd / "by_mail.csv", ("campaign", "email", "status"), [BY_MAIL])
+    words = ["sendkit-batch", "plan", "by_mail.csv", *sys.argv[3:]]
+    shell.monkeypatch.setattr(sys, "argv", words)
+    shell.do(run_command_line)
+    assert "Summer sale            1           0      0" in screen.getvalue()
 
 
 def test_an_undo_of_leads_that_were_not_read_says_so_of_none_that_they_are_wrong(
