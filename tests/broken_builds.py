@@ -328,8 +328,8 @@ BUILDS = (
     Broken(
         guarantee="webhooks that can't be read are not missed",
         file="jobs/paging.py",
-        line="pages.extend([page] if page else [])",
-        instead="pages.append(page)",
+        line="for each in page.records if each) if page else (),",
+        instead="for each in page.records if each),",
         caught_by="test_moves.py::test_webhooks_that_cant_be_read_are_not_missed[status=404]",
     ),
     Broken(

@@ -225,7 +225,7 @@ class Paging:
 
         One attempt, at the pace of all else; None where that fails, or takes too long.
         """
-        pages: list[Page[_Value]] = []
+        pages: list[Page[_Value] | None] = []
         if self.pacer.wait_s(self._gate.now()) > _TURN_S:
             return None
         probe = await self._gate.take_turn()
@@ -233,7 +233,7 @@ class Paging:
 
             async def fetch() -> Answer:
                 answer, page = await self._api.read_page(path, parse)
-                pages.extend([page] if page else [])
+                pages.append(page)
                 return answer
 
             answer = await self._gate.attempt(fetch)
