@@ -477,7 +477,7 @@ async def test_workspaces_are_read_by_id_and_name() -> None:
     ]
     async with api_over(lambda _: httpx.Response(200, json={"success": True, "data": data})) as api:
         assert await api.read_workspaces() == (
-            Workspace(id="66c0", name="Acme"),
+            Workspace(id="66c0", name="Acme\\x1b"),  # spelt out, as everywhere
             Workspace(id="66c1", name="66c1"),
             Workspace(id="66c2", name="66c2"),
         )
