@@ -280,6 +280,7 @@ class Answer:
     budgets: the server's budgets by its headers.
     server_ai_tag: the tag that the answer names, "null" for JSON null, None if it does not say.
     subsequence: as "enrolled: Name"; None if the answer names none.
+    request_id: what the server has logged the request by; "" if it names none.
     """
 
     reason: Reason
@@ -292,6 +293,7 @@ class Answer:
     server_status: str | None = None
     server_ai_tag: str | None = None
     subsequence: str | None = None
+    request_id: str = ""
 
     @property
     def went_out(self) -> bool:
@@ -305,6 +307,23 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One attempt of a row, as it is kept.
+
+    number: which of the row's attempts it is, from 1 on, those of earlier processes counted.
+    sent_at_ms: its start, Unix time in milliseconds, UTC. elapsed_ms: to its answer or fault.
+    message: the fault, or what the server said; "" for a success. The rest as Answer has it.
+    """
+
+    number: int
+    sent_at_ms: int
+    elapsed_ms: int
+    http_status: int | None
+    message: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What is recorded for the rows of one change, or for one judged row.
 
@@ -313,6 +332,8 @@ class Outcome:
     elapsed_ms: the last attempt's; None when there was none.
     sent_at_ms: the first attempt's start, Unix time in milliseconds, UTC; None when never sent.
     in_doubt: whether any attempt left open whether the change was made, whatever came later.
+    made: this process's attempts, the outcome's own the last; empty for a row that succeeded at
+        once, whose outcome says all of it, and without some in the middle of very many.
     """
 
     lines: tuple[int, ...]
@@ -326,6 +347,7 @@ class Outcome:
     server_ai_tag: str | None = None
     subsequence: str | None = None
     in_doubt: bool = False
+    made: tuple[Attempt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -335,6 +357,7 @@ class Claim:
     lines: tuple[int, ...]
 
 
+MOST_ATTEMPTS = 50  # that are kept of one row: the first ones and the last; the others are counted
 Entry = Outcome | Claim  # what a journal records
 
 

@@ -143,6 +143,27 @@ BUILDS = (
         caught_by="test_past.py::test_latest_is_of_the_folder_that_the_settings_file_names",
     ),
     Broken(
+        guarantee="every attempt of a row that did not succeed at once is kept",
+        file="sending/retry.py",
+        line="                self.before.append(self.last)\n",
+        instead="                self.before = [self.last]\n",
+        caught_by="test_runner.py::test_a_row_is_tried_five_times_and_then_given_up",
+    ),
+    Broken(
+        guarantee="history.csv says what a kill took",
+        file="recording/attempts_file.py",
+        line='both = pl.concat([kept.select("line", "number"), ends])',
+        instead='both = pl.concat([kept.select("line", "number"), ends.clear()])',
+        caught_by="test_attempts_file.py::test_what_a_kill_took_is_said",
+    ),
+    Broken(
+        guarantee="of very many attempts of a row fifty are kept, the last among them",
+        file="recording/journal.py",
+        line="            if each.number < MOST_ATTEMPTS or each is one.made[-1]\n",
+        instead="            if each.number < MOST_ATTEMPTS\n",
+        caught_by="test_attempts_file.py::test_of_very_many_attempts_the_others_are_counted",
+    ),
+    Broken(
         guarantee="what was typed before a question is no answer to it",
         file="terminal/streams.py",
         line="termios.tcflush(sys.stdin, termios.TCIFLUSH)",

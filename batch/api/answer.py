@@ -42,6 +42,20 @@ _WAIT_NAMES = {
     "retry_after_ms": 0.001,
     "retryAfterMs": 0.001,
 }
+# How servers, gateways and clouds name what they have logged a request by; the first that is there
+# counts. Of a server's own before those of what stands before it.
+_REQUEST_IDS = (
+    "x-request-id",
+    "request-id",
+    "x-correlation-id",
+    "x-trace-id",
+    "x-amzn-requestid",
+    "x-amz-request-id",
+    "x-ms-request-id",
+    "cf-ray",
+)
+_ID_NAMES = frozenset(_REQUEST_IDS)
+_LONGEST_ID = 100  # characters
 
 
 class _Verdict(NamedTuple):
@@ -90,7 +104,15 @@ def read_answer(
         server_status=verdict.server_status and redactor.one_line(verdict.server_status),
         server_ai_tag=verdict.server_ai_tag and redactor.one_line(verdict.server_ai_tag),
         subsequence=verdict.subsequence and redactor.one_line(verdict.subsequence),
+        request_id=_request_id(reply, redactor),
     )
+
+
+def _request_id(reply: Reply, redactor: Redactor) -> str:
+    if _ID_NAMES.isdisjoint(reply.headers):  # a third of the time of looking for each
+        return ""
+    found = next(reply.headers[name] for name in _REQUEST_IDS if name in reply.headers)
+    return redactor.one_line(found, limit=_LONGEST_ID)
 
 
 def is_success(reply: Reply) -> bool:

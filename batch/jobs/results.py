@@ -22,12 +22,14 @@ from batch.jobs.unfinished import linked_runs
 from batch.model import Move, Tally
 from batch.reading.mended import told_of
 from batch.reading.table import Table
+from batch.recording.attempts_file import HistoryFile, write_history
 from batch.recording.history import EarlierRun
 from batch.recording.journal import Journal
 from batch.recording.linked import LinkedIds, LinkedOutcomes
 from batch.recording.result_rows import with_outcomes
 from batch.recording.results import parts_of, write_results
 from batch.recording.runfile import RunFile, RunRecord, RunState, read_record
+from batch.wording.amounts import count_of
 
 RETRIES_SUFFIX = "-with-retries"
 
@@ -40,10 +42,13 @@ class Remade:
     notes: tuple[str, ...]
 
 
-def remake_results(folder: Path, *, state_dir: Path, into: Path | None = None) -> Remade:
+def remake_results(
+    folder: Path, *, state_dir: Path, into: Path | None = None, attempts: bool = False
+) -> Remade:
     """Write results.csv and failed.csv of a run again, and set its record right by them.
 
     into: another folder for the files; the run's own then stays as it is.
+    attempts: whether history.csv is written beside them.
     Raises InputError when the folder is no run or its copy is damaged, LockedError while a process
     is at work on it, and RunError when the disk fails.
     """
@@ -61,7 +66,15 @@ def remake_results(folder: Path, *, state_dir: Path, into: Path | None = None) -
                 **counts_of(outcome.tally),
             }
             RunFile(folder / "run.json").write(record.model_copy(update=changed))
-    return Remade(outcome=outcome, notes=())
+        notes = (_history_note(write_history(journal, into or folder)),) if attempts else ()
+    return Remade(outcome=outcome, notes=notes)
+
+
+def _history_note(history: HistoryFile) -> str:
+    said = f"{history.path}: {count_of(history.attempts, 'attempt')}."
+    if history.unknown:
+        said += f" {history.unknown:,} of them are only counted; each place says why."
+    return said
 
 
 def remake_with_retries(folder: Path, *, state_dir: Path, into: Path | None = None) -> Remade:

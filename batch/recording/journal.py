@@ -19,7 +19,7 @@ from typing import Any, Self
 import polars as pl
 
 from batch.errors import InputError, RunError
-from batch.model import Claim, Entry, Move, Outcome, Reason, Tally
+from batch.model import MOST_ATTEMPTS, Claim, Entry, Move, Outcome, Reason, Tally
 from batch.recording import journal_sql as sql
 from batch.recording.journal_file import (
     Opened,
@@ -51,6 +51,7 @@ class Journal:
         self._close = opened.close
         self._of_content = of_content
         self._lock = threading.RLock()
+        self._generation: int | None = None  # of the attempts that this process keeps
         self._db.execute(sql.CREATE_TOLD)
 
     @classmethod
@@ -126,9 +127,48 @@ class Journal:
                 sql.RECORD, (row for outcome in outcomes for row in _rows_of(outcome))
             )
             self._db.executemany(sql.DOUBT, doubts)
+            self._keep_attempts(outcomes)
             for statement, claimed in ((sql.CLAIM, True), (sql.UNCLAIM, False)):
                 lines = ((line,) for line, is_so in is_claimed.items() if is_so is claimed)
                 self._db.executemany(statement, lines)
+
+    def _keep_attempts(self, outcomes: Iterable[Outcome]) -> None:
+        """Keep the attempts of outcomes that tell them, beside those of earlier processes."""
+        made = [
+            (line, each)
+            for one in outcomes
+            for each in one.made
+            if each.number < MOST_ATTEMPTS or each is one.made[-1]
+            for line in one.lines
+        ]
+        if not made:
+            return
+        if self._generation is None:
+            (self._generation,) = self._db.execute(sql.GENERATION).fetchone()
+        late = {(line,) for line, each in made if each.number >= MOST_ATTEMPTS}
+        self._db.executemany(sql.DROP_ATTEMPTS, late)  # of many, the first ones and the last stay
+        self._db.executemany(
+            sql.KEEP_ATTEMPT,
+            (
+                (line, each.number, each.sent_at_ms, each.elapsed_ms, each.http_status,
+                 _storable(each.message), _storable(each.request_id), self._generation)
+                for line, each in made
+            ),
+        )  # fmt: skip
+
+    def attempts(self, first_line: int, last_line: int) -> pl.DataFrame:
+        """The kept attempts of the lines from first to last, by line and number.
+
+        Columns: as sql.ATTEMPT_SCHEMA. A line that succeeded at once has none: its outcome tells.
+        """
+        with self._disk_errors():
+            rows = self._db.execute(sql.ATTEMPTS, (first_line, last_line)).fetchall()
+        return pl.DataFrame(rows, schema=sql.ATTEMPT_SCHEMA, orient="row")
+
+    def lacks_earlier_attempts(self) -> bool:
+        """Whether the run was begun by a version that kept no attempts."""
+        with self._disk_errors():
+            return bool(self._db.execute(sql.UNKEPT).fetchone()[0])
 
     def begin_anew(self) -> None:
         """Forget outcomes of a time that broke off before anything was sent."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from batch.model import Reason, Result
+from batch.model import MOST_ATTEMPTS, Reason, Result
 
 LAST_LINE = 0xFFFF_FFFF  # no line is beyond it: they are UInt32
 
@@ -46,6 +46,25 @@ CREATE TABLE IF NOT EXISTS before (
 )
 """
 
+# The attempts of rows that did not succeed at once. generation: which of the processes that wrote
+# attempts made it, from 1 on.
+CREATE_ATTEMPT = """
+CREATE TABLE IF NOT EXISTS attempt (
+    line INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    sent_at_ms INTEGER NOT NULL,
+    elapsed_ms INTEGER NOT NULL,
+    http_status INTEGER,
+    message TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    PRIMARY KEY (line, number)
+) WITHOUT ROWID
+"""
+# How many lines were sent before attempts were kept: of a journal of today, none.
+CREATE_UNKEPT = "CREATE TABLE IF NOT EXISTS unkept (lines INTEGER NOT NULL)"
+COUNT_UNKEPT = "INSERT INTO unkept SELECT count(*) FROM outcome WHERE attempts > 0"
+
 _REFUSED = ", ".join(f"'{reason.value}'" for reason in Reason if reason.changes_nothing)
 # Of a journal from before there were doubts, all that can still be known: what stands for several
 # attempts, or for one that came to no refusal, may have taken the place of a lost answer.
@@ -61,6 +80,7 @@ FORMATS: Mapping[int, tuple[str, ...]] = {
     2: (CREATE_BEFORE,),
     3: (CREATE_DOUBT, DERIVE_DOUBT),
     4: (),  # the reasons applied_in_part and final_state
+    5: (CREATE_ATTEMPT, CREATE_UNKEPT, COUNT_UNKEPT),
 }
 SCHEMA_VERSION = max(FORMATS)  # raised with every change of the tables or of their values
 
@@ -108,6 +128,17 @@ HOLDS: Mapping[str, str] = {
     "note": "typeof(name) = 'text' AND typeof(value) = 'text' AND length(value) >= 0",
     "claim": _LINE,
     "doubt": _LINE,
+    "unkept": _COUNT.format("lines"),
+    "attempt": " AND ".join(
+        (
+            f"typeof(line) = 'integer' AND {_LINE}",
+            _TIME.format("sent_at_ms"),
+            *(_COUNT.format(name) for name in ("number", "elapsed_ms", "generation")),
+            _may_be_null(_COUNT, "http_status"),
+            _TEXT.format("message"),
+            _TEXT.format("request_id"),
+        )
+    ),
     "before": " AND ".join(
         (_LINE, _may_be_null(_TEXT, "status", "ai_tag"), _may_be_null(_TIME, "read_at_ms"))
     ),
@@ -116,6 +147,7 @@ TEXTS: Mapping[str, str] = {
     "outcome": "SELECT message, server_status, server_ai_tag, subsequence FROM outcome",
     "note": "SELECT name, value FROM note",
     "before": "SELECT status, ai_tag FROM before",
+    "attempt": "SELECT message, request_id FROM attempt",
 }
 
 ROW_SCHEMA = {  # the columns of the table, in its order
@@ -133,6 +165,17 @@ ROW_SCHEMA = {  # the columns of the table, in its order
 
 CAUSES_SCHEMA = {**ROW_SCHEMA, "rows": pl.Int64}
 
+ATTEMPT_SCHEMA = {
+    "line": pl.UInt32,
+    "number": pl.Int64,
+    "sent_at_ms": pl.Int64,
+    "elapsed_ms": pl.Int64,
+    "http_status": pl.Int64,
+    "message": pl.String,
+    "request_id": pl.String,
+    "generation": pl.Int64,
+}
+
 BEFORE_SCHEMA = {
     "line": pl.UInt32,
     "status": pl.String,
@@ -144,6 +187,11 @@ RECORD = "INSERT OR REPLACE INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 KEEP_BEFORE = "INSERT OR REPLACE INTO before VALUES (?, ?, ?, ?)"
 BEFORE = "SELECT * FROM before WHERE line BETWEEN ? AND ? ORDER BY line"
 CLAIM = "INSERT OR IGNORE INTO claim VALUES (?)"
+KEEP_ATTEMPT = "INSERT OR REPLACE INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+DROP_ATTEMPTS = f"DELETE FROM attempt WHERE line = ? AND number >= {MOST_ATTEMPTS}"  # noqa: S608 - a number
+ATTEMPTS = "SELECT * FROM attempt WHERE line BETWEEN ? AND ? ORDER BY line, number"
+GENERATION = "SELECT 1 + coalesce(max(generation), 0) FROM attempt"
+UNKEPT = "SELECT coalesce(max(lines), 0) FROM unkept"
 FORGET_OUTCOMES = "DELETE FROM outcome"
 UNCLAIM = "DELETE FROM claim WHERE line = ?"
 UNCLAIM_ALL = "DELETE FROM claim"

@@ -59,12 +59,12 @@ def result_rows(
         "http_status": pl.col("http_status"),
         "attempts": pl.col("attempts").fill_null(0),
         "elapsed_ms": pl.col("elapsed_ms"),
-        "message": _cell(message),
-        "sent_at": pl.from_epoch("sent_at_ms", time_unit="ms").dt.strftime(_TIME_FORMAT),
+        "message": as_text_cell(message),
+        "sent_at": as_time("sent_at_ms"),
     }
     return joined.select(
-        *(_cell(str(index)) for index in range(columns)),
-        *(as_made.get(name, _cell(name)).alias(name) for name in ADDED_COLUMNS),
+        *(as_text_cell(str(index)) for index in range(columns)),
+        *(as_made.get(name, as_text_cell(name)).alias(name) for name in ADDED_COLUMNS),
     )
 
 
@@ -81,7 +81,12 @@ def to_csv(rows: pl.DataFrame, delimiter: str) -> bytes:
     return buffer.getvalue()
 
 
-def _cell(column: str | pl.Expr) -> pl.Expr:
+def as_time(column: str) -> pl.Expr:
+    """Unix milliseconds as a time in UTC."""
+    return pl.from_epoch(column, time_unit="ms").dt.strftime(_TIME_FORMAT)
+
+
+def as_text_cell(column: str | pl.Expr) -> pl.Expr:
     """A text as it is written: escaped, and null if empty, since Polars puts quotes round ""."""
     text = pl.col(column) if isinstance(column, str) else column
     return escape(pl.when(text != "").then(text))

@@ -12,7 +12,7 @@ from http import HTTPStatus
 
 from tenacity import AsyncRetrying, retry_if_result
 
-from batch.model import Answer, Change, Outcome, Reason
+from batch.model import MOST_ATTEMPTS, Answer, Attempt, Change, Outcome, Reason, Result
 from batch.statuses import may_pass
 
 # Added to a row's message where its reason alone would say that nothing was changed.
@@ -53,6 +53,7 @@ class Tries:
     is_charged: True if the job's budget was charged for the next attempt.
     owes_retry: True if it is to be charged for it before.
     probe: the change that this one gave its turn to, so that the server is not judged by this one.
+    before: the answers before the last one, at most as many as are kept.
     """
 
     earlier: Outcome | None = None
@@ -71,6 +72,7 @@ class Tries:
     is_charged: bool = False
     owes_retry: bool = False
     probe: Change | None = None
+    before: list[Answer] | None = None
 
     def __post_init__(self) -> None:
         """Continue from the outcome of earlier processes."""
@@ -100,6 +102,10 @@ class Tries:
     def add(self, answer: Answer, *, counts: bool = True) -> None:
         """Add one more attempt. counts: False while the server is away."""
         self.attempts += 1
+        if self.last is not None:
+            self.before = self.before or []
+            if len(self.before) < MOST_ATTEMPTS - 1:
+                self.before.append(self.last)
         self.last = answer
         if self.sent_at_ms is None:
             self.sent_at_ms = answer.sent_at_ms
@@ -147,7 +153,19 @@ class Tries:
             server_ai_tag=answer.server_ai_tag,
             subsequence=answer.subsequence,
             in_doubt=self.in_doubt,
+            made=self._made(reason),
         )
+
+    def _made(self, reason: Reason) -> tuple[Attempt, ...]:
+        """As `Outcome.made`."""
+        last, earlier = self.last, self.earlier.attempts if self.earlier else 0
+        if last is None or (
+            self.before is None and reason.result is Result.SUCCESS and not earlier
+        ):
+            return ()
+        before = enumerate(self.before or (), start=earlier + 1)
+        numbered = [*before, (earlier + self.attempts, last)]
+        return tuple(_attempt(number, answer) for number, answer in numbered)
 
     def unsent_reason(self) -> Reason:
         """The reason of the row if the job stops now and leaves it `unsent`."""
@@ -156,6 +174,17 @@ class Tries:
         if self.last_out.reason is Reason.NO_ANSWER:
             return Reason.IN_FLIGHT
         return Reason.STOPPED
+
+
+def _attempt(number: int, answer: Answer) -> Attempt:
+    return Attempt(
+        number=number,
+        sent_at_ms=answer.sent_at_ms,
+        elapsed_ms=answer.elapsed_ms,
+        http_status=answer.http_status,
+        message=answer.message,
+        request_id=answer.request_id,
+    )
 
 
 def with_earlier_attempts(outcome: Outcome, earlier: Outcome) -> Outcome:

@@ -273,6 +273,10 @@ class CliOptions:
         bool,
         Option("The latest outcome of every row over the run and all its retries.", OUTPUT),
     ] = False
+    attempts: Annotated[
+        bool,
+        Option("Write history.csv, too: every attempt of every row, as far as is known.", OUTPUT),
+    ] = False
 
     # One command's own
     status: Annotated[str | None, Option("Only leads of this status.", INPUT)] = None
@@ -324,7 +328,7 @@ _TAKEN_BY = {
     f" {_READING} problems {_OUTPUT}",
     "resume": f"run {_CONNECTION} max_errors yes shown_rows {_OUTPUT} opens",
     "retry": f"run {_CONNECTION} max_errors out yes shown_rows {_OUTPUT} opens",
-    "results": f"run with_retries out {_OUTPUT}",
+    "results": f"run with_retries attempts out {_OUTPUT}",
     "report": f"run opens out {_OUTPUT}",
     "plan": f"file {_CONNECTION} out strict on_conflict allow_invalid final_states {_READING}"
     f" no_tag_check shown_rows {_OUTPUT}",

@@ -50,13 +50,23 @@ from batch.wording.questions import Question
 def results(options: CliOptions, interrupts: Interrupts) -> int:
     """`results`: make the results of an earlier run again. Gives the exit code."""
     terminal = Terminal(interrupts, quiet=options.quiet, as_json=options.as_json)
-    remake = remake_with_retries if options.with_retries else remake_results
 
     def remake_them() -> int:
+        if options.with_retries and options.attempts:
+            raise UsageError(
+                "--attempts: found --with-retries, too; expected one of the two. Each run and each "
+                "retry has attempts of its own: name that one."
+            )
         folder = named_run(terminal, options, does="results")
         check_no_plan(folder, read_record(folder / "run.json"), so="there are no results")
         into = _folder_for_files("results", folder, options.out)
-        remade = remake(folder, state_dir=default_state_dir(), into=into)
+        state_dir = default_state_dir()
+        if options.with_retries:
+            remade = remake_with_retries(folder, state_dir=state_dir, into=into)
+        else:
+            remade = remake_results(
+                folder, state_dir=state_dir, into=into, attempts=options.attempts
+            )
         for note in remade.notes:
             terminal.note(note)
         return tell(terminal, remade.outcome, options)

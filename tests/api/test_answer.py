@@ -351,6 +351,24 @@ def test_a_message_is_one_line() -> None:
     assert message == "a b [31mc d e f g h key [key], task_1"
 
 
+@pytest.mark.parametrize(
+    ("headers", "found"),
+    [
+        ({}, ""),
+        ({"date": "now", "cf-ray": "8f1-FRA"}, "8f1-FRA"),
+        ({"cf-ray": "8f1-FRA", "x-request-id": "req_1"}, "req_1"),  # the server's own first
+        ({"x-amzn-requestid": "a\x1b[31mb"}, "a [31mb"),
+        ({"x-request-id": f"{KEY}-1"}, "[key]-1"),
+        ({"x-request-id": "x" * 101}, "x" * 99 + "…"),
+    ],
+)
+@pytest.mark.parametrize("status", [200, 503])
+def test_what_the_server_logged_a_request_by_is_kept(
+    headers: dict[str, str], found: str, status: int
+) -> None:
+    assert answer_to({"data": DATA}, status=status, headers=headers).request_id == found
+
+
 def test_what_the_server_holds_is_cleaned_too() -> None:
     data = {"status": "pau\nsed", "aiTag": "Inter\x00ested"}
     data["subsequenceEnrollment"] = {"action": "enrolled", "subsequenceName": "\u202eWarm\ud800"}  # type: ignore[assignment]  # a mixed document

@@ -321,6 +321,15 @@ HELD: dict[tuple[str, str], tuple[Values, Values]] = {
     ("before", "status"): (TEXT[0] + OR_NULL, TEXT[1]),
     ("before", "ai_tag"): (TEXT[0] + OR_NULL, TEXT[1]),
     ("before", "read_at_ms"): (TIME[0] + OR_NULL, TIME[1]),
+    ("attempt", "line"): LINE,
+    ("attempt", "number"): COUNT,
+    ("attempt", "sent_at_ms"): TIME,
+    ("attempt", "elapsed_ms"): COUNT,
+    ("attempt", "http_status"): (COUNT[0] + OR_NULL, COUNT[1]),
+    ("attempt", "message"): TEXT,
+    ("attempt", "request_id"): TEXT,
+    ("attempt", "generation"): COUNT,
+    ("unkept", "lines"): COUNT,
 }
 
 
@@ -332,6 +341,7 @@ def test_of_each_column_only_values_of_ours_are_taken(path: Path, table: str, co
         for one in ("claim VALUES (2)", "doubt VALUES (2)", "note VALUES ('a', 'b')"):
             db.execute(f"INSERT INTO {one}")
         db.execute("INSERT OR REPLACE INTO before VALUES (2, 'active', '', 5)")
+        db.execute("INSERT INTO attempt VALUES (2, 1, 5, 5, 503, '', '', 1)")
     fine, wrong = HELD[table, column]
     for value in fine:
         altered(f"UPDATE {table} SET {column}=?", value)(path)  # noqa: S608 - words of ours

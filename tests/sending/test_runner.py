@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.model import Answer, Change, Outcome, Reason, Result
+from batch.model import Answer, Attempt, Change, Outcome, Reason, Result
 from batch.sending.breaker import Breaker
 from batch.sending.gate import Gate
 from batch.sending.pace.pacer import Pacer
@@ -316,7 +316,14 @@ async def test_a_row_is_tried_five_times_and_then_given_up() -> None:
         elapsed_ms=0,
         sent_at_ms=0,
         in_doubt=True,
-    )
+        made=tuple(
+            Attempt(
+                number=number, sent_at_ms=0, elapsed_ms=0, http_status=503, message="busy",
+                request_id="",
+            )
+            for number in range(1, 6)
+        ),
+    )  # fmt: skip
 
 
 async def test_back_offs_wait_between_the_attempts() -> None:

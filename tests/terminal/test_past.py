@@ -169,6 +169,15 @@ def test_a_question_and_the_time_before_a_resume_are_no_time_at_work(
     assert 2000 < (read_record(path).took_s or 0) < 2100
 
 
+def test_results_can_tell_every_attempt(runs: Shell) -> None:
+    assert runs.words("results", "bad", "--attempts") == 1
+    assert "runs/bad/history.csv: 1 attempt.\n" in runs.err
+    (attempt,) = read_rows(Path("runs/bad/history.csv"))
+    assert (attempt["line"], attempt["attempt"], attempt["http_status"]) == ("2", "1", "200")
+    assert runs.words("results", "bad", "--attempts", "--with-retries") == 2
+    assert runs.err.startswith("--attempts: found --with-retries, too;")
+
+
 def test_latest_is_the_newest_run_and_is_named_first(runs: Shell) -> None:
     runs.run(runs.leads(pausing(2)), yes=True, out=Path("elsewhere"))
     assert runs.words("runs", "latest") == 0
