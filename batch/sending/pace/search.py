@@ -7,7 +7,7 @@ requests were refused at the last decrease, so that few are refused at any laten
 """
 
 from dataclasses import dataclass
-from math import sqrt
+from math import inf, sqrt
 
 from batch.sending.pace.evidence import Evidence
 from batch.sending.pace.sample import ROUNDING_S
@@ -195,7 +195,8 @@ class Search:
         self._is_certain = self._is_certain or (is_long and cycle.admitted >= CERTAIN_AFTER)
         # From one refusal to the next a bucket serves what came in meanwhile. A window serves more
         # than that, as long as nothing holds back; so what is known of either counts half.
-        mean_per_s = cycle.admitted / (now - cycle.began_at)
+        elapsed_s = now - cycle.began_at
+        mean_per_s = cycle.admitted / elapsed_s if elapsed_s > 0 else inf  # at one tick of a clock
         admits = self.rate_per_s * cycle.admitted / cycle.wanted
         is_far = self._is_far_above(now, cycle)
         if not self.is_guess:

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from batch.sending.pace.search import START_PER_S, Search
@@ -335,6 +335,7 @@ def test_a_long_cycle_of_many_requests_tells_the_limit_at_once(
     assert grown == pytest.approx(1 + 2 * 0.05 / 300 if is_told else 1.02**0.2, rel=1e-5)
 
 
+@example(good=1.0, steps=[(0.0, True, None, False), *[(0.0, False, None, False)] * 2])
 @given(
     st.none() | st.floats(1e-4, 1e5),
     st.lists(
