@@ -3723,7 +3723,7 @@ BUILDS = (
     Broken(
         guarantee="campaigns that the question named have their names in the report",
         file="jobs/ready.py",
-        line="            campaigns=self.campaigns,\n            record=self.record,",
+        line="            campaigns=self.campaigns,\n            record=record,",
         instead="            record=self.record,",
         caught_by="test_asking.py::"
         "test_names_of_campaigns_that_a_question_showed_are_in_the_report",

@@ -14,6 +14,7 @@ import polars as pl
 from batch.api.lists import Workspace
 from batch.columns import name_key
 from batch.errors import BatchError
+from batch.jobs.opening import OpenRun
 from batch.jobs.request import Request, command
 from batch.jobs.work import Work
 from batch.judging.leads import LEAD
@@ -52,24 +53,21 @@ def decision_of(  # noqa: PLR0913 - all that a yes means
     work: Work,
     known: pl.DataFrame,
     *,
-    request: Request,
-    folder: Path,
+    opened: OpenRun,
     workspace: Workspace | RunWorkspace | None,
-    base_url: str,
     forecast: tuple[float, Basis],
     webhooks: Webhooks,
     campaigns: Mapping[str, str],
-    effect: Effect | None = None,
-    sets_back: bool,
-    table: Table,
+    effect: Effect | None,
 ) -> Decision:
     """What sending the rest of a plan means.
 
     known: of the leads that were read, what they are, with the columns of KNOWN, by line.
     effect: of all of it, for a run that begins; None for one that is gone on with.
-    campaigns: names, by id, as far as they are known. table: of the input.
-    sets_back: whether it takes another run's changes back.
+    campaigns: names, by id, as far as they are known.
     """
+    request, folder, base_url = opened.request, opened.folder.path, opened.access.base_url
+    sets_back = opened.undo_of is not None
     counts, tags, unread = Counter[str](), Counter[str](), 0
     for part in work.sets():
         counts += numbers(part)
@@ -112,7 +110,7 @@ def decision_of(  # noqa: PLR0913 - all that a yes means
         if is_practice or sets_back
         else command("undo", str(folder), *request.key_options),
         keeps_before=request.settings.run.keep_before,
-        diff=_diff(work, known, request, table, Snapshot(folder / LEADS_NOW), campaigns),
+        diff=_diff(work, known, request, opened.table, Snapshot(folder / LEADS_NOW), campaigns),
         clear_word=request.settings.input.clear_word,
         is_practice=is_practice,
     )

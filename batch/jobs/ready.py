@@ -4,12 +4,13 @@ Shows nothing, and asks nobody.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import anyio
 import polars as pl
 
+from batch.advice import Advice
 from batch.api.sendkit import SendKit
 from batch.errors import InputError
 from batch.jobs.cells import about_missing_columns, plan_of
@@ -106,7 +107,7 @@ class JudgedRun:
         diff: what was read of its leads. can_ask: whether somebody can type the number that a
         guardrail asks for.
         """
-        request, preflight, plan = self.opened.request, self.preflight, self.plan
+        request, plan = self.opened.request, self.plan
         preview = diff.preview if diff else None
         effect: Effect = preview.effect() if preview else plan
         if refusal := refusal_of(plan, request, effect):
@@ -114,39 +115,59 @@ class JudgedRun:
         guardrails = guardrails_hit(effect, request)
         if guardrails and not can_ask:
             raise InputError(*guardrails)
-        pace = known_pace(request, preflight)
-        forecast = pace.forecast(
-            request.settings,
-            requests=effect.requests,
-            learnt=diff.pace_estimate if diff else None,
-        )
-        window = pace.long_window(request.settings, requests=effect.requests)
         plan = plan if isinstance(plan, KeptPlan) else self._keep(preview)
-        work = needed_work(plan, preview) if preview else whole_work(plan)
+        return self.asking(
+            plan,
+            needed_work(plan, preview) if preview else whole_work(plan),
+            preview.before(sent_only=True) if preview else pl.DataFrame(schema=KNOWN),
+            diff=diff,
+            effect=effect,
+            guardrails=guardrails,
+        )
+
+    def asking(
+        self,
+        plan: KeptPlan,
+        work: Work,
+        known: pl.DataFrame,
+        *,
+        diff: LeadsDiff | None,
+        effect: Effect | None = None,
+        guardrails: Sequence[Advice] = (),
+    ) -> "ReadyRun":
+        """Put the question about what is left of a plan.
+
+        known, effect: as `decision_of` takes them. diff: what was read of the leads just now.
+        guardrails: why a number has to be typed; none if a yes will do.
+        """
+        opened, preflight, record = self.opened, self.preflight, self.record
+        settings, requests = opened.request.settings, (effect or work).requests
+        pace = known_pace(opened.request, preflight)
+        learnt = diff.pace_estimate if diff else None
+        forecast = pace.forecast(settings, requests=requests, learnt=learnt)
+        window = pace.long_window(settings, requests=requests)
         decision = decision_of(
             plan,
             work,
-            preview.before(sent_only=True) if preview else pl.DataFrame(schema=KNOWN),
-            request=request,
-            folder=self.opened.folder.path,
-            workspace=preflight.workspace,
-            base_url=self.opened.access.base_url,
+            known,
+            opened=opened,
+            # The server's own word, if it gave it: a run's record may come from anybody.
+            workspace=preflight.workspace or (record.workspace if record else None),
             forecast=forecast,
             webhooks=self.webhooks,
             campaigns=self.campaigns,
             effect=effect,
-            sets_back=self.opened.undo_of is not None,
-            table=self.opened.table,
         )
+        number = typed_number(effect, opened.request) if effect and guardrails else None
         question = question_about(
             decision,
-            notes=self.notes(effect.requests, window),
+            notes=self.notes(requests, window),
             guardrails=guardrails,
-            typed_number=typed_number(effect, request) if guardrails else None,
+            typed_number=number,
         )
         return ReadyRun(
-            opened=self.opened,
-            workspace=as_recorded(preflight),
+            opened=opened,
+            workspace=record.workspace if record else as_recorded(preflight),
             plan=plan,
             work=work,
             question=question,
@@ -157,7 +178,7 @@ class JudgedRun:
             pacer=self.pacer,
             hold=self.hold,
             campaigns=self.campaigns,
-            record=self.record,
+            record=record,
             journal=self.journal,
         )
 

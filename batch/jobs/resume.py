@@ -14,10 +14,8 @@ import polars as pl
 from batch.advice import Fix, Remedy
 from batch.errors import InputError, SettingsError
 from batch.jobs.cells import about_missing_columns
-from batch.jobs.decision import decision_of
 from batch.jobs.frontend import Frontend
 from batch.jobs.judged_again import judge_again
-from batch.jobs.known_pace import known_pace
 from batch.jobs.opening import OpenRun, access_of, found_of, take_locks
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.past_run import PastRun
@@ -39,7 +37,6 @@ from batch.recording.plan_file import KeptPlan
 from batch.recording.plan_input import check_against_journal
 from batch.recording.run_list import find_listed
 from batch.recording.runfile import RunRecord, RunState, read_record
-from batch.wording.decision import question_about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,42 +94,7 @@ class Reopened:
         if preview:
             now = preview.before(sent_only=False)
             known = pl.concat([known, now], how="diagonal").unique("line", keep="last").sort("line")
-        pace = known_pace(opened.request, judged.preflight)
-        forecast = pace.forecast(settings, requests=work.requests)
-        window = pace.long_window(settings, requests=work.requests)
-        # The server's own word, if it gave it: a run's record may come from anybody.
-        workspace = judged.preflight.workspace or self.record.workspace
-        decision = decision_of(
-            plan,
-            work,
-            known,
-            request=opened.request,
-            folder=opened.folder.path,
-            workspace=workspace,
-            base_url=opened.access.base_url,
-            forecast=forecast,
-            webhooks=judged.webhooks,
-            campaigns=judged.campaigns,
-            sets_back=opened.undo_of is not None,
-            table=opened.table,
-        )
-        question = question_about(decision, notes=judged.notes(work.requests, window))
-        return ReadyRun(
-            opened=opened,
-            workspace=self.record.workspace,
-            plan=plan,
-            work=work,
-            question=question,
-            pace=pace,
-            forecast_s=forecast[0],
-            window=window,
-            diff=diff,
-            pacer=judged.pacer,
-            hold=judged.hold,
-            campaigns=judged.campaigns,
-            record=self.record,
-            journal=self.journal,
-        )
+        return replace(judged, opened=opened).asking(plan, work, known, diff=diff)
 
 
 def resume(
