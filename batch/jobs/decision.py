@@ -59,23 +59,27 @@ def decision_of(  # noqa: PLR0913 - all that a yes means
     webhooks: Webhooks,
     campaigns: Mapping[str, str],
     effect: Effect | None,
+    is_shown: bool,
 ) -> Decision:
     """What sending the rest of a plan means.
 
     known: of the leads that were read, what they are, with the columns of KNOWN, by line.
     effect: of all of it, for a run that begins; None for one that is gone on with.
-    campaigns: names, by id, as far as they are known.
+    campaigns: names, by id, as far as they are known. is_shown: whether somebody is shown all of
+    it; else leads are neither named nor what their tags did before.
     """
     request, folder, base_url = opened.request, opened.folder.path, opened.access.base_url
     sets_back = opened.undo_of is not None
     counts, tags, unread = Counter[str](), Counter[str](), 0
     for part in work.sets():
-        counts += numbers(part)
+        if effect is None:
+            counts += numbers(part)
         tags.update(dict(part["ai_tag"].drop_nulls().value_counts().iter_rows()))
         unread += part.height - only_lines(part, known["line"]).height
     left_out = work.left_out.tally if work.left_out else Tally()
     sent_rows = plan.rows - work.before.total()
-    rest = Effect(
+    goes_on_of = None if effect else plan.requests
+    effect = effect or Effect(
         requests=work.requests,
         sendable_rows=sent_rows,
         clears_rows=0,
@@ -84,9 +88,10 @@ def decision_of(  # noqa: PLR0913 - all that a yes means
         tags_set=counts["tags_set"],
         tags_cleared=counts["tags_cleared"],
     )
-    is_practice, cleared = request.session.sandbox, counts["tags_cleared"]
+    is_practice = request.session.sandbox
+    asked_tags = {*tags, *([_NONE] if effect.tags_cleared else [])}
     return Decision(
-        effect=effect or rest,
+        effect=effect,
         tags=tags,
         unread=unread,
         rows=plan.rows,
@@ -99,18 +104,18 @@ def decision_of(  # noqa: PLR0913 - all that a yes means
         base_url=base_url,
         forecast_s=forecast[0],
         basis=forecast[1],
-        goes_on_of=None if effect else plan.requests,
+        goes_on_of=goes_on_of,
         sets_back=sets_back,
         webhooks=webhooks,
-        moved=_moved(
-            request, workspace, base_url, {*tags, *([_NONE] if cleared else [])}, but=folder
-        ),
+        moved=_moved(request, workspace, base_url, asked_tags, but=folder) if is_shown else (),
         canary=request.guardrails.canary,
         take_back=""
         if is_practice or sets_back
         else command("undo", str(folder), *request.key_options),
         keeps_before=request.settings.run.keep_before,
-        diff=_diff(work, known, request, opened.table, Snapshot(folder / LEADS_NOW), campaigns),
+        diff=_diff(work, known, request, opened.table, Snapshot(folder / LEADS_NOW), campaigns)
+        if is_shown
+        else (),
         clear_word=request.settings.input.clear_word,
         is_practice=is_practice,
     )

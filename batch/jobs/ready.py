@@ -121,6 +121,7 @@ class JudgedRun:
             needed_work(plan, preview) if preview else whole_work(plan),
             preview.before(sent_only=True) if preview else pl.DataFrame(schema=KNOWN),
             diff=diff,
+            is_shown=can_ask,
             effect=effect,
             guardrails=guardrails,
         )
@@ -132,13 +133,14 @@ class JudgedRun:
         known: pl.DataFrame,
         *,
         diff: LeadsDiff | None,
+        is_shown: bool,
         effect: Effect | None = None,
         guardrails: Sequence[Advice] = (),
     ) -> "ReadyRun":
         """Put the question about what is left of a plan.
 
-        known, effect: as `decision_of` takes them. diff: what was read of the leads just now.
-        guardrails: why a number has to be typed; none if a yes will do.
+        known, is_shown, effect: as `decision_of` takes them. diff: what was read of the leads just
+        now. guardrails: why a number has to be typed; none if a yes will do.
         """
         opened, preflight, record = self.opened, self.preflight, self.record
         settings, requests = opened.request.settings, (effect or work).requests
@@ -157,6 +159,7 @@ class JudgedRun:
             webhooks=self.webhooks,
             campaigns=self.campaigns,
             effect=effect,
+            is_shown=is_shown,
         )
         number = typed_number(effect, opened.request) if effect and guardrails else None
         question = question_about(

@@ -16,6 +16,7 @@ from batch.recording.atomic_file import AtomicFile
 from batch.recording.folder import sha256_of
 from batch.recording.history import EarlierRun, own_runs
 from batch.recording.journal import Journal
+from batch.recording.plain_file import newest
 from batch.recording.plan_sheet import PLAN_NAME
 from batch.recording.runfile import RunRecord, RunState, read_record
 from batch.recording.timeline import read_timeline
@@ -93,7 +94,8 @@ def find(
 ) -> Findings:
     """What a report tells, counted in bounded memory. state_dir: as `write_report` has it."""
     is_planned = record.state is RunState.PLANNED
-    results = folder / (PLAN_NAME if is_planned else "results.csv")
+    names = (PLAN_NAME,) if is_planned else ("results.csv", "results-2.csv")
+    results = newest(folder, *names) or folder / names[0]
     tally = journal.tally()
     tally[Reason.NOT_REACHED] += plan.rows - tally.total()
     causes = journal.causes(MOST_CAUSES)
@@ -112,6 +114,7 @@ def find(
         digest=digest,
         history=pace_history(digest.seconds.in_order(), read_timeline(folder)),
         is_planned=is_planned,
+        results_name=results.name,
         results_sha256=sha256_of(results) if results.is_file() else "",
         next_steps=tuple(_next_steps(folder, record, tally)),
         since=_since(folder, record, state_dir) if state_dir else (),
@@ -123,7 +126,9 @@ def _next_steps(folder: Path, record: RunRecord, tally: Tally) -> Iterator[str]:
     name = folder.resolve().name
     if record.state is RunState.PLANNED:
         yield f"Nothing has been sent. This sends it: {command('apply', name)}"
-    elif tally.unsent or record.state is not RunState.FINISHED:
+    elif record.state is not RunState.FINISHED and not tally.unsent:
+        yield f"It did not end as it should. This ends it: {command('resume', name)}"
+    elif tally.unsent:
         were = "was" if tally.unsent == 1 else "were"
         sends = f"This sends the {count_of(tally.unsent, 'row')} that {were} left unsent"
         yield f"{sends}, and nothing twice: {command('resume', name)}"

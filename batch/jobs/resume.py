@@ -84,8 +84,13 @@ class Reopened:
             journal=self.journal,
         )
 
-    def ready(self, judged: JudgedRun, diff: LeadsDiff | None = None) -> ReadyRun:
-        """See what is left to send. diff: what its leads are by now, if it was looked."""
+    def ready(
+        self, judged: JudgedRun, diff: LeadsDiff | None = None, *, is_shown: bool
+    ) -> ReadyRun:
+        """See what is left to send. diff: what its leads are by now, if it was looked.
+
+        is_shown: as `decision_of` takes it.
+        """
         plan, opened = judged.kept_plan, self.opened
         settings, preview = opened.request.settings, diff.preview if diff else None
         known = leads_before(plan, self.journal)
@@ -94,7 +99,9 @@ class Reopened:
         if preview:
             now = preview.before(sent_only=False)
             known = pl.concat([known, now], how="diagonal").unique("line", keep="last").sort("line")
-        return replace(judged, opened=opened).asking(plan, work, known, diff=diff)
+        return replace(judged, opened=opened).asking(
+            plan, work, known, diff=diff, is_shown=is_shown
+        )
 
 
 def resume(
@@ -127,7 +134,7 @@ def go_on(
         diff = read_leads(frontend, judged) if looks else None
         judged = read_names(frontend, judged, diff, asks=asks)
         if reopened.has_begun:
-            ready = reopened.ready(judged, diff)
+            ready = reopened.ready(judged, diff, is_shown=asks)
         else:
             ready = judged.ready(diff, can_ask=asks)
         ready = confirm(frontend, ready, asks=asks)

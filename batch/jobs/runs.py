@@ -14,6 +14,7 @@ from batch.jobs.results import RETRIES_SUFFIX
 from batch.jobs.verify import VERIFY_NAME
 from batch.model import Reason, Result
 from batch.reading.mended import MENDS_NAME
+from batch.recording.attempts_file import HISTORY_NAME
 from batch.recording.baseline import BASELINE_NAME
 from batch.recording.folder import remove_files
 from batch.recording.history import EarlierRun, KnownRuns, NewerRun, known_runs
@@ -32,7 +33,7 @@ from batch.wording.runs import BROKE_OFF
 _SILENT_AFTER = timedelta(minutes=1)  # a run that is at work writes its record every second
 _OURS = (  # what a run's folder holds of ours beside its copy of the input, run.json and drafts
     PLAN_FILE, SCOPE_NAME, BASELINE_NAME, RESOLVED_NAME, PLAN_NAME, VERIFY_NAME, MENDS_NAME,
-    REPORT_NAME, TIMELINE_NAME, TRACEBACK_NAME,
+    HISTORY_NAME, REPORT_NAME, TIMELINE_NAME, TRACEBACK_NAME,
     *(f"{JOURNAL_NAME}{more}" for more in ("", WAL, SHM, ROLLBACK)),
     *(
         f"{name}{of}{again}.{kind}"

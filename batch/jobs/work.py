@@ -45,7 +45,8 @@ class Work:
     """The changes to send, and what is known already.
 
     changes: gives them from the first, each time it is called. requests: how many they are.
-    sets: the same as frames of line, status, ai_tag and clear_tag, without what is so already.
+    sets: the same as frames of line, status, ai_tag and clear_tag; for a new
+        run without what is so already, as far as that was read.
     before: the rows that have a final outcome already, by reason, judged ones too.
     tried: what earlier processes left of lines that are not done, by line.
     left_out: the requests that are not sent because of what their leads are now; None if nobody

@@ -40,8 +40,9 @@ def write_history(journal: Journal, folder: Path) -> HistoryFile:
     """Write history.csv into a folder, in place of an older one. Raises RunError if that fails.
 
     An attempt is a line; "3-7" stands for several of which nothing is known.
-    process: which of the run's processes made it, by those that made any; blank for a row that
-    succeeded at once. Rows that were joined are told each, with the attempts that they share.
+    process: which of the run's processes made it, by those that made any; blank for the only
+    attempt of a row that succeeded at once, or that an earlier version made. Joined rows share
+    their attempts, and each has them.
     """
     unknown = OLDER if journal.lacks_earlier_attempts() else KILLED
     lines = journal.lines()
@@ -110,7 +111,13 @@ def history_rows(kept: pl.DataFrame, gaps: pl.DataFrame, *, unknown: str) -> pl.
         .then(first.cast(pl.String))
         .otherwise(pl.format("{}-{}", first, last))
     )
-    note = pl.when(first >= MOST_ATTEMPTS).then(pl.lit(BEYOND)).otherwise(pl.lit(unknown))
+    note = (
+        pl.when(first >= MOST_ATTEMPTS)
+        .then(pl.lit(BEYOND))
+        .when(last >= MOST_ATTEMPTS)
+        .then(pl.lit(f"{unknown}; {BEYOND}"))
+        .otherwise(pl.lit(unknown))
+    )
     missing = gaps.select("line", ranges.alias("attempt"), note.alias("note"), first.alias("order"))
     both = pl.concat([attempts, missing], how="diagonal")
     return both.sort("line", "order").select(COLUMNS)

@@ -34,6 +34,12 @@ def is_plain(path: Path) -> bool:
         return False
 
 
+def newest(folder: Path, *names: str) -> Path | None:
+    """The one of these files that was written last."""
+    there = [path for name in names if is_plain(path := folder / name)]
+    return max(there, key=lambda path: path.stat().st_mtime_ns, default=None)
+
+
 def read_plain(path: Path, *, most_bytes: int, dir_fd: int | None = None) -> bytes:
     """Read a regular file. Raises OSError for anything else, and for a longer one."""
     with open(path, "rb", opener=partial(private, dir_fd=dir_fd)) as file:

@@ -171,7 +171,8 @@ class Findings:
     examples: each reason's first lines, with their messages.
     causes: of the failures, as `Journal.causes` gives them.
     history: None if nothing was sent. is_planned: whether this is a plan, not sent yet.
-    results_sha256: of results.csv, or of plan.csv; "" where there is none.
+    results_name, results_sha256: of results.csv, or results-2.csv where that was open, or of
+        plan.csv; the hash is "" where there is none.
     next_steps: what to do now, in sentences. since: the runs that went back to it later.
     """
 
@@ -184,6 +185,7 @@ class Findings:
     digest: Digest
     history: PaceHistory | None
     is_planned: bool
+    results_name: str
     results_sha256: str = ""
     next_steps: tuple[str, ...] = ()
     since: tuple[EarlierRun, ...] = ()

@@ -69,13 +69,15 @@ def notes(findings: Findings) -> Iterator[str]:
     if record.stop_reason:
         yield mask_emails(record.stop_reason)
     if findings.since:
-        yield f"Since then: {'; '.join(map(_later, findings.since))}."
+        later = "; ".join(_later(run, record.id) for run in findings.since)
+        yield f"Since then: {later}."
 
 
-def _later(run: EarlierRun) -> str:
-    """A run that went back to the one that is told of."""
+def _later(run: EarlierRun, told_id: str) -> str:
+    """A run that went back to the one that is told of; a retry of an undo is of both."""
     record = run.record
-    how = "undone" if record.undo_of else "tried again"
+    is_retry = record.retry_of is not None and record.retry_of.id == told_id
+    how = "tried again" if is_retry else "undone"
     applied = record.counts.get(Result.SUCCESS, 0)
     came = f"{state_words(record.state).lower()}, {applied:,} of {count_of(record.rows, 'row')}"
     return (
@@ -107,11 +109,10 @@ def lead_line(findings: Findings) -> str:
 
 def footer(findings: Findings) -> str:
     """Where the numbers come from, and where to find more."""
-    files = "plan.csv" if findings.is_planned else "results.csv"
     return (
-        f"Times are UTC. Counts are from the run's own journal; {files} beside this page has every "
-        "row with the spreadsheet's own columns, of which ids alone are shown here, and campaigns' "
-        "names."
+        f"Times are UTC. Counts are from the run's own journal; {findings.results_name} beside "
+        "this page has every row with the spreadsheet's own columns, of which ids alone are shown "
+        "here, and campaigns' names."
     )
 
 
@@ -122,8 +123,7 @@ def details(findings: Findings) -> Iterator[tuple[str, str]]:
     yield "Input", f"{record.input.name}, {count_of(record.input.size_bytes, 'byte')}"
     yield "SHA-256 of the input", record.input.sha256
     yield "SHA-256 of mends.csv, its mended cells", record.input.mends_sha256 or ""
-    file = "plan.csv" if findings.is_planned else "results.csv"
-    yield f"SHA-256 of {file}", findings.results_sha256
+    yield f"SHA-256 of {findings.results_name}", findings.results_sha256
     found = record.input.found
     yield "Sheet", (found.sheet if found else record.input.sheet) or ""
     yield "Header", f"line {found.header_line}" if found and found.passed_over else ""

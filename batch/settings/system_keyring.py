@@ -74,7 +74,7 @@ def _system_backend() -> _Backend:
     except ImportError as error:
         raise SettingsError(
             "A key can be kept in this computer's keyring with the extra: "
-            "pip install 'sendkit-batch[keyring]'"
+            "pip install '.[keyring]' in the README's folder."
         ) from error
     chosen = keyring.get_keyring()
     # Where there are several, the library puts a list of them in their place.

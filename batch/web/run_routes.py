@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
@@ -15,7 +14,7 @@ from batch.jobs.runs import ListedRun
 from batch.judging.diff import SENT
 from batch.model import Reason, Result
 from batch.reading.mended import MENDS_NAME
-from batch.recording.plain_file import is_plain
+from batch.recording.plain_file import is_plain, newest
 from batch.recording.plan_sheet import PLAN_NAME
 from batch.recording.runfile import RunState
 from batch.web.board import Kind as JobKind
@@ -168,7 +167,7 @@ def _results(request: Request, run: ListedRun, known: Sequence[ListedRun]) -> di
         "to_mend": what_to_mend(run.record.reasons, is_undo=run.record.undo_of is not None),
         "settled_by": settled_by(run, known),
     }
-    path = _newest(run.folder, "results.csv", "results-2.csv")
+    path = newest(run.folder, "results.csv", "results-2.csv")
     if path is None:
         return {**values, "header": (), "rows": [], "pager": None, "are_older": False}
     sheet = results_sheet(path)
@@ -243,9 +242,3 @@ def _fields(run: ListedRun) -> dict[Column, int]:
 
 def _searched(sheet: Sheet) -> list[str]:
     return [*map(str, range(len(sheet.header))), "message"]
-
-
-def _newest(folder: Path, *names: str) -> Path | None:
-    """The one of these files that was written last."""
-    there = [path for name in names if is_plain(path := folder / name)]
-    return max(there, key=lambda path: path.stat().st_mtime_ns, default=None)

@@ -1,7 +1,6 @@
 import codecs
 import encodings.aliases
 import random
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -147,8 +146,12 @@ def test_any_encoding_that_python_knows_reads_the_file_or_is_refused(
     tmp_path: Path, encoding: str
 ) -> None:
     content = (TEXT + "+2AA-\\q\udc80").encode("utf-8", errors="surrogateescape")
-    with suppress(InputError):
+    told = "leads.csv is read"
+    try:
         read(tmp_path, content, encoding)
+    except InputError as error:
+        told = str(error)
+    assert told.startswith("leads.csv")
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "UTF16", "utf-32"])

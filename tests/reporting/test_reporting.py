@@ -1,6 +1,7 @@
 """`report.html` as runs leave it behind, compared with what their journals are known to hold."""
 
 import json
+import os
 import re
 import sqlite3
 import time
@@ -169,7 +170,6 @@ def test_a_report_names_who_ran_it_the_files_hashes_and_what_to_do_next(shell: S
     assert f"SHA-256 of results.csv{sha256_of(Path('out/results.csv'))}" in text.replace(
         " SHA", "SHA"
     )
-    assert "1 row won't pass as they are. Mend them in failed.csv" not in text
     assert "1 row won't pass as it is. Mend it in failed.csv, beside this page" in text
 
 
@@ -185,6 +185,35 @@ def test_a_report_that_is_made_again_says_what_became_of_the_run_since(shell: Sh
     )
     assert re.search(told, text), text
     assert re.search(r"; undone on [^;]* by undo-\S+ \(\w{16}\), ", text), text
+
+
+def test_a_retry_of_an_undo_tried_it_again_and_did_not_undo_it(shell: Shell) -> None:
+    shell.run(shell.leads(pausing(3)), yes=True, out=Path("runs/out"))
+    shell.words("undo", "runs/out", "--yes", "--out", "runs/back")
+    shell.words("retry", "runs/back", "--yes")
+    shell.words("report", "back")
+    assert re.search(r"Since then: tried again on ", words_of(Path("runs/back")))
+
+
+def test_a_run_that_could_not_write_its_results_is_to_be_ended(shell: Shell) -> None:
+    shell.run(shell.leads(pausing(3)), yes=True, out=Path("runs/out"))
+    path = Path("runs/out/run.json")
+    RunFile(path).write(read_record(path).model_copy(update={"state": RunState.FAILED}))
+    shell.words("report", "out")
+    text = words_of(Path("runs/out"))
+    assert "It did not end as it should. This ends it: sendkit-batch resume out" in text
+    assert "0 rows" not in text.partition("Results by reason")[0]
+
+
+def test_the_results_that_were_written_last_are_the_hashed_ones(shell: Shell) -> None:
+    shell.run(shell.leads(pausing(1)), yes=True, out=Path("runs/out"))
+    other = Path("runs/out/results-2.csv")
+    other.write_bytes(b"line\n")
+    os.utime(other, (2**31, 2**31))
+    shell.words("report", "out")
+    text = words_of(Path("runs/out"))
+    assert f"SHA-256 of results-2.csv{sha256_of(other)}" in text.replace(" SHA", "SHA")
+    assert "results-2.csv beside this page has every row" in text
 
 
 @pytest.mark.browser

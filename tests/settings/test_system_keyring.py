@@ -94,7 +94,7 @@ def test_an_error_of_the_keyring_is_told_without_its_words(
 
 def test_without_the_extra_the_way_to_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "keyring", None)
-    assert problem().endswith("with the extra: pip install 'sendkit-batch[keyring]'")
+    assert problem().endswith("with the extra: pip install '.[keyring]' in the README's folder.")
 
 
 def test_the_keyring_is_read_only_where_the_settings_say_so(

@@ -58,4 +58,5 @@ def findings(
         digest=digest or Digest(is_planned=False, named=no_lines),
         history=None,
         is_planned=False,
+        results_name="results.csv",
     )

@@ -120,6 +120,7 @@ def test_quiet_leaves_the_last_line(runs: Shell, words: tuple[str, ...]) -> None
 def test_old_runs_are_pruned_once_somebody_says_yes(runs: Shell) -> None:
     assert runs.words("runs", "prune", "--yes") == 0
     assert runs.last_line == "pruned: 0 runs; next: nothing to do"  # none is 90 days old
+    assert runs.words("results", "fine", "--attempts") == 0  # one file more to be removed
     prune = ("prune", "--older-than", "0d")
     assert runs.words("runs", *prune) == 2
     assert runs.err.splitlines() == refused(
