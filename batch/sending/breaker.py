@@ -7,12 +7,16 @@ others at growing intervals. Rows that lie side by side may fail by themselves, 
 of another, distant row: if the first one is served, the server was never away.
 """
 
+from collections import deque
 from dataclasses import dataclass, replace
 
 FAILURES_IN_A_ROW = 5  # the last of them is the first probe
 ROWS_IN_A_ROW = 3  # fewer may be rows that always fail, whatever the server's health
 FIRST_PROBE_S = 1.0
-MEANWHILE_S = 1.0  # others were served for so long after an attempt left that failed: it is its row
+# Others were served for so long after an attempt left that failed, or so many that left after it:
+# it is its row. A server that goes away takes along some that left a little before the last served.
+MEANWHILE_S = 1.0
+MEANWHILE_REQUESTS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +49,7 @@ class Breaker:
         self._failing: set[int] = set()
         self._since = 0.0
         self._served_at = float("-inf")
+        self._served_sent_at = deque[float](maxlen=MEANWHILE_REQUESTS)
         self._outage: Outage | None = None
         self.outages = 0
         self.failed_probes = 0
@@ -69,7 +74,7 @@ class Breaker:
 
         One of a row that fails by itself says nothing about the server, unless it is a probe.
         """
-        if self._served_at - sent_at >= MEANWHILE_S:
+        if self._served_at - sent_at >= MEANWHILE_S or self._passed(sent_at):
             self.blame(row)
         if self.fails_by_itself(row) and not probe:
             return
@@ -92,9 +97,10 @@ class Breaker:
         if self._outage is not None and self._outage.next_probe_at is None:
             self._outage = replace(self._outage, next_probe_at=now)
 
-    def report_served(self, now: float, *, row: int) -> None:
-        """Close: the server gave a final answer, so it is there."""
+    def report_served(self, now: float, *, row: int, sent_at: float = float("-inf")) -> None:
+        """Close: the server gave a final answer, so it is there. sent_at: of the request."""
         self._served_at = now
+        self._served_sent_at.append(sent_at)
         if self._outage is not None and not self.failed_probes:
             self._failing |= self._rows
         self._failing.discard(row)
@@ -113,6 +119,12 @@ class Breaker:
     def is_overdue(self, now: float) -> bool:
         """True once an outage has lasted for max_outage_s."""
         return self._outage is not None and now - self._since >= self._max_outage_s
+
+    def _passed(self, sent_at: float) -> bool:
+        """Whether the last that were served, 100 of them, all left after a request that failed."""
+        return (
+            len(self._served_sent_at) == MEANWHILE_REQUESTS and min(self._served_sent_at) > sent_at
+        )
 
     def _schedule(self, now: float, wait_s: float) -> None:
         wait_s = min(wait_s, self._max_probe_s)

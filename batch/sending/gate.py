@@ -195,8 +195,9 @@ class Gate:
         else:
             self._served += 1
             self.served_at = now
-            self._pacer.report_served(now, sent_at=now - answer.elapsed_ms / 1000)
-            self._breaker.report_served(now, row=row)
+            sent_at = now - answer.elapsed_ms / 1000
+            self._pacer.report_served(now, sent_at=sent_at)
+            self._breaker.report_served(now, row=row, sent_at=sent_at)
         if was_away or self.is_away:
             self._breaker_changed.set()
             self._breaker_changed = anyio.Event()

@@ -61,6 +61,21 @@ def test_an_attempt_that_fails_long_after_others_were_served_says_nothing_of_the
     assert breaker.outage == Outage(since=10.1, next_probe_at=40.1)
 
 
+@pytest.mark.parametrize(("served", "fails_by_itself"), [(99, False), (100, True)])
+def test_an_attempt_that_hundreds_overtook_says_nothing_of_the_server(
+    served: int, *, fails_by_itself: bool
+) -> None:
+    breaker = Breaker(max_probe_s=30.0, max_outage_s=900.0)
+    for number in range(served):
+        breaker.report_served(10.1, row=100 + number, sent_at=10.05)
+    for row in range(10):
+        breaker.report_failure(10.5, sent_at=10.0, row=row, probe=False)
+    assert breaker.fails_by_itself(9) is fails_by_itself
+    assert (breaker.outage is None) is fails_by_itself
+    breaker.report_failure(10.5, sent_at=10.06, row=20, probe=False)  # it left after them
+    assert not breaker.fails_by_itself(20)
+
+
 def test_rows_that_an_outage_caught_do_not_fail_by_themselves() -> None:
     breaker = opened()
     breaker.take_probe(11.0)
