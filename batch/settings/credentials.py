@@ -20,6 +20,7 @@ from batch.settings.system_keyring import read_key
 
 KEY_VARIABLE = "SENDKIT_API_KEY"
 WORKSPACE_VARIABLE = "SENDKIT_WORKSPACE_ID"
+IN_KEYRING = "The key in the keyring"  # where it comes from, in a person's words
 PLATFORM_PREFIX = "sk_user_"
 
 _LONGEST_LINE = 4096  # bytes; a key is far shorter, and a wrong file may be endless
@@ -80,7 +81,7 @@ def _read_key(settings: Settings, environ: Mapping[str, str]) -> tuple[str, str,
         return _checked(key, KEY_VARIABLE), KEY_VARIABLE, ()
     if settings.api.key_from == KEYRING:
         key = read_key(settings.api.base_url).get_secret_value()
-        return _checked(key, "The keyring"), "The key in the keyring", ()
+        return _checked(key, "The keyring"), IN_KEYRING, ()
     if not key_file:
         raise SettingsError(
             f"No API key: set {KEY_VARIABLE}, or api_key_file under [api] of your own settings "

@@ -53,7 +53,7 @@ class LoadedSettings:
         return self.origins.get(key, Origin.DEFAULT)
 
     def for_practice(self) -> "LoadedSettings":
-        """The same without real addresses and key files, which practice never sees."""
+        """The same without a real address, workspace or key, none of which practice ever sees."""
         settings, own = self.settings.for_practice(), self.own.for_practice()
         return replace(self, settings=settings, own=own)
 
@@ -135,7 +135,7 @@ def load_settings(  # noqa: PLR0913 - the layers, two with words of their own
         return _loaded(settings, file, values, own=settings)
     own_file = _find_file(None, cwd, user_config_dir, heeds_folder=False)
     own_values = _from_file(own_file, cwd, problems) | said
-    refused = _replace_untrusted_key_file(values, own_values)
+    refused = _replace_untrusted_key_place(values, own_values)
     settings, own = _settings_of(values, problems), _settings_of(own_values, problems)
     _check_runs_dir(settings, values.get(RUNS_DIR), cwd)
     return replace(_loaded(settings, file, values, own=own), refused_key_file=refused)
@@ -177,8 +177,11 @@ def _loaded(
     )
 
 
-def _replace_untrusted_key_file(values: _Layer, own: _Layer) -> str:
-    """Replace a key file from an untrusted file by the user's own. The place of a refused one."""
+def _replace_untrusted_key_place(values: _Layer, own: _Layer) -> str:
+    """Replace what an untrusted file says of where the key is by what the user's own says.
+
+    Gives the place that names a key file which is refused; "" if none is.
+    """
     place = values.get(KEY_FROM)
     if place is not None and place.origin.is_untrusted:
         del values[KEY_FROM]

@@ -277,7 +277,7 @@ class Settings(BaseModel):
         )
 
     def for_practice(self) -> "Settings":
-        """The same without the real address and key file, which practice never sees."""
+        """The same without a real address, workspace or key, none of which practice ever sees."""
         return self.model_copy(update={"api": ApiSettings(id_pattern=self.api.id_pattern)})
 
 

@@ -19,6 +19,7 @@ ADDRESS: Key = ("api", "base_url")
 KEY_FILE: Key = ("api", "api_key_file")
 KEY_FROM: Key = ("api", "key_from")
 RUNS_DIR: Key = ("run", "runs_dir")
+RATE: Key = ("pace", "rate")
 DAILY: Key = ("pace", "daily")
 
 
@@ -100,7 +101,7 @@ def _is_older(age: Age, own: Age) -> bool:
 _ALWAYS = {("api", "workspace_id"), ("api", "id_pattern"), ("input", "clear_word")}
 _LAXER: Mapping[Key, Callable[[Settings, Settings], bool]] = {
     ("input", "on_conflict"): lambda new, _: new.input.on_conflict is not OnConflict.ERROR,
-    ("pace", "rate"): lambda new, own: _is_faster(new.pace.rate, own.pace.rate),
+    RATE: lambda new, own: _is_faster(new.pace.rate, own.pace.rate),
     ("pace", "daily"): lambda new, own: _is_laxer_limit(new.pace.daily, own.pace.daily),
     ("pace", "time_zone"): lambda _, own: own.pace.daily > 0,  # its day begins at another time
     ("run", "max_errors"): lambda new, own: _is_laxer_stop(new.run.max_errors, own.run.max_errors),

@@ -15,11 +15,11 @@ from tomlkit.exceptions import TOMLKitError
 from batch.errors import SettingsError
 from batch.recording.atomic_file import AtomicFile, disk_errors
 from batch.recording.plain_file import is_plain
-from batch.settings.origins import RUNS_DIR, Key
+from batch.settings.origins import RATE, RUNS_DIR, Key
 
 # All that is ever written.
 SAVED: tuple[Key, ...] = (
-    ("pace", "rate"),
+    RATE,
     ("pace", "concurrency"),
     ("pace", "headroom"),
     RUNS_DIR,

@@ -1,8 +1,9 @@
 """Keys in the operating system's keyring: each entry is for one address and used for no other.
 
 Needs the extra `keyring`. Only keyrings of operating systems count: whatever else that library may
-be set to (a plain file, nothing at all) is refused by its name. Nobody is asked to unlock one: a
-job at night would wait for ever.
+be set to (a plain file, nothing at all) is refused by its name. Nobody is asked to unlock or to
+make one: a job at night would wait for ever. So its backend `libsecret` does not count, which is
+the Secret Service too, but unlocks by asking.
 """
 
 from collections.abc import Iterator
@@ -19,7 +20,6 @@ SERVICE = "sendkit-batch"  # what the keyring calls us
 _SECRET_SERVICE = "keyring.backends.SecretService"  # noqa: S105 - a module
 _OF_SYSTEMS = {
     _SECRET_SERVICE: "the Secret Service",
-    "keyring.backends.libsecret": "the Secret Service",
     "keyring.backends.macOS": "the Keychain",
     "keyring.backends.Windows": "Windows' Credential Manager",
 }
@@ -34,10 +34,7 @@ class _Backend(Protocol):
 def read_key(base_url: str) -> SecretStr:
     """The key that is kept for this very address. Raises SettingsError where there is none."""
     with _unlocked() as backend:
-        key = backend.get_password(SERVICE, _entry(base_url))
-    if not key:
-        raise SettingsError(f"The keyring has no key for {base_url}.", Remedy(Fix.KEEP_KEY))
-    return SecretStr(key)
+        return _kept_key(backend, base_url)
 
 
 def keep_key(base_url: str, key: SecretStr) -> None:
@@ -48,8 +45,8 @@ def keep_key(base_url: str, key: SecretStr) -> None:
 
 def forget_key(base_url: str) -> None:
     """Remove the key that is kept for this address. Raises SettingsError where there is none."""
-    read_key(base_url)
     with _unlocked() as backend:
+        _kept_key(backend, base_url)
         backend.delete_password(SERVICE, _entry(base_url))
 
 
@@ -60,6 +57,12 @@ def refusal_of_keyring() -> str:
     except SettingsError as error:
         return str(error)
     return ""
+
+
+def _kept_key(backend: _Backend, base_url: str) -> SecretStr:
+    if key := backend.get_password(SERVICE, _entry(base_url)):
+        return SecretStr(key)
+    raise SettingsError(f"The keyring has no key for {base_url}.", Remedy(Fix.KEEP_KEY))
 
 
 def _entry(base_url: str) -> str:
@@ -98,7 +101,7 @@ def _unlocked() -> Iterator[_Backend]:
 
     locked = f"The keyring ({name}) is locked. Unlock it, as by logging in at the screen"
     try:
-        if type(backend).__module__ == _SECRET_SERVICE and _is_locked():
+        if type(backend).__module__ == _SECRET_SERVICE and _is_locked(backend):
             raise SettingsError(f"{locked}, and try again.")
         yield backend
     except KeyringLocked as error:
@@ -109,13 +112,23 @@ def _unlocked() -> Iterator[_Backend]:
         ) from error
 
 
-def _is_locked() -> bool:
-    """Whether the Secret Service would ask somebody to unlock it. Raises KeyringError."""
+def _is_locked(backend: _Backend) -> bool:
+    """Whether the Secret Service would ask somebody to unlock its keyring. Raises KeyringError.
+
+    Raises SettingsError if there is none yet, which the library would ask somebody to make.
+    """
     import secretstorage  # noqa: PLC0415 - of an extra
     from keyring.errors import InitError  # noqa: PLC0415
 
+    # The library can be told another than the default one.
+    named = [backend.preferred_collection] if hasattr(backend, "preferred_collection") else []
     try:
         with closing(secretstorage.dbus_init()) as bus:
-            return bool(secretstorage.get_default_collection(bus).is_locked())
+            return bool(secretstorage.Collection(bus, *named).is_locked())
+    except secretstorage.exceptions.ItemNotFoundException as error:
+        raise SettingsError(
+            "The Secret Service has no keyring yet. Make one in your desktop's program for "
+            "passwords and keys, and try again."
+        ) from error
     except secretstorage.exceptions.SecretStorageException as error:
         raise InitError from error

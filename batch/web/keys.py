@@ -13,6 +13,7 @@ from batch.errors import SettingsError
 from batch.jobs.gate import Doubt
 from batch.jobs.preflight import Preflight
 from batch.settings.credentials import (
+    IN_KEYRING,
     KEY_VARIABLE,
     WORKSPACE_VARIABLE,
     Credentials,
@@ -23,6 +24,7 @@ from batch.settings.model import KEYRING, Settings
 from batch.web.remedies import START
 from batch.wording.amounts import count_of
 
+_FROM_KEYRING = "from this computer's keyring"
 _WITH_FILE = START.format(value=f"./{CONFIG_NAME}")
 
 
@@ -30,13 +32,15 @@ _WITH_FILE = START.format(value=f"./{CONFIG_NAME}")
 class Typed:
     """What was typed on the page for this session: sections of keys, as in a file.
 
-    key_for: the address that stood beside the key. is_forgotten: whether the address was changed
-    since the start; then no key but a typed one counts any more. key_told: what came of its test.
+    key: typed, or taken from the keyring (is_of_keyring). key_for: the address that stood beside
+    it. is_forgotten: whether the address was changed since the start; then no other key counts any
+    more. key_told: what came of its test.
     """
 
     overrides: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     key: SecretStr | None = None
     key_for: str = ""
+    is_of_keyring: bool = False
     is_forgotten: bool = False
     key_told: str = ""
     plans_first: bool = True
@@ -62,19 +66,20 @@ def credentials_of(loaded: LoadedSettings, typed: Typed, environ: Mapping[str, s
     found = read_credentials(loaded.settings, environ)
     if typed.key is None:
         return found
-    return replace(found, place="The key that was typed", typed_for=typed.key_for)
+    place = IN_KEYRING if typed.is_of_keyring else "The key that was typed"
+    return replace(found, place=place, typed_for=typed.key_for)
 
 
 def key_place(settings: Settings, typed: Typed, environ: Mapping[str, str]) -> str:
     """Where the key comes from, in words; "" if there is none. Reads none."""
     if typed.key is not None:
-        return "typed for this session"
+        return _FROM_KEYRING if typed.is_of_keyring else "typed for this session"
     if typed.is_forgotten:
         return ""
     if environ.get(KEY_VARIABLE, "").strip():
         return f"from the environment ({KEY_VARIABLE})"
     if settings.api.key_from == KEYRING:
-        return "from this computer's keyring"
+        return _FROM_KEYRING
     file = settings.api.api_key_file
     return f"from the file {file}" if file else ""
 

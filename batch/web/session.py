@@ -4,7 +4,7 @@ Whoever has the session can neither send a key elsewhere nor approve an address.
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,8 +18,8 @@ from batch.jobs.gate import Keeper, named_by, open_access
 from batch.jobs.preflight import try_key
 from batch.redaction import KeyRedactor
 from batch.settings.load import CONFIG_NAME, LoadedSettings, load_settings
-from batch.settings.model import Settings
-from batch.settings.origins import Key, Origin, differences
+from batch.settings.model import KNOWN, Settings
+from batch.settings.origins import RATE, Key, Origin, differences
 from batch.settings.save import SAVED, as_lines, save_settings
 from batch.settings.system_keyring import forget_key, keep_key, read_key, refusal_of_keyring
 from batch.web.keys import Typed, credentials_of, key_place, remedy, told_of
@@ -63,8 +63,8 @@ class Session:
         return self._loaded.source
 
     @property
-    def has_typed_key(self) -> bool:
-        """Whether the key at hand was typed for this session."""
+    def has_own_key(self) -> bool:
+        """Whether the key at hand was typed for this session, or taken from the keyring."""
         return self._typed.key is not None
 
     @property
@@ -83,11 +83,13 @@ class Session:
         *,
         plans_first: bool | None = None,
         key: SecretStr | None = None,
+        is_of_keyring: bool = False,
     ) -> None:
         """Take other settings for this session. Raises UsageError, and nothing is changed.
 
-        Another address forgets every key, wherever it came from. key: typed beside the address; it
-        is tested, and not kept if the server refuses it.
+        overrides: over those of before; None leaves a setting as it is. Another address forgets
+        every key, wherever it came from. key: typed beside the address, or kept for it in the
+        keyring; it is tested, and not kept if the server refuses it.
         """
         before = self._typed
         merged = _merged(before.overrides, overrides)
@@ -104,7 +106,8 @@ class Session:
         typed = replace(typed, overrides=merged, plans_first=plans_first)
         if key is not None:
             self._secrets.add(key.get_secret_value())
-            typed = replace(typed, key=key, key_for=loaded.settings.api.base_url)
+            key_for = loaded.settings.api.base_url
+            typed = replace(typed, key=key, key_for=key_for, is_of_keyring=is_of_keyring)
             typed = self._tested(typed, loaded)
         self._put(typed, loaded, in_place_of=before)
 
@@ -115,11 +118,12 @@ class Session:
         address: str,
         workspace_id: str = "",
         is_kept: bool = False,
+        is_of_keyring: bool = False,
     ) -> None:
         """Keep a key for this session once it is tested, or forget it. Raises UsageError.
 
         address: the one that was shown beside the key; it must be the one in force.
-        is_kept: also in the keyring, for this address.
+        is_kept: also in the keyring, for this address. is_of_keyring: whether it was kept there.
         """
         if key is None:
             with self._lock:
@@ -127,7 +131,8 @@ class Session:
             return
         self._secrets.add(key.get_secret_value())
         self._check_here(address)
-        self.change({"api": {"workspace_id": workspace_id}} if workspace_id else {}, key=key)
+        api = {"workspace_id": workspace_id or None}
+        self.change({"api": api}, key=key, is_of_keyring=is_of_keyring)
         if not is_kept:
             return
         try:
@@ -138,13 +143,14 @@ class Session:
         with self._lock:
             self._typed = replace(self._typed, key_told=f"{self._typed.key_told} {told}")
 
-    def take_kept_key(self, *, address: str) -> None:
-        """Use the key that the keyring has for an address, as if it was typed. Raises UsageError.
+    def take_kept_key(self, *, address: str, workspace_id: str = "") -> None:
+        """Use the key that the keyring has for an address. Raises UsageError.
 
-        address: as for `take_key`.
+        address, workspace_id: as for `take_key`.
         """
         self._check_here(address)
-        self.take_key(read_key(address), address=address)
+        key = read_key(address)
+        self.take_key(key, address=address, workspace_id=workspace_id, is_of_keyring=True)
 
     def forget_kept_key(self, *, address: str) -> None:
         """Remove the key that the keyring has for an address. Raises UsageError."""
@@ -196,11 +202,7 @@ class Session:
 
         overrides: None leaves a setting as it is.
         """
-        said = {
-            section: {key: value for key, value in keys.items() if value is not None}
-            for section, keys in overrides.items()
-        }
-        return self._load(_merged(self._typed.overrides, said))
+        return self._load(_merged(self._typed.overrides, overrides))
 
     def load_own(self) -> LoadedSettings:
         """The settings that count for an earlier run: what the page's start has said of them."""
@@ -222,36 +224,37 @@ class Session:
         return own if self.source in {None, own} else None
 
     def save(self) -> None:
-        """Write what may be saved of the settings in force into the user's own file.
+        """Write what was typed, and may be saved, into the user's own file.
 
-        Raises SettingsError where that can't be done.
+        What the command line or the environment says is for this start alone. Raises
+        SettingsError where that can't be done.
         """
         if self.own_file is None:
             raise SettingsError("Nothing was saved: another file than your own is in use.")
-        save_settings(self.own_file, self._news(lambda key: key in SAVED))
+        save_settings(self.own_file, self._news(SAVED))
         self._loaded = self._load(self._typed.overrides)
 
     def lines_to_keep(self) -> str:
         """What was typed and is never saved by the page, as the lines of a file; "" for nothing."""
-        is_saved = set(SAVED) if self.own_file else set()
-        origin = self._loaded.origin
-        return as_lines(self._news(lambda key: key not in is_saved and origin(key) is Origin.PAGE))
+        every = [(section, key) for section, keys in KNOWN.items() for key in keys]
+        return as_lines(self._news([key for key in every if not self.own_file or key not in SAVED]))
 
-    def _news(self, is_meant: Callable[[Key], bool]) -> dict[Key, object]:
-        """Those settings in force that differ from what files and defaults say."""
-        now = self.settings.model_dump(mode="json", by_alias=True)
-        rate = str(self._typed.overrides.get("pace", {}).get("rate") or "")
-        if "/" in rate:  # as it was typed, not the odd number a second that it comes to
-            now["pace"]["rate"] = rate
+    def _news(self, keys: Iterable[Key]) -> dict[Key, object]:
+        """Those of these settings that were typed, and differ from what files and defaults say."""
         place = self.place
         kept = load_settings(place.config, {}, {}, place.cwd, place.config_dir).settings
         before = kept.model_dump(mode="json", by_alias=True)
-        return {
-            (section, key): value
-            for section, keys in now.items()
-            for key, value in keys.items()
-            if is_meant((section, key)) and value != before[section][key]
+        now = self.settings.model_dump(mode="json", by_alias=True)
+        news: dict[Key, object] = {
+            (section, key): now[section][key]
+            for section, key in keys
+            if self._loaded.origin((section, key)) is Origin.PAGE
+            and now[section][key] != before[section][key]
         }
+        rate = str(self._typed.overrides.get("pace", {}).get("rate") or "")
+        if RATE in news and "/" in rate:  # as it was typed, not the odd number that it comes to
+            news[RATE] = rate
+        return news
 
     def _load(self, typed: Mapping[str, Mapping[str, object]]) -> LoadedSettings:
         place = self.place
@@ -310,8 +313,9 @@ class Session:
 def _merged(
     before: Mapping[str, Mapping[str, object]], more: Mapping[str, Mapping[str, object]]
 ) -> dict[str, dict[str, object]]:
-    """Sections of keys with others over them."""
-    return {
-        section: {**before.get(section, {}), **more.get(section, {})}
-        for section in before.keys() | more.keys()
-    }
+    """Sections of keys with others over them; None leaves a value as it is."""
+    merged = {section: dict(keys) for section, keys in before.items()}
+    for section, keys in more.items():
+        said = {key: value for key, value in keys.items() if value is not None}
+        merged.setdefault(section, {}).update(said)
+    return merged

@@ -10,6 +10,7 @@ from starlette.routing import Route
 from batch.columns import COLUMNS
 from batch.errors import RunError, UsageError
 from batch.model import Look
+from batch.settings.model import Settings
 from batch.settings.origins import ADDRESS, DAILY, Key
 from batch.settings.save import SAVED
 from batch.web.file_routes import check_page
@@ -18,7 +19,13 @@ from batch.web.remedies import on_page
 from batch.web.render import desk_of, lead_to, page
 
 _CHECK = "/check"
-_FIELDS: tuple[Key, ...] = (*SAVED, ADDRESS, DAILY)  # beside the workspace and the columns
+_FIELDS: tuple[Key, ...] = (
+    *SAVED,
+    ADDRESS,
+    DAILY,
+    ("api", "workspace_id"),
+    *(("columns", field.value) for field in COLUMNS),
+)
 
 
 def show_settings(request: Request) -> Response:
@@ -28,15 +35,14 @@ def show_settings(request: Request) -> Response:
 
 @posting
 def take_settings(request: Request, form: Mapping[str, str]) -> Response:
-    """Other settings, for this session."""
-    typed = {name: value.strip() for name, value in form.items()}
-    overrides: dict[str, dict[str, object]] = {
-        "columns": {field.value: typed.get(field.value, "") for field in COLUMNS}
-    }
+    """Other settings, for this session. A field that comes back as it was shown changes nothing."""
+    desk, key = desk_of(request), form.get("key", "").strip()
+    shown = _shown(desk.settings)
+    overrides: dict[str, dict[str, object]] = {}
     for section, name in _FIELDS:
-        overrides.setdefault(section, {})[name] = typed.get(name) or None
-    overrides["api"]["workspace_id"] = typed.get("workspace_id", "")
-    desk, key = desk_of(request), typed.get("key", "")
+        value = form.get(name, shown[name]).strip()
+        if value != shown[name].strip():
+            overrides.setdefault(section, {})[name] = value
     is_saved = form.get("save") == "yes"
     try:
         desk.session.change(
@@ -76,7 +82,9 @@ def take_kept_key(request: Request, form: Mapping[str, str]) -> Response:
         if form.get("forget") == "yes":
             session.forget_kept_key(address=address)
         else:
-            session.take_kept_key(address=address)
+            session.take_kept_key(
+                address=address, workspace_id=form.get("workspace_id", "").strip()
+            )
     except UsageError as error:
         return _key_problem(request, form, error)
     return lead_to(request, _CHECK if form.get("back") == _CHECK else "/settings")
@@ -110,18 +118,10 @@ def _key_problem(request: Request, form: Mapping[str, str], error: UsageError) -
     return _page(request, key_problem=problem, typed_workspace=workspace_id)
 
 
-def _page(
-    request: Request,
-    *,
-    problem: str = "",
-    typed: Mapping[str, str] | None = None,
-    key_problem: str = "",
-    typed_workspace: str = "",
-) -> Response:
-    desk = desk_of(request)
-    settings = desk.settings
+def _shown(settings: Settings) -> dict[str, str]:
+    """The texts in the fields of the form."""
     rate = settings.pace.rate.as_setting()
-    shown = {
+    return {
         "base_url": settings.api.base_url,
         "workspace_id": settings.api.workspace_id,
         "rate": f"{rate:g}" if isinstance(rate, float) else rate,
@@ -131,15 +131,25 @@ def _page(
         "runs_dir": settings.run.runs_dir,
         "look": settings.web.look.value,
         **{field.value: settings.columns.names().get(field, "") for field in COLUMNS},
-        **(typed or {}),
     }
+
+
+def _page(
+    request: Request,
+    *,
+    problem: str = "",
+    typed: Mapping[str, str] | None = None,
+    key_problem: str = "",
+    typed_workspace: str = "",
+) -> Response:
+    desk = desk_of(request)
     values = {
-        "shown": shown,
+        "shown": {**_shown(desk.settings), **(typed or {})},
         "problem": problem,
         "key_problem": key_problem,
         "typed_workspace": typed_workspace,
         "keyring_refusal": desk.session.keyring_refusal,
-        "is_typed": desk.session.has_typed_key,
+        "can_be_forgotten": desk.session.has_own_key,
         "saved": request.query_params.get("saved", ""),
         "own_file": desk.session.own_file,
         "lines_to_keep": desk.session.lines_to_keep(),

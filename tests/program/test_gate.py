@@ -497,7 +497,7 @@ def test_a_key_of_the_keyring_goes_to_its_address_alone(shell: Shell) -> None:
     assert (code, set(asked)) == (0, {"api.sendkit.ai"})
     assert "key_from" not in Path("run/run.json").read_text("utf-8")
     assert set(typed(shell, *OF_A_RUN["verify"])[1]) == {"api.sendkit.ai"}
-    use(shell.monkeypatch, backend_of("keyring.backends.SecretService"), is_locked=True)
+    use(shell.monkeypatch, backend_of("keyring.backends.SecretService"), locked={"default"})
     assert typed(shell, "run", "leads.csv", "--yes", "--new") == (2, [])
     assert "The keyring (the Secret Service) is locked." in shell.err
 

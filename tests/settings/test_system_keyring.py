@@ -41,6 +41,7 @@ def test_a_key_is_for_its_address_alone(monkeypatch: pytest.MonkeyPatch, other: 
         ("keyring.backends.null", "Keyring"),
         ("keyring.backends.fail", "Keyring"),
         ("keyring.backends.kwallet", "DBusKeyring"),
+        ("keyring.backends.libsecret", "Keyring"),
         ("keyrings.alt.file", "PlaintextKeyring"),
         ("keyrings.alt.file", "EncryptedKeyring"),
     ],
@@ -70,12 +71,27 @@ def test_a_locked_keyring_is_told_and_nobody_is_asked_to_unlock_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     backend = backend_of(SECRET_SERVICE)
-    use(monkeypatch, backend, is_locked=True)
-    assert problem() == (
+    locked = (
         "The keyring (the Secret Service) is locked. Unlock it, as by logging in at the screen, "
         "and try again."
     )
-    assert backend.asked == 0
+    use(monkeypatch, backend, locked={"default"})
+    assert problem() == locked
+    vars(backend)["preferred_collection"] = "work"
+    assert problem() == f"The keyring has no key for {OUR}."
+    use(monkeypatch, backend, locked={"work"})
+    assert problem() == locked
+    assert backend.asked == 1
+
+
+def test_nobody_is_asked_to_make_a_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, backend := backend_of(SECRET_SERVICE), is_made=False)
+    for do in (lambda: keep_key(OUR, KEY), lambda: read_key(OUR), lambda: forget_key(OUR)):
+        with pytest.raises(
+            SettingsError, match=r"^The Secret Service has no keyring yet\. Make one"
+        ):
+            do()
+    assert (backend.asked, backend.kept) == (0, {})
 
 
 @pytest.mark.parametrize(

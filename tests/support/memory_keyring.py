@@ -1,8 +1,8 @@
 """The library `keyring`, which is an extra, with a backend in memory in place of a system's."""
 
 import sys
-from collections.abc import Sequence
-from types import ModuleType
+from collections.abc import Collection, Sequence
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -50,10 +50,15 @@ def backend_of(module: str, name: str = "Keyring", **given: Any) -> Memory:  # n
     return made
 
 
-def use(monkeypatch: pytest.MonkeyPatch, *backends: Memory, is_locked: bool = False) -> None:
+def use(
+    monkeypatch: pytest.MonkeyPatch,
+    *backends: Memory,
+    locked: Collection[str] = (),
+    is_made: bool = True,
+) -> None:
     """Put the library in place, set to this backend, or to several, one after another.
 
-    is_locked: whether the Secret Service is.
+    locked: which collections of the Secret Service are. is_made: whether it has any.
     """
     errors, library = ModuleType("keyring.errors"), ModuleType("keyring")
     for error in (KeyringError, KeyringLocked, InitError):
@@ -61,12 +66,18 @@ def use(monkeypatch: pytest.MonkeyPatch, *backends: Memory, is_locked: bool = Fa
     chosen = backends[0] if len(backends) == 1 else _chain(backends)
     vars(library).update(get_keyring=lambda: chosen, errors=errors)
     service = ModuleType("secretstorage")
-    collection = type("Collection", (), {"is_locked": lambda _: is_locked})()
     bus = type("Bus", (), {"close": lambda _: None})
-    exceptions = type("exceptions", (), {"SecretStorageException": type("E", (Exception,), {})})
-    vars(service).update(
-        dbus_init=bus, get_default_collection=lambda _: collection, exceptions=exceptions
-    )
+    base = type("SecretStorageException", (Exception,), {})
+    none_there = type("ItemNotFoundException", (base,), {})
+    exceptions = SimpleNamespace(SecretStorageException=base, ItemNotFoundException=none_there)
+
+    def collection(_bus: object, name: str = "default") -> object:
+        if not is_made:
+            raise none_there
+        return SimpleNamespace(is_locked=lambda: name in locked)
+
+    # Nothing that makes a collection or unlocks one: it would ask somebody.
+    vars(service).update(dbus_init=bus, Collection=collection, exceptions=exceptions)
     for module in (library, errors, service):
         monkeypatch.setitem(sys.modules, module.__name__, module)
 

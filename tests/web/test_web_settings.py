@@ -1,11 +1,15 @@
+import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
+from batch.settings.system_keyring import keep_key
 from batch.web.board import Stage
 from tests.support.memory_keyring import backend_of, use
-from tests.support.web_site import BASE, site
+from tests.support.web_site import BASE, Site, site
 from tests.support.wired import KEY, Api, pausing, served_by, write_leads
 
 TYPED = "sk_typed_0123456789"
@@ -19,6 +23,15 @@ def whole(**more: str) -> dict[str, str]:
     """The settings form as it stands, and these fields."""
     base = {"base_url": ADDRESS, "rate": "auto", "plans_first": "yes"}
     return {**base, **more}
+
+
+def as_shown(page: Site, **more: str) -> dict[str, str]:
+    """The settings form as a browser sends it back where nothing but these fields was touched."""
+    form = page.get("/settings").partition('action="/the-path/settings" class')[2]
+    fields = re.findall(r'<input name="(\w+)"[^>]* value="([^"]*)"', form)
+    looks = re.findall(r'<option value="(\w+)" selected', form)
+    assert {"rate", "concurrency", "base_url", "aiTag"} <= {name for name, _ in fields}
+    return {**{name: unescape(value) for name, value in fields}, "look": looks[0], **more}
 
 
 def test_a_typed_key_is_used_and_never_given_back(tmp_path: Path) -> None:
@@ -112,7 +125,7 @@ def test_a_key_can_be_kept_in_the_keyring(tmp_path: Path, monkeypatch: pytest.Mo
         assert "There is none yet." in page.get("/settings")
         assert backend.asked == 0  # nobody has said that it should be read
         text = page.post("/settings/key/kept", address=ADDRESS)
-        assert "There is one, typed for this session." in text
+        assert "There is one, from this computer&#39;s keyring." in text
         assert TYPED not in text
         page.post("/settings", **whole(base_url="https://evil.example"))
         text = page.post("/settings/key/kept", address="https://evil.example")
@@ -169,6 +182,19 @@ def test_a_platform_key_needs_a_workspace(tmp_path: Path) -> None:
         assert found.workspace_id == "w1"
 
 
+def test_a_platform_key_of_the_keyring_takes_the_workspace_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, backend_of("keyring.backends.macOS"))
+    keep_key(ADDRESS, SecretStr(PLATFORM))
+    with site(tmp_path, environ={}) as page, served_by(Api()):
+        text = page.post("/settings/key/kept", address=ADDRESS)
+        assert "needs the id of a workspace. Type it as Workspace id." in text
+        page.post("/settings/key/kept", address=ADDRESS, workspace_id="w1")
+        assert page.desk.session.open_gate()[0].workspace_id == "w1"
+        assert "There is none yet." in page.post("/settings/key")  # it can be forgotten, too
+
+
 def test_nobody_is_sent_elsewhere_after_typing_a_key(tmp_path: Path) -> None:
     with site(tmp_path, environ={}) as page, served_by(Api()):
         for back in ("https://evil.example", "//evil.example", "/runs"):
@@ -191,7 +217,7 @@ def test_settings_are_for_the_session(tmp_path: Path) -> None:
         assert settings.columns.campaign_id == "Campaign"
         assert page.desk.session.plans_first
         assert "Address <strong>127.0.0.1:9</strong>" in page.get("/")
-        page.post("/settings", base_url="https://api.sendkit.ai", rate="auto")
+        page.post("/settings", base_url="https://api.sendkit.ai", rate="auto", campaignId="")
         assert not page.desk.session.plans_first
         assert page.desk.settings.columns.campaign_id == ""
     assert not list(tmp_path.rglob("*.toml"))
@@ -285,6 +311,44 @@ def test_what_is_saved_is_pace_folder_and_colours_alone(tmp_path: Path) -> None:
         assert (pace.rate.per_s, pace.concurrency, pace.headroom) == (1, 8, 0.1)
         assert page.desk.settings.api.base_url == ADDRESS
         assert "<pre>" not in page.get("/settings")
+
+
+OWN = "# mine\n[pace]\nrate = '100/min' # as agreed\nheadroom=0.123456789\n"
+
+
+@pytest.mark.parametrize(
+    ("own", "pace", "environ"),
+    [
+        (OWN, {}, {}),
+        (OWN, {"rate": "70/min"}, {"SENDKIT_BATCH_PACE_CONCURRENCY": "3"}),
+        ("# mine\n", {"rate": "100/min"}, {"SENDKIT_BATCH_PACE_HEADROOM": "0.2"}),
+    ],
+    ids=["its own file", "other values for this start", "values for this start"],
+)
+def test_saving_the_colours_leaves_all_other_lines(
+    tmp_path: Path, own: str, pace: dict[str, object], environ: dict[str, str]
+) -> None:
+    path = tmp_path / "sendkit-batch.toml"
+    path.write_text(own)
+    start: dict[str, Any] = {"config_dir": tmp_path, "overrides": {"pace": pace, "run": {}}}
+    with site(tmp_path, environ=environ, **start) as page:
+        before = page.desk.settings.pace
+        for look in ("dark", "light"):
+            text = page.post("/settings", **as_shown(page, look=look, save="yes"))
+            assert f"Saved in <code>{path}</code>" in text
+            assert path.read_text() == f'{own}\n[web]\nlook = "{look}"\n'
+        assert page.desk.settings.pace == before
+
+
+def test_a_field_that_comes_back_as_shown_stays_as_it_was_typed(tmp_path: Path) -> None:
+    path = tmp_path / "sendkit-batch.toml"
+    path.write_text("[pace]\nrate = '100/min' # as agreed\n")
+    with site(tmp_path, config_dir=tmp_path, overrides={"pace": {}, "run": {}}) as page:
+        page.post("/settings", **as_shown(page, rate="100/min", save="yes"))
+        assert path.read_text() == "[pace]\nrate = '100/min' # as agreed\n"
+        page.post("/settings", **as_shown(page, rate="50/min"))
+        page.post("/settings", **as_shown(page, look="dark", save="yes"))
+        assert path.read_text() == ('[pace]\nrate = "50/min" # as agreed\n\n[web]\nlook = "dark"\n')
 
 
 def test_without_the_button_nothing_is_written(tmp_path: Path) -> None:
