@@ -13,16 +13,21 @@ import polars as pl
 
 from batch.columns import Column, column_of
 from batch.errors import InputError
-from batch.escape import escape_text, unescape_text
+from batch.escape import escape_text, unescape, unescape_text
+from batch.reading.grid import quoted
 
 MENDS_NAME = "mends.csv"
 MOST_MENDS = 1_000
+LONGEST_WAS = 500  # characters of a cell that are kept as what it was
 _HEADER = ("line", "column", "was", "now")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mend:
-    """A cell that was mended. line, column: which. was: as it was read. now: what counts."""
+    """A cell that was mended. line, column: which. now: what counts.
+
+    was: as it was read, its first LONGEST_WAS characters; it says which cell is meant.
+    """
 
     line: int
     column: Column
@@ -83,25 +88,42 @@ def check_mends(mends: Sequence[Mend], fields: Mapping[Column, int], *, name: st
 
 
 def laid_over(
-    frame: pl.DataFrame, mends: Sequence[Mend], fields: Mapping[Column, int], *, is_ours: bool
+    frame: pl.DataFrame,
+    mends: Sequence[Mend],
+    fields: Mapping[Column, int],
+    *,
+    is_ours: bool,
+    name: str,
 ) -> pl.DataFrame:
     """A grid's frame with its mended cells.
 
     frame: `line`, then "0", "1", … as texts. fields: the position of each column that is read.
     is_ours: whether the file's cells have our apostrophes, which are taken off later.
+    name: of the file. Raises InputError for a cell that is not what was mended.
     """
-    first, last = frame.item(0, "line"), frame.item(-1, "line")
-    here = [each for each in mends if first <= each.line <= last]
-    for column in dict.fromkeys(each.column for each in here):
-        of_column = {each.line: each.now for each in here if each.column is column}
-        texts = [escape_text(now) if is_ours else now for now in of_column.values()]
-        cells = pl.DataFrame(
-            {"line": list(of_column), "now": texts},
-            schema={"line": pl.UInt32, "now": pl.String},
+    for column in dict.fromkeys(each.column for each in mends):
+        of_column = {each.line: each for each in mends if each.column is column}
+        texts = [escape_text(e.now) if is_ours else e.now for e in of_column.values()]
+        mended = pl.DataFrame(
+            {
+                "line": list(of_column),
+                "was": [each.was[:LONGEST_WAS] for each in of_column.values()],
+                "now": texts,
+            },
+            schema={"line": pl.UInt32, "was": pl.String, "now": pl.String},
         )
         cell = str(fields[column])
-        frame = frame.join(cells, on="line", how="left", maintain_order="left")
-        frame = frame.with_columns(pl.coalesce("now", cell).alias(cell)).drop("now")
+        frame = frame.join(mended, on="line", how="left", maintain_order="left")
+        read = unescape(pl.col(cell)) if is_ours else pl.col(cell)
+        read = read.fill_null("").str.slice(0, LONGEST_WAS)
+        others = frame.filter(read != pl.col("was")).select("line", read.alias("read"), "was")
+        for line, found, was in others.head(1).iter_rows():
+            raise InputError(
+                f"{name} line {line}, column {column}: found {quoted(found)}; expected "
+                f"{quoted(was)}, which somebody has mended. The mends are of another file, sheet "
+                "or column: take them back, and mend what is wrong here."
+            )
+        frame = frame.with_columns(pl.coalesce("now", cell).alias(cell)).drop("was", "now")
     return frame
 
 

@@ -195,9 +195,10 @@ class Table:
         """The grid's frames with the wanted lines.
 
         Columns without a name behind those of a file of ours are dropped, so they must be blank:
-        raises InputError for one that is not.
+        raises InputError for one that is not, and for a mend of a cell that is not there.
         """
         width, end = self._layout.width, len(self._grid.header)
+        to_mend = {each.line for each in self.mended}
         dropped = range(width, end) if self._layout.is_ours else ()
         for frame in self._grid.batches():
             for column in dropped:
@@ -209,11 +210,20 @@ class Table:
                         text, line=line, column=column + 1, width=width, name=self.name
                     )
             wanted = frame if self._lines is None else only_lines(frame, self._lines)
-            if self.mended and wanted.height:
+            if to_mend and wanted.height:
+                first, last = wanted.item(0, "line"), wanted.item(-1, "line")
+                here = [each for each in self.mended if first <= each.line <= last]
                 is_ours = self._layout.is_ours
-                wanted = laid_over(wanted, self.mended, self.fields, is_ours=is_ours)
+                wanted = laid_over(wanted, here, self.fields, is_ours=is_ours, name=self.name)
+                lines = pl.Series([each.line for each in here], dtype=pl.UInt32).sort()
+                to_mend.difference_update(only_lines(wanted, lines)["line"])
             if wanted.height:
                 yield wanted
+        if to_mend and self._lines is None:
+            raise InputError(
+                f"{self.name} line {min(to_mend):,}: a cell of it was mended, but there is no such "
+                "row. Take it back."
+            )
 
     def _find_swallowed(self, frame: pl.DataFrame) -> pl.DataFrame | None:
         """As `find_swallowed` gives it; None where no cell can have swallowed rows.

@@ -41,6 +41,7 @@ class CheckedFile:
     """What `check` says of a file.
 
     header: the user's columns. fields: the position of each that is read in it.
+    place: which lines and cells of the file these are: sheet, header's line, encoding, delimiter.
     proposed: what names the columns that seem to be meant, where the file lacks some.
     rows, sendable, requests: counts. changes: what they change, in words. tally: what is not sent.
     forecast: how long sending takes, in words. refusal: why it can't be sent so; "" if it can.
@@ -51,6 +52,7 @@ class CheckedFile:
     name: str
     header: tuple[str, ...]
     fields: Mapping[Column, int]
+    place: tuple[str | None, int, str | None, str | None]
     notes: tuple[str, ...]
     proposed: Mapping[Column, str]
     rows: int
@@ -63,6 +65,10 @@ class CheckedFile:
     folder: Path
     no_sheet: str = ""
     remembered: Mapping[Column, str] = field(default_factory=dict)
+
+    def is_cell_of(self, other: "CheckedFile", column: Column) -> bool:
+        """Whether a column's cells are those that were judged another time."""
+        return self.place == other.place and self.fields.get(column) == other.fields.get(column)
 
     def row_of(self, line: int) -> tuple[Mapping[Column, str], str] | None:
         """The columns that are read of a line, and what is wrong with it; None for no row.
@@ -112,7 +118,7 @@ def check_file(request: Request, folder: Path, *, most_rows: int) -> CheckedFile
     # Whether clears are meant is asked before they are sent.
     guardrails = replace(request.guardrails, allow_clears=True)
     with check(replace(request, guardrails=guardrails)) as checked:
-        plan, table = checked.plan, checked.table
+        plan, table, found = checked.plan, checked.table, checked.table.found
         no_sheet = write_mended(table, folder / MENDED_NAME) if request.mended else ""
         write_problems(plan.problems(), folder / PROBLEMS_NAME, read_from=request.source.path)
         _write_marks(checked, folder)
@@ -120,6 +126,7 @@ def check_file(request: Request, folder: Path, *, most_rows: int) -> CheckedFile
             name=request.source.name,
             header=table.header,
             fields=dict(table.fields),
+            place=(found.sheet, found.header_line, found.encoding, found.delimiter),
             notes=tuple(map(on_page, (*table.notes, *checked.missing))),
             proposed=mapped_in(checked.missing),
             rows=plan.rows,

@@ -1,6 +1,6 @@
-"""What one start of the page works with: settings, the key, the file at hand, the job at work.
+"""What one start of the page works with: its session, the file at hand, the job at work, the runs.
 
-The key stays in this process's memory; no page and no file ever gets it.
+Everything that a route asks for goes through here; the key is the session's.
 """
 
 from collections.abc import Callable, Mapping
@@ -88,27 +88,25 @@ class Desk:
         Where another line is to be the header, the columns are found anew.
         """
         before = self.file
-        if before and reading.header_row != before.reading.header_row:
+        if before is None:
+            return
+        if reading.header_row != before.reading.header_row:
             columns = self.settings.columns.names()
-        self.tray.choose(columns=columns, reading=reading, is_new=False)
+        self.tray.choose(before, columns=columns, reading=reading, is_new=False)
 
-    def mend(self, line: int, cells: Mapping[Column, str]) -> None:
+    def mend(self, file: FileAtHand, line: int, cells: Mapping[Column, str]) -> None:
         """Judge the file at hand with other cells in one of its lines. Raises InputError.
 
-        cells: the whole text of each; one that is as it was read is mended no more. Empty to take
-        all mends of that line back.
+        file: whose cells were seen. cells: as `mended_with` takes them.
         """
-        file = self.file
-        if file is None:
-            return
-        if cells and file.checked:
-            row = file.checked.row_of(line)
-            if row is None:
-                raise InputError(f"There is no row in line {line:,}.")
-            mended = mended_with(file.mended, line, row[0], cells)
-        else:
-            mended = tuple(each for each in file.mended if each.line != line)
-        self.tray.choose(mended=mended)
+        row = file.checked and file.checked.row_of(line)
+        if not row:
+            raise InputError(f"There is no row in line {line:,}.")
+        self.tray.choose(file, mended=mended_with(file.mended, line, row[0], cells))
+
+    def take_mends_back(self, file: FileAtHand, line: int) -> None:
+        """Judge the file at hand without the mends of a line. Raises InputError."""
+        self.tray.choose(file, mended=tuple(each for each in file.mended if each.line != line))
 
     def problems_of(self, options: Typed) -> dict[str, str]:
         """What is wrong with options that were typed, each by its name."""

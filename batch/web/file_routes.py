@@ -17,7 +17,7 @@ from batch.settings.options import declaration
 from batch.web.board import Kind
 from batch.web.checked import CheckedFile, skipped_reasons
 from batch.web.forms import posting, query_of
-from batch.web.mending import Mending, line_in
+from batch.web.mending import Mending, as_shown, line_in
 from batch.web.options import Typed, fields_of, typed_in
 from batch.web.pager import Pager
 from batch.web.remedies import on_page
@@ -29,6 +29,10 @@ from batch.web.tray import FileAtHand
 _RECENT = 5
 _SAMPLES, _SAMPLE = 3, 24  # values that are shown beside a header, and characters of each
 _MOST_CHOICES = 1_000
+_SINCE_THEN = (
+    "Nothing was mended: the file is another one by now, or was mended or read otherwise since "
+    "then. This is how the line is now."
+)
 # The fields of the form that says how the file is read, and the options that they stand for.
 _READING = {
     "sheet": "sheet",
@@ -156,7 +160,8 @@ def choose_options(request: Request, form: Mapping[str, str]) -> Response:
     desk, options = desk_of(request), typed_in(form, (Kind.PLAN, Kind.RUN))
     if problems := desk.problems_of(options):
         return check_page(request, options=options, problems=problems)
-    desk.tray.choose(options=options)
+    if file := desk.file:
+        desk.tray.choose(file, options=options)
     return lead_to(request, "/check")
 
 
@@ -164,14 +169,21 @@ def choose_options(request: Request, form: Mapping[str, str]) -> Response:
 def mend(request: Request, form: Mapping[str, str]) -> Response:
     """Other cells in a line of the file at hand, or those that it was read with."""
     desk, line = desk_of(request), line_in(form.get("line", ""))
-    if desk.file is None or line is None:
+    file = desk.file
+    if file is None or line is None:
         return lead_to(request, "/")
+    if form.get("version") != file.version:
+        now = file.checked and _mending_of(file.checked, str(line))
+        return check_page(request, mending=(line, now[1] if now else {}, _SINCE_THEN))
+    if form.get("as_read"):
+        desk.take_mends_back(file, line)
+        return lead_to(request, "/check")
     typed = {each: form[each.value].strip() for each in COLUMNS if each.value in form}
     try:
-        desk.mend(line, {} if form.get("as_read") else typed)
+        desk.mend(file, line, typed)
     except InputError as error:
         return check_page(request, mending=(line, typed, str(error)))
-    is_wrong = desk.file.checked and _mending_of(desk.file.checked, str(line))
+    is_wrong = desk.file and desk.file.checked and _mending_of(desk.file.checked, str(line))
     return lead_to(request, f"/check?mend={line}#mend" if is_wrong and is_wrong[2] else "/check")
 
 
@@ -208,7 +220,9 @@ def _mending_of(checked: CheckedFile, text: str) -> Mending | None:
     """The line that somebody wants to mend, as it is now. text: as an address names it."""
     line = line_in(text)
     row = checked.row_of(line) if line is not None else None
-    return (line, *row) if line is not None and row is not None else None
+    if line is None or row is None:
+        return None
+    return line, {column: as_shown(text) for column, text in row[0].items()}, row[1]
 
 
 def _reading_of(file: FileAtHand) -> dict[str, str]:

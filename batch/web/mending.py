@@ -17,26 +17,34 @@ from batch.web.row_pages import LONGEST_CELL
 Mending = tuple[int, Mapping[Column, str], str]
 
 
+def as_shown(text: str) -> str:
+    """A cell as the field of a form shows it, and sends it back where nobody has touched it."""
+    return "".join(" " if each.isspace() else each for each in text.replace("\0", "\ufffd")).strip()
+
+
 def mended_with(
-    before: Sequence[Mend], line: int, read: Mapping[Column, str], cells: Mapping[Column, str]
+    before: Sequence[Mend], line: int, now: Mapping[Column, str], cells: Mapping[Column, str]
 ) -> tuple[Mend, ...]:
     """The mends of a file with other cells in one line. Raises InputError.
 
-    read: its cells as they are now.
-    cells: the whole text of each; one that is as it was read is mended no more.
+    now: its cells as they are, mended ones too.
+    cells: the whole text of each as a form sends it. One that nobody has touched stays as it is,
+    and one that is again as it was read is mended no more.
     """
-    was = dict(read) | {each.column: each.was for each in before if each.line == line}
-    for column, text in cells.items():
+    was = dict(now) | {each.column: each.was for each in before if each.line == line}
+    typed = {column: as_shown(text) for column, text in cells.items() if column in now}
+    changed = {column: text for column, text in typed.items() if text != as_shown(now[column])}
+    for column, text in changed.items():
         if len(text) > LONGEST_CELL or not text.isprintable():
             raise InputError(
                 f"line {line:,}, column {column}: expected one line of at most {LONGEST_CELL:,} "
                 "characters, none of them unseen."
             )
-    kept = [each for each in before if each.line != line or each.column not in cells]
+    kept = [each for each in before if each.line != line or each.column not in changed]
     new = [
         Mend(line=line, column=column, was=was[column], now=text)
-        for column, text in cells.items()
-        if column in was and text != was[column]
+        for column, text in changed.items()
+        if text != as_shown(was[column])
     ]
     if len(kept) + len(new) > MOST_MENDS:
         raise InputError(f"At most {MOST_MENDS:,} cells can be mended here: mend the file itself.")

@@ -19,6 +19,7 @@ from batch.web.board import Stage
 from batch.web.desk import Desk
 from batch.web.remedies import on_page
 from batch.wording.amounts import size_of
+from batch.wording.questions import about_dropped_mends
 from batch.wording.reasons import plan_title, reason_title
 from batch.wording.runs import move_words, standing_words
 
@@ -56,6 +57,7 @@ _templates.filters |= {
     "plan": plan_title,
     "standing": standing_words,
     "moves": move_words,
+    "dropped_mends": about_dropped_mends,
     "count": lambda number: f"{number:,}",
     "times": _local_time,
     "size": size_of,

@@ -6,6 +6,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,8 @@ class FileAtHand:
     columns: headers that were chosen, or were confirmed before. proposed: others that seem to be
     meant. is_new: whether nobody has chosen columns for it.
     reading: how the file is to be read, as far as was said. options: others that were typed for it.
-    mended: its cells that were mended.
+    mended: its cells that were mended. dropped: how many were taken back, for other cells are read.
+    judged: what it was when it could be judged last, and its mends were made.
     problem: why it can't be judged; "" if it was.
     """
 
@@ -47,12 +49,20 @@ class FileAtHand:
     reading: Reading = field(default_factory=Reading)
     options: Typed = field(default_factory=dict)
     mended: tuple[Mend, ...] = ()
+    dropped: int = 0
+    judged: CheckedFile | None = None
     first: FirstRows | None = None
     sheets: tuple[str, ...] = ()
     checked: CheckedFile | None = None
     problem: str = ""
     proposed: Mapping[Column, str] = field(default_factory=dict)
     is_new: bool = True
+
+    @property
+    def version(self) -> str:
+        """What tells its cells as they are now from all others, for a form that is about them."""
+        cells = (self.upload.folder.name, self.reading, self.columns, self.mended)
+        return sha256(repr(cells).encode()).hexdigest()[:16]
 
 
 class Tray:
@@ -105,19 +115,24 @@ class Tray:
             if each not in self._replaced:
                 self.uploads.remove(each)
 
-    def choose(self, **changes: Any) -> None:  # noqa: ANN401 - fields of a FileAtHand
-        """Judge the file at hand otherwise. Raises InputError when another one came."""
-        before = self.file
-        if before is None:
-            return
-        chosen = replace(before, **changes, problem="")
-        try:
-            file = self._judged(chosen)
-        except UnreadableError as error:
-            file = replace(chosen, checked=None, problem=str(error))
+    def choose(self, before: FileAtHand, **changes: Any) -> None:  # noqa: ANN401 - its fields
+        """Judge the file at hand otherwise. Mends stay as far as their cells are still read.
+
+        before: what was at hand as that was asked for. Raises InputError when it is something else
+        by now, and then that stays.
+        """
+        chosen = replace(before, **changes, problem="", dropped=0)
+        # Other columns may be found on another sheet, or below another header.
+        if before.mended and (before.checked is None or changes.keys() & {"columns", "reading"}):
+            chosen = self._with_its_mends(chosen)
+        file = self._judged_or_told(chosen)
         with self._lock:
-            if self.file is before:
+            is_before = self.file is before
+            if is_before:
                 self.file = file
+        _remove_judged(before if is_before else file)
+        if not is_before:
+            raise InputError("The file was changed meanwhile. Look at it once more.")
 
     def file_to_send(self, options: Typed) -> FileAtHand:
         """The file at hand, for a job. Raises InputError unless its reader came through it.
@@ -129,9 +144,26 @@ class Tray:
                 raise InputError("There is no file. Choose one first.")
             if self.file.checked is None:
                 raise InputError(self.file.problem)
-            self.file = replace(self.file, options=options)
+            if options != self.file.options:
+                self.file = replace(self.file, options=options)
             self._sent = self.file.upload
             return self.file
+
+    def _with_its_mends(self, file: FileAtHand) -> FileAtHand:
+        """The file with those of its mends whose cells are still read, if that can be told."""
+        plain = self._judged_or_told(replace(file, mended=()))
+        now, before = plain.checked, file.judged
+        if now is None or before is None:
+            return file
+        _remove_judged(plain)
+        kept = tuple(each for each in file.mended if now.is_cell_of(before, each.column))
+        return replace(file, mended=kept, dropped=len(file.mended) - len(kept))
+
+    def _judged_or_told(self, file: FileAtHand) -> FileAtHand:
+        try:
+            return self._judged(file)
+        except UnreadableError as error:
+            return replace(file, checked=None, problem=str(error))
 
     def _judged(self, file: FileAtHand) -> FileAtHand:
         """The file, and what was found. Makes an earlier call that is still reading give up.
@@ -152,8 +184,8 @@ class Tray:
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        if file.checked:
-            shutil.rmtree(file.checked.folder, ignore_errors=True)
+        if not found.checked:
+            shutil.rmtree(folder, ignore_errors=True)
         remembered = found.checked.remembered if found.checked else {}
         return replace(
             file,
@@ -161,6 +193,7 @@ class Tray:
             first=found.first,
             sheets=found.sheets,
             checked=found.checked,
+            judged=found.checked or file.judged,
             problem=found.problem,
             proposed=found.checked.proposed if found.checked else found.proposed,
         )
@@ -172,3 +205,9 @@ class Tray:
             raise UnreadableError("Unexpected error. Please report what the terminal shows.")
         if found.is_refused:
             raise InputError(found.problem)
+
+
+def _remove_judged(file: FileAtHand) -> None:
+    """Remove what was made of a file when it was judged."""
+    if file.checked:
+        shutil.rmtree(file.checked.folder, ignore_errors=True)

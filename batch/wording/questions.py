@@ -132,6 +132,12 @@ def about_mended(cells: int) -> tuple[str, ...]:
     return (f"{were} mended; mends.csv in the run's folder has what {it}.",)
 
 
+def about_dropped_mends(cells: int) -> str:
+    """That mends were taken back, since the cells that they were made for are not read any more."""
+    which = "1 mend was" if cells == 1 else f"{cells:,} mends were"
+    return f"{which} taken back: other cells are read now. Look at the problems again."
+
+
 def about_quota(quota: QuotaLeft | None, requests: int) -> tuple[str, ...]:
     """How much of the day's own quota is left, and when what does not fit goes on.
 

@@ -35,6 +35,11 @@ NO_ADVICE = {
         "{} line {}: a cell of {} was mended, but no column is read as that. Choose the columns "
         "as they were then, or take the mend back."
     ),
+    (
+        "{} line {}, column {}: found {}; expected {}, which somebody has mended. The mends are of "
+        "another file, sheet or column: take them back, and mend what is wrong here."
+    ),
+    "{} line {}: a cell of it was mended, but there is no such row. Take it back.",
     '{} was "{}".',
     "{} was blank.",
     "{}: its lines are in quotes as a whole; what is in them is read.",

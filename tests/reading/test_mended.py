@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batch.columns import Column
+from batch.columns import ADDED_COLUMNS, Column
 from batch.errors import InputError
 from batch.model import Field
 from batch.reading.mended import Mend, from_csv, mends_sha256, to_csv, told_of
 from batch.reading.spreadsheet import TableOptions
-from batch.reading.table import open_table
+from batch.reading.table import Table, open_table
 from batch.web.mending import write_mended
 from tests.support.wired import HEADER
 
@@ -54,12 +54,17 @@ def test_mends_change_their_cells_and_no_other(
     folder = tmp_path_factory.mktemp("mended")
     path = write(folder / "leads.csv", [("a", *row[1:4], "n" + row[4]) for row in rows])
     plain = rows_of(path)
-    mended = tuple(mend(line, column, now) for (line, column), now in mends.items())
+    read = {row[0]: row[1:] for row in plain}
+    mended = tuple(
+        mend(line, column, now, str(read[line][COLUMNS.index(column)]))
+        for (line, column), now in mends.items()
+        if line in read
+    )
     expected = [list(row) for row in plain]
-    for (line, column), now in mends.items():
+    for each in mended:
         for row in expected:
-            if row[0] == line:
-                row[1 + COLUMNS.index(column)] = now
+            if row[0] == each.line:
+                row[1 + COLUMNS.index(each.column)] = each.now
     assert [list(row) for row in rows_of(path, *mended)] == expected
     assert rows_of(path) == plain
     sheet = folder / "mended.xlsx"
@@ -82,6 +87,52 @@ def test_a_mend_of_a_column_that_is_not_read_is_refused(tmp_path: Path) -> None:
     path.write_text("campaignId,campaignLeadId,status\nc,l,paused\n")
     with pytest.raises(InputError, match=r"line 2: a cell of aiTag was mended, but no column is"):
         open_table(path, TableOptions(mended=(mend(2, Field.AI_TAG, "x"),)))
+
+
+OF_OTHERS = (
+    'leads.csv line 2, column status: found "active"; expected "Repleid", which somebody has '
+    "mended. The mends are of another file, sheet or column: take them back, and mend what is "
+    "wrong here."
+)
+OF_NO_ROW = "leads.csv line 9: a cell of it was mended, but there is no such row. Take it back."
+
+
+@pytest.mark.parametrize(
+    ("line", "was", "read", "told"),
+    [
+        (2, "Repleid", "Repleid", ""),
+        (2, "x" * 500, "x" * 500 + "y", ""),  # as much as is kept of what a cell was
+        (3, "", "", ""),
+        (2, "Repleid", "active", OF_OTHERS),
+        (9, "", "", OF_NO_ROW),
+    ],
+)  # fmt: skip
+def test_a_mend_is_of_no_cell_but_the_one_it_was_made_for(
+    tmp_path: Path, line: int, was: str, read: str, told: str
+) -> None:
+    rows: list[tuple[str, ...]] = [("c", "l", read, "", "n"), ("c", "m", "", "", "n")]
+    path = write(tmp_path / "leads.csv", rows)
+    a_mend = mend(line, Field.STATUS, "paused", was)
+    if not told:
+        assert rows_of(path, a_mend)[line - 2][3] == "paused"
+        return
+    for give in (Table.cells, Table.rows):
+        with (
+            open_table(path, TableOptions(mended=(a_mend,))) as table,
+            pytest.raises(InputError) as error,
+        ):
+            list(give(table))
+        assert str(error.value) == told
+
+
+def test_a_mend_of_a_file_of_ours_is_held_to_the_cell_without_our_apostrophe(
+    tmp_path: Path,
+) -> None:
+    header = ",".join((*HEADER, *ADDED_COLUMNS))
+    path = tmp_path / "failed.csv"
+    path.write_text(f"{header}\nc,l,paused,'=1+1{',' * len(ADDED_COLUMNS)}\n")
+    ((*_, tag),) = rows_of(path, mend(2, Field.AI_TAG, "=2+2", "=1+1"))
+    assert tag == "=2+2"
 
 
 ODD = (
