@@ -11,14 +11,18 @@ from batch.model import Field
 
 
 class Naming(StrEnum):
-    """The two columns that stand for the ids of a lead where people don't know them."""
+    """The columns that say in a person's words where a lead is."""
 
+    # These two stand for the ids of a lead where people don't know them.
     EMAIL = "email"  # its address; the campaign is campaignId, or
     CAMPAIGN = "campaign"  # the campaign's name
+    WORKSPACE = "workspace"  # its workspace's name or id, where rows are of several
 
 
 Column = Field | Naming
-COLUMNS: tuple[Column, ...] = (*Field, *Naming)
+# Where a lead is named by its address.
+BY_EMAIL = (Naming.EMAIL, Naming.CAMPAIGN)
+COLUMNS: tuple[Column, ...] = (*Field, *BY_EMAIL)
 _SPELLINGS: Mapping[Column, tuple[str, ...]] = {Naming.EMAIL: ("email", "emailaddress")}
 
 # What reading adds to a row with a cell that swallowed other rows: that cell's column (null for one

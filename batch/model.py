@@ -123,6 +123,9 @@ class Reason(StrEnum):
     BAD_ID = "bad_id", Found.JUDGED
     BAD_STATUS = "bad_status", Found.JUDGED
     BAD_CELL = "bad_cell", Found.JUDGED
+    MISSING_WORKSPACE = "missing_workspace", Found.JUDGED
+    UNKNOWN_WORKSPACE = "unknown_workspace", Found.JUDGED
+    AMBIGUOUS_WORKSPACE = "ambiguous_workspace", Found.JUDGED
     UNKNOWN_CAMPAIGN = "unknown_campaign", Found.JUDGED
     UNKNOWN_LEAD = "unknown_lead", Found.JUDGED
     AMBIGUOUS_LEAD = "ambiguous_lead", Found.JUDGED

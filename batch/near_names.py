@@ -26,7 +26,7 @@ class NearNames:
 
         cutoff: between 0, far, and 1, the same; as difflib has it.
         """
-        if len(word) > _LONGEST:
+        if len(word) > _LONGEST or self._left <= 0:
             return None
         matcher = SequenceMatcher(b=word)
         best, near = cutoff, None

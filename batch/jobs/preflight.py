@@ -20,7 +20,7 @@ from batch.model import Budget
 from batch.settings.model import Settings
 from batch.wording.amounts import duration
 
-_LONGEST_TEST_S = 20  # a person waits for it
+LONGEST_TEST_S = 20  # a person waits for it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +93,7 @@ async def ask_server(
         asked_at = clock()
         workspaces = await api.read_workspaces()
         took_s.append(clock() - asked_at)
-        workspace = _own_workspace(workspaces, workspace_id)
+        workspace = own_workspace(workspaces, workspace_id)
         if workspace is not None:
             await anyio.to_thread.run_sync(api.know_workspace, workspace.id)
     except ReadFailedError as error:
@@ -130,11 +130,11 @@ def try_key(access: Access, settings: Settings, *, state_dir: Path) -> Preflight
 
     async def ask() -> Preflight:
         quota = daily_quota(access, settings, state_dir)
-        with anyio.move_on_after(_LONGEST_TEST_S):
+        with anyio.move_on_after(LONGEST_TEST_S):
             async with make_client(access, settings, connections=1, quota=quota) as api:
                 workspace_id = access.workspace_id
                 return await ask_server(api, workspace_id=workspace_id, tag_check=True)
-        raise ReadFailedError(f"{access.base_url} gave no answer within {_LONGEST_TEST_S} s.")
+        raise ReadFailedError(f"{access.base_url} gave no answer within {LONGEST_TEST_S} s.")
 
     found = anyio.run(ask)
     if found.workspace is None:
@@ -142,7 +142,8 @@ def try_key(access: Access, settings: Settings, *, state_dir: Path) -> Preflight
     return found
 
 
-def _own_workspace(workspaces: tuple[Workspace, ...], workspace_id: str | None) -> Workspace | None:
+def own_workspace(workspaces: tuple[Workspace, ...], workspace_id: str | None) -> Workspace | None:
+    """The one to work in, None if there is none. Raises SettingsError as `ask_server` does."""
     if workspace_id is None:
         return workspaces[0] if workspaces else None
     for workspace in workspaces:

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from batch.columns import Column, Naming, column_of
+from batch.columns import BY_EMAIL, Column, Naming, column_of
 from batch.judging.explain_leads import ambiguous_lead, gone_lead, other_lead, unknown_lead
 from batch.judging.rules import LOOKED_UP, Rules, is_id
 from batch.judging.texts import folded, is_safe_id, is_spoiled, trimmed
@@ -52,7 +52,7 @@ def read_names(cells: pl.DataFrame, rules: Rules, named: CampaignNaming) -> pl.D
     without one); email; key, the address as it is compared; own_id, the row's own campaignLeadId in
     lower case; and the first three of LOOKED_UP for a problem with the row by itself.
     """
-    columns = (Field.CAMPAIGN_ID, Field.CAMPAIGN_LEAD_ID, *Naming)
+    columns = (Field.CAMPAIGN_ID, Field.CAMPAIGN_LEAD_ID, *BY_EMAIL)
     texts = cells.select("line", *(trimmed(pl.col(column)) for column in columns))
     ordered: list[Column] = [Field.CAMPAIGN_ID, Naming.CAMPAIGN]
     if named.name_first:

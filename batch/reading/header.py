@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from batch.advice import Advice, Fix, Remedy, map_columns
-from batch.columns import COLUMNS, Column, Naming, name_key, reads_as, recognised_fields
+from batch.columns import BY_EMAIL, COLUMNS, Column, Naming, name_key, reads_as, recognised_fields
 from batch.errors import InputError
 from batch.model import Field
 from batch.near_names import NearNames
@@ -57,7 +57,7 @@ def find_columns(
     cause = _cause(header, columns, better_delimiter, better_line, propose)
     found = _find(header, columns, Field, name=name, cause=cause)
     if has_looked_up_ids or Field.CAMPAIGN_LEAD_ID not in found:
-        naming = _find(header, columns, Naming, name=name, cause=cause, taken=found)
+        naming = _find(header, columns, BY_EMAIL, name=name, cause=cause, taken=found)
         if Naming.EMAIL in naming:
             found |= naming
     _refuse_missing(

@@ -72,6 +72,17 @@ REASON_WORDS: Mapping[Reason, Words] = {
         "a spreadsheet error, a formula without a value, or a line break",
         "A cell that can't be read as meant",
     ),
+    Reason.MISSING_WORKSPACE: Words(
+        "the workspace is blank, and none was named for such rows", "The workspace is missing"
+    ),
+    Reason.UNKNOWN_WORKSPACE: Words(
+        "no workspace that can be reached has this name or id; the nearest one is named",
+        "No such workspace",
+    ),
+    Reason.AMBIGUOUS_WORKSPACE: Words(
+        "several workspaces have this name; their ids are named",
+        "Several workspaces have this name",
+    ),
     Reason.UNKNOWN_CAMPAIGN: Words(
         "no campaign has this name or id, or several have this name",
         "No such campaign in this workspace",
@@ -90,7 +101,7 @@ REASON_WORDS: Mapping[Reason, Words] = {
         "No such label in this workspace",
     ),
     Reason.CONFLICT: Words(
-        "rows of one lead ask for different values of one field",
+        "rows of one lead ask for different values of one field, or name it in two workspaces",
         "Rows of one lead contradict each other",
     ),
     Reason.DRIFTED: Words(
