@@ -2573,6 +2573,27 @@ BUILDS = (
         "test_every_row_gets_the_only_lead_of_its_address_or_says_why_it_has_none",
     ),
     Broken(
+        guarantee="a name that several workspaces have stands for none of them",
+        file="judging/workspaces.py",
+        line="return min(numbers) if len(numbers) == 1 else _NOBODY",
+        instead="return min(numbers) if numbers else _NOBODY",
+        caught_by="test_workspaces.py::test_what_names_no_workspace_is_told",
+    ),
+    Broken(
+        guarantee="a lead that rows of two workspaces name is sent in neither",
+        file="judging/workspaces.py",
+        line='changes = is_same & (pl.col("owner") != pl.col("owner").shift())',
+        instead="changes = is_same & pl.lit(False)",
+        caught_by="test_workspaces.py::test_every_row_is_assigned_as_by_hand",
+    ),
+    Broken(
+        guarantee="a row that names a workspace wrongly is not the default workspace's",
+        file="judging/workspaces.py",
+        line="self._default if text is None else self._number(key)",
+        instead="self._default if self._number(key) == _NOBODY else self._number(key)",
+        caught_by="test_workspaces.py::test_rows_that_name_no_workspace_are_the_defaults",
+    ),
+    Broken(
         guarantee="an id that was found before is used only while its lead has the row's address",
         file="judging/resolve.py",
         line='.when(has_own_id & (pl.col("lead_key") != pl.col("key")))',
