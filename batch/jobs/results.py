@@ -70,6 +70,12 @@ def remake_results(
     return Remade(outcome=outcome, notes=notes)
 
 
+def remake_history(folder: Path) -> Path:
+    """Write history.csv of a run alone. Raises as `remake_results` does."""
+    with recorded_journal(folder, read_record(folder / "run.json")) as journal:
+        return write_history(journal, folder).path
+
+
 def _history_note(history: HistoryFile) -> str:
     said = f"{history.path}: {count_of(history.attempts, 'attempt')}."
     if history.unknown:

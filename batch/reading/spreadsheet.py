@@ -155,8 +155,6 @@ class FirstRows:
     header_line: int
     above: tuple[tuple[int, tuple[str, ...]], ...]
     rows: tuple[tuple[int, tuple[str, ...]], ...]
-    is_sheet: bool
-    delimiter: str | None
 
 
 def read_sheet_names(path: Path, *, name: str) -> tuple[str, ...]:
@@ -192,8 +190,6 @@ def read_first_rows(path: Path, options: TableOptions, *, name: str, rows: int) 
         header_line=grid.header_line,
         above=above,
         rows=shown,
-        is_sheet=grid.is_sheet,
-        delimiter=grid.delimiter,
     )
 
 

@@ -107,6 +107,14 @@ def lead_line(findings: Findings) -> str:
     return f"{asked}; the {them} settled by what stands in the file."
 
 
+def _tags_checked(record: RunRecord) -> str:
+    if not record.tag_check:
+        return "no"
+    if record.sandbox:  # a slip among them comes to light only for real
+        return "no: practice takes the file's own tags for its labels"
+    return "against the workspace's labels"
+
+
 def footer(findings: Findings) -> str:
     """Where the numbers come from, and where to find more."""
     return (
@@ -130,7 +138,7 @@ def details(findings: Findings) -> Iterator[tuple[str, str]]:
     yield "Sent to", "a practice sandbox on this machine" if record.sandbox else record.base_url
     workspace = record.workspace
     yield "Workspace", f"{workspace.name} ({workspace.id})" if workspace else "could not be read"
-    yield "Tags checked", "against the workspace's labels" if record.tag_check else "no"
+    yield "Tags checked", _tags_checked(record)
     yield "Planned", utc_text(record.planned_at) if record.planned_at else ""
     yield "Begun", utc_text(record.started_at) if record.state is not RunState.PLANNED else ""
     yield "Ended", utc_text(record.ended_at) if record.ended_at else ""

@@ -37,6 +37,7 @@ class Desk:
     """One for each start of the page. All of it may be called from several threads.
 
     is_closing: set it when the page is about to end, and nobody is told of progress any more.
+    pruned: what came of the last tidying up, in sentences.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Desk:
         self.place = place
         self.limits = limits or UploadLimits()
         self.is_closing = False
+        self.pruned: tuple[str, ...] = ()
         self.session = Session(place, overrides)
         self.worker = Worker(hide=self.session.hide)
         self._practice = PracticeGround()

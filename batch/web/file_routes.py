@@ -1,6 +1,7 @@
 """The first two steps: a file comes in, and what `check` says of it."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -143,14 +144,8 @@ def choose_columns(request: Request, form: Mapping[str, str]) -> Response:
         header_row = _header_row(typed["header_row"])
     except InputError as error:
         return check_page(request, reading=typed, problems={"header_row": str(error)})
-    reading = Reading(
-        sheet=typed["sheet"] or None,
-        header_row=header_row,
-        encoding=typed["encoding"] or None,
-        delimiter=typed["delimiter"] or None,
-        campaign=typed["one_campaign"] or None,
-    )
-    desk_of(request).choose(columns, reading)
+    texts: dict[str, Any] = {name: typed[field] or None for field, name in _READING.items()}
+    desk_of(request).choose(columns, Reading(**{**texts, "header_row": header_row}))
     return lead_to(request, "/check")
 
 

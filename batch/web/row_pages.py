@@ -57,12 +57,10 @@ class RowPage:
 class Sheet:
     """A file of ours with the user's columns and those that were added.
 
-    header: the user's names. added: the names of those behind them, which the frame is asked by;
-    the user's are "0", "1", ….
+    header: the user's names. The frame's columns are "0", "1", … for these, and the added ones.
     """
 
     header: tuple[str, ...]
-    added: tuple[str, ...]
     frame: pl.LazyFrame
 
 
@@ -82,7 +80,7 @@ def open_sheet(path: Path, *formats: tuple[str, ...]) -> Sheet:
         new_columns=names,
         empty_string_is_null=False,
     )
-    return Sheet(header=tuple(map(unescape_text, header[:own])), added=added, frame=frame)
+    return Sheet(header=tuple(map(unescape_text, header[:own])), frame=frame)
 
 
 def results_sheet(path: Path) -> Sheet:

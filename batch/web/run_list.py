@@ -15,7 +15,7 @@ from batch.jobs.runs import Kind, ListedRun, Standing, parse_age, prunable, remo
 from batch.web.desk import Desk
 from batch.web.forms import posting
 from batch.web.remedies import on_page
-from batch.web.render import desk_of, page
+from batch.web.render import desk_of, lead_to, page
 from batch.wording.amounts import count_of
 
 TONES: Mapping[Standing, str] = {
@@ -106,8 +106,27 @@ def settled_by(run: ListedRun, runs: Sequence[ListedRun]) -> ListedRun | None:
 
 
 def show_runs(request: Request) -> Response:
-    """The earlier runs that are searched for; all of them at first."""
-    return _list_page(request)
+    """The earlier runs that are searched for; all of them at first.
+
+    Whoever has just tidied up is told what came of it, on reloading too.
+    """
+    desk = desk_of(request)
+    known = desk.runs()
+    given = {name: request.query_params.get(name, "") for name in ("search", "kind", "standing")}
+    lines = found(run_lines(known.own, known.own), **given)
+    values = {
+        "told": desk.pruned if "removed" in request.query_params else (),
+        "total": len(known.own),
+        "lines": lines[:_MOST_RUNS],
+        "more": max(0, len(lines) - _MOST_RUNS),
+        "given": given,
+        "kinds": [(each.value, each.value.capitalize()) for each in Kind],
+        "standings": STANDING_NAMES.items(),
+        "ages": AGES.items(),
+        "newer": known.newer,
+        "others": known.others,
+    }
+    return page(request, "runs.html", values)
 
 
 def ask_to_prune(request: Request) -> Response:
@@ -139,7 +158,8 @@ def prune(request: Request, form: Mapping[str, str]) -> Response:
                 gone += 1
             except BatchError as error:  # it blocks no other
                 told.append(on_page(error))
-    return _list_page(request, [f"{count_of(gone, 'run')} removed.", *told])
+    desk.pruned = (f"{count_of(gone, 'run')} removed.", *told)
+    return lead_to(request, f"/runs?removed={gone}")
 
 
 ROUTES = [
@@ -147,25 +167,6 @@ ROUTES = [
     Route("/runs/prune", ask_to_prune),
     Route("/runs/prune", prune, methods=["POST"]),
 ]
-
-
-def _list_page(request: Request, told: Sequence[str] = ()) -> Response:
-    known = desk_of(request).runs()
-    given = {name: request.query_params.get(name, "") for name in ("search", "kind", "standing")}
-    lines = found(run_lines(known.own, known.own), **given)
-    values = {
-        "told": told,
-        "total": len(known.own),
-        "lines": lines[:_MOST_RUNS],
-        "more": max(0, len(lines) - _MOST_RUNS),
-        "given": given,
-        "kinds": [(each.value, each.value.capitalize()) for each in Kind],
-        "standings": STANDING_NAMES.items(),
-        "ages": AGES.items(),
-        "newer": known.newer,
-        "others": known.others,
-    }
-    return page(request, "runs.html", values)
 
 
 def _prunable(desk: Desk, age: str) -> list[ListedRun]:

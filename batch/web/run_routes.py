@@ -10,6 +10,7 @@ from starlette.routing import Route
 from batch.columns import Column, column_of
 from batch.errors import UsageError
 from batch.jobs.report import REPORT_NAME
+from batch.jobs.results import remake_history
 from batch.jobs.runs import ListedRun
 from batch.judging.diff import SENT
 from batch.model import Reason, Result
@@ -114,6 +115,13 @@ def download(request: Request) -> Response:
     return FileResponse(path, filename=f"{run.folder.name}-{name}", media_type=_FILES[name])
 
 
+def make_history(request: Request) -> Response:
+    """Every attempt of every row of a run, written as it is asked for."""
+    run = desk_of(request).run_of(request.path_params["run_id"])
+    path = remake_history(run.folder)
+    return FileResponse(path, filename=f"{run.folder.name}-{path.name}", media_type="text/csv")
+
+
 def show_report(request: Request) -> Response:
     """A run's report."""
     run = desk_of(request).run_of(request.path_params["run_id"])
@@ -128,6 +136,7 @@ ROUTES = [
     Route("/runs/{run_id}", show_run),
     Route("/runs/{run_id}/report", show_report),
     Route("/runs/{run_id}/files/{name}", download),
+    Route("/runs/{run_id}/history.csv", make_history),
 ]
 
 

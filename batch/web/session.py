@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from batch.api.address import address_of
 from batch.api.sendkit import Access, KeyRefusedError
-from batch.errors import BatchError, SettingsError
+from batch.errors import BatchError, DeclinedError, SettingsError
 from batch.jobs.gate import Keeper, named_by, open_access
 from batch.jobs.preflight import try_key
 from batch.redaction import KeyRedactor
@@ -281,12 +281,12 @@ class Session:
     def _tested(self, typed: Typed, loaded: LoadedSettings) -> Typed:
         """The same, with what the server says of the key, which goes through the gate as always.
 
-        Raises UsageError where there is no key, or the server refuses it.
+        Raises UsageError where there is no key, it may not be sent there, or the server refuses it.
         """
         try:
             access, _ = self._open_gate(typed, loaded)
             found = try_key(access, loaded.settings, state_dir=self.place.state_dir)
-        except (KeyRefusedError, SettingsError):
+        except (KeyRefusedError, SettingsError, DeclinedError):
             raise
         except BatchError as error:  # it may be right all the same
             told = f"It could not be tested. {on_page(error)}"

@@ -44,7 +44,6 @@ _SENDING_AGAIN: Mapping[Kind, Callable[[PastRun, Frontend], RunOutcome]] = {
     Kind.RETRY: retry,
     Kind.UNDO: undo,
 }
-_BACK_TO = (*_SENDING_AGAIN, Kind.VERIFY)
 _ORDERS: Mapping[str, Callable[[Talk], None]] = {
     "stop": lambda talk: talk.stop(),
     "pause": lambda talk: talk.rest(on=True),

@@ -85,6 +85,23 @@ def test_the_number_is_that_of_the_leads_that_are_changed(seed: int) -> None:
         check_numbers(shell_in(Path(folder), patch), random.Random(seed))  # noqa: S311 - to be drawn again
 
 
+def test_the_number_is_that_of_a_file_that_was_counted_by_hand(shell: Shell) -> None:
+    leads = [(CAMPAIGN, lead_id(n), "active", "Hot") for n in range(1, 7)]
+    rows = [
+        *((CAMPAIGN, lead_id(n), "paused", "") for n in (1, 2, 3)),
+        (CAMPAIGN, lead_id(3), "", "Cold"),  # joins the row before it
+        (CAMPAIGN, lead_id(4), "active", "Hot"),  # is so already
+        (CAMPAIGN, "bad", "paused", ""),
+    ]
+    path = write_rows(shell.cwd / "leads.csv", HEADER, rows)
+    with served(shell.cwd, leads) as sandbox:
+        environ, (*at, _) = access(sandbox)
+        shell.monkeypatch.setenv("SENDKIT_API_KEY", environ["SENDKIT_API_KEY"])
+        first = ("run", str(path), "--out", "first", *at, "--skip-unchanged", "always")
+        assert asked_and_changed(shell, sandbox, *first, "--daily", "99") == (3, 3)
+        assert asked_and_changed(shell, sandbox, "undo", "first", "--out", "undo") == (3, 3)
+
+
 PEOPLE = (  # HEADER, then what the server knows of them
     (CAMPAIGN, lead_id(1), "active", "Hot", "ann@example.com", "Ann", "Ray", "Summer sale"),
     (CAMPAIGN, lead_id(2), "active", "", "bob@example.com", "", "", "Summer sale"),

@@ -12,7 +12,6 @@ def test_a_file_is_shown_whatever_its_columns_are_called(tmp_path: Path) -> None
     seen = read_first_rows(path, TableOptions(), name="a.csv", rows=2)
     assert seen.header == ("One", "Two")
     assert seen.rows == ((3, ("1", "")), (4, ("3", "4")))
-    assert (seen.is_sheet, seen.delimiter) == (False, ";")
 
 
 def test_what_can_not_be_read_is_told(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -21,10 +22,11 @@ from batch.recording.folder import sha256_of
 from batch.recording.journal import Journal
 from batch.recording.runfile import RunFile, RunInput, RunRecord, RunState, read_record
 from batch.recording.timeline import TIMELINE_NAME, Span
+from batch.reporting import run_facts
 from batch.reporting.digest import Findings
 from tests.program.test_planning import LEADS, ROWS
 from tests.reporting.test_page import Outline
-from tests.support.findings import a_record
+from tests.support.findings import a_record, findings
 from tests.support.live_world import HEADER, OTHER, ask, served
 from tests.support.program import CAMPAIGN, lead_id, write_rows
 from tests.support.shell import BAD, Shell, refused, rise_always
@@ -52,6 +54,18 @@ def test_a_run_leaves_its_report_and_says_where(shell: Shell) -> None:
     assert "3 success + 1 error + 0 skipped + 0 unsent = 4 of 4 rows" in text
     assert 'line 5: found "bad", 3 hexadecimal digits; expected 24.' in text
     assert (Path("out") / "report.html").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("said", "record"),
+    [
+        ("against the workspace's labels", {}),
+        ("no", {"tag_check": False}),
+        ("no: practice takes the file's own tags for its labels", {"sandbox": True}),
+    ],
+)
+def test_what_is_said_of_tags_that_were_checked(said: str, record: dict[str, Any]) -> None:
+    assert dict(run_facts.details(findings({}, **record)))["Tags checked"] == said
 
 
 def test_quiet_names_no_report_and_json_does(shell: Shell) -> None:

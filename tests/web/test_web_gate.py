@@ -116,9 +116,9 @@ def test_a_key_is_taken_for_the_address_that_stood_beside_it_alone(
 def test_the_test_of_a_key_goes_through_the_gate(tmp_path: Path, asked: list[str]) -> None:
     (tmp_path / FILE).write_text(f'[api]\nbase_url = "{EVIL}"\n')
     with site(tmp_path) as page:
-        assert "It could not be tested. Nothing was sent. SENDKIT_API_KEY would go to" in page.post(
-            "/settings/key/test"
-        )
+        text = page.post("/settings/key/test")
+        assert "Nothing was sent. SENDKIT_API_KEY would go to" in text
+        assert "could not be tested" not in text  # it may not go there, which is no failure
         assert asked == []
 
 

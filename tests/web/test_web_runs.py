@@ -1,3 +1,5 @@
+import csv
+import io
 import os
 import re
 import shutil
@@ -190,10 +192,30 @@ def test_pruning_asks_and_removes_what_it_has_shown_of_ones_own(page: Site, tmp_
     page.post("/runs/prune", age="90d")  # as no page of ours does
     page.post("/runs/prune", age="90d", ids=f"{new.record.id} {open_.record.id} {'ab' * 8}")
     assert {*(tmp_path / "runs").iterdir()} == all_of_them
-    assert "1 run removed." in page.post("/runs/prune", age="90d", ids=old.record.id)
+    form = {"age": "90d", "ids": old.record.id}
+    answer = page.browser.ask("POST", "/runs/prune", follow=False, data=form)
     assert {*(tmp_path / "runs").iterdir()} == all_of_them - {old.folder}
+    assert answer.headers["location"] == f"{BASE}/runs?removed=1"
+    for _ in range(2):  # whoever reloads the page removes nothing more
+        assert "1 run removed." in page.get("/runs?removed=1")
+    assert "1 run removed." not in page.get("/runs")
     assert "Choose how long ago" in page.get("/runs/prune?age=0h")
     assert "Nothing was removed." in page.get("/runs/prune?age=365d")
+
+
+def test_every_attempt_is_written_as_it_is_asked_for(page: Site, tmp_path: Path) -> None:
+    with served_by(Api()):
+        run = ended(page, tmp_path, leads=2)
+    address = f"/runs/{run.record.id}"
+    link = f'href="{BASE}{address}/history.csv"'
+    assert link in page.get(address)
+    assert not (run.folder / "history.csv").exists()
+    answer = page.browser.get(f"{address}/history.csv")
+    assert f'filename="{run.folder.name}-history.csv"' in answer.headers["content-disposition"]
+    lines = [row["line"] for row in csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig")))]
+    assert lines == ["2", "3"]
+    change(run, requests=0)
+    assert link not in page.get(address)  # of what was never sent there is none
 
 
 def test_that_a_key_is_shared_is_shown_while_it_is_true(page: Site, tmp_path: Path) -> None:
