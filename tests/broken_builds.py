@@ -2622,6 +2622,22 @@ BUILDS = (
         caught_by="test_workspaces.py::test_rows_that_name_no_workspace_are_the_defaults",
     ),
     Broken(
+        guarantee="the sandbox's workspaces have leads of their own",
+        file="sandbox/world.py",
+        line="name = spelt.setdefault(lead.workspace.casefold(), lead.workspace)",
+        instead='name = spelt.setdefault("", lead.workspace)',
+        caught_by="test_sandbox_workspaces.py::"
+        "test_each_of_several_workspaces_has_leads_of_its_own",
+    ),
+    Broken(
+        guarantee="the sandbox's budget of a workspace is shared by all its keys",
+        file="sandbox/app.py",
+        line='owner = workspace.id if workspace else ""',
+        instead="owner = api_key",
+        caught_by="test_sandbox_workspaces.py::"
+        "test_a_budget_is_a_key_s_a_workspace_s_or_everybody_s[workspace-found1]",
+    ),
+    Broken(
         guarantee="an id that was found before is used only while its lead has the row's address",
         file="judging/resolve.py",
         line='.when(has_own_id & (pl.col("lead_key") != pl.col("key")))',

@@ -21,9 +21,10 @@ from batch.sandbox.api import CALLS, Act, refuse
 from batch.sandbox.call import ApiError, Call, KeyKind, key_kind, make_unknowns
 from batch.sandbox.faults import Fault, Faults, Kind, Operation
 from batch.sandbox.inspection import inspection_routes
-from batch.sandbox.limits import Limiter, make_limiter
+from batch.sandbox.limits import LimitBy, Limiter, make_limiter
 from batch.sandbox.log import Entry, RequestLog
 from batch.sandbox.options import Options, choose
+from batch.sandbox.state import Workspace
 from batch.sandbox.telling import http_date, parse_spellings, spell
 from batch.sandbox.world import World
 
@@ -62,11 +63,11 @@ class Gate:
         self._shape = choose("--error-body", options.error_body, ErrorShape)
         self._refusal = choose("--refusal", options.refusal, Refusal)
         self._spellings = parse_spellings(options.headers)
-        self._limiters: dict[str, Limiter] = (
-            {key: make_limiter(options.rate_limit) for key in world.api_keys}
-            if options.rate_limit
-            else {}
-        )
+        self._limit_by = choose("--limit-by", options.limit_by, LimitBy)
+        self._rate_limit = options.rate_limit
+        self._limiters: dict[str, Limiter] = {}
+        if self._rate_limit:
+            make_limiter(self._rate_limit)  # a wrong one is told at the start
         self._log = log
         self._monotonic = monotonic
         self._wall = wall
@@ -88,7 +89,8 @@ class Gate:
         if key_kind(api_key, self._world) in {KeyKind.MISSING, KeyKind.UNKNOWN}:
             return Verdict(answer=self._error(401, "X-Api-Key is missing or not valid"))
         headers: dict[str, str] = {}
-        if limiter := self._limiters.get(api_key):
+        workspace = self._workspace(request)
+        if limiter := self._limiter(api_key, workspace):
             budget = limiter.take(self._monotonic())
             headers = spell(budget, self._spellings, now_s=self._wall())
             if not budget.admitted:
@@ -98,9 +100,10 @@ class Gate:
                 return Verdict(answer=refused)
         path = request.path_params
         lead_id = path.get("lead_id", "")
-        campaign = self._world.first.campaigns.get(path.get("campaign_id", ""))
+        campaign = workspace.campaigns.get(path.get("campaign_id", "")) if workspace else None
         lead = campaign.leads.get(lead_id) if campaign else None
-        fault = self.faults.pick(operation, lead_id, lead.fault if lead else None)
+        names = {workspace.name.casefold(), workspace.id} if workspace else set()
+        fault = self.faults.pick(operation, lead_id, lead.fault if lead else None, names)
         call = self._call(request, api_key, body, applying=fault is None or fault.applied)
         answer: Response
         try:
@@ -113,6 +116,26 @@ class Gate:
             return Verdict(answer=answer, applied=applied)
         spoilt = spoil(answer, fault, shape=self._shape, headers=headers, now_s=self._wall())
         return Verdict(answer=spoilt, fault=fault, applied=applied)
+
+    def _workspace(self, request: Request) -> Workspace | None:
+        """The workspace that a request is about; None where it names none that is known."""
+        headers = request.headers
+        return self._world.scope_of(headers.get("x-api-key", ""), headers.get("x-workspace-id"))
+
+    def _limiter(self, api_key: str, workspace: Workspace | None) -> Limiter | None:
+        """The budget that a request takes from; None if there is no limit."""
+        if self._rate_limit is None:
+            return None
+        match self._limit_by:
+            case LimitBy.KEY:
+                owner = api_key
+            case LimitBy.WORKSPACE:  # the list of workspaces is no workspace's
+                owner = workspace.id if workspace else ""
+            case LimitBy.ALL:
+                owner = ""
+        if owner not in self._limiters:
+            self._limiters[owner] = make_limiter(self._rate_limit)
+        return self._limiters[owner]
 
     def _call(self, request: Request, api_key: str, body: bytes, *, applying: bool) -> Call:
         return Call(
@@ -137,6 +160,7 @@ class Gate:
     ) -> None:
         """Log this request. verdict: None if it never came in whole."""
         fault = verdict.fault.kind if verdict and verdict.fault else None
+        workspace = self._workspace(request)
         answered = verdict is not None and fault not in _UNANSWERED
         self._log.write(
             Entry(
@@ -148,6 +172,7 @@ class Gate:
                 campaign_lead_id=request.path_params.get("lead_id"),
                 body=body,
                 key=key_kind(request.headers.get("x-api-key"), self._world),
+                workspace_id=workspace.id if workspace else None,
                 status=verdict.answer.status_code if verdict and answered else None,
                 fault=fault if verdict else "client-left",
                 applied=verdict is not None and verdict.applied,

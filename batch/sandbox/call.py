@@ -97,18 +97,16 @@ def key_kind(api_key: str | None, world: World) -> KeyKind:
         return KeyKind.MISSING
     if api_key == world.platform_key:
         return KeyKind.PLATFORM
-    known = any(api_key == workspace.api_key for workspace in world.workspaces.values())
-    return KeyKind.WORKSPACE if known else KeyKind.UNKNOWN
+    return KeyKind.WORKSPACE if api_key in world.by_key else KeyKind.UNKNOWN
 
 
 def workspaces_of(call: Call) -> list[Workspace]:
     """The workspaces that the key may see. A workspace key must not name one."""
-    every = list(call.world.workspaces.values())
     if call.api_key == call.world.platform_key:
-        return every
+        return list(call.world.workspaces.values())
     if call.workspace_id is not None:
         raise ApiError(400, "X-Workspace-Id must not be sent with a workspace key")
-    return [workspace for workspace in every if workspace.api_key == call.api_key]
+    return [call.world.by_key[call.api_key]]
 
 
 def workspace_of(call: Call) -> Workspace:

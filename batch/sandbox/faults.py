@@ -21,8 +21,9 @@ A spelling is a kind, then words with commas between them:
 - `redirect=307`: to another path of this server.
 
 Words, all optional: `on=tags` (the call that it hits: patch, action, leads,
-campaign, campaigns, tags, webhooks, workspaces, account or unknown; patch unless given),
-`leads=ID;ID` (these only), `after=N` (the first N requests are spared),
+campaign, campaigns, tags, webhooks, workspaces, account or unknown, or any for all of them;
+patch unless given), `leads=ID;ID` (these only), `workspace=NAME;NAME` (or an id: requests of
+these only), `after=N` (the first N requests are spared),
 `every=N` (each N-th), `share=0.1` (of them, at random), `times=N` (at most N
 times for each lead), `total=N` (at most N times), `delay=S` (seconds before
 it), `applied=yes` or `no` (whether the change is made all the same),
@@ -34,6 +35,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -92,9 +94,11 @@ _VALUES: Mapping[Kind, tuple[str, str | None]] = {
 }
 _APPLIED_UNLESS_TOLD = {Kind.CLOSE_AFTER, Kind.SLOW, Kind.DRIP, Kind.CUT, Kind.WRONG_DATA}
 _FIXED_APPLIED = {Kind.CLOSE_AFTER, Kind.CLOSE_BEFORE, Kind.UNCHANGED, Kind.DROP}
+_ANY = "any"
 _WORDS: Mapping[str, str] = {
-    "on": "|".join(Operation),
+    "on": "|".join([*Operation, _ANY]),
     "leads": r"[\w;-]+",
+    "workspace": ".+",
     "after": r"\d+",
     "every": r"[1-9]\d*",
     "share": r"0(?:\.\d+)?|1(?:\.0+)?",
@@ -112,7 +116,8 @@ class Fault:
 
     value: what follows the kind's equals sign, as "503" or "_id"; empty for kinds without one.
     applied: whether the request takes effect nonetheless.
-    total, times: None for no limit. leads: None for all.
+    on: the call that it hits; None for any. total, times: None for no limit. leads: None for all.
+    workspaces: names, in lower case, or ids; None for all.
     """
 
     kind: Kind
@@ -120,8 +125,9 @@ class Fault:
     applied: bool = False
     delay_s: float = 0.0
     retry_after: str | None = None
-    on: Operation = Operation.PATCH
+    on: Operation | None = Operation.PATCH
     leads: frozenset[str] | None = None
+    workspaces: frozenset[str] | None = None
     after: int = 0
     every: int = 1
     share: float = 1.0
@@ -155,6 +161,8 @@ def parse_fault(spec: str) -> Fault:
 
 
 def _build(kind: Kind, value: str, words: Mapping[str, str]) -> Fault:
+    on = words.get("on", Operation.PATCH)
+    workspaces = words["workspace"].casefold().split(";") if "workspace" in words else None
     applied = words["applied"] == "yes" if "applied" in words else kind in _APPLIED_UNLESS_TOLD
     return Fault(
         kind=kind,
@@ -162,8 +170,9 @@ def _build(kind: Kind, value: str, words: Mapping[str, str]) -> Fault:
         applied=applied,
         delay_s=float(words.get("delay", 0)) + (float(value) if kind is Kind.SLOW else 0),
         retry_after=words.get("retry_after"),
-        on=Operation(words.get("on", Operation.PATCH)),
+        on=None if on == _ANY else Operation(on),
         leads=frozenset(words["leads"].split(";")) if "leads" in words else None,
+        workspaces=None if workspaces is None else frozenset(workspaces),
         after=int(words.get("after", 0)),
         every=int(words.get("every", 1)),
         share=float(words.get("share", 1)),
@@ -186,10 +195,14 @@ class Rule:
         self._hits = 0
         self._hits_of: Counter[str] = Counter()
 
-    def hits(self, operation: Operation, lead_id: str) -> bool:
-        """Count a request; True if it meets the fault."""
+    def hits(self, operation: Operation, lead_id: str, workspace: AbstractSet[str]) -> bool:
+        """Count a request; True if it meets the fault. workspace: what `Fault` may call it."""
         fault = self.fault
-        if operation != fault.on or (fault.leads is not None and lead_id not in fault.leads):
+        if (
+            fault.on not in {None, operation}
+            or (fault.leads is not None and lead_id not in fault.leads)
+            or (fault.workspaces is not None and fault.workspaces.isdisjoint(workspace))
+        ):
             return False
         self._seen += 1
         number = self._seen - fault.after
@@ -220,13 +233,21 @@ class Faults:
         ]
         self._hits_of: Counter[str] = Counter()
 
-    def pick(self, operation: Operation, lead_id: str, own: Fault | None) -> Fault | None:
+    def pick(
+        self,
+        operation: Operation,
+        lead_id: str,
+        own: Fault | None,
+        workspace: AbstractSet[str] = frozenset(),
+    ) -> Fault | None:
         """The fault that this request meets: the lead's own, else that of the first rule that hits.
 
-        own: the lead's, from the seed file; of its limits only `times` counts.
+        own: the lead's, from the seed file; of its limits only `times` counts. workspace: the name
+        and id of the request's.
         A rule sees only the requests that no earlier rule has hit.
         """
         if own and (own.times is None or self._hits_of[lead_id] < own.times):
             self._hits_of[lead_id] += own.times is not None
             return own
-        return next((rule.fault for rule in self._rules if rule.hits(operation, lead_id)), None)
+        hit = (rule for rule in self._rules if rule.hits(operation, lead_id, workspace))
+        return next((rule.fault for rule in hit), None)

@@ -40,7 +40,8 @@ def inspection_routes(world: World, faults: Faults) -> list[Route]:
                     }
                     for lead in campaign.leads.values()
                 }
-                for campaign in world.first.campaigns.values()
+                for workspace in world.with_leads
+                for campaign in workspace.campaigns.values()
                 if wanted in {None, campaign.id}
             }
         )
@@ -48,10 +49,15 @@ def inspection_routes(world: World, faults: Faults) -> list[Route]:
     async def leads_csv(_: Request) -> Response:
         text = io.StringIO()
         rows = csv.writer(text, lineterminator="\n")
-        rows.writerow(["campaignId", "campaignLeadId", "email", "status", "aiTag"])
-        for campaign in world.first.campaigns.values():
-            for lead in campaign.leads.values():
-                rows.writerow([campaign.id, lead.id, lead.email, lead.status, lead.ai_tag])
+        header = ["campaignId", "campaignLeadId", "email", "status", "aiTag"]
+        names_workspace = len(world.with_leads) > 1
+        rows.writerow(["workspace", *header] if names_workspace else header)
+        for workspace in world.with_leads:
+            name = [workspace.name] if names_workspace else []
+            for campaign in workspace.campaigns.values():
+                for lead in campaign.leads.values():
+                    cells = [campaign.id, lead.id, lead.email, lead.status, lead.ai_tag]
+                    rows.writerow([*name, *cells])
         return Response(text.getvalue(), media_type="text/csv")
 
     async def change_faults(request: Request) -> Response:

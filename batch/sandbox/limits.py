@@ -1,4 +1,4 @@
-"""How many requests a key may send: a fixed window, a sliding window, a token bucket, or several.
+"""How many requests may be sent: a fixed window, a sliding window, a token bucket, or several.
 
 Pure: time is an argument. `telling.py` spells the headers that tell it.
 """
@@ -8,6 +8,7 @@ import re
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Protocol
 
 from batch.sandbox.options import SandboxError
@@ -33,8 +34,16 @@ class Budget:
     others: tuple["Budget", ...] = ()
 
 
+class LimitBy(StrEnum):
+    """Whose a budget is."""
+
+    KEY = "key"
+    WORKSPACE = "workspace"  # all its keys together
+    ALL = "all"  # one for all of them
+
+
 class Limiter(Protocol):
-    """One key's budget. A refused request costs nothing."""
+    """One budget. A refused request costs nothing."""
 
     def take(self, now_s: float) -> Budget:
         """Admit or refuse a request at this time (seconds; never earlier than the last)."""

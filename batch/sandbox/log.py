@@ -19,6 +19,7 @@ class Entry:
     """One request, and the answer that it is about to get.
 
     key: workspace, platform, unknown or missing; never the key itself.
+    workspace_id: the workspace that it is about; None where it names none that is known.
     status: of the answer; None if there will be none.
     fault: the kind of fault, if any; "client-left" if the request never came in whole.
     applied: whether it took effect, be it on a lead that had the values already.
@@ -32,6 +33,7 @@ class Entry:
     campaign_lead_id: str | None
     body: bytes
     key: str
+    workspace_id: str | None
     status: int | None
     fault: str | None
     applied: bool
@@ -66,6 +68,7 @@ class RequestLog:
             "campaignLeadId": entry.campaign_lead_id,
             "body": body,
             "key": entry.key,
+            "workspaceId": entry.workspace_id,
             "status": entry.status,
             "fault": entry.fault,
             "applied": entry.applied,

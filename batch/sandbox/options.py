@@ -44,7 +44,7 @@ class Options:
         OptionHelp(
             "leads to know: campaignId, campaignLeadId, and optionally status, aiTag, email, "
             "firstName, lastName, companyName, campaignName, currentSequenceStep, subsequence, "
-            "subsequenceMailed (yes or no), fault",
+            "subsequenceMailed (yes or no), fault, workspace (its name; blank for the first)",
             "FILE",
         ),
     ] = None
@@ -61,7 +61,9 @@ class Options:
     labels: Annotated[
         tuple[str, ...],
         OptionHelp(
-            "a label of the workspace; those of its leads' tags are added", "NAME", "--label"
+            "a label of each workspace with leads; those of its leads' tags are added",
+            "NAME",
+            "--label",
         ),
     ] = ()
     labels_file: Annotated[Path | None, OptionHelp("more labels, one a line, in UTF-8", "FILE")] = (
@@ -69,8 +71,28 @@ class Options:
     )
     workspaces: Annotated[
         tuple[str, ...],
-        OptionHelp("a workspace; the first has the leads, others are empty", "NAME", "--workspace"),
+        OptionHelp(
+            "a workspace; the first has the leads, others have those that a file gives them",
+            "NAME",
+            "--workspace",
+        ),
     ] = ("Sandbox",)
+    made_workspaces: Annotated[
+        int,
+        OptionHelp(
+            "so many workspaces in their place, each with leads of its own: Workspace 1 and so on",
+            "N",
+            "--workspaces",
+        ),
+    ] = 0
+    workspace_labels: Annotated[
+        tuple[str, ...],
+        OptionHelp(
+            "a label of this workspace alone, as Acme=Interested",
+            "WORKSPACE=LABEL",
+            "--workspace-label",
+        ),
+    ] = ()
     subsequences: Annotated[
         tuple[str, ...],
         OptionHelp("this label moves a lead into subsequence NAME", "LABEL=NAME", "--subsequence"),
@@ -96,11 +118,19 @@ class Options:
     rate_limit: Annotated[
         str | None,
         OptionHelp(
-            "for each key: fixed:100/10s, sliding:60/min or bucket:10/s,burst=20; several at once "
-            "with + between them, as fixed:60/min+fixed:1000/h",
+            "for each budget: fixed:100/10s, sliding:60/min or bucket:10/s,burst=20; several at "
+            "once with + between them, as fixed:60/min+fixed:1000/h",
             "SPEC",
         ),
     ] = None
+    limit_by: Annotated[
+        str,
+        OptionHelp(
+            "whose a budget is: key, workspace (all its keys together), or all (one for all of "
+            "them)",
+            "WHOSE",
+        ),
+    ] = "key"
     headers: Annotated[
         str,
         OptionHelp(

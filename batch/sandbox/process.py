@@ -18,6 +18,15 @@ _END_WITHIN_S = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxWorkspace:
+    """A workspace of a sandbox, and its own key."""
+
+    id: str
+    name: str
+    api_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sandbox:
     """A sandbox that listens.
 
@@ -31,6 +40,7 @@ class Sandbox:
     workspace_id: str
     pid: int
     log_path: Path
+    workspaces: tuple[SandboxWorkspace, ...] = ()
 
 
 @contextmanager
@@ -60,6 +70,7 @@ def start_sandbox(options: Options | None = None) -> Iterator[Sandbox]:
                 workspace_id=ready["workspace_id"],
                 pid=ready["pid"],
                 log_path=log_path,
+                workspaces=tuple(SandboxWorkspace(**each) for each in ready["workspaces"]),
             )
         finally:
             _end(child)

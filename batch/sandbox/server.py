@@ -122,11 +122,13 @@ def _listen(port: int) -> socket.socket:
 
 def _announce(options: Options, world: World, *, port: int) -> None:
     """Print how to use the sandbox, and write the ready file."""
-    base_url, key = f"http://{_HOST}:{port}", world.first.api_key
-    campaigns = world.first.campaigns.values()
+    base_url, workspaces = f"http://{_HOST}:{port}", world.with_leads
+    campaigns = [each for workspace in workspaces for each in workspace.campaigns.values()]
     leads = sum(len(campaign.leads) for campaign in campaigns)
+    several = f"Workspaces: {len(workspaces):,}, campaigns" if len(workspaces) > 1 else "Campaigns"
+    key = world.platform_key if len(workspaces) > 1 else world.first.api_key
     sys.stdout.write(
-        f"Sandbox on {base_url}. Campaigns: {len(campaigns):,}, leads: {leads:,}, "
+        f"Sandbox on {base_url}. {several}: {len(campaigns):,}, leads: {leads:,}, "
         f"labels: {len(world.first.labels):,}.\nNothing here is real.\n"
         f"A file of its leads:  curl -H 'X-Api-Key: {key}' -o leads.csv "
         f"{base_url}/sandbox/leads.csv\n"
@@ -143,6 +145,10 @@ def _announce(options: Options, world: World, *, port: int) -> None:
         "api_key": key,
         "platform_key": world.platform_key,
         "workspace_id": world.first.id,
+        "workspaces": [
+            {"id": each.id, "name": each.name, "api_key": each.api_key}
+            for each in world.workspaces.values()
+        ],
         "pid": os.getpid(),
     }
     partial = options.ready_file.with_name(options.ready_file.name + ".part")

@@ -32,7 +32,7 @@ class Lead:
 
     fault: met by every PATCH of this lead, if any. campaign_name: names its campaign if this is
     the first lead of it; empty for a made-up name. subsequence: the one that the lead is in.
-    is_mailed: whether that one has sent it an e-mail.
+    is_mailed: whether that one has sent it an e-mail. workspace: its name; "" for the first one.
     """
 
     id: str
@@ -48,6 +48,7 @@ class Lead:
     is_mailed: bool = False
     fault: Fault | None = None
     campaign_name: str = ""
+    workspace: str = ""
 
     def record(self) -> dict[str, object]:
         """The lead as the API shows it."""

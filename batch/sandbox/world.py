@@ -6,7 +6,7 @@ Leads come from a CSV file, or are made up.
 import csv
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,13 +25,14 @@ _KEY = re.compile(r"sk_(?!user_)[A-Za-z0-9_-]{1,200}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """All that the API is about. The first workspace has the campaigns, others are empty.
+    """All that the API is about.
 
-    workspaces: by id. platform_key: sees every workspace.
+    workspaces: by id. by_key: the same, each by its own key. platform_key: sees every workspace.
     shifted: cursors whose pages have shifted, which each does once.
     """
 
     workspaces: Mapping[str, Workspace]
+    by_key: Mapping[str, Workspace]
     platform_key: str
     rules: SubsequenceRules
     id_pattern: re.Pattern[str]
@@ -39,13 +40,19 @@ class World:
 
     @property
     def first(self) -> Workspace:
-        """The workspace that has the leads."""
+        """The workspace that has the leads where no others have any."""
         return next(iter(self.workspaces.values()))
 
     @property
-    def api_keys(self) -> list[str]:
-        """Every key that is known here."""
-        return [*(workspace.api_key for workspace in self.workspaces.values()), self.platform_key]
+    def with_leads(self) -> list[Workspace]:
+        """The workspaces that have leads, and the first."""
+        return [each for each in self.workspaces.values() if each.campaigns or each is self.first]
+
+    def scope_of(self, api_key: str, workspace_id: str | None) -> Workspace | None:
+        """The workspace that a request is about; None where it names none that is known."""
+        if api_key == self.platform_key:
+            return self.workspaces.get(workspace_id or "")
+        return self.by_key.get(api_key)
 
 
 def make_world(options: Options) -> World:
@@ -59,11 +66,16 @@ def make_world(options: Options) -> World:
     leads = (
         read_leads(options.seed_csv, id_pattern=id_pattern)
         if options.seed_csv
-        else make_leads(campaigns=options.campaigns, leads=options.leads)
+        else make_leads(
+            campaigns=options.campaigns,
+            leads=options.leads,
+            workspaces=_made_names(options.made_workspaces),
+        )
     )
-    campaigns = group_by_campaign(leads)
+    names = _made_names(options.made_workspaces) if options.made_workspaces else options.workspaces
+    placed = place_leads(leads, names)
     rules = _read_rules(options)
-    labels = _settle_labels(campaigns.values(), options, rules=rules)
+    shared, own = _read_labels(options), _read_workspace_labels(options, placed)
     key = f"sk_sandbox_{secrets.token_hex(16)}" if options.key is None else options.key
     if not _KEY.fullmatch(key):
         raise SandboxError(
@@ -72,18 +84,21 @@ def make_world(options: Options) -> World:
         )
     webhooks = _read_webhooks(options)
     workspaces: dict[str, Workspace] = {}
-    for number, name in enumerate(options.workspaces, start=1):
+    for number, (name, campaigns) in enumerate(placed.items(), start=1):
         identity = f"a0{number:022x}"
+        has_leads = bool(campaigns) or not workspaces
+        labels = [*(shared if has_leads else ()), *own.get(name, ())]
         workspaces[identity] = Workspace(
             id=identity,
             name=name,
             api_key=f"{key}_{number}" if workspaces else key,
-            labels=set() if workspaces else labels,
-            campaigns={} if workspaces else campaigns,
-            webhooks={} if workspaces else webhooks,
+            labels=_settle_labels(campaigns.values(), labels, rules=rules),
+            campaigns=campaigns,
+            webhooks=webhooks if has_leads else {},
         )
     return World(
         workspaces=workspaces,
+        by_key={workspace.api_key: workspace for workspace in workspaces.values()},
         platform_key=f"sk_user_{key.removeprefix('sk_')}",
         rules=rules,
         id_pattern=id_pattern,
@@ -123,21 +138,44 @@ def _read_webhooks(options: Options) -> dict[str, Webhook]:
     return found
 
 
-def _settle_labels(
-    campaigns: Iterable[Campaign], options: Options, *, rules: SubsequenceRules
-) -> AbstractSet[str]:
-    """All labels, with those of the leads' tags, once each regardless of case.
+def _made_names(count: int) -> tuple[str, ...]:
+    return tuple(f"Workspace {number}" for number in range(1, count + 1))
 
-    The first spelling of a label is the label, and leads with another spelling get it. A lead whose
-    tag leads into a subsequence is in it from the start, unless its file says another.
-    """
+
+def _read_labels(options: Options) -> list[str]:
+    """The labels of each workspace with leads, but for those of its leads' tags."""
     names = list(options.labels)
     if path := options.labels_file:
         try:
             names += filter(None, path.read_text(encoding="utf-8-sig").split("\n"))
         except (OSError, UnicodeDecodeError) as error:
             raise SandboxError(f"{path} can't be read as text in UTF-8: {error}.") from error
-    names += [rule.rpartition("=")[0] for rule in options.subsequences]
+    return names + [rule.rpartition("=")[0] for rule in options.subsequences]
+
+
+def _read_workspace_labels(options: Options, names: Iterable[str]) -> dict[str, list[str]]:
+    """The labels of one workspace alone, by its name."""
+    spelt = {name.casefold(): name for name in names}
+    found: dict[str, list[str]] = {}
+    for word in options.workspace_labels:
+        name, equals, label = word.partition("=")
+        if not (label and equals and name.casefold() in spelt):
+            raise SandboxError(
+                f'--workspace-label: found "{word}"; expected WORKSPACE=LABEL, as '
+                f'"{next(iter(spelt.values()))}=Interested".'
+            )
+        found.setdefault(spelt[name.casefold()], []).append(label)
+    return found
+
+
+def _settle_labels(
+    campaigns: Iterable[Campaign], names: Iterable[str], *, rules: SubsequenceRules
+) -> AbstractSet[str]:
+    """All labels, with those of the leads' tags, once each regardless of case.
+
+    The first spelling of a label is the label, and leads with another spelling get it. A lead whose
+    tag leads into a subsequence is in it from the start, unless its file says another.
+    """
     labels: dict[str, str] = {}
     for label in names:
         labels.setdefault(label.casefold(), label)
@@ -207,36 +245,46 @@ def _read_lead(row: dict[str, str], *, where: str, id_pattern: re.Pattern[str]) 
         is_mailed=_YES_OR_NO[mailed],
         fault=parse_fault(fault) if fault else None,
         campaign_name=row.get("campaignName", ""),
+        workspace=row.get("workspace", "").strip(),
     )
 
 
-def make_leads(*, campaigns: int, leads: int) -> Iterator[Lead]:
+def make_leads(*, campaigns: int, leads: int, workspaces: Sequence[str] = ()) -> Iterator[Lead]:
     """Made-up leads, the same at every start: ids that look like the API's, none with a tag.
 
-    campaigns, leads: how many campaigns, and how many leads in each.
+    campaigns, leads: how many campaigns, and how many leads in each. workspaces: the names of those
+    that have as many each; none for the first one alone.
     """
-    for campaign in range(1, campaigns + 1):
-        for number in range(1, leads + 1):
-            first_name = _FIRST_NAMES[number % len(_FIRST_NAMES)]
-            yield Lead(
-                id=f"1ead{campaign:08x}{number:012x}",
-                campaign_id=f"ca{campaign:022x}",
-                email=f"{first_name.lower()}.{campaign}.{number}@example.com",
-                first_name=first_name,
-                last_name=f"Example-{number}",
-                company_name=_COMPANIES[number % len(_COMPANIES)],
-            )
+    for at, workspace in enumerate(workspaces or [""]):
+        for campaign in range(at * campaigns + 1, (at + 1) * campaigns + 1):
+            for number in range(1, leads + 1):
+                first_name = _FIRST_NAMES[number % len(_FIRST_NAMES)]
+                yield Lead(
+                    id=f"1ead{campaign:08x}{number:012x}",
+                    campaign_id=f"ca{campaign:022x}",
+                    email=f"{first_name.lower()}.{campaign}.{number}@example.com",
+                    first_name=first_name,
+                    last_name=f"Example-{number}",
+                    company_name=_COMPANIES[number % len(_COMPANIES)],
+                    workspace=workspace,
+                )
 
 
-def group_by_campaign(leads: Iterable[Lead]) -> dict[str, Campaign]:
-    """The campaigns of these leads; of a lead that comes twice the last one stays."""
-    campaigns: dict[str, Campaign] = {}
+def place_leads(leads: Iterable[Lead], names: Sequence[str]) -> dict[str, dict[str, Campaign]]:
+    """The campaigns of these leads by workspace: the named ones, then others that leads name."""
+    placed: dict[str, dict[str, Campaign]] = {name: {} for name in names}
+    spelt = {name.casefold(): name for name in reversed(names)} | {"": names[0]}
     for lead in leads:
-        campaign = campaigns.get(lead.campaign_id)
-        if campaign is None:
-            name = lead.campaign_name or f"Campaign {len(campaigns) + 1}"
-            campaign = Campaign(id=lead.campaign_id, name=name)
-            campaigns[lead.campaign_id] = campaign
-        lead.campaign_id = campaign.id  # one string for all of them
-        campaign.leads[lead.id] = lead
-    return campaigns
+        name = spelt.setdefault(lead.workspace.casefold(), lead.workspace)
+        place_lead(lead, placed.setdefault(name, {}))
+    return placed
+
+
+def place_lead(lead: Lead, campaigns: dict[str, Campaign]) -> None:
+    """Put a lead into its campaign; of a lead that comes twice the last one stays."""
+    campaign = campaigns.get(lead.campaign_id)
+    if campaign is None:
+        name = lead.campaign_name or f"Campaign {len(campaigns) + 1}"
+        campaign = campaigns[lead.campaign_id] = Campaign(id=lead.campaign_id, name=name)
+    lead.campaign_id = campaign.id  # one string for all of them
+    campaign.leads[lead.id] = lead

@@ -312,7 +312,10 @@ def test_faults_spelt_wrong_leave_the_old_ones(client: httpx.Client) -> None:
         (
             "stall,each=3",
             "each=3",
-            "one of on, leads, after, every, share, times, total, delay, applied, retry_after",
+            (
+                "one of on, leads, workspace, after, every, share, times, total, delay, applied, "
+                "retry_after"
+            ),
         ),
     ],
 )

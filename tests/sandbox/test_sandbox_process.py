@@ -18,7 +18,7 @@ from batch.sandbox import process
 from batch.sandbox.options import Options, SandboxError
 from batch.sandbox.process import Sandbox, start_sandbox
 from tests.support.sampling import examples
-from tests.support.sandbox_client import CAMPAIGN, LEAD, URL
+from tests.support.sandbox_client import CAMPAIGN, LEAD, URL, WORKSPACE
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="signals and sessions of POSIX")
 words = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=10).filter(
@@ -110,6 +110,7 @@ def test_it_logs_every_request_before_the_answer_and_keeps_the_log_that_was_aske
         "campaignLeadId": LEAD,
         "body": {"status": "paused"},
         "key": "workspace",
+        "workspaceId": WORKSPACE,
         "status": 200,
         "fault": None,
         "applied": True,

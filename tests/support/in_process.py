@@ -22,7 +22,7 @@ import pytest
 from batch.sandbox.app import make_app
 from batch.sandbox.log import RequestLog
 from batch.sandbox.options import Options
-from batch.sandbox.process import Sandbox
+from batch.sandbox.process import Sandbox, SandboxWorkspace
 from batch.sandbox.server import Server
 from batch.sandbox.world import make_world
 from batch.terminal.command_line import run_command_line
@@ -85,6 +85,10 @@ def start_sandbox(options: Options | None = None) -> Iterator[Sandbox]:
                 workspace_id=world.first.id,
                 pid=os.getpid(),
                 log_path=log_path,
+                workspaces=tuple(
+                    SandboxWorkspace(id=each.id, name=each.name, api_key=each.api_key)
+                    for each in world.workspaces.values()
+                ),
             )
         finally:
             server.should_exit = True
