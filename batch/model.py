@@ -95,6 +95,7 @@ class Trait(Flag):
     NONE = 0
     CHANGES_NOTHING = auto()  # the server refused the request, or never got one
     MAY_PASS = auto()
+    TO_MEND = auto()
 
 
 class Reason(StrEnum):
@@ -105,7 +106,8 @@ class Reason(StrEnum):
 
     result: the result that it belongs to. found: how it came to light; None if it is no error.
     changes_nothing: whether an attempt that came to this has certainly changed nothing. may_pass:
-    whether another time may end otherwise, with nothing mended in the spreadsheet.
+    whether another time may end otherwise, with nothing mended in the spreadsheet. is_to_mend:
+    whether it ends the same as long as the row stays as it is; so do all that were judged wrong.
     """
 
     APPLIED = "applied", Result.SUCCESS
@@ -135,9 +137,9 @@ class Reason(StrEnum):
     DRIFTED = "drifted", Found.READ
     CHANGED_SINCE = "changed_since", Found.READ
 
-    BAD_REQUEST = "bad_request", Found.ANSWERED, Trait.CHANGES_NOTHING
+    BAD_REQUEST = "bad_request", Found.ANSWERED, Trait.CHANGES_NOTHING | Trait.TO_MEND
     FORBIDDEN = "forbidden", Found.ANSWERED, Trait.CHANGES_NOTHING | Trait.MAY_PASS
-    NOT_FOUND = "not_found", Found.ANSWERED, Trait.CHANGES_NOTHING
+    NOT_FOUND = "not_found", Found.ANSWERED, Trait.CHANGES_NOTHING | Trait.TO_MEND
     REJECTED = "rejected", Found.ANSWERED, Trait.CHANGES_NOTHING
     REDIRECTED = "redirected", Found.ANSWERED, Trait.CHANGES_NOTHING
     NOT_APPLIED = "not_applied", Found.ANSWERED
@@ -160,6 +162,7 @@ class Reason(StrEnum):
     found: Found | None
     changes_nothing: bool
     may_pass: bool
+    is_to_mend: bool
 
     # The defaults are for looking a member up by its word.
     def __new__(
@@ -172,6 +175,7 @@ class Reason(StrEnum):
         reason.result = Result.ERROR if isinstance(kind, Found) else kind
         reason.changes_nothing = Trait.CHANGES_NOTHING in traits
         reason.may_pass = Trait.MAY_PASS in traits
+        reason.is_to_mend = kind is Found.JUDGED or Trait.TO_MEND in traits
         return reason
 
 
@@ -380,6 +384,16 @@ class Tally(Counter[Reason]):
     def error(self) -> int:
         """Rows judged, answered or given up as wrong."""
         return self.of(Result.ERROR)
+
+    @property
+    def may_pass(self) -> int:
+        """Rows that another time may end otherwise, with nothing mended in the spreadsheet."""
+        return sum(n for reason, n in self.items() if reason.may_pass)
+
+    @property
+    def to_mend(self) -> int:
+        """Rows that end the same as long as they stay as they are."""
+        return sum(n for reason, n in self.items() if reason.is_to_mend)
 
     @property
     def skipped(self) -> int:

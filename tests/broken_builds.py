@@ -138,8 +138,8 @@ BUILDS = (
     Broken(
         guarantee="the latest run is one of the folder that the settings file names",
         file="terminal/past.py",
-        line="_runs_dir(options.config)",
-        instead="_runs_dir()",
+        line="runs_dir = default_state_dir(), _runs_dir(options.config)",
+        instead="runs_dir = default_state_dir(), _runs_dir()",
         caught_by="test_past.py::test_latest_is_of_the_folder_that_the_settings_file_names",
     ),
     Broken(
@@ -1602,7 +1602,7 @@ BUILDS = (
     ),
     Broken(
         guarantee="a run that failed throughout is not green",
-        file="jobs/runs.py",
+        file="wording/runs.py",
         line="return Standing.PARTLY if counts[Result.SUCCESS] else Standing.FAILED",
         instead="return Standing.WELL",
         caught_by="test_web_runs.py::test_each_run_says_what_it_was_and_what_came_of_it",
@@ -1610,8 +1610,8 @@ BUILDS = (
     Broken(
         guarantee="the page asks before it removes runs",
         file="web/run_list.py",
-        line="if run.record.id in shown:",
-        instead="if run.record.id:",
+        line=" if run.record.id in shown]",
+        instead=" if run.record.id]",
         caught_by="test_web_runs.py::test_pruning_asks_and_removes_what_it_has_shown_of_ones_own",
     ),
     Broken(
@@ -2367,9 +2367,9 @@ BUILDS = (
     ),
     Broken(
         guarantee="no retry is offered for rows that need mending",
-        file="jobs/outcome.py",
-        line="return any(tally[reason] for reason in Reason if reason.may_pass)",
-        instead="return bool(tally.error)",
+        file="model.py",
+        line="return sum(n for reason, n in self.items() if reason.may_pass)",
+        instead="return self.error",
         caught_by="test_program.py::test_failed_rows_can_be_fed_back_in",
     ),
     Broken(
@@ -3643,16 +3643,23 @@ BUILDS = (
     Broken(
         guarantee="a retry is offered only where a failed row can pass",
         file="web/run_routes.py",
-        line="or not run.record.reasons or any(may_pass)",
-        instead="or True",
+        line="or run.record.tally.may_pass,",
+        instead="or True,",
         caught_by="test_web_runs.py::test_failed_rows_are_tried_again_only_where_one_can_pass",
     ),
     Broken(
         guarantee="a run whose retries left nothing failed is not tried again",
-        file="web/run_list.py",
+        file="jobs/runs.py",
         line="            tried.add(each.record.id)\n",
         instead="",
         caught_by="test_web_runs.py::test_failed_rows_are_tried_again_only_where_one_can_pass",
+    ),
+    Broken(
+        guarantee="the terminal names the retry that left nothing failed, not another one",
+        file="terminal/run_table.py",
+        line="(settled := settled_by(run, runs))",
+        instead="(settled := None)",
+        caught_by="test_past.py::test_a_run_whose_retries_left_nothing_failed_names_the_last",
     ),
     Broken(
         guarantee="failed rows are downloaded only where there are such",

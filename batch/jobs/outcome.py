@@ -15,7 +15,6 @@ from batch.columns import result_header
 from batch.errors import BatchError
 from batch.jobs.ready import ReadyRun
 from batch.jobs.request import Request, command
-from batch.model import Found as FoundBy
 from batch.model import Move, Reason, Tally
 from batch.reading.spreadsheet import Found
 from batch.reading.table import Table
@@ -28,11 +27,6 @@ from batch.sending.stops import Stop, StopCause
 
 TRACEBACK_NAME = "error.txt"
 FOUND_DELIMITERS = {",", ";", "\t"}  # those that reading finds by itself
-# Errors of rows that end the same as long as the row stays as it is.
-TO_MEND = {each for each in Reason if each.found is FoundBy.JUDGED} | {
-    Reason.BAD_REQUEST,
-    Reason.NOT_FOUND,
-}
 _INTERRUPTED = {StopCause.INTERRUPTED: 130, StopCause.TERMINATED: 143}
 
 
@@ -159,14 +153,10 @@ def file_to_mend(state: RunState, tally: Tally, files: ResultFiles | None) -> Pa
 
     Resume and retry don't read it, so that nothing is to be mended before them.
     """
-    is_fed_back = state is RunState.FINISHED and not _may_pass(tally)
-    if files is None or not is_fed_back or not any(tally[reason] for reason in TO_MEND):
+    is_fed_back = state is RunState.FINISHED and not tally.may_pass
+    if files is None or not is_fed_back or not tally.to_mend:
         return None
     return files.failed_sheet or files.failed
-
-
-def _may_pass(tally: Tally) -> bool:
-    return any(tally[reason] for reason in Reason if reason.may_pass)
 
 
 def next_command(
@@ -193,7 +183,7 @@ def next_command(
         return command(word, str(folder), *force, *request.key_options)
     if files is None or not tally.error:
         return None
-    if _may_pass(tally):
+    if tally.may_pass:
         return command("retry", str(folder), *request.key_options)
     # Leads that are not what they were taken for are to be looked at before anything is sent.
     has_changed = bool(tally[Reason.DRIFTED] or tally[Reason.CHANGED_SINCE])

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import polars as pl
 
-from batch.jobs.outcome import TO_MEND
 from batch.jobs.recorded import leads_before, plan_of_run, recorded_journal, request_of
 from batch.jobs.request import command
 from batch.judging.plan import Plan
@@ -132,20 +131,16 @@ def _next_steps(folder: Path, record: RunRecord, tally: Tally) -> Iterator[str]:
         were = "was" if tally.unsent == 1 else "were"
         sends = f"This sends the {count_of(tally.unsent, 'row')} that {were} left unsent"
         yield f"{sends}, and nothing twice: {command('resume', name)}"
-    elif passing := sum(tally[reason] for reason in Reason if reason.may_pass):
-        yield f"{_may_pass(passing)} This tries again: {command('retry', name)}"
-    to_mend = sum(tally[reason] for reason in TO_MEND)
+    elif tally.may_pass:
+        failed = f"{count_of(tally.may_pass, 'row')} failed for a reason that may pass."
+        yield f"{failed} This tries again: {command('retry', name)}"
+    to_mend = tally.to_mend
     if to_mend and record.undo_of is None and record.state is not RunState.PLANNED:
         it = "it" if to_mend == 1 else "them"
         yield (
             f"{count_of(to_mend, 'row')} won't pass as {'it is' if to_mend == 1 else 'they are'}. "
             f"Mend {it} in failed.csv, beside this page, and send that file as any other."
         )
-
-
-def _may_pass(rows: int) -> str:
-    it = "1 row failed" if rows == 1 else f"{rows:,} rows failed"
-    return f"{it} for a reason that may pass."
 
 
 def _since(folder: Path, record: RunRecord, state_dir: Path) -> tuple[EarlierRun, ...]:

@@ -17,7 +17,7 @@ from batch.judging.guardrails import Range
 from batch.recording.state import default_state_dir
 from batch.settings.load import LoadedSettings, load_settings, restore_settings
 from batch.settings.model import Settings
-from batch.settings.options import OPTIONS, TAKEN_BY, CliOptions
+from batch.settings.options import OPTIONS, SHOWN_ROWS, TAKEN_BY, CliOptions
 from batch.settings.values import parse_range
 
 _Group = TypeVar("_Group")
@@ -68,6 +68,30 @@ def changed_by(options: CliOptions, settings: Settings) -> Settings:
         if section not in {"", "api"} and getattr(options, name) not in {None, False}:
             sections.setdefault(section, {})[name] = getattr(options, name)
     return restored_with(sections, settings)
+
+
+def asked_again(
+    request: Request,
+    *,
+    settings: Settings,
+    guardrails: Guardrails,
+    command: str,
+    out: Path | None = None,
+    shown_rows: int = SHOWN_ROWS,
+    config: Path | None = None,
+) -> Request:
+    """An earlier run's request, as somebody goes back to it.
+
+    guardrails: of this time; whether labels are asked for stays as it was. The others: of the
+    session; config: the settings file that a next command names, None for the one of before.
+    """
+    return replace(
+        request,
+        settings=settings,
+        guardrails=replace(guardrails, no_tag_check=request.guardrails.no_tag_check),
+        session=replace(request.session, out=out, shown_rows=shown_rows, command=command),
+        options=replace(request.options, config=config or request.options.config),
+    )
 
 
 def restored_with(sections: Mapping[str, Mapping[str, object]], settings: Settings) -> Settings:

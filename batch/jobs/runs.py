@@ -1,18 +1,18 @@
 """Earlier runs: which there are, how they stand, and which may be taken away."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from batch.errors import InputError, RunError, SettingsError, UsageError
+from batch.errors import BatchError, InputError, RunError, SettingsError, UsageError
 from batch.jobs.outcome import TRACEBACK_NAME
 from batch.jobs.report import REPORT_NAME
 from batch.jobs.results import RETRIES_SUFFIX
 from batch.jobs.verify import VERIFY_NAME
-from batch.model import Reason, Result
+from batch.model import Result
 from batch.reading.mended import MENDS_NAME
 from batch.recording.attempts_file import HISTORY_NAME
 from batch.recording.baseline import BASELINE_NAME
@@ -28,7 +28,7 @@ from batch.recording.run_list import forget
 from batch.recording.runfile import RunRecord, RunState
 from batch.recording.scope import SCOPE_NAME
 from batch.recording.timeline import TIMELINE_NAME
-from batch.wording.runs import BROKE_OFF
+from batch.wording.runs import BROKE_OFF, Standing, standing_of
 
 _SILENT_AFTER = timedelta(minutes=1)  # a run that is at work writes its record every second
 _OURS = (  # what a run's folder holds of ours beside its copy of the input, run.json and drafts
@@ -66,18 +66,6 @@ class Kind(StrEnum):
     UNDO = "undo"
 
 
-class Standing(StrEnum):
-    """What came of a run, in one word; each front end has a colour for it."""
-
-    AT_WORK = "at work"
-    PLANNED = "planned"
-    WELL = "well"  # finished, and no row failed
-    NOTHING = "nothing"  # finished, and no row needed anything
-    PARTLY = "partly"  # finished, and some rows failed
-    FAILED = "failed"  # no row was confirmed though some should have been, or this machine failed
-    OPEN = "open"  # it ended early and can be gone on with
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedRun:
     """An earlier run as it stands. state: in a word or two. size_bytes: of its folder."""
@@ -112,20 +100,7 @@ class ListedRun:
     @property
     def standing(self) -> Standing:
         """What came of it."""
-        counts = self.counts
-        match self.state:
-            case RunState.PLANNED:
-                return Standing.PLANNED
-            case RunState.RUNNING:
-                return Standing.AT_WORK
-            case RunState.FINISHED if not counts[Result.ERROR]:
-                return Standing.WELL if counts[Result.SUCCESS] else Standing.NOTHING
-            case RunState.FINISHED:
-                return Standing.PARTLY if counts[Result.SUCCESS] else Standing.FAILED
-            case RunState.FAILED:
-                return Standing.FAILED
-            case _:
-                return Standing.OPEN
+        return standing_of(self.state, self.counts)
 
 
 def list_runs(state_dir: Path, runs_dir: Path) -> Runs:
@@ -185,17 +160,13 @@ _SUITS: Mapping[str, Callable[["ListedRun"], bool]] = {
     ),
     "apply": lambda run: bool(run.record.planned_at) and run.state != RunState.FINISHED,
     "retry": lambda run: (
-        run.kind is not Kind.PLAN and bool(run.counts[Result.UNSENT] or _may_pass(run.record))
+        run.kind is not Kind.PLAN and bool(run.counts[Result.UNSENT] or run.record.tally.may_pass)
     ),
     "resume": lambda run: (
         run.kind is not Kind.PLAN and run.state not in {RunState.FINISHED, RunState.RUNNING}
     ),
 }
 CHANGING = frozenset(_SUITS)
-
-
-def _may_pass(record: RunRecord) -> bool:
-    return any(record.reasons.get(reason) for reason in Reason if reason.may_pass)
 
 
 def latest_run(command_name: str, *, state_dir: Path, runs_dir: Path) -> "ListedRun":
@@ -219,6 +190,29 @@ def latest_run(command_name: str, *, state_dir: Path, runs_dir: Path) -> "Listed
     )
 
 
+def later_runs(run: ListedRun, runs: Iterable[ListedRun]) -> list[ListedRun]:
+    """The runs that tried a run's rows again or undid it, the oldest first.
+
+    runs: all, the newest first.
+    """
+    run_id = run.record.id
+    return [each for each in reversed([*runs]) if run_id and each.origin_id == run_id]
+
+
+def settled_by(run: ListedRun, runs: Sequence[ListedRun]) -> ListedRun | None:
+    """The retry, or the retry of one, after which none of a run's rows is left failed.
+
+    runs: all, the newest first.
+    """
+    tried = {run.record.id}
+    for each in reversed(runs):
+        if each.kind is Kind.RETRY and each.origin_id and each.origin_id in tried:
+            if each.standing in {Standing.WELL, Standing.NOTHING}:
+                return each
+            tried.add(each.record.id)
+    return None
+
+
 def describe_run(folder: Path, record: RunRecord, *, state_dir: Path) -> ListedRun:
     """One run as it stands."""
     return _listed(EarlierRun(folder=folder, record=record), state_dir)
@@ -233,6 +227,30 @@ def prunable(runs: Iterable[ListedRun], *, older_than: timedelta) -> list[Listed
         if run.state in {RunState.FINISHED, RunState.PLANNED}
         and (run.record.ended_at or datetime.now(UTC)) < oldest
     ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """What came of removing a run. note: what is to be said of it; "" for nothing."""
+
+    run: ListedRun
+    is_removed: bool
+    note: str = ""
+
+
+def remove_runs(runs: Iterable[ListedRun], *, state_dir: Path) -> Iterator[Removal]:
+    """Take the files of these runs away, one after another; one that must stay blocks no other.
+
+    runs: the user's own. A folder that holds something else stays, and is told.
+    """
+    for run in runs:
+        try:
+            is_gone = remove_run(run, state_dir=state_dir)
+        except BatchError as error:
+            yield Removal(run=run, is_removed=False, note=error.advice)
+        else:
+            note = "" if is_gone else f"{run.folder}: its other files stay."
+            yield Removal(run=run, is_removed=True, note=note)
 
 
 def remove_run(run: ListedRun, *, state_dir: Path) -> bool:

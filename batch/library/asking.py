@@ -9,7 +9,7 @@ from batch.api.sendkit import Access
 from batch.jobs.gate import Doubt, Keeper, open_access
 from batch.jobs.past_run import PastRun
 from batch.jobs.request import Guardrails, Reading, Request, Session, Source
-from batch.jobs.requesting import restored_with
+from batch.jobs.requesting import asked_again, restored_with
 from batch.library.caller import Call, Caller, Place
 from batch.recording.state import default_state_dir
 from batch.settings.credentials import KEY_VARIABLE, read_credentials
@@ -121,19 +121,13 @@ def past_run_for(
     config = call.get("config")
 
     def change(request: Request) -> Request:
-        no_tag_check = request.guardrails.no_tag_check  # as the run did
-        return replace(
+        return asked_again(
             request,
             settings=restored_with(call.get("settings") or {}, request.settings),
-            session=replace(
-                request.session,
-                out=Path(out) if out is not None else None,
-                command=_IN_PYTHON,
-            ),
-            guardrails=replace(guardrails, no_tag_check=no_tag_check),
-            options=replace(
-                request.options, config=Path(config) if config else request.options.config
-            ),
+            guardrails=guardrails,
+            command=_IN_PYTHON,
+            out=Path(out) if out is not None else None,
+            config=Path(config) if config else None,
         )
 
     return PastRun(

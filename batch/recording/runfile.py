@@ -27,7 +27,7 @@ from pydantic import (
 
 from batch.columns import column_of
 from batch.errors import InputError, NewerFormatError, RunError
-from batch.model import Reason, Result
+from batch.model import Reason, Result, Tally
 from batch.recording.atomic_file import AtomicFile
 from batch.recording.plain_file import read_plain
 
@@ -226,6 +226,11 @@ class RunRecord(_Record):
     plan_sha256: Sha256 | None = None
     ran_by: Annotated[tuple[RunBy, ...], Field(strict=False)] = ()  # as Time
     campaigns: Mapping[str, FileName] = {}
+
+    @property
+    def tally(self) -> Tally:
+        """Its rows by reason; of a run of before there were reasons here, none."""
+        return Tally(self.reasons)
 
     @model_validator(mode="before")
     @classmethod

@@ -16,7 +16,7 @@ from batch.jobs.outcome import RunOutcome
 from batch.jobs.past_run import PastRun
 from batch.jobs.plan import plan as make_plan
 from batch.jobs.request import Request, command
-from batch.jobs.requesting import changed_by, guardrails_of, load_with, request_of
+from batch.jobs.requesting import asked_again, changed_by, guardrails_of, load_with, request_of
 from batch.jobs.resume import resume as resume_run
 from batch.jobs.retry import retry as retry_run
 from batch.jobs.run import IfUnfinished
@@ -262,18 +262,14 @@ def _past_run(
     asked = asked or options
 
     def change(request: Request) -> Request:
-        no_tag_check = request.guardrails.no_tag_check  # as the run did
-        return replace(
+        return asked_again(
             request,
             settings=changed_by(options, request.settings),
-            session=replace(
-                request.session,
-                out=asked.out,
-                shown_rows=asked.shown_rows,
-                command=typed_command(),
-            ),
-            guardrails=replace(guardrails_of(asked), no_tag_check=no_tag_check),
-            options=replace(request.options, config=options.config or request.options.config),
+            guardrails=guardrails_of(asked),
+            command=typed_command(),
+            out=asked.out,
+            shown_rows=asked.shown_rows,
+            config=options.config,
         )
 
     def open_gate_of(loaded: LoadedSettings) -> Access:

@@ -5,7 +5,6 @@ import os
 from pathlib import Path
 
 from batch.errors import (
-    BatchError,
     DeclinedError,
     RunError,
     SettingsError,
@@ -28,7 +27,7 @@ from batch.jobs.runs import (
     list_runs,
     parse_age,
     prunable,
-    remove_run,
+    remove_runs,
 )
 from batch.recording.atomic_file import disk_errors
 from batch.recording.history import read_run
@@ -140,9 +139,10 @@ def show(options: CliOptions, interrupts: Interrupts) -> int:
         folder = named_run(terminal, options, does="runs")
         record = read_run(folder).record
         run = describe_run(folder, record, state_dir=default_state_dir())
+        known = list_runs(default_state_dir(), _runs_dir(options.config)).own
         if not (options.as_json or options.quiet):
             run_table.print_run(terminal.out, run)
-        end = End(state=run.state, came=str(folder), next=run_table.next_of(run))
+        end = End(state=run.state, came=str(folder), next=run_table.next_of(run, known))
         terminal.end(end, answer=json.dumps(_as_json(run)))
         return 0
 
@@ -168,13 +168,13 @@ def prune(options: CliOptions, interrupts: Interrupts) -> int:
         if old and not options.yes:
             _ask(terminal, old, options.older_than)
         gone, failed = [], 0
-        for run in old:
-            try:
-                if not remove_run(run, state_dir=state_dir):
-                    terminal.note(f"{run.folder}: its other files stay.")
-                gone.append(run)
-            except BatchError as error:  # it blocks no other
-                terminal.say(error.advice, style="red")
+        for removal in remove_runs(old, state_dir=state_dir):
+            if removal.is_removed:
+                gone.append(removal.run)
+                if removal.note:
+                    terminal.note(removal.note)
+            else:
+                terminal.say(removal.note, style="red")
                 failed += 1
         left = f", {count_of(failed, 'run')} could not be removed" if failed else ""
         came = f"{count_of(len(gone), 'run')}{left}"

@@ -10,15 +10,15 @@ from rich.table import Table
 from rich.text import Text
 
 from batch.jobs.request import command
-from batch.jobs.runs import ListedRun, Standing
-from batch.model import Reason, Result
+from batch.jobs.runs import ListedRun, settled_by
+from batch.model import Result
 from batch.recording.history import NewerRun
 from batch.recording.runfile import RunState
 from batch.terminal.last_lines import Next
 from batch.terminal.prose import print_whole
 from batch.visible import visible
 from batch.wording.amounts import duration, size_of
-from batch.wording.runs import result_words
+from batch.wording.runs import Standing, result_words
 
 _STYLES = {
     Standing.AT_WORK: "cyan",
@@ -114,17 +114,19 @@ def print_run(console: Console, run: ListedRun) -> None:
         console.print(row)
 
 
-def next_of(run: ListedRun) -> Next:
-    """What to do next; nothing while the run is at work."""
+def next_of(run: ListedRun, runs: Sequence[ListedRun]) -> Next:
+    """What to do next; nothing while the run is at work. runs: all, the newest first."""
     folder = shown_folder(run.folder)
     if run.state == RunState.RUNNING:
         return Next()
-    if run.state == RunState.PLANNED:
-        to_send = run.counts[Result.UNSENT]
-        return Next(command=command("apply", folder)) if to_send else Next()
     if run.state != RunState.FINISHED:
-        return Next(command=command("resume", folder))
-    if any(run.record.reasons.get(reason) for reason in Reason if reason.may_pass):
+        word = "apply" if run.state == RunState.PLANNED else "resume"
+        is_done = run.state == RunState.PLANNED and not run.counts[Result.UNSENT]
+        return Next() if is_done else Next(command=command(word, folder))
+    if run.counts[Result.ERROR] and (settled := settled_by(run, runs)):
+        does = "shows the retry after which no row is left failed"
+        return Next(command=command("runs", shown_folder(settled.folder)), does=does)
+    if run.record.tally.may_pass:
         return Next(command=command("retry", folder))
     if not run.counts[Result.ERROR] or run.record.undo_of:  # of whose rows nobody wrote one
         return Next()

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from batch.jobs.check import Checked
-from batch.jobs.outcome import TO_MEND, RunOutcome
+from batch.jobs.outcome import RunOutcome
 from batch.judging.plan import Plan, Problem
 from batch.model import Reason, Result, Tally
 from batch.recording.runfile import RunState
@@ -47,7 +47,7 @@ def print_outcome(console: Console, outcome: RunOutcome) -> None:
     if outcome.tally.total() != outcome.rows:
         print_sentences(console, f"Sum: {sum_line(outcome.tally, outcome.rows)}", style="red")
     _print_notes(console, outcome)
-    to_mend = sum(outcome.tally[reason] for reason in TO_MEND)
+    to_mend = outcome.tally.to_mend
     is_finished = outcome.state is RunState.FINISHED and not outcome.is_undo
     if to_mend and is_finished and not outcome.to_mend and outcome.next_command:
         print_sentences(console, mend_later(to_mend))

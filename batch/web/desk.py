@@ -15,7 +15,7 @@ from batch.errors import InputError, SettingsError, UsageError
 from batch.jobs.past_run import PastRun
 from batch.jobs.request import PracticeGround, Reading, Request, Source
 from batch.jobs.request import Session as RequestSession
-from batch.jobs.requesting import changed_by, guardrails_of, overrides_of
+from batch.jobs.requesting import asked_again, changed_by, guardrails_of, overrides_of
 from batch.jobs.runs import ListedRun, Runs, describe_run, list_runs
 from batch.recording.history import own_runs
 from batch.recording.runfile import RunRecord
@@ -172,12 +172,11 @@ class Desk:
             return access
 
         def change(request: Request) -> Request:
-            no_tag_check = request.guardrails.no_tag_check  # as the run did
-            return replace(
+            return asked_again(
                 request,
                 settings=changed_by(options, request.settings),
-                guardrails=replace(guardrails_of(options), no_tag_check=no_tag_check),
-                session=replace(request.session, command=_ON_PAGE),
+                guardrails=guardrails_of(options),
+                command=_ON_PAGE,
             )
 
         run = self.run_of(run_id)

@@ -10,13 +10,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from batch.errors import BatchError, UsageError
-from batch.jobs.runs import Kind, ListedRun, Standing, parse_age, prunable, remove_run
+from batch.errors import UsageError
+from batch.jobs.runs import Kind, ListedRun, parse_age, prunable, remove_runs
 from batch.web.desk import Desk
 from batch.web.forms import posting
 from batch.web.remedies import on_page
 from batch.web.render import desk_of, lead_to, page
 from batch.wording.amounts import count_of
+from batch.wording.runs import Standing
 
 TONES: Mapping[Standing, str] = {
     Standing.AT_WORK: "open",
@@ -88,23 +89,6 @@ def found(lines: Iterable[RunLine], *, search: str, kind: str, standing: str) ->
     ]
 
 
-def later_runs(run: ListedRun, runs: Iterable[ListedRun]) -> list[ListedRun]:
-    """The runs that tried a run's rows again or undid it, the oldest first."""
-    run_id = run.record.id
-    return [each for each in reversed([*runs]) if run_id and each.origin_id == run_id]
-
-
-def settled_by(run: ListedRun, runs: Sequence[ListedRun]) -> ListedRun | None:
-    """The retry, or the retry of one, after which none of a run's rows is left failed."""
-    tried = {run.record.id}
-    for each in reversed(runs):
-        if each.kind is Kind.RETRY and each.origin_id and each.origin_id in tried:
-            if each.standing in {Standing.WELL, Standing.NOTHING}:
-                return each
-            tried.add(each.record.id)
-    return None
-
-
 def show_runs(request: Request) -> Response:
     """The earlier runs that are searched for; all of them at first.
 
@@ -148,16 +132,10 @@ def prune(request: Request, form: Mapping[str, str]) -> Response:
     """Remove the runs that were shown, as far as they may still be removed."""
     desk = desk_of(request)
     shown = set(form.get("ids", "").split())
-    told: list[str] = []
-    gone = 0
-    for run in _prunable(desk, form.get("age", "")):
-        if run.record.id in shown:
-            try:
-                if not remove_run(run, state_dir=desk.place.state_dir):
-                    told.append(f"{run.folder}: its other files stay.")
-                gone += 1
-            except BatchError as error:  # it blocks no other
-                told.append(on_page(error))
+    runs = [run for run in _prunable(desk, form.get("age", "")) if run.record.id in shown]
+    removals = list(remove_runs(runs, state_dir=desk.place.state_dir))
+    gone = sum(each.is_removed for each in removals)
+    told = [on_page(each.note) for each in removals if each.note]
     desk.pruned = (f"{count_of(gone, 'run')} removed.", *told)
     return lead_to(request, f"/runs?removed={gone}")
 

@@ -11,7 +11,7 @@ from batch.columns import Column, column_of
 from batch.errors import UsageError
 from batch.jobs.report import REPORT_NAME
 from batch.jobs.results import remake_history
-from batch.jobs.runs import ListedRun
+from batch.jobs.runs import ListedRun, later_runs, settled_by
 from batch.judging.diff import SENT
 from batch.model import Reason, Result
 from batch.reading.mended import MENDS_NAME
@@ -25,7 +25,7 @@ from batch.web.options import Typed, fields_of
 from batch.web.pager import Pager
 from batch.web.render import desk_of, page
 from batch.web.row_pages import Sheet, page_of, plan_sheet, planned_values, results_sheet
-from batch.web.run_list import later_runs, run_lines, settled_by
+from batch.web.run_list import run_lines
 from batch.web.shown_rows import (
     PLAN_TONES,
     TONE_OF_RESULT,
@@ -162,7 +162,6 @@ def _files(run: ListedRun) -> list[str]:
 def _results(request: Request, run: ListedRun, known: Sequence[ListedRun]) -> dict[str, object]:
     shown = request.query_params.get("result", "")
     reasons = [(each, run.record.reasons.get(each, 0)) for each in Reason]
-    may_pass = [run.record.reasons.get(reason) for reason in Reason if reason.may_pass]
     values: dict[str, object] = {
         "counters": _counters(run),
         "reasons": [
@@ -172,7 +171,9 @@ def _results(request: Request, run: ListedRun, known: Sequence[ListedRun]) -> di
         ],
         "is_open": run.record.state is not RunState.FINISHED,
         # Of a run of before there were reasons in the record, any may.
-        "may_pass_again": run.counts[Result.UNSENT] or not run.record.reasons or any(may_pass),
+        "may_pass_again": run.counts[Result.UNSENT]
+        or not run.record.reasons
+        or run.record.tally.may_pass,
         "to_mend": what_to_mend(run.record.reasons, is_undo=run.record.undo_of is not None),
         "settled_by": settled_by(run, known),
     }

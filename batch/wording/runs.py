@@ -1,6 +1,7 @@
 """A run in one sentence, and what its states and results are called. Pure."""
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 
 from batch.judging.totals import Effect
 from batch.model import SKIPPED_IN_PROGRESS, Move, Reason, Result, Tally
@@ -32,14 +33,47 @@ def state_words(state: str) -> str:
     return _STATE_WORDS[RunState(state)] if state in set(RunState) else state.capitalize()
 
 
+class Standing(StrEnum):
+    """What came of a run, in one word; each front end has a colour for it."""
+
+    AT_WORK = "at work"
+    PLANNED = "planned"
+    WELL = "well"  # finished, and no row failed
+    NOTHING = "nothing"  # finished, and no row needed anything
+    PARTLY = "partly"  # finished, and some rows failed
+    FAILED = "failed"  # no row was confirmed though some should have been, or this machine failed
+    OPEN = "open"  # it ended early and can be gone on with
+
+
+def standing_of(state: str, counts: Mapping[Result, int]) -> Standing:
+    """What came of a run. state: as of `state_words`. counts: its rows by result."""
+    match state:
+        case RunState.PLANNED:
+            return Standing.PLANNED
+        case RunState.RUNNING:
+            return Standing.AT_WORK
+        case RunState.FINISHED if not counts[Result.ERROR]:
+            return Standing.WELL if counts[Result.SUCCESS] else Standing.NOTHING
+        case RunState.FINISHED:
+            return Standing.PARTLY if counts[Result.SUCCESS] else Standing.FAILED
+        case RunState.FAILED:
+            return Standing.FAILED
+        case _:
+            return Standing.OPEN
+
+
 def standing_words(state: str, counts: Mapping[Result, int]) -> str:
     """What a run's state is called, with what came of it where that is not as it should be."""
-    words, failed = state_words(state), counts[Result.ERROR]
-    if state != RunState.FINISHED:
-        return words
-    if not failed:
-        return words if counts[Result.SUCCESS] else f"{words}, nothing to do"
-    return f"{words}, {failed:,} failed" if counts[Result.SUCCESS] else f"{words}, all failed"
+    words = state_words(state)
+    match standing_of(state, counts):
+        case Standing.NOTHING:
+            return f"{words}, nothing to do"
+        case Standing.PARTLY:
+            return f"{words}, {counts[Result.ERROR]:,} failed"
+        case Standing.FAILED if state == RunState.FINISHED:
+            return f"{words}, all failed"
+        case _:
+            return words
 
 
 def what_to_mend(reasons: Mapping[Reason, int], *, is_undo: bool) -> str:

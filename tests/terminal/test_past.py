@@ -15,13 +15,12 @@ from rich.console import Console
 
 from batch.jobs import runs as all_runs
 from batch.jobs.runs import ListedRun
-from batch.model import Result
+from batch.model import Reason, Result
 from batch.recording import journal_file
 from batch.recording.journal import JOURNAL_NAME
 from batch.recording.run_list import LIST_NAME
 from batch.recording.runfile import RunFile, RunLink, RunState, RunUndone, read_record
 from batch.recording.state import default_state_dir
-from batch.terminal import past
 from batch.terminal.run_table import print_runs
 from tests.recording.test_history import recorded, remember
 from tests.support.foreign_journals import unchanged
@@ -222,6 +221,28 @@ def test_at_a_terminal_latest_is_named_before_anything_else(runs: Shell) -> None
     assert runs.err.startswith("The latest run: runs/bad, begun on 20")
 
 
+def test_a_run_whose_retries_left_nothing_failed_names_the_last(shell: Shell) -> None:
+    failed = {"counts": {Result.ERROR: 1}, "reasons": {Reason.SERVER_ERROR: 1}}
+    well = {"counts": {Result.SUCCESS: 1}, "reasons": {Reason.APPLIED: 1}}
+    ids = [f"{n}" * 16 for n in range(3)]
+    for n, (run_id, changes) in enumerate(zip(ids, (failed, failed, well), strict=True)):
+        origin = RunLink(id=ids[n - 1], folder="/x", first=ids[0]) if n else None
+        began = datetime(2026, 11, 24, n, tzinfo=UTC)
+        same = {"state": RunState.FINISHED, "rows": 1, "retry_of": origin, "started_at": began}
+        remember(default_state_dir(), recorded(Path("runs", str(n)), id=run_id, **same, **changes))
+        if n == 1:  # that failed once more
+            shell.words("runs", "0")
+            assert shell.last_line == "finished: runs/0; next: sendkit-batch retry runs/0"
+    for name in ("0", "1"):
+        assert shell.words("runs", name) == 0
+        assert shell.last_line == (
+            f"finished: runs/{name}; next: sendkit-batch runs runs/2 shows the retry after which "
+            "no row is left failed"
+        )
+    shell.words("runs", "2")
+    assert shell.last_line == "finished: runs/2; next: nothing to do"
+
+
 def plant(folder: Path, **changes: object) -> Path:
     """A run of somebody else's, which says that it ended long ago, in the folder of runs."""
     ended = datetime(2026, 1, 1, tzinfo=UTC)
@@ -267,14 +288,14 @@ def test_prune_names_runs_of_others_and_leaves_them(runs: Shell) -> None:
 def test_a_run_that_cant_be_removed_blocks_no_other(
     runs: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = all_runs.remove_run
+    real = all_runs.remove_run  # of which `remove_runs` is made
 
     def remove(run: ListedRun, *, state_dir: Path) -> bool:
         if run.folder.name == "bad":
             (run.folder / "run.json").write_text("{}")
         return real(run, state_dir=state_dir)
 
-    monkeypatch.setattr(past, "remove_run", remove)
+    monkeypatch.setattr(all_runs, "remove_run", remove)
     assert runs.words("runs", "prune", "--older-than", "0d", "--yes") == 3
     assert "runs/bad: was left as it is." in runs.err
     assert runs.last_line == "pruned: 1 run, 1 run could not be removed; next: nothing to do"
