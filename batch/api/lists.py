@@ -258,10 +258,13 @@ def parse_campaigns(body: bytes, redactor: Redactor) -> Page[Campaign]:
 
 
 def parse_campaign_names(body: bytes, redactor: Redactor) -> Page[tuple[str, str]]:
-    """What campaigns are called where a person tells them apart, with their ids before it."""
+    """What campaigns are called where a person tells them apart, each with its id before it.
+
+    "" for one without a name.
+    """
 
     def named(one: _CampaignRecord) -> tuple[str, str]:
-        return one.id, redactor.name(one.name or "") or one.id
+        return one.id, redactor.name(one.name or "")
 
     return _page(read_model(_PagedList[_CampaignRecord], body, redactor), named)
 

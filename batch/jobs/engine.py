@@ -31,7 +31,7 @@ from batch.sending.retry import RetryPolicy, retry_budget
 from batch.sending.runner import Limits, Runner
 from batch.sending.stops import Stop, StopLimits, StopRules
 from batch.settings.model import Settings
-from batch.wording.progress import Moment, Step
+from batch.wording.progress import Moment, SendStep
 
 TELL_EVERY_S = 0.25
 CLAIMED_PER_WORKER = 2  # changes claimed at once: a killed run has that many "in flight" at most
@@ -198,14 +198,14 @@ class SendEngine:
         per_s = min(learnt.own_per_s, self._workers / (pace.latency_s or 1))
         return earlier / learnt.rate_per_s + (requests - earlier) / per_s
 
-    def _step(self, sent: Tally) -> tuple[Step, int, int]:
+    def _step(self, sent: Tally) -> tuple[SendStep, int, int]:
         """What the run is at, and how far that is; what was not sent is not done."""
         done, canary = sent.total() - sent.unsent, self._canary
         if canary is None or canary.holds:
-            return Step.SENDING, done, self._work.requests
+            return SendStep.SENDING, done, self._work.requests
         if canary.is_sent:
-            return Step.READING_BACK, canary.read_back, canary.size
-        return Step.CANARY, done, canary.size
+            return SendStep.READING_BACK, canary.read_back, canary.size
+        return SendStep.CANARY, done, canary.size
 
     async def _tell(self, on_moment: Callable[[Moment], None]) -> None:
         while True:

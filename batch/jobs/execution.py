@@ -26,7 +26,6 @@ from batch.jobs.report import REPORT_NAME, write_report
 from batch.jobs.request import command
 from batch.jobs.run_record import first_record, last_record, record_at
 from batch.model import Tally
-from batch.reading.mended import told_of
 from batch.recording.atomic_file import clear_partial_files
 from batch.recording.journal import JOURNAL_NAME, JUDGED_NOTE, Journal
 from batch.recording.results import write_results
@@ -160,10 +159,7 @@ async def _send_and_tell(
         )
         write = partial(write_results, opened.table, journal, opened.folder.path)
         try:
-            mended = told_of(opened.table.mended) if opened.table.mended else None
-            files = await anyio.to_thread.run_sync(
-                partial(write, stop_reason=ended.reason, mended=mended)
-            )
+            files = await anyio.to_thread.run_sync(partial(write, stop_reason=ended.reason))
             left = replace(left, files=files)
             if files.failure:
                 ended = _then_failed(ended, files.failure)

@@ -213,10 +213,10 @@ class Paging:
         )
 
     async def campaign_names(self) -> Mapping[str, str]:
-        """What campaigns are called, by id, of the first page of all, if it comes."""
+        """What campaigns with a name are called, by id, of the first page of all, if it comes."""
         path = campaigns_path(cursor=None, limit=MOST_A_PAGE)
         page = await self._first_page(path, parse_campaign_names)
-        return dict(page.records) if page else {}
+        return {id_: name for id_, name in page.records if name} if page else {}
 
     async def _first_page(
         self, path: str, parse: Callable[[bytes, Redactor], Page[_Value]]

@@ -27,10 +27,9 @@ from batch.judging.leads import REQUESTS
 from batch.judging.plan import Problem
 from batch.judging.preview import with_partly_sent
 from batch.model import Field, Reason, Tally
-from batch.reading.mended import told_of
 from batch.recording.atomic_file import clear_partial_files
 from batch.recording.journal import JOURNAL_NAME, Journal
-from batch.recording.plan_sheet import PLAN_NAME, write_plan
+from batch.recording.plan_sheet import PLAN_NAME, write_plan_sheet
 from batch.recording.run_list import remember
 from batch.recording.runfile import RunFile, RunRecord, RunState
 from batch.wording.amounts import duration
@@ -122,8 +121,7 @@ def keep_plan(ready: ReadyRun, diff: LeadsDiff) -> Planned:
         for outcomes in ready.plan.judged():
             journal.record(outcomes)
         told = with_partly_sent(preview.told(), ready.plan.partly_sent())
-        mended = told_of(opened.table.mended) if opened.table.mended else None
-        sheet = write_plan(opened.table, told, journal, folder.path, mended=mended)
+        sheet = write_plan_sheet(opened.table, told, journal, folder.path)
     tally = Tally(ready.work.before)
     tally[Reason.NOT_REACHED] += ready.plan.rows - tally.total()
     exit_code = int(bool(tally.error))

@@ -20,7 +20,6 @@ from batch.jobs.recorded import (
 from batch.jobs.run_record import counts_of
 from batch.jobs.unfinished import linked_runs
 from batch.model import Move, Tally
-from batch.reading.mended import told_of
 from batch.reading.table import Table
 from batch.recording.attempts_file import HistoryFile, write_history
 from batch.recording.history import EarlierRun
@@ -142,14 +141,7 @@ def _outcome_of(
     with open_recorded_table(folder, record, request, journal=journal) as table:
         if table.is_by_email:  # a retry may have found what was not there before
             table.ids = LinkedIds([looked_up_ids(run.folder, run.record) for run in runs])
-        files = write_results(
-            table,
-            outcomes,
-            into,
-            stop_reason=record.stop_reason,
-            suffix=suffix,
-            mended=told_of(table.mended) if table.mended else None,
-        )
+        files = write_results(table, outcomes, into, stop_reason=record.stop_reason, suffix=suffix)
         state, exit_code = _state_of(record, files.tally)
         reason = "" if state is RunState.FINISHED else record.stop_reason
         if files.failure:

@@ -127,12 +127,14 @@ def laid_over(
     return frame
 
 
-def told_of(mends: Sequence[Mend]) -> pl.DataFrame:
-    """What results say of mended rows: `line` and `mended`, a text."""
-    told: dict[int, list[str]] = {}
+def notes_of(mends: Sequence[Mend]) -> pl.DataFrame | None:
+    """What plan and results say of mended rows: `line` and `mended`, a text; None of none."""
+    if not mends:
+        return None
+    notes: dict[int, list[str]] = {}
     for each in mends:
-        told.setdefault(each.line, []).append(str(each))
+        notes.setdefault(each.line, []).append(str(each))
     return pl.DataFrame(
-        {"line": list(told), "mended": [" ".join(each) for each in told.values()]},
+        {"line": list(notes), "mended": [" ".join(each) for each in notes.values()]},
         schema={"line": pl.UInt32, "mended": pl.String},
     )

@@ -9,6 +9,7 @@ import polars as pl
 
 from batch.columns import result_header
 from batch.escape import escape, escape_text
+from batch.reading.mended import notes_of
 from batch.recording.atomic_file import AtomicFile
 from batch.recording.result_rows import to_csv, with_mended
 from batch.recording.results import BATCH_ROWS, Outcomes, Table
@@ -26,23 +27,16 @@ PLAN_COLUMNS = (
 _BOM = b"\xef\xbb\xbf"  # without it spreadsheet programs take UTF-8 for the local encoding
 
 
-def write_plan(
-    table: Table,
-    told: pl.DataFrame,
-    judged: Outcomes,
-    folder: Path,
-    *,
-    mended: pl.DataFrame | None = None,
-) -> Path:
+def write_plan_sheet(table: Table, told: pl.DataFrame, judged: Outcomes, folder: Path) -> Path:
     """Write plan.csv into the run's folder.
 
     told: what is planned for the rows whose leads were looked at, a row a line in line order:
-    line and the other PLAN_COLUMNS. judged: the outcomes of all other rows. mended: as
-    `write_results` takes it.
+    line and the other PLAN_COLUMNS. judged: the outcomes of all other rows.
     Raises RunError when the disk fails.
     """
     header = [escape_text(name) or None for name in result_header(table.header, PLAN_COLUMNS)]
     columns = [str(index) for index in range(len(table.header))]
+    mended = notes_of(table.mended)
     with AtomicFile(folder / PLAN_NAME) as new_file:
         names = pl.DataFrame({str(index): [name] for index, name in enumerate(header)})
         new_file.write(_BOM + to_csv(names, table.delimiter))

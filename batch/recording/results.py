@@ -15,6 +15,7 @@ import polars as pl
 
 from batch.errors import RunError
 from batch.model import Reason, Result, Tally
+from batch.reading.mended import Mend, notes_of
 from batch.recording.atomic_file import AtomicFile, disk_errors
 from batch.recording.result_rows import header_row, result_rows, to_csv, with_outcomes
 
@@ -41,6 +42,10 @@ class Table(Protocol):
     @property
     def name(self) -> str:
         """What a person calls it."""
+
+    @property
+    def mended(self) -> tuple[Mend, ...]:
+        """Its cells that a person has mended."""
 
     def rows(self) -> Iterator[pl.DataFrame]:
         """Its rows in order: `line` (UInt32, rising), then "0", "1", … (String), one a column."""
@@ -81,13 +86,11 @@ def write_results(
     *,
     stop_reason: str = "",
     suffix: str = "",
-    mended: pl.DataFrame | None = None,
 ) -> ResultFiles:
     """Write every input row to results.csv, and the rows to send again to failed.csv.
 
     stop_reason: why the run ended early; "" if it did not, or if that is not known.
-    suffix: of the files' names, after `results` and `failed`. mended: what messages say of rows
-    that were mended, as `line` and `mended`.
+    suffix: of the files' names, after `results` and `failed`.
     A row without an outcome in the journal is unsent, not reached. Without failed rows failed.csv
     has its header alone, so that an older one is not taken for the present one.
     A file that another program has open stays, and results-2.csv is written instead.
@@ -100,7 +103,7 @@ def write_results(
         AtomicFile(*_targets(folder, results_name)) as all_rows,
         AtomicFile(*_targets(folder, failed_name)) as failed_rows,
     ):
-        count = _stream(table, journal, all_rows, failed_rows, stop_reason, mended)
+        count = _stream(table, journal, all_rows, failed_rows, stop_reason)
         _check_sum(count, journal, table.name)
         results = all_rows.publish()
         failed = failed_rows.publish()
@@ -158,10 +161,10 @@ def _stream(
     all_rows: AtomicFile,
     failed_rows: AtomicFile,
     stop_reason: str,
-    mended: pl.DataFrame | None,
 ) -> _Count:
     """Write every row to one file and the failed ones to the other."""
     count = _Count(rows=0, recorded=0, tally=Tally())
+    mended = notes_of(table.mended)
     header = _BOM + to_csv(header_row(table.header), table.delimiter)
     all_rows.write(header)
     failed_rows.write(header)

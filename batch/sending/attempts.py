@@ -13,7 +13,7 @@ from batch.errors import QuotaUsedError
 from batch.model import Answer, Change, Outcome, Reason
 from batch.sending.gate import Gate
 from batch.sending.retry import (
-    Decision,
+    RetryDecision,
     RetryPolicy,
     Step,
     Tries,
@@ -98,7 +98,7 @@ class Attempts:
         """
         tries = tries or Tries(earlier=change.earlier, outages=self._gate.outages)
         attempt = partial(self._attempt, change, tries)
-        decision = Decision(step=Step.RETRY)
+        decision = RetryDecision(step=Step.RETRY)
         try:
             if tries.owes_retry:
                 tries.owes_retry = False
@@ -148,7 +148,7 @@ class Attempts:
             elif not is_hold(answer):
                 return not failures
 
-    async def _attempt(self, change: Change, tries: Tries) -> Decision:
+    async def _attempt(self, change: Change, tries: Tries) -> RetryDecision:
         """Send a change once, and decide what to do with it next."""
         probe = await self._take_turn(change, tries)
         if self.stopped is not None:
@@ -184,7 +184,9 @@ class Attempts:
         )
         return self._after(decision, change.lines[0], tries, sent_at=sent_at)
 
-    def _after(self, decision: Decision, line: int, tries: Tries, *, sent_at: float) -> Decision:
+    def _after(
+        self, decision: RetryDecision, line: int, tries: Tries, *, sent_at: float
+    ) -> RetryDecision:
         """Charge a retry, or set its row aside where many fail by themselves.
 
         sent_at: when the attempt left that led to the decision.
@@ -275,11 +277,11 @@ class Attempts:
         self._stop(stop)
         return self.stopped or stop
 
-    def _charge_retry(self, decision: Decision, tries: Tries) -> Decision:
+    def _charge_retry(self, decision: RetryDecision, tries: Tries) -> RetryDecision:
         """Take a retry from the job's budget; a row for which none is left ends `unsent`."""
         if self.retries >= self._retry_budget:
             self.is_budget_spent = True
-            return Decision(
+            return RetryDecision(
                 step=Step.DONE,
                 reason=tries.unsent_reason(),
                 message="needs a retry, but the job's retries are spent",
@@ -297,11 +299,13 @@ def _is_about_key(answer: Answer, stop: Stop) -> bool:
     return answer.http_status == 403 and stop.cause is StopCause.FORBIDDEN
 
 
-def _leave_unsent(tries: Tries, stop: Stop) -> Decision:
-    return Decision(step=Step.DONE, reason=tries.unsent_reason(), message=stop.row_message)
+def _leave_unsent(tries: Tries, stop: Stop) -> RetryDecision:
+    return RetryDecision(step=Step.DONE, reason=tries.unsent_reason(), message=stop.row_message)
 
 
-def _set_aside(tries: Tries) -> Decision:
+def _set_aside(tries: Tries) -> RetryDecision:
     said = f": {tries.last.message}" if tries.last and tries.last.message else ""
     message = f"was to be sent again after the others{said}"
-    return Decision(step=Step.DONE, set_aside=True, reason=tries.unsent_reason(), message=message)
+    return RetryDecision(
+        step=Step.DONE, set_aside=True, reason=tries.unsent_reason(), message=message
+    )

@@ -12,7 +12,7 @@ from batch.errors import BatchError
 from batch.model import Answer
 from batch.sending.gate import Gate
 from batch.sending.retry import (
-    Decision,
+    RetryDecision,
     RetryPolicy,
     Tries,
     decide,
@@ -76,7 +76,7 @@ class Reader:
             raise NotReadError(decision.message, answer=attempts.tries.last)
         return attempts.read
 
-    async def _attempt(self, attempts: _Attempts[_Read], number: int) -> Decision:
+    async def _attempt(self, attempts: _Attempts[_Read], number: int) -> RetryDecision:
         """Attempt once. Raises NotReadError where the server asks for, or takes, too long."""
         if (spent_s := self._gate.spent_s()) > self._max_wait_s:
             message = f"the server allows no more requests for {spent_s:.0f} s"

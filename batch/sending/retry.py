@@ -203,7 +203,7 @@ class Step(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class RetryDecision:
     """The next step of one row, as data.
 
     reason, message: the row's outcome if the step is DONE.
@@ -242,7 +242,7 @@ def decide(
     others_succeed: bool,
     is_away: bool = False,
     draw: Callable[[], float],
-) -> Decision:
+) -> RetryDecision:
     """The next step after an answer that `tries` already counts.
 
     others_succeed: whether another row succeeded since this one was first held back.
@@ -252,24 +252,24 @@ def decide(
     detail = f": {answer.message}" if answer.message else ""
     if is_hold(answer):
         if tries.holds <= policy.max_holds or not others_succeed:
-            return Decision(step=Step.HOLD)
+            return RetryDecision(step=Step.HOLD)
         message = f"held back {tries.holds} times while other rows went through{detail}"
-        return Decision(step=Step.DONE, reason=answer.reason, message=message)
+        return RetryDecision(step=Step.DONE, reason=answer.reason, message=message)
     if not is_failure(answer):
-        return Decision(step=Step.DONE, reason=answer.reason, message=answer.message)
+        return RetryDecision(step=Step.DONE, reason=answer.reason, message=answer.message)
     if is_away:
-        return Decision(step=Step.RETRY)
+        return RetryDecision(step=Step.RETRY)
     delay_s = 0.0
     if tries.counted >= policy.max_attempts:
         spent = "1 attempt" if tries.counted == 1 else f"{tries.counted} attempts"
     else:
         delay_s = draw() * backoff_ceiling_s(tries.counted, policy)
         if tries.spent_s + delay_s <= policy.max_elapsed_s:
-            return Decision(step=Step.RETRY, delay_s=delay_s)
+            return RetryDecision(step=Step.RETRY, delay_s=delay_s)
         spent = f"{tries.spent_s:.0f} s of attempts and back-offs"
     reason = tries.last_out.reason if tries.last_out else Reason.NOT_CONNECTED
     message = f"gave up after {spent}{detail}"
-    return Decision(step=Step.DONE, reason=reason, message=message, given_up=True)
+    return RetryDecision(step=Step.DONE, reason=reason, message=message, given_up=True)
 
 
 def backoff_ceiling_s(failures: int, policy: RetryPolicy) -> float:
@@ -283,10 +283,10 @@ def retry_budget(rows: int, *, share: float, floor: int) -> int:
 
 
 async def retry_until_done(
-    attempt: Callable[[], Awaitable[Decision]],
+    attempt: Callable[[], Awaitable[RetryDecision]],
     *,
     sleep: Callable[[float], Awaitable[None]],
-) -> Decision:
+) -> RetryDecision:
     """Repeat an attempt until it is DONE, sleeping between as each decision says."""
     decision = await attempt()
     if decision.step is Step.DONE:
@@ -297,7 +297,7 @@ async def retry_until_done(
         wait=lambda state: state.outcome.result().delay_s if state.outcome else 0.0,
         sleep=sleep,
     )
-    last: Decision = await retrying(attempt)
+    last: RetryDecision = await retrying(attempt)
     return last
 
 

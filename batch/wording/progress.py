@@ -18,7 +18,7 @@ _FORECAST_S = 3.0  # reading that took less tells nothing of how long the rest t
 _FAR_S = 24 * 3600.0  # an end that is farther away is not worth a sentence
 
 
-class Step(StrEnum):
+class SendStep(StrEnum):
     """What a run that sends is at."""
 
     CANARY = "Canary"  # the first changes go alone
@@ -82,7 +82,7 @@ class Moment:
     to_send: int
     step_done: int
     step_total: int
-    step: Step = Step.SENDING
+    step: SendStep = SendStep.SENDING
     canary: int = 0
     elapsed_s: float = 0.0
     outage_s: float = 0.0
@@ -142,7 +142,7 @@ def percent_of(moment: Moment) -> int:
 
 def step_count(moment: Moment) -> str:
     """As "120 of 248 changes", or "3 of 20 leads" while they are read back."""
-    noun = "lead" if moment.step is Step.READING_BACK else "change"
+    noun = "lead" if moment.step is SendStep.READING_BACK else "change"
     return f"{moment.step_done:,} of {count_of(moment.step_total, noun)}"
 
 
@@ -151,11 +151,11 @@ def step_line(moment: Moment) -> str:
     if not moment.canary:
         return ""
     match moment.step:
-        case Step.CANARY:
+        case SendStep.CANARY:
             return f"The first {count_of(moment.canary, 'change')} of {moment.to_send:,} go alone."
-        case Step.READING_BACK:
+        case SendStep.READING_BACK:
             return "Nothing else is sent until these leads are read back as they were set."
-        case Step.SENDING:
+        case SendStep.SENDING:
             return f"The canary holds: {count_of(moment.canary, 'change')} read back as set."
 
 

@@ -167,9 +167,13 @@ def test_campaigns_have_a_name_to_be_shown_or_their_id() -> None:
 
 def test_a_campaigns_name_to_be_told_apart_hides_nothing() -> None:
     page = parse_campaign_names(
-        body({"_id": "c1", "name": "Gamma\u202eevil", "status": "draft"}), REDACTOR
+        body(
+            {"_id": "c1", "name": "Gamma\u202eevil", "status": "draft"},
+            {"_id": "c2", "name": None, "status": "draft"},
+        ),
+        REDACTOR,
     )
-    assert page.records == (("c1", r"Gamma\u202eevil"),)
+    assert page.records == (("c1", r"Gamma\u202eevil"), ("c2", ""))
 
 
 HOOK = {"name": "CRM", "url": "https://u:p@crm.example/in?k=1", "events": ["lead.tag_changed"]}

@@ -168,6 +168,14 @@ def test_allowed_clears_are_a_plain_question(tmp_path: Path) -> None:
         assert checked.refusal is None
 
 
+@pytest.mark.parametrize(("can_ask", "shown"), [(True, 2), (False, 0)])
+def test_leads_are_named_where_somebody_is_asked_alone(
+    tmp_path: Path, *, can_ask: bool, shown: int
+) -> None:
+    with open_run(request_of(leads(tmp_path, clearing(2)))) as opened:
+        assert len(judge(opened, PREFLIGHT).ready(can_ask=can_ask).question.diff) == shown
+
+
 def test_labels_that_could_not_be_read_are_a_warning_in_the_question(tmp_path: Path) -> None:
     path = leads(tmp_path, [(CAMPAIGN, lead_id(1), "", "Anything")])
     preflight = Preflight(workspace=None, labels=None, labels_failed=True)

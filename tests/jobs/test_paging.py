@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import anyio
 import httpx
@@ -253,13 +254,13 @@ def test_a_run_by_the_campaigns_name_goes_through_where_no_cursor_is_known(tmp_p
 CRM = Webhook(name="CRM", host="crm.example")
 
 
-class Hooks(SendKit):
-    """A server's page of webhooks. after_s: how long it takes."""
+class OnePage(SendKit):
+    """A server's page of a list. after_s: how long it takes."""
 
-    def __init__(self, page: Page[Webhook | None], *, after_s: float = 0.0) -> None:
+    def __init__(self, page: Page[Any], *, after_s: float = 0.0) -> None:
         self.page, self.after_s, self.asked = page, after_s, 0
 
-    async def read_page(self, *_: object) -> tuple[Answer, Page[Webhook | None]]:  # type: ignore[override]  # this list alone
+    async def read_page(self, *_: object) -> tuple[Answer, Page[Any]]:
         self.asked += 1
         await anyio.sleep(self.after_s)
         return Answer(reason=Reason.APPLIED, http_status=200), self.page
@@ -272,10 +273,17 @@ def hooks(**told: object) -> Page[Webhook | None]:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("anyio_backend", [VIRTUAL_TIME])
+async def test_a_campaign_without_a_name_is_not_called_by_its_id() -> None:
+    found = Page(records=(("c1", "Spring"), ("c2", "")), ids=("c1", "c2"), next_cursor=None)
+    assert await Paging(OnePage(found), Settings()).campaign_names() == {"c1": "Spring"}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", [VIRTUAL_TIME])
 async def test_webhooks_that_take_long_are_not_waited_for() -> None:
     for api, found, took_s in (
-        (Hooks(hooks(), after_s=1.0), (CRM,), 1.0),
-        (Hooks(hooks(), after_s=60.0), (), 1.5),
+        (OnePage(hooks(), after_s=1.0), (CRM,), 1.0),
+        (OnePage(hooks(), after_s=60.0), (), 1.5),
     ):
         began_at = anyio.current_time()
         assert (await Paging(api, Settings()).webhooks()).active == found
@@ -301,5 +309,5 @@ async def test_webhooks_that_take_long_are_not_waited_for() -> None:
     ],
 )
 async def test_webhooks_of_a_first_page_are_the_least(told: dict[str, object], begins: str) -> None:
-    found = await Paging(Hooks(hooks(**told)), Settings()).webhooks()
+    found = await Paging(OnePage(hooks(**told)), Settings()).webhooks()
     assert about_webhooks(found) == (f"{begins} of changed tags: CRM (crm.example).",)

@@ -34,7 +34,7 @@ from batch.sending.pace.pacer import PaceEstimate, Source
 from batch.sending.stops import Stop, StopCause
 from batch.settings.model import Settings
 from batch.terminal.signals import stop_by
-from batch.wording.progress import Moment, Step, used_up_line
+from batch.wording.progress import Moment, SendStep, used_up_line
 from tests.support.wired import CAMPAIGN, lead_id, pausing, request_of, write_leads
 
 pytestmark = pytest.mark.anyio
@@ -211,7 +211,7 @@ async def test_a_canary_and_reading_it_back_are_steps_of_their_own(
         canary=4,
         paging_by=lambda _: cast("Paging", leads),
     )
-    seen: list[tuple[Step, int, int]] = []
+    seen: list[tuple[SendStep, int, int]] = []
 
     def look() -> None:
         moment = sending.moment()
@@ -220,13 +220,13 @@ async def test_a_canary_and_reading_it_back_are_steps_of_their_own(
     server.on_change = leads.on_page = look
     assert await sending.run(ignore) is None
     assert [step for step, _, _ in seen] == [
-        *[Step.CANARY] * 4,
-        *[Step.READING_BACK] * 2,
-        *[Step.SENDING] * 6,
+        *[SendStep.CANARY] * 4,
+        *[SendStep.READING_BACK] * 2,
+        *[SendStep.SENDING] * 6,
     ]
-    assert {total for step, _, total in seen if step is Step.CANARY} == {4}
-    assert [done for step, done, _ in seen if step is Step.READING_BACK] == [0, 2]
-    assert seen[6] == (Step.SENDING, 4, 10)
+    assert {total for step, _, total in seen if step is SendStep.CANARY} == {4}
+    assert [done for step, done, _ in seen if step is SendStep.READING_BACK] == [0, 2]
+    assert seen[6] == (SendStep.SENDING, 4, 10)
 
 
 async def test_a_plan_with_nothing_to_send_has_no_time_left(
@@ -444,13 +444,12 @@ async def test_a_hold_back_adds_its_seconds_to_the_forecast_and_does_not_stretch
     assert 11.0 <= forecasts[0] <= 12.2
 
 
-async def test_what_headers_tell_is_in_the_moment_and_in_the_forecast(
-    journal: Journal, plan_for: Callable[..., Plan]
-) -> None:
-    budget = Budget(name="ratelimit", limit=40, remaining=39, reset_s=10.0, window_s=10.0)
-    server = Server((replace(OK, budgets=(budget,)),))
-    settings = Settings.model_validate({"pace": {"concurrency": 1}})
-    sending = sending_of(plan_for(pausing(60)), journal, server, settings)
+async def after_the_first_answer(
+    plan: Plan, journal: Journal, budget: Budget, **pace: object
+) -> Moment:
+    """How far a run is once its first answer has told this budget; it is stopped there."""
+    settings = Settings.model_validate({"pace": {"concurrency": 1, **pace}})
+    sending = sending_of(plan, journal, Server((replace(OK, budgets=(budget,)),)), settings)
     seen: list[Moment] = []
 
     def watch(moment: Moment) -> None:
@@ -459,11 +458,19 @@ async def test_what_headers_tell_is_in_the_moment_and_in_the_forecast(
             sending.interrupt(stop_by(signal.SIGINT))
 
     await sending.run(watch)
-    learnt = seen[0].pace_estimate
+    return seen[0]
+
+
+async def test_what_headers_tell_is_in_the_moment_and_in_the_forecast(
+    journal: Journal, plan_for: Callable[..., Plan]
+) -> None:
+    budget = Budget(name="ratelimit", limit=40, remaining=39, reset_s=10.0, window_s=10.0)
+    moment = await after_the_first_answer(plan_for(pausing(60)), journal, budget)
+    learnt = moment.pace_estimate
     assert (learnt.source, learnt.limit, learnt.window_s) == (Source.HEADERS, 40, 10.0)
     assert learnt.rate_per_s == pytest.approx(3.8)  # 40 in 10 s, less 5 %
     # 59 or 60 requests are left, as the first may not be durable yet.
-    assert 59 / 3.8 - 0.01 <= seen[0].left_s <= 60 / 3.8 + 0.3
+    assert 59 / 3.8 - 0.01 <= moment.left_s <= 60 / 3.8 + 0.3
 
 
 @pytest.mark.parametrize(
@@ -475,19 +482,9 @@ async def test_a_window_that_is_used_up_is_forecast_by_its_end_and_not_stretched
 ) -> None:
     window_s = window_h and window_h * 3600
     budget = Budget(name="x", limit=300, remaining=0, reset_s=15 * 3600.0, window_s=window_s)
-    settings = Settings.model_validate({"pace": {"concurrency": 1, "wait": True}})
-    server = Server((replace(OK, budgets=(budget,)),))
-    sending = sending_of(plan_for(pausing(rows)), journal, server, settings)
-    seen: list[Moment] = []
-
-    def watch(moment: Moment) -> None:
-        if moment.requests == 1:
-            seen.append(moment)
-            sending.interrupt(stop_by(signal.SIGINT))
-
-    await sending.run(watch)
-    assert seen[0].left_s == pytest.approx(hours * 3600, abs=200)
-    assert used_up_line(seen[0].pace_estimate, served=True).startswith(
+    moment = await after_the_first_answer(plan_for(pausing(rows)), journal, budget, wait=True)
+    assert moment.left_s == pytest.approx(hours * 3600, abs=200)
+    assert used_up_line(moment.pace_estimate, served=True).startswith(
         "Rate limit reached. Resuming in 15 h."
     )
 

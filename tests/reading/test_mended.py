@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from batch.columns import ADDED_COLUMNS, Column
 from batch.errors import InputError
 from batch.model import Field
-from batch.reading.mended import Mend, from_csv, mends_sha256, to_csv, told_of
+from batch.reading.mended import Mend, from_csv, mends_sha256, notes_of, to_csv
 from batch.reading.spreadsheet import TableOptions
 from batch.reading.table import Table, open_table
 from batch.web.mending import write_mended
@@ -160,7 +160,10 @@ def test_anything_else_is_no_table_of_mends(content: bytes) -> None:
 
 
 def test_what_is_told_of_mended_rows() -> None:
-    assert told_of(ODD).rows() == [
+    assert notes_of(()) is None
+    notes = notes_of(ODD)
+    assert notes is not None
+    assert notes.rows() == [
         (2, """aiTag was "'=x"."""),
         (3, 'status was "a "quoted"\ncell, with commas". campaignId was blank.'),
     ]

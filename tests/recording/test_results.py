@@ -15,6 +15,7 @@ from batch.columns import ADDED_COLUMNS, result_header
 from batch.errors import RunError
 from batch.escape import unescape_text
 from batch.model import Outcome, Reason, Result
+from batch.reading.mended import Mend
 from batch.reading.spreadsheet import TableOptions
 from batch.reading.table import open_table
 from batch.recording import results
@@ -46,6 +47,7 @@ class Cells:
     delimiter: str = ","
     is_sheet: bool = False
     name: str = "leads.csv"
+    mended: tuple[Mend, ...] = ()
     frame_rows: int = 100
 
     def rows(self) -> Iterator[pl.DataFrame]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from batch.model import Answer, Change, Outcome, Reason
 from batch.sending.retry import (
     MAY_BE_APPLIED,
-    Decision,
+    RetryDecision,
     RetryPolicy,
     Step,
     Tries,
@@ -36,7 +36,7 @@ REFUSED = answer(None, Reason.NOT_CONNECTED, message="connection refused")
 SILENT = answer(None, Reason.NO_ANSWER, message="no answer within 30 s")
 
 
-def after(*answers: Answer, others_succeed: bool = False, draw: float = 0.5) -> Decision:
+def after(*answers: Answer, others_succeed: bool = False, draw: float = 0.5) -> RetryDecision:
     tries = Tries()
     for one in answers:
         tries.add(one)
@@ -90,7 +90,7 @@ def test_what_is_forgiven_counts_no_more() -> None:
 )
 def test_a_final_answer_is_the_outcome_at_once(status: int, reason: Reason) -> None:
     decision = after(answer(status, reason, message="said so"))
-    assert decision == Decision(step=Step.DONE, reason=reason, message="said so")
+    assert decision == RetryDecision(step=Step.DONE, reason=reason, message="said so")
 
 
 @pytest.mark.parametrize("status", [408, 425, 500, 502, 503, 504, 507, 522])
@@ -119,7 +119,7 @@ def test_the_jitter_is_full(draw: float) -> None:
 
 def test_the_last_attempt_gives_up_with_what_the_server_said() -> None:
     decision = after(UNAVAILABLE, UNAVAILABLE, UNAVAILABLE)
-    assert decision == Decision(
+    assert decision == RetryDecision(
         step=Step.DONE,
         reason=Reason.SERVER_ERROR,
         message="gave up after 3 attempts: try later",
@@ -131,7 +131,7 @@ def test_the_seconds_of_a_row_are_limited() -> None:
     slow = answer(None, Reason.NO_ANSWER, message="no answer", elapsed_ms=30_000)
     # 30 s + back-off 0.25 s fit into 60 s; 60 s + 0.5 s don't
     assert after(slow).step is Step.RETRY
-    assert after(slow, slow) == Decision(
+    assert after(slow, slow) == RetryDecision(
         step=Step.DONE,
         reason=Reason.NO_ANSWER,
         message="gave up after 60 s of attempts and back-offs: no answer",
@@ -146,7 +146,7 @@ def test_while_the_server_is_away_no_row_is_given_up_and_the_breaker_waits() -> 
     decision = decide(
         UNAVAILABLE, tries=tries, policy=POLICY, others_succeed=False, is_away=True, draw=lambda: 1
     )
-    assert decision == Decision(step=Step.RETRY, delay_s=0.0)
+    assert decision == RetryDecision(step=Step.RETRY, delay_s=0.0)
     assert (tries.attempts, tries.counted) == (9, 0)
 
 
@@ -178,7 +178,7 @@ def test_a_row_that_is_held_back_while_others_succeed_ends_after_more_than_twent
     twenty = [TOO_MANY] * 20
     assert after(*twenty, others_succeed=True).step is Step.HOLD
     assert after(*twenty, TOO_MANY, others_succeed=False).step is Step.HOLD
-    assert after(*twenty, TOO_MANY, others_succeed=True) == Decision(
+    assert after(*twenty, TOO_MANY, others_succeed=True) == RetryDecision(
         step=Step.DONE,
         reason=Reason.RATE_LIMITED,
         message="held back 21 times while other rows went through: slow down",

@@ -17,7 +17,7 @@ from batch.terminal.screen import (
     make_screen,
     progress_line,
 )
-from batch.wording.progress import Moment, ReadingProgress, Step, clock_time
+from batch.wording.progress import Moment, ReadingProgress, SendStep, clock_time
 
 START = Moment(
     rows=300,
@@ -187,10 +187,10 @@ def test_a_terminal_shows_what_was_sent_and_not_what_was_decided_before(width: i
 
 
 def test_a_canary_is_a_step_of_its_own_and_so_is_reading_it_back() -> None:
-    canary = replace(UNDER_WAY, canary=20, step=Step.CANARY, step_total=20)
+    canary = replace(UNDER_WAY, canary=20, step=SendStep.CANARY, step_total=20)
     assert drawn(canary)[0] == "Canary - 90%  18 of 20 changes"
     assert drawn(canary)[3] == "The first 20 changes of 297 go alone."
-    back = replace(canary, step=Step.READING_BACK, step_done=3)
+    back = replace(canary, step=SendStep.READING_BACK, step_done=3)
     assert drawn(back)[0] == "Reading back - 15%  3 of 20 leads"
     assert drawn(back)[3] == (
         "Nothing else is sent until these leads are read back as they were set."

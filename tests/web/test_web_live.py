@@ -13,7 +13,7 @@ from batch.sending.stops import Stop, StopCause
 from batch.web.board import Board, Kind, Stage, View
 from batch.web.live import as_json, live_of
 from batch.web.talk import STOPPED, Talk
-from batch.wording.progress import Moment, ReadingProgress, Step
+from batch.wording.progress import Moment, ReadingProgress, SendStep
 from batch.wording.questions import Question
 
 MOMENT = Moment(
@@ -116,7 +116,7 @@ def test_an_empty_run_is_whole() -> None:
 
 
 def test_a_canary_is_a_step_with_a_bar_of_its_own() -> None:
-    back = replace(MOMENT, canary=20, step=Step.READING_BACK, step_done=5, step_total=20)
+    back = replace(MOMENT, canary=20, step=SendStep.READING_BACK, step_done=5, step_total=20)
     live = live_of(replace(VIEW, moment=back), now=NOW)
     assert (live.percent, live.texts["done"]) == (25, "25%: 5 of 20 leads")
     assert live.texts["step"].startswith("Nothing else is sent until")
