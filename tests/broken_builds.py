@@ -3691,9 +3691,9 @@ BUILDS = (
     ),
     Broken(
         guarantee="it is said why a mended sheet can't be had",
-        file="web/checked.py",
-        line="            no_sheet=no_sheet,\n",
-        instead="",
+        file="web/tray.py",
+        line="            if found.problem:\n",
+        instead="            if not found:\n",
         caught_by="test_web_mending.py::test_it_is_said_why_a_mended_sheet_cant_be_had",
     ),
     Broken(

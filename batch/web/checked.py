@@ -18,7 +18,7 @@ from batch.jobs.check import Checked, check, write_problems
 from batch.jobs.remembered import options_with_remembered
 from batch.jobs.request import Request
 from batch.model import Reason, Result, Tally
-from batch.reading.table import open_table
+from batch.reading.table import Table, open_table
 from batch.web.mending import write_mended
 from batch.web.remedies import on_page
 from batch.web.row_pages import LONGEST_CELL, Query, RowPage, page_of
@@ -45,7 +45,7 @@ class CheckedFile:
     proposed: what names the columns that seem to be meant, where the file lacks some.
     rows, sendable, requests: counts. changes: what they change, in words. tally: what is not sent.
     forecast: how long sending takes, in words. refusal: why it can't be sent so; "" if it can.
-    folder: where its rows and problems are. no_sheet: why the mended one isn't; "" if it may be.
+    folder: where its rows and problems are.
     remembered: the columns that are read as they were confirmed before.
     """
 
@@ -63,7 +63,6 @@ class CheckedFile:
     forecast: str
     refusal: str
     folder: Path
-    no_sheet: str = ""
     remembered: Mapping[Column, str] = field(default_factory=dict)
 
     def is_cell_of(self, other: "CheckedFile", column: Column) -> bool:
@@ -85,7 +84,7 @@ class CheckedFile:
 
     @property
     def mended(self) -> Path:
-        """The whole sheet with its mended cells, as text; there only if a cell was mended."""
+        """The whole sheet with its mended cells, as text; there once it was asked for."""
         return self.folder / MENDED_NAME
 
     @property
@@ -119,7 +118,6 @@ def check_file(request: Request, folder: Path, *, most_rows: int) -> CheckedFile
     guardrails = replace(request.guardrails, allow_clears=True)
     with check(replace(request, guardrails=guardrails)) as checked:
         plan, table, found = checked.plan, checked.table, checked.table.found
-        no_sheet = write_mended(table, folder / MENDED_NAME) if request.mended else ""
         write_problems(plan.problems(), folder / PROBLEMS_NAME, read_from=request.source.path)
         _write_marks(checked, folder)
         return CheckedFile(
@@ -137,17 +135,26 @@ def check_file(request: Request, folder: Path, *, most_rows: int) -> CheckedFile
             forecast=duration(checked.forecast_s),
             refusal=on_page(checked.refusal or ""),
             folder=folder,
-            no_sheet=no_sheet,
             remembered=table.remembered,
         )
 
 
-def _write_rows(request: Request, folder: Path, *, most_rows: int) -> None:
-    path, name = request.source.path, request.source.name
-    if path is None:
+def write_mended_sheet(request: Request, folder: Path) -> None:
+    """Write the whole of a file with its mended cells, as `write_mended` does."""
+    with _opened(request) as table:
+        write_mended(table, folder / MENDED_NAME)
+
+
+def _opened(request: Request) -> Table:
+    if request.source.path is None:
         raise ValueError("the page reads files")
+    options = options_with_remembered(request)
+    return open_table(request.source.path, options, name=request.source.name)
+
+
+def _write_rows(request: Request, folder: Path, *, most_rows: int) -> None:
     rows = part = 0
-    with open_table(path, options_with_remembered(request), name=name) as table:
+    with _opened(request) as table:
         for frame in table.rows():
             shown = frame.with_columns(pl.col(pl.String).str.slice(0, LONGEST_CELL))
             row_bytes = shown.estimated_size() // max(1, shown.height) + 1
@@ -155,8 +162,8 @@ def _write_rows(request: Request, folder: Path, *, most_rows: int) -> None:
                 rows += piece.height
                 if rows > most_rows:
                     raise InputError(
-                        f"{name}: has more than {most_rows:,} rows. Split it, or use the command "
-                        "line, which takes any number."
+                        f"{table.name}: has more than {most_rows:,} rows. Split it, or use the "
+                        "command line, which takes any number."
                     )
                 piece.write_parquet(folder / f"rows-{part:06}.parquet", compression="lz4")
                 part += 1

@@ -185,10 +185,10 @@ def mend(request: Request, form: Mapping[str, str]) -> Response:
 def download_mended(request: Request) -> Response:
     """The sheet with its mended cells."""
     file = desk_of(request).file
-    if file is None or file.checked is None or not file.checked.mended.is_file():
+    if file is None or not file.mended:
         return lead_to(request, "/check")
-    stem = file.upload.name.partition(".")[0]
-    return FileResponse(file.checked.mended, filename=f"{stem}-mended.xlsx")
+    path = desk_of(request).tray.mended_sheet(file)
+    return FileResponse(path, filename=f"{file.upload.name.partition('.')[0]}-mended.xlsx")
 
 
 def download_problems(request: Request) -> Response:

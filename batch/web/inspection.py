@@ -19,7 +19,7 @@ from batch.reading.content import Format, detect_format, expands_beyond, unpack
 from batch.reading.mended import Mend
 from batch.reading.spreadsheet import FirstRows, read_first_rows, read_sheet_names
 from batch.settings.load import restore_settings
-from batch.web.checked import CheckedFile, check_file, mapped_in
+from batch.web.checked import CheckedFile, check_file, mapped_in, write_mended_sheet
 from batch.web.remedies import on_page
 from batch.web.row_pages import LONGEST_CELL
 from batch.web.shown_rows import MOST_COLUMNS
@@ -36,7 +36,7 @@ class Ask:
     name: what people call it. folder: empty, for what is made of the file. settings: as
     `Settings.public` gives them. unpacked_bytes, rows: the most that are taken.
     remembers: whether columns that were confirmed before are used. guardrails: as they are set.
-    mended: cells that were mended.
+    mended: cells that were mended. is_for_sheet: whether only the sheet with them is wanted.
     """
 
     name: str
@@ -50,6 +50,7 @@ class Ask:
     reading: Reading = field(default_factory=Reading)
     guardrails: Guardrails = field(default_factory=Guardrails)
     mended: tuple[Mend, ...] = ()
+    is_for_sheet: bool = False
 
     def to_json(self) -> bytes:
         """For the reader."""
@@ -97,6 +98,9 @@ def inspect(ask: Ask) -> Inspected:
     except InputError as error:
         return Inspected(problem=on_page(error), is_refused=True)
     try:
+        if ask.is_for_sheet:
+            write_mended_sheet(_request_of(ask), ask.folder)
+            return found
         found = replace(found, sheets=read_sheet_names(ask.path, name=ask.name)[:_MOST_SHEETS])
         request = _request_of(ask)
         first = read_first_rows(ask.path, request.table_options, name=ask.name, rows=_FIRST_ROWS)

@@ -56,10 +56,10 @@ def line_in(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 8 else None
 
 
-def write_mended(table: Table, path: Path) -> str:
+def write_mended(table: Table, path: Path) -> None:
     """Write a table with its mended cells as a sheet of texts, which no program takes for others.
 
-    Returns why it is left out, where a sheet can't hold it; else "".
+    Raises InputError where a sheet can't hold it.
     """
     plain = path.with_suffix(".csv")
     header = pl.DataFrame({str(at): [name] for at, name in enumerate(table.header)})
@@ -70,10 +70,8 @@ def write_mended(table: Table, path: Path) -> str:
     try:
         write_failed_sheet(plain, path, delimiter=",", name="mended")
     except SheetLimitError as limit:
-        path.unlink(missing_ok=True)
-        return (
+        raise InputError(
             f"The mended sheet can't be downloaded: {limit}. What you mended is sent all the same."
-        )
+        ) from limit
     finally:
         plain.unlink()
-    return ""

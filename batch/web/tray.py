@@ -16,12 +16,14 @@ from batch.jobs.request import Reading
 from batch.reading.mended import Mend
 from batch.reading.spreadsheet import FirstRows
 from batch.visible import visible_lines
-from batch.web.checked import CheckedFile
+from batch.web.checked import MENDED_NAME, CheckedFile
 from batch.web.inspection import Ask, Inspected
 from batch.web.options import Typed
 from batch.web.reader import UnreadableError, inspect_apart
 from batch.web.remedies import on_page
 from batch.web.uploads import Upload, UploadLimits, Uploads
+
+_CHANGED = "The file was changed meanwhile. Look at it once more."
 
 # Looks into a file until it is told to give up.
 Inspect = Callable[[Ask, Callable[[], bool]], Inspected]
@@ -132,7 +134,7 @@ class Tray:
                 self.file = file
         _remove_judged(before if is_before else file)
         if not is_before:
-            raise InputError("The file was changed meanwhile. Look at it once more.")
+            raise InputError(_CHANGED)
 
     def file_to_send(self, options: Typed) -> FileAtHand:
         """The file at hand, for a job. Raises InputError unless its reader came through it.
@@ -148,6 +150,27 @@ class Tray:
                 self.file = replace(self.file, options=options)
             self._sent = self.file.upload
             return self.file
+
+    def mended_sheet(self, file: FileAtHand) -> Path:
+        """The whole of a file with its mended cells, made when it is first asked for.
+
+        Raises InputError where it can't be had.
+        """
+        if file.checked is None:
+            raise InputError(file.problem)
+        if file.checked.mended.is_file():
+            return file.checked.mended
+        folder = Path(tempfile.mkdtemp(dir=file.upload.folder))
+        try:
+            ask = replace(self._ask_of(file, folder), is_for_sheet=True)
+            found = self._inspected(ask, self._readings)
+            if found.problem:
+                raise InputError(found.problem)
+            return (folder / MENDED_NAME).replace(file.checked.mended)
+        except OSError as error:  # its folder has gone
+            raise InputError(_CHANGED) from error
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _with_its_mends(self, file: FileAtHand) -> FileAtHand:
         """The file with those of its mends whose cells are still read, if that can be told."""
@@ -175,10 +198,7 @@ class Tray:
             number = self._readings
         folder = Path(tempfile.mkdtemp(dir=file.upload.folder))
         try:
-            ask = self._ask_of(file, folder)
-            with self._reading:
-                found = self._inspect(ask, lambda: self._is_closing() or number != self._readings)
-            self._check_taken(found)
+            found = self._inspected(self._ask_of(file, folder), number)
         except SettingsError as error:  # of columns that can't be chosen
             found = Inspected(first=file.first, problem=on_page(error))
         except BaseException:
@@ -198,13 +218,19 @@ class Tray:
             proposed=found.checked.proposed if found.checked else found.proposed,
         )
 
-    def _check_taken(self, found: Inspected) -> None:
-        """Raise InputError where there is nothing that could be shown of a file."""
+    def _inspected(self, ask: Ask, number: int) -> Inspected:
+        """What is found, unless another reading than the one of this number has begun.
+
+        Raises InputError where there is nothing that could be shown of a file.
+        """
+        with self._reading:
+            found = self._inspect(ask, lambda: self._is_closing() or number != self._readings)
         if found.trouble:
             sys.stderr.write(f"{visible_lines(self._hide(found.trouble))}\n")
             raise UnreadableError("Unexpected error. Please report what the terminal shows.")
         if found.is_refused:
             raise InputError(found.problem)
+        return found
 
 
 def _remove_judged(file: FileAtHand) -> None:
