@@ -116,7 +116,6 @@ def decision_of(  # noqa: PLR0913 - all that a yes means
         diff=_diff(work, known, request, opened.table, Snapshot(folder / LEADS_NOW), campaigns)
         if is_shown
         else (),
-        clear_word=request.settings.input.clear_word,
         is_practice=is_practice,
     )
 

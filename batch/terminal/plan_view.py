@@ -16,7 +16,7 @@ from batch.terminal.prose import print_sentences, print_whole
 from batch.terminal.summary import problem_table
 from batch.visible import visible
 from batch.wording.amounts import count_of, duration
-from batch.wording.questions import workspace_words
+from batch.wording.questions import NO_TAG, workspace_words
 from batch.wording.reasons import VERDICT_WORDS
 
 FIRST = 20  # campaigns, changes and differences that are shown
@@ -43,7 +43,8 @@ def print_plan(console: Console, planned: Planned) -> None:
             table.add_row(f"{count:,}", Text(f"{reason.result} {reason}", style=style))
     console.print(table)
     _print_changes(console, "Status", preview.status_changes())
-    _print_changes(console, "aiTag", preview.tag_changes())
+    tags = pl.col("before", "after").replace(preview.clear_word, NO_TAG)
+    _print_changes(console, "aiTag", preview.tag_changes().with_columns(tags))
     names = {**ready.opened.lookup.names, **ready.campaigns}
     _print_campaigns(console, preview.by_campaign(), names)
     if problems := planned.first_wrong(FIRST):

@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from batch.columns import Column, column_of
 from batch.errors import UsageError
+from batch.jobs.recorded import recorded_settings
 from batch.jobs.report import REPORT_NAME
 from batch.jobs.results import remake_history
 from batch.jobs.runs import ListedRun, later_runs, settled_by
@@ -215,7 +216,9 @@ def _counters(run: ListedRun) -> list[Counter]:
 
 def _plan(request: Request, run: ListedRun) -> dict[str, object]:
     sheet = plan_sheet(run.folder / PLAN_NAME)
-    counts, changes = plan_counts(sheet), plan_changes(sheet)
+    settings = recorded_settings(run.record, where=str(run.folder / "run.json"))
+    clear_word = settings.input.clear_word
+    counts, changes = plan_counts(sheet), plan_changes(sheet, clear_word=clear_word)
     names = {
         tone: frozenset(name for name, _ in counts if tone_of(name) == tone) for tone in PLAN_TONES
     }
@@ -233,7 +236,7 @@ def _plan(request: Request, run: ListedRun) -> dict[str, object]:
     is_fresh = view and view.kind is JobKind.PLAN and view.run_id == run.record.id
     return {
         "header": [sheet.header[at] for at in columns],
-        "rows": plan_rows(rows, columns, fields),
+        "rows": plan_rows(rows, columns, fields, clear_word=clear_word),
         "pager": Pager(request, rows, names=("show", "plan", "search")),
         "counters": plan_counters(counts),
         "counts": counts,

@@ -9,6 +9,7 @@ from batch.columns import Column
 from batch.judging.diff import SENT, Verdict
 from batch.model import Field, Reason, Result
 from batch.web.row_pages import RowPage, Sheet
+from batch.wording.questions import NO_TAG
 from batch.wording.reasons import plan_title, reason_title
 
 MOST_COLUMNS = 12  # of the user's that are shown; the files have all
@@ -21,6 +22,7 @@ TONE_OF_RESULT = {
 _TONES = {result.value: tone for result, tone in TONE_OF_RESULT.items()}
 _NAMES = {Field.STATUS: "status", Field.AI_TAG: "ai_tag"}  # as files of ours call them
 NOT_READ = "not read"
+_NULL = "null"  # results say it for a lead without a tag, as the server does
 # The rows of a plan by their tone.
 PLAN_TONES = {"open": "To send", "bad": "With problems", "quiet": "Nothing to do"}
 
@@ -118,17 +120,17 @@ def result_rows(
 
 
 def plan_rows(
-    page: RowPage, columns: Sequence[int], fields: Mapping[Column, int]
+    page: RowPage, columns: Sequence[int], fields: Mapping[Column, int], *, clear_word: str
 ) -> list[ShownRow]:
-    """Rows of a plan.csv, with what would change about each."""
+    """Rows of a plan.csv, with what would change about each. clear_word: of its run."""
     return [
         ShownRow(
             line=row["line"],
             tone=tone_of(row["plan"]),
             label=plan_title(row["plan"]),
             message=row["message"],
-            status=_planned(row, fields, Field.STATUS),
-            tag=_planned(row, fields, Field.AI_TAG),
+            status=_planned(row, fields, Field.STATUS, clear_word),
+            tag=_planned(row, fields, Field.AI_TAG, clear_word),
             cells=_cells(row, columns),
         )
         for row in page.rows
@@ -153,8 +155,11 @@ def plan_counts(sheet: Sheet) -> list[tuple[str, int]]:
     return [(name, counted[name]) for name in names]
 
 
-def plan_changes(sheet: Sheet) -> list[tuple[str, str, str, int]]:
-    """What changes to what in a plan.csv, with the number of rows: column, before, after, rows."""
+def plan_changes(sheet: Sheet, *, clear_word: str) -> list[tuple[str, str, str, int]]:
+    """What changes to what in a plan.csv, with the number of rows: column, before, after, rows.
+
+    clear_word: of its run.
+    """
     found: list[tuple[str, str, str, int]] = []
     for field, name in ((Field.STATUS, "status"), (Field.AI_TAG, "ai_tag")):
         before, after = (_seen(f"{when}_{name}") for when in ("before", "after"))
@@ -165,7 +170,10 @@ def plan_changes(sheet: Sheet) -> list[tuple[str, str, str, int]]:
             .sort("rows", "before", "after", descending=[True, False, False])
             .collect()
         )
-        found += [(field.value, *changed) for changed in counted.iter_rows()]
+        found += [
+            (field.value, *(_in_words(value, field, clear_word) for value in values), rows)
+            for *values, rows in counted.iter_rows()
+        ]
     return found
 
 
@@ -205,14 +213,18 @@ def _asked(row: Mapping[str, str], fields: Mapping[Column, int], field: Field) -
     return replace(cell, is_asked=bool(cell.after))
 
 
-def _planned(row: Mapping[str, str], fields: Mapping[Column, int], field: Field) -> Value:
+def _planned(
+    row: Mapping[str, str], fields: Mapping[Column, int], field: Field, clear_word: str
+) -> Value:
     name = _NAMES[field]
     before, after = row[f"before_{name}"], row[f"after_{name}"]
     if row["plan"] == Verdict.UNREAD.value and after:
-        return Value(before=NOT_READ, after=_tag_words(after, field))
+        return Value(before=NOT_READ, after=_in_words(after, field, clear_word))
     if not (before or after):
         return _asked(row, fields, field)
-    return Value(before=_tag_words(before, field), after=_tag_words(after, field))
+    return Value(
+        before=_in_words(before, field, clear_word), after=_in_words(after, field, clear_word)
+    )
 
 
 def _resulting(
@@ -224,18 +236,18 @@ def _resulting(
     """What came of a row's field: what the server answered outranks what was asked."""
     name = _NAMES[field]
     was = planned.get(f"was_{name}")
-    before = "" if was is None else _tag_words(was or "null", field)
+    before = "" if was is None else _in_words(was or _NULL, field, _NULL)
     if row["result"] == Result.SUCCESS.value:
         said = row[f"server_{name}"] or planned.get(name) or ""
-        return Value(before=before, after=_tag_words(said, field) or before)
+        return Value(before=before, after=_in_words(said, field, _NULL) or before)
     if row["result"] == Result.SKIPPED.value and before:
         return Value(before=before, after=before)
     return _asked(row, fields, field)
 
 
-def _tag_words(value: str, field: Field) -> str:
-    """A value as people read it: files say null for a lead that has no tag."""
-    return "no tag" if field is Field.AI_TAG and value == "null" else value
+def _in_words(value: str, field: Field, clear_word: str) -> str:
+    """A value as people read it. clear_word: what a file says for no tag."""
+    return NO_TAG if field is Field.AI_TAG and value == clear_word else value
 
 
 def _cells(row: Mapping[str, str], columns: Sequence[int]) -> list[str]:

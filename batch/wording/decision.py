@@ -9,6 +9,7 @@ from batch.judging.totals import Effect
 from batch.model import MOVES, Reason, Result, Tally, Webhooks
 from batch.wording.amounts import count_of, duration, join_words
 from batch.wording.questions import (
+    NO_TAG,
     Basis,
     Question,
     ShownRow,
@@ -73,7 +74,7 @@ class Decision:
     canary: how many are changed first, alone.
     take_back: the command that takes it back; "" where nothing is to be said of that.
     keeps_before: whether all leads were to be read first, so that the unread are those not found.
-    diff: the first rows. clear_word: what a tag reads that is none.
+    diff: the first rows.
     is_practice: it goes to a sandbox, where no e-mail can start or stop.
     """
 
@@ -98,7 +99,6 @@ class Decision:
     take_back: str = ""
     keeps_before: bool = False
     diff: tuple[DiffRow, ...] = ()
-    clear_word: str = "null"
     is_practice: bool = False
 
     @property
@@ -137,7 +137,7 @@ def question_about(
         warnings=warnings,
         headline=headline,
         facts=(*_facts(decision), *(("Note", note) for note in notes)),
-        diff=tuple(_shown(row, clear_word=decision.clear_word) for row in decision.diff),
+        diff=tuple(map(_shown, decision.diff)),
         more_rows=decision.leads - len(decision.diff),
         leads=decision.leads,
         answer=_answer(decision),
@@ -306,7 +306,7 @@ def _left_out(tally: Tally) -> list[str]:
     ]
 
 
-def _shown(row: DiffRow, *, clear_word: str) -> ShownRow:
+def _shown(row: DiffRow) -> ShownRow:
     """A row of the diff in words."""
     was, becomes = row.was, row.becomes
     return ShownRow(
@@ -315,8 +315,8 @@ def _shown(row: DiffRow, *, clear_word: str) -> ShownRow:
         campaign=row.campaign,
         status=_change((was.status or "") if was else None, becomes.status),
         tag=_change(
-            (was.tag or clear_word) if was else None,
-            clear_word if becomes.tag == "" else becomes.tag,
+            (was.tag or NO_TAG) if was else None,
+            NO_TAG if becomes.tag == "" else becomes.tag,
         ),
     )
 

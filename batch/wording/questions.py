@@ -10,6 +10,7 @@ from batch.model import Webhooks
 from batch.recording.daily_quota import QuotaLeft
 from batch.wording.amounts import count_of, duration, join_words
 
+NO_TAG = "no tag"
 _NAMED_WEBHOOKS = 3  # in the question
 
 

@@ -152,8 +152,8 @@ def test_leads_that_were_read_are_shown_as_they_are_and_by_their_own_names(
     first = lines.index("Line Who Campaign Status aiTag")
     assert lines[first + 1 : first + 4] == [
         "2 Ann Ray Summer sale active → paused Hot",
-        "3 bob@example.com Summer sale active null → Hot",
-        "4 Cleo Ito Summer sale paused → active Cold → null",
+        "3 bob@example.com Summer sale active no tag → Hot",
+        "4 Cleo Ito Summer sale paused → active Cold → no tag",
     ]
     assert "Undo It can be taken back, except for e-mails that went out." in " ".join(lines)
 
@@ -174,7 +174,7 @@ def test_leads_that_were_not_read_are_shown_as_such_by_the_names_in_the_file(she
     assert lines[first + 1 : first + 4] == [
         "2 A. Ray Spring sale not read → paused",
         "3 B.\\x1b[31m\\u202e Spring sale not read → Hot",
-        "4 …00000003 …3a6c9e01 not read → active not read → null",
+        "4 …00000003 …3a6c9e01 not read → active not read → no tag",
     ]
     told = " ".join(lines)
     assert (

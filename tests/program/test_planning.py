@@ -192,7 +192,7 @@ def test_what_a_plan_shows(tmp_path: Path, leads: Path) -> None:
         "",
         "Leads  aiTag",
         "    1  Cold → Hot",
-        "    1  Cold → null",
+        "    1  Cold → no tag",
         "    1  Hot → Warm",
         "",
         "Campaign                  Will change  Already so  Other",

@@ -107,12 +107,13 @@ def test_a_plan_is_counted_and_its_changes_are_told(tmp_path: Path) -> None:
         ("already_so", 1),
         ("bad_id", 1),
     ]
-    assert plan_changes(sheet) == [
+    assert plan_changes(sheet, clear_word="null") == [
         ("status", "active", "paused", 2),
         ("status", "not read", "paused", 1),
-        ("aiTag", "null", "Hot", 1),
+        ("aiTag", "no tag", "Hot", 1),
     ]
-    rows = plan_rows(page_of(sheet.frame, Query(), searched=["0"]), [0], {Field.STATUS: 0})
+    found = page_of(sheet.frame, Query(), searched=["0"])
+    rows = plan_rows(found, [0], {Field.STATUS: 0}, clear_word="null")
     assert [row.tone for row in rows] == ["open", "open", "quiet", "bad", "open"]
     assert [(row.status, row.tag) for row in rows] == [
         (Value(before="active", after="paused"), Value(before="no tag", after="Hot")),
@@ -123,6 +124,16 @@ def test_a_plan_is_counted_and_its_changes_are_told(tmp_path: Path) -> None:
     ]
     assert [row.status.changes for row in rows] == [True, True, False, False, True]
     assert rows[3].message == 'found "bad", 3 hexadecimal digits; expected 24.'
+
+
+def test_a_tag_that_is_cleared_reads_no_tag(tmp_path: Path) -> None:
+    path = tmp_path / "plan.csv"
+    path.write_text(PLAN.replace("null", "none"), encoding="utf-8")
+    sheet = plan_sheet(path)
+    assert ("aiTag", "no tag", "Hot", 1) in plan_changes(sheet, clear_word="none")
+    found = page_of(sheet.frame, Query(), searched=["0"])
+    (first, *_) = plan_rows(found, [0], {Field.STATUS: 0}, clear_word="none")
+    assert first.tag == Value(before="no tag", after="Hot")
 
 
 @pytest.mark.parametrize(

@@ -259,15 +259,15 @@ def test_the_diff_says_what_a_lead_was_and_becomes() -> None:
     rows = (
         DiffRow(2, "Ann", "Spring", Values("active", "Hot"), Values("paused", None)),
         DiffRow(3, "Bob", "Spring", Values("active", None), Values(None, "Hot")),
-        DiffRow(4, "Cleo", "", None, Values("paused", "null")),
+        DiffRow(4, "Cleo", "", None, Values("paused", "")),
         DiffRow(5, "Dan", "", None, Values(None, "Hot")),
     )
     question = asked(requests=9, to_paused=9, diff=rows)
     assert question.more_rows == 5
     assert question.diff == (
         ShownRow(2, "Ann", "Spring", "active → paused", "Hot"),
-        ShownRow(3, "Bob", "Spring", "active", "null → Hot"),
-        ShownRow(4, "Cleo", "", "not read → paused", "not read → null"),
+        ShownRow(3, "Bob", "Spring", "active", "no tag → Hot"),
+        ShownRow(4, "Cleo", "", "not read → paused", "not read → no tag"),
         ShownRow(5, "Dan", "", "", "not read → Hot"),
     )
 
