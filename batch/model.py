@@ -133,6 +133,7 @@ class Reason(StrEnum):
     AMBIGUOUS_LEAD = "ambiguous_lead", Found.JUDGED
     UNKNOWN_TAG = "unknown_tag", Found.JUDGED
     CONFLICT = "conflict", Found.JUDGED
+    BEFORE_UNKNOWN = "before_unknown", Found.JUDGED
 
     DRIFTED = "drifted", Found.READ
     CHANGED_SINCE = "changed_since", Found.READ

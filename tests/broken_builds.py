@@ -2380,6 +2380,22 @@ BUILDS = (
         caught_by="test_program.py::test_failed_rows_can_be_fed_back_in",
     ),
     Broken(
+        guarantee="a status that somebody typed is not taken for one that an undo does not know",
+        file="judging/rules.py",
+        line="status == NOT_READ)] if rules.sets_back else []",
+        instead="status == NOT_READ)] if rules.name else []",
+        caught_by="test_rules.py::test_a_row_of_an_undo_is_known_as_such_and_not_by_its_words"
+        "[typed]",
+    ),
+    Broken(
+        guarantee="an undo that is gone on with still knows that its rows set leads back",
+        file="jobs/recorded.py",
+        line="        sets_back=record.undo_of is not None,\n",
+        instead="",
+        caught_by="test_in_doubt.py::"
+        "test_leads_that_may_have_been_changed_and_were_not_read_are_named",
+    ),
+    Broken(
         guarantee="after an undo nobody is told to mend rows that nobody wrote",
         file="jobs/outcome.py",
         line="    if is_undo and not has_changed:",
@@ -3733,9 +3749,9 @@ BUILDS = (
     ),
     Broken(
         guarantee="an undo says why what was not read can't be set back",
-        file="judging/explain.py",
-        line="if found == NOT_READ:",
-        instead="if not found:",
+        file="jobs/undo.py",
+        line="        sets_back=True,\n",
+        instead="",
         caught_by="test_asking.py::"
         "test_an_undo_of_leads_that_were_not_read_says_so_of_none_that_they_are_wrong",
     ),

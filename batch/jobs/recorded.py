@@ -75,6 +75,7 @@ def request_of(folder: Path, record: RunRecord, *, state_dir: Path) -> Request:
         is_recorded=True,
         found=found_in(record),
         mended=mends_in(folder, record),
+        sets_back=record.undo_of is not None,
     )
 
 

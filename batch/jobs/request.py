@@ -165,6 +165,7 @@ class Request:
     found: how that run's input was read; None where it is to be found out.
     mapped: the columns that a person has mapped to headers for this file.
     mended: cells of it that a person has mended.
+    sets_back: its rows were made to undo a run.
     """
 
     source: Source
@@ -178,6 +179,7 @@ class Request:
     found: Found | None = None
     mapped: frozenset[Column] = frozenset()
     mended: tuple[Mend, ...] = ()
+    sets_back: bool = False
 
     @property
     def table_options(self) -> TableOptions:
@@ -203,6 +205,7 @@ class Request:
             clear_word=self.settings.input.clear_word,
             labels=labels,
             statuses=LEAD_STATUSES if self.is_planned else tuple(Status),
+            sets_back=self.sets_back,
         )
 
     @property

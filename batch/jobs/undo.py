@@ -113,6 +113,7 @@ def open_undo(folder: Path, record: RunRecord, request: Request) -> Iterator[Und
         guardrails=replace(request.guardrails, allow_invalid=True, allow_clears=True),
         options=replace(request.options, **asdict(Reading()), mapping=()),
         is_planned=False,
+        sets_back=True,
     )
     made = new_folder(request, now=started_at)
     with ExitStack() as resources:

@@ -17,8 +17,6 @@ from batch.visible import visible
 # Characters of a cell that a message shows: enough to recognise it, short enough for a table.
 _QUOTED_CHARACTERS = 60
 
-NOT_READ = "not read"  # the status in an undo's rows of leads of which nobody knows what they were
-
 # Labels that a message lists when none is near.
 _NAMED_LABELS = 5
 
@@ -33,10 +31,11 @@ _FEWEST_LABELS = 100
 _AS_NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?E[+-]?\d+", re.IGNORECASE)
 
 
-_SKIPPED = {
+_ALWAYS_THE_SAME = {
     Reason.BLANK_ROW: "every cell is blank.",
     Reason.NOTHING_TO_CHANGE: "neither status nor aiTag is given.",
     Reason.NOT_DATA: "a line of units: no cell could be a value.",
+    Reason.BEFORE_UNKNOWN: "what the lead was before was not read, so it can't be set back.",
 }
 
 _WANTED: Mapping[Column, str] = {
@@ -101,9 +100,9 @@ class Explainer:
 
         reason: one that `rules.judge` gives, with its column and the text that it found there.
         """
+        if reason in _ALWAYS_THE_SAME:
+            return _ALWAYS_THE_SAME[reason]
         match reason:
-            case Reason.BLANK_ROW | Reason.NOTHING_TO_CHANGE | Reason.NOT_DATA:
-                return _SKIPPED[reason]
             case Reason.MISSING_ID:
                 wanted = _WANTED.get(column, "an id") if column else "an id"
                 return f"{column} is blank; expected {wanted}."
@@ -118,8 +117,8 @@ class Explainer:
         raise ValueError(f"a row alone is never judged {reason}")
 
     def _bad_status(self, found: str) -> str:
-        if found == NOT_READ:
-            return "what the lead was before was not read, so it can't be set back."
+        if self._rules.sets_back:
+            return f"the lead was {quoted(found)} before; only {' and '.join(Status)} can be set."
         return f"found {quoted(found)}; expected {' or '.join(Status)}."
 
     def _bad_id(self, found: str) -> str:

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from batch.judging.explain import NOT_READ
 from batch.judging.live import ASKS_TAG, add_expected_status
-from batch.judging.rules import tag_key
+from batch.judging.rules import NOT_READ, tag_key
 from batch.model import Field, Status
 
 FIRST_LINE = 2  # of the sheet: its header is line 1

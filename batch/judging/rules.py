@@ -18,6 +18,8 @@ from batch.model import Field, Reason, Status
 
 DEFAULT_ID_PATTERN = "[0-9a-fA-F]{24}"
 
+NOT_READ = "not read"  # the status in an undo's rows of leads of which nobody knows what they were
+
 _IDS = (Field.CAMPAIGN_ID, Field.CAMPAIGN_LEAD_ID)
 
 # How other programs write "no value". As a tag it is a slip, unless a label has that name.
@@ -47,6 +49,7 @@ class Rules:
     clear_word: the aiTag, in any case, that clears the tag.
     labels: the workspace's labels; None if they aren't known: then any tag is accepted.
     statuses: the accepted ones; more than can be set where rows are compared with what leads are.
+    sets_back: the rows were made to undo a run; no person has written them.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Rules:
     clear_word: str = "null"
     labels: tuple[str, ...] | None = None
     statuses: tuple[str, ...] = tuple(Status)
+    sets_back: bool = False
 
 
 # The columns beside a row's ids that were looked up by e-mail address: why there are none, in which
@@ -187,8 +191,12 @@ def _checks(rules: Rules, *, is_looked_up: bool) -> list[_Check]:
                 _Check(Reason.BAD_CELL, field, is_spoiled(cell)),
                 _Check(Reason.BAD_ID, field, ~is_id(cell, rules)),
             ]
+    unknown_before = (
+        [_Check(Reason.BEFORE_UNKNOWN, Field.STATUS, status == NOT_READ)] if rules.sets_back else []
+    )
     checks += [
         _Check(Reason.BAD_CELL, Field.STATUS, is_spoiled(status)),
+        *unknown_before,
         _Check(Reason.BAD_STATUS, Field.STATUS, ~_is_status(status, rules)),
         _Check(Reason.BAD_CELL, Field.AI_TAG, is_spoiled(tag)),
     ]

@@ -104,6 +104,11 @@ REASON_WORDS: Mapping[Reason, Words] = {
         "rows of one lead ask for different values of one field, or name it in two workspaces",
         "Rows of one lead contradict each other",
     ),
+    Reason.BEFORE_UNKNOWN: Words(
+        "nobody has read what the lead was before the run, so it can't be set back",
+        "What the lead was before is not known",
+        short="not read before the run",
+    ),
     Reason.DRIFTED: Words(
         "the lead has changed since the plan was made, so it was left as it is",
         "The lead has changed since the plan was made",

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.judging.explain import NOT_READ
 from batch.judging.live import ANSWERED, statuses_left
 from batch.judging.reverse import COLUMNS, reverse
+from batch.judging.rules import NOT_READ
 from batch.model import LEAD_STATUSES
 from batch.recording.journal_sql import BEFORE_SCHEMA
 from tests.support.leads_now import Asked, requests

@@ -158,6 +158,27 @@ WRONG = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("text", "sets_back", "reason", "message"),
+    [
+        ("not read", True, "before_unknown",
+         "what the lead was before was not read, so it can't be set back."),
+        ("not read", False, "bad_status", 'found "not read"; expected active or paused.'),
+        ("completed", True, "bad_status",
+         'the lead was "completed" before; only active and paused can be set.'),
+    ],
+    ids=["not known", "typed", "can't be set"],
+)  # fmt: skip
+def test_a_row_of_an_undo_is_known_as_such_and_not_by_its_words(
+    text: str, reason: str, message: str, *, sets_back: bool
+) -> None:
+    rules = Rules(name="leads.csv", sets_back=sets_back)
+    judged = judge_one({"status": text}, rules)
+    assert (judged["reason"], judged["found"]) == (reason, text)
+    said = Explainer(rules).sentence(Reason(reason), Field.STATUS, text)
+    assert said == message
+
+
 @pytest.mark.parametrize(("row", "expected"), WRONG, ids=lambda value: str(value)[:40])
 def test_a_problem_names_place_find_and_remedy(
     row: Mapping[str, str | None], expected: str

@@ -96,7 +96,11 @@ def test_leads_are_set_back_to_what_they_were(tmp_path: Path) -> None:
         ("2", "applied", ""),
         ("3", "applied", ""),
         ("4", "applied", ""),
-        ("4", "bad_status", 'found "completed"; expected active or paused.'),
+        (
+            "4",
+            "bad_status",
+            'the lead was "completed" before; only active and paused can be set.',
+        ),
         ("5", "applied", ""),
     ]
     assert "1 lead had a status that can't be set; its row says so." in ran.err
