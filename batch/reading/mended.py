@@ -35,8 +35,8 @@ class Mend:
     now: str
 
     def __str__(self) -> str:
-        """What results say of it."""
-        return f'{self.column} was "{self.was}".' if self.was else f"{self.column} was blank."
+        """What it was, as a part of a sentence."""
+        return f'{self.column} was "{self.was}"' if self.was else f"{self.column} was blank"
 
 
 def to_csv(mends: Sequence[Mend]) -> bytes:
@@ -135,6 +135,6 @@ def notes_of(mends: Sequence[Mend]) -> pl.DataFrame | None:
     for each in mends:
         notes.setdefault(each.line, []).append(str(each))
     return pl.DataFrame(
-        {"line": list(notes), "mended": [" ".join(each) for each in notes.values()]},
+        {"line": list(notes), "mended": [f"Mended: {', '.join(each)}." for each in notes.values()]},
         schema={"line": pl.UInt32, "mended": pl.String},
     )

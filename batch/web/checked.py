@@ -69,17 +69,22 @@ class CheckedFile:
         """Whether a column's cells are those that were judged another time."""
         return self.place == other.place and self.fields.get(column) == other.fields.get(column)
 
+    @property
+    def own_fields(self) -> Mapping[Column, int]:
+        """Those of the user's columns; ids that an earlier run looked up stand behind them."""
+        return {column: at for column, at in self.fields.items() if at < len(self.header)}
+
     def row_of(self, line: int) -> tuple[Mapping[Column, str], str] | None:
-        """The columns that are read of a line, and what is wrong with it; None for no row.
+        """The user's columns that are read of a line, and what is wrong; None for no row.
 
         As far as a page shows them.
         """
         rows = pl.scan_parquet(self.folder / "rows-*.parquet").filter(pl.col("line") == line)
         marks = pl.scan_parquet(self.folder / "marks.parquet").select("line", "message")
-        cells = [pl.col(str(at)).alias(each) for each, at in self.fields.items()]
+        cells = [pl.col(str(at)).alias(each) for each, at in self.own_fields.items()]
         found = rows.join(marks, on="line", how="left").select(*cells, "message").fill_null("")
         for row in found.collect().to_dicts():
-            return {column: row[column] for column in self.fields}, row["message"]
+            return {column: row[column] for column in self.own_fields}, row["message"]
         return None
 
     @property

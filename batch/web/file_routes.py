@@ -272,7 +272,7 @@ def _columns(file: FileAtHand) -> list[tuple[Column, str, bool]]:
     """
     chosen = dict(file.columns)
     if file.checked:
-        header, fields = file.checked.header, file.checked.fields
+        header, fields = file.checked.header, file.checked.own_fields
         chosen = {column: choice(header, position) for column, position in fields.items()}
     return [
         (each, chosen.get(each) or file.proposed.get(each, ""), not chosen.get(each))

@@ -40,8 +40,7 @@ NO_ADVICE = {
         "another file, sheet or column: take them back, and mend what is wrong here."
     ),
     "{} line {}: a cell of it was mended, but there is no such row. Take it back.",
-    '{} was "{}".',
-    "{} was blank.",
+    "Mended: {}.",
     "{}: its lines are in quotes as a whole; what is in them is read.",
     "{}: its header is not the one that run.json tells of.",
     "{}: can't be read: {}.",

@@ -164,6 +164,6 @@ def test_what_is_told_of_mended_rows() -> None:
     notes = notes_of(ODD)
     assert notes is not None
     assert notes.rows() == [
-        (2, """aiTag was "'=x"."""),
-        (3, 'status was "a "quoted"\ncell, with commas". campaignId was blank.'),
+        (2, """Mended: aiTag was "'=x"."""),
+        (3, 'Mended: status was "a "quoted"\ncell, with commas", campaignId was blank.'),
     ]

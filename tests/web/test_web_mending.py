@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import xlsxwriter
 
-from batch.columns import Column, Naming
+from batch.columns import ADDED_COLUMNS, Column, Naming
 from batch.errors import InputError
 from batch.jobs.recorded import plan_of_run, recorded_journal, request_of
 from batch.model import Field
@@ -100,7 +100,7 @@ def test_a_mended_cell_is_judged_sent_and_told(tmp_path: Path) -> None:
         assert request.mended == (MENDED,)
         first, other, wrong = results(folder)
         assert (first["status"], first["result"]) == ("paused", "success")
-        assert first["message"].endswith('status was "Repleid".')
+        assert first["message"].endswith('Mended: status was "Repleid".')
         assert other["message"] == ""
         assert wrong["result"] == "error"
 
@@ -140,6 +140,21 @@ def test_a_mend_is_taken_back(tmp_path: Path) -> None:
         mend(page, line="2", status="paused")
         page.drop(write_leads(tmp_path / "leads.csv", ROWS))
         assert "mended cell" not in page.get("/check")  # another file, though of the same name
+
+
+def test_a_row_whose_ids_were_looked_up_is_mended_by_its_address(tmp_path: Path) -> None:
+    path = tmp_path / "failed.csv"
+    header = ("email", "campaign", "status", "campaignId", "campaignLeadId", *ADDED_COLUMNS)
+    row = ("ann@example.com", "Sale", "pausd", CAMPAIGN, lead_id(1), "2", "error", "bad_status")
+    cells = (*row, *[""] * (len(header) - len(row)))
+    path.write_text(f"{','.join(header)}\n{','.join(cells)}\n")
+    with site(tmp_path) as page:
+        page.drop(path)
+        assert page.browser.get("/check?mend=2").status_code == 200
+        mend(page, line="2", email="ann@example.com", status="paused")
+        assert mended(page) == [(2, "status", "pausd", "paused")]
+        assert sendable(page) == 1
+        assert page.browser.get("/check/mended.xlsx").content[:2] == b"PK"
 
 
 def test_it_is_said_why_a_mended_sheet_cant_be_had(tmp_path: Path) -> None:
@@ -337,7 +352,7 @@ def test_a_run_with_mends_is_gone_on_with_and_tried_again_as_mended(tmp_path: Pa
                 in page.get(run)
             )
             with (folder / "plan.csv").open(encoding="utf-8-sig", newline="") as file:
-                assert next(csv.DictReader(file))["message"] == 'status was "Repleid".'
+                assert next(csv.DictReader(file))["message"] == 'Mended: status was "Repleid".'
             page.post(f"{run}/apply")
             page.until(Stage.QUESTION)
             page.post("/job/answer", answer="yes")
