@@ -822,9 +822,9 @@ BUILDS = (
     ),
     Broken(
         guarantee="what one start of the page is told is not saved for later ones",
-        file="web/session.py",
-        line="if self._loaded.origin((section, key)) is Origin.PAGE\n            and now",
-        instead="if now",
+        file="settings/save.py",
+        line="if loaded.origin((section, name)) is Origin.PAGE and value",
+        instead="if value",
         caught_by="test_web_settings.py::"
         "test_saving_the_colours_leaves_all_other_lines[values for this start]",
     ),
@@ -2202,7 +2202,7 @@ BUILDS = (
     ),
     Broken(
         guarantee="a request that may have arrived is never called not_connected",
-        file="api/exchange.py",
+        file="api/faults.py",
         line="if isinstance(error, _UNSENT) else Reason.NO_ANSWER",
         instead="if isinstance(error, httpx.TransportError) else Reason.NO_ANSWER",
         caught_by="test_sendkit.py::test_a_fault_is_not_connected_only_when_surely_nothing_left",
@@ -3737,8 +3737,8 @@ BUILDS = (
     Broken(
         guarantee="rows are as many wrong ones in a plan's sentence as in its last line",
         file="wording/decision.py",
-        line="wrong = sum(rows for reason, rows in left_out.items() if _is_wrong(reason))",
-        instead="wrong = decision.judged.error",
+        line="    wrong = decision.wrong.total()\n",
+        instead="    wrong = decision.judged.error\n",
         caught_by="test_planning.py::test_what_a_plan_shows",
     ),
     Broken(

@@ -65,7 +65,7 @@ WORST: dict[str, dict[str, tuple[Worst, ...]]] = {
             sub("sk_\u200b"),
         ),
     },
-    "api/exchange.py": {
+    "api/faults.py": {
         r"'[1-5][0-9]{2}\\b'": (match("1"),),
         "'(?<![: ])[: ]*+\\\\b(bytearray\\\\()?b[\\'\\\\\"].*'": (sub(": "), sub("bytearray(")),
     },
@@ -121,6 +121,10 @@ WORST: dict[str, dict[str, tuple[Worst, ...]]] = {
     },
     "judging/rules.py": {
         "_whole(rules.id_pattern)": (polars("a", pattern=_CUT),),
+        "pattern": (polars("a", pattern=_CUT),),
+    },
+    "judging/texts.py": {
+        "f'{LINE_BREAK}|{FORMULA}|{SHEET_ERROR}'": (polars("#"), polars("#", after="x")),
         "_NO_VALUE": (polars("none"),),
         "_OF_STATUSES": (
             polars("("),
@@ -129,10 +133,6 @@ WORST: dict[str, dict[str, tuple[Worst, ...]]] = {
         ),
         "_OF_TYPES": (polars("("), polars("text "), polars("text(", after="!x")),
         "_OF_UNITS": (polars("("), polars("24 "), polars("id ", after="x")),
-        "pattern": (polars("a", pattern=_CUT),),
-    },
-    "judging/texts.py": {
-        "f'{LINE_BREAK}|{FORMULA}|{SHEET_ERROR}'": (polars("#"), polars("#", after="x")),
         "_SAFE_ID": (polars("a", after="!"),),
     },
     "recording/plan_input.py": {"_UNSEEN": (polars("a"),)},

@@ -4,15 +4,11 @@ Together with `transport` the only door to httpx. It follows no redirect, keeps 
 reads no more of a body than the caller allows.
 """
 
-import os
-import re
-import ssl
 import zlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from http import HTTPStatus
 from types import TracebackType
 from typing import Protocol, Self, cast
 from urllib.parse import urlsplit
@@ -21,33 +17,16 @@ import anyio
 import httpx
 
 from batch.api.excerpt import Redactor
+from batch.api.faults import fault_of
 from batch.api.http1.connection import AttemptTimeout
 from batch.api.transport import WorkerTransport
 from batch.api.wire import Fault, Reply
 from batch.model import Reason
 
-# Only these mean that nothing left this machine; every other fault may have come after that.
-_UNSENT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-)
-# How httpx's and our own transport's errors begin for an answer that broke off; with other words,
-# the same class of error means an answer that can't be read.
-_BROKEN_OFF = (
-    "Server disconnected",
-    "peer closed",
-    "peer unexpectedly closed",
-    "the server sent more",
-)
 Headers = Sequence[tuple[bytes, bytes]]  # names and values, as they go over the wire
 
 MAX_REFUSAL_BYTES = 64 * 1024  # one line of it is shown
 
-_DEEPEST = 20  # causes are followed no further; a chain that is longer than this is a loop
-_RECEIVED = re.compile(r"(?<![: ])[: ]*+\b(bytearray\()?b['\"].*", re.DOTALL)  # as h11 quotes it
 _NO_LIMIT = nullcontext()
 _PACKED = frozenset({"gzip", "x-gzip", "deflate"})
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS  # zlib's way of saying: find out which
@@ -193,32 +172,8 @@ class Exchange:
     def _read_fault(self, error: Exception) -> Fault:
         if isinstance(error, AttemptTimeout):
             return self._too_late
-        reason = Reason.NOT_CONNECTED if isinstance(error, _UNSENT) else Reason.NO_ANSWER
-        timeouts = self._timeouts
-        match error:
-            case httpx.ConnectTimeout():
-                message = f"no connection within {timeouts.connect_s:g} s (connect_timeout_s)"
-            case httpx.PoolTimeout():
-                message = f"no connection became free within {timeouts.connect_s:g} s"
-            case httpx.WriteTimeout():
-                message = f"the server accepted no data for {timeouts.write_s:g} s"
-            case httpx.ReadTimeout():
-                message = f"the server sent nothing for {timeouts.read_s:g} s"
-            case httpx.ProxyError():
-                # its status in our words: the proxy's own may hold a password
-                known = {status.value: status.phrase for status in HTTPStatus}
-                found = re.match(r"[1-5][0-9]{2}\b", str(error))
-                status = f": {found[0]} {known.get(int(found[0]), '')}" if found else ""
-                message = f"the proxy could not connect{status}".rstrip()
-            case _ if reason is Reason.NOT_CONNECTED:
-                message = f"no connection: {cause_of(error)}"
-            case httpx.RemoteProtocolError() if not str(error).startswith(_BROKEN_OFF):
-                message = f"the answer could not be read: {cause_of(error)}"
-                if self._limits_itself:  # so the transport is ours, which is stricter
-                    message += '; [http] transport = "stock" may read it'
-            case _:
-                message = f"the connection broke: {cause_of(error)}"
-        return Fault(reason=reason, message=self._redactor.one_line(message))
+        fault = fault_of(error, self._limits, is_ours=self._limits_itself)
+        return replace(fault, message=self._redactor.one_line(fault.message))
 
 
 @lru_cache(maxsize=64)  # of a job's changes hardly one differs in all this from another
@@ -284,38 +239,3 @@ async def _receive_body(response: httpx.Response, coding: str, *, max_bytes: int
 def _oversized(max_bytes: int) -> Fault:
     message = f"the answer is longer than {max_bytes // 1024:,} KiB"
     return Fault(reason=Reason.OVERSIZED_ANSWER, message=message)
-
-
-def cause_of(fault: BaseException) -> str:
-    """The innermost cause in a few words, as "Connection refused"; never an empty text.
-
-    HTTP libraries wrap the operating system's error several times, often without its text. Words
-    of the other side are left out: it may be a proxy, and they may hold its password.
-    """
-    text = ""
-    cause: BaseException | None = fault
-    for _ in range(_DEEPEST):
-        if cause is None:
-            break
-        if isinstance(cause, BaseExceptionGroup):  # one for each address that was tried
-            cause = cause.exceptions[0]
-            continue
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            why = _why(cause, "verify_message")
-            text = f"the server's certificate is not trusted ({why})"
-        elif isinstance(cause, ssl.SSLError):
-            text = f"TLS failed ({_why(cause, 'reason')})"
-        elif isinstance(cause, OSError) and cause.errno and cause.errno > 0:
-            text = os.strerror(cause.errno)
-        elif isinstance(cause, OSError) and cause.strerror:  # a name that can't be looked up
-            text = cause.strerror
-        else:
-            text = _RECEIVED.sub("", str(cause)) or text
-        cause = cause.__cause__ or cause.__context__  # httpcore raises `from None` on its way out
-    return text or type(fault).__name__
-
-
-def _why(fault: ssl.SSLError, name: str) -> str:
-    """OpenSSL's errors carry such an attribute; those that were raised in Python lack it."""
-    words = getattr(fault, name, None) or " ".join(map(str, fault.args[-1:]))
-    return str(words).rstrip(".")

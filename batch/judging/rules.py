@@ -13,7 +13,16 @@ from polars.exceptions import ComputeError
 from batch.columns import MERGED, SWALLOWED
 from batch.errors import SettingsError
 from batch.escape import unescape
-from batch.judging.texts import folded, is_safe_id, is_spoiled, trimmed
+from batch.judging.texts import (
+    folded,
+    is_safe_id,
+    is_spoiled,
+    means_no_value,
+    names_statuses,
+    names_types,
+    names_units,
+    trimmed,
+)
 from batch.model import Field, Reason, Status
 
 DEFAULT_ID_PATTERN = "[0-9a-fA-F]{24}"
@@ -21,23 +30,6 @@ DEFAULT_ID_PATTERN = "[0-9a-fA-F]{24}"
 NOT_READ = "not read"  # the status in an undo's rows of leads of which nobody knows what they were
 
 _IDS = (Field.CAMPAIGN_ID, Field.CAMPAIGN_LEAD_ID)
-
-# How other programs write "no value". As a tag it is a slip, unless a label has that name.
-_NO_VALUE = r"(?i)^(?:none|nan|\\n|n/a)$"
-
-# What stands in a line of units or types: "(id)", "24 hex digits", "varchar(24)", "active/paused".
-# As a tag fewer words are such, since others are people's labels.
-_TYPE = "(?:text|strings?|str|varchar|chars?|enum|optional|required|tag|label)"
-_UNIT = (
-    f"(?:{_TYPE}|ids?|objectid|object|uuid|guid|hex|hexadecimal|digits?|numbers?|integer|int|type"
-    "|characters?|words?|mandatory|unique|key|unit|campaign|lead|status|of|or)"
-)
-_SIGNS = r"[^\pL\pN]"
-_OF_TYPES, _OF_UNITS = (
-    rf"(?i)\A{_SIGNS}*(?:[0-9]{{1,3}}{_SIGNS}+)?{word}(?:{_SIGNS}+(?:{word}|[0-9]{{1,3}}))*{_SIGNS}*\z"
-    for word in (_TYPE, _UNIT)
-)
-_OF_STATUSES = rf"(?i)\A{_SIGNS}*active{_SIGNS}+(?:or{_SIGNS}+)?paused{_SIGNS}*\z"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +193,7 @@ def _checks(rules: Rules, *, is_looked_up: bool) -> list[_Check]:
         _Check(Reason.BAD_CELL, Field.AI_TAG, is_spoiled(tag)),
     ]
     unknown = tag.is_not_null() & pl.col("label").is_null() & ~pl.col("clear_tag")
-    no_value = tag.str.contains(_NO_VALUE) & ~pl.col("clear_tag")
+    no_value = means_no_value(tag) & ~pl.col("clear_tag")
     if rules.labels is None:
         return [*checks, _Check(Reason.BAD_CELL, Field.AI_TAG, no_value)]
     return [
@@ -283,12 +275,12 @@ def _is_units(rules: Rules) -> pl.Expr:
     is_value = [is_id(pl.col(field), rules) for field in _IDS]
     if rules.labels is not None:
         is_value.append(pl.col("label").is_not_null())
-    is_unit = [pl.col(field).str.contains(_OF_UNITS) for field in _IDS]
+    is_unit = [names_units(pl.col(field)) for field in _IDS]
     return pl.all_horizontal(
         *(each.fill_null(value=False) for each in is_unit),
         ~pl.any_horizontal(*is_value, "clear_tag"),
-        (status.str.contains(_OF_UNITS) | status.str.contains(_OF_STATUSES)).fill_null(value=True),
-        tag.str.contains(_OF_TYPES).fill_null(value=True),
+        (names_units(status) | names_statuses(status)).fill_null(value=True),
+        names_types(tag).fill_null(value=True),
     )
 
 

@@ -1,4 +1,4 @@
-"""Rules for the text of a cell in any column: how it is trimmed, compared, and found spoiled."""
+"""Rules for the text of a cell: how it is trimmed, compared, found spoiled, or no value at all."""
 
 import polars as pl
 
@@ -28,6 +28,23 @@ SHEET_ERROR = (
     r"|#N/B|#VERW!|#WAARDE!|#NAAM\?|#GETAL!|#ADR!|#ARG!|#NAZWA\?|#LICZBA!|#+|Err:\d{3})$)"
 )
 
+# How other programs write "no value". As a tag it is a slip, unless a label has that name.
+_NO_VALUE = r"(?i)^(?:none|nan|\\n|n/a)$"
+
+# What stands in a line of units or types: "(id)", "24 hex digits", "varchar(24)", "active/paused".
+# As a tag fewer words are such, since others are people's labels.
+_TYPE = "(?:text|strings?|str|varchar|chars?|enum|optional|required|tag|label)"
+_UNIT = (
+    f"(?:{_TYPE}|ids?|objectid|object|uuid|guid|hex|hexadecimal|digits?|numbers?|integer|int|type"
+    "|characters?|words?|mandatory|unique|key|unit|campaign|lead|status|of|or)"
+)
+_SIGNS = r"[^\pL\pN]"
+_OF_TYPES, _OF_UNITS = (
+    rf"(?i)\A{_SIGNS}*(?:[0-9]{{1,3}}{_SIGNS}+)?{word}(?:{_SIGNS}+(?:{word}|[0-9]{{1,3}}))*{_SIGNS}*\z"
+    for word in (_TYPE, _UNIT)
+)
+_OF_STATUSES = rf"(?i)\A{_SIGNS}*active{_SIGNS}+(?:or{_SIGNS}+)?paused{_SIGNS}*\z"
+
 
 def trimmed(cell: pl.Expr) -> pl.Expr:
     """The text without EDGES at its ends; null when nothing is left."""
@@ -47,3 +64,23 @@ def folded(text: pl.Expr) -> pl.Expr:
 def is_safe_id(cell: pl.Expr) -> pl.Expr:
     """Whether an id can't change a request's path, whatever pattern is set."""
     return cell.str.contains(_SAFE_ID)
+
+
+def means_no_value(tag: pl.Expr) -> pl.Expr:
+    """Whether a tag reads as other programs write that there is none."""
+    return tag.str.contains(_NO_VALUE)
+
+
+def names_units(cell: pl.Expr) -> pl.Expr:
+    """Whether the cell says what a column holds, as a line of units does."""
+    return cell.str.contains(_OF_UNITS)
+
+
+def names_types(tag: pl.Expr) -> pl.Expr:
+    """The same of a tag, by fewer words: others are people's labels."""
+    return tag.str.contains(_OF_TYPES)
+
+
+def names_statuses(cell: pl.Expr) -> pl.Expr:
+    """Whether the cell lists the statuses that there are."""
+    return cell.str.contains(_OF_STATUSES)

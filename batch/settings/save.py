@@ -15,7 +15,9 @@ from tomlkit.exceptions import TOMLKitError
 from batch.errors import SettingsError
 from batch.recording.atomic_file import AtomicFile, disk_errors
 from batch.recording.plain_file import is_plain
-from batch.settings.origins import RATE, RUNS_DIR, Key
+from batch.settings.load import LoadedSettings
+from batch.settings.model import Settings
+from batch.settings.origins import RATE, RUNS_DIR, Key, Origin
 
 # All that is ever written.
 SAVED: tuple[Key, ...] = (
@@ -44,6 +46,22 @@ def save_settings(path: Path, values: Mapping[Key, object]) -> None:
     with AtomicFile(path) as new_file:
         new_file.write(_edited(before, values, name=str(path)))
         new_file.publish()
+
+
+def typed_news(loaded: LoadedSettings, kept: Settings, *, rate: str) -> dict[Key, object]:
+    """The settings that were typed on the page, and are others than those that are kept.
+
+    kept: what files and defaults say. rate: as it was typed; it stands in place of the odd number a
+    second that a text such as "100/min" comes to.
+    """
+    before = kept.model_dump(mode="json", by_alias=True)
+    news: dict[Key, object] = {
+        (section, name): value
+        for section, keys in loaded.settings.model_dump(mode="json", by_alias=True).items()
+        for name, value in keys.items()
+        if loaded.origin((section, name)) is Origin.PAGE and value != before[section][name]
+    }
+    return {**news, RATE: rate} if RATE in news and "/" in rate else news
 
 
 def as_lines(values: Mapping[Key, object]) -> str:

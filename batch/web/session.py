@@ -4,7 +4,7 @@ Whoever has the session can neither send a key elsewhere nor approve an address.
 """
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,9 +18,9 @@ from batch.jobs.gate import Keeper, named_by, open_access
 from batch.jobs.preflight import try_key
 from batch.redaction import KeyRedactor
 from batch.settings.load import CONFIG_NAME, LoadedSettings, load_settings
-from batch.settings.model import KNOWN, Settings
-from batch.settings.origins import RATE, Key, Origin, differences
-from batch.settings.save import SAVED, as_lines, save_settings
+from batch.settings.model import Settings
+from batch.settings.origins import Key, Origin, differences
+from batch.settings.save import SAVED, as_lines, save_settings, typed_news
 from batch.settings.system_keyring import forget_key, keep_key, read_key, refusal_of_keyring
 from batch.web.keys import Typed, credentials_of, key_place, remedy, told_of
 from batch.web.remedies import field_name, on_page
@@ -231,30 +231,22 @@ class Session:
         """
         if self.own_file is None:
             raise SettingsError("Nothing was saved: another file than your own is in use.")
-        save_settings(self.own_file, self._news(SAVED))
+        news = self._news()
+        save_settings(self.own_file, {key: news[key] for key in SAVED if key in news})
         self._loaded = self._load(self._typed.overrides)
 
     def lines_to_keep(self) -> str:
         """What was typed and is never saved by the page, as the lines of a file; "" for nothing."""
-        every = [(section, key) for section, keys in KNOWN.items() for key in keys]
-        return as_lines(self._news([key for key in every if not self.own_file or key not in SAVED]))
+        news = self._news()
+        is_saved = SAVED if self.own_file else ()
+        return as_lines({key: news[key] for key in news if key not in is_saved})
 
-    def _news(self, keys: Iterable[Key]) -> dict[Key, object]:
-        """Those of these settings that were typed, and differ from what files and defaults say."""
+    def _news(self) -> Mapping[Key, object]:
+        """The settings that were typed, and differ from what files and defaults say."""
         place = self.place
         kept = load_settings(place.config, {}, {}, place.cwd, place.config_dir).settings
-        before = kept.model_dump(mode="json", by_alias=True)
-        now = self.settings.model_dump(mode="json", by_alias=True)
-        news: dict[Key, object] = {
-            (section, key): now[section][key]
-            for section, key in keys
-            if self._loaded.origin((section, key)) is Origin.PAGE
-            and now[section][key] != before[section][key]
-        }
         rate = str(self._typed.overrides.get("pace", {}).get("rate") or "")
-        if RATE in news and "/" in rate:  # as it was typed, not the odd number that it comes to
-            news[RATE] = rate
-        return news
+        return typed_news(self._loaded, kept, rate=rate)
 
     def _load(self, typed: Mapping[str, Mapping[str, object]]) -> LoadedSettings:
         place = self.place

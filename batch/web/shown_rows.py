@@ -9,7 +9,7 @@ from batch.columns import Column
 from batch.judging.diff import SENT, Verdict
 from batch.model import Field, Reason, Result
 from batch.web.row_pages import RowPage, Sheet
-from batch.wording.questions import NO_TAG
+from batch.wording.questions import NO_TAG, NOT_READ
 from batch.wording.reasons import plan_title, reason_title
 
 MOST_COLUMNS = 12  # of the user's that are shown; the files have all
@@ -21,7 +21,6 @@ TONE_OF_RESULT = {
 }
 _TONES = {result.value: tone for result, tone in TONE_OF_RESULT.items()}
 _NAMES = {Field.STATUS: "status", Field.AI_TAG: "ai_tag"}  # as files of ours call them
-NOT_READ = "not read"
 _NULL = "null"  # results say it for a lead without a tag, as the server does
 # The rows of a plan by their tone.
 PLAN_TONES = {"open": "To send", "bad": "With problems", "quiet": "Nothing to do"}

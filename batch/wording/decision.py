@@ -10,6 +10,7 @@ from batch.model import MOVES, Reason, Result, Tally, Webhooks
 from batch.wording.amounts import count_of, duration, join_words
 from batch.wording.questions import (
     NO_TAG,
+    NOT_READ,
     Basis,
     Question,
     ShownRow,
@@ -22,7 +23,6 @@ from batch.wording.reasons import reason_in_short, rows_left_out
 _NAMED_VALUES = 4  # of tags, in a line
 _EMAILS = "Tag changes can start or stop e-mails."
 _EMAILS_IN_PRACTICE = "In a real run, tag changes can start or stop e-mails."
-NOT_READ = "not read"
 _EXITED = MOVES[-1]
 
 
@@ -105,6 +105,19 @@ class Decision:
     def leads(self) -> int:
         """To how many leads a request goes."""
         return self.effect.requests
+
+    @property
+    def wrong(self) -> Tally:
+        """Rows that have to be mended before they are sent, by reason."""
+        return Tally({reason: n for reason, n in self._not_sent().items() if _is_wrong(reason)})
+
+    @property
+    def skipped(self) -> Tally:
+        """Rows that are not sent and not wrong, by reason."""
+        return Tally({reason: n for reason, n in self._not_sent().items() if not _is_wrong(reason)})
+
+    def _not_sent(self) -> Tally:
+        return Tally(self.judged + self.left_out)
 
 
 def question_about(
@@ -197,21 +210,18 @@ def _emails(decision: Decision) -> tuple[str, ...]:
 
 def _about_rows(decision: Decision) -> Iterator[tuple[str, str]]:
     """What becomes of rows that are no request of their own, or none that is whole."""
-    left_out = decision.judged + decision.left_out
-    skipped = Tally({reason: n for reason, n in left_out.items() if not _is_wrong(reason)})
-    wrong = Tally({reason: n for reason, n in left_out.items() if _is_wrong(reason)})
     for told in _in_part(decision.effect.rows_in_part):
         yield "In part", told
     if joined := decision.sent_rows - decision.leads:
         rows = "1 row is" if joined == 1 else f"{joined:,} rows are"
         yield "Joined", f"{rows} sent together with another row of the same lead."
-    if wrong:
+    if wrong := decision.wrong:
         rows = count_of(wrong.total(), "row")
         if decision.sets_back:
             yield "Not set back", f"{rows}; the results say why."
         else:
             yield "Wrong", f"{rows}, not sent: {_by_reason(wrong)}."
-    if skipped:
+    if skipped := decision.skipped:
         yield "Left out", f"{count_of(skipped.total(), 'row')}: {_by_reason(skipped)}."
     if decision.done:
         yield "Done", f"{count_of(decision.done.total(), 'row')}: {_by_reason(decision.done)}."
@@ -271,8 +281,7 @@ def _by_reason(tally: Tally) -> str:
 
 def _wrong_rows(decision: Decision) -> tuple[str, ...]:
     """As "10 of 300 rows are wrong and will not be sent."; nothing where none is."""
-    left_out = decision.judged + decision.left_out
-    wrong = sum(rows for reason, rows in left_out.items() if _is_wrong(reason))
+    wrong = decision.wrong.total()
     are = "is" if wrong == 1 else "are"
     so = f"{are} wrong and will not be sent"
     if decision.sets_back:  # nobody wrote its rows

@@ -11,6 +11,7 @@ from batch.recording.daily_quota import QuotaLeft
 from batch.wording.amounts import count_of, duration, join_words
 
 NO_TAG = "no tag"
+NOT_READ = "not read"  # what a lead was, where nobody has read it
 _NAMED_WEBHOOKS = 3  # in the question
 
 

@@ -4,7 +4,7 @@ import ssl
 
 import pytest
 
-from batch.api.exchange import cause_of
+from batch.api.faults import cause_of
 
 
 def wrapped(cause: BaseException, *, text: str = "") -> BaseException:
