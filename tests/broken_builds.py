@@ -894,7 +894,7 @@ BUILDS = (
     Broken(
         guarantee="a form that shows other cells than are at hand mends nothing",
         file="web/file_routes.py",
-        line='    if form.get("version") != file.version:\n',
+        line='    if form.get("version") != file.version(line):\n',
         instead='    if not form.get("version"):\n',
         caught_by="test_web_mending.py::test_a_form_of_before_mends_nothing",
     ),

@@ -30,10 +30,7 @@ from batch.web.tray import FileAtHand
 _RECENT = 5
 _SAMPLES, _SAMPLE = 3, 24  # values that are shown beside a header, and characters of each
 _MOST_CHOICES = 1_000
-_SINCE_THEN = (
-    "Nothing was mended: the file is another one by now, or was mended or read otherwise since "
-    "then. This is how the line is now."
-)
+_SINCE_THEN = "Nothing was mended: the file or the line was changed since then. So it is now."
 # The fields of the form that says how the file is read, and the options that they stand for.
 _READING = {
     "sheet": "sheet",
@@ -167,13 +164,15 @@ def mend(request: Request, form: Mapping[str, str]) -> Response:
     file = desk.file
     if file is None or line is None:
         return lead_to(request, "/")
-    if form.get("version") != file.version:
+    typed = {each: form[each.value].strip() for each in COLUMNS if each.value in form}
+    if form.get("version") != file.version(line):
         now = file.checked and _mending_of(file.checked, str(line))
+        if now and now[1].items() == typed.items():  # the form was sent twice
+            return lead_to(request, "/check")
         return check_page(request, mending=(line, now[1] if now else {}, _SINCE_THEN))
     if form.get("as_read"):
         desk.take_mends_back(file, line)
         return lead_to(request, "/check")
-    typed = {each: form[each.value].strip() for each in COLUMNS if each.value in form}
     try:
         desk.mend(file, line, typed)
     except InputError as error:

@@ -60,10 +60,10 @@ class FileAtHand:
     proposed: Mapping[Column, str] = field(default_factory=dict)
     is_new: bool = True
 
-    @property
-    def version(self) -> str:
-        """What tells its cells as they are now from all others, for a form that is about them."""
-        cells = (self.upload.folder.name, self.reading, self.columns, self.mended)
+    def version(self, line: int) -> str:
+        """What tells the cells of a line as they are now from all others, for a form about them."""
+        mended = [each for each in self.mended if each.line == line]
+        cells = (self.upload.folder.name, self.reading, self.columns, mended)
         return sha256(repr(cells).encode()).hexdigest()[:16]
 
 

@@ -46,8 +46,9 @@ def at_hand(page: Site) -> FileAtHand:
     return file
 
 
-def mend(page: Site, **form: str) -> str:
-    return page.post("/check/mend", version=at_hand(page).version, **form)
+def mend(page: Site, *, line: str, **form: str) -> str:
+    version = at_hand(page).version(int(line))
+    return page.post("/check/mend", line=line, version=version, **form)
 
 
 def mended(page: Site) -> list[tuple[int, str, str, str]]:
@@ -176,7 +177,7 @@ def test_it_is_said_why_a_mended_sheet_cant_be_had(tmp_path: Path) -> None:
 def test_what_cant_be_mended_is_told(tmp_path: Path, line: str, status: str) -> None:
     with site(tmp_path) as page:
         dropped(page, tmp_path)
-        form = {"line": line, "status": status, "version": at_hand(page).version}
+        form = {"line": line, "status": status, "version": at_hand(page).version(int(line))}
         assert page.browser.ask("POST", "/check/mend", data=form).status_code == 400
         assert at_hand(page).mended == ()
 
@@ -252,14 +253,19 @@ def test_mends_outlast_a_choice_by_which_nothing_can_be_read(tmp_path: Path) -> 
 def test_a_form_of_before_mends_nothing(tmp_path: Path) -> None:
     with site(tmp_path) as page:
         dropped(page, tmp_path)
-        stale = at_hand(page).version
-        mend(page, line="2", status="paused")
-        told = "Nothing was mended: the file is another one by now"
-        for form in ({"status": "active"}, {"as_read": "yes"}):
+        stale, others = (at_hand(page).version(line) for line in (2, 4))
+        ids = {"campaignId": CAMPAIGN, "campaignLeadId": lead_id(1), "aiTag": ""}
+        mend(page, line="2", status="paused", **ids)
+        told = "Nothing was mended: the file or the line was changed since then. So it is now."
+        for form in ({**ids, "status": "active"}, {"as_read": "yes"}):
             text = page.post("/check/mend", line="2", version=stale, **form)
             assert told in text
             assert 'name="status" value="paused"' in text  # as it is now
-        stale = at_hand(page).version
+        sent_twice = page.post("/check/mend", line="2", version=stale, status="paused", **ids)
+        assert told not in sent_twice
+        page.post("/check/mend", line="4", version=others, campaignLeadId=lead_id(4))
+        assert len(mended(page)) == 2  # another line is as it was seen
+        stale = at_hand(page).version(4)
         page.drop(write_leads(tmp_path / "leads.csv", [(CAMPAIGN, "bad", "paused", "")]))
         assert told in page.post("/check/mend", line="4", version=stale, status="active")
         assert mended(page) == []
