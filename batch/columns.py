@@ -20,10 +20,15 @@ class Naming(StrEnum):
 
 
 Column = Field | Naming
+COLUMNS: tuple[Column, ...] = (*Field, *Naming)
 # Where a lead is named by its address.
 BY_EMAIL = (Naming.EMAIL, Naming.CAMPAIGN)
-COLUMNS: tuple[Column, ...] = (*Field, *BY_EMAIL)
-_SPELLINGS: Mapping[Column, tuple[str, ...]] = {Naming.EMAIL: ("email", "emailaddress")}
+# By which a header is told from other rows: people have columns of their own called "Workspace".
+LEAD_COLUMNS: tuple[Column, ...] = (*Field, *BY_EMAIL)
+_SPELLINGS: Mapping[Column, tuple[str, ...]] = {
+    Naming.EMAIL: ("email", "emailaddress"),
+    Naming.WORKSPACE: ("workspace", "workspaceid", "workspacename"),
+}
 
 # What reading adds to a row with a cell that swallowed other rows: that cell's column (null for one
 # of the user's own), how the cell begins, and the whole sentence.
@@ -68,7 +73,7 @@ def column_of(name: str) -> Column:
 def recognised_fields(header: Sequence[str], columns: Mapping[Column, str]) -> int:
     """How many of the columns that are read are in a header; most for the right delimiter."""
     names = set(map(name_key, header))
-    return sum(not names.isdisjoint(spellings(column, columns)) for column in COLUMNS)
+    return sum(not names.isdisjoint(spellings(column, columns)) for column in LEAD_COLUMNS)
 
 
 def reads_as(cell: str, column: Column, columns: Mapping[Column, str]) -> bool:

@@ -25,6 +25,8 @@ class Status(StrEnum):
     PAUSED = "paused"
 
 
+PLATFORM_PREFIX = "sk_user_"  # of keys that act across workspaces
+
 # All values of a campaign lead's status. Of leads in a final one nothing is sent any more.
 COMPLETED = "completed"
 FINAL_STATUSES = (COMPLETED, "bounced", "unsubscribed", "replied", "removed")
@@ -54,6 +56,15 @@ class FinalStates(StrEnum):
 
     LEAVE = "leave"  # it is left out: the lead is through, and would be set going again
     SEND = "send"
+
+
+class BudgetOwner(StrEnum):
+    """Whose the server's budget of requests is, where a run has several workspaces."""
+
+    AUTO = "auto"  # not known: one for each key, until answers show otherwise
+    WORKSPACE = "workspace"
+    KEY = "key"
+    ALL = "all"  # one for all of them
 
 
 class TransportKind(StrEnum):

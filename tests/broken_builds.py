@@ -657,8 +657,8 @@ BUILDS = (
     Broken(
         guarantee="run.json says nothing of a key file",
         file="settings/model.py",
-        line='exclude={"api": {"api_key_file", "key_from"}, "web": True}',
-        instead='exclude={"api": {"key_from"}, "web": True}',
+        line='hidden: dict[str, Any] = {"api": {"api_key_file", "key_from"}}',
+        instead='hidden: dict[str, Any] = {"api": {"key_from"}}',
         caught_by="test_gate.py::test_a_run_of_before_with_a_key_file_is_gone_on_with",
     ),
     Broken(
@@ -2651,6 +2651,58 @@ BUILDS = (
         line="self._default if text is None else self._number(key)",
         instead="self._default if self._number(key) == _NOBODY else self._number(key)",
         caught_by="test_workspaces.py::test_rows_that_name_no_workspace_are_the_defaults",
+    ),
+    Broken(
+        guarantee="a blank cell of merged ones is not taken for the default workspace's",
+        file="judging/workspaces.py",
+        line="return owners.set(is_merged",
+        instead="return owners.set(~is_merged",
+        caught_by="test_workspaces.py::test_a_blank_cell_of_merged_ones_is_not_the_defaults",
+    ),
+    Broken(
+        guarantee="a column that is called workspace is the user's own unless workspaces count",
+        file="reading/layout.py",
+        line="if has_workspaces or Naming.WORKSPACE in columns:",
+        instead="if True:",
+        caught_by="test_table.py::test_any_other_column_workspace_is_the_users_own",
+    ),
+    Broken(
+        guarantee="where a workspace's key is is not for the settings file of a folder to say",
+        file="settings/load.py",
+        line="            refused = refused or one.where\n            del values[key]",
+        instead="            pass",
+        caught_by="test_workspace_settings.py::"
+        "test_where_a_key_is_is_not_for_the_file_of_a_folder_to_say",
+    ),
+    Broken(
+        guarantee="what a folder's settings file says of workspaces needs a yes",
+        file="settings/origins.py",
+        line="value=value, is_guarded=True)",
+        instead="value=value, is_guarded=False)",
+        caught_by="test_workspace_settings.py::"
+        "test_where_a_key_is_is_not_for_the_file_of_a_folder_to_say",
+    ),
+    Broken(
+        guarantee="of the rates of a run and of its workspace the slower holds",
+        file="settings/model.py",
+        line="slower = min(",
+        instead="slower = max(",
+        caught_by="test_workspace_settings.py::"
+        "test_each_has_a_section_and_what_it_leaves_out_is_as_for_the_run",
+    ),
+    Broken(
+        guarantee="a key that names no workspace sends nothing where it is of several",
+        file="jobs/request.py",
+        line="return is_open or self.is_first_workspaces",
+        instead="return False",
+        caught_by="test_workspace_keys.py::test_a_platform_key_needs_a_workspace_that_it_sees",
+    ),
+    Broken(
+        guarantee="every workspace whose key fails is named before anything is sent",
+        file="jobs/workspaces.py",
+        line="if failed and (not request",
+        instead="if failed and len(failed) == 1 and (not request",
+        caught_by="test_workspace_keys.py::test_all_keys_that_fail_are_told_at_once",
     ),
     Broken(
         guarantee="the sandbox's workspaces have leads of their own",

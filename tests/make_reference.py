@@ -4,6 +4,7 @@ Commands and options come from the command line itself, settings from config.exa
 test holds equal to the defaults), reasons from `Reason` and `wording/reasons.py`.
 """
 
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any
 import typer.main
 
 from batch.model import Reason, Result
+from batch.settings.model import WORKSPACES, workspace_section
 from batch.terminal.command_line import app
 from batch.wording.reasons import REASON_WORDS
 
@@ -160,7 +162,8 @@ def _settings() -> Mapping[str, list[tuple[str, str, str]]]:
 
     A remark that stands by itself has no key: it is about the section.
     """
-    example = _EXAMPLE.read_text("utf-8")
+    # What stands there as a remark without a blank is a setting that has no default.
+    example = re.sub(r"(?m)^#(?=\S)", "", _EXAMPLE.read_text("utf-8"))
     found: dict[str, list[tuple[str, str, str]]] = {}
     section, remark = "", list[str]()
     for line in example.splitlines():
@@ -174,8 +177,10 @@ def _settings() -> Mapping[str, list[tuple[str, str, str]]]:
             text = " ".join(remark).rstrip(":")
             found[section].append((key, default, text if text[-1] in ".…" else f"{text}."))
             remark = []
+    content = tomllib.loads(example)
+    workspaces = {workspace_section(n): keys for n, keys in content.pop(WORKSPACES).items()}
     assert {name: [key for key, *_ in keys if key] for name, keys in found.items()} == {
-        name: list(keys) for name, keys in tomllib.loads(example).items()
+        name: list(keys) for name, keys in {**content, **workspaces}.items()
     }
     return found
 

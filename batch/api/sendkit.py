@@ -36,7 +36,7 @@ from batch.api.lists import Page, Workspace, parse_labels, parse_workspaces, rea
 from batch.api.reset_units import ResetUnits
 from batch.api.wire import Fault, Reply, change_body, lead_path
 from batch.errors import BatchError, SettingsError, UsageError
-from batch.model import Answer, Budget, Change, Reason
+from batch.model import PLATFORM_PREFIX, Answer, Budget, Change, Reason
 from batch.statuses import may_pass
 
 __all__ = ["Access", "KeyRefusedError", "ReadFailedError", "SendKit", "Timeouts", "Workspace"]
@@ -81,6 +81,11 @@ class Access:
     base_url: str
     api_key: SecretStr
     workspace_id: str | None = None
+
+    @property
+    def is_platform(self) -> bool:
+        """Whether the key acts across workspaces."""
+        return self.api_key.get_secret_value().startswith(PLATFORM_PREFIX)
 
 
 class SendKit:

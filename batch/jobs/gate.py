@@ -6,7 +6,7 @@ or list of runs, one that was typed on the page with the key, or one approved be
 What only a file that lies about has named is asked about. Sends nothing, and shows nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,10 +18,11 @@ from batch.api.address import address_of
 from batch.api.sendkit import Access, SendKit, Timeouts
 from batch.api.transport import make_transport
 from batch.errors import DeclinedError, RunError, SettingsError, UnaskedError
+from batch.jobs.request import NamedAccess
 from batch.recording.approvals import approve, is_approved, is_for_another_key, keep_typed
 from batch.recording.daily_quota import DailyQuota
 from batch.sandbox.process import Sandbox
-from batch.settings.credentials import Credentials
+from batch.settings.credentials import Credentials, read_workspace_key
 from batch.settings.load import CONFIG_NAME, LoadedSettings
 from batch.settings.model import ApiSettings, Settings
 from batch.settings.origins import ADDRESS, Difference, Origin, differences
@@ -92,6 +93,37 @@ def open_access(loaded: LoadedSettings, credentials: Credentials, keeper: Keeper
                 also=_said(loaded, doubt.values),
             )
     return Access(base_url=base_url, api_key=key, workspace_id=credentials.workspace_id)
+
+
+def open_workspaces(
+    loaded: LoadedSettings, environ: Mapping[str, str], keeper: Keeper
+) -> tuple[NamedAccess, ...]:
+    """The workspaces that have keys of their own, each as `open_access` gives it.
+
+    A key that can't be read stands in its failure. Raises DeclinedError.
+    """
+    found = []
+    for name, own in loaded.settings.workspaces.items():
+        if not own.has_key:
+            continue
+        access, failure = None, ""
+        try:
+            credentials = read_workspace_key(loaded.settings, environ, name)
+        except SettingsError as error:
+            failure = str(error)
+        else:
+            access = open_access(loaded, credentials, keeper)
+        found.append(
+            NamedAccess(name=name, access=access, workspace_id=own.workspace_id, failure=failure)
+        )
+    return tuple(found)
+
+
+def first_access(named: Sequence[NamedAccess]) -> Access:
+    """The key of the first workspace that has one. Raises SettingsError if none can be read."""
+    if access := next((each.access for each in named if each.access), None):
+        return access
+    raise SettingsError("\n".join(each.failure for each in named))
 
 
 def open_practice(sandbox: Sandbox) -> Access:

@@ -17,7 +17,7 @@ from batch.jobs.request import PracticeGround, Request
 from batch.recording.run_list import find_listed
 from batch.recording.runfile import RunRecord, read_record
 from batch.settings.load import LoadedSettings
-from batch.settings.model import KNOWN, PaceSettings, Settings
+from batch.settings.model import KNOWN, WORKSPACES, PaceSettings, Settings
 from batch.settings.origins import ADDRESS, DAILY, KEY_FILE, Origin
 
 
@@ -94,7 +94,9 @@ def settings_of_run(
     key = {name: getattr(own.settings.api, name) for name in ("api_key_file", "key_from")}
     api = settings.api.model_copy(update={"base_url": record.base_url, **key})
     settings = settings.model_copy(update={"api": api})
-    settings = settings.model_copy(update={"pace": _pace_of(settings, own)})
+    # Workspaces and their keys, as the key file, are those that count here.
+    update = {"pace": _pace_of(settings, own), WORKSPACES: own.settings.workspaces}
+    settings = settings.model_copy(update=update)
     if not is_listed:  # where new folders are made is not for a stranger's file to say
         runs_dir = own.settings.run.runs_dir
         run = settings.run.model_copy(update={"runs_dir": runs_dir})
@@ -105,6 +107,7 @@ def settings_of_run(
         source_origin=origin,
         origins=origins,
         own=settings if is_listed else own.settings,
+        run_workspace=record.workspace,
     )
 
 

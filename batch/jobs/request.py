@@ -59,7 +59,7 @@ class Reading:
     """How the spreadsheet is read; None is found out.
 
     header_row: the line of its header.
-    campaign: of all rows that name none; None if each row says.
+    campaign: of all rows that name none; None if each row says. workspace: the same.
     """
 
     sheet: str | None = None
@@ -67,6 +67,7 @@ class Reading:
     delimiter: str | None = None
     header_row: int | None = None
     campaign: str | None = None
+    workspace: str | None = None
 
     def __post_init__(self) -> None:
         """Raise SettingsError for a line that can't be meant."""
@@ -83,6 +84,7 @@ class Guardrails:
     canary: how many changes are sent first, and read back before the others; 0 for none.
     force: change leads even if they are not what they are expected to be.
     no_tag_check: don't ask for the workspace's labels.
+    skip_failed_workspaces: send the rows of the other workspaces where some can't be reached.
     is_confirmed: these are rows of an earlier run that was confirmed.
     """
 
@@ -93,6 +95,7 @@ class Guardrails:
     canary: int = 0
     force: bool = False
     no_tag_check: bool = False
+    skip_failed_workspaces: bool = False
     is_confirmed: bool = False
 
     def __post_init__(self) -> None:
@@ -105,6 +108,20 @@ class Guardrails:
         if changes is None or (isinstance(changes, Range) and 0 <= changes.least <= changes.most):
             return
         raise SettingsError(f"expect_changes: found {changes!r}; expected a Range that can be met.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedAccess:
+    """A workspace of `[workspaces]` that has a key of its own.
+
+    name: there. access: the key with the address it may go to; None where the key can't be read,
+    as failure says. workspace_id: what it must be; "" if the settings don't say.
+    """
+
+    name: str
+    access: Access | None
+    workspace_id: str = ""
+    failure: str = ""
 
 
 class PracticeGround:
@@ -135,7 +152,9 @@ class Session:
     state_dir: the user's state folder, with the locks and the list of runs. out: the run's folder;
     None for a new one below `runs_dir`.
     access: the key and the address that it may go to, as the gate gives them; None for practice,
-    which never sees the real ones, and where no server is asked.
+    which never sees the real ones, and where no server is asked. Where only workspaces have keys it
+    is the first one's.
+    workspaces: those that have keys of their own.
     command: what was typed to ask for it, as a report may tell it; "" where nobody typed.
     faults: what goes wrong in practice, as the sandbox spells it.
     practice: where practice is to go on; None for a sandbox that ends with the job.
@@ -150,8 +169,27 @@ class Session:
     faults: tuple[str, ...] = ()
     practice: PracticeGround | None = None
     access: Access | None = None
+    workspaces: tuple[NamedAccess, ...] = ()
     remembers: bool = False
     shown_rows: int = SHOWN_ROWS
+
+    @property
+    def has_workspaces(self) -> bool:
+        """Whether its keys reach several workspaces."""
+        return bool(self.workspaces) or (self.access is not None and self.access.is_platform)
+
+    @property
+    def is_first_workspaces(self) -> bool:
+        """Whether `access` is only the first of the workspaces' own keys."""
+        return any(each.access is self.access for each in self.workspaces)
+
+    @property
+    def needs_workspace(self) -> bool:
+        """Whether rows, or an option, must say which workspace is meant."""
+        if self.access is None:
+            return False
+        is_open = self.access.is_platform and self.access.workspace_id is None
+        return is_open or self.is_first_workspaces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +230,7 @@ class Request:
             columns=self.settings.columns.names(),
             has_campaign=self.reading.campaign is not None,
             has_own_ids=self.settings.api.id_pattern != DEFAULT_ID_PATTERN,
+            has_workspaces=self.session.has_workspaces or bool(self.settings.workspaces),
             was_accepted=self.is_recorded,
             found=self.found,
             mended=self.mended,

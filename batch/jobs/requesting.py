@@ -12,7 +12,7 @@ from typing import TypeVar
 from batch.api.sendkit import Access
 from batch.columns import COLUMNS, column_of
 from batch.errors import InputError, SettingsError
-from batch.jobs.request import Guardrails, Reading, Request, Session, Source
+from batch.jobs.request import Guardrails, NamedAccess, Reading, Request, Session, Source
 from batch.judging.guardrails import Range
 from batch.recording.state import default_state_dir
 from batch.settings.load import LoadedSettings, load_settings, restore_settings
@@ -117,12 +117,14 @@ def request_of(
     loaded: LoadedSettings,
     access: Access | None,
     *,
+    workspaces: tuple[NamedAccess, ...] = (),
     is_watched: bool = False,
 ) -> Request:
     """The request that options make. Raises UsageError.
 
-    access: None if no server is asked. is_watched: whether somebody sits at a terminal, and hears
-    which columns are used because they were confirmed before.
+    access: None if no server is asked. workspaces: those with keys of their own. is_watched:
+    whether somebody sits at a terminal, and hears which columns are used because they were
+    confirmed before.
     """
     if options.remembered and options.no_remembered:
         raise SettingsError("--remembered and --no-remembered: expected one of them.")
@@ -138,6 +140,7 @@ def request_of(
             options,
             state_dir=default_state_dir(),
             access=access,
+            workspaces=workspaces,
             remembers=options.remembered or (is_watched and not options.no_remembered),
         ),
         reading=reading_of(options),

@@ -24,6 +24,7 @@ from batch.jobs.unfinished import (
     unfinished_in,
     unfinished_of_others,
 )
+from batch.jobs.workspaces import in_one_workspace, refuse_several
 from batch.settings.model import Settings
 from batch.wording.questions import Question
 
@@ -55,6 +56,8 @@ def run(
         check = check_workspace if there.is_own else check_known_workspace
         return resume(past_run(there.run.folder), frontend, check=partial(check, there.run.record))
     with open_run(request) as opened:
+        refuse_several(opened)
+        opened = in_one_workspace(frontend, opened)  # noqa: PLW2901
         preflight = ask_server(frontend, opened)
         earlier = _unfinished_to_resume(frontend, opened, preflight, if_unfinished)
         if earlier is None:

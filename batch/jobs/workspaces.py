@@ -6,27 +6,24 @@ sent, and all that fail are told at once.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import anyio
 
+from batch.advice import Fix, Remedy
 from batch.api.sendkit import Access, KeyRefusedError, ReadFailedError, Workspace
-from batch.errors import SettingsError, UsageError
+from batch.columns import Naming
+from batch.errors import InputError, SettingsError, UsageError
+from batch.jobs.frontend import Frontend
 from batch.jobs.gate import daily_quota, make_client
+from batch.jobs.opening import OpenRun
 from batch.jobs.preflight import LONGEST_TEST_S, own_workspace
-from batch.jobs.request import Request
+from batch.jobs.request import NamedAccess, Request
+from batch.judging.workspaces import find_workspace
 from batch.recording.runfile import RunWorkspace
-from batch.settings.credentials import PLATFORM_PREFIX
-from batch.settings.model import Settings
+from batch.settings.model import Settings, WorkspaceSettings, workspace_section
 
 _AT_ONCE = 10  # keys that are proven at the same time
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamedAccess:
-    """A workspace of `[workspaces]`: its name there, and the key with the address it may go to."""
-
-    name: str
-    access: Access
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,14 +34,21 @@ class Target:
     settings say of this workspace. name_in_settings: under `[workspaces]`; "" where a platform key
     found it.
     failure: why its key could not be proven; "" if it was. Then id and name are the settings' own,
-    and nothing is to be sent.
+    access may be None, and nothing is to be sent.
     """
 
     workspace: RunWorkspace
-    access: Access
+    access: Access | None
     settings: Settings
     name_in_settings: str = ""
     failure: str = ""
+
+    @property
+    def key(self) -> Access:
+        """The key of a workspace that can be reached."""
+        if self.access is None or self.failure:
+            raise ValueError(f"{self.workspace.name} can't be reached")
+        return self.access
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -57,18 +61,11 @@ def known(targets: Sequence[Target]) -> Mapping[str, Collection[str]]:
     return {target.workspace.id: target.names for target in targets}
 
 
-def is_platform(access: Access) -> bool:
-    """Whether the key acts across workspaces."""
-    return access.api_key.get_secret_value().startswith(PLATFORM_PREFIX)
+async def find_targets(request: Request) -> tuple[Target, ...]:
+    """All workspaces that rows may name: those with keys of their own, then the key's.
 
-
-async def find_targets(
-    request: Request, named: Sequence[NamedAccess], *, skip_failed: bool = False
-) -> tuple[Target, ...]:
-    """All workspaces that rows may name: those with keys of their own, then a platform key's.
-
-    named: those of the settings that have a key. skip_failed: whether those whose keys fail are
-    given with their failure. Else UsageError names all of them, as it does where every key fails.
+    Raises UsageError naming all whose keys fail, unless the request goes on without them; also
+    where every key fails.
     """
     session = request.session
     found: dict[int, Target] = {}
@@ -79,35 +76,97 @@ async def find_targets(
             found[number] = await _prove(request, each)
 
     async with anyio.create_task_group() as tasks:
-        for number, each in enumerate(named):
+        for number, each in enumerate(session.workspaces):
             tasks.start_soon(prove, number, each)
-    targets = _told_apart([found[number] for number in range(len(named))])
-    if session.access is not None and is_platform(session.access):
-        targets += await _all_of(request, session.access, {each.workspace.id for each in targets})
+    targets = _told_apart([found[number] for number in range(len(session.workspaces))])
+    if session.access is not None and not session.is_first_workspaces:
+        others = {each.workspace.id for each in targets}
+        targets += await _all_of(request, session.access, others)
     failed = [each for each in targets if each.failure]
-    if failed and (not skip_failed or len(failed) == len(targets)):
-        raise UsageError("Nothing was sent: " + "\n".join(each.failure for each in failed))
+    if failed and (not request.guardrails.skip_failed_workspaces or len(failed) == len(targets)):
+        raise UsageError("\n".join(["Nothing was sent.", *(each.failure for each in failed)]))
     return tuple(targets)
+
+
+def one_target(name: str, targets: Sequence[Target]) -> Target:
+    """The workspace of this name or id. Raises SettingsError where none, or several, have it."""
+    try:
+        id_ = find_workspace(name, known(targets))
+    except ValueError as error:
+        raise SettingsError(f"Nothing was sent. The workspace: {error}") from error
+    target = next(each for each in targets if each.workspace.id == id_)
+    if target.failure:
+        raise SettingsError(f"Nothing was sent. {target.failure}")
+    return target
+
+
+def default_workspace(request: Request, targets: Sequence[Target]) -> str | None:
+    """The id of the workspace whose rows name none; None if each has to. Raises SettingsError.
+
+    It is the one that was named for that, else the one that was set for a platform key.
+    """
+    if request.reading.workspace is not None:
+        return one_target(request.reading.workspace, targets).workspace.id
+    own = request.session.access.workspace_id if request.session.access else None
+    return own if own in {each.workspace.id for each in targets} else None
+
+
+def in_one_workspace(frontend: Frontend, opened: OpenRun) -> OpenRun:
+    """A run whose rows name no workspaces, with the key and the settings of its workspace.
+
+    Raises UsageError where none was named, and the key is not one workspace's.
+    """
+    request, name = opened.request, opened.request.reading.workspace
+    session = request.session
+    if session.sandbox or (name is None and not session.needs_workspace):
+        return opened
+    if name is None:
+        raise SettingsError(
+            f"Nothing was sent. {request.source.name} has no column workspace, and the keys are of "
+            "several.",
+            Remedy(Fix.NAME_ONE_WORKSPACE),
+        )
+    others = replace(request.guardrails, skip_failed_workspaces=True)  # are not asked for
+    found = frontend.run(partial(find_targets, replace(request, guardrails=others)))
+    target = one_target(name, found)
+    access = target.key
+    session = replace(session, access=access)
+    request = replace(request, settings=target.settings, session=session)
+    return replace(opened, request=request, access=access)
+
+
+def refuse_several(opened: OpenRun) -> None:
+    """Raise InputError where rows name their workspaces, which can't be sent yet."""
+    if Naming.WORKSPACE in opened.table.fields:
+        raise InputError(
+            f"Nothing was sent. {opened.request.source.name} names workspaces, which can't be "
+            "sent together yet. Split it, or leave that column out."
+        )
 
 
 async def _prove(request: Request, named: NamedAccess) -> Target:
     """The workspace of a key of its own, or why that key can't be used."""
-    access, where = named.access, f'[workspaces."{named.name}"]'
-    found, failure = None, ""
-    with anyio.move_on_after(LONGEST_TEST_S) as limit:
-        try:
-            workspaces = await _workspaces(request, access)
-            found = own_workspace(workspaces, access.workspace_id)
-            failure = "" if found else f"{where}: the key sees no workspace."
-        except (KeyRefusedError, ReadFailedError, SettingsError) as error:
-            failure = f"{where}: {error}"
-    if limit.cancelled_caught:
-        failure = f"{where}: {access.base_url} gave no answer within {LONGEST_TEST_S} s."
-    id_ = found.id if found else access.workspace_id or named.name
+    access, failure, found = named.access, named.failure, None
+    settings = request.settings.for_workspace(request.settings.workspaces[named.name])
+    if access is not None:
+        with anyio.move_on_after(LONGEST_TEST_S) as limit:
+            try:
+                workspaces = await _workspaces(request, access)
+                wanted = named.workspace_id or None
+                found = own_workspace(workspaces, wanted)
+                failure = "" if found else "The key sees no workspace."
+            except (KeyRefusedError, ReadFailedError, SettingsError) as error:
+                failure = str(error)
+        if limit.cancelled_caught:
+            failure = f"{access.base_url} gave no answer within {LONGEST_TEST_S} s."
+    section = f"[{workspace_section(named.name)}]"
+    if failure and not failure.startswith(section):
+        failure = f"{section}: {failure}"
+    id_ = found.id if found else named.workspace_id or named.name
     return Target(
         workspace=RunWorkspace(id=id_, name=found.name if found else named.name),
         access=access,
-        settings=request.settings,
+        settings=settings,
         name_in_settings=named.name,
         failure=failure,
     )
@@ -116,36 +175,46 @@ async def _prove(request: Request, named: NamedAccess) -> Target:
 def _told_apart(targets: Sequence[Target]) -> list[Target]:
     """The same, but that no workspace has two keys: the second one is a failure."""
     first: dict[str, Target] = {}
+    told = []
     for each in targets:
-        first.setdefault(each.workspace.id, each)
-    return [
-        each
-        if each.failure or first[each.workspace.id] is each
-        else replace(
-            each,
-            failure=f'[workspaces."{each.name_in_settings}"]: its key is of the workspace '
-            f"{each.workspace.name}, as that of "
-            f'[workspaces."{first[each.workspace.id].name_in_settings}"] is.',
-        )
-        for each in targets
-    ]
+        other = first.setdefault(each.workspace.id, each)
+        if not each.failure and other is not each:
+            failure = (
+                f"[{workspace_section(each.name_in_settings)}]: its key is of the workspace "
+                f"{each.workspace.name}, as that of "
+                f"[{workspace_section(other.name_in_settings)}] is."
+            )
+            each = replace(each, failure=failure)  # noqa: PLW2901
+        told.append(each)
+    return told
 
 
 async def _all_of(request: Request, access: Access, others: Collection[str]) -> list[Target]:
-    """The workspaces that a platform key sees, without those that have keys of their own."""
+    """The workspaces that a key sees, without those that have keys of their own."""
     try:
-        workspaces = await _workspaces(request, replace(access, workspace_id=None))
+        workspaces = await _workspaces(request, access)
     except ReadFailedError as error:
-        raise UsageError(f"Nothing was sent: the workspaces could not be read: {error}") from error
+        raise UsageError(f"Nothing was sent. The workspaces could not be read: {error}") from error
     return [
         Target(
             workspace=RunWorkspace(id=each.id, name=each.name),
-            access=replace(access, workspace_id=each.id),
-            settings=request.settings,
+            access=replace(access, workspace_id=each.id) if access.is_platform else access,
+            settings=request.settings.for_workspace(section) if section else request.settings,
+            name_in_settings=name,
         )
         for each in workspaces
         if each.id not in others
+        for name, section in [_section_of(request.settings, each)]
     ]
+
+
+def _section_of(settings: Settings, workspace: Workspace) -> tuple[str, WorkspaceSettings | None]:
+    """The section of a workspace that a platform key has found, and its name there."""
+    for name, section in settings.workspaces.items():
+        is_named = not section.workspace_id and name.casefold() == workspace.name.casefold()
+        if not section.has_key and (section.workspace_id == workspace.id or is_named):
+            return name, section
+    return "", None
 
 
 async def _workspaces(request: Request, access: Access) -> tuple[Workspace, ...]:

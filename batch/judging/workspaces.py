@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import polars as pl
 
-from batch.columns import Naming
+from batch.columns import MERGED, Naming
 from batch.judging.explain import Explainer, quoted
 from batch.judging.rules import Rules, judge
 from batch.judging.survey import Cells
@@ -73,6 +73,21 @@ def assign(
         yield assigned.with_columns(workspace_id=pl.when(is_clear).then("workspace_id"))
 
 
+def find_workspace(name: str, known: Mapping[str, Collection[str]]) -> str:
+    """The id of the workspace that has this name, or this id.
+
+    known: as `assign` takes it. Raises ValueError with a sentence where it is not clear.
+    """
+    names = _Names(known, None)
+    cell = pl.DataFrame({_COLUMN.value: [name]}, schema={_COLUMN.value: pl.String})
+    [id_] = names.ids_of(names.owners(cell))
+    if id_ is None:
+        [key] = _keys([name])
+        explainer = _Explainer(Rules(name=""), names)
+        raise ValueError(explainer.sentence(name.strip(), key, is_spoiled=False)[1])
+    return str(id_)
+
+
 class _Names:
     """The workspaces that rows may name, by number.
 
@@ -106,7 +121,11 @@ class _Names:
         schema = {"text": pl.String, "owner": pl.UInt16}
         table = pl.DataFrame({"text": distinct, "owner": found}, schema=schema)
         owned = texts.join(table, on="text", how="left", maintain_order="left", nulls_equal=True)
-        return owned.get_column("owner")
+        owners = owned.get_column("owner")
+        if MERGED[0] in cells.columns:  # a blank cell of merged ones names what the first one does
+            is_merged = cells.get_column(MERGED[0]).eq_missing(_COLUMN.value)
+            return owners.set(is_merged & owned.get_column("text").is_null(), _NOBODY)
+        return owners
 
     def _number(self, key: str) -> int:
         numbers = self._numbers.get(key, set())
@@ -228,6 +247,11 @@ class _Explainer:
             orient="row",
         )
         own = texts.join(said, on="found", how="left").with_columns(column=pl.lit(_COLUMN.value))
+        if MERGED[0] in cells.columns:
+            merged = cells.filter(pl.col(MERGED[0]) == _COLUMN).select("line", merged=MERGED[1])
+            own = own.join(merged, on="line", how="left").with_columns(
+                message=pl.coalesce("merged", "message")
+            )
         earlier = earlier.with_columns(message=pl.coalesce("message", by_reason))
         return pl.concat([earlier, own.select(PROBLEM.names())])
 
@@ -236,10 +260,11 @@ class _Explainer:
         if text not in self._said:
             if len(self._said) == _REMEMBERED:
                 self._said.clear()
-            self._said[text] = self._sentence(text, key, is_spoiled=is_spoiled)
+            self._said[text] = self.sentence(text, key, is_spoiled=is_spoiled)
         return self._said[text]
 
-    def _sentence(self, text: str, key: str, *, is_spoiled: bool) -> tuple[Reason, str]:
+    def sentence(self, text: str, key: str, *, is_spoiled: bool) -> tuple[Reason, str]:
+        """The same, made anew."""
         if not text:
             wanted = "expected a workspace's name or id."
             return Reason.MISSING_WORKSPACE, f"{_COLUMN} is blank; {wanted}"

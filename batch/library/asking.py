@@ -12,7 +12,7 @@ from batch.jobs.request import Guardrails, Reading, Request, Session, Source
 from batch.jobs.requesting import asked_again, restored_with
 from batch.library.caller import Call, Caller, Place
 from batch.recording.state import default_state_dir
-from batch.settings.credentials import KEY_VARIABLE, read_credentials
+from batch.settings.credentials import KEY_VARIABLE, credentials_for
 from batch.settings.load import LoadedSettings, default_config_dir, load_settings
 from batch.settings.options import OPTIONS, CliOptions
 
@@ -38,7 +38,7 @@ def open_gate_for(loaded: LoadedSettings, call: Call, caller: Caller) -> Access:
     environ = dict(os.environ)
     if key := call.get("api_key"):
         environ[KEY_VARIABLE] = key if isinstance(key, str) else key.get_secret_value()
-    credentials = read_credentials(loaded.settings, environ)
+    credentials = credentials_for(loaded, environ)
     caller.note(*credentials.notes)
     if key:
         credentials = replace(credentials, place="api_key=")

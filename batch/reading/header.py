@@ -72,6 +72,16 @@ def find_columns(
     return found
 
 
+def find_workspace(
+    header: Sequence[str], columns: Mapping[Column, str], found: Mapping[Column, int], *, name: str
+) -> dict[Column, int]:
+    """The position of the column with the rows' workspaces, where there is one.
+
+    columns, name: as `find_columns` takes them. found: what that gave.
+    """
+    return _find(header, columns, [Naming.WORKSPACE], name=name, cause="", taken=found)
+
+
 def is_value(cell: str) -> bool:
     """Whether a cell is an id or an e-mail address, as no name of a column is."""
     text = cell.strip(_ROUND_A_VALUE)

@@ -23,7 +23,7 @@ from batch.errors import InputError
 from batch.escape import unescape_text
 from batch.model import Field
 from batch.reading.grid import Grid, listed, quoted
-from batch.reading.header import find_columns, refuse_row
+from batch.reading.header import find_columns, find_workspace, refuse_row
 from batch.reading.proposals import propose
 from batch.reading.spreadsheet import Found
 
@@ -118,12 +118,14 @@ def find_layout(
     *,
     has_campaign: bool,
     name: str,
+    has_workspaces: bool = False,
     was_accepted: bool = False,
 ) -> Layout:
     """What the columns of a grid mean.
 
     columns: names that the user gave. has_campaign: whether one campaign was named for all rows.
-    name: what messages call the file. was_accepted: whether an earlier run has read it so.
+    name: what messages call the file. has_workspaces: whether rows may be of several workspaces.
+    was_accepted: whether an earlier run has read it so.
     Raises InputError when it is not clear.
     """
     if grid.above:
@@ -147,6 +149,9 @@ def find_layout(
         has_campaign=has_campaign,
         propose=lambda found: _proposed(grid, names, found),
     )
+    # Else a column of that name is the user's own.
+    if has_workspaces or Naming.WORKSPACE in columns:
+        fields |= find_workspace(names, columns, fields, name=name)
     if not was_accepted:
         refuse_row(names, fields, better_line=grid.better_header_line, name=name)
     if has_campaign and Naming.EMAIL not in fields:

@@ -12,7 +12,14 @@ from batch.columns import MERGED, Column, Naming
 from batch.model import Field
 
 MAX_MERGED = 1 << 16  # groups that are told of
-_NAMES = (Field.CAMPAIGN_ID, Naming.CAMPAIGN, Field.CAMPAIGN_LEAD_ID, Naming.EMAIL)
+# The first that is blank is told: without its workspace a row's other names mean nothing.
+_NAMES = (
+    Naming.WORKSPACE,
+    Field.CAMPAIGN_ID,
+    Naming.CAMPAIGN,
+    Field.CAMPAIGN_LEAD_ID,
+    Naming.EMAIL,
+)
 _VALUES = (Field.STATUS, Field.AI_TAG)
 _LETTERS = 26
 

@@ -58,6 +58,7 @@ class TableOptions:
     columns: header names of columns that are called otherwise.
     has_campaign: whether one campaign was named for all rows.
     has_own_ids: whether the user has said how ids look.
+    has_workspaces: whether rows may be of several workspaces.
     was_accepted: whether an earlier run has read the file, perhaps before later formats were known.
     found: what that run found, which then counts instead; None of one that kept nothing.
     mended: cells that somebody has mended.
@@ -72,6 +73,7 @@ class TableOptions:
     columns: Mapping[Column, str] = field(default_factory=dict)
     has_campaign: bool = False
     has_own_ids: bool = False
+    has_workspaces: bool = False
     was_accepted: bool = False
     found: Found | None = None
     mended: tuple[Mend, ...] = ()

@@ -14,7 +14,7 @@ from typing import Self
 import polars as pl
 
 from batch.advice import Advice, Fix, Remedy
-from batch.columns import COLUMNS, Column, name_key
+from batch.columns import BY_EMAIL, Column, Naming, name_key
 from batch.errors import InputError
 from batch.escape import unescape
 from batch.lines import only_lines
@@ -66,6 +66,7 @@ class Table:
                     {**self.remembered, **options.columns},
                     has_campaign=options.has_campaign,
                     name=name,
+                    has_workspaces=options.has_workspaces,
                     was_accepted=options.was_accepted,
                 )
             except InputError as error:
@@ -127,12 +128,14 @@ class Table:
 
         Columns: line (UInt32); blank_row (Boolean: every cell of the whole row is blank);
         campaignId, campaignLeadId, status, aiTag, and where leads are named by e-mail address
-        email and campaign (String, as read and untrimmed; null or "" when blank). A column that
+        email and campaign, and where it counts workspace (String, as read and untrimmed; null or ""
+        when blank). A column that
         the file lacks is all null. SWALLOWED and MERGED are there only where a row has them.
         Raises InputError for what only reading shows, such as a cell beyond the header's width.
         """
         texts = self._texts()
-        columns = COLUMNS if self.is_by_email else tuple(Field)
+        columns: list[Column] = [*Field, *(BY_EMAIL if self.is_by_email else ())]
+        columns += [Naming.WORKSPACE] if Naming.WORKSPACE in self.fields else []
         fields = [self._field(each, texts).alias(each) for each in columns]
         has_no_campaign = is_blank_text(self._field(Field.CAMPAIGN_ID, texts))
         has_protected = pl.any_horizontal(

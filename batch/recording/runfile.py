@@ -96,7 +96,7 @@ class RunInput(_Record):
     """The input as it was copied into the run's folder, and how it is read.
 
     copy_name: the copy's name in the run's folder. original: where it was copied from, as an
-    absolute path; None for standard input. campaign: of all rows that name none.
+    absolute path; None for standard input. campaign, workspace: of all rows that name none.
     found: what was found out of it; None of a run of format 1.
     mends_sha256: of the mends.csv with its mended cells; None if there are none.
     """
@@ -111,6 +111,7 @@ class RunInput(_Record):
     delimiter: str | None = None
     header_row: Line | None = None
     campaign: str | None = None
+    workspace: str | None = None
     found: RunFound | None = None
     mends_sha256: Sha256 | None = None
 

@@ -15,13 +15,14 @@ from pydantic import SecretStr
 
 from batch.advice import Fix, Remedy
 from batch.errors import SettingsError
-from batch.settings.model import KEYRING, Settings
+from batch.model import PLATFORM_PREFIX
+from batch.settings.load import LoadedSettings
+from batch.settings.model import KEYRING, Settings, workspace_section
 from batch.settings.system_keyring import read_key
 
 KEY_VARIABLE = "SENDKIT_API_KEY"
 WORKSPACE_VARIABLE = "SENDKIT_WORKSPACE_ID"
 IN_KEYRING = "The key in the keyring"  # where it comes from, in a person's words
-PLATFORM_PREFIX = "sk_user_"
 
 _LONGEST_LINE = 4096  # bytes; a key is far shorter, and a wrong file may be endless
 _HEADER_VALUE = re.compile(r"[!-~]{1,1000}")  # one word of printable ASCII
@@ -44,20 +45,51 @@ class Credentials:
     notes: tuple[str, ...] = ()
 
 
-def read_credentials(settings: Settings, environ: Mapping[str, str]) -> Credentials:
+def credentials_for(
+    loaded: LoadedSettings, environ: Mapping[str, str], *, several: bool = False
+) -> Credentials:
+    """The key for these settings. several: whether rows may name workspaces of a platform key.
+
+    A run that is gone back to has the key of its own workspace, where the settings have one.
+    Raises SettingsError.
+    """
+    settings, own = loaded.settings, loaded.run_workspace
+    if own is None:
+        return read_credentials(settings, environ, several=several)
+    for name, workspace in settings.workspaces.items():
+        is_own = own.id == workspace.workspace_id or own.name.casefold() == name.casefold()
+        if is_own and workspace.has_key:
+            return read_workspace_key(settings, environ, name)
+    return read_credentials(settings, environ, workspace_id=own.id)
+
+
+def read_credentials(
+    settings: Settings,
+    environ: Mapping[str, str],
+    *,
+    several: bool = False,
+    workspace_id: str = "",
+) -> Credentials:
     """Read the key and, for a platform key, its workspace id.
 
     The key comes from `SENDKIT_API_KEY`, else from the keyring if `key_from` says so, else from
-    `api_key_file`; the workspace id from `SENDKIT_WORKSPACE_ID`, else from the settings.
-    Raises SettingsError without a usable key, or without a workspace id for a platform key.
+    `api_key_file`; the workspace id from `SENDKIT_WORKSPACE_ID`, else from the settings, else it is
+    the given one. several: a platform key needs none. Raises SettingsError without a usable key, or
+    without a workspace id that is needed.
     """
     key, key_place, notes = _read_key(settings, environ)
-    workspace_id, place = environ.get(WORKSPACE_VARIABLE, "").strip(), WORKSPACE_VARIABLE
+    place = WORKSPACE_VARIABLE
+    is_platform = key.startswith(PLATFORM_PREFIX)
+    fallback = workspace_id if is_platform else ""
+    workspace_id = environ.get(WORKSPACE_VARIABLE, "").strip()
     if not workspace_id:
         workspace_id, place = settings.api.workspace_id, "workspace_id under [api]"
-    if not key.startswith(PLATFORM_PREFIX):
+    workspace_id = workspace_id or fallback
+    if not is_platform:
         if workspace_id:
             notes += (f"{place} is ignored: a workspace key already belongs to one workspace.",)
+        return Credentials(api_key=SecretStr(key), workspace_id=None, place=key_place, notes=notes)
+    if not workspace_id and several:
         return Credentials(api_key=SecretStr(key), workspace_id=None, place=key_place, notes=notes)
     if not workspace_id:
         raise SettingsError(
@@ -74,6 +106,36 @@ def read_credentials(settings: Settings, environ: Mapping[str, str]) -> Credenti
     )
 
 
+def has_key(settings: Settings, environ: Mapping[str, str]) -> bool:
+    """Whether something says where the key is, beside those of single workspaces."""
+    api = settings.api
+    return bool(environ.get(KEY_VARIABLE, "").strip() or api.key_from or api.api_key_file)
+
+
+def read_workspace_key(settings: Settings, environ: Mapping[str, str], name: str) -> Credentials:
+    """The key of a workspace of `[workspaces]` that says where it is. Raises SettingsError."""
+    own, section = settings.workspaces[name], f"[{workspace_section(name)}]"
+    if own.api_key_env:
+        place, notes = own.api_key_env, tuple[str, ...]()
+        key = environ.get(place, "").strip()
+        if not key:
+            raise SettingsError(f"{section}: {place} is not set; expected the API key there.")
+        key = _checked(key, place)
+    else:
+        key, place, notes = _read_key_file(Path(own.api_key_file), f"api_key_file under {section}")
+    is_platform = key.startswith(PLATFORM_PREFIX)
+    if is_platform and not own.workspace_id:
+        raise SettingsError(
+            f"{section}: a platform key (it begins with {PLATFORM_PREFIX}) needs workspace_id."
+        )
+    return Credentials(
+        api_key=SecretStr(key),
+        workspace_id=own.workspace_id if is_platform else None,
+        place=place,
+        notes=notes,
+    )
+
+
 def _read_key(settings: Settings, environ: Mapping[str, str]) -> tuple[str, str, tuple[str, ...]]:
     """The key, where it comes from, and notes."""
     key_file = settings.api.api_key_file
@@ -87,15 +149,19 @@ def _read_key(settings: Settings, environ: Mapping[str, str]) -> tuple[str, str,
             f"No API key: set {KEY_VARIABLE}, or api_key_file under [api] of your own settings "
             "file, or of one that you name, to the path of a file that holds it."
         )
-    path = Path(key_file)
+    return _read_key_file(Path(key_file), "api_key_file under [api]")
+
+
+def _read_key_file(path: Path, setting: str) -> tuple[str, str, tuple[str, ...]]:
+    """As `_read_key`. setting: what names the file."""
     try:
         with path.open("rb") as file:
             line = file.readline(_LONGEST_LINE)
     except OSError as error:
         raise SettingsError(
             f"{path}: the API key can't be read ({error.strerror}); "
-            f"correct api_key_file under [api] of your own settings file, or of one that "
-            f"you name, or set {KEY_VARIABLE}."
+            f"correct {setting} of your own settings file, or of one that "
+            f"you name{f', or set {KEY_VARIABLE}' if setting.endswith('[api]') else ''}."
         ) from error
     # Bytes that are no text become characters that no key has, so no error quotes them.
     key = line.decode("utf-8-sig", errors="replace").strip()

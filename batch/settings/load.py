@@ -6,20 +6,20 @@ key. That is why this is not pydantic-settings, which forgets where a value came
 unknown variables and takes 90 ms at every start.
 """
 
-import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import platformdirs
-from pydantic import ValidationError
 
 from batch.errors import SettingsError
+from batch.recording.runfile import RunWorkspace
 from batch.settings import messages as texts
-from batch.settings.model import KNOWN, SHARED_HEADER, Settings
+from batch.settings.layers import Layer, Value, layer_of, settings_of
+from batch.settings.model import KNOWN, Settings, workspace_of
 from batch.settings.options import OPTIONS
-from batch.settings.origins import KEY_FILE, KEY_FROM, RUNS_DIR, Key, Origin
+from batch.settings.origins import KEY_FILE, KEY_FROM, KEY_PLACES, RUNS_DIR, Key, Origin
 
 CONFIG_NAME = "sendkit-batch.toml"
 VARIABLE_PREFIX = "SENDKIT_BATCH_"
@@ -38,7 +38,8 @@ class LoadedSettings:
     source: the file that was read; None without one. source_origin: whose it is.
     origins: who gave each value; keys that are not in it have their default.
     own: the settings without `source` if that is untrusted; else the same as `settings`.
-    refused_key_file: the place that names a key file which does not count; "" if none does.
+    refused_key_file: the place that says where a key is and does not count; "" if none does.
+    run_workspace: of the earlier run whose settings they are, if it is known.
     """
 
     settings: Settings
@@ -47,6 +48,7 @@ class LoadedSettings:
     own: Settings
     source_origin: Origin = Origin.DEFAULT
     refused_key_file: str = ""
+    run_workspace: RunWorkspace | None = None
 
     def origin(self, key: Key) -> Origin:
         """Who gave this setting its value."""
@@ -59,16 +61,6 @@ class LoadedSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Value:
-    """A value, how messages name its place, and the folder that relative paths start from."""
-
-    value: object
-    where: str
-    folder: Path
-    origin: Origin
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _File:
     """A settings file, and whose it is."""
 
@@ -76,7 +68,6 @@ class _File:
     origin: Origin
 
 
-_Layer = dict[Key, _Value]
 _Sections = Mapping[str, Mapping[str, object]]
 
 
@@ -131,12 +122,12 @@ def load_settings(  # noqa: PLR0913 - the layers, two with words of their own
     values = in_file | said
     values |= _from_front_end(typed or {}, field_name, cwd, problems, origin=Origin.PAGE)
     if file is None or not file.origin.is_untrusted:
-        settings = _settings_of(values, problems)
+        settings = settings_of(values, problems)
         return _loaded(settings, file, values, own=settings)
     own_file = _find_file(None, cwd, user_config_dir, heeds_folder=False)
     own_values = _from_file(own_file, cwd, problems) | said
     refused = _replace_untrusted_key_place(values, own_values)
-    settings, own = _settings_of(values, problems), _settings_of(own_values, problems)
+    settings, own = settings_of(values, problems), settings_of(own_values, problems)
     _check_runs_dir(settings, values.get(RUNS_DIR), cwd)
     return replace(_loaded(settings, file, values, own=own), refused_key_file=refused)
 
@@ -148,10 +139,10 @@ def restore_settings(public: Mapping[str, object], *, where: str) -> Settings:
     Raises SettingsError with one line for each problem.
     """
     problems: list[str] = []
-    values = _layer_of(public, _file_place(where), Path(), problems, origin=Origin.UNLISTED_RUN)
+    values = layer_of(public, _file_place(where), Path(), problems, origin=Origin.UNLISTED_RUN)
     values.pop(KEY_FILE, None)
     values.pop(KEY_FROM, None)
-    return _settings_of(values, problems)
+    return settings_of(values, problems)
 
 
 def _find_file(
@@ -166,7 +157,7 @@ def _find_file(
 
 
 def _loaded(
-    settings: Settings, file: _File | None, values: _Layer, *, own: Settings
+    settings: Settings, file: _File | None, values: Layer, *, own: Settings
 ) -> LoadedSettings:
     return LoadedSettings(
         settings=settings,
@@ -177,10 +168,11 @@ def _loaded(
     )
 
 
-def _replace_untrusted_key_place(values: _Layer, own: _Layer) -> str:
+def _replace_untrusted_key_place(values: Layer, own: Layer) -> str:
     """Replace what an untrusted file says of where the key is by what the user's own says.
 
-    Gives the place that names a key file which is refused; "" if none is.
+    The user's own workspaces count, too: their keys do. Gives the place that says where a key is
+    and is refused; "" if none is.
     """
     place = values.get(KEY_FROM)
     if place is not None and place.origin.is_untrusted:
@@ -195,10 +187,17 @@ def _replace_untrusted_key_place(values: _Layer, own: _Layer) -> str:
         del values[KEY_FILE]
     if KEY_FILE in own:
         values.setdefault(KEY_FILE, own[KEY_FILE])
+    for key, one in list(values.items()):
+        if workspace_of(key[0]) and key[1] in KEY_PLACES and one.origin.is_untrusted:
+            refused = refused or one.where
+            del values[key]
+    for key, one in own.items():
+        if workspace_of(key[0]):
+            values.setdefault(key, one)
     return refused
 
 
-def _check_runs_dir(settings: Settings, runs_dir: _Value | None, cwd: Path) -> None:
+def _check_runs_dir(settings: Settings, runs_dir: Value | None, cwd: Path) -> None:
     """Raise SettingsError if an untrusted file puts runs outside its folder."""
     if runs_dir is None or not runs_dir.origin.is_untrusted:
         return
@@ -206,7 +205,7 @@ def _check_runs_dir(settings: Settings, runs_dir: _Value | None, cwd: Path) -> N
         raise SettingsError(texts.runs_outside(runs_dir.where, runs_dir.value, name=CONFIG_NAME))
 
 
-def _from_file(file: _File | None, cwd: Path, problems: list[str]) -> _Layer:
+def _from_file(file: _File | None, cwd: Path, problems: list[str]) -> Layer:
     if file is None:
         return {}
     path = file.path
@@ -222,11 +221,18 @@ def _from_file(file: _File | None, cwd: Path, problems: list[str]) -> _Layer:
         raise SettingsError(f"{shown}: not UTF-8 text; save it as UTF-8.") from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(texts.wrong_toml(shown, str(error))) from error
-    return _layer_of(content, _file_place(shown), path.parent, problems, origin=file.origin)
+    return layer_of(content, _file_place(shown), path.parent, problems, origin=file.origin)
 
 
-def _from_environment(environ: Mapping[str, str], cwd: Path, problems: list[str]) -> _Layer:
-    layer: _Layer = {}
+def _file_place(shown: str) -> Callable[[str, str], str]:
+    def place(section: str, key: str) -> str:
+        return " ".join(filter(None, (shown, section and f"[{section}]", key)))
+
+    return place
+
+
+def _from_environment(environ: Mapping[str, str], cwd: Path, problems: list[str]) -> Layer:
+    layer: Layer = {}
     for name, value in sorted(environ.items()):
         if not name.upper().startswith(VARIABLE_PREFIX) or not value.strip():
             continue
@@ -234,7 +240,7 @@ def _from_environment(environ: Mapping[str, str], cwd: Path, problems: list[str]
         if key is None:
             problems.append(texts.unknown_variable(name, _KEY_OF_VARIABLE))
         else:
-            layer[key] = _Value(value=value, where=name, folder=cwd, origin=Origin.ENVIRONMENT)
+            layer[key] = Value(value=value, where=name, folder=cwd, origin=Origin.ENVIRONMENT)
     return layer
 
 
@@ -245,70 +251,9 @@ def _from_front_end(
     problems: list[str],
     *,
     origin: Origin,
-) -> _Layer:
+) -> Layer:
     values = {
         section: {key: value for key, value in keys.items() if value is not None}
         for section, keys in overrides.items()
     }
-    return _layer_of(values, place, cwd, problems, origin=origin)
-
-
-def _layer_of(
-    content: Mapping[str, object],
-    place: Callable[[str, str], str],
-    folder: Path,
-    problems: list[str],
-    *,
-    origin: Origin,
-) -> _Layer:
-    """The values of known settings; unknown sections and keys become problems."""
-    layer: _Layer = {}
-    for section, keys in content.items():
-        if not isinstance(keys, Mapping):
-            problems.append(texts.not_a_section(place("", section), section, keys))
-            continue
-        if section not in KNOWN:
-            problems.append(texts.unknown_section(place(section, ""), section))
-            continue
-        for key, value in keys.items():
-            where = place(section, key)
-            if key in KNOWN[section]:
-                layer[section, key] = _Value(value=value, where=where, folder=folder, origin=origin)
-            else:
-                problems.append(texts.unknown_key(where, key, section=section))
-    return layer
-
-
-def _file_place(shown: str) -> Callable[[str, str], str]:
-    def place(section: str, key: str) -> str:
-        return " ".join(filter(None, (shown, section and f"[{section}]", key)))
-
-    return place
-
-
-def _settings_of(values: Mapping[Key, _Value], problems: list[str]) -> Settings:
-    content: dict[str, dict[str, object]] = {}
-    for (section, key), one in values.items():
-        content.setdefault(section, {})[key] = one.value
-    settings = Settings()
-    try:
-        settings = Settings.model_validate(content)
-    except ValidationError as error:
-        for detail in error.errors(include_url=False):
-            section, key = map(str, detail["loc"][:2])
-            one = values[section, key]
-            if detail["type"] == SHARED_HEADER:
-                problems.append(texts.shared_header(one.where, one.value, owner=detail["msg"]))
-            else:
-                problems.append(texts.wrong_value(one.where, one.value, section=section, key=key))
-    if problems:
-        # Not from pydantic's error: its text quotes the values, and one may be a key.
-        raise SettingsError("\n".join(problems))
-    key_file = values.get(KEY_FILE)
-    if key_file is None or not settings.api.api_key_file:
-        return settings
-    # Relative to the folder of the settings file, or else to the current one.
-    named = os.path.expanduser(settings.api.api_key_file)  # noqa: PTH111 Path's raises without a home
-    path = key_file.folder / named
-    api = settings.api.model_copy(update={"api_key_file": str(path)})
-    return settings.model_copy(update={"api": api})
+    return layer_of(values, place, cwd, problems, origin=origin)

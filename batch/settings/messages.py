@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from batch.advice import Advice, Fix, Remedy
 from batch.near_names import NearNames, did_you_mean
-from batch.settings.model import KNOWN
+from batch.settings.model import KNOWN, known_in, workspace_section
 
 LONGEST_QUOTE = 60  # characters: enough to recognise a value, short enough for one line
 
@@ -39,7 +39,7 @@ def wrong_toml(shown: str, cause: str) -> str:
 
 def wrong_value(where: str, value: object, *, section: str, key: str) -> str:
     """The value of a known setting is not one that it can have."""
-    expected = KNOWN[section][key]
+    expected = known_in(section)[key]
     near = did_you_mean(str(value), _choices(expected))
     return f"{where}: found {quoted(value)}; expected {expected}.{near}"
 
@@ -59,14 +59,14 @@ def unknown_key(where: str, key: str, *, section: str) -> str:
     """No setting of this name is in this section."""
     if home := _home_of(key):
         return f"{where}: no such setting here; it belongs under [{home}]."
-    keys = KNOWN[section]
+    keys = known_in(section)
     hint = _hint(key, keys, otherwise=f"; expected {_either(keys)}")
     return f"{where}: no such setting{hint}"
 
 
 def unknown_section(where: str, section: str) -> str:
     """No section has this name."""
-    names = [f"[{name}]" for name in KNOWN]
+    names = [*(f"[{name}]" for name in KNOWN), f"[{workspace_section('NAME')}]"]
     hint = _hint(f"[{section}]", names, otherwise=f"; expected {_either(names)}")
     return f"{where}: no such section{hint}"
 
@@ -78,6 +78,17 @@ def not_a_section(where: str, name: str, value: object) -> str:
     if name in KNOWN:
         return f"{where}: found {quoted(value)}; expected a section: [{name}] on a line of its own."
     return f"{where}: stands outside a section, and no setting has this name."
+
+
+def no_workspace(where: str, value: object) -> str:
+    """What stands under `[workspaces]` is no section, or its name can't be a workspace's."""
+    wanted = f"[{workspace_section('Acme')}] on a line of its own"
+    return f"{where}: found {quoted(value)}; expected a section for each workspace: {wanted}."
+
+
+def two_keys(where: str) -> str:
+    """A workspace has its key in two places."""
+    return f"{where}: found api_key_file beside it; expected one of them."
 
 
 def runs_outside(where: str, value: object, *, name: str) -> Advice:

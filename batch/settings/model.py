@@ -26,9 +26,17 @@ from pydantic_core import PydanticCustomError
 from batch.api.address import check_base_url
 from batch.columns import Column, column_of
 from batch.errors import SettingsError
-from batch.model import FinalStates, Look, OnConflict, SkipUnchanged, TransportKind
+from batch.model import (
+    BudgetOwner,
+    FinalStates,
+    Look,
+    OnConflict,
+    SkipUnchanged,
+    TransportKind,
+)
 from batch.settings.values import Age, MaxErrors, Rate, parse_age, parse_max_errors, parse_rate
 
+WORKSPACES = "workspaces"  # the section that has a section for each workspace
 KEYRING = "keyring"  # where the key is read that is in no file
 SHARED_HEADER = "shared_header"  # the type of pydantic's error; its text is the other column's name
 
@@ -84,6 +92,12 @@ def _not_a_key(text: str) -> str:
     if text.startswith("sk_"):
         raise ValueError("a key")
     return _one_line(text)
+
+
+def _variable(text: str) -> str:
+    if text and not (text.isascii() and text.isidentifier()):
+        raise ValueError("no name of a variable")
+    return text
 
 
 def _key_place(text: str) -> str:
@@ -144,8 +158,9 @@ class ColumnSettings(_Section):
     ai_tag: Text = Field("", alias="aiTag", description="the header of a column")
     email: Text = Field("", description="the header of a column")
     campaign: Text = Field("", description="the header of a column")
+    workspace: Text = Field("", description="the header of a column")
 
-    @field_validator("campaign_lead_id", "status", "ai_tag", "email", "campaign")
+    @field_validator("campaign_lead_id", "status", "ai_tag", "email", "campaign", "workspace")
     @classmethod
     def _of_its_own(cls, header: str, info: ValidationInfo) -> str:
         for name, other in info.data.items():  # the fields above this one
@@ -186,6 +201,7 @@ class PaceSettings(_Section):
     time_zone: Annotated[Text, AfterValidator(_time_zone)] = Field(
         "", description='a time zone such as "Europe/Berlin", or "" for this machine\'s own'
     )
+    budget: BudgetOwner = Field(BudgetOwner.AUTO, description='"auto", "workspace", "key" or "all"')
 
     @property
     def zone(self) -> ZoneInfo | None:
@@ -247,6 +263,41 @@ class WebSettings(_Section):
     look: Look = Field(Look.SYSTEM, description='"system", "light" or "dark"')
 
 
+def _expected(section: type[_Section], name: str) -> str:
+    return section.model_fields[name].description or ""
+
+
+def _per_s(rate: Rate) -> float:
+    return rate.per_s or math.inf
+
+
+class WorkspaceSettings(_Section):
+    """A workspace that rows may name; what is None is as for the whole run.
+
+    api_key_env, api_key_file: where its key is; both empty where a platform key reaches it.
+    """
+
+    workspace_id: KeylessText = Field("", description="the workspace's id, never a key")
+    api_key_env: Annotated[KeylessText, AfterValidator(_variable)] = Field(
+        "", description="the name of the environment variable that holds the key, never the key"
+    )
+    api_key_file: KeylessText = Field(
+        "", description="the path of a file that holds the key, never the key itself"
+    )
+    rate: RateSetting | None = Field(None, description=_expected(PaceSettings, "rate"))
+    headroom: Annotated[Number, Field(ge=0, lt=1)] | None = Field(
+        None, description=_expected(PaceSettings, "headroom")
+    )
+    daily: Annotated[Whole, Field(ge=0)] | None = Field(
+        None, description=_expected(PaceSettings, "daily")
+    )
+
+    @property
+    def has_key(self) -> bool:
+        """Whether it says where a key of its own is."""
+        return bool(self.api_key_env or self.api_key_file)
+
+
 class Settings(BaseModel):
     """All settings, frozen; those left out have their defaults."""
 
@@ -260,6 +311,7 @@ class Settings(BaseModel):
     http: HttpSettings = HttpSettings()
     run: RunSettings = RunSettings()
     web: WebSettings = WebSettings()
+    workspaces: Mapping[str, WorkspaceSettings] = {}
 
     def with_columns(self, columns: Mapping[Column, str]) -> "Settings":
         """The same with these headers for the columns. Raises ValidationError."""
@@ -270,15 +322,28 @@ class Settings(BaseModel):
         """The settings as plain values for run.json, without secrets.
 
         `restore_settings` reads them back. Where the key comes from is left out, since nothing that
-        a run's folder says of it would count, and so is how the page looks.
+        a run's folder says of it would count, and so are the workspaces and how the page looks.
         """
+        hidden: dict[str, Any] = {"api": {"api_key_file", "key_from"}}
         return self.model_dump(
-            mode="json", by_alias=True, exclude={"api": {"api_key_file", "key_from"}, "web": True}
+            mode="json", by_alias=True, exclude={**hidden, "web": True, WORKSPACES: True}
         )
+
+    def for_workspace(self, own: WorkspaceSettings) -> "Settings":
+        """The run's settings for one workspace. Of two rates the slower holds."""
+        pace = self.pace
+        slower = min(pace.rate, own.rate or Rate.AUTO, key=_per_s)
+        update = {
+            "rate": slower,
+            "headroom": pace.headroom if own.headroom is None else own.headroom,
+            "daily": pace.daily if own.daily is None else own.daily,
+        }
+        return self.model_copy(update={"pace": pace.model_copy(update=update)})
 
     def for_practice(self) -> "Settings":
         """The same without a real address, workspace or key, none of which practice ever sees."""
-        return self.model_copy(update={"api": ApiSettings(id_pattern=self.api.id_pattern)})
+        api = ApiSettings(id_pattern=self.api.id_pattern)
+        return self.model_copy(update={"api": api, WORKSPACES: {}})
 
 
 # Each section's keys, as in a settings file, with what is expected of their values.
@@ -288,4 +353,25 @@ KNOWN: Mapping[str, Mapping[str, str]] = {
         for name, field in type(defaults).model_fields.items()
     }
     for section, defaults in Settings()
+    if isinstance(defaults, _Section)
 }
+# The same of each workspace's section.
+OF_WORKSPACE: Mapping[str, str] = {
+    name: field.description or "" for name, field in WorkspaceSettings.model_fields.items()
+}
+
+
+def workspace_section(name: str) -> str:
+    """The section of a workspace, as a settings file has it between its brackets."""
+    return f'{WORKSPACES}."{name}"'
+
+
+def workspace_of(section: str) -> str | None:
+    """The workspace whose section this is; None if it is none's."""
+    is_one = section.startswith(f'{WORKSPACES}."')
+    return section.removeprefix(f'{WORKSPACES}."')[:-1] if is_one else None
+
+
+def known_in(section: str) -> Mapping[str, str]:
+    """The settings of a section, with what is expected of their values."""
+    return KNOWN[section] if workspace_of(section) is None else OF_WORKSPACE

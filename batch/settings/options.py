@@ -94,6 +94,15 @@ class CliOptions:
         ),
     ] = None
 
+    workspace: Annotated[
+        str | None,
+        Option(
+            "The workspace of rows that name none: its name or id.",
+            INPUT,
+            ALWAYS,
+        ),
+    ] = None
+
     # Where requests go, and how
     config: Annotated[
         Path | None,
@@ -213,6 +222,14 @@ class CliOptions:
     no_tag_check: Annotated[
         bool, Option("Don't check tags against the workspace's labels.", SAFETY, ALWAYS)
     ] = False
+    skip_failed_workspaces: Annotated[
+        bool,
+        Option(
+            "Send to the other workspaces where some can't be reached; their rows stay unsent.",
+            SAFETY,
+            ALWAYS,
+        ),
+    ] = False
     sandbox: Annotated[
         bool,
         Option(
@@ -323,7 +340,7 @@ _OUTPUT = "as_json quiet"
 _TAKEN_BY = {
     "run": f"file {_CONNECTION} out new yes dry_run strict on_conflict allow_invalid allow_clears"
     " expect_changes canary max_errors skip_unchanged final_states keep_before"
-    f" {_READING} no_tag_check shown_rows {_OUTPUT} opens sandbox",
+    f" {_READING} workspace no_tag_check skip_failed_workspaces shown_rows {_OUTPUT} opens sandbox",
     "check": "file config rate strict on_conflict allow_invalid allow_clears"
     f" {_READING} problems {_OUTPUT}",
     "resume": f"run {_CONNECTION} max_errors yes shown_rows {_OUTPUT} opens",

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from batch.model import FinalStates, OnConflict
 from batch.settings.messages import quoted
-from batch.settings.model import Settings
+from batch.settings.model import Settings, WorkspaceSettings, workspace_of, workspace_section
 from batch.settings.values import Age, MaxErrors, Rate
 
 Key = tuple[str, str]  # section and key, spelled as in a file
@@ -18,6 +18,7 @@ Key = tuple[str, str]  # section and key, spelled as in a file
 ADDRESS: Key = ("api", "base_url")
 KEY_FILE: Key = ("api", "api_key_file")
 KEY_FROM: Key = ("api", "key_from")
+KEY_PLACES = ("api_key_env", "api_key_file")  # where a workspace's key is
 RUNS_DIR: Key = ("run", "runs_dir")
 RATE: Key = ("pace", "rate")
 DAILY: Key = ("pace", "daily")
@@ -53,14 +54,17 @@ class Difference:
     def __str__(self) -> str:
         """As `clear_word = "none"`: one line of a file. An address is never cut."""
         shown = f'"{self.value}"' if self.key == ADDRESS else quoted(self.value)
-        return f"{self.key[1]} = {shown}"
+        section, name = self.key
+        where = "" if workspace_of(section) is None else f"[{section}] "
+        return f"{where}{name} = {shown}"
 
 
 def differences(settings: Settings, own: Settings) -> tuple[Difference, ...]:
     """The settings that an untrusted file changes, in the order of a settings file.
 
-    own: the settings without it. Guarded are settings that decide what is sent, and those that
-    lift a guardrail. The folder of runs and the key file have rules of their own, and are left out.
+    own: the settings without it. Guarded are settings that decide what is sent and where, and those
+    that lift a guardrail. The folder of runs and the key file have rules of their own, and are
+    left out.
     """
     own_values = own.public()
     found = []
@@ -73,6 +77,13 @@ def differences(settings: Settings, own: Settings) -> tuple[Difference, ...]:
             is_guarded = section == "columns" or key in _ALWAYS
             is_guarded = is_guarded or (is_laxer is not None and is_laxer(settings, own))
             found.append(Difference(key=key, value=value, is_guarded=is_guarded))
+    for workspace, said in settings.workspaces.items():
+        before = own.workspaces.get(workspace, WorkspaceSettings()).model_dump(mode="json")
+        found += [
+            Difference(key=(workspace_section(workspace), name), value=value, is_guarded=True)
+            for name, value in said.model_dump(mode="json").items()
+            if value != before[name]
+        ]
     return tuple(found)
 
 
@@ -103,6 +114,7 @@ _LAXER: Mapping[Key, Callable[[Settings, Settings], bool]] = {
     ("input", "on_conflict"): lambda new, _: new.input.on_conflict is not OnConflict.ERROR,
     RATE: lambda new, own: _is_faster(new.pace.rate, own.pace.rate),
     ("pace", "daily"): lambda new, own: _is_laxer_limit(new.pace.daily, own.pace.daily),
+    ("pace", "budget"): lambda *_: True,  # which of two is the slower can't be told
     ("pace", "time_zone"): lambda _, own: own.pace.daily > 0,  # its day begins at another time
     ("run", "max_errors"): lambda new, own: _is_laxer_stop(new.run.max_errors, own.run.max_errors),
     ("run", "tag_change_limit"): lambda new, own: _is_laxer_limit(

@@ -15,7 +15,7 @@ from batch.jobs.frontend import Frontend
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.past_run import PastRun
 from batch.jobs.plan import plan as make_plan
-from batch.jobs.request import Request, command
+from batch.jobs.request import NamedAccess, Request, command
 from batch.jobs.requesting import asked_again, changed_by, guardrails_of, load_with, request_of
 from batch.jobs.resume import resume as resume_run
 from batch.jobs.retry import retry as retry_run
@@ -31,7 +31,7 @@ from batch.terminal import report_json
 from batch.terminal.checking import dry_run, load
 from batch.terminal.console import Terminal, somebody_is_there, typed_command
 from batch.terminal.endings import guarded, tell
-from batch.terminal.gate import key_of, open_gate, tell_foreign
+from batch.terminal.gate import key_of, keys_of, open_gate, open_gates, tell_foreign
 from batch.terminal.last_lines import End, Next, counted
 from batch.terminal.past import named_run
 from batch.terminal.plan_view import print_differences, print_plan
@@ -211,11 +211,11 @@ def _terminal(options: CliOptions, interrupts: Interrupts, *, or_else: str = "")
 def _run(
     terminal: Terminal, options: CliOptions, loaded: LoadedSettings, environ: Mapping[str, str]
 ) -> int:
-    access = None
+    access, workspaces = None, tuple[NamedAccess, ...]()
     if not options.sandbox:
-        credentials = key_of(terminal, loaded, environ)
+        credentials = keys_of(terminal, loaded, environ)
         terminal.asks(practice=False)  # before a question about the address is put
-        access = open_gate(terminal, loaded, credentials)
+        access, workspaces = open_gates(terminal, loaded, credentials, environ)
     if options.new:
         if_unfinished = IfUnfinished.IGNORE
     else:
@@ -224,7 +224,11 @@ def _run(
     # The guardrails of `run` were passed when the unfinished run began, but for these.
     by_run = CliOptions(strict=options.strict, canary=options.canary, shown_rows=options.shown_rows)
     outcome = run_job(
-        _typed(request_of(options, loaded, access, is_watched=somebody_is_there())),
+        _typed(
+            request_of(
+                options, loaded, access, workspaces=workspaces, is_watched=somebody_is_there()
+            )
+        ),
         terminal,
         if_unfinished=if_unfinished,
         past_run=lambda folder: _past_run(terminal, options, folder, asked=by_run),

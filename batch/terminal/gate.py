@@ -7,16 +7,69 @@ from pathlib import Path
 
 from batch.api.sendkit import Access
 from batch.errors import SettingsError
-from batch.jobs.gate import Doubt, Keeper, named_by, open_access
+from batch.jobs.gate import (
+    Doubt,
+    Keeper,
+    first_access,
+    named_by,
+    open_access,
+    open_workspaces,
+)
+from batch.jobs.request import NamedAccess
 from batch.recording.state import default_state_dir
-from batch.settings.credentials import Credentials, read_credentials
+from batch.settings.credentials import Credentials, credentials_for, has_key
 from batch.settings.load import CONFIG_NAME, LoadedSettings, default_config_dir
 from batch.settings.origins import differences
 from batch.terminal.console import Terminal, somebody_is_there
 
 
-def key_of(terminal: Terminal, loaded: LoadedSettings, environ: Mapping[str, str]) -> Credentials:
-    """The key, and what is to be said of it. Raises SettingsError."""
+def key_of(
+    terminal: Terminal,
+    loaded: LoadedSettings,
+    environ: Mapping[str, str],
+    *,
+    several: bool = False,
+) -> Credentials:
+    """The key, and what is to be said of it. several: as `credentials_for` takes it.
+
+    Raises SettingsError.
+    """
+    _refuse_key_of_folder(loaded)
+    credentials = credentials_for(loaded, environ, several=several)
+    terminal.key = credentials.api_key
+    for note in credentials.notes:
+        terminal.note(note)
+    return credentials
+
+
+def keys_of(
+    terminal: Terminal, loaded: LoadedSettings, environ: Mapping[str, str]
+) -> Credentials | None:
+    """The key for rows of several workspaces; None where each has its own. Raises SettingsError."""
+    _refuse_key_of_folder(loaded)
+    has_own = any(each.has_key for each in loaded.settings.workspaces.values())
+    if has_own and not has_key(loaded.settings, environ):
+        return None
+    return key_of(terminal, loaded, environ, several=True)
+
+
+def open_gates(
+    terminal: Terminal,
+    loaded: LoadedSettings,
+    credentials: Credentials | None,
+    environ: Mapping[str, str],
+) -> tuple[Access, tuple[NamedAccess, ...]]:
+    """The key with its address, and those of the workspaces that have keys of their own.
+
+    Without a key beside those, it is the first one's. Raises SettingsError and DeclinedError.
+    """
+    access = None if credentials is None else open_gate(terminal, loaded, credentials)
+    named = open_workspaces(loaded, environ, _keeper(terminal))
+    return access or first_access(named), named
+
+
+def _refuse_key_of_folder(loaded: LoadedSettings) -> None:
+    """Raise SettingsError where the settings file of a folder says where a key is."""
     if loaded.refused_key_file:
         own = default_config_dir() or Path("~/.config/sendkit-batch")
         raise SettingsError(
@@ -24,27 +77,24 @@ def key_of(terminal: Terminal, loaded: LoadedSettings, environ: Mapping[str, str
             "not count, since that file may come from anybody. Move the line to "
             f"{own / CONFIG_NAME}, or name the file: {_again('--config', f'./{CONFIG_NAME}')}"
         )
-    credentials = read_credentials(loaded.settings, environ)
-    terminal.key = credentials.api_key
-    for note in credentials.notes:
-        terminal.note(note)
-    return credentials
 
 
 def open_gate(terminal: Terminal, loaded: LoadedSettings, credentials: Credentials) -> Access:
     """Join the key with its address. Raises DeclinedError where that needs a yes and gets none."""
+    return open_access(loaded, credentials, _keeper(terminal))
 
+
+def _keeper(terminal: Terminal) -> Keeper:
     def ask(doubt: Doubt) -> bool:
         terminal.interrupts.check()
         prompt = "Send it there?" if doubt.is_address else "Go on with that?"
         return terminal.confirm(str(doubt), prompt)
 
-    keeper = Keeper(
+    return Keeper(
         state_dir=default_state_dir(),
         ask=ask if somebody_is_there() else None,
         remedy=_remedy,
     )
-    return open_access(loaded, credentials, keeper)
 
 
 def tell_foreign(terminal: Terminal, loaded: LoadedSettings) -> None:

@@ -38,6 +38,7 @@ _READING = {
     "encoding": "encoding",
     "delimiter": "delimiter",
     "one_campaign": "campaign",
+    "one_workspace": "workspace",
 }
 # What a counter of the page shows, as the results that its rows have.
 _RESULTS = {

@@ -17,7 +17,7 @@ from batch.settings.credentials import (
     KEY_VARIABLE,
     WORKSPACE_VARIABLE,
     Credentials,
-    read_credentials,
+    credentials_for,
 )
 from batch.settings.load import CONFIG_NAME, LoadedSettings
 from batch.settings.model import KEYRING, Settings
@@ -63,7 +63,7 @@ def credentials_of(loaded: LoadedSettings, typed: Typed, environ: Mapping[str, s
         environ[KEY_VARIABLE] = typed.key.get_secret_value()
     if workspace_id := typed.overrides.get("api", {}).get("workspace_id"):
         environ[WORKSPACE_VARIABLE] = str(workspace_id)
-    found = read_credentials(loaded.settings, environ)
+    found = credentials_for(loaded, environ)
     if typed.key is None:
         return found
     place = IN_KEYRING if typed.is_of_keyring else "The key that was typed"

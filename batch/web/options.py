@@ -15,6 +15,7 @@ from batch.web.remedies import on_page
 _OFFERED = (
     "strict", "allow_invalid", "on_conflict", "final_states", "expect_changes", "canary", "force",
     "max_errors", "keep_before", "skip_unchanged", "no_tag_check", "wait",
+    "skip_failed_workspaces",
 )  # fmt: skip
 _DEFAULTS = Settings()
 _SWITCHES = {name for name, hint in get_type_hints(CliOptions).items() if hint is bool}

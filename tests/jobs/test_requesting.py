@@ -173,7 +173,7 @@ def test_a_map_that_maps_nothing_is_refused(mapping: str, tmp_path: Path) -> Non
         f"--map: found {mapping!r}; expected a column's name, = and a header, "
         'as campaignId="Campaign". '
         "The names are campaignId, campaignLeadId, status, aiTag, "
-        "email, campaign."
+        "email, campaign, workspace."
     )
 
 

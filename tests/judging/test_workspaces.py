@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.columns import SWALLOWED, Naming
+from batch.columns import MERGED, SWALLOWED, Naming
 from batch.judging.rules import Rules
 from batch.judging.workspaces import ASSIGNED, assign
 from batch.model import Field, Reason
@@ -111,6 +111,18 @@ def test_a_cell_that_swallowed_rows_is_told_before_its_workspace() -> None:
     [found] = assign(lambda: iter([frame]), RULES, KNOWN, None)
     wanted = {"reason": "bad_cell", "column": "aiTag", "message": "It has swallowed 3 rows."}
     assert found.select(*wanted).row(0, named=True) == wanted
+
+
+def test_a_blank_cell_of_merged_ones_is_not_the_defaults() -> None:
+    [frame] = cells([row("Acme"), row(""), row("")])
+    merged = (None, "workspace", None), (None, "It is merged.", None)
+    frame = frame.with_columns(pl.Series(*each) for each in zip(MERGED, merged, strict=True))
+    [found] = assign(lambda: iter([frame]), RULES, KNOWN, GAMMA)
+    assert found.select("workspace_id", "reason", "message").rows() == [
+        (ACME, None, None),
+        (None, "missing_workspace", "It is merged."),
+        (GAMMA, None, None),
+    ]
 
 
 def test_a_lead_that_two_workspaces_name_is_nobodys() -> None:

@@ -4,6 +4,7 @@ import io
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -11,7 +12,7 @@ import xlsxwriter
 import xlwt  # type: ignore[import-untyped]  # it ships no types
 import zstandard
 
-from batch.columns import ADDED_COLUMNS
+from batch.columns import ADDED_COLUMNS, Naming
 from batch.errors import InputError
 from batch.model import Field
 from batch.reading.spreadsheet import TableOptions
@@ -371,3 +372,37 @@ def test_only_the_lines_that_are_asked_for_are_read(tmp_path: Path) -> None:
         assert pl.concat(table.cells())["line"].to_list() == lines.to_list()
     with open_table(path, TableOptions(), lines=lines.head(0)) as table:
         assert list(table.rows()) == []
+
+
+WORKSPACE = Naming.WORKSPACE
+WITH_WORKSPACE = "campaignId,campaignLeadId,aiTag,Workspace ID\nc,l,Hot,Acme\n"
+
+
+@pytest.mark.parametrize("given", [{"has_workspaces": True}, {"columns": {WORKSPACE: "#4"}}])
+def test_a_workspace_is_read_where_rows_may_be_of_several_or_it_was_mapped(
+    tmp_path: Path, given: dict[str, Any]
+) -> None:
+    with open_table(written(tmp_path, WITH_WORKSPACE), TableOptions(**given)) as table:
+        [cells] = table.cells()
+        assert cells["workspace"].to_list() == ["Acme"]
+        assert table.found.columns[WORKSPACE] == 3
+        assert table.header[-1] == "Workspace ID"
+
+
+def test_any_other_column_workspace_is_the_users_own(tmp_path: Path) -> None:
+    path = written(tmp_path, WITH_WORKSPACE)
+    with open_table(path, TableOptions()) as table:
+        assert WORKSPACE not in table.fields
+        assert "workspace" not in next(table.cells()).columns
+        [(_, *texts)] = rows_of(table.rows())
+        assert texts[-1] == "Acme"
+
+
+def test_two_columns_of_workspaces_are_not_chosen_between(tmp_path: Path) -> None:
+    path = written(tmp_path, "campaignId,campaignLeadId,aiTag,workspace,workspaceId\n")
+    with pytest.raises(InputError) as caught, open_table(path, TableOptions(has_workspaces=True)):
+        pass
+    assert in_terminal(caught.value) == (
+        'leads.csv: columns "workspace" and "workspaceId" both read as workspace. Rename one, or '
+        'name the right one. Add --map workspace="workspace".'
+    )

@@ -30,6 +30,7 @@ def test_the_parts_of_a_request_are_options_by_their_names() -> None:
     assert parts - OPTIONS.keys() == {
         "state_dir",
         "access",
+        "workspaces",
         "command",
         "faults",
         "practice",

@@ -1,4 +1,5 @@
 import json
+import re
 import tomllib
 import traceback
 from collections.abc import Mapping
@@ -8,8 +9,13 @@ import pytest
 
 from batch.errors import SettingsError
 from batch.model import Field, OnConflict
-from batch.settings.load import LoadedSettings, default_config_dir, load_settings, restore_settings
-from batch.settings.model import KNOWN, Settings
+from batch.settings.load import (
+    LoadedSettings,
+    default_config_dir,
+    load_settings,
+    restore_settings,
+)
+from batch.settings.model import KNOWN, OF_WORKSPACE, Settings
 from batch.settings.values import MaxErrors, Rate
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
@@ -51,6 +57,12 @@ class TestTheExample:
         assert {name: list(keys) for name, keys in content.items()} == {
             name: list(keys) for name, keys in KNOWN.items()
         }
+
+    def test_its_section_of_a_workspace_has_every_setting_of_one(self, tmp_path: Path) -> None:
+        text = re.sub(r"(?m)^#(?=\S)", "", EXAMPLE.read_text(encoding="utf-8"))
+        assert list(tomllib.loads(text)["workspaces"]["Acme"]) == list(OF_WORKSPACE)
+        own = load(tmp_path, text).settings.workspaces["Acme"]
+        assert Settings().for_workspace(own) == Settings()
 
     def test_every_setting_of_the_example_has_a_comment_right_above_it(self) -> None:
         lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
@@ -102,7 +114,7 @@ class TestWhereSettingsComeFrom:
             "wait": "true",
         }
         odd |= {"final_states": "send", "look": "dark", "key_from": "keyring"}
-        odd |= {"time_zone": "Europe/Berlin"}
+        odd |= {"time_zone": "Europe/Berlin", "budget": "all"}
         odd |= {"snapshot_age": "7min", "plan_age": "7h"}
         for key in KNOWN[section]:
             name = f"SENDKIT_BATCH_{section}_{key}".upper()
@@ -220,7 +232,8 @@ class TestNamesThatDoNotExist:
                 "[pace]\ncolour = 5",
                 (
                     "c.toml [pace] colour: no such setting; "
-                    "expected rate, concurrency, headroom, max_wait_s, wait, daily or time_zone."
+                    "expected rate, concurrency, headroom, max_wait_s, wait, daily, "
+                    "time_zone or budget."
                 ),
             ),
             (
@@ -231,8 +244,8 @@ class TestNamesThatDoNotExist:
             (
                 "[xyzzy]\nrate = 5",
                 (
-                    "c.toml [xyzzy]: no such section; "
-                    "expected [api], [columns], [input], [pace], [retry], [http], [run] or [web]."
+                    "c.toml [xyzzy]: no such section; expected [api], [columns], [input], [pace], "
+                    '[retry], [http], [run], [web] or [workspaces."NAME"].'
                 ),
             ),
             ("rate = 5", "c.toml rate: stands outside a section; it belongs under [pace]."),
@@ -362,7 +375,8 @@ class TestKeptWithARun:
         assert str(caught.value).splitlines() == [
             (
                 "run.json [pace] x: no such setting; "
-                "expected rate, concurrency, headroom, max_wait_s, wait, daily or time_zone."
+                "expected rate, concurrency, headroom, max_wait_s, wait, daily, "
+                "time_zone or budget."
             ),
             "run.json run: found 5; expected a section: [run] on a line of its own.",
             f"run.json [pace] rate: found 0{NO_RATE}",

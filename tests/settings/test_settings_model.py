@@ -32,6 +32,7 @@ class TestTheModel:
                 "aiTag": "",
                 "email": "",
                 "campaign": "",
+                "workspace": "",
             },
             "input": {"clear_word": "null", "on_conflict": "error"},
             "pace": {
@@ -42,6 +43,7 @@ class TestTheModel:
                 "wait": False,
                 "daily": 0,
                 "time_zone": "",
+                "budget": "auto",
             },
             "retry": {
                 "max_attempts": 5,

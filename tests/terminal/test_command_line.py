@@ -103,7 +103,7 @@ def test_the_options_of_a_run_are_those_of_the_contract() -> None:
         "--strict", "--on-conflict", "--allow-invalid", "--allow-clears", "--max-errors", "--map",
         "--sheet", "--encoding", "--delimiter", "--no-tag-check", "--json", "--quiet", "--sandbox",
         "--expect-changes", "--skip-unchanged", "--final-states", "--keep-before", "--canary",
-        "--campaign", "--open",
+        "--campaign", "--workspace", "--skip-failed-workspaces", "--open",
         "--header-row", "--daily", "--wait",
         "--remembered",
         "--no-remembered",
@@ -119,7 +119,7 @@ RUN_WORDS = (
     "--no-tag-check", "--json", "--quiet", "--sandbox", "--expect-changes", "3",
     "--skip-unchanged", "always", "--final-states", "send", "--keep-before", "--canary", "20",
     "--campaign", "Spring", "--open", "--header-row", "3", "--remembered", "--no-remembered",
-    "--daily", "50000", "--wait", "--show", "9",
+    "--daily", "50000", "--wait", "--show", "9", "--workspace", "Acme", "--skip-failed-workspaces",
 )  # fmt: skip
 CHECK_WORDS = (
     "check", "leads.csv", "--config", "c.toml", "--rate", "5", "--strict", "--on-conflict",

@@ -37,6 +37,7 @@ ELSEWHERE = {
     "encoding": (COLUMNS, "beside the columns"),
     "delimiter": (COLUMNS, "beside the columns"),
     "campaign": (COLUMNS, "beside the columns"),
+    "workspace": (COLUMNS, "beside the columns"),
     "remembered": (TERMINAL, "a mapping that was confirmed is used, and shown under Columns"),
     "no_remembered": (TERMINAL, "others can be chosen under Columns"),
     "as_json": (TERMINAL, "what a terminal gets"),
@@ -45,7 +46,11 @@ ELSEWHERE = {
     "opens": (TERMINAL, "the report is a link"),
     "sandbox": (TERMINAL, "the button Practise first"),
 }
-FIELDS = {"mapping": "campaignId", "campaign": "one_campaign"}  # where a form calls it otherwise
+FIELDS = {
+    "mapping": "campaignId",
+    "campaign": "one_campaign",
+    "workspace": "one_workspace",
+}  # where a form calls it otherwise
 
 
 @pytest.mark.parametrize("command", ["run", "plan", "apply", "undo"])

@@ -1,0 +1,142 @@
+"""Rows of several workspaces, and keys that reach them, by the real command."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from batch.sandbox.options import Options
+from batch.sandbox.process import Sandbox
+from tests.support.in_process import sendkit_batch, start_sandbox
+from tests.support.program import Ran, read_rows, received, write_rows
+
+FIRST, SECOND = "a00000000000000000000001", "a00000000000000000000002"
+HEADER = ("campaignId", "campaignLeadId", "aiTag")
+LEAD = ("ca0000000000000000000002", "1ead00000002000000000001", "Hot")  # of the second workspace
+WORLD = Options(workspaces=("Spare",), made_workspaces=2, campaigns=1, leads=2, labels=("Hot",))
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with start_sandbox(WORLD) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def leads(tmp_path: Path) -> Path:
+    return write_rows(tmp_path / "leads.csv", HEADER, [LEAD])
+
+
+def run(
+    sandbox: Sandbox, path: Path, *words: str, key: str = "", config: str = "", **env: str
+) -> Ran:
+    """A run with this platform key or workspace key, and with this text as the settings file."""
+    given: tuple[str, ...] = ("--base-url", sandbox.base_url, "--rate", "1000", "--yes")
+    if config:
+        (path.parent / "own.toml").write_text(config)
+        given += ("--config", "own.toml")
+    keys = {"SENDKIT_API_KEY": key, **env}
+    return sendkit_batch("run", path, *given, *words, cwd=path.parent, env=keys)
+
+
+def asked(sandbox: Sandbox) -> int:
+    return len(received(sandbox, operation="patch"))
+
+
+@pytest.mark.parametrize("name", ["workspace 2", SECOND])
+def test_a_platform_key_sends_to_the_workspace_that_is_named(
+    sandbox: Sandbox, leads: Path, name: str
+) -> None:
+    ran = run(sandbox, leads, "--workspace", name, key=sandbox.platform_key)
+    assert ran.exit_code == 0, ran.err
+    assert [row["reason"] for row in ran.results] in (["applied"], ["already_so"])
+    assert "Workspace 2" in ran.err
+    again = sendkit_batch(
+        "verify", ran.folder, cwd=leads.parent, env={"SENDKIT_API_KEY": sandbox.platform_key}
+    )
+    assert again.exit_code == 0, again.err  # its own workspace needs no naming
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            (),
+            (
+                "Nothing was sent. leads.csv has no column workspace, and the keys are of several. "
+                "Name it with --workspace, by its name or id."
+            ),
+        ),
+        (
+            ("--workspace", "Workspace 3"),
+            (
+                'Nothing was sent. The workspace: "Workspace 3" is none of your workspaces. '
+                'Did you mean "Workspace 2"?'
+            ),
+        ),
+    ],
+)
+def test_a_platform_key_needs_a_workspace_that_it_sees(
+    sandbox: Sandbox, leads: Path, words: tuple[str, ...], told: str
+) -> None:
+    before = asked(sandbox)
+    ran = run(sandbox, leads, *words, key=sandbox.platform_key)
+    assert (ran.exit_code, asked(sandbox)) == (2, before)
+    assert told in ran.err
+    assert not (leads.parent / "runs").exists() or not any((leads.parent / "runs").iterdir())
+
+
+def own_keys(*names: str) -> str:
+    """A settings file in which each of these workspaces has a variable with its key."""
+    return "".join(f'[workspaces."{name}"]\napi_key_env = "KEY_{name}"\n' for name in names)
+
+
+def test_a_workspace_of_the_settings_is_reached_by_its_own_key_alone(
+    sandbox: Sandbox, leads: Path
+) -> None:
+    keys = {f"KEY_{each.name[-1]}x": each.api_key for each in sandbox.workspaces}
+    config = own_keys("1x", "2x") + "rate = 7\n"
+    before = len(received(sandbox, operation=None))
+    ran = run(sandbox, leads, "--workspace", "2X", config=config, **keys)
+    assert ran.exit_code == 0, ran.err
+    assert ran.record["workspace"]["id"] == SECOND
+    assert ran.record["settings"]["pace"]["rate"] == 7
+    asked = received(sandbox, operation=None)[before:]
+    assert {(line["key"], line["workspaceId"]) for line in asked} == {
+        ("workspace", FIRST),  # its key is proven, too
+        ("workspace", SECOND),
+    }
+
+
+def test_all_keys_that_fail_are_told_at_once(sandbox: Sandbox, leads: Path) -> None:
+    config = own_keys("A", "B", "C") + 'workspace_id = "nowhere"\n'
+    ran = run(
+        sandbox,
+        leads,
+        *("--workspace", "A"),
+        config=config,
+        KEY_A="sk_wrong",
+        KEY_C=sandbox.api_key,
+    )
+    assert ran.exit_code == 2
+    for told in (
+        f'[workspaces."A"]: {sandbox.base_url} refused the API key (401: ',
+        '[workspaces."B"]: KEY_B is not set; expected the API key there.',
+        '[workspaces."C"]: The key does not see the workspace nowhere; it sees Workspace 1 ',
+    ):
+        assert told in ran.err
+    assert "sk_wrong" not in ran.err
+
+
+def test_a_column_workspace_is_the_users_own_with_a_workspace_key(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    rows = [(*LEAD, "Sales North"), (*LEAD[:2], "", "")]
+    path = write_rows(tmp_path / "leads.csv", (*HEADER, "Workspace"), rows)
+    ran = run(sandbox, path, key=sandbox.workspaces[1].api_key)
+    assert ran.exit_code == 0, ran.err
+    assert [row["Workspace"] for row in read_rows(ran.folder / "results.csv")] == [
+        "Sales North",
+        "",
+    ]
+    assert ran.record["input"]["found"]["columns"].keys() == set(HEADER)
