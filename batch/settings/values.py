@@ -33,6 +33,16 @@ class Rate:
         """The rate as a settings file has it."""
         return "auto" if self.per_s is None else self.per_s
 
+    def __str__(self) -> str:
+        """The rate as a person writes it: "5" a second, "100/min" rather than 1.66667."""
+        if self.per_s is None:
+            return "auto"
+        for unit, seconds in (("", 1), ("/min", 60), ("/h", 3600)):
+            short = round(self.per_s * seconds, 2)
+            if short and math.isclose(short, self.per_s * seconds):
+                return f"{short:.12g}{unit}"
+        return f"{self.per_s:g}"
+
 
 Rate.AUTO = Rate(per_s=None)
 

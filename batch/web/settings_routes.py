@@ -120,11 +120,10 @@ def _key_problem(request: Request, form: Mapping[str, str], error: UsageError) -
 
 def _shown(settings: Settings) -> dict[str, str]:
     """The texts in the fields of the form."""
-    rate = settings.pace.rate.as_setting()
     return {
         "base_url": settings.api.base_url,
         "workspace_id": settings.api.workspace_id,
-        "rate": f"{rate:g}" if isinstance(rate, float) else rate,
+        "rate": str(settings.pace.rate),
         "daily": str(settings.pace.daily),
         "concurrency": str(settings.pace.concurrency),
         "headroom": f"{settings.pace.headroom:g}",

@@ -44,6 +44,12 @@ class TestRates:
         with pytest.raises(ValueError, match="not"):
             parse_rate(value)
 
+    @pytest.mark.parametrize(
+        "text", ["auto", "5", "0.25", "2.5", "100/min", "8.5/min", "500/h", "1.23457", "10000000"]
+    )
+    def test_a_rate_is_shown_as_a_person_writes_it(self, text: str) -> None:
+        assert str(parse_rate(text)) == text
+
     @given(strategies.floats(min_value=0, exclude_min=True, allow_infinity=False))
     @examples(50)
     def test_a_rate_survives_being_written_down(self, per_s: float) -> None:

@@ -333,6 +333,7 @@ def test_saving_the_colours_leaves_all_other_lines(
     start: dict[str, Any] = {"config_dir": tmp_path, "overrides": {"pace": pace, "run": {}}}
     with site(tmp_path, environ=environ, **start) as page:
         before = page.desk.settings.pace
+        assert as_shown(page)["rate"] == pace.get("rate", "100/min")
         for look in ("dark", "light"):
             text = page.post("/settings", **as_shown(page, look=look, save="yes"))
             assert f"Saved in <code>{path}</code>" in text
