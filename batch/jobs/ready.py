@@ -171,6 +171,7 @@ class JudgedRun:
         return ReadyRun(
             opened=opened,
             workspace=record.workspace if record else as_recorded(preflight),
+            labels_failed=preflight.labels_failed,
             plan=plan,
             work=work,
             question=question,
@@ -224,11 +225,13 @@ class ReadyRun:
     hold: until when (seconds of time.monotonic()) nothing may be sent, and why; None if it may.
     incomplete: why it leaves something undone even if all of it is sent; "" if it does not.
     campaigns: names, by id, as far as they were read.
+    labels_failed: as `Preflight` has it.
     record, journal: of the earlier run that this goes on with; None for a new one.
     """
 
     opened: OpenRun
     workspace: RunWorkspace | None
+    labels_failed: bool
     plan: KeptPlan
     work: Work
     question: Question

@@ -78,6 +78,7 @@ def first_record(run: ReadyRun) -> RunRecord:
         rows=run.plan.rows,
         sandbox=request.session.sandbox,
         tag_check=not request.guardrails.no_tag_check,
+        labels_failed=run.labels_failed,
         is_planned=request.is_planned,
         retry_of=opened.retry_of,
         undo_of=opened.undo_of,

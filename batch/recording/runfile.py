@@ -184,6 +184,7 @@ class RunRecord(_Record):
     pace: the pace and what holds it back, in words. budget: what was learnt of it.
     stop_reason: why it ended early, in words.
     sandbox: whether it sends to a practice sandbox. tag_check: whether tags are checked.
+    labels_failed: whether they were not, since the workspace's labels could not be read.
     pid, working_since: of the process that is, or last was, at work on it. worked_s: how long all
     of them were, without the time in which a person was asked; None where nobody has counted.
     resumed: how often it was gone on with. retry_of: the run whose rows it tries once more.
@@ -219,6 +220,7 @@ class RunRecord(_Record):
     moves: Annotated[tuple[RunMove, ...], Field(strict=False)] = ()  # as Time
     sandbox: bool = False
     tag_check: bool = True
+    labels_failed: bool = False
     resumed: Count = 0
     retry_of: RunLink | None = None
     is_planned: bool = False

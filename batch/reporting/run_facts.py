@@ -112,6 +112,8 @@ def _tags_checked(record: RunRecord) -> str:
         return "no"
     if record.sandbox:  # a slip among them comes to light only for real
         return "no: practice takes the file's own tags for its labels"
+    if record.labels_failed:
+        return "no: the workspace's labels could not be read"
     return "against the workspace's labels"
 
 

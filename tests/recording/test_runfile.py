@@ -99,6 +99,7 @@ def test_run_json_says_what_the_run_is_and_how_far_it_got(path: Path) -> None:
         "moves": [],
         "sandbox": False,
         "tag_check": True,
+        "labels_failed": False,
         "resumed": 0,
         "retry_of": None,
         "is_planned": False,

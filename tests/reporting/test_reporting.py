@@ -61,6 +61,7 @@ def test_a_run_leaves_its_report_and_says_where(shell: Shell) -> None:
     [
         ("against the workspace's labels", {}),
         ("no", {"tag_check": False}),
+        ("no: the workspace's labels could not be read", {"labels_failed": True}),
         ("no: practice takes the file's own tags for its labels", {"sandbox": True}),
     ],
 )

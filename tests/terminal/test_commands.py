@@ -347,7 +347,11 @@ def test_the_settings_file_is_named_whatever_the_command(shell: Shell) -> None:
 def test_notes_about_the_key_and_the_server_are_told(shell: Shell) -> None:
     shell.monkeypatch.setenv("SENDKIT_WORKSPACE_ID", "w9")
     shell.monkeypatch.setattr(shell.api, "tags", lambda _: httpx.Response(404))
-    assert shell.run(shell.leads([(CAMPAIGN, lead_id(1), "", "Any")]), yes=True) == 0
+    leads, out = shell.leads([(CAMPAIGN, lead_id(1), "", "Any")]), Path("out")
+    assert shell.run(leads, yes=True, out=out) == 0
+    assert "the workspace&#39;s labels could not be read" in (out / "report.html").read_text(
+        "utf-8"
+    )
     assert "SENDKIT_WORKSPACE_ID is ignored: a workspace key already" in shell.err
     assert "The workspace's labels could not be read, tags are not checked: " in shell.err
 
