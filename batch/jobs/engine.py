@@ -6,6 +6,7 @@ Owns how the pieces meet, and the view of them that people are shown. It decides
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -23,12 +24,15 @@ from batch.model import Answer, Change, Claim, Entry, Outcome, Tally
 from batch.recording.daily_quota import DailyQuota
 from batch.recording.group_commit import GroupCommit
 from batch.recording.journal import Journal
+from batch.recording.meeting import Meeting
 from batch.sending.breaker import Breaker
 from batch.sending.claims import Claims
 from batch.sending.gate import Gate, Pace
 from batch.sending.pace.pacer import Pacer
 from batch.sending.retry import RetryPolicy, retry_budget
 from batch.sending.runner import Limits, Runner
+from batch.sending.shared_pace import SharedPace
+from batch.sending.sharing import Me, Sharing
 from batch.sending.stops import Stop, StopLimits, StopRules
 from batch.settings.model import Settings
 from batch.wording.progress import Moment, SendStep
@@ -54,6 +58,8 @@ class SendEngine:
         quota: DailyQuota | None = None,
         canary: int = 0,
         paging_by: Callable[[Gate], Paging] | None = None,
+        meeting: Meeting | None = None,
+        name: str = "",
     ) -> None:
         """send: makes one attempt. look: asks the server something harmless.
 
@@ -62,6 +68,8 @@ class SendEngine:
         quota: by which the requests of both are counted; None for practice.
         canary: changes that go alone and are read back before the others follow.
         paging_by: what reads them, by the gate that all requests of the job leave by.
+        meeting: where runs of the same budget share its pace; None for one that shares none.
+        name: of this run, as the others read it.
         """
         pace, retry = settings.pace, settings.retry
         self._rows = plan.rows
@@ -79,13 +87,16 @@ class SendEngine:
         self._rules = StopRules(stop_limits_of(settings))
         self._pacer = pacer or make_pacer(settings, None)
         self._finished = 0
-        self._pacer.expect(
-            lambda: max(1, work.requests - self._finished), spread_s=spread_s(settings)
-        )
         gate = self._gate = Gate(
             self._pacer,
             Breaker(max_probe_s=retry.backoff_max_s, max_outage_s=retry.max_outage_s),
         )
+        me = Me(name=name[:100], rate_per_s=pace.rate.per_s, headroom=pace.headroom)
+        self._shared = meeting and SharedPace(
+            self._pacer, me, meeting=meeting, to_come=self._to_come
+        )
+        to_come = self._shared.to_come if self._shared else self._to_come
+        self._pacer.expect(to_come, spread_s=spread_s(settings))
         changes = work.changes()
         self._block = CLAIMED_PER_WORKER * pace.concurrency
         self._canary = (
@@ -105,6 +116,10 @@ class SendEngine:
             draw=random.random,
         )
 
+    def _to_come(self) -> float:
+        """Requests that have no final answer yet."""
+        return max(1, self._work.requests - self._finished)
+
     def hold_until(self, until: float, why: str) -> None:
         """Send nothing before then, in seconds of time.monotonic(); to be said before `run`."""
         self._hold = (until, why)
@@ -118,7 +133,9 @@ class SendEngine:
         left_s = self._hold[0] - self._began
         if left_s > 0:
             self._pacer.hold(anyio.current_time(), left_s, self._hold[1])
-        async with anyio.create_task_group() as beside:
+        async with self._shared or nullcontext(), anyio.create_task_group() as beside:
+            if self._shared:
+                self._gate.share(self._shared)
             beside.start_soon(self._tell, on_moment)
             if self._canary:
                 beside.start_soon(self._canary.run)
@@ -186,6 +203,7 @@ class SendEngine:
             stop=progress.stop,
             is_resting=self._gate.is_resting,
             quota=self._quota.latest if self._quota else None,
+            sharing=self._shared.sharing if self._shared else Sharing(),
         )
 
     def _sending_s(self, requests: int, pace: Pace) -> float:

@@ -17,7 +17,7 @@ from batch.advice import Fix, Remedy
 from batch.errors import RunError, SettingsError
 from batch.jobs.engine import SendEngine
 from batch.jobs.frontend import Orders
-from batch.jobs.known_pace import keep_learnt, make_pacer
+from batch.jobs.known_pace import keep_learnt, make_pacer, meeting_of
 from batch.jobs.opening import OpenRun
 from batch.jobs.outcome import Ending, RunOutcome, SendResult, error_sentence, outcome_of
 from batch.jobs.paging import Paging
@@ -139,6 +139,10 @@ async def _send_and_tell(
         quota=quota,
         canary=opened.request.guardrails.canary,
         paging_by=lambda gate: Paging(api, settings, gate=gate),
+        meeting=meeting_of(
+            opened.request, opened.access, run.workspace.id if run.workspace else None
+        ),
+        name=opened.folder.path.name,
     )
     if run.hold is not None:
         sending.hold_until(*run.hold)

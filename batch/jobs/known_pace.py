@@ -2,11 +2,15 @@
 
 import math
 import random
+from contextlib import suppress
 from dataclasses import dataclass
 
+from batch.api.sendkit import Access
+from batch.errors import SettingsError
 from batch.jobs.preflight import Preflight
 from batch.jobs.request import Request
 from batch.model import Budget
+from batch.recording.meeting import CAN_MEET, Meeting, budget_owner
 from batch.recording.pace_memory import good_pace, keep_pace
 from batch.sending.pace.pacer import PaceEstimate, Pacer, Source
 from batch.sending.pace.search import START_PER_S
@@ -140,6 +144,16 @@ def make_pacer(settings: Settings, good_per_s: float | None) -> Pacer:
         backoff_max_s=retry.backoff_max_s,
         draw=random.random,
     )
+
+
+def meeting_of(request: Request, access: Access, workspace_id: str | None) -> Meeting | None:
+    """Where the runs of a budget share its pace; None where none is shared: practice, Windows."""
+    if request.session.sandbox or not CAN_MEET:
+        return None
+    owner = budget_owner(workspace_id=workspace_id, key=access.api_key)
+    with suppress(SettingsError):  # a folder that can't be used has stopped the run before this
+        return Meeting(request.session.state_dir, base_url=access.base_url, owner=owner)
+    return None
 
 
 def known_pace(request: Request, preflight: Preflight) -> KnownPace:

@@ -21,7 +21,7 @@ from batch.model import Reason, Result, Tally
 from batch.recording.runfile import FORMAT, RunBudget, RunBy, RunMove, RunRecord, RunState
 from batch.sending.pace.pacer import PaceEstimate
 from batch.wording.amounts import duration
-from batch.wording.progress import Moment
+from batch.wording.progress import Moment, sharing_line
 
 _MOST_NAMES = 1000  # of campaigns
 _MOST_BY = 18  # that are kept of who went on with a run, beside the first and the present one
@@ -135,6 +135,8 @@ def record_at(record: RunRecord, moment: Moment) -> RunRecord:
     if moment.outage_s:
         pace += f", the server has been away for {moment.outage_s:.0f} s"
         pace += f" ({moment.outage_why})" if moment.outage_why else ""
+    if shared := sharing_line(moment.sharing):
+        pace += f". {shared.removesuffix('.')}"
     return record.model_copy(
         update={
             "pace": pace,

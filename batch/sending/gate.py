@@ -21,6 +21,7 @@ from batch.model import Answer, Reason
 from batch.sending.breaker import Breaker, Outage
 from batch.sending.pace.pacer import Hold, PaceEstimate, Pacer
 from batch.sending.retry import fault_text, is_failure, is_hold
+from batch.sending.shared_pace import SharedPace
 
 LONGEST_SLEEP_S = 0.5  # then the pacer is asked again: it may allow more by now
 RATE_WINDOW_S = 10.0  # the rate shown is measured over this time
@@ -101,6 +102,11 @@ class Gate:
         self._latency_s: float | None = None
         self._served = 0
         self._is_always_served = True
+        self._shared: SharedPace | None = None
+
+    def share(self, shared: SharedPace) -> None:
+        """Take turns with other runs, whenever there are any."""
+        self._shared = shared
 
     def shut(self, *, grace_s: float) -> None:
         """Let no attempt leave any more; cut off those under way after `grace_s` seconds."""
@@ -130,7 +136,10 @@ class Gate:
 
     async def take_turn_unless_failing(self, row: int | None) -> bool | None:
         """The same; None, and no turn, once this row is known to fail by itself."""
-        if not (self.is_shut or self.is_resting or self.is_away or self._turns.locked()):
+        is_shared = self._shared is not None and self._shared.is_shared
+        if not (
+            is_shared or self.is_shut or self.is_resting or self.is_away or self._turns.locked()
+        ):
             # Most turns have come, with nobody waiting: spare a cancel scope and a lock, 12 us.
             now = self.now()
             if row is None and self._pacer.wait_s(now) <= 0:
@@ -161,11 +170,15 @@ class Gate:
             raise
         finally:
             self._pacer.end_attempt()
+            if self._shared is not None and self._shared.is_shared:
+                self._shared.tell_end()
         if answer.http_status is not None:
             latency_s = self.now() - started
             before_s = latency_s if self._latency_s is None else self._latency_s
             self._latency_s = before_s + (latency_s - before_s) / LATENCIES
             self._pacer.observe(self.now(), answer.budgets, sent_at=started)
+            if self._shared is not None and self._shared.is_shared:
+                self._shared.tell_seen(answer, sent_at=started)
         return answer
 
     def report(self, answer: Answer, *, row: int, probe: bool) -> Hold | None:
@@ -188,6 +201,8 @@ class Gate:
             asked = None if retry_after_s is None else f"Retry-After {retry_after_s:.0f} s"
             why = ", ".join(filter(None, (status, asked)))
             hold = self._pacer.hold(now, retry_after_s, why, sent_at=sent_at)
+            if self._shared is not None and self._shared.is_shared:
+                self._shared.tell_hold(hold, answer, sent_at=sent_at)
         elif is_failure(answer):
             self._is_always_served = False
             sent_at, why = now - answer.elapsed_ms / 1000, fault_text(answer)
@@ -197,6 +212,8 @@ class Gate:
             self.served_at = now
             sent_at = now - answer.elapsed_ms / 1000
             self._pacer.report_served(now, sent_at=sent_at)
+            if self._shared is not None and self._shared.is_shared:
+                self._shared.tell_served(sent_at=sent_at)
             self._breaker.report_served(now, row=row, sent_at=sent_at)
         if was_away or self.is_away:
             self._breaker_changed.set()
@@ -302,9 +319,19 @@ class Gate:
                 await self._leave_in_pace(unless_away=True)
 
     async def _leave_in_pace(self, *, unless_away: bool = False) -> None:
+        def is_off() -> bool:
+            return self.is_resting or (unless_away and self.is_away)
+
         # A hold-back or a rest may begin, or end early, while this sleeps: then ask again.
-        while (wait_s := self._wait_s()) > 0:  # noqa: ASYNC110 - it waits for a time, not for an event
-            await anyio.sleep(min(wait_s, LONGEST_SLEEP_S))
+        while True:
+            wait_s = self._wait_s()
+            if self._shared is not None and self._shared.is_shared and not self.is_resting:
+                if await self._shared.take_turn(is_off=is_off) or (unless_away and self.is_away):
+                    return
+            elif wait_s > 0:
+                await anyio.sleep(min(wait_s, LONGEST_SLEEP_S))
+            else:
+                break
         if not (unless_away and self.is_away):
             self._pacer.take_turn(self.now())
 

@@ -30,6 +30,7 @@ from batch.wording.progress import (
     reading_counts,
     reading_line,
     reading_waits_for,
+    sharing_line,
     step_count,
     step_line,
     stop_line,
@@ -115,14 +116,18 @@ class LiveView(_Context):
         counts = [*_counts(moment), *(Text(each) for each in times)]
         pace = [Text(each) for each in pace_parts(moment)]
         step = _sentences(step_line(moment), width=width, style="dim")
+        shared = _sentences(sharing_line(moment.sharing), width=width, style="dim")
         waits = _sentences(notice, width=width, style="yellow")
-        self._live.update(Group(bar, *_filled(counts, width), *_filled(pace, width), *step, *waits))
+        self._live.update(
+            Group(bar, *_filled(counts, width), *_filled(pace, width), *step, *shared, *waits)
+        )
 
 
 class LogLines(_Context):
     """A line at the start, one a minute, and one for each long hold-back and for a stop.
 
-    Also one for the first long wait that only headers ask for while every request is served.
+    Also one for each change in how the pace is shared with other runs, and for the first long wait
+    that only headers ask for while every request is served.
 
     write: prints a line. clock: a monotonic clock, in seconds.
     """
@@ -137,6 +142,7 @@ class LogLines(_Context):
         self._stopping = False
         self._headers_told = False
         self._away = False
+        self._sharing = ""
 
     def show(self, moment: Moment) -> None:
         """Print the lines that are due."""
@@ -155,6 +161,9 @@ class LogLines(_Context):
             self._headers_told = bool(line)
             if line:
                 self._say(line)
+        if (line := sharing_line(moment.sharing)) and line != self._sharing:
+            self._sharing = line
+            self._say(line)
         if not self._stopping and (line := _stopping(moment.stop)):
             self._stopping = True
             self._say(line)

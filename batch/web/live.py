@@ -14,6 +14,7 @@ from batch.wording.progress import (
     percent_of,
     reading_counts,
     reading_waits_for,
+    sharing_line,
     step_count,
     step_line,
     stop_line,
@@ -43,7 +44,7 @@ def live_of(view: View, *, now: datetime) -> Live:
     is_told = not (moment.outage_s or is_stopping)
     texts = {
         "done": f"{percent_of(moment)}%: {step_count(moment)}",
-        "step": step_line(moment),
+        "step": " ".join(filter(None, (step_line(moment), sharing_line(moment.sharing)))),
         "success": f"{moment.sent.success:,}",
         "error": f"{moment.sent.error:,}",
         "to_go": f"{moment.to_send - moment.sent.total():,}",

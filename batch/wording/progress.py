@@ -1,16 +1,19 @@
 """How far a run is, and the sentences that say so while it goes on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import assert_never
 
 from batch.model import Tally
 from batch.recording.daily_quota import QuotaLeft
 from batch.sending.gate import Pace
 from batch.sending.pace.pacer import Hold, PaceEstimate
 from batch.sending.runner import GRACE_S
+from batch.sending.sharing import Part, Sharing
 from batch.sending.stops import Stop, StopCause
-from batch.wording.amounts import count_of, duration
+from batch.visible import visible
+from batch.wording.amounts import count_of, duration, join_words
 
 _USED_UP_S = 1.0  # a shorter wait for the budget is not worth a sentence
 _STILL_PER_S = 0.05  # would be shown as 0.0
@@ -67,6 +70,7 @@ class Moment:
     is_always_served: whether the server has served every request so far.
     is_resting: whether nothing leaves because a person said so.
     quota: what is left of the day's own quota; None where there is none.
+    sharing: how the pace is shared with other runs.
     """
 
     rows: int
@@ -93,12 +97,36 @@ class Moment:
     is_always_served: bool = False
     is_resting: bool = False
     quota: QuotaLeft | None = None
+    sharing: Sharing = field(default_factory=Sharing)
 
 
 def allowed_line(moment: Moment) -> str:
     """What the server allows, and what is left of the day's own quota, as far as it is known."""
     own = f"{moment.quota.left:,} of your daily quota left" if moment.quota else ""
     return "; ".join(filter(None, (budget_line(moment.pace_estimate), own)))
+
+
+def sharing_line(sharing: Sharing) -> str:
+    """With whom a run shares its pace, and how; "" where that is with nobody, or not known yet."""
+    others = visible(join_words(sharing.others or ("another run",)))
+    match sharing.part:
+        case Part.LEADS:
+            return f"This run keeps to one pace with {others}, and gives the turns."
+        case Part.FOLLOWS:
+            return f"This run keeps to one pace with {others}, which gives the turns."
+        case Part.BY_ITSELF if sharing.per_s is not None:
+            return (
+                f"The run that gives the turns, {others}, does not answer. This run goes on at its "
+                f"share of the pace, {sharing.per_s:,.1f} requests a second at most, until it does."
+            )
+        case Part.BY_ITSELF:
+            return (
+                "Another run of this workspace can't be reached: each goes on at a pace of its "
+                "own, and each is slower for it."
+            )
+        case Part.ALONE | Part.SEEKS:
+            return ""
+    assert_never(sharing.part)
 
 
 def pace_words(moment: Moment, what: str) -> str:

@@ -9,6 +9,7 @@ from rich.console import Console
 from batch.model import Reason, Tally
 from batch.sending.gate import Pace
 from batch.sending.pace.pacer import Hold, PaceEstimate, Source
+from batch.sending.sharing import Part, Sharing
 from batch.sending.stops import Stop, StopCause
 from batch.terminal.screen import (
     LiveView,
@@ -403,3 +404,31 @@ def test_a_time_of_another_day_is_told_with_its_day() -> None:
     now = datetime(2026, 11, 30, 23, 59, 30, tzinfo=UTC)
     assert clock_time(29, now=now) == "at 23:59:59"
     assert clock_time(31, now=now) == "on 1 December at 00:00"
+
+
+SHARED = {
+    "This run keeps to one pace with b (process 7) and c (process 8), and gives the "
+    "turns.": Sharing(part=Part.LEADS, others=("b (process 7)", "c (process 8)")),
+    "This run keeps to one pace with a (process 6), which gives the turns.": Sharing(
+        part=Part.FOLLOWS, others=("a (process 6)",)
+    ),
+    r"This run keeps to one pace with \x1b[2J (process 6), which gives the turns.": Sharing(
+        part=Part.FOLLOWS, others=("\x1b[2J (process 6)",)
+    ),
+    "The run that gives the turns, a (process 6), does not answer. This run goes on at its share "
+    "of the pace, 12.5 requests a second at most, until it does.": Sharing(
+        part=Part.BY_ITSELF, others=("a (process 6)",), per_s=12.5
+    ),
+    "Another run of this workspace can't be reached: each goes on at a pace of its own, and each "
+    "is slower for it.": Sharing(part=Part.BY_ITSELF),
+}
+
+
+def test_with_whom_the_pace_is_shared_is_told_once() -> None:
+    log = Log()
+    log.screen.show(replace(UNDER_WAY, sharing=Sharing(part=Part.ALONE)))
+    log.screen.show(replace(UNDER_WAY, sharing=Sharing(part=Part.SEEKS)))
+    for sharing in SHARED.values():
+        log.screen.show(replace(UNDER_WAY, sharing=sharing))
+        log.screen.show(replace(UNDER_WAY, sharing=sharing))
+    assert log.lines[1:] == [*SHARED]

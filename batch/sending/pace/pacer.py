@@ -13,7 +13,7 @@ from math import inf
 
 from batch.model import Budget
 from batch.sending.pace.quotas import Quotas
-from batch.sending.pace.search import Search
+from batch.sending.pace.search import Found, Search
 
 LEAST_PER_S = 1 / 86400
 SPENT_SPACING_S = 1.0  # between turns while nothing remains, whatever headers say of the reset
@@ -113,6 +113,43 @@ class Pacer:
         """
         self._to_come = to_come
         self._spread_s = self._quotas.spread_s = spread_s
+
+    def set_bounds(self, rate_per_s: float | None, *, headroom: float) -> None:
+        """Change how fast turns may come at most, and what is left to others; the pace goes on.
+
+        rate_per_s, headroom: as they were first given.
+        """
+        if rate_per_s is None and self._set_per_s is not None and self._search.good_per_s is None:
+            self._search = Search(self._set_per_s)
+        self._set_per_s = rate_per_s
+        if headroom != self._headroom:
+            self._headroom = headroom
+            self._quotas.set_headroom(headroom)
+
+    @property
+    def found(self) -> Found:
+        """What the search for the rate has come to."""
+        return self._search.found
+
+    def keep_to(self, found: Found) -> None:
+        """Search on from what another run's search has come to; headers count as before."""
+        self._search.keep_to(found)
+        if not self._quotas:
+            self._quotas = self._no_quotas()
+
+    def note_turn(self, now: float, *, is_used: bool) -> None:
+        """Count a turn that was given elsewhere. is_used: whether it was waited for."""
+        self._slot_at, self._is_used = now, is_used
+
+    @property
+    def is_used(self) -> bool:
+        """Whether the last turn was waited for."""
+        return self._is_used
+
+    @property
+    def in_flight(self) -> int:
+        """Attempts that have begun and are not over."""
+        return self._in_flight
 
     def spent_s(self, now: float) -> float:
         """Seconds until a budget that is used up is whole again; 0 while none is.

@@ -104,6 +104,11 @@ class Quota:
             else self._share * self.limit / self.window_s
         )
 
+    def set_headroom(self, headroom: float) -> None:
+        """Leave another share of it to others."""
+        self._share = 1.0 - headroom
+        self._conclude()
+
     @property
     def is_window_known(self) -> bool:
         """True if the server names the window, or one was seen from end to end."""

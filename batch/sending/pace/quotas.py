@@ -50,6 +50,12 @@ class Quotas:
     def __bool__(self) -> bool:
         return bool(self._all)
 
+    def set_headroom(self, headroom: float) -> None:
+        """Leave another share of each budget to others."""
+        self._headroom = headroom
+        for quota in self._all.values():
+            quota.set_headroom(headroom)
+
     @property
     def tightest(self) -> Quota:
         """The budget that allows the least in the long run."""

@@ -62,6 +62,20 @@ class _Cycle:
     cut_at: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a search has come to, for one that goes on from there. Each as in `Search`."""
+
+    rate_per_s: float
+    good_per_s: float | None
+    limit_per_s: float | None
+    limits: int
+    measure_after: float
+    is_guess: bool
+    is_measured: bool
+    is_certain: bool
+
+
 class Search:
     """One for the whole job. good_per_s: a rate that went well before; None if none is known."""
 
@@ -88,6 +102,28 @@ class Search:
         self._is_kept_up = True
         self._served_per_s = 0.0
         self._seen: tuple[float, float, int] | None = None  # when, wanted and admitted by then
+
+    @property
+    def found(self) -> Found:
+        """What it has come to."""
+        return Found(
+            rate_per_s=self.rate_per_s,
+            good_per_s=self._good_per_s,
+            limit_per_s=self._limit_per_s,
+            limits=self._limits,
+            measure_after=self._measure_after,
+            is_guess=self.is_guess,
+            is_measured=self._is_measured,
+            is_certain=self._is_certain,
+        )
+
+    def keep_to(self, found: Found) -> None:
+        """Go on from what another search of the same server has come to."""
+        self.rate_per_s = found.rate_per_s
+        self._good_per_s, self._limit_per_s = found.good_per_s, found.limit_per_s
+        self._limits, self._measure_after = found.limits, found.measure_after
+        self.is_guess = found.is_guess
+        self._is_measured, self._is_certain = found.is_measured, found.is_certain
 
     @property
     def is_slow_unasked(self) -> bool:

@@ -1,0 +1,151 @@
+"""Several runs of one workspace on this machine: one pace, judged by the sandbox's log."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from batch.sandbox.options import Options
+from batch.sandbox.process import Sandbox, start_sandbox
+from tests.support.program import (
+    CAMPAIGN,
+    access,
+    command,
+    environment,
+    lead_id,
+    received,
+    wait_for,
+    write_rows,
+)
+
+HEADER = ("campaignId", "campaignLeadId", "status")
+PER_S, HEADROOM = 50, 0.05
+RUNS = 3
+
+
+class Runs:
+    """Processes side by side, each with a file of its own."""
+
+    def __init__(self, cwd: Path, sandbox: Sandbox, parts: list[Path], ending: ExitStack) -> None:
+        self._cwd, self._sandbox, self._ending = cwd, sandbox, ending
+        env, _ = access(sandbox)
+        self._env = environment(cwd, env)
+        self._given = ["--base-url", sandbox.base_url, "--yes"]
+        self.at_work = [
+            self._start(n, "run", part, "--out", cwd / f"run{n}", "--skip-unchanged", "never")
+            for n, part in enumerate(parts)
+        ]
+
+    def _start(self, number: int, *words: str | Path) -> subprocess.Popen[bytes]:
+        with self.told(number).open("ab") as err:
+            process = subprocess.Popen(
+                command(*words, *self._given),
+                cwd=self._cwd,
+                env=self._env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=err,
+            )
+        self._ending.callback(process.wait)
+        self._ending.callback(process.kill)
+        return process
+
+    def kill(self, number: int) -> None:
+        """Kill one and go on with it at once."""
+        self.at_work[number].kill()
+        self.at_work[number].wait()
+        self.at_work[number] = self._start(number, "resume", self._cwd / f"run{number}")
+
+    def told(self, number: int) -> Path:
+        return self._cwd / f"told{number}.txt"
+
+    def words(self) -> list[str]:
+        return [self.told(n).read_text("utf-8") for n in range(len(self.at_work))]
+
+
+@contextmanager
+def side_by_side(folder: Path, *, rows: int, **options: Any) -> Iterator[tuple[Sandbox, Runs]]:  # noqa: ANN401 - the fields of Options
+    """Three runs at once. rows: of each of them."""
+    leads = [
+        [(CAMPAIGN, lead_id(100_000 * part + n), "paused") for n in range(rows)]
+        for part in range(RUNS)
+    ]
+    seed = write_rows(folder / "seed.csv", HEADER, [lead for part in leads for lead in part])
+    parts = [write_rows(folder / f"part{n}.csv", HEADER, part) for n, part in enumerate(leads)]
+    limit = f"sliding:{PER_S}/1s"
+    options = {"rate_limit": limit, "faults": ("slow=0.05",), **options}
+    with start_sandbox(Options(seed_csv=seed, **options)) as sandbox, ExitStack() as ending:
+        yield sandbox, Runs(folder, sandbox, parts, ending)
+
+
+def log_of(sandbox: Sandbox) -> list[tuple[float, bool]]:
+    """When each request came, and whether it was served."""
+    log = received(sandbox, operation=None)
+    return sorted((datetime.fromisoformat(e["time"]).timestamp(), e["status"] == 200) for e in log)
+
+
+def test_three_runs_keep_to_one_pace(tmp_path: Path) -> None:
+    with side_by_side(tmp_path, rows=40) as (sandbox, runs):
+        codes = [process.wait(30) for process in runs.at_work]
+        log = log_of(sandbox)
+    said = runs.words()
+    assert codes == [0] * RUNS, said
+    # When the one that gives the turns ends first, another gives them.
+    assert ["keeps to one pace with" in words for words in said] == [True] * RUNS, said
+    assert any(", and gives the turns." in words for words in said)
+    assert [at for at, is_served in log if not is_served] == []
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no process can be stopped")
+@pytest.mark.slow
+@pytest.mark.timed
+def test_a_stopped_leader_stops_nobody(tmp_path: Path) -> None:
+    with side_by_side(tmp_path, rows=600) as (sandbox, runs):
+        wait_for(sandbox, 150)
+        leader = next(n for n, words in enumerate(runs.words()) if "and gives the turns" in words)
+        runs.at_work[leader].send_signal(signal.SIGSTOP)
+        stopped_at = time.time()
+        time.sleep(10)
+        runs.at_work[leader].send_signal(signal.SIGCONT)
+        time.sleep(3)
+        log = log_of(sandbox)
+    others = [at for at, _ in log if stopped_at + 4 <= at < stopped_at + 9]
+    assert 0.9 <= len(others) / 5 / (PER_S * (1 - HEADROOM) * 2 / 3) <= 1.0
+    assert [at for at, is_served in log if not is_served] == []
+    assert sum("does not answer" in words for words in runs.words()) == RUNS - 1
+
+
+@pytest.mark.slow
+@pytest.mark.timed
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("killed_every_s", [None, 20.0])
+def test_three_runs_use_the_budget_and_no_more(
+    tmp_path: Path, killed_every_s: float | None
+) -> None:
+    span_s = float(os.environ.get("TESTS_ONE_PACE_S", "120"))
+    with side_by_side(tmp_path, rows=int(span_s * PER_S / RUNS) + 500) as (sandbox, runs):
+        wait_for(sandbox, PER_S)
+        began_at = time.time()
+        kills = 0
+        while (now := time.time()) < began_at + span_s:
+            if killed_every_s and now >= began_at + (kills + 0.5) * killed_every_s:
+                runs.kill(kills % RUNS)
+                kills += 1
+            time.sleep(0.05)
+        ended = [process.poll() for process in runs.at_work]
+        log = log_of(sandbox)
+    assert ended == [None] * RUNS, runs.words()
+    counted = [served for at, served in log if began_at + 1 <= at < began_at + span_s]
+    share = sum(counted) / (span_s - 1) / (PER_S * (1 - HEADROOM))
+    refused = sum(not served for _, served in log) / len(log)
+    sys.stderr.write(f"\nthree runs, {kills} killed: {share:.1%} used, {refused:.2%} refused\n")
+    assert share >= 0.95
+    assert refused <= 0.001
