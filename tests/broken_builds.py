@@ -2705,6 +2705,21 @@ BUILDS = (
         caught_by="test_workspace_keys.py::test_a_platform_key_needs_a_workspace_that_it_sees",
     ),
     Broken(
+        guarantee="no workspace is sent to with two keys",
+        file="jobs/workspaces.py",
+        line="if not each.failure and other is not each:",
+        instead="if False:",
+        caught_by="test_targets.py::test_a_workspace_has_one_key",
+    ),
+    Broken(
+        guarantee="a key of its own outranks a platform key",
+        file="jobs/workspaces.py",
+        line="        if each.id not in others\n",
+        instead="        if True\n",
+        caught_by="test_targets.py::"
+        "test_a_platform_key_finds_all_but_those_that_have_keys_of_their_own",
+    ),
+    Broken(
         guarantee="every workspace whose key fails is named before anything is sent",
         file="jobs/workspaces.py",
         line="if failed and (not request",

@@ -6,7 +6,7 @@ or list of runs, one that was typed on the page with the key, or one approved be
 What only a file that lies about has named is asked about. Sends nothing, and shows nothing.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -95,35 +95,37 @@ def open_access(loaded: LoadedSettings, credentials: Credentials, keeper: Keeper
     return Access(base_url=base_url, api_key=key, workspace_id=credentials.workspace_id)
 
 
-def open_workspaces(
-    loaded: LoadedSettings, environ: Mapping[str, str], keeper: Keeper
-) -> tuple[NamedAccess, ...]:
-    """The workspaces that have keys of their own, each as `open_access` gives it.
+def open_accesses(
+    loaded: LoadedSettings,
+    credentials: Credentials | None,
+    environ: Mapping[str, str],
+    keeper: Keeper,
+) -> tuple[Access, tuple[NamedAccess, ...]]:
+    """The key of a run, and those of the workspaces that have keys of their own.
 
-    A key that can't be read stands in its failure. Raises DeclinedError.
+    credentials: as `credentials_of_run` gives them; where there are none the first workspace's key
+    is the run's, too. Each is as `open_access` gives it; a workspace's key that can't be read
+    stands in its failure. Raises DeclinedError, and SettingsError where no key can be read.
     """
+    access = open_access(loaded, credentials, keeper) if credentials else None
     found = []
     for name, own in loaded.settings.workspaces.items():
         if not own.has_key:
             continue
-        access, failure = None, ""
+        opened, failure = None, ""
         try:
-            credentials = read_workspace_key(loaded.settings, environ, name)
+            its_own = read_workspace_key(loaded.settings, environ, name)
         except SettingsError as error:
             failure = str(error)
         else:
-            access = open_access(loaded, credentials, keeper)
+            opened = open_access(loaded, its_own, keeper)
         found.append(
-            NamedAccess(name=name, access=access, workspace_id=own.workspace_id, failure=failure)
+            NamedAccess(name=name, access=opened, workspace_id=own.workspace_id, failure=failure)
         )
-    return tuple(found)
-
-
-def first_access(named: Sequence[NamedAccess]) -> Access:
-    """The key of the first workspace that has one. Raises SettingsError if none can be read."""
-    if access := next((each.access for each in named if each.access), None):
-        return access
-    raise SettingsError("\n".join(each.failure for each in named))
+    access = access or next((each.access for each in found if each.access), None)
+    if access is None:
+        raise SettingsError("\n".join(each.failure for each in found))
+    return access, tuple(found)
 
 
 def open_practice(sandbox: Sandbox) -> Access:

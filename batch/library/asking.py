@@ -6,13 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from batch.api.sendkit import Access
-from batch.jobs.gate import Doubt, Keeper, open_access
+from batch.jobs.gate import Doubt, Keeper, open_access, open_accesses
 from batch.jobs.past_run import PastRun
-from batch.jobs.request import Guardrails, Reading, Request, Session, Source
+from batch.jobs.request import Guardrails, NamedAccess, Reading, Request, Session, Source
 from batch.jobs.requesting import asked_again, restored_with
 from batch.library.caller import Call, Caller, Place
 from batch.recording.state import default_state_dir
-from batch.settings.credentials import KEY_VARIABLE, credentials_for
+from batch.settings.credentials import (
+    KEY_VARIABLE,
+    Credentials,
+    credentials_for,
+    credentials_of_run,
+)
 from batch.settings.load import LoadedSettings, default_config_dir, load_settings
 from batch.settings.options import OPTIONS, CliOptions
 
@@ -35,15 +40,35 @@ def load_for(place: Place | Call, *, heeds_folder: bool = True) -> LoadedSetting
 
 def open_gate_for(loaded: LoadedSettings, call: Call, caller: Caller) -> Access:
     """Join the key with its address. Raises UnaskedError where that would need a yes."""
+    credentials = credentials_for(loaded, _environ_of(call))
+    return open_access(loaded, _told(credentials, call, caller), _keeper())
+
+
+def open_gates_for(
+    loaded: LoadedSettings, call: Call, caller: Caller
+) -> tuple[Access, tuple[NamedAccess, ...]]:
+    """The same, with the keys of workspaces: as `open_accesses`."""
+    environ = _environ_of(call)
+    credentials = credentials_of_run(loaded, environ)
+    if credentials:
+        credentials = _told(credentials, call, caller)
+    return open_accesses(loaded, credentials, environ, _keeper())
+
+
+def _environ_of(call: Call) -> dict[str, str]:
     environ = dict(os.environ)
     if key := call.get("api_key"):
         environ[KEY_VARIABLE] = key if isinstance(key, str) else key.get_secret_value()
-    credentials = credentials_for(loaded, environ)
+    return environ
+
+
+def _told(credentials: Credentials, call: Call, caller: Caller) -> Credentials:
     caller.note(*credentials.notes)
-    if key:
-        credentials = replace(credentials, place="api_key=")
-    keeper = Keeper(state_dir=default_state_dir(), ask=None, remedy=_remedy)
-    return open_access(loaded, credentials, keeper)
+    return replace(credentials, place="api_key=") if call.get("api_key") else credentials
+
+
+def _keeper() -> Keeper:
+    return Keeper(state_dir=default_state_dir(), ask=None, remedy=_remedy)
 
 
 def _remedy(doubt: Doubt) -> str:
@@ -62,6 +87,7 @@ def request_for(  # noqa: PLR0913 - what a call names
     place: Place | Call,
     *,
     out: str | os.PathLike[str] | None = None,
+    workspaces: tuple[NamedAccess, ...] = (),
     sandbox: bool = False,
     remembered: bool = False,
 ) -> Request:
@@ -75,6 +101,7 @@ def request_for(  # noqa: PLR0913 - what a call names
             out=Path(out) if out is not None else None,
             sandbox=sandbox,
             access=access,
+            workspaces=workspaces,
             command=_IN_PYTHON,
             remembers=remembered,
         ),

@@ -31,7 +31,7 @@ from batch.jobs.verify import verify as _verify
 from batch.library.answers import CheckOutcome, PlanOutcome, VerifyOutcome
 from batch.library.asking import (
     load_for,
-    open_gate_for,
+    open_gates_for,
     past_run_for,
     request_for,
 )
@@ -111,7 +111,7 @@ async def run(
     def work(caller: Caller) -> RunOutcome:
         loaded = load_for(call)
         caller.asks(practice=sandbox)  # before anything is asked or written
-        access = None if sandbox else open_gate_for(loaded, call, caller)
+        access, workspaces = (None, ()) if sandbox else open_gates_for(loaded, call, caller)
         request = request_for(
             file,
             loaded,
@@ -120,6 +120,7 @@ async def run(
             guardrails,
             call,
             out=out,
+            workspaces=workspaces,
             sandbox=sandbox,
             remembered=remembered,
         )
@@ -152,9 +153,17 @@ async def plan(
 
     def work(caller: Caller) -> PlanOutcome:
         loaded = load_for(call)
-        access = open_gate_for(loaded, call, caller)
+        access, workspaces = open_gates_for(loaded, call, caller)
         request = request_for(
-            file, loaded, access, reading, guardrails, call, out=out, remembered=remembered
+            file,
+            loaded,
+            access,
+            reading,
+            guardrails,
+            call,
+            out=out,
+            workspaces=workspaces,
+            remembered=remembered,
         )
         planned = _plan(request, caller)
         effect = planned.diff.preview.effect()

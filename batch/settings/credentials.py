@@ -63,6 +63,19 @@ def credentials_for(
     return read_credentials(settings, environ, workspace_id=own.id)
 
 
+def credentials_of_run(loaded: LoadedSettings, environ: Mapping[str, str]) -> Credentials | None:
+    """The key of a run whose rows may name workspaces; None where only these have keys.
+
+    Raises SettingsError.
+    """
+    settings = loaded.settings
+    has_key = environ.get(KEY_VARIABLE, "").strip() or settings.api.key_from
+    has_own = any(each.has_key for each in settings.workspaces.values())
+    if has_own and not (has_key or settings.api.api_key_file):
+        return None
+    return credentials_for(loaded, environ, several=True)
+
+
 def read_credentials(
     settings: Settings,
     environ: Mapping[str, str],
@@ -104,12 +117,6 @@ def read_credentials(
     return Credentials(
         api_key=SecretStr(key), workspace_id=workspace_id, place=key_place, notes=notes
     )
-
-
-def has_key(settings: Settings, environ: Mapping[str, str]) -> bool:
-    """Whether something says where the key is, beside those of single workspaces."""
-    api = settings.api
-    return bool(environ.get(KEY_VARIABLE, "").strip() or api.key_from or api.api_key_file)
 
 
 def read_workspace_key(settings: Settings, environ: Mapping[str, str], name: str) -> Credentials:

@@ -348,7 +348,7 @@ _TAKEN_BY = {
     "results": f"run with_retries attempts out {_OUTPUT}",
     "report": f"run opens out {_OUTPUT}",
     "plan": f"file {_CONNECTION} out strict on_conflict allow_invalid final_states {_READING}"
-    f" no_tag_check shown_rows {_OUTPUT}",
+    f" workspace no_tag_check shown_rows {_OUTPUT}",
     "apply": f"run {_CONNECTION} max_errors force allow_clears expect_changes canary yes"
     f" shown_rows {_OUTPUT} opens",
     "undo": f"run {_CONNECTION} max_errors out expect_changes canary yes shown_rows {_OUTPUT}"

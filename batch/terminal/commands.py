@@ -54,10 +54,12 @@ def plan(options: CliOptions, interrupts: Interrupts) -> int:
 
     def plan_it() -> int:
         loaded = load(terminal, options)
-        access = open_gate(terminal, loaded, key_of(terminal, loaded, os.environ))
-        planned = make_plan(
-            _typed(request_of(options, loaded, access, is_watched=somebody_is_there())), terminal
+        credentials = keys_of(terminal, loaded, os.environ)
+        access, workspaces = open_gates(terminal, loaded, credentials, os.environ)
+        request = request_of(
+            options, loaded, access, workspaces=workspaces, is_watched=somebody_is_there()
         )
+        planned = make_plan(_typed(request), terminal)
         if not (options.as_json or options.quiet):
             print_plan(terminal.out, planned)
         is_to_fix = planned.tally.error and not planned.ready.work.requests

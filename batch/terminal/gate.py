@@ -7,50 +7,32 @@ from pathlib import Path
 
 from batch.api.sendkit import Access
 from batch.errors import SettingsError
-from batch.jobs.gate import (
-    Doubt,
-    Keeper,
-    first_access,
-    named_by,
-    open_access,
-    open_workspaces,
-)
+from batch.jobs.gate import Doubt, Keeper, named_by, open_access, open_accesses
 from batch.jobs.request import NamedAccess
 from batch.recording.state import default_state_dir
-from batch.settings.credentials import Credentials, credentials_for, has_key
+from batch.settings.credentials import Credentials, credentials_for, credentials_of_run
 from batch.settings.load import CONFIG_NAME, LoadedSettings, default_config_dir
 from batch.settings.origins import differences
 from batch.terminal.console import Terminal, somebody_is_there
 
 
-def key_of(
-    terminal: Terminal,
-    loaded: LoadedSettings,
-    environ: Mapping[str, str],
-    *,
-    several: bool = False,
-) -> Credentials:
-    """The key, and what is to be said of it. several: as `credentials_for` takes it.
-
-    Raises SettingsError.
-    """
+def key_of(terminal: Terminal, loaded: LoadedSettings, environ: Mapping[str, str]) -> Credentials:
+    """The key, and what is to be said of it. Raises SettingsError."""
     _refuse_key_of_folder(loaded)
-    credentials = credentials_for(loaded, environ, several=several)
-    terminal.key = credentials.api_key
-    for note in credentials.notes:
-        terminal.note(note)
+    credentials = credentials_for(loaded, environ)
+    _tell_key(terminal, credentials)
     return credentials
 
 
 def keys_of(
     terminal: Terminal, loaded: LoadedSettings, environ: Mapping[str, str]
 ) -> Credentials | None:
-    """The key for rows of several workspaces; None where each has its own. Raises SettingsError."""
+    """As `credentials_of_run`, and what is to be said of the key. Raises SettingsError."""
     _refuse_key_of_folder(loaded)
-    has_own = any(each.has_key for each in loaded.settings.workspaces.values())
-    if has_own and not has_key(loaded.settings, environ):
-        return None
-    return key_of(terminal, loaded, environ, several=True)
+    credentials = credentials_of_run(loaded, environ)
+    if credentials:
+        _tell_key(terminal, credentials)
+    return credentials
 
 
 def open_gates(
@@ -59,13 +41,14 @@ def open_gates(
     credentials: Credentials | None,
     environ: Mapping[str, str],
 ) -> tuple[Access, tuple[NamedAccess, ...]]:
-    """The key with its address, and those of the workspaces that have keys of their own.
+    """As `open_accesses`. Raises SettingsError and DeclinedError."""
+    return open_accesses(loaded, credentials, environ, _keeper(terminal))
 
-    Without a key beside those, it is the first one's. Raises SettingsError and DeclinedError.
-    """
-    access = None if credentials is None else open_gate(terminal, loaded, credentials)
-    named = open_workspaces(loaded, environ, _keeper(terminal))
-    return access or first_access(named), named
+
+def _tell_key(terminal: Terminal, credentials: Credentials) -> None:
+    terminal.key = credentials.api_key
+    for note in credentials.notes:
+        terminal.note(note)
 
 
 def _refuse_key_of_folder(loaded: LoadedSettings) -> None:

@@ -129,8 +129,9 @@ class Desk:
         request = self._request_of(file, practice=practice)
         if practice:
             return request, ()
-        access, notes = self.session.open_gate(self._loaded_for(file))
-        return replace(request, session=replace(request.session, access=access)), notes
+        access, named, notes = self.session.open_gates(self._loaded_for(file))
+        session = replace(request.session, access=access, workspaces=named)
+        return replace(request, session=session), notes
 
     def begin_practice(self) -> PracticeGround:
         """Where practice goes on from plan to undo, until it is begun anew or the page ends."""

@@ -18,6 +18,7 @@ from batch.settings.credentials import (
     WORKSPACE_VARIABLE,
     Credentials,
     credentials_for,
+    credentials_of_run,
 )
 from batch.settings.load import CONFIG_NAME, LoadedSettings
 from batch.settings.model import KEYRING, Settings
@@ -48,6 +49,22 @@ class Typed:
 
 def credentials_of(loaded: LoadedSettings, typed: Typed, environ: Mapping[str, str]) -> Credentials:
     """The key at hand. Raises SettingsError where there is none that counts."""
+    environ = _environ_of(loaded, typed, environ)
+    return _placed(credentials_for(loaded, environ), typed)
+
+
+def credentials_of_file(
+    loaded: LoadedSettings, typed: Typed, environ: Mapping[str, str]
+) -> Credentials | None:
+    """The same for a file whose rows may name workspaces: as `credentials_of_run`."""
+    found = credentials_of_run(loaded, _environ_of(loaded, typed, environ))
+    return found and _placed(found, typed)
+
+
+def _environ_of(
+    loaded: LoadedSettings, typed: Typed, environ: Mapping[str, str]
+) -> Mapping[str, str]:
+    """The environment with what was typed. Raises SettingsError where no other key counts."""
     if typed.key is None and typed.is_forgotten:
         raise SettingsError(
             "The address was changed, so no key is left. Type the key for it under Settings."
@@ -63,7 +80,10 @@ def credentials_of(loaded: LoadedSettings, typed: Typed, environ: Mapping[str, s
         environ[KEY_VARIABLE] = typed.key.get_secret_value()
     if workspace_id := typed.overrides.get("api", {}).get("workspace_id"):
         environ[WORKSPACE_VARIABLE] = str(workspace_id)
-    found = credentials_for(loaded, environ)
+    return environ
+
+
+def _placed(found: Credentials, typed: Typed) -> Credentials:
     if typed.key is None:
         return found
     place = IN_KEYRING if typed.is_of_keyring else "The key that was typed"

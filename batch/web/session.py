@@ -14,15 +14,16 @@ from pydantic import SecretStr
 from batch.api.address import address_of
 from batch.api.sendkit import Access, KeyRefusedError
 from batch.errors import BatchError, DeclinedError, SettingsError
-from batch.jobs.gate import Keeper, named_by, open_access
+from batch.jobs.gate import Keeper, named_by, open_access, open_accesses
 from batch.jobs.preflight import try_key
+from batch.jobs.request import NamedAccess
 from batch.redaction import KeyRedactor
 from batch.settings.load import CONFIG_NAME, LoadedSettings, load_settings
 from batch.settings.model import Settings
 from batch.settings.origins import Key, Origin, differences
 from batch.settings.save import SAVED, as_lines, save_settings, typed_news
 from batch.settings.system_keyring import forget_key, keep_key, read_key, refusal_of_keyring
-from batch.web.keys import Typed, credentials_of, key_place, remedy, told_of
+from batch.web.keys import Typed, credentials_of, credentials_of_file, key_place, remedy, told_of
 from batch.web.remedies import field_name, on_page
 
 _SHORTEST_KEY = 8  # characters
@@ -174,6 +175,17 @@ class Session:
         """
         return self._open_gate(self._typed, loaded or self._loaded)
 
+    def open_gates(
+        self, loaded: LoadedSettings
+    ) -> tuple[Access, tuple[NamedAccess, ...], tuple[str, ...]]:
+        """The same for a file whose rows may name workspaces, with the keys of these."""
+        environ = self.place.environ
+        found = credentials_of_file(loaded, self._typed, environ)
+        access, named = open_accesses(loaded, found, environ, self._keeper())
+        for each in (access, *(each.access for each in named if each.access)):
+            self._secrets.add(each.api_key.get_secret_value())
+        return access, named, found.notes if found else ()
+
     def key_place(self) -> str:
         """Where the key comes from, in words; "" if there is none."""
         return key_place(self.settings, self._typed, self.place.environ)
@@ -267,8 +279,10 @@ class Session:
     def _open_gate(self, typed: Typed, loaded: LoadedSettings) -> tuple[Access, tuple[str, ...]]:
         found = credentials_of(loaded, typed, self.place.environ)
         self._secrets.add(found.api_key.get_secret_value())
-        keeper = Keeper(state_dir=self.place.state_dir, ask=None, remedy=remedy)
-        return open_access(loaded, found, keeper), found.notes
+        return open_access(loaded, found, self._keeper()), found.notes
+
+    def _keeper(self) -> Keeper:
+        return Keeper(state_dir=self.place.state_dir, ask=None, remedy=remedy)
 
     def _tested(self, typed: Typed, loaded: LoadedSettings) -> Typed:
         """The same, with what the server says of the key, which goes through the gate as always.
