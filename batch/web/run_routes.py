@@ -24,7 +24,7 @@ from batch.web.board import Stage
 from batch.web.forms import query_of
 from batch.web.options import Typed, fields_of
 from batch.web.pager import Pager
-from batch.web.render import desk_of, page
+from batch.web.render import base_of, desk_of, page
 from batch.web.row_pages import Sheet, page_of, plan_sheet, planned_values, results_sheet
 from batch.web.run_list import run_lines
 from batch.web.shown_rows import (
@@ -232,7 +232,8 @@ def _plan(request: Request, run: ListedRun) -> dict[str, object]:
     rows = page_of(sheet.frame, query, searched=_searched(sheet))
     fields = _fields(run)
     columns = shown_columns(sheet.header, fields)
-    _, view = desk_of(request).worker.board.look()
+    desk = desk_of(request)
+    _, view = desk.worker.board.look()
     is_fresh = view and view.kind is JobKind.PLAN and view.run_id == run.record.id
     return {
         "header": [sheet.header[at] for at in columns],
@@ -243,6 +244,7 @@ def _plan(request: Request, run: ListedRun) -> dict[str, object]:
         "changes": changes[:_MOST_CHANGES],
         "more_changes": max(0, len(changes) - _MOST_CHANGES),
         "question": view.question if view and is_fresh else None,
+        "mends": f"{base_of(request)}/check" if is_fresh and desk.tray.was_sent_last else "",
         "has_work": any(name in _SENT for name, _ in counts),
     }
 

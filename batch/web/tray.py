@@ -151,6 +151,12 @@ class Tray:
             self._sent = self.file.upload
             return self.file
 
+    @property
+    def was_sent_last(self) -> bool:
+        """Whether the latest job was begun on the file that is at hand."""
+        with self._lock:
+            return self.file is not None and self.file.upload is self._sent
+
     def mended_sheet(self, file: FileAtHand) -> Path:
         """The whole of a file with its mended cells, made when it is first asked for.
 

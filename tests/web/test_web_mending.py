@@ -379,6 +379,28 @@ def test_a_run_with_mends_is_gone_on_with_and_tried_again_as_mended(tmp_path: Pa
                 request_of(folder, record, state_dir=page.desk.place.state_dir)
 
 
+def test_what_only_the_plan_finds_wrong_is_mended_from_there(tmp_path: Path) -> None:
+    with served(tmp_path, [(CAMPAIGN, lead_id(n), "active", "Hot") for n in (1, 2)]) as sandbox:
+        environ = {"SENDKIT_API_KEY": sandbox.api_key}
+        api = {"api": {"base_url": sandbox.base_url}}
+        path = write_leads(tmp_path / "leads.csv", [(CAMPAIGN, lead_id(1), "paused", "Hott")])
+        with site(tmp_path, environ=environ, overrides=api) as page:
+            page.drop(path)
+            page.post("/plan")
+            link = 'href="/the-path/check?mend=2#mend"'
+            plan = f"/runs/{page.end().run_id}"
+            assert link in page.get(plan)
+            mend(page, line="2", aiTag="Hot")
+            page.post("/plan")
+            page.end()
+            assert link not in page.get(plan)  # another plan was made since
+            page.drop(path)
+            page.post("/plan")
+            plan = f"/runs/{page.end().run_id}"
+            page.drop(path)
+            assert link not in page.get(plan)  # another file is at hand
+
+
 def test_mends_of_somebody_elses_run_must_be_what_its_plan_sends(tmp_path: Path) -> None:
     with site(tmp_path) as page, served_by(Api()):
         dropped(page, tmp_path)
