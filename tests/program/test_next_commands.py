@@ -122,7 +122,7 @@ class World:
 def printed(line: str) -> str:
     """The command in a line's last sentence; "" where there is none."""
     _, _, command = line.rpartition("sendkit-batch ")
-    return f"sendkit-batch {command.removesuffix(' shows the newest')}" if command != line else ""
+    return f"sendkit-batch {command.partition(' shows the ')[0]}" if command != line else ""
 
 
 def check_taken(line: str, command: str) -> None:
@@ -368,6 +368,15 @@ def runs(world: World) -> None:
     assert world.follow(world.do(*shlex.split(show)[1:])) == ["sendkit-batch resume first"]
 
 
+def tried_again_well(world: World) -> None:
+    file = world.leads((1, "paused", ""), (4, "paused", ""))
+    (retry,) = world.follow(world.do("run", file, *world.target, "--out", "first"))
+    assert retry.startswith("sendkit-batch retry first")
+    show = world.do("runs", "first")
+    assert show.endswith(" shows the retry after which no row is left failed")
+    assert world.follow(show) == [printed(show)]
+
+
 def retried_before(world: World) -> None:
     file = world.leads((1, "paused", ""), (2, "paused", ""), (4, "paused", ""), (GONE, "", "Hot"))
     world.do("run", file, *world.target, "--out", "first")
@@ -485,6 +494,7 @@ CASES: dict[str, Callable[[World], None]] = {
         export,
         results,
         runs,
+        tried_again_well,
         retried_before,
         unfinished_there,
         plan_there,
@@ -529,7 +539,7 @@ PLACES: dict[str, dict[str, tuple[Callable[[World], None], ...]]] = {
     "batch/terminal/commands.py": {"export_them": (export,)},
     "batch/terminal/demo.py": {"_demo": (of_the_demo,), "_resumed": (of_the_demo,)},
     "batch/terminal/past.py": {"_folder_for_files": (files_elsewhere,), "list_them": (runs,)},
-    "batch/terminal/run_table.py": {"next_of": (runs,)},
+    "batch/terminal/run_table.py": {"next_of": (runs, tried_again_well)},
 }
 
 
