@@ -203,6 +203,6 @@ def test_addresses_are_looked_up_in_one_more_parsing(shell: Shell, tmp_path: Pat
         passes = Passes(shell.monkeypatch)
         run = ("run", path, "--campaign", CAMPAIGN, "--out", "run")
         assert ask_here(shell, sandbox, *run) == 0
-        assert passes.taken() == (1, 4)  # the first frame also for the names in the question
+        assert passes.taken() == (1, 3)  # nobody is asked, so no names are looked up
         assert ask_here(shell, sandbox, "resume", "run") == 0
         assert passes.taken() == (0, 1)
