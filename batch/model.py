@@ -36,52 +36,6 @@ SKIPPED_IN_PROGRESS = "skippedInProgress"
 LEAD_STATUSES = ("pending", *Status, *FINAL_STATUSES)
 
 
-class OnConflict(StrEnum):
-    """What to do when rows of one lead ask for different values of one field."""
-
-    ERROR = "error"  # none of the lead's rows is sent
-    LAST_WINS = "last-wins"  # the last value of each field is sent
-
-
-class SkipUnchanged(StrEnum):
-    """Whether leads are read first, so that rows which change nothing cost no request."""
-
-    AUTO = "auto"  # a campaign is read as long as that costs less than sending
-    ALWAYS = "always"
-    NEVER = "never"
-
-
-class FinalStates(StrEnum):
-    """What becomes of the status in rows whose lead was read and is in a final state."""
-
-    LEAVE = "leave"  # it is left out: the lead is through, and would be set going again
-    SEND = "send"
-
-
-class BudgetOwner(StrEnum):
-    """Whose the server's budget of requests is, where a run has several workspaces."""
-
-    AUTO = "auto"  # not known: one for each key, until answers show otherwise
-    WORKSPACE = "workspace"
-    KEY = "key"
-    ALL = "all"  # one for all of them
-
-
-class TransportKind(StrEnum):
-    """The HTTP transport; behind a proxy it is always the stock one."""
-
-    FAST = "fast"  # ours, over an asyncio protocol
-    STOCK = "stock"  # httpx's own
-
-
-class Look(StrEnum):
-    """The colours of the local page."""
-
-    SYSTEM = "system"  # as the computer is set
-    LIGHT = "light"
-    DARK = "dark"
-
-
 class Result(StrEnum):
     """What became of a row, in one word; the four counts add up to the input's rows."""
 

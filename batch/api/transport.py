@@ -20,7 +20,7 @@ import truststore
 from batch.api.address import is_loopback
 from batch.api.http1.fast_transport import FastTransport
 from batch.errors import SettingsError
-from batch.model import TransportKind
+from batch.settings.values import TransportKind
 
 # Node's servers close an idle connection after 5 s; going first avoids sending into the closing.
 KEEPALIVE_S = 4.0

@@ -25,9 +25,10 @@ from batch.judging.leads import LEAD
 from batch.judging.plan import Plan
 from batch.judging.preview import Preview, no_verdicts
 from batch.judging.worth import Worth
-from batch.model import FinalStates, Reason, SkipUnchanged
+from batch.model import Reason
 from batch.recording.snapshot import LEADS_NOW, SCHEMA, Snapshot
 from batch.settings.model import Settings
+from batch.settings.values import FinalStates, SkipUnchanged
 from batch.wording.progress import ReadingProgress
 
 

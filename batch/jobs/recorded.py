@@ -21,7 +21,7 @@ from batch.jobs.request import Reading, Request, Session, Source
 from batch.jobs.requesting import guardrails_of
 from batch.judging.live import ANSWERED, answered
 from batch.judging.plan import LAST_LINE, Plan
-from batch.model import FinalStates, Reason
+from batch.model import Reason
 from batch.reading.mended import MENDS_NAME, Mend, from_csv
 from batch.reading.spreadsheet import Found
 from batch.reading.table import Table, open_table
@@ -42,6 +42,7 @@ from batch.recording.sqlite_faults import JournalBusyError
 from batch.settings.load import restore_settings
 from batch.settings.model import Settings
 from batch.settings.options import CliOptions
+from batch.settings.values import FinalStates
 
 _BLOCK_LINES = 50_000
 _MOST_MENDED = 64 << 20  # bytes; a cell has 1 MB at most, and there are 1,000 mends

@@ -10,7 +10,7 @@ import polars as pl
 from batch.jobs.recorded import leads_before, plan_of_run, recorded_journal, request_of
 from batch.jobs.request import command
 from batch.judging.plan import Plan
-from batch.model import FinalStates, Reason, Tally
+from batch.model import Reason, Tally
 from batch.recording.atomic_file import AtomicFile
 from batch.recording.folder import sha256_of
 from batch.recording.history import EarlierRun, own_runs
@@ -21,6 +21,7 @@ from batch.recording.runfile import RunRecord, RunState, read_record
 from batch.recording.timeline import read_timeline
 from batch.reporting.digest import EXAMPLES, MOST_CAUSES, Digest, Findings
 from batch.reporting.pace_history import pace_history
+from batch.settings.values import FinalStates
 from batch.wording.amounts import count_of
 
 REPORT_NAME = "report.html"

@@ -27,7 +27,6 @@ from batch.jobs.request import Request, refusal_of
 from batch.jobs.steps import ask_server, confirm, read_leads, read_names, send
 from batch.jobs.unfinished import retried_note
 from batch.jobs.work import LeadsDiff, remaining_work
-from batch.model import FinalStates
 from batch.recording.atomic_file import clear_partial_files
 from batch.recording.baseline import read_baseline
 from batch.recording.folder import RunFolder, sha256_of
@@ -37,6 +36,7 @@ from batch.recording.plan_file import KeptPlan
 from batch.recording.plan_input import check_against_journal
 from batch.recording.run_list import find_listed
 from batch.recording.runfile import RunRecord, RunState, read_record
+from batch.settings.values import FinalStates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,12 +31,13 @@ from batch.judging.leads import REQUESTS
 from batch.judging.live import statuses_left
 from batch.judging.reverse import Reverse, reverse
 from batch.lines import line_list
-from batch.model import Field, FinalStates
+from batch.model import Field
 from batch.reading.table import open_table
 from batch.recording.history import own_runs
 from batch.recording.runfile import RunRecord, RunState, RunUndone
 from batch.recording.spill import Spill
 from batch.settings.model import ColumnSettings, Settings
+from batch.settings.values import FinalStates
 from batch.wording.amounts import count_of
 
 

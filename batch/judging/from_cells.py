@@ -34,7 +34,8 @@ from batch.judging.rules import Rules, judge
 from batch.judging.survey import Cells, Judgements, Survey, valid
 from batch.judging.texts import is_safe_id
 from batch.lines import frames_with
-from batch.model import Field, OnConflict, Reason
+from batch.model import Field, Reason
+from batch.settings.values import OnConflict
 
 # Makes judgements that judge once, and are read again from where they were kept.
 Once = Callable[[Judgements], Judgements]

@@ -26,15 +26,20 @@ from pydantic_core import PydanticCustomError
 from batch.api.address import check_base_url
 from batch.columns import Column, column_of
 from batch.errors import SettingsError
-from batch.model import (
+from batch.settings.values import (
+    Age,
     BudgetOwner,
     FinalStates,
     Look,
+    MaxErrors,
     OnConflict,
+    Rate,
     SkipUnchanged,
     TransportKind,
+    parse_age,
+    parse_max_errors,
+    parse_rate,
 )
-from batch.settings.values import Age, MaxErrors, Rate, parse_age, parse_max_errors, parse_rate
 
 WORKSPACES = "workspaces"  # the section that has a section for each workspace
 KEYRING = "keyring"  # where the key is read that is in no file

@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from batch.model import FinalStates, OnConflict
 from batch.settings.messages import quoted
 from batch.settings.model import Settings, WorkspaceSettings, workspace_of, workspace_section
-from batch.settings.values import Age, MaxErrors, Rate
+from batch.settings.values import Age, FinalStates, MaxErrors, OnConflict, Rate
 
 Key = tuple[str, str]  # section and key, spelled as in a file
 

@@ -1,4 +1,4 @@
-"""Settings other than plain numbers and texts: a rate, a limit, an age.
+"""Settings other than plain numbers and texts: a choice, a rate, a limit, an age.
 
 Pure: a text or a number in, a value out, or a ValueError. The message to a person is made where the
 setting's name and place are known.
@@ -7,6 +7,7 @@ setting's name and place are known.
 import math
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import ClassVar, Self
 
 _SECONDS_OF = {"s": 1, "sec": 1, "second": 1, "min": 60, "minute": 60, "h": 3600, "hour": 3600}
@@ -16,6 +17,52 @@ _SHARE = re.compile(rf"{_NUMBER}\s*%")
 _COUNT = re.compile(r"[0-9]{1,12}")
 _AGE_UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 _AGE = re.compile(rf"{_NUMBER}\s*(?P<unit>{'|'.join(_AGE_UNITS)})", re.IGNORECASE)
+
+
+class OnConflict(StrEnum):
+    """What to do when rows of one lead ask for different values of one field."""
+
+    ERROR = "error"  # none of the lead's rows is sent
+    LAST_WINS = "last-wins"  # the last value of each field is sent
+
+
+class SkipUnchanged(StrEnum):
+    """Whether leads are read first, so that rows which change nothing cost no request."""
+
+    AUTO = "auto"  # a campaign is read as long as that costs less than sending
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class FinalStates(StrEnum):
+    """What becomes of the status in rows whose lead was read and is in a final state."""
+
+    LEAVE = "leave"  # it is left out: the lead is through, and would be set going again
+    SEND = "send"
+
+
+class BudgetOwner(StrEnum):
+    """Whose the server's budget of requests is, where a run has several workspaces."""
+
+    AUTO = "auto"  # not known: one for each key, until answers show otherwise
+    WORKSPACE = "workspace"
+    KEY = "key"
+    ALL = "all"  # one for all of them
+
+
+class TransportKind(StrEnum):
+    """The HTTP transport; behind a proxy it is always the stock one."""
+
+    FAST = "fast"  # ours, over an asyncio protocol
+    STOCK = "stock"  # httpx's own
+
+
+class Look(StrEnum):
+    """The colours of the local page."""
+
+    SYSTEM = "system"  # as the computer is set
+    LIGHT = "light"
+    DARK = "dark"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,10 +9,10 @@ from starlette.routing import Route
 
 from batch.columns import COLUMNS
 from batch.errors import RunError, UsageError
-from batch.model import Look
 from batch.settings.model import Settings
 from batch.settings.origins import ADDRESS, DAILY, Key
 from batch.settings.save import SAVED
+from batch.settings.values import Look
 from batch.web.file_routes import check_page
 from batch.web.forms import posting
 from batch.web.remedies import on_page

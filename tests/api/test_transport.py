@@ -32,7 +32,8 @@ from batch.api.transport import (
     trust_operating_system,
 )
 from batch.errors import SettingsError
-from batch.model import Change, Reason, Status, TransportKind
+from batch.model import Change, Reason, Status
+from batch.settings.values import TransportKind
 from tests.support.raw_server import (
     CONFIRMED,
     Link,

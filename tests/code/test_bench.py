@@ -8,9 +8,10 @@ import pytest
 
 from batch.judging.from_cells import make_plan
 from batch.judging.rules import Rules
-from batch.model import OnConflict, Reason
+from batch.model import Reason
 from batch.reading.spreadsheet import TableOptions
 from batch.reading.table import open_table
+from batch.settings.values import OnConflict
 from tests.bench import snapshot
 from tests.bench.answers import ANSWERS, CHANGED
 from tests.bench.contenders import sent_at

@@ -9,9 +9,10 @@ from batch.judging.from_cells import make_plan
 from batch.judging.guardrails import too_many_clears, too_many_invalid
 from batch.judging.plan import Plan
 from batch.judging.rules import Rules
-from batch.model import OnConflict, Reason
+from batch.model import Reason
 from batch.reading.spreadsheet import TableOptions
 from batch.reading.table import open_table
+from batch.settings.values import OnConflict
 from tests.make_samples import make_changes
 
 SAMPLES = Path(__file__).parents[2] / "samples"

@@ -13,7 +13,8 @@ from batch.judging.from_cells import JudgedRows, make_plan
 from batch.judging.guardrails import too_many_clears, too_many_invalid
 from batch.judging.plan import Plan, Problem
 from batch.judging.rules import Rules
-from batch.model import Change, Field, OnConflict, Outcome, Reason, Status
+from batch.model import Change, Field, Outcome, Reason, Status
+from batch.settings.values import OnConflict
 from batch.terminal.remedies import in_terminal
 from tests.support.sampling import examples
 

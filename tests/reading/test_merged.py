@@ -12,10 +12,10 @@ from batch.jobs.cells import cells_of
 from batch.judging.from_cells import make_plan
 from batch.judging.resolve import CampaignNaming
 from batch.judging.rules import Rules
-from batch.model import OnConflict
 from batch.reading.merged import Merged
 from batch.reading.spreadsheet import TableOptions
 from batch.reading.table import open_table
+from batch.settings.values import OnConflict
 from tests.reading import test_ods
 
 C, L = "65c0ffee0000000000000001", "66a1b2c3d4e5f6a7b8c9d00"

@@ -15,10 +15,11 @@ from batch.columns import SWALLOWED
 from batch.judging.from_cells import make_plan
 from batch.judging.plan import Problem
 from batch.judging.rules import Rules
-from batch.model import Field, OnConflict, Reason
+from batch.model import Field, Reason
 from batch.reading import delimited, grid, swallowed
 from batch.reading.spreadsheet import TableOptions
 from batch.reading.table import open_table
+from batch.settings.values import OnConflict
 from tests.support.sampling import examples
 
 C, L = "65c0ffee0000000000000001", "66a1b2c3d4e5f6a7b8c9d00"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from batch.errors import SettingsError
-from batch.model import Field, OnConflict
+from batch.model import Field
 from batch.settings.load import (
     LoadedSettings,
     default_config_dir,
@@ -16,7 +16,7 @@ from batch.settings.load import (
     restore_settings,
 )
 from batch.settings.model import KNOWN, OF_WORKSPACE, Settings
-from batch.settings.values import MaxErrors, Rate
+from batch.settings.values import MaxErrors, OnConflict, Rate
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 NO_RATE = '; expected "auto", a number a second that is more than 0, or a text such as "60/min".'
