@@ -915,8 +915,8 @@ BUILDS = (
     Broken(
         guarantee="the file that is shown keeps its rows when another judging came too late",
         file="web/tray.py",
-        line="_remove_judged(before if is_before else file)",
-        instead="_remove_judged(before)",
+        line="        _remove_judged(unused)\n",
+        instead="        _remove_judged(before)\n",
         caught_by="test_web_mending.py::test_what_is_judged_anew_while_it_is_sent_stays_in_sight",
     ),
     Broken(
@@ -975,6 +975,13 @@ BUILDS = (
         line="if is_fresh and desk.tray.was_sent_last else",
         instead="if is_fresh else",
         caught_by="test_web_mending.py::test_what_only_the_plan_finds_wrong_is_mended_from_there",
+    ),
+    Broken(
+        guarantee="a page that is being read keeps its rows while a mend is judged",
+        file="web/tray.py",
+        line="unused, self.file, self._before = self._before, file, before",
+        instead="unused, self.file = before, file",
+        caught_by="test_web_mending.py::test_a_page_keeps_its_rows_until_the_next_one_is_there",
     ),
     Broken(
         guarantee="a run is gone on with only for rows that were mended alike",

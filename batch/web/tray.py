@@ -96,6 +96,7 @@ class Tray:
         self._readings = 0
         self._replaced: list[Upload] = []
         self._sent: Upload | None = None
+        self._before: FileAtHand | None = None
 
     def take(self, upload: Upload, columns: Mapping[Column, str]) -> None:
         """Judge a file that was uploaded; what is wrong with it is kept with it.
@@ -128,11 +129,12 @@ class Tray:
         if before.mended and (before.checked is None or changes.keys() & {"columns", "reading"}):
             chosen = self._with_its_mends(chosen)
         file = self._judged_or_told(chosen)
+        unused: FileAtHand | None = file
         with self._lock:
             is_before = self.file is before
-            if is_before:
-                self.file = file
-        _remove_judged(before if is_before else file)
+            if is_before:  # a page may be reading the rows of `before`: they stay until next time
+                unused, self.file, self._before = self._before, file, before
+        _remove_judged(unused)
         if not is_before:
             raise InputError(_CHANGED)
 
@@ -239,7 +241,7 @@ class Tray:
         return found
 
 
-def _remove_judged(file: FileAtHand) -> None:
+def _remove_judged(file: FileAtHand | None) -> None:
     """Remove what was made of a file when it was judged."""
-    if file.checked:
+    if file and file.checked:
         shutil.rmtree(file.checked.folder, ignore_errors=True)

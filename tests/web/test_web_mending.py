@@ -169,7 +169,7 @@ def test_it_is_said_why_a_mended_sheet_cant_be_had(tmp_path: Path) -> None:
             "The mended sheet can&#39;t be downloaded: a cell longer than the 32,767 characters "
             "that a sheet&#39;s cell holds. What you mended is sent all the same."
         ) in page.get("/check/mended.xlsx")
-        assert [path.name for path in judged_folders(page)] == [checked_folder(page).name]
+        assert len(judged_folders(page)) == 2  # of before and of now, and none of the sheet
         assert sendable(page) == 1
 
 
@@ -229,7 +229,7 @@ def test_no_mend_is_laid_over_a_cell_that_it_was_not_made_for(
         assert (f"{told} {TAKEN_BACK}" in text) == bool(told)
         assert at_hand(page).checked is not None
         assert TAKEN_BACK not in page.post("/check/options")  # said once
-        assert len(judged_folders(page)) == 1
+        assert len(judged_folders(page)) == 2  # with the one of before
 
 
 def test_mends_outlast_a_choice_by_which_nothing_can_be_read(tmp_path: Path) -> None:
@@ -313,6 +313,15 @@ def test_only_what_somebody_has_typed_is_mended(
     )
 
 
+def test_a_page_keeps_its_rows_until_the_next_one_is_there(tmp_path: Path) -> None:
+    with site(tmp_path) as page:
+        dropped(page, tmp_path)
+        for status in ("paused", "active", "paused"):
+            before = checked_folder(page)
+            mend(page, line="2", status=status)
+            assert {*judged_folders(page)} == {before, checked_folder(page)}
+
+
 def test_what_is_judged_anew_while_it_is_sent_stays_in_sight(tmp_path: Path) -> None:
     options: dict[str, str] = {}
 
@@ -326,13 +335,11 @@ def test_what_is_judged_anew_while_it_is_sent_stays_in_sight(tmp_path: Path) -> 
         page.desk.tray._inspect = sent_meanwhile  # noqa: SLF001 - from now on
         mend(page, line="2", status="paused")
         assert sendable(page) == 2
-        assert judged_folders(page) == [checked_folder(page)]
-        options = {"strict": "yes"}
-        before = at_hand(page)
+        options, before, folders = {"strict": "yes"}, at_hand(page), judged_folders(page)
         text = mend(page, line="2", status="active")
         assert "The file was changed meanwhile. Look at it once more." in text
         assert at_hand(page) == replace(before, options=options)
-        assert judged_folders(page) == [checked_folder(page)]
+        assert judged_folders(page) == folders
         assert page.browser.get("/check").status_code == 200
 
 
