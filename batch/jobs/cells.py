@@ -83,7 +83,14 @@ def _with_looked_up(
     if directory is None and table.ids is not None:
         return with_ids(cells, table.ids.between(cells["line"][0], cells["line"][-1]))
     names = read_names(cells, rules, named)
-    ids = directory.resolve(names).cast(RESOLVED) if directory else provisional(names)
+    if directory is not None:
+        return with_ids(cells, directory.resolve(names).cast(RESOLVED))
+    ids = provisional(names)
+    if Naming.WORKSPACE in cells.columns:  # one address is another lead in another workspace
+        workspace = cells.select("line", workspace=folded(pl.col(Naming.WORKSPACE)).fill_null(""))
+        in_it = pl.format("{}/{}", "workspace", Field.CAMPAIGN_ID).alias(Field.CAMPAIGN_ID)
+        ids = ids.join(workspace, on="line", maintain_order="left").with_columns(in_it)
+        ids = ids.select(RESOLVED.names())
     return with_ids(cells, ids)
 
 

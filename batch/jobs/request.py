@@ -4,6 +4,7 @@ And what of a plan the guardrails hold back.
 """
 
 import shlex
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, BinaryIO
 
 from batch.advice import Advice
 from batch.api.sendkit import Access
-from batch.columns import Column
+from batch.columns import Column, Naming
 from batch.errors import SettingsError
 from batch.judging.guardrails import (
     Range,
@@ -227,7 +228,7 @@ class Request:
             encoding=self.reading.encoding,
             delimiter=self.reading.delimiter,
             header_row=self.reading.header_row,
-            columns=self.settings.columns.names(),
+            columns=self._columns,
             has_campaign=self.reading.campaign is not None,
             has_own_ids=self.settings.api.id_pattern != DEFAULT_ID_PATTERN,
             has_workspaces=self.session.has_workspaces or bool(self.settings.workspaces),
@@ -235,6 +236,16 @@ class Request:
             found=self.found,
             mended=self.mended,
         )
+
+    @property
+    def _columns(self) -> Mapping[Column, str]:
+        """The headers of columns. Practice has one workspace, so rows name none."""
+        names = self.settings.columns.names()
+        return {
+            column: header
+            for column, header in names.items()
+            if not (self.session.sandbox and column is Naming.WORKSPACE)
+        }
 
     def rules(self, *, labels: tuple[str, ...] | None = None) -> Rules:
         """What the rows are judged by; labels: the workspace's, None if unknown."""

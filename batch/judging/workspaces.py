@@ -225,6 +225,8 @@ class _Explainer:
         self._near = NearNames()
         self._said: dict[str, tuple[Reason, str]] = {}
         self._row = Explainer(rules)
+        shown = [quoted(name) for name in names.listed[:_LISTED]]
+        self._wanted = _listed(shown, len(names.listed))
 
     def problems(self, cells: pl.DataFrame) -> pl.DataFrame:
         """As PROBLEM: what is wrong with these rows, which are no workspace's."""
@@ -269,15 +271,16 @@ class _Explainer:
             wanted = "expected a workspace's name or id."
             return Reason.MISSING_WORKSPACE, f"{_COLUMN} is blank; {wanted}"
         if ids := self._names.named(key):
-            found = f"{len(ids)} workspaces are called {quoted(text)}: {_listed(ids)}."
-            return Reason.AMBIGUOUS_WORKSPACE, f"{found} Write the id of the right one."
+            told = f"{len(ids)} workspaces are called {quoted(text)}"
+            listed = _listed(ids[:_LISTED], len(ids))
+            return Reason.AMBIGUOUS_WORKSPACE, f"{told}: {listed}. Write the id of the right one."
         if is_spoiled:
             return Reason.BAD_CELL, self._row.sentence(Reason.BAD_CELL, _COLUMN, text)
         near = self._near.nearest(key, self._names.spelt)
         if near is not None:
             wanted = f". Did you mean {quoted(self._names.spelt[near])}?"
         else:
-            wanted = f"; expected {_listed([*map(quoted, self._names.listed)])}."
+            wanted = f"; expected {self._wanted}."
         return Reason.UNKNOWN_WORKSPACE, f"{quoted(text)} is none of your workspaces{wanted}"
 
 
@@ -289,6 +292,6 @@ def _in_two(lines: Sequence[int], shown: Sequence[str]) -> str:
     )
 
 
-def _listed(texts: Sequence[str]) -> str:
-    more = len(texts) - _LISTED
-    return ", ".join(texts[:_LISTED]) + (f" or {more:,} more" if more > 0 else "")
+def _listed(first: Sequence[str], count: int) -> str:
+    """The first of so many texts, and how many more there are."""
+    return ", ".join(first) + (f" or {count - len(first):,} more" if count > len(first) else "")

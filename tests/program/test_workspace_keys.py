@@ -140,3 +140,26 @@ def test_a_column_workspace_is_the_users_own_with_a_workspace_key(
         "",
     ]
     assert ran.record["input"]["found"]["columns"].keys() == set(HEADER)
+
+
+def test_a_check_takes_an_address_in_two_workspaces_for_two_leads(tmp_path: Path) -> None:
+    rows = [
+        ("Acme", "Spring", "a@example.com", "Hot"),
+        ("Beta", "Spring", "a@example.com", "Cold"),
+        ("acme", "Spring", "a@example.com", "Warm"),
+    ]
+    header = ("workspace", "campaign", "email", "aiTag")
+    path = write_rows(tmp_path / "leads.csv", header, rows)
+    words = ("check", path, "--map", "workspace=workspace", "--problems", "p.csv")
+    sendkit_batch(*words, cwd=tmp_path)
+    assert [(row["line"], row["reason"]) for row in read_rows(tmp_path / "p.csv")] == [
+        ("2", "conflict"),
+        ("4", "conflict"),
+    ]
+
+
+def test_practice_knows_one_workspace(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "leads.csv", (*HEADER, "workspace"), [(*LEAD, "Acme")])
+    ran = sendkit_batch("run", path, "--sandbox", "--map", "workspace=workspace", cwd=tmp_path)
+    assert ran.exit_code == 0, ran.err
+    assert "workspace" not in ran.record["input"]["found"]["columns"]
