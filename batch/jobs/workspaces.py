@@ -20,6 +20,7 @@ from batch.jobs.opening import OpenRun
 from batch.jobs.preflight import LONGEST_TEST_S, own_workspace
 from batch.jobs.request import NamedAccess, Request
 from batch.judging.workspaces import find_workspace
+from batch.reading.grid import listed
 from batch.recording.runfile import RunWorkspace
 from batch.settings.model import Settings, WorkspaceSettings, workspace_section
 
@@ -114,21 +115,21 @@ def default_workspace(request: Request, targets: Sequence[Target]) -> str | None
 def in_one_workspace(frontend: Frontend, opened: OpenRun) -> OpenRun:
     """A run whose rows name no workspaces, with the key and the settings of its workspace.
 
-    Raises UsageError where none was named, and the key is not one workspace's.
+    Raises UsageError where none was named, and there are several.
     """
     request, name = opened.request, opened.request.reading.workspace
     session = request.session
     if session.sandbox or (name is None and not session.needs_workspace):
         return opened
-    if name is None:
-        raise SettingsError(
-            f"Nothing was sent. {request.source.name} has no column workspace, and the keys are of "
-            "several.",
-            Remedy(Fix.NAME_ONE_WORKSPACE),
-        )
     others = replace(request.guardrails, skip_failed_workspaces=True)  # are not asked for
     found = frontend.run(partial(find_targets, replace(request, guardrails=others)))
-    target = one_target(name, found)
+    if name is None and len(found) != 1:
+        raise SettingsError(
+            f"Nothing was sent. {request.source.name} has no column workspace; the workspaces are "
+            f"{listed([each.workspace.name for each in found])}.",
+            Remedy(Fix.NAME_ONE_WORKSPACE),
+        )
+    target = found[0] if name is None else one_target(name, found)
     access = target.key
     session = replace(session, access=access)
     request = replace(request, settings=target.settings, session=session)

@@ -32,7 +32,7 @@ SENTENCES: Mapping[Fix, str] = {
     Fix.FEWER_CONNECTIONS: "Lower concurrency under [pace] in the settings file.",
     Fix.CHECK_KEY: "Look at the key, and type it again.",
     Fix.KEEP_KEY: "Type it, and tick the box that keeps it there.",
-    Fix.NAME_ONE_WORKSPACE: "Name it below as the workspace of all rows.",
+    Fix.NAME_ONE_WORKSPACE: "Name one below, as the workspace of all rows.",
     Fix.NAME_WORKSPACE: "Type it as Workspace id.",
 }
 _FIELDS = {

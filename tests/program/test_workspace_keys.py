@@ -63,8 +63,8 @@ def test_a_platform_key_sends_to_the_workspace_that_is_named(
         (
             (),
             (
-                "Nothing was sent. leads.csv has no column workspace, and the keys are of several. "
-                "Name it with --workspace, by its name or id."
+                "Nothing was sent. leads.csv has no column workspace; the workspaces are "
+                '"Workspace 1", "Workspace 2". Name one with --workspace.'
             ),
         ),
         (
@@ -84,6 +84,14 @@ def test_a_platform_key_needs_a_workspace_that_it_sees(
     assert (ran.exit_code, asked(sandbox)) == (2, before)
     assert told in ran.err
     assert not (leads.parent / "runs").exists() or not any((leads.parent / "runs").iterdir())
+
+
+def test_a_platform_key_of_one_workspace_needs_no_more(leads: Path) -> None:
+    path = write_rows(leads, HEADER, [("ca" + f"{1:022x}", "1ead" + f"{1:08x}{1:012x}", "Hot")])
+    with start_sandbox(Options(labels=("Hot",))) as alone:
+        ran = run(alone, path, key=alone.platform_key)
+    assert ran.exit_code == 0, ran.err
+    assert ran.record["workspace"]["name"] == "Sandbox"
 
 
 def own_keys(*names: str) -> str:
