@@ -404,5 +404,5 @@ def test_two_columns_of_workspaces_are_not_chosen_between(tmp_path: Path) -> Non
         pass
     assert in_terminal(caught.value) == (
         'leads.csv: columns "workspace" and "workspaceId" both read as workspace. Rename one, or '
-        'name the right one. Add --map workspace="workspace".'
+        'name the right one. Use --map workspace="workspace"'
     )

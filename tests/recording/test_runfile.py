@@ -81,6 +81,7 @@ def test_run_json_says_what_the_run_is_and_how_far_it_got(path: Path) -> None:
             "delimiter": None,
             "header_row": None,
             "campaign": None,
+            "workspace": None,
             "found": None,
             "mends_sha256": None,
         },
