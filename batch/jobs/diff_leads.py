@@ -113,7 +113,7 @@ async def look(
     if worth and not (to_read or read):
         return None
     async with judged.opened.client(connections=settings.pace.concurrency) as api:
-        paging = judged.paging(api)
+        paging = judged.paging(api, pacer=judged.pacer)
         # No more is read than sending would cost, and a page of each campaign.
         most = 2 * judged.plan.requests + len(to_read)
         paging.pacer.expect(lambda: most if how.pays else inf, spread_s=spread_s(settings))

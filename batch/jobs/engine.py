@@ -55,6 +55,7 @@ class SendEngine:
         send: Callable[[Change], Awaitable[Answer]],
         look: Callable[[], Awaitable[Answer]],
         pacer: Pacer | None = None,
+        shares_pacer: bool = False,
         quota: DailyQuota | None = None,
         canary: int = 0,
         paging_by: Callable[[Gate], Paging] | None = None,
@@ -64,7 +65,7 @@ class SendEngine:
         """send: makes one attempt. look: asks the server something harmless.
 
         pacer: what may be known of the pace; None for one that knows nothing.
-
+        shares_pacer: others keep to it, too, and somebody else says how much all of them send.
         quota: by which the requests of both are counted; None for practice.
         canary: changes that go alone and are read back before the others follow.
         paging_by: what reads them, by the gate that all requests of the job leave by.
@@ -96,7 +97,8 @@ class SendEngine:
             self._pacer, me, meeting=meeting, to_come=self._to_come
         )
         to_come = self._shared.to_come if self._shared else self._to_come
-        self._pacer.expect(to_come, spread_s=spread_s(settings))
+        if not shares_pacer:
+            self._pacer.expect(to_come, spread_s=spread_s(settings))
         changes = work.changes()
         self._block = CLAIMED_PER_WORKER * pace.concurrency
         self._canary = (

@@ -8,9 +8,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
+import anyio
 import anyio.to_thread
 
 from batch.advice import Fix, Remedy
@@ -25,13 +26,15 @@ from batch.jobs.ready import ReadyRun
 from batch.jobs.report import REPORT_NAME, write_report
 from batch.jobs.request import command
 from batch.jobs.run_record import first_record, last_record, record_at
-from batch.model import Tally
+from batch.model import Answer, Change, Tally
 from batch.recording.atomic_file import clear_partial_files
 from batch.recording.journal import JOURNAL_NAME, JUDGED_NOTE, Journal
+from batch.recording.meeting import Meeting
 from batch.recording.results import write_results
 from batch.recording.run_list import remember
 from batch.recording.runfile import RunFile, RunRecord, RunState
 from batch.recording.timeline import Timeline
+from batch.settings.values import BudgetOwner
 from batch.wording.progress import Moment
 
 if sys.platform != "win32":
@@ -39,6 +42,41 @@ if sys.platform != "win32":
 
 # The journal, the input, logs, standard streams, the event loop, a sandbox's pipes: some 30, twice.
 OTHER_FILES = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """A run whose folder counts. record: as run.json says it began now, or goes on now.
+
+    limiter: bounds the requests that it and others have under way at once; None for its own bound.
+    shares_pace: others keep to its pacer, so that what that has learnt is not its own pace.
+    """
+
+    run: ReadyRun
+    record: RunRecord
+    run_file: RunFile
+    limiter: anyio.Semaphore | None = None
+    shares_pace: bool = False
+
+
+def begin(run: ReadyRun, *, state: RunState = RunState.RUNNING, stop_reason: str = "") -> Begun:
+    """Let the run's folder count: whatever happens from now on, it can be gone on with.
+
+    A part's counts once the run of several workspaces does whose part it is. state, stop_reason: of
+    one that is sent later.
+    Raises SettingsError and RunError, with a new run's folder not kept, when run.json or the list
+    of runs can't be written.
+    """
+    folder = run.opened.folder
+    run_file = RunFile(folder.path / "run.json")
+    record = first_record(run).model_copy(update={"state": state, "stop_reason": stop_reason})
+    if record.part_of is None:
+        _remember(run.opened, record)
+    run_file.write(record)
+    if record.part_of is None:
+        folder.keep()
+    clear_partial_files(folder.path)  # of an earlier time, which was killed or had no disk left
+    return Begun(run=run, record=record, run_file=run_file)
 
 
 async def execute(
@@ -50,25 +88,34 @@ async def execute(
     orders: the first stop ends the run, the second does so at once; results are complete in
         either case.
     Raises SettingsError and RunError, before anything is sent and with a new run's folder not
-    kept, when so many connections can't be opened, or run.json or the list of runs can't be
-    written.
+    kept, when so many connections can't be opened, or as `begin` does.
     """
-    folder = run.opened.folder
     raise_open_files(run.opened.request.settings.pace.concurrency + OTHER_FILES)
-    run_file = RunFile(folder.path / "run.json")
-    record = first_record(run)
-    _remember(run.opened, record)
-    run_file.write(record)
-    folder.keep()
-    clear_partial_files(folder.path)  # of an earlier time, which was killed or had no disk left
+    return await carry_out(begin(run), on_moment=on_moment, orders=orders)
 
+
+async def carry_out(
+    begun: Begun,
+    *,
+    on_moment: Callable[[Moment], None],
+    orders: Orders,
+    joins: bool = False,
+) -> RunOutcome:
+    """Send what is left of a run that has begun, and report. Takes what `execute` does.
+
+    joins: it is a part, of which whoever has all parts writes the results; run.json then tells how
+    it began and how it ended, since a flush a second of each would hold up all.
+    """
+    run, record, run_file = begun.run, begun.record, begun.run_file
+    folder = run.opened.folder
     # Held until run.json tells how it ended: whoever gets the journal next goes by that.
     with ExitStack() as held:
         timeline = held.enter_context(Timeline(folder.path, clock=time.time))
 
         def tell(moment: Moment) -> None:
             on_moment(moment)
-            run_file.update(record_at(record, moment))
+            if not joins:
+                run_file.update(record_at(record, moment))
             timeline.observe(
                 requests=moment.requests,
                 refused=moment.refused,
@@ -79,7 +126,7 @@ async def execute(
         journal = None
         try:
             journal = held.enter_context(_journal_of(run))
-            outcome = await _send_and_tell(run, journal, tell, orders)
+            outcome = await _send_and_tell(begun, journal, tell, orders, joins=joins)
         except Exception as error:  # noqa: BLE001 - told, kept in the folder, and exit 3
             failure = error_sentence(error, folder.path, run.opened.access.api_key)
             left = SendResult(tally=run.work.before)
@@ -90,7 +137,7 @@ async def execute(
             run_file.write(last)
         except RunError as error:
             outcome = _with_stale_record(outcome, error)
-        if journal is not None:
+        if journal is not None and not joins:
             outcome = await anyio.to_thread.run_sync(_with_page, run, outcome, last, journal)
     return outcome
 
@@ -122,26 +169,36 @@ def _with_stale_record(outcome: RunOutcome, error: RunError) -> RunOutcome:
 
 
 async def _send_and_tell(
-    run: ReadyRun, journal: Journal, tell: Callable[[Moment], None], orders: Orders
+    begun: Begun,
+    journal: Journal,
+    tell: Callable[[Moment], None],
+    orders: Orders,
+    *,
+    joins: bool,
 ) -> RunOutcome:
     """Send, and write the results of what the journal holds, however the sending ended."""
+    run, limiter = begun.run, begun.limiter
     opened, settings = run.opened, run.opened.request.settings
     quota = opened.quota(run.workspace)
     api = opened.client(connections=settings.pace.concurrency, quota=quota)
+
+    async def send_limited(change: Change) -> Answer:
+        async with limiter or anyio.Semaphore(1):
+            return await api.send_change(change)
+
     sending = SendEngine(
         run.plan,
         work=run.work,
         journal=journal,
         settings=settings,
-        send=api.send_change,
+        send=send_limited if limiter else api.send_change,
         look=api.probe,
         pacer=run.pacer or make_pacer(settings, run.pace.good_per_s),
+        shares_pacer=begun.shares_pace,
         quota=quota,
         canary=opened.request.guardrails.canary,
         paging_by=lambda gate: Paging(api, settings, gate=gate),
-        meeting=meeting_of(
-            opened.request, opened.access, run.workspace.id if run.workspace else None
-        ),
+        meeting=None if begun.shares_pace else _meeting_of(run),
         name=opened.folder.path.name,
     )
     if run.hold is not None:
@@ -163,19 +220,34 @@ async def _send_and_tell(
         )
         write = partial(write_results, opened.table, journal, opened.folder.path)
         try:
-            files = await anyio.to_thread.run_sync(partial(write, stop_reason=ended.reason))
-            left = replace(left, files=files)
-            if files.failure:
-                ended = _then_failed(ended, files.failure)
+            if joins:
+                left = replace(left, tally=await anyio.to_thread.run_sync(journal.tally))
+            else:
+                files = await anyio.to_thread.run_sync(partial(write, stop_reason=ended.reason))
+                left = replace(left, files=files)
+                if files.failure:
+                    ended = _then_failed(ended, files.failure)
             left = replace(left, examples=journal.examples())
             left = replace(left, moves=journal.moves(carried=run.plan.source.carried()))
         except Exception as error:  # noqa: BLE001 - the same
             ended = _then_failed(ended, error_sentence(error, opened.folder.path, key))
-        workspace_id = run.workspace.id if run.workspace else None
+        workspace_id = run.workspace.id if run.workspace and not begun.shares_pace else None
         await anyio.to_thread.run_sync(
             keep_learnt, opened.request, workspace_id, moment.pace_estimate
         )
     return outcome_of(run, ended, left)
+
+
+def _meeting_of(run: ReadyRun) -> Meeting | None:
+    """Where this run shares its pace with others: those of its workspace.
+
+    Parts of a run are sent by processes of their own: nobody has said that their budgets are not
+    one, so those of one key meet.
+    """
+    opened, workspace_id = run.opened, run.workspace.id if run.workspace else None
+    is_workspaces = opened.request.settings.pace.budget is BudgetOwner.WORKSPACE
+    owner = workspace_id if opened.part_of is None or is_workspaces else None
+    return meeting_of(opened.request, opened.access, owner)
 
 
 def _remember(opened: OpenRun, record: RunRecord) -> None:

@@ -4,8 +4,8 @@ A terminal, the page and a caller in Python each implement `Frontend`, and hold 
 cases know nothing else of people: no stream, no signal, no environment, no page.
 """
 
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -36,6 +36,31 @@ class Orders(Protocol):
 
         Of stops, the first waits for answers that are on their way, the second does not.
         """
+
+
+class SharedOrders:
+    """A person's orders, which all parts obey. Implements `Orders`."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Callable[[Order], None]] = []
+        self._came: list[Order] = []
+
+    def tell(self, order: Order) -> None:
+        """Pass on an order."""
+        self._came.append(order)
+        for listener in list(self._listeners):
+            listener(order)
+
+    @contextmanager
+    def told_to(self, listener: Callable[[Order], None]) -> Iterator[None]:
+        """As `Orders.told_to`; who begins to listen hears what came before."""
+        for order in self._came:
+            listener(order)
+        self._listeners.append(listener)
+        try:
+            yield
+        finally:
+            self._listeners.remove(listener)
 
 
 class Frontend(Orders, Protocol):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import polars as pl
 
-from batch.api.sendkit import Access, SendKit
+from batch.api.sendkit import Access, SendKit, Workspace
 from batch.jobs.cells import Lookup, named_of
 from batch.jobs.gate import daily_quota, make_client
 from batch.jobs.preflight import Preflight, ask_server
@@ -60,6 +60,7 @@ class OpenRun:
     baseline: what its leads are expected to be, as `judge_live` takes it; None to expect nothing.
     spill: keeps its rows as they are judged, until its plan file is written.
     lookup: by which its rows' e-mail addresses become ids when they are judged.
+    part_of: the id of the run of several workspaces of which it is a part; None for any other.
     """
 
     request: Request
@@ -75,14 +76,19 @@ class OpenRun:
     spill: Spill | None = None
     lookup: Lookup = field(default_factory=Lookup)
     watch: Stopwatch = field(default_factory=Stopwatch)
+    part_of: str | None = None
 
-    async def ask(self) -> Preflight:
-        """Ask the server whose key it is, and for its labels. Raises UsageError if refused."""
+    async def ask(self, known: Workspace | None = None) -> Preflight:
+        """Ask the server whose key it is, and for its labels. Raises UsageError if refused.
+
+        known: the key's workspace, if that is proven already.
+        """
         async with self.client(connections=1) as api:
             return await ask_server(
                 api,
                 workspace_id=self.access.workspace_id,
                 tag_check=not self.request.guardrails.no_tag_check,
+                known=known,
             )
 
     def client(self, *, connections: int, quota: DailyQuota | None = None) -> SendKit:
@@ -212,20 +218,25 @@ def access_of(request: Request, table: Table) -> Iterator[Access]:
 
 
 @contextmanager
-def take_locks(request: Request, *, sha256: str, run: Path) -> Iterator[tuple[str, ...]]:
+def take_locks(
+    request: Request, *, sha256: str, run: Path, part: str = "", shares_key: bool = True
+) -> Iterator[tuple[str, ...]]:
     """Hold the input for its base address, and take part in the key's budget; gives warnings.
 
-    sha256: of the input. Practice needs none of it: each has a server and a key of its own.
+    sha256: of the input. part: the id of the workspace whose rows alone are held; "" for all.
+    shares_key: False where this very process takes part in it already.
+    Practice needs none of it: each has a server and a key of its own.
     Raises LockedError, naming who is at work, and SettingsError when no lock can be made.
     """
     if request.session.sandbox or request.session.access is None:
         yield ()
         return
-    access = request.session.access
-    with (
-        lock_input(request.session.state_dir, sha256=sha256, base_url=access.base_url, run=run),
-        share_key(
-            request.session.state_dir, key=access.api_key, base_url=access.base_url, run=run
-        ) as warnings,
-    ):
-        yield warnings
+    access, state_dir = request.session.access, request.session.state_dir
+    held = f"{sha256} {part}".rstrip()
+    with ExitStack() as locks:
+        locks.enter_context(lock_input(state_dir, sha256=held, base_url=access.base_url, run=run))
+        if not shares_key:
+            yield ()
+            return
+        key = share_key(state_dir, key=access.api_key, base_url=access.base_url, run=run)
+        yield locks.enter_context(key)

@@ -20,7 +20,7 @@ from batch.reading.spreadsheet import Found
 from batch.reading.table import Table
 from batch.recording.plain_file import private
 from batch.recording.results import ResultFiles
-from batch.recording.runfile import RunState
+from batch.recording.runfile import RunState, RunWorkspace
 from batch.redaction import KeyRedactor
 from batch.sending.pace.pacer import PaceEstimate
 from batch.sending.stops import Stop, StopCause
@@ -28,6 +28,19 @@ from batch.sending.stops import Stop, StopCause
 TRACEBACK_NAME = "error.txt"
 FOUND_DELIMITERS = {",", ";", "\t"}  # those that reading finds by itself
 _INTERRUPTED = {StopCause.INTERRUPTED: 130, StopCause.TERMINATED: 143}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartOutcome:
+    """How a part of a run of several workspaces ended, as `RunOutcome` has it."""
+
+    workspace: RunWorkspace
+    folder: Path
+    state: RunState
+    rows: int
+    tally: Tally
+    reason: str = ""
+    requests: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +59,7 @@ class RunOutcome:
     is_undo: whether it set leads back.
     go_on_at: when it can go on, where that is known.
     report: report.html, for people; None when there is none. report_note: why it is missing.
+    parts: of a run of several workspaces, in the order of its record.
     """
 
     folder: Path
@@ -66,6 +80,7 @@ class RunOutcome:
     to_mend: Path | None = None
     is_undo: bool = False
     go_on_at: datetime | None = None
+    parts: tuple[PartOutcome, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +163,13 @@ def _state_of(ended: Ending, tally: Tally) -> tuple[RunState, int]:
     return RunState.STOPPED, 3
 
 
+def state_by_rows(state: RunState, tally: Tally) -> RunState:
+    """How a run stands by its rows; one that says it is running was killed."""
+    if not tally.unsent:
+        return RunState.FINISHED
+    return RunState.FAILED if state in {RunState.RUNNING, RunState.FINISHED} else state
+
+
 def file_to_mend(state: RunState, tally: Tally, files: ResultFiles | None) -> Path | None:
     """The file whose rows are to be mended before they are fed back in; None if none are.
 
@@ -168,6 +190,7 @@ def next_command(
     files: ResultFiles | None,
     *,
     is_undo: bool,
+    can_retry: bool = True,
 ) -> str | None:
     """What to run next; None when nothing is left to do.
 
@@ -183,7 +206,7 @@ def next_command(
         return command(word, str(folder), *force, *request.key_options)
     if files is None or not tally.error:
         return None
-    if tally.may_pass:
+    if can_retry and tally.may_pass:
         return command("retry", str(folder), *request.key_options)
     # Leads that are not what they were taken for are to be looked at before anything is sent.
     has_changed = bool(tally[Reason.DRIFTED] or tally[Reason.CHANGED_SINCE])

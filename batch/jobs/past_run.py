@@ -13,9 +13,9 @@ from batch.api.address import address_of, check_base_url
 from batch.api.sendkit import Access
 from batch.errors import SettingsError
 from batch.jobs.recorded import request_of
-from batch.jobs.request import PracticeGround, Request
+from batch.jobs.request import NamedAccess, PracticeGround, Request, command
 from batch.recording.run_list import find_listed
-from batch.recording.runfile import RunRecord, read_record
+from batch.recording.runfile import PARTS, RunRecord, read_record
 from batch.settings.load import LoadedSettings
 from batch.settings.model import KNOWN, WORKSPACES, PaceSettings, Settings
 from batch.settings.origins import ADDRESS, DAILY, KEY_FILE, Origin
@@ -31,6 +31,8 @@ class PastRun:
     has_options: whether options of the command may confirm the run's address.
     key_options: what a next command on it needs to find the key.
     practice: where a practice run goes on, if its sandbox is still there.
+    open_gates: the same as `open_gate` for a run of several workspaces, of which some have keys of
+    their own; None where the front end knows no such keys.
     """
 
     folder: Path
@@ -41,6 +43,7 @@ class PastRun:
     has_options: bool = False
     key_options: tuple[str, ...] = ()
     practice: PracticeGround | None = None
+    open_gates: Callable[[LoadedSettings], tuple[Access, tuple[NamedAccess, ...]]] | None = None
 
     def record(self) -> RunRecord:
         """What its run.json says now. Raises InputError when the folder is no run."""
@@ -53,17 +56,31 @@ class PastRun:
         if request.session.sandbox:
             return replace(request, session=replace(request.session, practice=self.practice))
         own = self.load_own()
+        is_listed = find_listed(self.state_dir, self.folder, record) is not None
         loaded = settings_of_run(
             self.folder,
             record,
             request.settings,
             own=own,
-            is_listed=find_listed(self.state_dir, self.folder, record) is not None,
+            is_listed=is_listed,
             is_confirmed=self.has_options and is_confirmed_by(own, self.folder, record),
         )
-        access = self.open_gate(loaded)
-        session = replace(request.session, access=access)
+        workspaces: tuple[NamedAccess, ...] = ()
+        if record.is_of_several and self.open_gates:
+            access, workspaces = self.open_gates(loaded)
+        else:
+            access = self.open_gate(loaded)
+        if record.part_of and record.workspace and access.workspace_id and is_listed:
+            # A platform key reaches each workspace, whichever one the environment names.
+            access = replace(access, workspace_id=record.workspace.id)
+        session = replace(request.session, access=access, workspaces=workspaces)
         return replace(request, settings=loaded.settings, session=session)
+
+    def part_request(self, folder: Path, record: RunRecord, own: LoadedSettings) -> Request:
+        """What was asked of a part of this run, without its key. own: as `load_own` gives it."""
+        request = self.change(request_of(folder, record, state_dir=self.state_dir))
+        loaded = settings_of_run(folder, record, request.settings, own=own, is_listed=True)
+        return replace(request, settings=loaded.settings)
 
 
 def settings_of_run(
@@ -137,3 +154,17 @@ def is_confirmed_by(own: LoadedSettings, folder: Path, record: RunRecord) -> boo
             "where it began. Name no address, or start a new run."
         )
     return origin is Origin.OPTION
+
+
+def check_several(past: PastRun, record: RunRecord, does: str) -> None:
+    """Raise SettingsError for a run of several workspaces that is not in the user's list of runs.
+
+    does: the command, which works on each part.
+    """
+    if find_listed(past.state_dir, past.folder, record) is None:
+        part = next((part.folder for part in record.parts), "WORKSPACE")
+        works = command(does, str(past.folder / PARTS / part), *past.key_options)
+        raise SettingsError(
+            f"{past.folder}: is a run of {len(record.parts):,} workspaces that is not in your list "
+            f"of runs. Name each workspace by itself: {works}"
+        )

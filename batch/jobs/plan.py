@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from batch.columns import Naming
 from batch.errors import SettingsError
 from batch.jobs.check import header_only
 from batch.jobs.diff_leads import whole_look
@@ -20,7 +21,7 @@ from batch.jobs.request import Request, command
 from batch.jobs.run_record import first_record
 from batch.jobs.steps import ask_server, look_up_leads, read_all_leads, read_campaign_names
 from batch.jobs.work import LeadsDiff
-from batch.jobs.workspaces import in_one_workspace, refuse_several
+from batch.jobs.workspaces import in_one_workspace
 from batch.judging.diff import Verdict
 from batch.judging.explain import quoted
 from batch.judging.explain_leads import LeadRow
@@ -96,7 +97,11 @@ class Planned:
 def plan(request: Request, frontend: Frontend) -> Planned:
     """Hold a spreadsheet against what its leads are now, and keep that; nothing is sent."""
     with open_run(replace(request, is_planned=True)) as opened:
-        refuse_several(opened)
+        if Naming.WORKSPACE in opened.table.fields:
+            raise SettingsError(
+                f"{request.source.name}: has rows of several workspaces, which `plan` can't keep "
+                f"yet. `run` asks before it sends: {command('run', request.source.argument)}"
+            )
         opened = in_one_workspace(frontend, opened)  # noqa: PLW2901
         preflight = ask_server(frontend, opened)
         look_up_leads(frontend, opened, preflight)

@@ -77,23 +77,26 @@ async def ask_server(
     *,
     workspace_id: str | None,
     tag_check: bool,
+    known: Workspace | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
 ) -> Preflight:
     """Prove the key, name the workspace, and bring its labels.
 
     workspace_id: the one to work in with a platform key; None with a workspace key.
+    known: the key's workspace, if that is proven already.
     Raises KeyRefusedError on 401, and SettingsError when the key does not see the workspace.
     """
     notes: list[str] = []
     held = _Held(clock=clock, sleep=sleep)
-    workspace = None
+    workspace = known
     took_s: list[float] = []
     try:
-        asked_at = clock()
-        workspaces = await api.read_workspaces()
-        took_s.append(clock() - asked_at)
-        workspace = own_workspace(workspaces, workspace_id)
+        if known is None:
+            asked_at = clock()
+            workspaces = await api.read_workspaces()
+            took_s.append(clock() - asked_at)
+            workspace = own_workspace(workspaces, workspace_id)
         if workspace is not None:
             await anyio.to_thread.run_sync(api.know_workspace, workspace.id)
     except ReadFailedError as error:

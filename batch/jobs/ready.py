@@ -31,6 +31,7 @@ from batch.recording.plan_file import PLAN_FILE, KeptPlan, keep_plan
 from batch.recording.runfile import RunRecord, RunWorkspace
 from batch.sending.pace.pacer import Pacer
 from batch.wording.decision import question_about
+from batch.wording.parts import PartDecision
 from batch.wording.questions import LongWindow, Question, about_mended, about_quota, about_window
 
 
@@ -162,12 +163,8 @@ class JudgedRun:
             is_shown=is_shown,
         )
         number = typed_number(effect, opened.request) if effect and guardrails else None
-        question = question_about(
-            decision,
-            notes=self.notes(requests, window),
-            guardrails=guardrails,
-            typed_number=number,
-        )
+        notes = self.notes(requests, window)
+        question = question_about(decision, notes=notes, guardrails=guardrails, typed_number=number)
         return ReadyRun(
             opened=opened,
             workspace=record.workspace if record else as_recorded(preflight),
@@ -175,6 +172,12 @@ class JudgedRun:
             plan=plan,
             work=work,
             question=question,
+            asked=PartDecision(
+                name=decision.workspace or "",
+                decision=decision,
+                notes=notes,
+                guardrails=tuple(guardrails),
+            ),
             pace=pace,
             forecast_s=forecast[0],
             window=window,
@@ -217,6 +220,7 @@ class JudgedRun:
 class ReadyRun:
     """A run that only waits for a yes.
 
+    asked: what the question is made of, for one about several workspaces.
     pace: what is known of the pace that the server allows. forecast_s: how long sending takes.
     window: a long one of the server's, of which a yes says that it is waited for; None if there is
         none.
@@ -235,6 +239,7 @@ class ReadyRun:
     plan: KeptPlan
     work: Work
     question: Question
+    asked: PartDecision
     pace: KnownPace
     forecast_s: float
     window: LongWindow | None = None

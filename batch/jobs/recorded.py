@@ -174,9 +174,12 @@ def open_recorded_table(
     if record.plan_sha256 is None:
         return open_old_table(folder, record, request)
     is_own = find_listed(request.session.state_dir, folder, record) is not None
-    if plan is None and (record.retry_of or not is_own):
+    # Of a run of several workspaces, each part is held against its own lines.
+    is_own = is_own or record.is_of_several
+    has_some_lines = record.retry_of is not None or record.part_of is not None
+    if plan is None and (has_some_lines or not is_own):
         plan = open_plan(folder, record)
-    lines = plan.source.lines() if plan and record.retry_of else None
+    lines = plan.source.lines() if plan and has_some_lines else None
     table = open_table(path, request.table_options, name=record.input.name, lines=lines)
     with ExitStack() as if_it_fails:
         if_it_fails.callback(table.close)

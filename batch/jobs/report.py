@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from batch.jobs.recorded import leads_before, plan_of_run, recorded_journal, request_of
-from batch.jobs.request import command
+from batch.jobs.request import command, parts_only
 from batch.judging.plan import Plan
 from batch.model import Reason, Tally
 from batch.recording.atomic_file import AtomicFile
@@ -43,6 +43,8 @@ def remake_report(folder: Path, *, state_dir: Path, into: Path | None = None) ->
     is at work on it, and RunError when the disk fails.
     """
     record = read_record(folder / "run.json")
+    if record.is_of_several:
+        raise parts_only("report", folder, record)
     request = request_of(folder, record, state_dir=state_dir)
     with (
         recorded_journal(folder, record) as journal,

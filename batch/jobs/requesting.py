@@ -14,6 +14,7 @@ from batch.columns import COLUMNS, column_of
 from batch.errors import InputError, SettingsError
 from batch.jobs.request import Guardrails, NamedAccess, Reading, Request, Session, Source
 from batch.judging.guardrails import Range
+from batch.recording.runfile import PARTS
 from batch.recording.state import default_state_dir
 from batch.settings.load import LoadedSettings, load_settings, restore_settings
 from batch.settings.model import Settings
@@ -142,6 +143,7 @@ def request_of(
             access=access,
             workspaces=workspaces,
             remembers=options.remembered or (is_watched and not options.no_remembered),
+            makes_parts=_makes_parts(options.on),
         ),
         reading=reading_of(options),
         guardrails=guardrails_of(options),
@@ -169,6 +171,13 @@ def _taken(group: Callable[..., _Group], options: CliOptions, **others: object) 
     """Make a part of a request: the others as given, each other field from its namesake option."""
     taken = inspect.signature(group).parameters.keys() & OPTIONS.keys()
     return group(**{name: getattr(options, name) for name in taken} | others)
+
+
+def _makes_parts(text: str | None) -> bool:
+    """Whether a run only makes its parts. Raises SettingsError."""
+    if text not in {None, PARTS}:
+        raise SettingsError(f"--on: found {text!r}; expected {PARTS}.")
+    return text == PARTS
 
 
 def _canary_size(text: str | None) -> int:

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import polars as pl
 
-from batch.jobs.outcome import RunOutcome, file_to_mend, next_command
+from batch.jobs.joined import join_results, joined_outcome
+from batch.jobs.outcome import RunOutcome, file_to_mend, next_command, state_by_rows
 from batch.jobs.recorded import (
     looked_up_ids,
     open_recorded_table,
     recorded_journal,
     request_of,
 )
+from batch.jobs.request import parts_only
 from batch.jobs.run_record import counts_of
 from batch.jobs.unfinished import linked_runs
 from batch.model import Move, Tally
@@ -55,7 +57,12 @@ def remake_results(
         # Read once the journal is ours: until then, another process may have ended the run.
         record = read_record(folder / "run.json")
         run = EarlierRun(folder=folder, record=record)
-        outcome = _outcome_of([run], journal, state_dir=state_dir, into=into or folder)
+        if record.is_of_several:
+            if attempts:
+                raise parts_only("results --attempts", folder, record)
+            outcome = _joined(run, journal, state_dir=state_dir, into=into or folder)
+        else:
+            outcome = _outcome_of([run], journal, state_dir=state_dir, into=into or folder)
         if into is None and outcome.state is not record.state:
             changed = {
                 "state": outcome.state,
@@ -71,8 +78,21 @@ def remake_results(
 
 def remake_history(folder: Path) -> Path:
     """Write history.csv of a run alone. Raises as `remake_results` does."""
-    with recorded_journal(folder, read_record(folder / "run.json")) as journal:
+    record = read_record(folder / "run.json")
+    if record.is_of_several:
+        raise parts_only("results --attempts", folder, record)
+    with recorded_journal(folder, record) as journal:
         return write_history(journal, folder).path
+
+
+def _joined(run: EarlierRun, journal: Journal, *, state_dir: Path, into: Path) -> RunOutcome:
+    """The results of a run of several workspaces, by what all parts came to."""
+    folder, record = run.folder, run.record
+    request = request_of(folder, record, state_dir=state_dir)
+    with open_recorded_table(folder, record, request, journal=journal) as table:
+        joined = join_results(table, folder, record, journal, into=into, state_dir=state_dir)
+        is_undo = record.undo_of is not None
+        return joined_outcome(folder, request, table, joined, is_undo=is_undo)
 
 
 def _history_note(history: HistoryFile) -> str:
@@ -88,6 +108,8 @@ def remake_with_retries(folder: Path, *, state_dir: Path, into: Path | None = No
     Of a retry, the run that it goes back to is meant. The files are results-with-retries.csv and
     failed-with-retries.csv in that run's folder, or in `into`. Raises as `remake_results` does.
     """
+    if (record := read_record(folder / "run.json")).is_of_several:
+        raise parts_only("results --with-retries", folder, record)
     linked = linked_runs(folder, state_dir=state_dir)
     first, *retries = linked.runs
     with ExitStack() as resources:
@@ -115,6 +137,8 @@ def outcomes_of(folder: Path, *, state_dir: Path) -> Iterator[tuple[Table, Itera
     """
     with recorded_journal(folder, read_record(folder / "run.json")) as journal:
         record = read_record(folder / "run.json")
+        if record.is_of_several:
+            raise parts_only("results", folder, record)
         request = request_of(folder, record, state_dir=state_dir)
         with open_recorded_table(folder, record, request, journal=journal) as table:
             yield (
@@ -170,9 +194,6 @@ def _outcome_of(
 
 
 def _state_of(record: RunRecord, tally: Tally) -> tuple[RunState, int]:
-    """How a run stands by its rows; one that says it is running was killed."""
-    if not tally.unsent:
-        return RunState.FINISHED, 1 if tally.error else 0
-    if record.state in {RunState.RUNNING, RunState.FINISHED}:
-        return RunState.FAILED, 3
-    return record.state, 3
+    """How a run stands by its rows, and the exit code."""
+    state = state_by_rows(record.state, tally)
+    return state, int(bool(tally.error)) if state is RunState.FINISHED else 3

@@ -1,107 +1,41 @@
-"""Going on with an earlier run: everything but the key comes from its own folder.
+"""Going on with an earlier run, or with each part of one of several workspaces."""
 
-Its settings, base address and workspace are those of run.json, its input is the copy, its labels
-are those that its rows were judged by. Only how fast it goes can be changed.
-"""
-
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-import polars as pl
-
-from batch.advice import Fix, Remedy
-from batch.errors import InputError, SettingsError
-from batch.jobs.cells import about_missing_columns
+from batch.errors import SettingsError
+from batch.jobs.execution import OTHER_FILES, raise_open_files
 from batch.jobs.frontend import Frontend
-from batch.jobs.judged_again import judge_again
-from batch.jobs.opening import OpenRun, access_of, found_of, take_locks
+from batch.jobs.joined import read_part
+from batch.jobs.opening import OpenRun, access_of, take_locks
 from batch.jobs.outcome import RunOutcome
-from batch.jobs.past_run import PastRun
+from batch.jobs.parts import FILES_A_PART, OpenPart, SplitRun, in_each
+from batch.jobs.past_run import PastRun, check_several
 from batch.jobs.plan import check_no_plan
-from batch.jobs.preflight import Preflight, hold_of
-from batch.jobs.ready import JudgedRun, ReadyRun
-from batch.jobs.recorded import leads_before, open_recorded_table, reopened_journal
-from batch.jobs.request import Request, refusal_of
-from batch.jobs.steps import ask_server, confirm, read_leads, read_names, send
-from batch.jobs.unfinished import retried_note
-from batch.jobs.work import LeadsDiff, remaining_work
+from batch.jobs.preflight import Preflight
+from batch.jobs.ready import ReadyRun
+from batch.jobs.recorded import open_recorded_table, reopened_journal
+from batch.jobs.reopening import Reopened, ready_again, reopen_run
+from batch.jobs.request import Request
+from batch.jobs.steps import (
+    ask_server,
+    confirm,
+    confirm_parts,
+    send,
+    send_parts,
+)
+from batch.jobs.workspaces import Target, find_targets, pacers_of
+from batch.model import Tally
 from batch.recording.atomic_file import clear_partial_files
-from batch.recording.baseline import read_baseline
-from batch.recording.folder import RunFolder, sha256_of
-from batch.recording.journal import JUDGED_NOTE, Journal
+from batch.recording.folder import RunFolder
 from batch.recording.plan_check import open_plan
-from batch.recording.plan_file import KeptPlan
-from batch.recording.plan_input import check_against_journal
-from batch.recording.run_list import find_listed
-from batch.recording.runfile import RunRecord, RunState, read_record
-from batch.settings.values import FinalStates
+from batch.recording.runfile import PARTS, RunState, read_record
+from batch.wording.parts import shown_name
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reopened:
-    """An earlier run that can be gone on with. plan: None of a run of before there were files."""
-
-    opened: OpenRun
-    record: RunRecord
-    journal: Journal
-    plan: KeptPlan | None
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether something may have been sent: until then it is judged, and looked at, anew."""
-        return self.journal.kept(JUDGED_NOTE) is not None
-
-    def judge(self, preflight: Preflight) -> JudgedRun:
-        """See what the run was to do.
-
-        Raises SettingsError when the key is of another workspace than the run, and InputError when
-        the request is strict and a row is invalid.
-        """
-        check_workspace(self.record, preflight)
-        # The guardrails were passed when the run began.
-        request = self.opened.request
-        passed = replace(request.guardrails, allow_invalid=True)
-        if self.record.state is not RunState.PLANNED:
-            passed = replace(passed, allow_clears=True, is_confirmed=True)
-        request = replace(request, guardrails=passed)
-        opened, plan = replace(self.opened, request=request), self.plan
-        if plan is None:
-            folder = opened.folder.path
-            plan = judge_again(
-                folder, self.record, request, self.journal, into=folder, labels=preflight.labels
-            )
-        if refusal := refusal_of(plan, request):
-            raise InputError(refusal)
-        return JudgedRun(
-            opened=opened,
-            preflight=preflight,
-            plan=plan,
-            hold=hold_of(preflight, request.settings),
-            missing=about_missing_columns(opened.table, labels=preflight.labels),
-            record=self.record,
-            journal=self.journal,
-        )
-
-    def ready(
-        self, judged: JudgedRun, diff: LeadsDiff | None = None, *, is_shown: bool
-    ) -> ReadyRun:
-        """See what is left to send. diff: what its leads are by now, if it was looked.
-
-        is_shown: as `decision_of` takes it.
-        """
-        plan, opened = judged.kept_plan, self.opened
-        settings, preview = opened.request.settings, diff.preview if diff else None
-        known = leads_before(plan, self.journal)
-        leaves = settings.run.final_states is FinalStates.LEAVE
-        work = remaining_work(plan, self.journal, preview, was=known if leaves else None)
-        if preview:
-            now = preview.before(sent_only=False)
-            known = pl.concat([known, now], how="diagonal").unique("line", keep="last").sort("line")
-        return replace(judged, opened=opened).asking(
-            plan, work, known, diff=diff, is_shown=is_shown
-        )
+NOTHING_SENT = "Nothing was sent by this command: no row is left to send."
 
 
 def resume(
@@ -112,6 +46,8 @@ def resume(
     check: raises UsageError where nothing may be sent.
     """
     record = past.record()
+    if record.is_of_several:
+        return _resume_several(past, frontend)
     check_no_plan(past.folder, record, options=past.key_options)
     asks = frontend.asks(practice=record.sandbox)
     return go_on(past.folder, past.request(), frontend, asks=asks, check=check)
@@ -129,113 +65,112 @@ def go_on(
     with reopen_run(folder, request) as reopened:
         preflight = ask_server(frontend, reopened.opened)
         check(preflight)
-        judged = reopened.judge(preflight)
-        looks = not reopened.has_begun or reopened.opened.baseline is not None
-        diff = read_leads(frontend, judged) if looks else None
-        judged = read_names(frontend, judged, diff, asks=asks)
-        if reopened.has_begun:
-            ready = reopened.ready(judged, diff, is_shown=asks)
-        else:
-            ready = judged.ready(diff, can_ask=asks)
+        ready = ready_again(frontend, reopened, preflight, asks=asks)
         ready = confirm(frontend, ready, asks=asks)
         if not ready.work.requests:  # said in any case: it is the journal's word alone
-            frontend.warn("Nothing was sent by this command: no row is left to send.")
+            frontend.warn(NOTHING_SENT)
         return send(frontend, ready)
 
 
-@contextmanager
-def reopen_run(folder: Path, request: Request) -> Iterator[Reopened]:
-    """Open an earlier run to go on with it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Again:
+    """A run of several workspaces that was opened again. reopened: its parts, in their order."""
 
-    request: as `recorded.request_of` gives it, with the key, and with what is to go otherwise.
-    Raises InputError when the folder is no run, or its copy of the input is damaged, and
-    LockedError while another process is at work on it.
-    """
-    record = read_record(folder / "run.json")
+    split: SplitRun
+    reopened: tuple[Reopened, ...]
+
+
+def _resume_several(past: PastRun, frontend: Frontend) -> RunOutcome:
+    """Send what is left in every part that broke off. Raises UsageError as `resume` does."""
+    record = past.record()
+    check_several(past, record, "resume")
+    request = past.request()
+    asks = frontend.asks(practice=record.sandbox)
+    others = replace(request.guardrails, skip_failed_workspaces=True)  # are perhaps not needed
+    targets = frontend.run(partial(find_targets, replace(request, guardrails=others)))
+    with _reopen(past, request, targets) as again:
+        split = again.split
+        frontend.show_target(split.opened.access, None)
+        frontend.note(*split.opened.notes)
+        parts = list(zip(split.parts, again.reopened, strict=True))
+        ready = in_each(split.names, parts, partial(_ready, frontend, asks=asks))
+        confirmed = confirm_parts(frontend, split.ready(ready), asks=asks)
+        if not confirmed.requests:
+            frontend.warn(NOTHING_SENT)
+        return send_parts(frontend, confirmed)
+
+
+def _ready(frontend: Frontend, both: tuple[OpenPart, Reopened], *, asks: bool) -> ReadyRun:
+    part, reopened = both
+    preflight = frontend.run(part.ask)
+    frontend.note(*(f"{part.name}: {note}" for note in preflight.notes))
+    return ready_again(frontend, reopened, preflight, asks=asks, pacer=part.pacer)
+
+
+@contextmanager
+def _reopen(past: PastRun, request: Request, targets: Sequence[Target]) -> Iterator[_Again]:
+    """Open the whole, and each part that is not finished."""
+    folder, reach = past.folder, {each.workspace.id: each for each in targets}
+    sha256 = past.record().input.sha256
     with ExitStack() as resources:
-        warnings = resources.enter_context(
-            take_locks(request, sha256=record.input.sha256, run=folder)
-        )
-        # Read again: until the lock was had, another process may have gone on with it.
-        record = read_record(folder / "run.json")
-        plan = open_plan(folder, record) if record.plan_sha256 else None
-        table = resources.enter_context(open_recorded_table(folder, record, request, plan))
+        warnings = resources.enter_context(take_locks(request, sha256=sha256, run=folder))
+        record = read_record(folder / "run.json")  # as nobody else changes it any more
+        raise_open_files(FILES_A_PART * len(record.parts) + OTHER_FILES)
+        table = resources.enter_context(open_recorded_table(folder, record, request))
         journal = resources.enter_context(
-            reopened_journal(folder, record, state_dir=request.session.state_dir)
+            reopened_journal(folder, record, state_dir=past.state_dir)
         )
-        if plan and find_listed(request.session.state_dir, folder, record) is None:
-            check_against_journal(folder, plan, journal)
-        clear_partial_files(folder)  # what a killed process had read of the leads is out of date
-        begun = journal.kept(JUDGED_NOTE) is not None
-        # Nothing was sent before the judged rows were recorded: then they are judged anew.
-        no_tag_check = request.guardrails.no_tag_check or begun
-        request = replace(
-            request, guardrails=replace(request.guardrails, no_tag_check=no_tag_check)
-        )
+        clear_partial_files(folder)
         opened = OpenRun(
             request=request,
             folder=RunFolder.of_run(folder),
-            input=record.input.model_copy(update={"found": found_of(table)}),
+            input=record.input,
             table=table,
             access=resources.enter_context(access_of(request, table)),
             started_at=record.started_at,
-            notes=(
-                *table.notes,
-                *_changed_note(folder, record, request),
-                *_retried_note(folder, record, request),
-                *warnings,
-            ),
-            retry_of=record.retry_of,
-            undo_of=record.undo_of,
-            baseline=_baseline_of(folder, record, plan),
+            notes=(*table.notes, *warnings),
         )
-        yield Reopened(opened=opened, record=record, journal=journal, plan=plan)
-
-
-def _baseline_of(folder: Path, record: RunRecord, plan: KeptPlan | None) -> pl.DataFrame | None:
-    """What the leads are expected to be; None to expect nothing."""
-    if not record.has_baseline:
-        return None
-    return plan.source.baseline() if plan else read_baseline(folder)
-
-
-def check_workspace(record: RunRecord, preflight: Preflight) -> None:
-    """Raise SettingsError when the key is of another workspace than an earlier run."""
-    before, now = record.workspace, preflight.workspace
-    if before is None or now is None or before.id == now.id:
-        return
-    raise SettingsError(
-        f"The run belongs to the workspace {before.name} ({before.id}), the key to {now.name} "
-        f"({now.id}). Use a key of {before.name}."
-    )
-
-
-def check_known_workspace(record: RunRecord, preflight: Preflight) -> None:
-    """Raise SettingsError unless a run is known to belong to the workspace of the key."""
-    check_workspace(record, preflight)
-    if record.workspace is None or preflight.workspace is None:
-        raise SettingsError(
-            "The run is not in your list of runs, and its workspace, or the key's, is not known: "
-            "nobody can say whether they are the same. Nothing was sent.",
-            Remedy(Fix.NAME_FOLDER),
-            "Or go on with that run by `sendkit-batch resume`.",
+        finished, own = Tally(), past.load_own()
+        asked: dict[str, tuple[Request, Target]] = {}
+        for part in record.parts:
+            path, of_part = folder / PARTS / part.folder, read_part(folder, record, part)
+            if of_part.state is RunState.FINISHED:
+                finished.update(of_part.reasons)
+                continue
+            target = reach.get(part.workspace.id)
+            if target is None or target.failure:
+                why = f" {target.failure}" if target else ""
+                raise SettingsError(
+                    f"{path}: is of the workspace {part.workspace.name} ({part.workspace.id}), "
+                    f"which no key sees now.{why}"
+                )
+            again = past.part_request(path, of_part, own)
+            again = replace(again, session=replace(again.session, access=target.access))
+            asked[part.folder] = again, replace(target, settings=again.settings)
+        pacers = pacers_of([target for _, target in asked.values()], past.state_dir)
+        reopened = {
+            name: resources.enter_context(reopen_run(folder / PARTS / name, each, within=table))
+            for name, (each, _) in asked.items()
+        }
+        workspaces = [each.workspace for each in record.parts]
+        parts = [
+            OpenPart(
+                target=asked[part.folder][1],
+                name=shown_name(part.workspace, workspaces),
+                opened=reopened[part.folder].opened,
+                rows=part.rows,
+                pacer=pacers[part.workspace.id],
+            )
+            for part in record.parts
+            if part.folder in asked
+        ]
+        split = SplitRun(
+            id=record.id,
+            opened=opened,
+            nobodys=open_plan(folder, record),
+            parts=tuple(parts),
+            finished=finished,
+            record=record,
+            journal=journal,
         )
-
-
-def _retried_note(folder: Path, record: RunRecord, request: Request) -> tuple[str, ...]:
-    if record.state is RunState.FINISHED:  # then nothing is sent
-        return ()
-    return retried_note(
-        folder, record, state_dir=request.session.state_dir, options=request.key_options
-    )
-
-
-def _changed_note(folder: Path, record: RunRecord, request: Request) -> tuple[str, ...]:
-    original = record.input.original
-    if original is None or find_listed(request.session.state_dir, folder, record) is None:
-        return ()  # what somebody else's record names is not read
-    if not Path(original).is_file():
-        return ()
-    if sha256_of(Path(original)) == record.input.sha256:
-        return ()
-    return (f"{original} has changed since the run began; it goes on with its own copy of then.",)
+        yield _Again(split=split, reopened=tuple(reopened.values()))

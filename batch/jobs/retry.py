@@ -21,8 +21,8 @@ from batch.jobs.plan import check_no_plan
 from batch.jobs.preflight import Preflight
 from batch.jobs.ready import JudgedRun, judge
 from batch.jobs.recorded import check_copy, plan_of_run, recorded_journal
-from batch.jobs.request import Request
-from batch.jobs.resume import check_workspace
+from batch.jobs.reopening import check_workspace
+from batch.jobs.request import Request, parts_only
 from batch.jobs.steps import ask_server, confirm, look_up_leads, read_leads, read_names, send
 from batch.jobs.unfinished import first_of, retried_note
 from batch.reading.table import open_table
@@ -46,6 +46,8 @@ class Retry:
 def retry(past: PastRun, frontend: Frontend) -> RunOutcome:
     """Try once more what was error or unsent, as a new run. Raises UsageError for a mere plan."""
     record = past.record()
+    if record.is_of_several:
+        raise parts_only("retry", past.folder, record)
     check_no_plan(past.folder, record, so="nothing can be tried again", options=past.key_options)
     asks = frontend.asks(practice=record.sandbox)
     with open_retry(past.folder, past.request()) as again:

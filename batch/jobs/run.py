@@ -6,17 +6,30 @@ from functools import partial
 from pathlib import Path
 
 from batch.advice import Advice, Fix, Remedy
+from batch.columns import Naming
 from batch.errors import DeclinedError, SettingsError
 from batch.jobs.frontend import Frontend
 from batch.jobs.gate import BUILT_IN
 from batch.jobs.opening import OpenRun, open_run
 from batch.jobs.outcome import RunOutcome
+from batch.jobs.parts import split_run
 from batch.jobs.past_run import PastRun
 from batch.jobs.preflight import Preflight
 from batch.jobs.ready import judge
+from batch.jobs.reopening import check_known_workspace, check_workspace
 from batch.jobs.request import Request, command
-from batch.jobs.resume import check_known_workspace, check_workspace, resume
-from batch.jobs.steps import ask_server, confirm, look_up_leads, read_leads, read_names, send
+from batch.jobs.resume import resume
+from batch.jobs.steps import (
+    ask_server,
+    confirm,
+    confirm_parts,
+    look_up_leads,
+    read_leads,
+    read_names,
+    ready_parts,
+    send,
+    send_parts,
+)
 from batch.jobs.unfinished import (
     Unfinished,
     find_unfinished,
@@ -24,7 +37,8 @@ from batch.jobs.unfinished import (
     unfinished_in,
     unfinished_of_others,
 )
-from batch.jobs.workspaces import in_one_workspace, refuse_several
+from batch.jobs.whole import prepare_parts
+from batch.jobs.workspaces import default_workspace, find_targets, in_one_workspace
 from batch.settings.model import Settings
 from batch.wording.questions import Question
 
@@ -56,11 +70,20 @@ def run(
         check = check_workspace if there.is_own else check_known_workspace
         return resume(past_run(there.run.folder), frontend, check=partial(check, there.run.record))
     with open_run(request) as opened:
-        refuse_several(opened)
-        opened = in_one_workspace(frontend, opened)  # noqa: PLW2901
-        preflight = ask_server(frontend, opened)
+        is_of_several = Naming.WORKSPACE in opened.table.fields
+        if request.session.makes_parts and not is_of_several:
+            raise SettingsError(
+                "--on parts: found a run of one workspace; expected a file with a column workspace "
+                "that counts, of which each workspace is a part. Leave --on out."
+            )
+        preflight = None
+        if not is_of_several:
+            opened = in_one_workspace(frontend, opened)  # noqa: PLW2901
+            preflight = ask_server(frontend, opened)
         earlier = _unfinished_to_resume(frontend, opened, preflight, if_unfinished)
         if earlier is None:
+            if preflight is None:
+                return _run_several(frontend, opened, asks=asks)
             look_up_leads(frontend, opened, preflight)
             judged = judge(opened, preflight)
             diff = read_leads(frontend, judged)
@@ -71,8 +94,25 @@ def run(
     return resume(past_run(earlier), frontend)  # the new run's folder is gone again
 
 
+def _run_several(frontend: Frontend, opened: OpenRun, *, asks: bool) -> RunOutcome:
+    """Send each row to the workspace that it names: a run of its own for each, after one question.
+
+    Where one workspace is refused, nothing is sent to any.
+    """
+    frontend.note(*opened.notes)
+    frontend.show_target(opened.access, None)
+    targets = frontend.run(partial(find_targets, opened.request))
+    with split_run(opened, targets, default_workspace(opened.request, targets)) as split:
+        split.check()
+        ready = ready_parts(frontend, split, asks=asks)
+        confirmed = confirm_parts(frontend, ready, asks=asks)
+        if opened.request.session.makes_parts:
+            return prepare_parts(confirmed)
+        return send_parts(frontend, confirmed)
+
+
 def _unfinished_to_resume(
-    frontend: Frontend, opened: OpenRun, preflight: Preflight, if_unfinished: IfUnfinished
+    frontend: Frontend, opened: OpenRun, preflight: Preflight | None, if_unfinished: IfUnfinished
 ) -> Path | None:
     """The unfinished run to go on with instead of a new one; None if there is none, or not wanted.
 

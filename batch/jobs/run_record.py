@@ -18,7 +18,15 @@ from batch.jobs.outcome import RunOutcome
 from batch.jobs.ready import ReadyRun
 from batch.jobs.request import Request
 from batch.model import Reason, Result, Tally
-from batch.recording.runfile import FORMAT, RunBudget, RunBy, RunMove, RunRecord, RunState
+from batch.recording.runfile import (
+    FORMAT,
+    WITHOUT_PARTS,
+    RunBudget,
+    RunBy,
+    RunMove,
+    RunRecord,
+    RunState,
+)
 from batch.sending.pace.pacer import PaceEstimate
 from batch.wording.amounts import duration
 from batch.wording.progress import Moment, sharing_line
@@ -41,7 +49,7 @@ def first_record(run: ReadyRun) -> RunRecord:
     if run.record is not None:
         return run.record.model_copy(
             update={
-                "format": FORMAT,
+                "format": max(run.record.format, WITHOUT_PARTS),
                 "plan_sha256": run.plan.sha256,
                 "state": RunState.RUNNING,
                 "exit_code": None,
@@ -60,7 +68,8 @@ def first_record(run: ReadyRun) -> RunRecord:
         )
     request = opened.request
     return RunRecord(
-        id=secrets.token_hex(8),
+        format=WITHOUT_PARTS if opened.part_of is None else FORMAT,
+        id=new_id(),
         state=RunState.RUNNING,
         versions={
             "python": platform.python_version(),
@@ -85,8 +94,14 @@ def first_record(run: ReadyRun) -> RunRecord:
         plan_sha256=run.plan.sha256,
         ran_by=(by,),
         campaigns=_names(opened.lookup.names, run.campaigns),
+        part_of=opened.part_of,
         **counts_of(run.work.before),
     )
+
+
+def new_id() -> str:
+    """The id of a new run."""
+    return secrets.token_hex(8)
 
 
 def _names(*known: Mapping[str, str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from batch.errors import BatchError, InputError, RunError, SettingsError, UsageError
+from batch.jobs.joined import read_part
 from batch.jobs.outcome import TRACEBACK_NAME
 from batch.jobs.report import REPORT_NAME
 from batch.jobs.results import RETRIES_SUFFIX
@@ -25,7 +26,7 @@ from batch.recording.plan_file import PLAN_FILE
 from batch.recording.plan_sheet import PLAN_NAME
 from batch.recording.resolved import RESOLVED_NAME
 from batch.recording.run_list import forget
-from batch.recording.runfile import RunRecord, RunState
+from batch.recording.runfile import PARTS, RunRecord, RunState
 from batch.recording.scope import SCOPE_NAME
 from batch.recording.timeline import TIMELINE_NAME
 from batch.wording.runs import BROKE_OFF, Standing, standing_of
@@ -261,6 +262,13 @@ def remove_run(run: ListedRun, *, state_dir: Path) -> bool:
     """
     folder = run.folder.resolve()
     try:
+        for part in run.record.parts:  # first: without the whole, nobody knows whose they are
+            path = folder / PARTS / part.folder
+            if path.is_dir():
+                remove_files(path, read_part(folder, run.record, part), _OURS)
+        if run.record.parts:
+            with suppress(OSError):  # something else is in it
+                (folder / PARTS).rmdir()
         is_gone = remove_files(folder, run.record, _OURS)
     except OSError as error:
         raise RunError(

@@ -1,6 +1,7 @@
 """The steps that commands share. Each reports to the front end."""
 
 from dataclasses import replace
+from functools import partial
 
 import anyio
 
@@ -13,14 +14,17 @@ from batch.jobs.execution import execute
 from batch.jobs.frontend import Frontend
 from batch.jobs.opening import OpenRun
 from batch.jobs.outcome import RunOutcome
+from batch.jobs.parts import OpenPart, ReadyParts, SplitRun, in_each
 from batch.jobs.preflight import Preflight
-from batch.jobs.ready import JudgedRun, ReadyRun
+from batch.jobs.ready import JudgedRun, ReadyRun, judge
 from batch.jobs.remembered import remember
 from batch.jobs.resolving import is_needed, resolve
+from batch.jobs.whole import execute_parts
 from batch.jobs.work import LeadsDiff
 from batch.model import Webhooks
 from batch.wording.amounts import count_of
 from batch.wording.progress import ReadingProgress
+from batch.wording.questions import Question
 
 
 def ask_server(frontend: Frontend, opened: OpenRun) -> Preflight:
@@ -105,7 +109,7 @@ def _read_lists(
     campaigns: bool,
 ) -> JudgedRun:
     opened = judged.opened
-    judged = replace(judged, pacer=diff.pacer if diff else None)
+    judged = replace(judged, pacer=diff.pacer if diff else judged.pacer)
     if opened.request.session.sandbox or not (webhooks or campaigns):
         return judged
 
@@ -134,24 +138,84 @@ def confirm(frontend: Frontend, ready: ReadyRun, *, asks: bool) -> ReadyRun:
     if not asks or not ready.work.requests:
         frontend.note(ready.question.text)
         return ready
-    with opened.watch.paused():
-        is_yes = frontend.ask(ready.question)
-    if not is_yes:
-        wanted = ready.question.typed_number or "yes"
-        raise DeclinedError(f"Nothing was sent: the question was not answered with {wanted}.")
+    _ask(frontend, opened, ready.question)
     remember(opened.request, opened.table, opened.folder.path, ready.record)
     return ready.waiting() if ready.window else ready
 
 
+def ready_parts(frontend: Frontend, split: SplitRun, *, asks: bool) -> ReadyParts:
+    """Judge each workspace's rows by its own rules, and make them ready for one question.
+
+    Raises InputError naming all workspaces that are refused.
+    """
+    names = split.names
+    judged = in_each(names, split.parts, partial(_judge_part, frontend))
+    both = zip(split.parts, judged, strict=True)
+    return split.ready(in_each(names, both, partial(_ready_part, frontend, asks=asks)))
+
+
+def _judge_part(frontend: Frontend, part: OpenPart) -> JudgedRun:
+    preflight = frontend.run(part.ask)
+    frontend.note(*(f"{part.name}: {note}" for note in preflight.notes))
+    look_up_leads(frontend, part.opened, preflight)
+    return replace(judge(part.opened, preflight), pacer=part.pacer)
+
+
+def _ready_part(frontend: Frontend, both: tuple[OpenPart, JudgedRun], *, asks: bool) -> ReadyRun:
+    part, judged = both
+    if part.failure:  # nothing is sent there, so nothing holds it back
+        return judged.ready(can_ask=True)
+    diff = read_leads(frontend, judged)
+    judged = read_names(frontend, judged, diff, asks=asks)
+    return judged.ready(diff, can_ask=asks)
+
+
+def confirm_parts(frontend: Frontend, ready: ReadyParts, *, asks: bool) -> ReadyParts:
+    """As `confirm`, of a run of several workspaces: one question for all of them."""
+    opened, question = ready.own.opened, ready.own.question
+    frontend.check()
+    if not asks or not ready.requests:
+        frontend.note(question.text)
+        return ready
+    _ask(frontend, opened, question)
+    remember(opened.request, opened.table, opened.folder.path, ready.own.record)
+    return ready.waiting()
+
+
+def _ask(frontend: Frontend, opened: OpenRun, question: Question) -> None:
+    """Put the question. Raises DeclinedError without a yes."""
+    with opened.watch.paused():
+        is_yes = frontend.ask(question)
+    if not is_yes:
+        wanted = question.typed_number or "yes"
+        raise DeclinedError(f"Nothing was sent: the question was not answered with {wanted}.")
+
+
+def send_parts(frontend: Frontend, ready: ReadyParts) -> RunOutcome:
+    """Send what is left of a run of several workspaces that was said yes to."""
+    for part in ready.parts:
+        _check_fresh(part)
+    frontend.check()
+    with frontend.sending() as show:
+        outcome = anyio.run(lambda: execute_parts(ready, on_moment=show, orders=frontend))
+        frontend.ended(outcome)
+    return outcome
+
+
 def send(frontend: Frontend, ready: ReadyRun) -> RunOutcome:
     """Send what is left of a run that was said yes to."""
-    if ready.diff and not ready.diff.is_fresh(ready.opened.request.settings.run.snapshot_age):
-        raise UsageError(
-            "Nothing was sent: the leads were read longer ago than [run] snapshot_age. "
-            "Run it again."
-        )
+    _check_fresh(ready)
     frontend.check()  # nothing is sent by a run that somebody has ended
     with frontend.sending() as show:
         outcome = anyio.run(lambda: execute(ready, on_moment=show, orders=frontend))
         frontend.ended(outcome)
     return outcome
+
+
+def _check_fresh(ready: ReadyRun) -> None:
+    """Raise UsageError if somebody took too long to say yes."""
+    if ready.diff and not ready.diff.is_fresh(ready.opened.request.settings.run.snapshot_age):
+        raise UsageError(
+            "Nothing was sent: the leads were read longer ago than [run] snapshot_age. "
+            "Run it again."
+        )

@@ -5,36 +5,51 @@ alone. Everything but the key comes from the earlier run's folder.
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
+from itertools import accumulate
 from pathlib import Path
 
 import polars as pl
 
 from batch.advice import Advice, Fix, Remedy
+from batch.columns import Naming
 from batch.errors import SettingsError
 from batch.escape import escape
 from batch.jobs.frontend import Frontend
+from batch.jobs.joined import read_part
 from batch.jobs.opening import OpenRun, access_of, input_of, new_folder, take_locks
 from batch.jobs.outcome import RunOutcome
-from batch.jobs.past_run import PastRun
+from batch.jobs.parts import OpenPart, split_run
+from batch.jobs.past_run import PastRun, check_several
 from batch.jobs.preflight import Preflight
 from batch.jobs.ready import JudgedRun, judge
 from batch.jobs.recorded import applied_rows, leads_before, plan_of_run, recorded_journal
+from batch.jobs.reopening import check_workspace
 from batch.jobs.request import Reading, Request, Source
-from batch.jobs.resume import check_workspace
-from batch.jobs.steps import ask_server, confirm, read_leads, read_names, send
+from batch.jobs.steps import (
+    ask_server,
+    confirm,
+    confirm_parts,
+    read_leads,
+    read_names,
+    ready_parts,
+    send,
+    send_parts,
+)
 from batch.jobs.unfinished import newer_note, retries_of
+from batch.jobs.workspaces import find_targets
 from batch.judging.leads import REQUESTS
 from batch.judging.live import statuses_left
 from batch.judging.reverse import Reverse, reverse
-from batch.lines import line_list
+from batch.lines import line_list, only_lines
 from batch.model import Field
 from batch.reading.table import open_table
 from batch.recording.history import own_runs
-from batch.recording.runfile import RunRecord, RunState, RunUndone
+from batch.recording.runfile import PARTS, RunRecord, RunState, RunUndone
 from batch.recording.spill import Spill
 from batch.settings.model import ColumnSettings, Settings
 from batch.settings.values import FinalStates
@@ -76,6 +91,8 @@ class _Found:
 def undo(past: PastRun, frontend: Frontend) -> RunOutcome:
     """Set the leads of an earlier run back, as a new run. Raises UsageError for a mere plan."""
     folder, record = past.folder, past.record()
+    if record.is_of_several:
+        return _undo_several(past, frontend)
     if record.state is RunState.PLANNED:
         raise SettingsError(f"{folder}: is a plan, of which nothing was sent. Nothing to undo.")
     asks = frontend.asks(practice=record.sandbox)
@@ -100,8 +117,82 @@ def open_undo(folder: Path, record: RunRecord, request: Request) -> Iterator[Und
     """
     if record.sandbox and request.session.practice is None:
         raise SettingsError(f"{folder}: was practice, and its sandbox is gone. Nothing to undo.")
-    started_at = datetime.now(UTC)
     found = _find_reverse(folder, record, request)
+    with _open_reverse(folder, record, request, found) as opened:
+        yield Undo(
+            opened=replace(opened, baseline=found.reverse.baseline),
+            record=record,
+            notes=(*_notes(folder, found), *_linked_runs(folder, record, request)),
+            unknown=_unknown(folder, found.reverse.unknown),
+        )
+
+
+def _undo_several(past: PastRun, frontend: Frontend) -> RunOutcome:
+    """Set the leads of a run of several workspaces back: an undo of each, after one question."""
+    folder, record = past.folder, past.record()
+    check_several(past, record, "undo")
+    request = past.request()
+    request = replace(request, settings=_undoing(request.settings))
+    asks = frontend.asks(practice=record.sandbox)
+    targets = frontend.run(partial(find_targets, request))
+    found, undone, own = [], dict[str, RunUndone](), past.load_own()
+    for part in record.parts:
+        path, of_part = folder / PARTS / part.folder, read_part(folder, record, part)
+        undone[part.workspace.id] = RunUndone(id=of_part.id, folder=str(path.resolve()))
+        asked = past.part_request(path, of_part, own)
+        found.append(_find_reverse(path, of_part, asked, workspace_id=part.workspace.id))
+    together = _together(found)
+    with (
+        _open_reverse(folder, record, request, together) as opened,
+        split_run(opened, targets, None) as split,
+    ):
+        frontend.show_target(opened.access, None)
+        frontend.note(*opened.notes)
+        parts = tuple(_undo_of(each, undone, together.reverse.baseline) for each in split.parts)
+        ready = ready_parts(frontend, replace(split, parts=parts), asks=asks)
+        unknown = _unknown(folder, together.reverse.unknown)
+        linked = _linked_runs(folder, record, request)
+        frontend.note(*filter(None, (*_notes(folder, together), *linked, unknown)))
+        ready = replace(ready, own=replace(ready.own, incomplete=unknown))
+        return send_parts(frontend, confirm_parts(frontend, ready, asks=asks))
+
+
+def _undo_of(part: OpenPart, undone: Mapping[str, RunUndone], baseline: pl.DataFrame) -> OpenPart:
+    """A part that takes back what the earlier run has done in its workspace."""
+    opened = replace(
+        part.opened,
+        baseline=only_lines(baseline, part.lines),
+        undo_of=undone[part.target.workspace.id],
+    )
+    return replace(part, opened=opened)
+
+
+def _together(found: Sequence[_Found]) -> _Found:
+    """What takes the changes of all parts back, as one file."""
+    rows = [one.reverse.rows for one in found]
+    starts = accumulate((part.height for part in rows), initial=0)
+    baselines = [
+        one.reverse.baseline.with_columns(line=pl.col("line") + pl.lit(start, pl.UInt32))
+        for one, start in zip(found, starts, strict=False)
+    ]
+    return _Found(
+        reverse=Reverse(
+            rows=pl.concat(rows),
+            baseline=pl.concat(baselines),
+            unknown=pl.concat(one.reverse.unknown for one in found).sort(),
+            unsettable=sum(one.reverse.unsettable for one in found),
+        ),
+        moved=sum(one.moved for one in found),
+        in_doubt=sum(one.in_doubt for one in found),
+    )
+
+
+@contextmanager
+def _open_reverse(
+    folder: Path, record: RunRecord, request: Request, found: _Found
+) -> Iterator[OpenRun]:
+    """The folder of a run whose input is what takes an earlier run's changes back."""
+    started_at = datetime.now(UTC)
     source = io.BytesIO(_as_csv(found.reverse.rows))
     name = f"undo-{folder.resolve().name}.csv"
     request = replace(
@@ -124,7 +215,7 @@ def open_undo(folder: Path, record: RunRecord, request: Request) -> Iterator[Und
         spill = Spill(made.path)
         resources.callback(spill.close)
         table = resources.enter_context(open_table(copy.path, request.table_options, name=name))
-        opened = OpenRun(
+        yield OpenRun(
             request=request,
             folder=made,
             input=input_of(request, copy, table),
@@ -133,14 +224,7 @@ def open_undo(folder: Path, record: RunRecord, request: Request) -> Iterator[Und
             started_at=started_at,
             notes=(*table.notes, *warnings),
             undo_of=RunUndone(id=record.id, folder=str(folder.resolve())),
-            baseline=found.reverse.baseline,
             spill=spill,
-        )
-        yield Undo(
-            opened=opened,
-            record=record,
-            notes=(*_notes(folder, found), *_linked_runs(folder, record, request)),
-            unknown=_unknown(folder, found.reverse.unknown),
         )
 
 
@@ -153,7 +237,10 @@ def _undoing(settings: Settings) -> Settings:
     return settings.model_copy(update={"columns": ColumnSettings(), "run": run})
 
 
-def _find_reverse(folder: Path, record: RunRecord, request: Request) -> _Found:
+def _find_reverse(
+    folder: Path, record: RunRecord, request: Request, *, workspace_id: str = ""
+) -> _Found:
+    """What takes a run's changes back. workspace_id: that each row names; "" for none."""
     with (
         recorded_journal(folder, record) as journal,
         plan_of_run(folder, record, request, journal) as plan,
@@ -169,8 +256,12 @@ def _find_reverse(folder: Path, record: RunRecord, request: Request) -> _Found:
             left = statuses_left(before.filter(pl.col("line").is_in(in_doubt.implode())))
             answered = pl.concat([answered, left])
     clear_word = request.settings.input.clear_word
+    found = reverse(requests, before, answered, clear_word=clear_word)
+    if workspace_id:
+        rows = found.rows.with_columns(pl.lit(workspace_id).alias(Naming.WORKSPACE))
+        found = replace(found, rows=rows)
     return _Found(
-        reverse=reverse(requests, before, answered, clear_word=clear_word),
+        reverse=found,
         moved=answered["answered_status"].count(),
         in_doubt=requests.filter(pl.col("line").is_in(in_doubt.implode())).height,
     )

@@ -49,9 +49,10 @@ class Unfinished:
         )
 
 
-def find_unfinished(opened: OpenRun, preflight: Preflight) -> Unfinished | None:
+def find_unfinished(opened: OpenRun, preflight: Preflight | None) -> Unfinished | None:
     """The run that `run` should go on with instead of starting anew; None if there is none.
 
+    preflight: None for a run of several workspaces, which goes on with such a run alone.
     It is in the user's own list, and has the same content, base address, workspace and judging
     settings: what merely lies in a folder of runs may say of any row that it is done. It is no
     retry, and was
@@ -60,17 +61,16 @@ def find_unfinished(opened: OpenRun, preflight: Preflight) -> Unfinished | None:
     it would be out of date. So is one whose rows a retry has finished. Practice that is at work
     just now is none: each has a server of its own.
     """
-    workspace_id = preflight.workspace.id if preflight.workspace else None
+    workspace_id = preflight.workspace.id if preflight and preflight.workspace else None
     request = opened.request
     runs = known_runs(request.session.state_dir, Path(request.settings.run.runs_dir)).own
     for run in runs:
         record = run.record
         before = record.workspace.id if record.workspace else None
         # Where either is not known, nobody can say that they are the same.
-        if (
-            before
-            and before == workspace_id
-            and _asks_the_same(record, request, opened.input.sha256)
+        is_same = bool(before) and before == workspace_id
+        if (is_same if preflight else record.is_of_several) and _asks_the_same(
+            record, request, opened.input.sha256
         ):
             is_over = run.is_finished or any(
                 retry.is_finished for retry in retries_of(record, runs)

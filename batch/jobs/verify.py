@@ -23,8 +23,8 @@ from batch.jobs.past_run import PastRun
 from batch.jobs.plan import check_no_plan
 from batch.jobs.preflight import ask_server
 from batch.jobs.recorded import APPLIED, AppliedRows, applied_rows, plan_of_run, recorded_journal
-from batch.jobs.request import Request
-from batch.jobs.resume import check_workspace
+from batch.jobs.reopening import check_workspace
+from batch.jobs.request import Request, parts_only
 from batch.jobs.snapshotting import take_snapshot, to_read_again
 from batch.judging.leads import LEAD
 from batch.judging.live import DIFFERENT, find_differences, with_expected_status
@@ -97,6 +97,8 @@ class Applied:
 def verify(past: PastRun, frontend: Frontend) -> Verified:
     """See whether the leads are now what an earlier run made them; nothing is sent."""
     folder, record = past.folder, past.record()
+    if record.is_of_several:
+        raise parts_only("verify", folder, record)
     check_no_plan(folder, record, so="nothing can be verified", options=past.key_options)
     with open_applied(folder, record, past.request()) as applied:
         workspace = record.workspace.name if record.workspace else None

@@ -7,22 +7,26 @@ sent, and all that fail are told at once.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 import anyio
 
 from batch.advice import Fix, Remedy
 from batch.api.sendkit import Access, KeyRefusedError, ReadFailedError, Workspace
-from batch.columns import Naming
-from batch.errors import InputError, SettingsError, UsageError
+from batch.errors import SettingsError, UsageError
 from batch.jobs.frontend import Frontend
 from batch.jobs.gate import daily_quota, make_client
+from batch.jobs.known_pace import make_pacer
 from batch.jobs.opening import OpenRun
 from batch.jobs.preflight import LONGEST_TEST_S, own_workspace
 from batch.jobs.request import NamedAccess, Request
 from batch.judging.workspaces import find_workspace
 from batch.reading.grid import listed
+from batch.recording.pace_memory import good_pace
 from batch.recording.runfile import RunWorkspace
+from batch.sending.pace.pacer import Pacer
 from batch.settings.model import Settings, WorkspaceSettings, workspace_section
+from batch.settings.values import BudgetOwner
 
 _AT_ONCE = 10  # keys that are proven at the same time
 
@@ -89,6 +93,38 @@ async def find_targets(request: Request) -> tuple[Target, ...]:
     return tuple(targets)
 
 
+def _budget_of(target: Target) -> tuple[str, ...]:
+    """What names the budget that a workspace's requests are taken from.
+
+    Nobody knows whose it is unless somebody has said so; until then it is the key's.
+    """
+    match target.settings.pace.budget:
+        case BudgetOwner.ALL:
+            return ()
+        case BudgetOwner.WORKSPACE:
+            return (target.workspace.id,)
+    if target.access is None:
+        return (target.workspace.id,)
+    return (target.access.base_url, target.access.api_key.get_secret_value())
+
+
+def pacers_of(targets: Sequence[Target], state_dir: Path) -> dict[str, Pacer]:
+    """The pacer of each workspace, by its id: one for all of those that share a budget.
+
+    What is remembered of a workspace's pace counts for it alone.
+    """
+    sharing: dict[tuple[str, ...], list[Target]] = {}
+    for target in targets:
+        sharing.setdefault(_budget_of(target), []).append(target)
+    pacers: dict[str, Pacer] = {}
+    for first, *others in sharing.values():
+        base_url, id_ = first.settings.api.base_url, first.workspace.id
+        good = None if others else good_pace(state_dir, base_url=base_url, workspace_id=id_)
+        pacer = make_pacer(first.settings, good)
+        pacers |= {each.workspace.id: pacer for each in (first, *others)}
+    return pacers
+
+
 def one_target(name: str, targets: Sequence[Target]) -> Target:
     """The workspace of this name or id. Raises SettingsError where none, or several, have it."""
     try:
@@ -134,15 +170,6 @@ def in_one_workspace(frontend: Frontend, opened: OpenRun) -> OpenRun:
     session = replace(session, access=access)
     request = replace(request, settings=target.settings, session=session)
     return replace(opened, request=request, access=access)
-
-
-def refuse_several(opened: OpenRun) -> None:
-    """Raise InputError where rows name their workspaces, which can't be sent yet."""
-    if Naming.WORKSPACE in opened.table.fields:
-        raise InputError(
-            f"Nothing was sent. {opened.request.source.name} names workspaces, which can't be "
-            "sent together yet. Split it, or leave that column out."
-        )
 
 
 async def _prove(request: Request, named: NamedAccess) -> Target:

@@ -12,6 +12,7 @@ TOPICS = (
     "results",
     "planning",
     "going-on",
+    "workspaces",
     "pace",
     "automation",
     "python",

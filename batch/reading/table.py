@@ -6,7 +6,9 @@ ours has.
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -48,7 +50,7 @@ class Table:
         grid: Grid,
         options: TableOptions,
         *,
-        scratch: Path,
+        scratch: Path | None,
         name: str,
         lines: pl.Series | None = None,
     ) -> None:
@@ -179,9 +181,29 @@ class Table:
         frames = (frame.select(wanted) for frame in self._frames())
         return frames if self.ids is None else self._layout.append_ids(frames, self.ids)
 
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """All rows as they were read, before any cell is mended: what `part` takes some of."""
+        return self._grid.batches()
+
+    def part(self, frames: Callable[[], Iterator[pl.DataFrame]]) -> "Table":
+        """The same table with some of its rows alone; nothing is said of it again.
+
+        frames: gives those rows each time it is called, as `frames` does. Close this one, too.
+        """
+        part = copy(self)
+        part._grid = replace(  # noqa: SLF001 - of this very class
+            self._grid,
+            batches=frames,
+            frames_without_breaks=set(),
+            frames_without_quotes=set(),
+        )
+        part._scratch, part.notes, part.ids = None, (), None  # noqa: SLF001 - the same
+        return part
+
     def close(self) -> None:
         """Remove the copies that reading needed; the table can't be read afterwards."""
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
 
     def __enter__(self) -> Self:
         return self

@@ -23,6 +23,7 @@ from batch.recording.atomic_file import (
     PARTIAL_SUFFIX,
     clear_partial_files,
     disk_advice,
+    disk_errors,
     sync_folder,
 )
 from batch.recording.plain_file import private
@@ -142,6 +143,20 @@ class RunFolder:
                     Remedy(Fix.NAME_FOLDER),
                 ) from error
         return InputCopy(path=target, size_bytes=size, sha256=digest.hexdigest())
+
+    def link_input(self, copy: Path) -> None:
+        """Give the folder the copy of another run: the same bytes, where that can be.
+
+        Raises RunError when it can't be written.
+        """
+        target = self.path / copy.name
+        self._files.append(target)
+        with disk_errors(target):
+            try:
+                target.hardlink_to(copy)
+            except OSError:  # a file system without links
+                shutil.copyfile(copy, target)
+                target.chmod(0o600)
 
     def will_hold(self, *paths: Path) -> None:
         """Remove these files, too, unless the folder is kept."""

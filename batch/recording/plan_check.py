@@ -16,14 +16,14 @@ import polars as pl
 import polars.selectors as cs
 from polars.exceptions import PanicException, PolarsError
 
-from batch.columns import COLUMNS
+from batch.columns import Naming
 from batch.errors import InputError
 from batch.judging.diff import LEFT_OUT
 from batch.judging.plan import FIRST_PROBLEMS, NOT_SENT, errors, problems_in
 from batch.judging.planned import PLANNED
 from batch.judging.texts import is_safe_id
 from batch.judging.totals import numbers
-from batch.model import LEAD_STATUSES, Found, Reason, Result, Status, Tally
+from batch.model import LEAD_STATUSES, Field, Found, Reason, Result, Status, Tally
 from batch.reading.content import max_unpacked_bytes
 from batch.reading.parquet_contents import FooterError, read_contents
 from batch.recording.plain_file import private
@@ -50,7 +50,7 @@ def open_plan(folder: Path, record: RunRecord) -> KeptPlan:
     try:
         with _refused(path):
             _check_file(path, record)
-            return read_plan(path, rows=record.rows, sha256=record.plan_sha256 or "", of=record)
+            return read_plan(path, rows=record.own_rows, sha256=record.plan_sha256 or "", of=record)
     except FileNotFoundError as error:
         raise InputError(
             f"{path}: is not there, so that nobody knows what the run is to do. Bring it back from "
@@ -100,7 +100,7 @@ def _check_file(path: Path, record: RunRecord) -> None:
     if digest.hexdigest() != record.plan_sha256:
         raise NotOursError("another file than run.json names")
     contents = read_contents(path)
-    if contents.rows != record.rows:
+    if contents.rows != record.own_rows:
         raise NotOursError(f"{contents.rows} rows")
     if contents.unpacked_bytes > max_unpacked_bytes(path.stat().st_size):
         raise NotOursError(f"{contents.unpacked_bytes} bytes once unpacked")
@@ -196,7 +196,7 @@ def _is_ours(statuses: Sequence[str]) -> pl.Expr:
         ~carries | request,
         _or_null("reason", pl.when(carrier.is_null()).then(is_judged).otherwise(is_left_out)),
         reason.is_null() | pl.col("message").is_not_null(),
-        _or_null("column", pl.col("column").is_in([each.value for each in COLUMNS])),
+        _or_null("column", pl.col("column").is_in([each.value for each in (*Field, *Naming)])),
         _or_null("status", pl.col("status").is_in(list(statuses)) | ~carries),
         _or_null("was_at_ms", pl.col("was_at_ms").is_between(0, _LAST_MS)),
         *ids,

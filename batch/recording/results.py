@@ -86,11 +86,13 @@ def write_results(
     *,
     stop_reason: str = "",
     suffix: str = "",
+    rows: int | None = None,
 ) -> ResultFiles:
     """Write every input row to results.csv, and the rows to send again to failed.csv.
 
     stop_reason: why the run ended early; "" if it did not, or if that is not known.
-    suffix: of the files' names, after `results` and `failed`.
+    suffix: of the files' names, after `results` and `failed`. rows: how many there must be; None if
+    nobody knows.
     A row without an outcome in the journal is unsent, not reached. Without failed rows failed.csv
     has its header alone, so that an older one is not taken for the present one.
     A file that another program has open stays, and results-2.csv is written instead.
@@ -104,7 +106,7 @@ def write_results(
         AtomicFile(*_targets(folder, failed_name)) as failed_rows,
     ):
         count = _stream(table, journal, all_rows, failed_rows, stop_reason)
-        _check_sum(count, journal, table.name)
+        _check_sum(count, journal, table.name, rows=count.rows if rows is None else rows)
         results = all_rows.publish()
         failed = failed_rows.publish()
     failure = ""
@@ -188,8 +190,13 @@ def parts_of(table: Table) -> Iterator[pl.DataFrame]:
         yield from (part for part in frame.iter_slices(BATCH_ROWS) if part.height)
 
 
-def _check_sum(count: _Count, journal: Outcomes, name: str) -> None:
+def _check_sum(count: _Count, journal: Outcomes, name: str, *, rows: int) -> None:
     """Raise unless every input row has one result and no outcome is left over."""
+    if count.rows != rows:
+        raise RunError(
+            f"{name} has {count.rows:,} rows; expected the {rows:,} of all workspaces. No results "
+            "were written; check that the run's folder was not changed."
+        )
     if count.tally.total() != count.rows:
         raise RunError(
             f"{name} has {count.rows:,} rows, but {count.tally.total():,} results came out; "

@@ -4,6 +4,7 @@ It keeps what must not depend on a run's folder: its id, its place, and where it
 run.json has to agree. The list counts only if nobody else can have written it.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -20,7 +21,7 @@ from batch.errors import (
     UsageError,
 )
 from batch.recording.atomic_file import AtomicFile, disk_errors
-from batch.recording.runfile import RunRecord, read_record
+from batch.recording.runfile import PARTS, RunRecord, read_record
 from batch.recording.state import check_own, is_own, make_state_dir, read_own
 
 LIST_NAME = "runs.jsonl"  # a JSON text a line, since a path may hold a line break
@@ -32,7 +33,7 @@ class ListEntry:
 
     id: of the run, wherever its folder is moved; "" for runs from before there were ids.
     folder: absolute, without links. base_url: "" for practice, whose server is another each time.
-    workspace_id: "" if it could not be read.
+    workspace_id: "" if it could not be read; of several workspaces a hash of which has which part.
     """
 
     id: str
@@ -47,7 +48,7 @@ class ListEntry:
             id=record.id,
             folder=folder.resolve(),
             base_url="" if record.sandbox else record.base_url,
-            workspace_id=record.workspace.id if record.workspace else "",
+            workspace_id=record.workspace.id if record.workspace else _hash_of_parts(record),
         )
 
 
@@ -106,9 +107,24 @@ def find_listed(state_dir: Path, folder: Path, record: RunRecord) -> ListEntry |
 
     record: of the folder's run.json. A moved run is found by its id; a copy of a run that is still
     in its place is not in the list.
+    A part is in it if the run of several workspaces is whose record names it.
     Raises InputError if the list has the run with another address or workspace.
     """
-    return entry_of(list_entries(state_dir), folder, record)
+    if record.part_of is None:
+        return entry_of(list_entries(state_dir), folder, record)
+    said = ListEntry.of(folder, record)
+    whole = said.folder.parent.parent
+    try:
+        of_whole = read_record(whole / "run.json")
+    except InputError:
+        return None
+    has_it = said.folder == whole / PARTS / said.folder.name and any(
+        (part.folder, part.workspace) == (said.folder.name, record.workspace)
+        for part in of_whole.parts
+    )
+    where = ListEntry.of(whole, of_whole)
+    is_named = has_it and (where.id, where.base_url) == (record.part_of, said.base_url)
+    return said if is_named and find_listed(state_dir, whole, of_whole) else None
 
 
 def entry_of(entries: Iterable[ListEntry], folder: Path, record: RunRecord) -> ListEntry | None:
@@ -127,6 +143,12 @@ def entry_of(entries: Iterable[ListEntry], folder: Path, record: RunRecord) -> L
             "it. Somebody changed the file: bring it back, or start a new run."
         )
     return entry
+
+
+def _hash_of_parts(record: RunRecord) -> str:
+    """Of which workspace has which part; "" for a run without parts."""
+    said = [[part.folder, part.workspace.id] for part in record.parts]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32] if said else ""
 
 
 def _target_of(entry: ListEntry) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -31,7 +31,12 @@ from batch.model import Reason, Result, Tally
 from batch.recording.atomic_file import AtomicFile
 from batch.recording.plain_file import read_plain
 
-FORMAT = 3  # of run.json: raised when an earlier version would read it wrongly
+FORMAT: Final = 4  # of run.json: raised when an earlier version would read it wrongly
+WITHOUT_PARTS: Final = (
+    3  # the format of a run of one workspace, which earlier versions read rightly
+)
+_OF_PARTS = {"parts", "part_of"}  # fields that earlier formats have not
+PARTS = "parts"  # the folder of a run's parts, one a workspace
 MOST_BYTES = 1 << 20  # ours take 5 kB, and 0.1 kB for each campaign's name
 # `input` and the endings that tell the format, two of a packed file: no way out of the folder.
 _COPY = re.compile(r"input(\.[^./\\]{0,11}){0,2}")
@@ -144,6 +149,14 @@ class RunWorkspace(_Record):
     name: str
 
 
+class RunPart(_Record):
+    """A workspace's rows in a run of several: a run of its own, in a folder below `parts`."""
+
+    workspace: RunWorkspace
+    folder: Annotated[str, StringConstraints(pattern="^[a-z0-9][a-z0-9-]{0,59}$")]
+    rows: Count
+
+
 class RunBudget(_Record):
     """What was learnt of the pace that the server allows.
 
@@ -194,9 +207,11 @@ class RunRecord(_Record):
     plan_sha256: of its plan file; None of a run of format 1, which has none.
     ran_by: who began it, and who went on with it, the latest last; not all of very many.
     campaigns: names of the workspace's campaigns by id, as far as they are known.
+    parts: of a run of several workspaces, whose own plan and journal have the rows of none.
+    part_of: the id of the run of several workspaces of which this is a part.
     """
 
-    format: Literal[1, 2, 3] = 3
+    format: Literal[1, 2, 3, 4] = 3
     id: RunId = ""
     state: RunState
     exit_code: int | None = None
@@ -229,6 +244,21 @@ class RunRecord(_Record):
     plan_sha256: Sha256 | None = None
     ran_by: Annotated[tuple[RunBy, ...], Field(strict=False)] = ()  # as Time
     campaigns: Mapping[str, FileName] = {}
+    parts: Annotated[tuple[RunPart, ...], Field(strict=False)] = ()  # as Time
+    part_of: RunId | None = None
+
+    @model_validator(mode="after")
+    def _has_parts_by_its_format(self) -> "RunRecord":
+        """Take parts only where an earlier version would have refused them."""
+        if self.format != FORMAT and (self.parts or self.part_of is not None):
+            raise ValueError("parts of another format")
+        if self.parts and self.part_of is not None:
+            raise ValueError("a part of parts")
+        folders = {part.folder for part in self.parts}
+        ids = {part.workspace.id for part in self.parts}
+        if min(len(folders), len(ids)) < len(self.parts):
+            raise ValueError("a part twice")
+        return self
 
     @property
     def tally(self) -> Tally:
@@ -258,6 +288,16 @@ class RunRecord(_Record):
         if self.worked_s is not None or self.ended_at is None:
             return self.worked_s
         return max(0.0, (self.ended_at - self.started_at).total_seconds())
+
+    @property
+    def is_of_several(self) -> bool:
+        """Whether it is a run of several workspaces; perhaps none of them has a row."""
+        return self.format == FORMAT and self.part_of is None
+
+    @property
+    def own_rows(self) -> int:
+        """How many rows its own plan has: all, but for those of its parts."""
+        return self.rows - sum(part.rows for part in self.parts)
 
     @property
     def has_baseline(self) -> bool:
@@ -341,7 +381,9 @@ class RunFile:
         """Write now: the first record, a new state, the last one."""
         self._written_at_s = self._clock()
         with AtomicFile(self._path) as new_file:
-            new_file.write(record.model_dump_json(indent=2).encode() + b"\n")
+            left_out = None if record.format > WITHOUT_PARTS else _OF_PARTS
+            text = record.model_dump_json(indent=2, exclude=left_out)
+            new_file.write(text.encode() + b"\n")
             new_file.publish()
 
     def update(self, record: RunRecord) -> bool:

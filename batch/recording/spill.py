@@ -1,4 +1,4 @@
-"""Frames that are made once and read again from the disk, in a file that nobody sees afterwards.
+"""Frames that are kept once and read again from the disk, in a file that nobody sees afterwards.
 
 So that a spreadsheet's rows are judged once, however often they are asked for, in bounded memory.
 """
@@ -39,13 +39,13 @@ class Spill:
         def frames(lines: pl.Series | None) -> Iterator[pl.DataFrame]:
             nonlocal is_made
             if is_made:
-                yield from self._kept() if lines is None else frames_with(self._kept(), lines)
+                yield from self.frames() if lines is None else frames_with(self.frames(), lines)
                 return
             if lines is not None:
                 raise ValueError("some of the rows are wanted before all of them were made")
             self.close()
             for frame in make(None):
-                self._put(frame)
+                self.put(frame)
                 yield frame
             is_made = True
 
@@ -59,7 +59,8 @@ class Spill:
                     end()
         self._file, self._sizes = None, []
 
-    def _put(self, frame: pl.DataFrame) -> None:
+    def put(self, frame: pl.DataFrame) -> None:
+        """Keep one more frame."""
         content = io.BytesIO()
         frame.write_ipc_stream(content, compression="lz4")
         with disk_errors(self._folder):
@@ -70,7 +71,8 @@ class Spill:
             self._file.write(content.getbuffer())
         self._sizes.append(len(content.getbuffer()))
 
-    def _kept(self) -> Iterator[pl.DataFrame]:
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """What was kept so far, as often as it is asked for."""
         if self._file is None:
             return
         with disk_errors(self._folder):

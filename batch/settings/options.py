@@ -15,7 +15,7 @@ INPUT, SENDING, SAFETY, OUTPUT = Panel.INPUT, Panel.SENDING, Panel.SAFETY, Panel
 FILE, ALWAYS = Repeat.FILE, Repeat.ALWAYS
 STDIN = "-"
 SHOWN_ROWS = 5  # of the diff, in a screen of 25 lines
-_ON_RUNS = ("resume", "retry", "apply", "undo", "verify")
+_ON_RUNS = ("resume", "part", "retry", "apply", "undo", "verify")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +32,10 @@ class CliOptions:
     run: Annotated[
         str, Argument("RUN", "An earlier run: its folder, that folder's name, or latest.")
     ] = ""
+    index: Annotated[
+        str | None,
+        Argument("[INDEX]", "Which part, from 0; else as an array job's environment says."),
+    ] = None
     campaigns: Annotated[
         tuple[str, ...], Argument("CAMPAIGN…", "Campaigns: their ids or names.")
     ] = ()
@@ -253,6 +257,18 @@ class CliOptions:
         Option("Remove without asking.", flags=("--yes", "-y"), only=("prune",)),
     ] = False
 
+    on: Annotated[
+        str | None,
+        Option(
+            "parts: make a part for each workspace, send nothing; `part` sends each.",
+            SENDING,
+            metavar="WHERE",
+        ),
+    ] = None
+    index_base: Annotated[
+        int, Option("What the first part is called: 0, or 1.", SENDING, bounds=(0, 1))
+    ] = 0
+
     # What is shown and written
     out: Annotated[
         Path | None,
@@ -338,12 +354,13 @@ _OUTPUT = "as_json quiet"
 
 # What each command takes, in the order of its help.
 _TAKEN_BY = {
-    "run": f"file {_CONNECTION} out new yes dry_run strict on_conflict allow_invalid allow_clears"
-    " expect_changes canary max_errors skip_unchanged final_states keep_before"
+    "run": f"file {_CONNECTION} on out new yes dry_run strict on_conflict allow_invalid"
+    " allow_clears expect_changes canary max_errors skip_unchanged final_states keep_before"
     f" {_READING} workspace no_tag_check skip_failed_workspaces shown_rows {_OUTPUT} opens sandbox",
     "check": "file config rate strict on_conflict allow_invalid allow_clears"
     f" {_READING} problems {_OUTPUT}",
     "resume": f"run {_CONNECTION} max_errors yes shown_rows {_OUTPUT} opens",
+    "part": f"run index index_base {_CONNECTION} {_OUTPUT}",
     "retry": f"run {_CONNECTION} max_errors out yes shown_rows {_OUTPUT} opens",
     "results": f"run with_retries attempts out {_OUTPUT}",
     "report": f"run opens out {_OUTPUT}",

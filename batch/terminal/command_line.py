@@ -216,6 +216,15 @@ def resume(options: CliOptions, interrupts: Interrupts) -> int:
 
 @app.command()
 @_with_options
+def part(options: CliOptions, interrupts: Interrupts) -> int:
+    """Send one workspace's part of a run, as a process of its own; see `run --on parts`."""
+    from batch.terminal import part_command  # noqa: PLC0415
+
+    return part_command.part(options, interrupts)
+
+
+@app.command()
+@_with_options
 def retry(options: CliOptions, interrupts: Interrupts) -> int:
     """Try once more, as a new run, the rows of an earlier one that are error or unsent."""
     from batch.terminal import commands  # noqa: PLC0415

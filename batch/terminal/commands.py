@@ -30,7 +30,7 @@ from batch.settings.options import CliOptions
 from batch.terminal import report_json
 from batch.terminal.checking import dry_run, load
 from batch.terminal.console import Terminal, somebody_is_there, typed_command
-from batch.terminal.endings import guarded, tell
+from batch.terminal.endings import guarded, tell, tell_parts
 from batch.terminal.gate import key_of, keys_of, open_gate, open_gates, tell_foreign
 from batch.terminal.last_lines import End, Next, counted
 from batch.terminal.past import named_run
@@ -104,7 +104,7 @@ def verify(options: CliOptions, interrupts: Interrupts) -> int:
 
     def verify_it() -> int:
         folder = named_run(terminal, options, does="verify")
-        past = _past_run(terminal, options, folder)
+        past = past_run(terminal, options, folder)
         verified = verify_run(past, terminal)
         exit_code = int(verified.holding < verified.rows)
         if exit_code and not (options.quiet or options.as_json):
@@ -233,8 +233,10 @@ def _run(
         ),
         terminal,
         if_unfinished=if_unfinished,
-        past_run=lambda folder: _past_run(terminal, options, folder, asked=by_run),
+        past_run=lambda folder: past_run(terminal, options, folder, asked=by_run),
     )
+    if options.on:
+        return tell_parts(terminal, outcome, options)
     return tell(terminal, outcome, options)
 
 
@@ -252,13 +254,13 @@ def _go_back(
     terminal = _terminal(options, interrupts)
 
     def go_back() -> int:
-        past = _past_run(terminal, options, named_run(terminal, options, does=name))
+        past = past_run(terminal, options, named_run(terminal, options, does=name))
         return tell(terminal, use_case(past, terminal), options)
 
     return guarded(terminal, go_back)
 
 
-def _past_run(
+def past_run(
     terminal: Terminal, options: CliOptions, folder: Path, *, asked: CliOptions | None = None
 ) -> PastRun:
     """An earlier run, with the options of the command that goes back to it.
@@ -282,6 +284,11 @@ def _past_run(
         tell_foreign(terminal, loaded)
         return open_gate(terminal, loaded, key_of(terminal, loaded, os.environ))
 
+    def open_gates_of(loaded: LoadedSettings) -> tuple[Access, tuple[NamedAccess, ...]]:
+        tell_foreign(terminal, loaded)
+        credentials = keys_of(terminal, loaded, os.environ)
+        return open_gates(terminal, loaded, credentials, os.environ)
+
     return PastRun(
         folder=folder,
         state_dir=default_state_dir(),
@@ -293,6 +300,7 @@ def _past_run(
             heeds_folder=False,
         ),
         open_gate=open_gate_of,
+        open_gates=open_gates_of,
         change=change,
         has_options=True,
         key_options=options.key_options,

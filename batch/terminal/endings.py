@@ -20,9 +20,11 @@ from batch.settings.options import CliOptions
 from batch.terminal import report_json, summary
 from batch.terminal.browser import open_page
 from batch.terminal.console import Terminal
-from batch.terminal.last_lines import Next, counted
+from batch.terminal.last_lines import End, Next, counted
+from batch.terminal.prose import print_whole
 from batch.terminal.remedies import in_terminal
 from batch.terminal.signals import Interrupts
+from batch.wording.amounts import count_of
 from batch.wording.runs import outcome_headline
 
 REFUSED, FAILED, INTERRUPTED = "refused", "failed", "interrupted"
@@ -100,8 +102,15 @@ def end_of_run(terminal: Terminal, outcome: RunOutcome, *, headline: str = "") -
     return outcome.exit_code
 
 
-def tell(terminal: Terminal, outcome: RunOutcome, options: CliOptions) -> int:
-    """Tell how a run ended, and show its report if that is wanted. Gives the exit code."""
+def tell(
+    terminal: Terminal, outcome: RunOutcome, options: CliOptions, *, has_wrong: int = 1
+) -> int:
+    """Tell how a run ended, and show its report if that is wanted. Gives the exit code.
+
+    has_wrong: the code of a run all of whose rows have an outcome, some of them an error.
+    """
+    if outcome.exit_code == 1:
+        outcome = replace(outcome, exit_code=has_wrong)
     if terminal.is_read_by_person:
         summary.print_outcome(terminal.err, outcome)
     elif not options.quiet:
@@ -109,6 +118,22 @@ def tell(terminal: Terminal, outcome: RunOutcome, options: CliOptions) -> int:
     if options.opens and outcome.report:
         open_page(terminal, outcome.report)
     return end_of_run(terminal, outcome)
+
+
+def tell_parts(terminal: Terminal, outcome: RunOutcome, options: CliOptions) -> int:
+    """Tell that a run's parts were made, their number alone on standard output."""
+    if not options.as_json:
+        print_whole(terminal.out, str(len(outcome.parts)))
+    made = count_of(len(outcome.parts), "part")
+    end = End(
+        state="prepared",
+        came=made,
+        where=str(outcome.folder),
+        next=Next(command=outcome.next_command or "", does="sends the first"),
+        headline=f"Made {made}. Nothing was sent.",
+    )
+    terminal.end(end, answer=report_json.reported(outcome))
+    return outcome.exit_code
 
 
 def _interrupted(terminal: Terminal) -> int:

@@ -29,8 +29,30 @@ def reported(outcome: RunOutcome) -> str:
         next_command=outcome.next_command,
         message=outcome.reason,
         moves=[asdict(move) for move in outcome.moves],
+        **_parts_of(outcome),
         **_time_to_go_on(outcome.go_on_at),
     )
+
+
+def _parts_of(outcome: RunOutcome) -> dict[str, object]:
+    """The parts of a run of several workspaces; nothing of any other."""
+    if not outcome.parts:
+        return {}
+    return {
+        "parts": [
+            {
+                "workspace": part.workspace.name,
+                "workspace_id": part.workspace.id,
+                "run": str(part.folder),
+                "state": str(part.state),
+                "rows": part.rows,
+                **{str(result): part.tally.of(result) for result in Result},
+                "reasons": {str(reason): n for reason, n in sorted(part.tally.items()) if n},
+                "message": part.reason,
+            }
+            for part in outcome.parts
+        ]
+    }
 
 
 def judged(checked: Checked, *, state: str, exit_code: int, next_command: str) -> str:

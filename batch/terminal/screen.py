@@ -117,7 +117,9 @@ class LiveView(_Context):
         pace = [Text(each) for each in pace_parts(moment)]
         step = _sentences(step_line(moment), width=width, style="dim")
         shared = _sentences(sharing_line(moment.sharing), width=width, style="dim")
-        waits = _sentences(notice, width=width, style="yellow")
+        waits = [*_sentences(notice, width=width, style="yellow")]
+        for told in moment.worst:
+            waits += _sentences(told, width=width, style="dim")
         self._live.update(
             Group(bar, *_filled(counts, width), *_filled(pace, width), *step, *shared, *waits)
         )

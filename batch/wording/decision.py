@@ -76,6 +76,7 @@ class Decision:
     keeps_before: whether all leads were to be read first, so that the unread are those not found.
     diff: the first rows.
     is_practice: it goes to a sandbox, where no e-mail can start or stop.
+    place: where requests go, in words, if that is not the one workspace.
     """
 
     effect: Effect
@@ -100,6 +101,7 @@ class Decision:
     keeps_before: bool = False
     diff: tuple[DiffRow, ...] = ()
     is_practice: bool = False
+    place: str = ""
 
     @property
     def leads(self) -> int:
@@ -159,7 +161,7 @@ def question_about(
 
 def _headline(decision: Decision) -> str:
     """What is going to happen, where, and to how many leads."""
-    where = place_words(decision.workspace, decision.base_url)
+    where = decision.place or place_words(decision.workspace, decision.base_url)
     leads, of = count_of(decision.leads, "lead"), decision.goes_on_of
     changes = what_changes(decision.effect)
     back = "set back" if decision.sets_back else "change"

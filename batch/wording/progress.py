@@ -71,6 +71,7 @@ class Moment:
     is_resting: whether nothing leaves because a person said so.
     quota: what is left of the day's own quota; None where there is none.
     sharing: how the pace is shared with other runs.
+    worst: of a run of several workspaces, what is said of those that are worst off.
     """
 
     rows: int
@@ -98,6 +99,7 @@ class Moment:
     is_resting: bool = False
     quota: QuotaLeft | None = None
     sharing: Sharing = field(default_factory=Sharing)
+    worst: tuple[str, ...] = ()
 
 
 def allowed_line(moment: Moment) -> str:

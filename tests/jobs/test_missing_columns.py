@@ -9,7 +9,7 @@ from batch.jobs.cells import about_missing_columns
 from batch.jobs.opening import open_run
 from batch.jobs.preflight import Preflight
 from batch.jobs.ready import judge
-from batch.jobs.resume import reopen_run
+from batch.jobs.reopening import reopen_run
 from batch.reading.spreadsheet import TableOptions
 from batch.reading.table import open_table
 from batch.terminal.remedies import in_terminal

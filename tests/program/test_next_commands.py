@@ -6,6 +6,7 @@ import html
 import io
 import re
 import shlex
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -470,6 +471,28 @@ def of_the_demo(world: World) -> None:
     assert world.do(*shlex.split(report)[1:]).endswith("next: nothing to do")
 
 
+def of_several_workspaces(world: World) -> None:
+    shell = world.shell
+    shell.monkeypatch.setenv("SENDKIT_API_KEY", world.sandbox.platform_key)
+    shell.monkeypatch.setenv("SENDKIT_WORKSPACE_ID", world.sandbox.workspace_id)
+    row = ("Sandbox", world.campaign, lead_of(world.number, 1), "paused", "")
+    write_rows(shell.cwd / "leads.csv", ("workspace", *HEADER), [row])
+    where = ("--base-url", world.sandbox.base_url)
+    world.do("plan", "leads.csv", *where)
+    assert world.told() == "sendkit-batch run leads.csv"
+    line = world.do("run", "leads.csv", *where, "--keep-before", "--on", "parts", "--out", "out")
+    part = printed(line.removesuffix(" sends the first"))
+    assert part == "sendkit-batch part out 0"
+    shutil.copytree(shell.cwd / "out", shell.cwd / "copy")
+    check_taken(world.do(*shlex.split(part)[1:]), part)
+    world.do("verify", "out")
+    verify = world.told()
+    assert verify == "sendkit-batch verify out/parts/sandbox"
+    check_taken(world.do(*shlex.split(verify)[1:]), verify)
+    world.do("resume", "copy")
+    assert world.told() == "sendkit-batch resume copy/parts/sandbox"
+
+
 CASES: dict[str, Callable[[World], None]] = {
     each.__name__: each
     for each in (
@@ -499,6 +522,7 @@ CASES: dict[str, Callable[[World], None]] = {
         unfinished_there,
         plan_there,
         not_in_the_list,
+        of_several_workspaces,
         files_elsewhere,
         taken_back,
         of_the_demo,
@@ -529,7 +553,12 @@ PLACES: dict[str, dict[str, tuple[Callable[[World], None], ...]]] = {
         "next_command": (plan_all_wrong, apply_drifted),
         "check_no_plan": (resume_a_plan,),
         "check_plan": (plan_too_old,),
+        "plan": (of_several_workspaces,),
     },
+    "batch/jobs/request.py": {"parts_only": (of_several_workspaces,)},
+    "batch/jobs/past_run.py": {"check_several": (of_several_workspaces,)},
+    "batch/jobs/parts.py": {"ready": (of_several_workspaces,)},
+    "batch/jobs/whole.py": {"prepare_parts": (of_several_workspaces,)},
     "batch/jobs/run.py": {
         "_unfinished_to_resume": (unfinished_there,),
         "_check_resumes_there": (unfinished_there,),
@@ -579,7 +608,7 @@ def test_every_place_that_spells_a_command_has_its_case() -> None:
 WRITTEN_OUT = {
     "batch/jobs/runs.py": ["runs` lists them.", "runs` lists them."],
     "batch/terminal/past.py": ["runs` lists them."],
-    "batch/jobs/resume.py": ["resume`."],
+    "batch/jobs/reopening.py": ["resume`."],
     "batch/jobs/plan.py": ["plan FILE` makes one."],
     "batch/sandbox/server.py": ["run leads.csv --base-url "],
     "batch/terminal/manual_pages.py": [

@@ -104,7 +104,7 @@ def test_the_options_of_a_run_are_those_of_the_contract() -> None:
         "--sheet", "--encoding", "--delimiter", "--no-tag-check", "--json", "--quiet", "--sandbox",
         "--expect-changes", "--skip-unchanged", "--final-states", "--keep-before", "--canary",
         "--campaign", "--workspace", "--skip-failed-workspaces", "--open",
-        "--header-row", "--daily", "--wait",
+        "--header-row", "--daily", "--wait", "--on",
         "--remembered",
         "--no-remembered",
         "--show",
@@ -120,6 +120,7 @@ RUN_WORDS = (
     "--skip-unchanged", "always", "--final-states", "send", "--keep-before", "--canary", "20",
     "--campaign", "Spring", "--open", "--header-row", "3", "--remembered", "--no-remembered",
     "--daily", "50000", "--wait", "--show", "9", "--workspace", "Acme", "--skip-failed-workspaces",
+    "--on", "parts",
 )  # fmt: skip
 CHECK_WORDS = (
     "check", "leads.csv", "--config", "c.toml", "--rate", "5", "--strict", "--on-conflict",

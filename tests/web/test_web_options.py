@@ -28,6 +28,7 @@ ELSEWHERE = {
     "daily": (SETTINGS, "for all jobs"),
     "out": (TERMINAL, "runs of the page lie in the folder of runs, where it finds them again"),
     "new": (TERMINAL, "the page always begins anew, and names the run that broke off"),
+    "on": (TERMINAL, "parts that run alone are processes, which no page starts"),
     "yes": (TERMINAL, "there is somebody to be asked"),
     "dry_run": (TERMINAL, "the step Check sends and writes nothing"),
     "allow_clears": (TERMINAL, "the number is typed at the question, once it is known"),

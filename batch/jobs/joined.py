@@ -1,0 +1,169 @@
+"""The results of a run of several workspaces, joined from the journals of its parts."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from batch.errors import InputError
+from batch.jobs.outcome import (
+    PartOutcome,
+    RunOutcome,
+    file_to_mend,
+    next_command,
+    state_by_rows,
+)
+from batch.jobs.recorded import open_recorded_table, recorded_journal, request_of
+from batch.jobs.request import Request
+from batch.model import Move, Reason
+from batch.reading.table import Table
+from batch.recording.journal import Journal
+from batch.recording.linked import LinkedIds
+from batch.recording.parts import JoinedOutcomes, PartRows, moves_together
+from batch.recording.plan_check import open_plan
+from batch.recording.results import ResultFiles, write_results
+from batch.recording.run_list import find_listed
+from batch.recording.runfile import PARTS, RunPart, RunRecord, RunState, read_record
+from batch.wording.parts import shown_name, why_parts_stopped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """The results of all parts."""
+
+    files: ResultFiles
+    parts: tuple[PartOutcome, ...]
+    examples: dict[Reason, tuple[int, str]]
+    moves: tuple[Move, ...]
+
+
+def read_part(folder: Path, record: RunRecord, part: RunPart) -> RunRecord:
+    """The record of a part. Raises InputError unless it is the one that the whole names."""
+    path = folder / PARTS / part.folder
+    found = read_record(path / "run.json")
+    same = (found.part_of, found.workspace, found.input.sha256, found.rows)
+    if same != (record.id, part.workspace, record.input.sha256, part.rows):
+        raise InputError(
+            f"{path}: is not the part that {folder / 'run.json'} names. Bring the whole folder "
+            "back from one backup, or start a new run."
+        )
+    return found
+
+
+def join_results(
+    table: Table,
+    folder: Path,
+    record: RunRecord,
+    journal: Journal,
+    *,
+    into: Path | None = None,
+    state_dir: Path | None = None,
+    at_hand: Mapping[str, Journal] = MappingProxyType({}),
+) -> Joined:
+    """Write results.csv and failed.csv of all parts, in the order of the input.
+
+    table: the whole input. record, journal: the whole's own. into: another folder for the files.
+    state_dir: where it is looked up whether the run is the user's own; a part of any other is held
+    against its lines of the input. None where it is. at_hand: journals of parts that are open, by
+    the parts' folders.
+    Raises LockedError while a process is at work on a part, InputError where a part is damaged, and
+    RunError when the disk fails or the parts don't add up to the whole.
+    """
+    is_own = state_dir is None or find_listed(state_dir, folder, record) is not None
+    with ExitStack() as opened:
+        own = open_plan(folder, record)
+        rows = [PartRows(journal=journal, plan=own.source, rows=own.rows)]
+        parts, moves = [], []
+        for part in record.parts:
+            path = folder / PARTS / part.folder
+            at_work = at_hand.get(part.folder) or opened.enter_context(
+                recorded_journal(path, read_part(folder, record, part))
+            )
+            of_part = read_part(folder, record, part)  # as its process left it
+            plan = open_plan(path, of_part)
+            if not is_own and state_dir is not None:
+                request = request_of(path, of_part, state_dir=state_dir)
+                open_recorded_table(path, of_part, request, plan, at_work).close()
+            rows.append(
+                PartRows(
+                    journal=at_work,
+                    plan=plan.source,
+                    rows=plan.rows,
+                    stop_reason=of_part.stop_reason,
+                )
+            )
+            tally = JoinedOutcomes(rows[-1:]).tally()
+            parts.append(
+                PartOutcome(
+                    workspace=part.workspace,
+                    folder=path,
+                    state=state_by_rows(of_part.state, tally),
+                    rows=part.rows,
+                    tally=tally,
+                    reason="" if not tally.unsent else of_part.stop_reason,
+                    requests=of_part.requests,
+                )
+            )
+            moves.append(at_work.moves(carried=plan.source.carried()))
+        outcomes = JoinedOutcomes(rows)
+        if table.is_by_email:
+            table.ids = LinkedIds([each.plan for each in rows])
+        files = write_results(
+            table,
+            outcomes,
+            into or folder,
+            rows=record.rows,
+        )
+        return Joined(
+            files=files,
+            parts=tuple(parts),
+            examples=outcomes.examples(),
+            moves=moves_together(moves),
+        )
+
+
+def joined_outcome(
+    folder: Path,
+    request: Request,
+    table: Table,
+    joined: Joined,
+    *,
+    interrupted_by: int | None = None,
+    is_undo: bool = False,
+) -> RunOutcome:
+    """How a run of several workspaces stands. interrupted_by: its exit code if somebody did so."""
+    tally, files = joined.files.tally, joined.files
+    states = {part.state for part in joined.parts}
+    order = (RunState.INTERRUPTED, RunState.FAILED, RunState.STOPPED)
+    state = next((each for each in order if each in states), RunState.FINISHED)
+    exit_code = int(bool(tally.error)) if state is RunState.FINISHED else 3
+    if state is RunState.INTERRUPTED and interrupted_by:
+        exit_code = interrupted_by
+    reason = why_parts_stopped(
+        {
+            shown_name(part.workspace, [each.workspace for each in joined.parts]): part.reason
+            for part in joined.parts
+        }
+    )
+    if files.failure:
+        state, exit_code, reason = RunState.FAILED, 3, f"{reason} {files.failure}".strip()
+    return RunOutcome(
+        folder=folder,
+        state=state,
+        exit_code=exit_code,
+        reason=reason,
+        rows=files.rows,
+        tally=tally,
+        examples=joined.examples,
+        found=table.found,
+        files=files,
+        next_command=next_command(
+            folder, request, table, state, tally, files, is_undo=is_undo, can_retry=False
+        ),
+        to_mend=None if is_undo else file_to_mend(state, tally, files),
+        is_undo=is_undo,
+        requests=sum(part.requests for part in joined.parts),
+        moves=joined.moves,
+        parts=joined.parts,
+    )

@@ -1,0 +1,376 @@
+"""A run of several workspaces: each row goes to its own, and one result tells of all of them."""
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from batch.recording.locks import lock_input
+from batch.recording.run_list import find_listed
+from batch.recording.runfile import FORMAT, read_record
+from batch.sandbox.options import Options
+from batch.sandbox.process import Sandbox
+from tests.support.in_process import sendkit_batch, start_sandbox
+from tests.support.program import Ran, lead_id, read_rows, received, write_rows
+
+HEADER = ("workspace", "campaignId", "campaignLeadId", "status", "aiTag")
+NAMES = ("Acme", "Beta 2", "Café")
+ROWS = 30  # of the leads, ten of each workspace
+
+
+def campaign(number: int) -> str:
+    return f"64f1c0a95e8b7d2f3a6c9e{number:02x}"
+
+
+def leads(status: str = "paused") -> list[tuple[str, ...]]:
+    return [(NAMES[n % 3].upper(), campaign(n % 3), lead_id(n), status, "Hot") for n in range(ROWS)]
+
+
+WRONG = [
+    ("Acne", campaign(0), lead_id(900), "paused", ""),
+    ("", campaign(0), lead_id(901), "paused", ""),
+    ("Beta 2", campaign(1), lead_id(1), "", "Own"),  # a label of Acme alone
+    ("Acme", campaign(0), lead_id(902), "active", ""),  # no lead of that workspace
+]
+
+
+class World:
+    """A folder, and a sandbox with three workspaces of ten leads each."""
+
+    def __init__(self, cwd: Path, sandbox: Sandbox) -> None:
+        self.cwd = cwd
+        self.sandbox = sandbox
+        self.ids = [each.id for each in sandbox.workspaces]
+        self._seen = 0
+
+    def do(self, *args: str | Path, **env: str) -> Ran:
+        self._seen = len(received(self.sandbox, operation=None))
+        return sendkit_batch(
+            *args,
+            cwd=self.cwd,
+            env={
+                "SENDKIT_API_KEY": self.sandbox.platform_key,
+                "SENDKIT_BATCH_API_BASE_URL": self.sandbox.base_url,
+                "SENDKIT_BATCH_PACE_RATE": "500",
+                "SENDKIT_BATCH_RUN_SKIP_UNCHANGED": "never",
+                **env,
+            },
+        )
+
+    @property
+    def requests(self) -> list[dict[str, Any]]:
+        """What the last command sent."""
+        return received(self.sandbox, operation=None)[self._seen :]
+
+    @property
+    def changed(self) -> Counter[tuple[str, str]]:
+        """How often the last command changed each lead, by workspace."""
+        return Counter(
+            (each["workspaceId"], each["campaignLeadId"])
+            for each in self.requests
+            if each["operation"] == "patch" and each["applied"]
+        )
+
+    @property
+    def state_dir(self) -> Path:
+        return self.cwd / ".state" / "sendkit-batch"
+
+    def rows(self, rows: Sequence[Sequence[str]], name: str = "leads.csv") -> str:
+        write_rows(self.cwd / name, HEADER, rows)
+        return name
+
+
+@pytest.fixture
+def world(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
+    seed = [(NAMES[n % 3], campaign(n % 3), lead_id(n), "active", "Hot") for n in range(ROWS)]
+    options = Options(
+        seed_csv=write_rows(tmp_path / "seed.csv", HEADER, seed),
+        workspaces=NAMES,
+        labels=("Cold",),
+        workspace_labels=("Acme=Own",),
+        faults=getattr(request, "param", ()),
+    )
+    with start_sandbox(options) as sandbox:
+        yield World(tmp_path, sandbox)
+
+
+def test_each_row_goes_to_its_workspace_and_one_result_tells_of_all(world: World) -> None:
+    ran = world.do("run", world.rows([*leads(), *WRONG]), "--yes", "--json", "--out", "out")
+    assert ran.exit_code == 1
+    assert world.changed == {(world.ids[n % 3], lead_id(n)): 1 for n in range(ROWS)}
+    results = read_rows(world.cwd / "out" / "results.csv")
+    assert [int(row["line"]) for row in results] == list(range(2, ROWS + len(WRONG) + 2))
+    assert [row["reason"] for row in results[ROWS:]] == [
+        "unknown_workspace",
+        "missing_workspace",
+        "unknown_tag",
+        "not_found",
+    ]
+    told = json.loads(ran.out)
+    assert [(part["workspace"], part["rows"], part["success"]) for part in told["parts"]] == [
+        ("Acme", 11, 10),
+        ("Beta 2", 11, 10),
+        ("Café", 10, 10),
+    ]
+    assert told["success"] == ROWS
+    assert told["error"] == len(WRONG)
+
+
+def test_a_part_is_a_run_of_its_own(world: World) -> None:
+    rows = world.rows([*leads(), *WRONG[:3]])
+    assert world.do("run", rows, "--yes", "--keep-before", "--out", "out").exit_code == 1
+    part = "out/parts/beta-2"
+    whole, of_part = (
+        read_record(world.cwd / "out/run.json"),
+        read_record(world.cwd / part / "run.json"),
+    )
+    assert (whole.format, of_part.format, of_part.part_of) == (FORMAT, FORMAT, whole.id)
+    assert (world.cwd / part / "input.csv").samefile(world.cwd / "out/input.csv")
+    results = world.do("results", part)
+    assert results.exit_code == 1
+    written = read_rows(world.cwd / part / "results.csv")
+    assert [int(row["line"]) for row in written] == [*range(3, ROWS + 2, 3), ROWS + 4]
+    assert world.do("report", part).exit_code == 0
+    assert world.do("verify", part).last_line.startswith("verified: 10 of 10 rows hold")
+    assert {each["workspaceId"] for each in world.requests if each["operation"] == "leads"} == {
+        world.ids[1]
+    }
+    assert "no row is left to send" in world.do("resume", part, "--yes").err
+    assert world.do("undo", part, "--yes").exit_code == 0
+    assert world.changed == {(world.ids[1], lead_id(n)): 1 for n in range(1, ROWS, 3)}
+
+
+@pytest.mark.parametrize("world", [("status=401,workspace=Beta 2,after=3,total=1",)], indirect=True)
+def test_what_stops_one_workspace_stops_no_other_and_resume_goes_on(world: World) -> None:
+    ran = world.do("run", world.rows(leads()), "--yes", "--out", "out", "--concurrency", "2")
+    assert ran.exit_code == 3
+    assert ran.last_line.endswith("next: sendkit-batch resume out")
+    assert "Beta 2: " in ran.err
+    done = Counter(workspace for workspace, _ in world.changed)
+    assert (done[world.ids[0]], done[world.ids[2]]) == (10, 10)
+    assert done[world.ids[1]] < 10
+    first = world.changed
+    rows = read_rows(world.cwd / "out" / "results.csv")
+    assert {row["result"] for n, row in enumerate(rows) if n % 3 == 1} == {"success", "unsent"}
+    again = world.do("resume", "out", "--yes")
+    assert again.exit_code == 0
+    assert first + world.changed == {(world.ids[n % 3], lead_id(n)): 1 for n in range(ROWS)}
+    assert {workspace for workspace, _ in world.changed} == {world.ids[1]}
+    assert all(row["result"] == "success" for row in read_rows(world.cwd / "out/results.csv"))
+    assert world.do("results", "out").exit_code == 0
+
+
+def test_a_part_that_broke_off_can_be_resumed_by_itself(world: World) -> None:
+    assert (
+        world.do("run", world.rows(leads()), "--yes", "--on", "parts", "--out", "out").exit_code
+        == 0
+    )
+    assert world.do("resume", "out/parts/beta-2", "--yes").exit_code == 0
+    assert {workspace for workspace, _ in world.changed} == {world.ids[1]}
+    ran = world.do("results", "out")
+    assert ran.exit_code == 3
+    assert ran.last_line.startswith("stopped: 10 success, 0 error, 0 skipped, 20 unsent; ")
+    assert world.do("resume", "out", "--yes").exit_code == 0
+    assert Counter(workspace for workspace, _ in world.changed) == {
+        world.ids[0]: 10,
+        world.ids[2]: 10,
+    }
+
+
+def test_run_goes_on_with_an_unfinished_run_of_the_same_file(world: World) -> None:
+    made = world.do("run", world.rows(leads()), "--yes", "--on", "parts")
+    assert world.do("part", made.folder, "1").exit_code == 0
+    ran = world.do("run", "leads.csv", "--yes")
+    assert ran.exit_code == 0
+    assert f"Going on with {made.folder.relative_to(world.cwd)}, an unfinished run" in ran.err
+    assert Counter(workspace for workspace, _ in world.changed) == {
+        world.ids[0]: 10,
+        world.ids[2]: 10,
+    }
+
+
+def test_a_plan_of_several_workspaces_is_refused(world: World) -> None:
+    ran = world.do("plan", world.rows(leads()), SENDKIT_WORKSPACE_ID=world.ids[0])
+    assert ran.exit_code == 2
+    assert "leads.csv: has rows of several workspaces, which `plan` can't keep yet." in ran.err
+    assert not (world.cwd / "runs").exists()
+
+
+def test_one_refused_workspace_keeps_all_from_being_sent(world: World) -> None:
+    clears = [("Beta 2", campaign(1), lead_id(n), "", "null") for n in range(1, 120, 3)]
+    ran = world.do("run", world.rows([*leads(), *clears]), "--yes", "--on-conflict", "last-wins")
+    assert ran.exit_code == 2
+    assert "Beta 2: 40 of the " in ran.err
+    assert not world.changed
+    assert not (world.cwd / "runs").exists()
+
+
+@pytest.mark.parametrize("by", ["strict", "expected"])
+def test_what_holds_of_the_whole_is_seen_before_anything_is_sent(world: World, by: str) -> None:
+    option = ("--strict",) if by == "strict" else ("--expect-changes", "29")
+    rows = [*leads(), *WRONG[:1]] if by == "strict" else leads()
+    ran = world.do("run", world.rows(rows), "--yes", *option)
+    assert ran.exit_code == 2
+    told = "1 row is invalid" if by == "strict" else "30 leads' tags would change; expected 29."
+    assert told in ran.err
+    assert not world.changed
+    assert not (world.cwd / "runs").exists()
+
+
+def test_as_many_changes_as_expected_in_all_workspaces_are_sent(world: World) -> None:
+    assert world.do("run", world.rows(leads()), "--yes", "--expect-changes", "30").exit_code == 0
+
+
+@pytest.mark.parametrize("what", ["retry", "verify", "report", "results --attempts"])
+def test_what_is_not_done_for_several_workspaces_names_what_works(world: World, what: str) -> None:
+    assert world.do("run", world.rows(leads()), "--yes", "--out", "out").exit_code == 0
+    word, *options = what.split()
+    ran = world.do(word, "out", *options, *(["--yes"] if word == "retry" else []))
+    assert ran.exit_code == 2
+    works = " ".join(["sendkit-batch", word, "out/parts/acme", *options])
+    assert f"is about one. Name one of 3: {works}" in ran.err
+    assert not world.changed
+
+
+def test_parts_run_alone_by_their_numbers(world: World) -> None:
+    rows = world.rows([*leads(), *WRONG[2:]])
+    made = world.do("run", rows, "--yes", "--on", "parts", "--out", "out")
+    assert (made.exit_code, made.out) == (0, "3\n")
+    assert made.last_line == (
+        "prepared: 3 parts; out; next: sendkit-batch part out 0 sends the first"
+    )
+    assert not world.changed
+    assert world.do("part", "out", "0").exit_code == 0  # one of its rows is wrong all the same
+    assert Counter(workspace for workspace, _ in world.changed) == {world.ids[0]: 10}
+    assert world.do("part", "out", JOB_COMPLETION_INDEX="1").exit_code == 0
+    assert world.do("part", "out", "3", "--index-base", "1").exit_code == 0
+    done = world.do("part", "out", "2")
+    assert (done.exit_code, world.requests) == (0, [])
+    assert done.last_line == (
+        "finished: 10 success, 0 error, 0 skipped, 0 unsent; no results; next: nothing to do"
+    )
+    results = world.do("results", "out")
+    assert results.exit_code == 1
+    assert results.last_line.startswith("finished: 30 success, 2 error, 0 skipped, 0 unsent; ")
+
+
+@pytest.mark.parametrize(
+    ("words", "env", "told"),
+    [
+        ([], {}, "INDEX: found none, and none of JOB_COMPLETION_INDEX, "),
+        (["3"], {}, "INDEX: found 3; expected a part of out, from 0 to 2."),
+        (["0", "--index-base", "1"], {}, "INDEX: found 0; expected a part of out, from 1 to 3."),
+        (["x"], {}, "INDEX: found 'x'; expected a whole number."),
+        (
+            [],
+            {"JOB_COMPLETION_INDEX": "0", "SLURM_ARRAY_TASK_ID": "1"},
+            "JOB_COMPLETION_INDEX 0 and SLURM_ARRAY_TASK_ID 1 disagree.",
+        ),
+    ],
+)
+def test_a_part_that_is_not_clear_is_refused(
+    world: World, words: list[str], env: dict[str, str], told: str
+) -> None:
+    world.do("run", world.rows(leads()), "--yes", "--on", "parts", "--out", "out")
+    ran = world.do("part", "out", *words, **env)
+    assert ran.exit_code == 2
+    assert told in ran.err
+    assert not world.changed
+
+
+def test_a_part_that_another_process_is_at_ends_with_4(world: World) -> None:
+    world.do("run", world.rows(leads()), "--yes", "--on", "parts", "--out", "out")
+    folder = world.cwd / "out/parts/acme"
+    record = read_record(folder / "run.json")
+    held = lock_input(
+        world.state_dir,
+        sha256=f"{record.input.sha256} {world.ids[0]}",
+        base_url=record.base_url,
+        run=folder,
+    )
+    with held:
+        ran = world.do("part", "out", "0")
+    assert ran.exit_code == 4
+    assert "Another process is sending this input" in ran.err
+    assert not world.changed
+
+
+def test_a_whole_that_somebody_changed_is_not_gone_on_with(world: World) -> None:
+    world.do("run", world.rows(leads()), "--yes", "--on", "parts", "--out", "out")
+    path = world.cwd / "out/run.json"
+    record = json.loads(path.read_text("utf-8"))
+    first, second = record["parts"][:2]
+    first["folder"], second["folder"] = second["folder"], first["folder"]
+    path.write_text(json.dumps(record))
+    ran = world.do("resume", "out", "--yes")
+    assert ran.exit_code == 2
+    assert "is no record of the run that it names" in ran.err
+    assert not world.changed
+
+
+def test_a_copy_of_a_run_is_nobodys_but_its_results_are_told(world: World) -> None:
+    world.do("run", world.rows(leads()), "--yes", "--on", "parts", "--out", "out")
+    assert world.do("part", "out", "0").exit_code == 0
+    shutil.copytree(world.cwd / "out", world.cwd / "copy")
+    ran = world.do("resume", "copy", "--yes")
+    assert ran.exit_code == 2
+    assert "Name each workspace by itself: sendkit-batch resume copy/parts/acme" in ran.err
+    assert world.do("results", "copy").last_line.startswith("stopped: 10 success, 0 error, ")
+
+
+def test_a_run_of_several_is_one_in_the_list_and_goes_as_one(world: World) -> None:
+    world.do("run", world.rows(leads()), "--yes")
+    listed = json.loads(world.do("runs", "--json").out)
+    assert len(listed["runs"]) == 1
+    assert not listed["not_yours"]
+    assert world.do("runs", "prune", "--older-than", "0h", "--yes").exit_code == 0
+    assert not any((world.cwd / "runs").iterdir())
+
+
+def test_undo_of_the_whole_sets_the_leads_of_every_workspace_back(world: World) -> None:
+    cleared = ("Beta 2", campaign(1), lead_id(4), "", "null")
+    rows = world.rows([*leads()[:4], cleared, *leads()[5:], *WRONG])
+    assert world.do("run", rows, "--yes", "--keep-before", "--out", "out").exit_code == 1
+    changed = ("Beta 2", campaign(1), lead_id(4), "", "Cold")  # by somebody else, since
+    assert world.do("run", world.rows([changed], "other.csv"), "--yes").exit_code == 0
+    ran = world.do("undo", "out", "--yes", "--out", "back", "--json")
+    assert ran.exit_code == 1
+    others = set(range(ROWS)) - {4}
+    assert world.changed == {(world.ids[n % 3], lead_id(n)): 1 for n in others}
+    results = read_rows(world.cwd / "back/results.csv")
+    assert Counter(row["reason"] for row in results) == {"applied": 29, "changed_since": 1}
+    told = json.loads(ran.out)
+    assert [(part["workspace"], part["rows"]) for part in told["parts"]] == [
+        ("Acme", 10),
+        ("Beta 2", 10),
+        ("Café", 10),
+    ]
+    assert json.loads(world.do("runs", "--json").out)["runs"][0]["kind"] == "undo"
+    part = read_record(world.cwd / "back/parts/beta-2/run.json")
+    assert part.undo_of
+    assert part.undo_of.id == read_record(world.cwd / "out/parts/beta-2/run.json").id
+    again = world.do("resume", "back", "--yes")
+    assert (again.exit_code, world.changed) == (1, {})
+
+
+def test_a_part_of_a_copy_is_nobodys(world: World) -> None:
+    world.do("run", world.rows(leads()), "--yes", "--on", "parts", "--out", "out")
+    shutil.copytree(world.cwd / "out", world.cwd / "copy")
+    folder = world.cwd / "copy/parts/acme"
+    assert find_listed(world.state_dir, folder, read_record(folder / "run.json")) is None
+    own = world.cwd / "out/parts/acme"
+    assert find_listed(world.state_dir, own, read_record(own / "run.json"))
+
+
+def test_a_file_without_a_row_of_any_workspace_is_a_finished_run(world: World) -> None:
+    ran = world.do("run", world.rows([]), "--yes", "--out", "out")
+    assert (ran.exit_code, world.changed) == (0, {})
+    assert ran.last_line.startswith("finished: 0 success, 0 error, 0 skipped, 0 unsent; ")
+    ran = world.do("run", world.rows(WRONG[:2]), "--yes", "--out", "wrong")
+    assert ran.exit_code == 1
+    assert len(read_rows(world.cwd / "wrong/failed.csv")) == 2
+    assert world.do("results", "wrong").exit_code == 1

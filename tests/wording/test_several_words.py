@@ -1,0 +1,110 @@
+"""What is said of a run of several workspaces."""
+
+from collections import Counter
+
+import pytest
+
+from batch.judging.totals import Effect
+from batch.model import Reason, Tally
+from batch.recording.runfile import RunWorkspace
+from batch.wording.decision import Decision
+from batch.wording.parts import (
+    PartDecision,
+    decide_together,
+    question_about_parts,
+    shown_name,
+    why_parts_stopped,
+)
+from batch.wording.questions import Question
+
+
+def part(name: str, leads: int, *, tags: int = 0, wrong: int = 0, note: str = "") -> PartDecision:
+    effect = Effect(
+        requests=leads,
+        sendable_rows=leads,
+        to_active=0,
+        to_paused=leads - tags,
+        tags_set=tags,
+        tags_cleared=0,
+        clears_rows=0,
+    )
+    decision = Decision(
+        effect=effect,
+        tags=Counter({"Hot": tags} if tags else {}),
+        unread=leads,
+        rows=leads + wrong,
+        sent_rows=leads,
+        judged=Tally({Reason.BAD_ID: wrong}),
+        left_out=Tally(),
+        done=Tally(),
+        run=f"out/parts/{name}",
+        workspace=name,
+        base_url="https://api.sendkit.ai",
+        forecast_s=10.0,
+    )
+    return PartDecision(name=name, decision=decision, notes=(note,) if note else ())
+
+
+def asked(*parts: PartDecision, unreached: tuple[str, ...] = ()) -> Question:
+    together = decide_together(
+        parts,
+        nobodys=Tally({Reason.UNKNOWN_WORKSPACE: 1}),
+        done=Tally(),
+        run="out",
+        base_url="https://api.sendkit.ai",
+        forecast_s=20.0,
+        take_back="",
+        goes_on_in=None,
+    )
+    return question_about_parts(together, parts, unreached=unreached, typed_number=None)
+
+
+def test_one_question_adds_up_all_workspaces_and_has_the_unusual_first() -> None:
+    question = asked(part("Acme", 10), part("Beta", 20, wrong=2), part("Café", 5, tags=5))
+    assert question.headline == (
+        "Change 35 leads in 3 workspaces (api.sendkit.ai): 5 tags set, 30 paused."
+    )
+    assert question.answer == "Send 35 changes"
+    assert question.facts[:3] == (
+        ("Café", "5 leads: 5 tags set."),
+        ("Beta", "20 leads: 20 paused; 2 rows left out."),
+        ("Acme", "10 leads: 10 paused."),
+    )
+    wrong = "3 rows, not sent: 2 bad id, 1 unknown workspace."
+    assert dict(question.facts)["Wrong"] == wrong
+
+
+def test_twelve_workspaces_are_shown_and_the_others_counted() -> None:
+    question = asked(*(part(f"W{n}", 10) for n in range(100)))
+    shown = [title for title, _ in question.facts]
+    assert shown[12] == "88 more"
+    assert dict(question.facts)["88 more"] == "880 leads in other workspaces."
+
+
+def test_what_holds_everywhere_is_said_once_and_else_of_its_workspace() -> None:
+    both, one = "Tags are not checked.", "Your daily quota: 5 left."
+    everywhere = asked(part("Acme", 1, note=both), part("Beta", 1, note=both))
+    assert everywhere.warnings[1:] == (both,)
+    question = asked(part("Acme", 1, note=one), part("Beta", 1), unreached=("Café: No key.",))
+    assert question.warnings[1:] == ("Not sent: Café: No key.", f"Acme: {one}")
+
+
+@pytest.mark.parametrize(
+    ("reasons", "told"),
+    [
+        ({"Acme": "", "Beta": ""}, ""),
+        ({"Acme": "The key was revoked.", "Beta": ""}, "Acme: The key was revoked."),
+        ({"Acme": "Interrupted.", "Beta": "Interrupted."}, "2 workspaces: Interrupted."),
+        (
+            {name: f"{name}." for name in "ABCDE"},
+            "A: A. B: B. C: C. 2 other workspaces stopped, too.",
+        ),
+    ],
+)
+def test_why_parts_stopped_is_said_of_the_first_ones(reasons: dict[str, str], told: str) -> None:
+    assert why_parts_stopped(reasons) == told
+
+
+def test_workspaces_of_one_name_are_told_apart_by_their_ids() -> None:
+    among = [RunWorkspace(id=id_, name=name) for id_, name in (("1", "A"), ("2", "a"), ("3", "B"))]
+    assert [shown_name(each, among) for each in among] == ["A (1)", "a (2)", "B"]
