@@ -3025,9 +3025,32 @@ BUILDS = (
     Broken(
         guarantee="what is remembered is the pace that went through",
         file="sending/pace/search.py",
-        line="return max(min(self.rate_per_s, self._served_per_s), self._good_per_s or 0.0)",
+        line="return max(went_per_s, self._good_per_s or 0.0)",
         instead="return self._good_per_s",
         caught_by="test_search.py::test_without_a_limit_what_went_through_is_remembered",
+    ),
+    Broken(
+        guarantee="what goes through once a limit was found is remembered, too",
+        file="sending/pace/search.py",
+        line="if self._cycle is None or self._cycle.admitted < GOOD_AFTER:",
+        instead="if self._limits or self._cycle is None or self._cycle.admitted < GOOD_AFTER:",
+        caught_by="test_search.py::test_what_goes_through_since_a_limit_is_remembered",
+    ),
+    Broken(
+        guarantee="a wait that no bucket asks for is no time in which one fills",
+        file="sending/pace/search.py",
+        line="is_bucket = not is_disproved and self._asked_s - ROUNDING_S <= refill_s",
+        instead="is_bucket = not is_disproved",
+        caught_by="test_search.py::"
+        "test_a_wait_that_no_bucket_asks_for_is_no_time_in_which_it_fills",
+    ),
+    Broken(
+        guarantee="a wait that has told a limit does not tell the next one, too",
+        file="sending/pace/search.py",
+        line="if self._is_measured:  # by the wait, which is over when the next cycle begins",
+        instead="if False:",
+        caught_by="test_search.py::"
+        "test_a_window_that_a_wait_has_told_is_over_before_the_next_is_measured",
     ),
     Broken(
         guarantee="a forecast is never less than the workers reach",

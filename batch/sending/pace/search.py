@@ -41,7 +41,8 @@ BELOW_LIMIT = 0.96  # of the limit: a refusal there that comes alone has another
 GUESS_SHARE = 0.5  # of a first limit's requests in a second measure it, where waits are rounded
 COSTLY = 0.03  # share of all requests that is refused: then no limit is passed quickly
 FIRST_LIMITS = 3  # limits found before the steps become small
-GOOD_AFTER = 100  # requests admitted without a limit: then the rate has gone well
+GOOD_AFTER = 100  # requests admitted since the last limit: then the rate has gone well
+REFILL_OF = 2  # requests that an honest bucket lets wait for, at most
 MOST_PER_S = 100_000.0
 LEAST_PER_S = 1 / 3600
 
@@ -135,10 +136,12 @@ class Search:
 
     @property
     def good_per_s(self) -> float | None:
-        """What went through: below the limit, or the rate while none is known; None if unknown."""
-        if self._limits or self._cycle is None or self._cycle.admitted < GOOD_AFTER:
+        """What went through: below the limit, or since it was found; None if unknown."""
+        if self._cycle is None or self._cycle.admitted < GOOD_AFTER:
             return self._good_per_s
-        return max(min(self.rate_per_s, self._served_per_s), self._good_per_s or 0.0)
+        margin = MARGIN if self._limits else 0.0
+        went_per_s = (1 - margin) * min(self.rate_per_s, self._served_per_s)
+        return max(went_per_s, self._good_per_s or 0.0)
 
     def report_served(self, now: float, *, is_used: bool, sent_at: float = float("inf")) -> None:
         """Count a request that was not refused. is_used: whether requests wait for turns."""
@@ -189,6 +192,8 @@ class Search:
             return
         if self._limit_per_s is None:
             self._set_limit(now, cycle, self._first_limit(now, cycle))
+            if self._is_measured:  # by the wait, which is over when the next cycle begins
+                self._cycle.began_at = self._cycle.wanted_at = self._asked_until
         elif cycle.admitted >= self._measure_after or self._is_far_above(now, cycle):
             self._measure(now, cycle)
         elif cycle.admitted >= cycle.cut_at + CUT_AFTER:
@@ -269,10 +274,13 @@ class Search:
         """
         last, self._last_cycle, self._refused_since = self._last_cycle, None, None
         is_disproved, self._is_disproved = self._is_disproved, False
-        if is_disproved:  # the time tells nothing of a bucket, either
+        # A bucket that has waits told asks for no longer than its next requests take.
+        refill_s = REFILL_OF / self.rate_per_s
+        is_bucket = not is_disproved and self._asked_s - ROUNDING_S <= refill_s
+        if not is_bucket:
             cycle.began_at = min(now, cycle.began_at + lasted_s)
         if lasted_s < LONG_WAIT_S or is_disproved:
-            self._forgive(cycle, lasted_s / 2 if self.is_guess else lasted_s)
+            self._forgive(cycle, lasted_s / 2 if self.is_guess and is_bucket else lasted_s)
             self._longest_gap_s = 0.0
             return cycle
         if last is None or last.admitted < CERTAIN_AFTER or self._limit_per_s is None:

@@ -210,6 +210,44 @@ def test_after_a_limit_a_second_passes_before_more_is_wanted() -> None:
     assert search.rate_per_s == pytest.approx(0.95 * math.sqrt(9.5 * 20 / 39 * 20 / 5))
 
 
+@pytest.mark.parametrize(("wait_s", "held_s"), [(1.2, 0.0), (1.3, 3.9)])
+def test_a_wait_that_no_bucket_asks_for_is_no_time_in_which_it_fills(
+    wait_s: float, held_s: float
+) -> None:
+    # Of 9.5 a second two take 0.21 s, and a second may be rounding. 40 are admitted in 8 s, or in
+    # the 4.1 s without the wait; 1 + 9.5 * 7 are wanted, a second after the refusal.
+    search = Search(10.0)
+    at = limited(search, 0.0, admitted=21, over_s=2.0)
+    search.report_served(at + 0.1, is_used=False)
+    search.report_refusal(at + 0.1, sent_at=at + 0.05, wait_s=wait_s)
+    search.report_served(at + 4.0, is_used=False, sent_at=at + 3.95)
+    limited(search, at + 4.0, admitted=38, over_s=4.0)
+    admits, came_in = 9.5 * 40 / (1 + 9.5 * 7), 40 / (8.0 - held_s)
+    assert search.rate_per_s == pytest.approx(0.95 * math.sqrt(admits * min(admits, came_in)))
+
+
+def test_a_window_that_a_wait_has_told_is_over_before_the_next_is_measured() -> None:
+    # 60 in a minute: 1 a second. Then 0.95 a second, and no more are wanted than are admitted;
+    # with the wait of 54 s 1 + 0.95 * 113 were wanted.
+    search = Search()
+    for n in range(60):
+        search.report_served(n / 10, is_used=False)
+    refuse(search, 6.0, sent_at=5.9, wait_s=54.0)
+    for n in range(61):
+        search.report_served(60.0 + n, is_used=False)
+    refuse(search, 120.0, sent_at=119.9)
+    assert search.rate_per_s == pytest.approx(0.95 * 0.95)
+
+
+@pytest.mark.parametrize(("served", "good"), [(99, 0.95), (100, 0.95 * 2)])
+def test_what_goes_through_since_a_limit_is_remembered(served: int, good: float) -> None:
+    search = told()
+    search.rate_per_s = 2.0
+    for n in range(served):
+        search.report_served(100.0 + n / 2, is_used=False)
+    assert search.good_per_s == pytest.approx(good, rel=0.02)
+
+
 @pytest.mark.parametrize(("served", "is_quick"), [(66, False), (67, True)])
 def test_where_much_was_refused_a_limit_is_passed_in_small_steps(
     served: int, *, is_quick: bool
