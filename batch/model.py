@@ -230,6 +230,7 @@ class Budget:
     limit: requests that a window of time admits. window_s: its seconds, where they are named.
     remaining: requests that are left now. reset_s: seconds until the budget is whole again, which
     servers round up to whole seconds. reset_at: the same as a Unix time, if the answer has one.
+    is_unit_known: False while reset_s may be milliseconds as well.
     """
 
     name: str
@@ -238,6 +239,7 @@ class Budget:
     reset_s: float
     reset_at: float | None = None
     window_s: float | None = None
+    is_unit_known: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

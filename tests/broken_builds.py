@@ -2916,6 +2916,29 @@ BUILDS = (
     ),
     # --- Pace ---
     Broken(
+        guarantee="a budget is not spent while it may last a thousand times as long as it seems",
+        file="sending/pace/pacer.py",
+        line="most = START_PER_S if now < self._open_until else inf",
+        instead="most = inf",
+        caught_by="test_pacer.py::"
+        "test_while_a_reset_may_be_milliseconds_no_more_than_5_a_second_leave",
+    ),
+    Broken(
+        guarantee="a rate does not grow while a budget's unit is not known",
+        file="sending/pace/pacer.py",
+        line="is_used = self._is_used and now >= self._open_until",
+        instead="is_used = self._is_used",
+        caught_by="test_pacer.py::test_a_rate_does_not_grow_while_a_reset_may_be_milliseconds",
+    ),
+    Broken(
+        guarantee="a forecast rests on no budget whose unit is not known",
+        file="api/sendkit.py",
+        line="return tuple(budget for budget in self._budgets if budget.is_unit_known)",
+        instead="return self._budgets",
+        caught_by="test_sendkit.py::"
+        "test_budgets_of_an_unknown_unit_are_marked_and_not_the_client_s",
+    ),
+    Broken(
         guarantee="the end of a long window that is used up is not waited for unasked",
         file="sending/stops.py",
         line="if spent_s <= self._limits.max_wait_s:",

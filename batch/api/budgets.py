@@ -102,7 +102,7 @@ def _budget(
     every answer mean the end of the window, and some name that nowhere else.
     """
     windows = [window_s for window_s in raw.windows if window_s]
-    name, reset_s, reset_at = raw.name, raw.reset, None
+    name, reset_s, reset_at, is_unit_known = raw.name, raw.reset, None, True
     if reset_s is None:  # may be left out: the budget is whole again when its window is over
         reset_s = max(windows, default=None)
     if reset_s is None:
@@ -114,11 +114,12 @@ def _budget(
         reset_s = max(0.0, reset_at - server_now_s())
     elif units is not None and raw.reset is not None and not windows:
         per_s = units.per_s(name, reset_s, limit=raw.limit, rest=raw.remaining)
-        if per_s is None:
-            return None  # it may be a thousand times as long as it seems
-        if per_s > 1:  # what was concluded while it seemed to be seconds is another budget's
+        is_unit_known = per_s is not None
+        if (
+            per_s is not None and per_s > 1
+        ):  # what was concluded while it seemed to be seconds is another budget's
             name, reset_s = f"{name} ms", reset_s / per_s
-    if reset_s > LONGEST_WINDOW_S:
+    if is_unit_known and reset_s > LONGEST_WINDOW_S:
         return None
     return Budget(
         name=redactor.one_line(name),
@@ -128,6 +129,7 @@ def _budget(
         reset_at=reset_at,
         # Of several policies with one limit the shortest that this reset fits into is meant.
         window_s=min((w for w in windows if w >= reset_s), default=max(windows, default=None)),
+        is_unit_known=is_unit_known,
     )
 
 

@@ -133,8 +133,8 @@ class SendKit:
 
     @property
     def budgets(self) -> tuple[Budget, ...]:
-        """The server's budgets by its latest answer."""
-        return self._budgets
+        """The server's budgets by its latest answer, as far as their units are known."""
+        return tuple(budget for budget in self._budgets if budget.is_unit_known)
 
     def know_workspace(self, workspace_id: str) -> None:
         """Count requests for this workspace: the server said that it is the key's."""

@@ -69,6 +69,7 @@ class _Told(_Said):
     reset_s: _Seconds
     reset_at: Annotated[float, Field(ge=0, le=1e11)] | None
     window_s: Annotated[float, Field(gt=0, le=_FAR_S)] | None
+    is_unit_known: bool = True
 
 
 class Seen(_Said):

@@ -759,6 +759,18 @@ async def test_headers_that_come_twice_are_read_as_one_list() -> None:
     ]
 
 
+async def test_budgets_of_an_unknown_unit_are_marked_and_not_the_client_s() -> None:
+    headers = {
+        "X-RateLimit-Limit": "20",
+        "X-RateLimit-Remaining": "19",
+        "X-RateLimit-Reset": "3600",
+    }
+    async with api_over(lambda _: httpx.Response(200, headers=headers, json=CONFIRMED)) as api:
+        (budget,) = (await api.send_change(CHANGE)).budgets
+        assert not budget.is_unit_known
+        assert api.budgets == ()
+
+
 async def test_the_name_of_a_budget_does_not_repeat_the_key() -> None:
     headers = {"RateLimit-Policy": f'"{KEY}";q=100;w=60', "RateLimit": f'"{KEY}";r=50;t=30'}
     async with api_over(lambda _: httpx.Response(200, headers=headers, json=CONFIRMED)) as api:

@@ -13,7 +13,7 @@ from math import inf
 
 from batch.model import Budget
 from batch.sending.pace.quotas import Quotas
-from batch.sending.pace.search import Found, Search
+from batch.sending.pace.search import START_PER_S, Found, Search
 
 LEAST_PER_S = 1 / 86400
 SPENT_SPACING_S = 1.0  # between turns while nothing remains, whatever headers say of the reset
@@ -21,6 +21,7 @@ USED_S = 0.05  # a turn taken so late was waited for: timers of a busy machine a
 PROBE_S = 1.0  # after refusals in a row, a request waits so long for the answer to the one before
 ALONE_AT_GUESS = 10  # requests after refusals that leave one by one while the limit is a guess
 PROBE_SPACING_S = 0.01  # in which it is looked whether that has come
+UNIT_OPEN_S = 2.5  # in which a reset may be seconds or milliseconds: until then nothing grows
 MISLED_S = 600.0  # headers that promised what was refused are ignored for so long
 
 
@@ -91,7 +92,7 @@ class Pacer:
         self._to_come: Callable[[], float] = lambda: inf
         self._spread_s = inf
         self._quotas = self._no_quotas()
-        self._misled_until = float("-inf")
+        self._misled_until = self._open_until = float("-inf")
         self._sent = self._in_flight = 0
         self._backoff_base_s = backoff_base_s
         self._backoff_max_s = backoff_max_s
@@ -173,7 +174,8 @@ class Pacer:
     def rate_per_s(self, now: float) -> float:
         """Turns a second at present; 0 while nothing may leave."""
         if not self._quotas:
-            return self._own_per_s
+            most = START_PER_S if now < self._open_until else inf
+            return min(most, self._own_per_s)
         allowed = self._quotas.rate_per_s(
             now,
             in_flight=self._in_flight,
@@ -212,13 +214,16 @@ class Pacer:
 
     def observe(self, now: float, budgets: Sequence[Budget], *, sent_at: float) -> None:
         """Learn from what an answer says of the server's budgets."""
-        if now < self._misled_until or not (budgets or self._quotas):
+        known = [budget for budget in budgets if budget.is_unit_known]
+        if budgets:
+            self._open_until = now + UNIT_OPEN_S if len(known) < len(budgets) else float("-inf")
+        if now < self._misled_until or not (known or self._quotas):
             return
         if not self._quotas and self._search.is_slow_unasked:
             self._search = Search()
             self._quotas = self._no_quotas()
         taken = self._sent - self._in_flight
-        self._quotas.observe(now, budgets, sent_at=sent_at, taken=taken)
+        self._quotas.observe(now, known, sent_at=sent_at, taken=taken)
         if self._quotas.are_silent:
             self._ignore_budgets(now)
 
@@ -264,7 +269,8 @@ class Pacer:
         if self._quotas:
             self._quotas.report_served()
         if self._is_searching:
-            self._search.report_served(now, is_used=self._is_used, sent_at=sent_at)
+            is_used = self._is_used and now >= self._open_until
+            self._search.report_served(now, is_used=is_used, sent_at=sent_at)
 
     def current_hold(self, now: float) -> Hold | None:
         """The hold-back in force, if any."""

@@ -44,6 +44,17 @@ def test_the_pace_is_found_however_a_server_tells_its_limit(told: HeaderWorld) -
     assert refused <= max(MOST_TO_FIND if is_hard else 2, told.told.most_refused * sent)
 
 
+@pytest.mark.parametrize("good_per_s", [None, 80.0])
+@pytest.mark.parametrize("spelling", [Spelling.X_DELTA, Spelling.X_MS])
+@pytest.mark.parametrize("kind", ["fixed", "sliding", "bucket"])
+def test_an_hour_told_in_an_unknown_unit_is_not_spent_before_it_is_known(
+    kind: str, spelling: Spelling, good_per_s: float | None
+) -> None:
+    world = World(f"{kind}:20/h", spelling, latency=lambda: 0.05, began_s=300)
+    world.run(make_pacer(good_per_s=good_per_s), 120)
+    assert world.seen.between(0, 120)[1] == 0
+
+
 def test_of_two_windows_told_together_the_tighter_counts() -> None:
     for limiter in ("fixed:100/1s+fixed:300/60s", "fixed:300/60s+fixed:100/1s"):
         world = World(limiter, Spelling.X_DELTA)

@@ -256,6 +256,27 @@ def test_headers_that_are_gone_in_a_window_that_is_used_up_leave_more_than_nothi
     assert pacer.rate_per_s(now) == pytest.approx(1.0)
 
 
+def test_while_a_reset_may_be_milliseconds_no_more_than_5_a_second_leave() -> None:
+    pacer = make_pacer(80.0)
+    told = Budget(name="x", limit=20, remaining=19, reset_s=3600.0, is_unit_known=False)
+    pacer.observe(0.0, [told], sent_at=0.0)
+    assert pacer.rate_per_s(0.0) == pacer.rate_per_s(2.4) == 5.0
+    assert pacer.rate_per_s(2.5) == 80.0  # no answer names it any more
+    pacer.observe(3.0, [told], sent_at=3.0)
+    pacer.observe(3.1, [replace(told, is_unit_known=True, remaining=18)], sent_at=3.0)
+    assert pacer.rate_per_s(3.1) < 0.01  # 17 in an hour
+
+
+def test_a_rate_does_not_grow_while_a_reset_may_be_milliseconds() -> None:
+    pacer = make_pacer(None)
+    told = Budget(name="x", limit=20, remaining=19, reset_s=3600.0, is_unit_known=False)
+    for n in range(10):
+        pacer.observe(n / 5, [told], sent_at=n / 5)
+        pacer.take_turn(n / 5)
+        pacer.report_served(n / 5)
+    assert pacer.rate_per_s(10.0) == 5.0
+
+
 def test_a_refusal_despite_headers_takes_5_percent_off_for_ten_windows() -> None:
     pacer = make_pacer(None)
     now = tell(pacer, budget(limit=100, remaining=99, reset_s=1, window_s=1))
