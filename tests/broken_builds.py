@@ -3937,7 +3937,7 @@ BUILDS = (
     ),
     Broken(
         guarantee="what was not read is shown as not read",
-        file="wording/decision.py",
+        file="wording/questions.py",
         line="NOT_READ if was is None else was",
         instead="str() if was is None else was",
         caught_by="test_asking.py::"

@@ -27,8 +27,8 @@ from batch.recording.history import own_runs
 from batch.recording.journal import JOURNAL_NAME, Journal
 from batch.recording.runfile import RunWorkspace
 from batch.recording.snapshot import LEADS_NOW, Snapshot
-from batch.wording.decision import Decision, DiffRow, Moved, Values
-from batch.wording.questions import Basis
+from batch.wording.decision import Decision, Moved
+from batch.wording.questions import Basis, DiffRow, Values
 
 # What is known of leads: line of the row that carries the request, status, ai_tag ("" for none).
 KNOWN = pl.Schema({"line": pl.UInt32, "status": pl.String, "ai_tag": pl.String})

@@ -9,12 +9,11 @@ from batch.judging.totals import Effect
 from batch.model import MOVES, Reason, Result, Tally, Webhooks
 from batch.wording.amounts import count_of, duration, join_words
 from batch.wording.questions import (
-    NO_TAG,
-    NOT_READ,
     Basis,
+    DiffRow,
     Question,
-    ShownRow,
     about_webhooks,
+    diff_line,
     place_words,
     what_changes,
 )
@@ -24,28 +23,6 @@ _NAMED_VALUES = 4  # of tags, in a line
 _EMAILS = "Tag changes can start or stop e-mails."
 _EMAILS_IN_PRACTICE = "In a real run, tag changes can start or stop e-mails."
 _EXITED = MOVES[-1]
-
-
-@dataclass(frozen=True, slots=True)
-class Values:
-    """What a lead was, or what it becomes; None for what is left as it is. tag: "" for none."""
-
-    status: str | None
-    tag: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class DiffRow:
-    """A lead that changes, by the line of the row that carries its request.
-
-    was: None if it was not read. becomes: None for a field that is left as it is.
-    """
-
-    line: int
-    who: str
-    campaign: str
-    was: Values | None
-    becomes: Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +129,7 @@ def question_about(
         warnings=warnings,
         headline=headline,
         facts=(*_facts(decision), *(("Note", note) for note in notes)),
-        diff=tuple(map(_shown, decision.diff)),
+        diff=tuple(map(diff_line, decision.diff)),
         more_rows=decision.leads - len(decision.diff),
         leads=decision.leads,
         answer=_answer(decision),
@@ -315,25 +292,3 @@ def _left_out(tally: Tally) -> list[str]:
         for reason in Reason
         if (rows := tally[reason])
     ]
-
-
-def _shown(row: DiffRow) -> ShownRow:
-    """A row of the diff in words."""
-    was, becomes = row.was, row.becomes
-    return ShownRow(
-        line=row.line,
-        who=row.who,
-        campaign=row.campaign,
-        status=_change((was.status or "") if was else None, becomes.status),
-        tag=_change(
-            (was.tag or NO_TAG) if was else None,
-            NO_TAG if becomes.tag == "" else becomes.tag,
-        ),
-    )
-
-
-def _change(was: str | None, becomes: str | None) -> str:
-    """As "active → paused", "not read → paused", or what it is and stays; "" if that is unknown."""
-    if becomes is None or (was is not None and was.casefold() == becomes.casefold()):
-        return was or ""
-    return f"{NOT_READ if was is None else was} → {becomes}"

@@ -27,7 +27,29 @@ class Basis(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ShownRow:
+class Values:
+    """What a lead was, or what it becomes; None for what is left as it is. tag: "" for none."""
+
+    status: str | None
+    tag: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DiffRow:
+    """A lead that changes, by the line of the row that carries its request.
+
+    was: None if it was not read. becomes: None for a field that is left as it is.
+    """
+
+    line: int
+    who: str
+    campaign: str
+    was: Values | None
+    becomes: Values
+
+
+@dataclass(frozen=True, slots=True)
+class DiffLine:
     """A row of the diff in words. status, tag: as "active → paused"; "" if it does not ask for it.
 
     who: whom the row is about, by name, e-mail address or id. It names people: it is shown to the
@@ -39,6 +61,28 @@ class ShownRow:
     campaign: str
     status: str
     tag: str
+
+
+def diff_line(row: DiffRow) -> DiffLine:
+    """A row of the diff in words."""
+    was, becomes = row.was, row.becomes
+    return DiffLine(
+        line=row.line,
+        who=row.who,
+        campaign=row.campaign,
+        status=_change((was.status or "") if was else None, becomes.status),
+        tag=_change(
+            (was.tag or NO_TAG) if was else None,
+            NO_TAG if becomes.tag == "" else becomes.tag,
+        ),
+    )
+
+
+def _change(was: str | None, becomes: str | None) -> str:
+    """As "active → paused", "not read → paused", or what it is and stays; "" if that is unknown."""
+    if becomes is None or (was is not None and was.casefold() == becomes.casefold()):
+        return was or ""
+    return f"{NOT_READ if was is None else was} → {becomes}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +104,7 @@ class Question:
     warnings: tuple[str, ...] = ()
     headline: str = ""
     facts: tuple[tuple[str, str], ...] = ()
-    diff: tuple[ShownRow, ...] = ()
+    diff: tuple[DiffLine, ...] = ()
     more_rows: int = 0
     leads: int = 0
     answer: str = ""

@@ -4,8 +4,8 @@ import pytest
 
 from batch.model import Reason, Tally, Webhook, Webhooks
 from batch.terminal.remedies import in_terminal
-from batch.wording.decision import Decision, DiffRow, Moved, Values, question_about
-from batch.wording.questions import Basis, Question, ShownRow, what_changes
+from batch.wording.decision import Decision, Moved, question_about
+from batch.wording.questions import Basis, DiffLine, DiffRow, Question, Values, what_changes
 from tests.support.wired import plan_of
 
 BASE = "https://api.sendkit.ai"
@@ -265,10 +265,10 @@ def test_the_diff_says_what_a_lead_was_and_becomes() -> None:
     question = asked(requests=9, to_paused=9, diff=rows)
     assert question.more_rows == 5
     assert question.diff == (
-        ShownRow(2, "Ann", "Spring", "active → paused", "Hot"),
-        ShownRow(3, "Bob", "Spring", "active", "no tag → Hot"),
-        ShownRow(4, "Cleo", "", "not read → paused", "not read → no tag"),
-        ShownRow(5, "Dan", "", "", "not read → Hot"),
+        DiffLine(2, "Ann", "Spring", "active → paused", "Hot"),
+        DiffLine(3, "Bob", "Spring", "active", "no tag → Hot"),
+        DiffLine(4, "Cleo", "", "not read → paused", "not read → no tag"),
+        DiffLine(5, "Dan", "", "", "not read → Hot"),
     )
 
 
