@@ -179,7 +179,7 @@ class Leader:
             member.asked -= 1
             if not member.asked:
                 member.asks.clear()
-            say(member.writer, Turn(is_used=self._pacer.is_used))
+            say(member.writer, Turn(at=self._now(), is_used=self._pacer.is_used))
 
     def _begin(self, member: _Member) -> None:
         member.in_flight += 1

@@ -52,6 +52,7 @@ from batch.sending.sharing import (
 SEEK_S = 2.0  # to find who leads; then a run goes on by itself
 SEEK_AGAIN_S = 0.02  # between two tries
 SEEK_LATER_S = 1.0  # the same, once it goes on by itself
+LATE_S = 0.025  # for a turn, by a busy machine; half of a usual headroom, in a window of a second
 TAKEN_OVER_S = 0.1  # in which a new leader gives no turn: requests of the last are on their way
 
 
@@ -79,6 +80,7 @@ class SharedPace:
         self._leader: asyncio.StreamWriter | None = None  # the run that it follows
         self._state: State | None = None  # as that has last said it
         self._asked = 0  # turns that were not given yet
+        self._has_dropped = False  # the last one, which came late
         self._waiting: deque[asyncio.Future[bool]] = deque()
         self._ghosts = 0  # requests of the last leader that may be on their way
         self._taken_over_at = float("-inf")
@@ -311,12 +313,7 @@ class SharedPace:
             case Turn():
                 self._asked = max(0, self._asked - 1)
                 self._pacer.note_turn(self._now(), is_used=said.is_used)
-                while self._waiting:
-                    waiter = self._waiting.popleft()
-                    if not waiter.done():
-                        waiter.set_result(True)
-                        return
-                self.tell_end()  # nobody wants it any more
+                self._use(said)
             case Hello() | Ask() | Ended():
                 raise ValueError("not its part")
             case _:
@@ -324,6 +321,23 @@ class SharedPace:
                     self._pacer.begin_attempt()
                     self._pacer.end_attempt()
                 learn(self._pacer, said, now=self._now())
+
+    def _use(self, turn: Turn) -> None:
+        """Give a turn to whoever waits, unless it came so late that it would crowd later ones.
+
+        Never two in a row: on a machine that is always late, they are used all the same.
+        """
+        spacing_s = 1 / self._state.rate_per_s if self._state else 0.0
+        is_late = self._now() - turn.at > max(LATE_S, spacing_s / 2)
+        self._has_dropped = is_late and not self._has_dropped
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(not self._has_dropped)  # or it asks anew
+                if self._has_dropped:
+                    break
+                return
+        self.tell_end()  # nobody wants it any more
 
     def _keep_to(self, state: State) -> None:
         self._state = state

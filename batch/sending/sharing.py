@@ -50,9 +50,10 @@ class Ask(_Said):
 
 
 class Turn(_Said):
-    """One request may leave now. is_used: whether turns are waited for."""
+    """One request may leave now. at: when that was. is_used: whether turns are waited for."""
 
     kind: Literal["turn"] = "turn"
+    at: float
     is_used: bool
 
 

@@ -304,7 +304,7 @@ async def test_a_run_goes_on_at_its_share_while_the_leader_is_stopped(tmp_path: 
             assert 49 / (run.left[-1] - run.left[0]) == pytest.approx(10.0, rel=0.02)
             writer.write(line_of(said(40.0, 4)))
             await until(lambda: parts(run) == [Part.FOLLOWS])
-            writer.write(line_of(Turn(is_used=True)) * 2)
+            writer.write(line_of(Turn(at=run.gate.now(), is_used=True)) * 2)
             await until(lambda: len(run.left) == 51)
             writer.close()
 
@@ -318,10 +318,30 @@ async def test_a_leader_that_gives_a_thousand_turns_makes_nobody_faster(tmp_path
             await until(lambda: parts(run) == [Part.FOLLOWS])
             sending.start_soon(run.send, 21)
             for _ in range(300):
-                writer.write(line_of(said(900.0, 1)) + line_of(Turn(is_used=True)))
+                writer.write(
+                    line_of(said(900.0, 1)) + line_of(Turn(at=run.gate.now(), is_used=True))
+                )
                 await anyio.sleep(0.01)
             writer.close()
     assert run.left[20] - run.left[0] == pytest.approx(2.0, abs=0.1)
+
+
+async def test_a_turn_that_comes_late_is_let_go_but_not_two_in_a_row(tmp_path: Path) -> None:
+    run = Run(tmp_path, "a")
+    with leading(run) as listening:
+        async with run.shared, anyio.create_task_group() as sending:
+            reader, writer = await accepted(listening)
+            writer.write(line_of(said(40.0, 4)))
+            await until(lambda: parts(run) == [Part.FOLLOWS])
+            sending.start_soon(run.send, 1)
+            assert b'"ask"' in await reader.readline()
+            writer.write(line_of(Turn(at=run.gate.now() - 0.03, is_used=True)))
+            assert b'"ended"' in await reader.readline()
+            assert b'"ask"' in await reader.readline()
+            assert run.left == []
+            writer.write(line_of(Turn(at=run.gate.now() - 0.03, is_used=True)))
+            await until(lambda: len(run.left) == 1)
+            writer.close()
 
 
 async def test_a_leader_that_never_answers_is_waited_for_2_s(tmp_path: Path) -> None:
@@ -361,7 +381,7 @@ HOSTILE = {
     "no JSON": HELLO + b"\x00\xff\xfe\n",
     "no object": HELLO + b"[1]\n",
     "unknown": HELLO + b'{"kind":"shell","do":"rm"}\n',
-    "another's part": HELLO + line_of(Turn(is_used=True)),
+    "another's part": HELLO + line_of(Turn(at=0.0, is_used=True)),
     "a field too many": HELLO + b'{"kind":"ask","to_come":1,"more":1}\n',
     "a text for a number": HELLO + b'{"kind":"ask","to_come":"1"}\n',
     "no number": HELLO + b'{"kind":"served","sent_at":NaN}\n',
