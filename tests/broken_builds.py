@@ -3456,8 +3456,7 @@ BUILDS = (
         file="sending/shared_pace.py",
         line="        self._has_dropped = is_late and not self._has_dropped",
         instead="        self._has_dropped = False",
-        caught_by="test_shared_pace.py::"
-        "test_a_turn_that_comes_late_is_let_go_but_not_two_in_a_row",
+        caught_by="test_shared_pace.py::test_a_turn_that_comes_late_is_let_go_but_not_two_in_a_row",
     ),
     # --- Progress ---
     Broken(
