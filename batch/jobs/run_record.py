@@ -28,8 +28,9 @@ from batch.recording.runfile import (
     RunState,
 )
 from batch.sending.pace.pacer import PaceEstimate
-from batch.wording.amounts import duration
-from batch.wording.progress import Moment, sharing_line
+from batch.visible import visible
+from batch.wording.amounts import duration, join_words
+from batch.wording.progress import Moment
 
 _MOST_NAMES = 1000  # of campaigns
 _MOST_BY = 18  # that are kept of who went on with a run, beside the first and the present one
@@ -150,8 +151,8 @@ def record_at(record: RunRecord, moment: Moment) -> RunRecord:
     if moment.outage_s:
         pace += f", the server has been away for {moment.outage_s:.0f} s"
         pace += f" ({moment.outage_why})" if moment.outage_why else ""
-    if shared := sharing_line(moment.sharing):
-        pace += f". {shared.removesuffix('.')}"
+    if moment.sharing.others:
+        pace += f", at one pace with {visible(join_words(moment.sharing.others))}"
     return record.model_copy(
         update={
             "pace": pace,
