@@ -14,7 +14,7 @@ import anyio.to_thread
 import polars as pl
 
 from batch.errors import QuotaUsedError, UsageError
-from batch.jobs.known_pace import spread_s
+from batch.jobs.known_pace import meeting_to_read, spread_s
 from batch.jobs.opening import OpenRun
 from batch.jobs.paging import ListNotReadError
 from batch.jobs.ready import JudgedRun
@@ -121,14 +121,18 @@ async def look(
             take_snapshot, paging, at_once=settings.pace.concurrency, on_reading=on_reading
         )
         try:
-            taken = await take(to_read, into=snapshot, goes_on=worth.goes_on if worth else None)
-            leads = await anyio.to_thread.run_sync(_leads, snapshot)
-            preview = await _compare(judged, how, leads, taken.unknown)
-            if again := _to_read_again(preview, leads):
-                await take(again, into=snapshot)
-                late = await anyio.to_thread.run_sync(_leads, snapshot)
-                leads = pl.concat([leads, late]).unique(LEAD, keep="last")
+            async with paging.at_one_pace(
+                meeting_to_read(judged.opened, judged.preflight),
+                name=judged.opened.folder.path.name,
+            ):
+                taken = await take(to_read, into=snapshot, goes_on=worth.goes_on if worth else None)
+                leads = await anyio.to_thread.run_sync(_leads, snapshot)
                 preview = await _compare(judged, how, leads, taken.unknown)
+                if again := _to_read_again(preview, leads):
+                    await take(again, into=snapshot)
+                    late = await anyio.to_thread.run_sync(_leads, snapshot)
+                    leads = pl.concat([leads, late]).unique(LEAD, keep="last")
+                    preview = await _compare(judged, how, leads, taken.unknown)
         except (ListNotReadError, QuotaUsedError) as error:
             raise LeadsNotReadError(str(error)) from error
         to_send = preview.effect().requests

@@ -93,12 +93,11 @@ class SendEngine:
             Breaker(max_probe_s=retry.backoff_max_s, max_outage_s=retry.max_outage_s),
         )
         me = Me(name=name[:100], rate_per_s=pace.rate.per_s, headroom=pace.headroom)
-        self._shared = meeting and SharedPace(
-            self._pacer, me, meeting=meeting, to_come=self._to_come
-        )
-        to_come = self._shared.to_come if self._shared else self._to_come
+        self._shared = meeting and SharedPace(self._pacer, me, meeting=meeting)
         if not shares_pacer:
-            self._pacer.expect(to_come, spread_s=spread_s(settings))
+            self._pacer.expect(
+                lambda: max(1, work.requests - self._finished), spread_s=spread_s(settings)
+            )
         changes = work.changes()
         self._block = CLAIMED_PER_WORKER * pace.concurrency
         self._canary = (
@@ -117,10 +116,6 @@ class SendEngine:
             limits=limits_of(settings, requests=work.requests),
             draw=random.random,
         )
-
-    def _to_come(self) -> float:
-        """Requests that have no final answer yet."""
-        return max(1, self._work.requests - self._finished)
 
     def hold_until(self, until: float, why: str) -> None:
         """Send nothing before then, in seconds of time.monotonic(); to be said before `run`."""

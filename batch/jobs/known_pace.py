@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from batch.api.sendkit import Access
 from batch.errors import SettingsError
+from batch.jobs.opening import OpenRun
 from batch.jobs.preflight import Preflight
 from batch.jobs.request import Request
 from batch.model import Budget
@@ -154,6 +155,14 @@ def meeting_of(request: Request, access: Access, workspace_id: str | None) -> Me
     with suppress(SettingsError):  # a folder that can't be used has stopped the run before this
         return Meeting(request.session.state_dir, base_url=access.base_url, owner=owner)
     return None
+
+
+def meeting_to_read(opened: OpenRun, preflight: Preflight) -> Meeting | None:
+    """Where a run shares its pace while it reads; a part reads at the pace of its whole."""
+    if opened.part_of is not None:
+        return None
+    workspace_id = preflight.workspace.id if preflight.workspace else None
+    return meeting_of(opened.request, opened.access, workspace_id)
 
 
 def known_pace(request: Request, preflight: Preflight) -> KnownPace:

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Generic, TypeVar
 
@@ -24,11 +24,14 @@ from batch.api.sendkit import SendKit
 from batch.errors import BatchError, QuotaUsedError
 from batch.jobs.known_pace import make_pacer
 from batch.model import Answer, Campaign, CampaignLead, Webhooks
+from batch.recording.meeting import Meeting
 from batch.sending.breaker import Breaker
 from batch.sending.gate import Gate, Pace
 from batch.sending.pace.pacer import Pacer
 from batch.sending.reader import NotReadError, Reader
 from batch.sending.retry import RetryPolicy
+from batch.sending.shared_pace import SharedPace
+from batch.sending.sharing import Me
 from batch.settings.model import Settings
 
 _Value = TypeVar("_Value")
@@ -175,7 +178,23 @@ class Paging:
             max_wait_s=pace.longest_wait_s,
             draw=random.random,
         )
+        self._pace = pace
         self._limit: int | None = MOST_A_PAGE
+
+    @asynccontextmanager
+    async def at_one_pace(self, meeting: Meeting | None, *, name: str) -> AsyncIterator[None]:
+        """Within it, read at one pace with other runs of the same budget.
+
+        meeting: where they meet; None to share none. name: of this run, as the others read it.
+        """
+        if meeting is None:
+            yield
+            return
+        pace = self._pace
+        me = Me(name=name[:100], rate_per_s=pace.rate.per_s, headroom=pace.headroom)
+        async with SharedPace(self.pacer, me, meeting=meeting) as shared:
+            self._gate.share(shared)
+            yield
 
     def pace(self) -> Pace:
         """How fast it reads now, and what keeps it."""

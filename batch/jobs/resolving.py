@@ -10,7 +10,7 @@ import polars as pl
 
 from batch.errors import SettingsError
 from batch.jobs.cells import named_of
-from batch.jobs.known_pace import known_pace
+from batch.jobs.known_pace import known_pace, meeting_to_read
 from batch.jobs.opening import OpenRun
 from batch.jobs.paging import Paging
 from batch.jobs.preflight import Preflight, hold_of
@@ -51,12 +51,16 @@ async def resolve(
     snapshot = Snapshot(opened.folder.path / LEADS_NOW)
     async with opened.client(connections=concurrency) as api:
         paging = Paging(api, settings, good_per_s=good_per_s)
-        campaigns = await campaign_ids(named, settings, paging)
-        _refuse_unknown(request.reading.campaign, campaigns)
-        found = list(dict.fromkeys(each for each, _ in campaigns.values() if each))
-        taken = await take_snapshot(
-            paging, found, into=snapshot, at_once=concurrency, on_reading=on_reading
-        )
+        async with paging.at_one_pace(
+            meeting_to_read(opened, preflight),
+            name=opened.folder.path.name,
+        ):
+            campaigns = await campaign_ids(named, settings, paging)
+            _refuse_unknown(request.reading.campaign, campaigns)
+            found = list(dict.fromkeys(each for each, _ in campaigns.values() if each))
+            taken = await take_snapshot(
+                paging, found, into=snapshot, at_once=concurrency, on_reading=on_reading
+            )
     for name, (campaign_id, _) in campaigns.items():
         if campaign_id in taken.unknown:
             campaigns[name] = None, unknown_campaign(name)

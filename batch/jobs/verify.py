@@ -17,7 +17,7 @@ from batch.errors import SettingsError
 from batch.escape import escape_text
 from batch.jobs.frontend import Frontend
 from batch.jobs.gate import daily_quota, make_client
-from batch.jobs.known_pace import known_pace
+from batch.jobs.known_pace import known_pace, meeting_of
 from batch.jobs.paging import Paging
 from batch.jobs.past_run import PastRun
 from batch.jobs.plan import check_no_plan
@@ -171,15 +171,18 @@ async def _verify(
             at_once=settings.pace.concurrency,
             on_reading=on_reading,
         )
-        await take(campaign_ids)
-        leads = await anyio.to_thread.run_sync(_leads, snapshot, campaign_ids)
-        found = await anyio.to_thread.run_sync(_compare, applied, leads)
-        lacking = found.filter(pl.col("column") == "")["campaign_id"]
-        if again := to_read_again(lacking, leads):
-            await take(again)
-            late = await anyio.to_thread.run_sync(_leads, snapshot, again)
-            leads = pl.concat([leads, late]).unique(LEAD, keep="last")
+        owner_id = preflight.workspace.id if preflight.workspace else None
+        meeting = meeting_of(applied.request, applied.access, owner_id)
+        async with paging.at_one_pace(meeting, name=applied.folder.name):
+            await take(campaign_ids)
+            leads = await anyio.to_thread.run_sync(_leads, snapshot, campaign_ids)
             found = await anyio.to_thread.run_sync(_compare, applied, leads)
+            lacking = found.filter(pl.col("column") == "")["campaign_id"]
+            if again := to_read_again(lacking, leads):
+                await take(again)
+                late = await anyio.to_thread.run_sync(_leads, snapshot, again)
+                leads = pl.concat([leads, late]).unique(LEAD, keep="last")
+                found = await anyio.to_thread.run_sync(_compare, applied, leads)
     path = applied.folder / VERIFY_NAME
     await anyio.to_thread.run_sync(_write, found, path)
     return Verified(rows=applied.rows, different=found, requests=paging.pace().attempts, path=path)

@@ -85,6 +85,7 @@ class Leader:
         self._listening = await asyncio.start_unix_server(
             self._hear_one, sock=listening, limit=LONGEST_LINE
         )
+        self._pacer.expect_others(lambda: sum(each.to_come for each in self._members))
         self._regroup()
         self._start(self._beat())
 
@@ -98,8 +99,8 @@ class Leader:
         ending = [*self._tasks]
         for task in ending:
             task.cancel()
-        for member in self._members:
-            member.writer.close()
+        while self._members:
+            self._leave(self._members[-1])
         await asyncio.gather(*ending, return_exceptions=True)
 
     async def give(self, is_off: Callable[[], bool]) -> bool:
@@ -112,10 +113,6 @@ class Leader:
         for member in self._members:
             if member.writer is not but:
                 say(member.writer, said)
-
-    def to_come(self) -> float:
-        """Requests that those who follow have still to make; inf where that is not known."""
-        return sum(each.to_come for each in self._members)
 
     def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
@@ -148,11 +145,15 @@ class Leader:
             if giving:
                 giving.cancel()
             if member in self._members:
-                self._members.remove(member)
-                while member.in_flight:
-                    self._end(member)
-                self._regroup()
+                self._leave(member)
             writer.close()
+
+    def _leave(self, member: _Member) -> None:
+        member.writer.close()
+        self._members.remove(member)
+        while member.in_flight:
+            self._end(member)
+        self._regroup()
 
     def _hear(self, member: _Member, said: Said) -> None:
         match said:

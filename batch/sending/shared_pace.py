@@ -62,14 +62,10 @@ class SharedPace:
     is_shared: whether turns are to be taken here, and not just from the pacer.
     """
 
-    def __init__(
-        self, pacer: Pacer, me: Me, *, meeting: Meeting, to_come: Callable[[], float]
-    ) -> None:
-        """to_come: requests of this run that have no final answer yet."""
+    def __init__(self, pacer: Pacer, me: Me, *, meeting: Meeting) -> None:
         self._pacer = pacer
         self._me = me
         self._meeting = meeting
-        self._to_come = to_come
         self._now = asyncio.get_running_loop().time
         self._own_at = float("-inf")  # when this run's own rate allows its next turn
         self._part = Part.SEEKS
@@ -106,6 +102,10 @@ class SharedPace:
             self._leading.stop_listening()
             self._meeting.leave()  # before those who follow hear of it, and one of them leads
             await self._leading.close()
+            self._leading = None
+        self._end_ghosts()
+        self._become(Part.ALONE)
+        self._pacer.set_bounds(self._me.rate_per_s, headroom=self._me.headroom)
 
     @property
     def sharing(self) -> Sharing:
@@ -116,11 +116,6 @@ class SharedPace:
         others = (name_of(self._state),) if self._state else ()
         per_s = self._share_per_s if self._part is Part.BY_ITSELF else None
         return Sharing(part=self._part, others=others, per_s=per_s)
-
-    def to_come(self) -> float:
-        """Requests that all runs have still to make, as far as this one knows."""
-        theirs = self._leading.to_come() if self._leading else 0.0
-        return self._to_come() + theirs
 
     async def take_turn(self, *, is_off: Callable[[], bool]) -> bool:
         """Wait for this run's turn and take it; False once it is off, or to be taken alone."""
@@ -356,7 +351,7 @@ class SharedPace:
         self._waiting.append(waiter)
         if self._asked < len(self._waiting):
             self._asked += 1
-            to_come = self._to_come()
+            to_come = self._pacer.to_come()
             say(self._leader, Ask(to_come=None if to_come == inf else to_come))
         try:
             return await waiter

@@ -4,17 +4,22 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
+from batch.recording.meeting import Meeting, budget_owner
 from batch.sandbox.options import Options
 from batch.sandbox.process import Sandbox, start_sandbox
+from tests.support import in_process
 from tests.support.program import (
     CAMPAIGN,
     access,
@@ -102,6 +107,46 @@ def test_three_runs_keep_to_one_pace(tmp_path: Path) -> None:
     assert ["keeps to one pace with" in words for words in said] == [True] * RUNS, said
     assert any(", and gives the turns." in words for words in said)
     assert [at for at, is_served in log if not is_served] == []
+
+
+@contextmanager
+def listening(sandbox: Sandbox, cwd: Path) -> Iterator[list[bytes]]:
+    """The place of a run that leads, until the first one comes in: what that says."""
+    heard: list[bytes] = []
+    is_there = threading.Event()
+
+    def lead() -> None:
+        owner = budget_owner(workspace_id=sandbox.workspace_id, key=SecretStr(""))
+        place = Meeting(cwd / ".state/sendkit-batch", base_url=sandbox.base_url, owner=owner)
+        with place.lead() or pytest.fail("nobody else leads") as waiting:
+            is_there.set()
+            waiting.settimeout(5)
+            with suppress(TimeoutError):
+                connection, _ = waiting.accept()
+                with connection:
+                    heard.append(connection.recv(4096))
+        place.leave()
+
+    thread = threading.Thread(target=lead)
+    thread.start()
+    assert is_there.wait(20)
+    yield heard
+    thread.join()
+
+
+def test_leads_are_read_at_the_same_pace(tmp_path: Path) -> None:
+    rows = [(CAMPAIGN, lead_id(n), "paused") for n in range(5)]
+    with in_process.seeded(tmp_path, HEADER, rows) as sandbox:
+        env, given = access(sandbox)
+        run = partial(in_process.sendkit_batch, cwd=tmp_path, env=env)
+        path = write_rows(tmp_path / "leads.csv", HEADER, rows)
+        with listening(sandbox, tmp_path) as by_plan:
+            assert run("plan", path, *given[:2]).exit_code == 0
+        assert run("run", path, *given, "--skip-unchanged", "never").exit_code == 0
+        with listening(sandbox, tmp_path) as by_verify:
+            ran = run("verify", "latest")
+            assert ran.exit_code == 0, ran.err
+    assert [b'"kind":"hello"' in b"".join(said) for said in (by_plan, by_verify)] == [True, True]
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no process can be stopped")

@@ -52,7 +52,7 @@ class Run:
         self.gate = Gate(self.pacer, Breaker(max_probe_s=30.0, max_outage_s=900.0))
         self.meeting = Meeting(folder, base_url=ADDRESS, owner=owner)
         me = Me(name=name, rate_per_s=rate_per_s, headroom=headroom)
-        self.shared = SharedPace(self.pacer, me, meeting=self.meeting, to_come=lambda: 1000)
+        self.shared = SharedPace(self.pacer, me, meeting=self.meeting)
         self.gate.share(self.shared)
         self.folder = folder
         self.left: list[float] = []
@@ -220,6 +220,32 @@ async def test_the_larger_headroom_counts_for_all(tmp_path: Path) -> None:
             assert first.pacer.estimate(first.gate.now()).rate_per_s == pytest.approx(30.0)
         await until(lambda: not first.shared.is_shared)
         assert first.pacer.estimate(first.gate.now()).rate_per_s == pytest.approx(45.0)
+
+
+async def test_who_leaves_has_its_own_bounds_again(tmp_path: Path) -> None:
+    first, second = Run(tmp_path, "a", 7.0), Run(tmp_path, "b", 5.0)
+    async with first.shared:
+        async with second.shared:
+            await until(lambda: parts(second) == [Part.FOLLOWS])
+            assert [run.pacer.rate_per_s(0.0) for run in (first, second)] == [12.0, 12.0]
+        assert second.pacer.rate_per_s(0.0) == 5.0
+        await until(lambda: not first.shared.is_shared)
+        assert first.pacer.rate_per_s(0.0) == 7.0
+
+
+async def test_a_budget_must_cover_what_all_have_to_come(tmp_path: Path) -> None:
+    first, second = Run(tmp_path, "a"), Run(tmp_path, "b")
+    first.pacer.expect(lambda: 5)
+    second.pacer.expect(lambda: 1000)
+    async with first.shared:
+        await first.send(1, told(45))
+        assert first.pacer.estimate(first.gate.now()).good_per_s is None  # it covers five
+        async with second.shared:
+            await until(lambda: parts(second) == [Part.FOLLOWS])
+            await second.send(1, told(44))
+            await anyio.sleep(0.01)
+            learnt = first.pacer.estimate(first.gate.now())
+            assert learnt.good_per_s == pytest.approx(47.5)  # and not a thousand more
 
 
 async def test_runs_of_other_budgets_are_not_met(tmp_path: Path) -> None:

@@ -90,6 +90,7 @@ class Pacer:
         self._headroom = headroom
         self._search = Search(good_per_s)
         self._to_come: Callable[[], float] = lambda: inf
+        self._others_to_come: Callable[[], float] = lambda: 0.0
         self._spread_s = inf
         self._quotas = self._no_quotas()
         self._misled_until = self._open_until = float("-inf")
@@ -114,6 +115,17 @@ class Pacer:
         """
         self._to_come = to_come
         self._spread_s = self._quotas.spread_s = spread_s
+
+    def expect_others(self, to_come: Callable[[], float]) -> None:
+        """Say how much others are still to ask at this pace, as in `expect`."""
+        self._others_to_come = to_come
+
+    def to_come(self) -> float:
+        """Requests of this job alone that are still to be asked; inf where nobody knows."""
+        return self._to_come()
+
+    def _left(self) -> float:
+        return self._to_come() + self._others_to_come()
 
     def set_bounds(self, rate_per_s: float | None, *, headroom: float) -> None:
         """Change how fast turns may come at most, and what is left to others; the pace goes on.
@@ -164,7 +176,7 @@ class Pacer:
     @property
     def _is_searching(self) -> bool:
         """Whether the rate without headers counts, and is to be found."""
-        return self._set_per_s is None and not self._quotas.are_slower(self._to_come())
+        return self._set_per_s is None and not self._quotas.are_slower(self._left())
 
     @property
     def _own_per_s(self) -> float:
@@ -179,7 +191,7 @@ class Pacer:
         allowed = self._quotas.rate_per_s(
             now,
             in_flight=self._in_flight,
-            to_come=self._to_come(),
+            to_come=self._left(),
             own_per_s=self._own_per_s,
         )
         return allowed if self._set_per_s is None else min(allowed, self._set_per_s)
@@ -290,7 +302,7 @@ class Pacer:
                 good_per_s=self._search.good_per_s,
             )
         tightest = self._quotas.tightest
-        is_slower = self._quotas.are_slower(self._to_come())
+        is_slower = self._quotas.are_slower(self._left())
         rate = tightest.even_per_s if is_slower else self._own_per_s
         good = tightest.even_per_s if tightest.is_known else None
         is_spent = is_slower and not tightest.rate_per_s(now, in_flight=0)
