@@ -1,7 +1,7 @@
 """The results of a run of several workspaces, joined from the journals of its parts."""
 
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -51,76 +51,94 @@ def read_part(folder: Path, record: RunRecord, part: RunPart) -> RunRecord:
     return found
 
 
-def join_results(
-    table: Table,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartAtHand:
+    """A part whose journal is open. record: its own."""
+
+    part: RunPart
+    record: RunRecord
+    rows: PartRows
+
+
+@contextmanager
+def open_parts(
     folder: Path,
     record: RunRecord,
     journal: Journal,
     *,
-    into: Path | None = None,
     state_dir: Path | None = None,
     at_hand: Mapping[str, Journal] = MappingProxyType({}),
-) -> Joined:
-    """Write results.csv and failed.csv of all parts, in the order of the input.
+) -> Iterator[tuple[JoinedOutcomes, list[PartAtHand]]]:
+    """Open the journals of all parts, and read them as one.
 
-    table: the whole input. record, journal: the whole's own. into: another folder for the files.
-    state_dir: where it is looked up whether the run is the user's own; a part of any other is held
-    against its lines of the input. None where it is. at_hand: journals of parts that are open, by
-    the parts' folders.
-    Raises LockedError while a process is at work on a part, InputError where a part is damaged, and
-    RunError when the disk fails or the parts don't add up to the whole.
+    record, journal: the whole's own. state_dir: where it is looked up whether the run is the
+    user's own; a part of any other is held against its lines of the input. None where it is.
+    at_hand: journals of parts that are open, by the parts' folders.
+    Raises LockedError while a process is at work on a part, and InputError where one is damaged.
     """
     is_own = state_dir is None or find_listed(state_dir, folder, record) is not None
     with ExitStack() as opened:
         own = open_plan(folder, record)
-        rows = [PartRows(journal=journal, plan=own.source, rows=own.rows)]
-        parts, moves = [], []
+        nobodys = PartRows(journal=journal, plan=own.source, rows=own.rows)
+        parts = []
         for part in record.parts:
             path = folder / PARTS / part.folder
-            at_work = at_hand.get(part.folder) or opened.enter_context(
+            of_journal = at_hand.get(part.folder) or opened.enter_context(
                 recorded_journal(path, read_part(folder, record, part))
             )
             of_part = read_part(folder, record, part)  # as its process left it
             plan = open_plan(path, of_part)
             if not is_own and state_dir is not None:
                 request = request_of(path, of_part, state_dir=state_dir)
-                open_recorded_table(path, of_part, request, plan, at_work).close()
-            rows.append(
-                PartRows(
-                    journal=at_work,
-                    plan=plan.source,
-                    rows=plan.rows,
-                    stop_reason=of_part.stop_reason,
-                )
+                open_recorded_table(path, of_part, request, plan, of_journal).close()
+            rows = PartRows(
+                journal=of_journal,
+                plan=plan.source,
+                rows=plan.rows,
+                stop_reason=of_part.stop_reason,
             )
-            tally = JoinedOutcomes(rows[-1:]).tally()
-            parts.append(
-                PartOutcome(
-                    workspace=part.workspace,
-                    folder=path,
-                    state=state_by_rows(of_part.state, tally),
-                    rows=part.rows,
-                    tally=tally,
-                    reason="" if not tally.unsent else of_part.stop_reason,
-                    requests=of_part.requests,
-                )
-            )
-            moves.append(at_work.moves(carried=plan.source.carried()))
-        outcomes = JoinedOutcomes(rows)
-        if table.is_by_email:
-            table.ids = LinkedIds([each.plan for each in rows])
-        files = write_results(
-            table,
-            outcomes,
-            into or folder,
-            rows=record.rows,
-        )
-        return Joined(
-            files=files,
-            parts=tuple(parts),
-            examples=outcomes.examples(),
-            moves=moves_together(moves),
-        )
+            parts.append(PartAtHand(part=part, record=of_part, rows=rows))
+        yield JoinedOutcomes([nobodys, *(each.rows for each in parts)]), parts
+
+
+def join_results(
+    table: Table,
+    folder: Path,
+    record: RunRecord,
+    outcomes: JoinedOutcomes,
+    parts: Sequence[PartAtHand],
+    *,
+    into: Path | None = None,
+) -> Joined:
+    """Write results.csv and failed.csv of all parts, in the order of the input.
+
+    table: the whole input. outcomes, parts: as `open_parts` gives them. into: another folder.
+    Raises RunError when the disk fails or the parts don't add up to the whole.
+    """
+    if table.is_by_email:
+        table.ids = LinkedIds(outcomes.plans)
+    files = write_results(table, outcomes, into or folder, rows=record.rows)
+    return Joined(
+        files=files,
+        parts=tuple(_outcome_of(each, folder) for each in parts),
+        examples=outcomes.examples(),
+        moves=moves_together(
+            each.rows.journal.moves(carried=each.rows.plan.carried()) for each in parts
+        ),
+    )
+
+
+def _outcome_of(each: PartAtHand, folder: Path) -> PartOutcome:
+    tally = JoinedOutcomes([each.rows]).tally()
+    return PartOutcome(
+        workspace=each.part.workspace,
+        folder=folder / PARTS / each.part.folder,
+        state=state_by_rows(each.record.state, tally),
+        rows=each.part.rows,
+        tally=tally,
+        reason=each.record.stop_reason if tally.unsent else "",
+        requests=each.record.requests,
+    )
 
 
 def joined_outcome(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from batch.jobs.joined import join_results, joined_outcome
+from batch.jobs.joined import join_results, joined_outcome, open_parts
 from batch.jobs.outcome import RunOutcome, file_to_mend, next_command, state_by_rows
 from batch.jobs.recorded import (
     looked_up_ids,
@@ -28,7 +28,7 @@ from batch.recording.history import EarlierRun
 from batch.recording.journal import Journal
 from batch.recording.linked import LinkedIds, LinkedOutcomes
 from batch.recording.result_rows import with_outcomes
-from batch.recording.results import parts_of, write_results
+from batch.recording.results import Outcomes, parts_of, write_results
 from batch.recording.runfile import RunFile, RunRecord, RunState, read_record
 from batch.wording.amounts import count_of
 
@@ -89,8 +89,11 @@ def _joined(run: EarlierRun, journal: Journal, *, state_dir: Path, into: Path) -
     """The results of a run of several workspaces, by what all parts came to."""
     folder, record = run.folder, run.record
     request = request_of(folder, record, state_dir=state_dir)
-    with open_recorded_table(folder, record, request, journal=journal) as table:
-        joined = join_results(table, folder, record, journal, into=into, state_dir=state_dir)
+    with (
+        open_recorded_table(folder, record, request, journal=journal) as table,
+        open_parts(folder, record, journal, state_dir=state_dir) as (outcomes, parts),
+    ):
+        joined = join_results(table, folder, record, outcomes, parts, into=into)
         is_undo = record.undo_of is not None
         return joined_outcome(folder, request, table, joined, is_undo=is_undo)
 
@@ -137,14 +140,22 @@ def outcomes_of(folder: Path, *, state_dir: Path) -> Iterator[tuple[Table, Itera
     """
     with recorded_journal(folder, read_record(folder / "run.json")) as journal:
         record = read_record(folder / "run.json")
-        if record.is_of_several:
-            raise parts_only("results", folder, record)
         request = request_of(folder, record, state_dir=state_dir)
-        with open_recorded_table(folder, record, request, journal=journal) as table:
+        with ExitStack() as opened:
+            table = opened.enter_context(
+                open_recorded_table(folder, record, request, journal=journal)
+            )
+            outcomes: Outcomes = journal
+            if record.is_of_several:
+                outcomes, parts = opened.enter_context(
+                    open_parts(folder, record, journal, state_dir=state_dir)
+                )
+                if table.is_by_email:
+                    table.ids = LinkedIds([each.rows.plan for each in parts])
             yield (
                 table,
                 (
-                    with_outcomes(part, journal.rows(part["line"][0], part["line"][-1]))
+                    with_outcomes(part, outcomes.rows(part["line"][0], part["line"][-1]))
                     for part in parts_of(table)
                 ),
             )

@@ -17,7 +17,7 @@ import anyio.to_thread
 from batch.errors import RunError
 from batch.jobs.execution import OTHER_FILES, Begun, begin, carry_out, raise_open_files
 from batch.jobs.frontend import Orders, SharedOrders
-from batch.jobs.joined import join_results, joined_outcome
+from batch.jobs.joined import join_results, joined_outcome, open_parts
 from batch.jobs.known_pace import spread_s
 from batch.jobs.outcome import (
     PartOutcome,
@@ -279,7 +279,8 @@ def _outcome_of(
     times = [one.go_on_at for one in ended.values() if one.state is not RunState.FINISHED]
     try:
         at_hand = {part.opened.folder.path.name: part.journal for part in run.parts if part.journal}
-        joined = join_results(whole.table, folder, record, journal, at_hand=at_hand)
+        with open_parts(folder, record, journal, at_hand=at_hand) as (outcomes, parts_at_hand):
+            joined = join_results(whole.table, folder, record, outcomes, parts_at_hand)
     except Exception as error:  # noqa: BLE001 - told, kept in the folder, and exit 3
         tally = tallies_together(run.split.done, *(one.tally for one in ended.values()))
         return RunOutcome(

@@ -162,6 +162,7 @@ def past_run_for(
         state_dir=default_state_dir(),
         load_own=lambda: load_for(call, heeds_folder=False),
         open_gate=lambda loaded: open_gate_for(loaded, call, caller),
+        open_gates=lambda loaded: open_gates_for(loaded, call, caller),
         change=change,
         has_options=True,
         key_options=("--config", str(config)) if config else (),

@@ -50,6 +50,11 @@ class JoinedOutcomes:
         self._parts = parts
         self._left = [_not_reached(part) for part in parts]
 
+    @property
+    def plans(self) -> list[PlanFile]:
+        """What the rows of each part are."""
+        return [part.plan for part in self._parts]
+
     def rows(self, first_line: int, last_line: int) -> pl.DataFrame:
         """The outcomes of the lines from first to last, as `Journal.rows` gives them.
 

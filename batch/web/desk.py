@@ -13,7 +13,7 @@ from batch.api.sendkit import Access
 from batch.columns import Column
 from batch.errors import InputError, SettingsError, UsageError
 from batch.jobs.past_run import PastRun
-from batch.jobs.request import PracticeGround, Reading, Request, Source
+from batch.jobs.request import NamedAccess, PracticeGround, Reading, Request, Source
 from batch.jobs.request import Session as RequestSession
 from batch.jobs.requesting import asked_again, changed_by, guardrails_of, overrides_of
 from batch.jobs.runs import ListedRun, Runs, describe_run, list_runs
@@ -172,6 +172,12 @@ class Desk:
                 note(each)
             return access
 
+        def open_gates(loaded: LoadedSettings) -> tuple[Access, tuple[NamedAccess, ...]]:
+            access, named, notes = self.session.open_gates(loaded)
+            for each in notes:
+                note(each)
+            return access, named
+
         def change(request: Request) -> Request:
             return asked_again(
                 request,
@@ -187,6 +193,7 @@ class Desk:
             state_dir=self.place.state_dir,
             load_own=self.session.load_own,
             open_gate=open_gate,
+            open_gates=open_gates,
             change=change,
         )
 

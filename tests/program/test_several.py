@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 
+import batch
 from batch.recording.locks import lock_input
 from batch.recording.run_list import find_listed
-from batch.recording.runfile import FORMAT, read_record
+from batch.recording.runfile import FORMAT, RunState, read_record
 from batch.sandbox.options import Options
 from batch.sandbox.process import Sandbox
+from batch.web.board import Stage
 from tests.support.in_process import sendkit_batch, start_sandbox
 from tests.support.program import Ran, lead_id, read_rows, received, write_rows
+from tests.support.web_site import site
 
 HEADER = ("workspace", "campaignId", "campaignLeadId", "status", "aiTag")
 NAMES = ("Acme", "Beta 2", "Café")
@@ -374,3 +377,33 @@ def test_a_file_without_a_row_of_any_workspace_is_a_finished_run(world: World) -
     assert ran.exit_code == 1
     assert len(read_rows(world.cwd / "wrong/failed.csv")) == 2
     assert world.do("results", "wrong").exit_code == 1
+
+
+def test_a_caller_in_python_reads_the_rows_of_all_workspaces(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.do("run", world.rows([*leads(), *WRONG]), "--yes", "--out", "out")
+    monkeypatch.setenv("XDG_STATE_HOME", str(world.cwd / ".state"))
+    rows = list(batch.results(world.cwd / "out"))
+    assert [row.line for row in rows] == list(range(2, ROWS + len(WRONG) + 2))
+    assert Counter(row.result for row in rows) == {"success": ROWS, "error": len(WRONG)}
+
+
+def test_the_page_sends_several_workspaces_and_shows_the_rows_of_all(world: World) -> None:
+    environ = {
+        "SENDKIT_API_KEY": world.sandbox.platform_key,
+        "SENDKIT_BATCH_API_BASE_URL": world.sandbox.base_url,
+        "SENDKIT_BATCH_RUN_SKIP_UNCHANGED": "never",
+    }
+    world.rows([*leads(), *WRONG])
+    with site(world.cwd, environ=environ) as page:
+        page.drop(world.cwd / "leads.csv")
+        page.post("/run")
+        page.until(Stage.QUESTION)
+        assert "Café" in page.get("/job")
+        page.post("/job/answer", answer="yes")
+        run = page.desk.run_of(page.end().run_id)
+        assert run.record.state is RunState.FINISHED
+        shown = page.get(f"/runs/{run.record.id}")
+        assert "unknown workspace" in shown.lower()
+    assert world.changed == {(world.ids[n % 3], lead_id(n)): 1 for n in range(ROWS)}
