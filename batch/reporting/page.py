@@ -63,7 +63,7 @@ def _context(findings: Findings) -> Mapping[str, object]:
         "notes": list(run_facts.notes(findings)),
         "tiles": tiles,
         "bar": tables.bar_of(tiles),
-        "sum": run_facts.sum_line(findings),
+        "sum": run_facts.rows_line(findings),
         "rows": findings.rows,
         "to_send": findings.tally.unsent if findings.is_planned else 0,
         "lead_line": run_facts.lead_line(findings),

@@ -14,7 +14,7 @@ from batch.recording.history import EarlierRun
 from batch.recording.runfile import RunBy, RunRecord, RunState
 from batch.reporting.digest import Findings
 from batch.wording.amounts import count_of, duration
-from batch.wording.runs import plan_sentence, run_sentence, state_words
+from batch.wording.runs import plan_sentence, run_sentence, state_words, sum_line
 
 _NO_EDGE = r"[^\s\"<>(),;:|@]"
 # Begins where a word does and never backs off: else a long word without @ takes quadratic time.
@@ -85,14 +85,13 @@ def _later(run: EarlierRun, told_id: str) -> str:
     )
 
 
-def sum_line(findings: Findings) -> str:
+def rows_line(findings: Findings) -> str:
     """The counts, and the rows that they add up to."""
     if findings.is_planned:
         leads = count_of(findings.effect.requests, "lead")
         rows = count_of(findings.rows, "row")
         return f"{rows}, which name {leads} to change; plan.csv says what would become of each row."
-    parts = " + ".join(f"{findings.tally.of(result):,} {result}" for result in Result)
-    return f"{parts} = {findings.tally.total():,} of {count_of(findings.rows, 'row')}"
+    return sum_line(findings.tally, findings.rows)
 
 
 def lead_line(findings: Findings) -> str:

@@ -15,7 +15,7 @@ from batch.terminal.prose import print_sentences, print_whole
 from batch.visible import visible
 from batch.wording.amounts import count_of, duration
 from batch.wording.questions import what_changes
-from batch.wording.runs import mend_later, move_words, outcome_headline
+from batch.wording.runs import mend_later, move_words, outcome_headline, sum_line
 
 _STYLE_OF = {
     Result.SUCCESS: "green",
@@ -113,12 +113,6 @@ def outcome_files(outcome: RunOutcome) -> dict[str, str]:
         "report": outcome.report,
     }
     return {name: str(path) for name, path in paths.items() if path}
-
-
-def sum_line(tally: Tally, rows: int) -> str:
-    """The four counts, and the number of input rows that they must add up to."""
-    parts = " + ".join(f"{tally.of(result):,} {result}" for result in Result)
-    return f"{parts} = {tally.total():,} of {rows:,} rows"
 
 
 def judged_tally(plan: Plan) -> Tally:

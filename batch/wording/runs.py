@@ -76,6 +76,12 @@ def standing_words(state: str, counts: Mapping[Result, int]) -> str:
             return words
 
 
+def sum_line(tally: Tally, rows: int) -> str:
+    """The four counts, and the number of input rows that they must add up to."""
+    parts = " + ".join(f"{tally.of(result):,} {result}" for result in Result)
+    return f"{parts} = {tally.total():,} of {count_of(rows, 'row')}"
+
+
 def what_to_mend(reasons: Mapping[Reason, int], *, is_undo: bool) -> str:
     """What is to be done about failed rows that would fail again as they are."""
     failed = Tally({reason: n for reason, n in reasons.items() if reason.result is Result.ERROR})

@@ -13,8 +13,8 @@ from batch.terminal.summary import (
     log_outcome,
     print_check,
     print_outcome,
-    sum_line,
 )
+from batch.wording.runs import sum_line
 from tests.support.reports import FILES, REPORT, checked
 from tests.support.wired import plan_of
 
