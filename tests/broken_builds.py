@@ -3479,6 +3479,20 @@ BUILDS = (
         instead="0.0",
         caught_by="test_shared_pace.py::test_a_budget_must_cover_what_all_have_to_come",
     ),
+    Broken(
+        guarantee="a run that rests sends nothing, though its turn comes",
+        file="sending/shared_pace.py",
+        line="                return is_given and not is_off()",
+        instead="                return is_given",
+        caught_by="test_shared_pace.py::test_who_rests_sends_nothing_though_its_turn_comes",
+    ),
+    Broken(
+        guarantee="that a pace is shared is logged once, and not for each run that comes",
+        file="terminal/screen.py",
+        line="told := part if part is Part.LEADS else line",
+        instead="told := line",
+        caught_by="test_screen.py::test_with_whom_the_pace_is_shared_is_told_once",
+    ),
     # --- Progress ---
     Broken(
         guarantee="the bar counts what is sent, and not what was decided before",

@@ -141,7 +141,10 @@ class SharedPace:
                 await self._settled.wait()
                 return False
             case Part.FOLLOWS:
-                return await self._ask()
+                is_given = await self._ask()
+                if is_given and is_off():
+                    self.tell_end()
+                return is_given and not is_off()
             case Part.LEADS if self._leading is not None:
                 return await self._leading.give(is_off)
             case _:

@@ -15,6 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from batch.sending.sharing import Part
 from batch.sending.stops import Stop, StopCause
 from batch.terminal.prose import print_whole
 from batch.visible import visible
@@ -128,8 +129,8 @@ class LiveView(_Context):
 class LogLines(_Context):
     """A line at the start, one a minute, and one for each long hold-back and for a stop.
 
-    Also one for each change in how the pace is shared with other runs, and for the first long wait
-    that only headers ask for while every request is served.
+    Also one for how the pace is shared with other runs, and for the first long wait that only
+    headers ask for while every request is served.
 
     write: prints a line. clock: a monotonic clock, in seconds.
     """
@@ -144,7 +145,7 @@ class LogLines(_Context):
         self._stopping = False
         self._headers_told = False
         self._away = False
-        self._sharing = ""
+        self._sharing: set[str] = set()
 
     def show(self, moment: Moment) -> None:
         """Print the lines that are due."""
@@ -163,8 +164,10 @@ class LogLines(_Context):
             self._headers_told = bool(line)
             if line:
                 self._say(line)
-        if (line := sharing_line(moment.sharing)) and line != self._sharing:
-            self._sharing = line
+        # Once: those who follow may come and go by the hundred.
+        line, part = sharing_line(moment.sharing), moment.sharing.part
+        if line and (told := part if part is Part.LEADS else line) not in self._sharing:
+            self._sharing.add(told)
             self._say(line)
         if not self._stopping and (line := _stopping(moment.stop)):
             self._stopping = True

@@ -268,6 +268,21 @@ async def test_a_stop_ends_the_wait_for_a_turn_at_once(tmp_path: Path) -> None:
     assert second.gate.now() - stopped_at < 0.1
 
 
+async def test_who_rests_sends_nothing_though_its_turn_comes(tmp_path: Path) -> None:
+    first, second = Run(tmp_path, "a", 10.0), Run(tmp_path, "b", 10.0)
+    async with first.shared, second.shared, anyio.create_task_group() as sending:
+        await until(lambda: parts(second) == [Part.FOLLOWS])
+        first.pacer.hold(first.gate.now(), 5.0, "wait")
+        sending.start_soon(second.send, 1)
+        await anyio.sleep(1)
+        second.gate.is_resting = True
+        await anyio.sleep(9)
+        assert second.left == []
+        assert first.pacer.in_flight == 0
+        second.gate.is_resting = False
+        await until(lambda: len(second.left) == 1)
+
+
 async def test_a_turn_that_nobody_wants_any_more_is_given_back(tmp_path: Path) -> None:
     first, second = Run(tmp_path, "a", 10.0), Run(tmp_path, "b", 10.0)
     async with first.shared, second.shared:

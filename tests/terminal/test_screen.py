@@ -431,4 +431,6 @@ def test_with_whom_the_pace_is_shared_is_told_once() -> None:
     for sharing in SHARED.values():
         log.screen.show(replace(UNDER_WAY, sharing=sharing))
         log.screen.show(replace(UNDER_WAY, sharing=sharing))
+    others = Sharing(part=Part.LEADS, others=("one more (process 9)",))
+    log.screen.show(replace(UNDER_WAY, sharing=others))
     assert log.lines[1:] == [*SHARED]
