@@ -4456,11 +4456,11 @@ BUILDS = (
     ),
     Broken(
         guarantee="a command that is about one workspace is refused on several",
-        file="jobs/verify.py",
+        file="jobs/retry.py",
         line="    if record.is_of_several:",
         instead="    if False:",
         caught_by="test_several.py::"
-        "test_what_is_not_done_for_several_workspaces_names_what_works[verify]",
+        "test_what_is_not_done_for_several_workspaces_names_what_works[retry]",
     ),
     Broken(
         guarantee="a part that is done sends no request",

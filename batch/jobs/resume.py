@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from batch.errors import SettingsError
 from batch.jobs.execution import OTHER_FILES, raise_open_files
 from batch.jobs.frontend import Frontend
 from batch.jobs.joined import read_part
@@ -27,7 +26,7 @@ from batch.jobs.steps import (
     send,
     send_parts,
 )
-from batch.jobs.workspaces import Target, find_targets, pacers_of
+from batch.jobs.workspaces import Target, find_targets, pacers_of, target_of
 from batch.model import Tally
 from batch.recording.atomic_file import clear_partial_files
 from batch.recording.folder import RunFolder
@@ -110,7 +109,7 @@ def _ready(frontend: Frontend, both: tuple[OpenPart, Reopened], *, asks: bool) -
 @contextmanager
 def _reopen(past: PastRun, request: Request, targets: Sequence[Target]) -> Iterator[_Again]:
     """Open the whole, and each part that is not finished."""
-    folder, reach = past.folder, {each.workspace.id: each for each in targets}
+    folder = past.folder
     sha256 = past.record().input.sha256
     with ExitStack() as resources:
         warnings = resources.enter_context(take_locks(request, sha256=sha256, run=folder))
@@ -137,13 +136,7 @@ def _reopen(past: PastRun, request: Request, targets: Sequence[Target]) -> Itera
             if of_part.state is RunState.FINISHED:
                 finished.update(of_part.reasons)
                 continue
-            target = reach.get(part.workspace.id)
-            if target is None or target.failure:
-                why = f" {target.failure}" if target else ""
-                raise SettingsError(
-                    f"{path}: is of the workspace {part.workspace.name} ({part.workspace.id}), "
-                    f"which no key sees now.{why}"
-                )
+            target = target_of(part, targets)
             again = past.part_request(path, of_part, own)
             again = replace(again, session=replace(again.session, access=target.access))
             asked[part.folder] = again, replace(target, settings=again.settings)

@@ -69,23 +69,38 @@ def sort_rows(
     slices: Slices,
     nobodys: Spill,
 ) -> None:
-    """Put each row, as it was read, to its workspace's, or what is wrong with it to nobody's."""
-    rules = opened.request.rules()
-    assigned = assign(opened.table.cells, rules, known(targets), default)
-    read = (frame for frame in opened.table.frames() if frame.height)
-    for frame, judged in zip(read, assigned, strict=True):
-        if not frame["line"].equals(judged["line"]):
-            raise ValueError("rows were judged that are not those that were read")
-        owned = frame.with_columns(judged["workspace_id"])
-        owned = owned.filter(pl.col("workspace_id").is_not_null())
+    """Put each row, as it was read, to its workspace's, or what is wrong with it to nobody's.
+
+    Keeps six bytes a row between the two passes: a table can't be read twice at once.
+    """
+    rules, names = opened.request.rules(), known(targets)
+    numbers = pl.Enum(list(names))
+    owners = []
+    for judged in assign(opened.table.cells, rules, names, default):
+        owned = judged.filter(pl.col("workspace_id").is_not_null())
+        owners.append(owned.select("line", pl.col("workspace_id").cast(numbers)))
+        lost = judged.filter(pl.col("workspace_id").is_null()).select(PROBLEM.names())
+        if lost.height:
+            nobodys.put(lost)
+    whose = pl.concat([pl.DataFrame(schema={"line": pl.UInt32, "workspace_id": numbers}), *owners])
+    del owners
+    for frame in opened.table.frames():
+        owned = frame.join(_between(whose, frame["line"]), on="line", maintain_order="left")
         for (workspace_id,), rows in owned.partition_by(
             "workspace_id", include_key=False, as_dict=True
         ).items():
             slices.add(str(workspace_id), rows)
-        lost = judged.filter(pl.col("workspace_id").is_null()).select(PROBLEM.names())
-        if lost.height:
-            nobodys.put(lost)
     slices.flush()
+    if slices.rows.total() != whose.height:
+        raise ValueError("rows were judged that are not those that were read")
+
+
+def _between(whose: pl.DataFrame, lines: pl.Series) -> pl.DataFrame:
+    """What is between the first and the last of these lines. whose: by line."""
+    if not len(lines):
+        return whose.clear()
+    start = whose["line"].search_sorted(lines[0], "left")
+    return whose.slice(start, whose["line"].search_sorted(lines[-1], "right") - start)
 
 
 def keep_nobodys(nobodys: Spill, path: Path) -> KeptPlan:

@@ -5,7 +5,7 @@ import io
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,21 +17,23 @@ from batch.errors import SettingsError
 from batch.escape import escape_text
 from batch.jobs.frontend import Frontend
 from batch.jobs.gate import daily_quota, make_client
+from batch.jobs.joined import read_part
 from batch.jobs.known_pace import known_pace, meeting_of
 from batch.jobs.paging import Paging
-from batch.jobs.past_run import PastRun
+from batch.jobs.past_run import PastRun, check_several
 from batch.jobs.plan import check_no_plan
 from batch.jobs.preflight import ask_server
 from batch.jobs.recorded import APPLIED, AppliedRows, applied_rows, plan_of_run, recorded_journal
 from batch.jobs.reopening import check_workspace
-from batch.jobs.request import Request, parts_only
+from batch.jobs.request import Request
 from batch.jobs.snapshotting import take_snapshot, to_read_again
+from batch.jobs.workspaces import find_targets, target_of
 from batch.judging.leads import LEAD
 from batch.judging.live import DIFFERENT, find_differences, with_expected_status
 from batch.judging.plan import Plan
 from batch.model import Reason
 from batch.recording.atomic_file import AtomicFile
-from batch.recording.runfile import RunRecord
+from batch.recording.runfile import PARTS, RunRecord
 from batch.recording.snapshot import SCHEMA, Snapshot
 from batch.wording.progress import ReadingProgress
 
@@ -98,13 +100,40 @@ def verify(past: PastRun, frontend: Frontend) -> Verified:
     """See whether the leads are now what an earlier run made them; nothing is sent."""
     folder, record = past.folder, past.record()
     if record.is_of_several:
-        raise parts_only("verify", folder, record)
+        return _verify_several(past, frontend)
     check_no_plan(folder, record, so="nothing can be verified", options=past.key_options)
     with open_applied(folder, record, past.request()) as applied:
         workspace = record.workspace.name if record.workspace else None
         frontend.show_target(applied.access, workspace)
         with frontend.reading() as show:
             return frontend.run(lambda: compare_leads(applied, on_reading=show))
+
+
+def _verify_several(past: PastRun, frontend: Frontend) -> Verified:
+    """The same of a run of several workspaces: of each, with one list of what is different."""
+    folder, record = past.folder, past.record()
+    check_several(past, record, "verify")
+    request, own = past.request(), past.load_own()
+    targets = frontend.run(partial(find_targets, request))
+    found = []
+    for part in record.parts:
+        path, of_part = folder / PARTS / part.folder, read_part(folder, record, part)
+        asked = past.part_request(path, of_part, own)
+        session = replace(asked.session, access=target_of(part, targets).key)
+        with open_applied(path, of_part, replace(asked, session=session)) as applied:
+            frontend.show_target(applied.access, part.workspace.name)
+            with frontend.reading() as show:
+                look = partial(compare_leads, applied, on_reading=show)
+                found.append(frontend.run(look))
+    none = pl.DataFrame(schema=DIFFERENT)
+    different = pl.concat([none, *(each.different for each in found)]).sort("line")
+    _write(different, folder / VERIFY_NAME)
+    return Verified(
+        rows=sum(each.rows for each in found),
+        different=different,
+        requests=sum(each.requests for each in found),
+        path=folder / VERIFY_NAME,
+    )
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from batch.jobs.request import NamedAccess, Request
 from batch.judging.workspaces import find_workspace
 from batch.reading.grid import listed
 from batch.recording.pace_memory import good_pace
-from batch.recording.runfile import RunWorkspace
+from batch.recording.runfile import RunPart, RunWorkspace
 from batch.sending.pace.pacer import Pacer
 from batch.settings.model import Settings, WorkspaceSettings, workspace_section
 from batch.settings.values import BudgetOwner
@@ -134,6 +134,19 @@ def one_target(name: str, targets: Sequence[Target]) -> Target:
     target = next(each for each in targets if each.workspace.id == id_)
     if target.failure:
         raise SettingsError(f"Nothing was sent. {target.failure}")
+    return target
+
+
+def target_of(part: RunPart, targets: Sequence[Target]) -> Target:
+    """How the workspace of a part is reached now. Raises SettingsError where it can't be."""
+    id_, name = part.workspace.id, part.workspace.name
+    target = next((each for each in targets if each.workspace.id == id_), None)
+    if target is None or target.failure:
+        why = f" {target.failure}" if target else ""
+        raise SettingsError(
+            f"Nothing was sent. No key sees the workspace {name} ({id_}) of the part "
+            f"{part.folder} now.{why}"
+        )
     return target
 
 

@@ -228,7 +228,7 @@ def test_as_many_changes_as_expected_in_all_workspaces_are_sent(world: World) ->
     assert world.do("run", world.rows(leads()), "--yes", "--expect-changes", "30").exit_code == 0
 
 
-@pytest.mark.parametrize("what", ["retry", "verify", "report", "results --attempts"])
+@pytest.mark.parametrize("what", ["retry", "report", "results --attempts"])
 def test_what_is_not_done_for_several_workspaces_names_what_works(world: World, what: str) -> None:
     assert world.do("run", world.rows(leads()), "--yes", "--out", "out").exit_code == 0
     word, *options = what.split()
@@ -360,6 +360,19 @@ def test_undo_of_the_whole_sets_the_leads_of_every_workspace_back(world: World) 
     assert (again.exit_code, world.changed) == (1, {})
 
 
+def test_verify_of_the_whole_lists_what_is_different_in_any_workspace(world: World) -> None:
+    assert world.do("run", world.rows(leads()), "--yes", "--out", "out").exit_code == 0
+    assert world.do("verify", "out").last_line.startswith("verified: 30 of 30 rows hold")
+    changed = [(NAMES[n % 3], campaign(n % 3), lead_id(n), "active", "") for n in (7, 2)]
+    assert world.do("run", world.rows(changed, "other.csv"), "--yes").exit_code == 0
+    ran = world.do("verify", "out")
+    assert ran.exit_code == 1
+    assert ran.last_line.startswith("verified: 28 of 30 rows hold what was set; file: out/verify")
+    rows = read_rows(world.cwd / "out/verify.csv")
+    assert [(row["line"], row["found"]) for row in rows] == [("4", "active"), ("9", "active")]
+    assert {each["operation"] for each in world.requests} <= {"leads", "workspaces"}
+
+
 def test_a_part_of_a_copy_is_nobodys(world: World) -> None:
     world.do("run", world.rows(leads()), "--yes", "--on", "parts", "--out", "out")
     shutil.copytree(world.cwd / "out", world.cwd / "copy")
@@ -407,3 +420,14 @@ def test_the_page_sends_several_workspaces_and_shows_the_rows_of_all(world: Worl
         shown = page.get(f"/runs/{run.record.id}")
         assert "unknown workspace" in shown.lower()
     assert world.changed == {(world.ids[n % 3], lead_id(n)): 1 for n in range(ROWS)}
+
+
+def test_a_file_of_many_blocks_is_split_row_by_row(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("batch.reading.delimited.BLOCK", 300)
+    ran = world.do("run", world.rows([*leads(), *WRONG[:2]]), "--yes", "--out", "out")
+    assert ran.exit_code == 1
+    assert world.changed == {(world.ids[n % 3], lead_id(n)): 1 for n in range(ROWS)}
+    results = read_rows(world.cwd / "out/results.csv")
+    assert [int(row["line"]) for row in results] == list(range(2, ROWS + 4))
