@@ -2720,6 +2720,14 @@ BUILDS = (
         caught_by="test_workspace_keys.py::test_a_platform_key_needs_a_workspace_that_it_sees",
     ),
     Broken(
+        guarantee="a run is gone back to with the key of the section that it was sent with",
+        file="settings/credentials.py",
+        line="is_own = name == loaded.run_section or",
+        instead="is_own =",
+        caught_by="test_workspace_keys.py::"
+        "test_a_workspace_whose_key_failed_is_gone_on_with_by_its_new_key",
+    ),
+    Broken(
         guarantee="no workspace is sent to with two keys",
         file="jobs/workspaces.py",
         line="if not each.failure and other is not each:",

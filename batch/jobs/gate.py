@@ -24,7 +24,7 @@ from batch.recording.daily_quota import DailyQuota
 from batch.sandbox.process import Sandbox
 from batch.settings.credentials import Credentials, read_workspace_key
 from batch.settings.load import CONFIG_NAME, LoadedSettings
-from batch.settings.model import ApiSettings, Settings
+from batch.settings.model import ApiSettings, Settings, workspace_section
 from batch.settings.origins import ADDRESS, Difference, Origin, differences
 
 BUILT_IN = ApiSettings().base_url
@@ -116,7 +116,7 @@ def open_accesses(
         try:
             its_own = read_workspace_key(loaded.settings, environ, name)
         except SettingsError as error:
-            failure = str(error)
+            failure = str(error).removeprefix(f"[{workspace_section(name)}]: ")
         else:
             opened = open_access(loaded, its_own, keeper)
         found.append(

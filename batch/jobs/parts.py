@@ -272,7 +272,7 @@ def _open_part(
     request = replace(
         asked,
         settings=target.settings,
-        session=replace(asked.session, access=access, out=None),
+        session=replace(asked.session, access=access, section=target.name_in_settings, out=None),
         guardrails=replace(
             asked.guardrails,
             expect_changes=None,  # it is said of the whole, in which no part is too many then

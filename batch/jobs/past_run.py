@@ -73,7 +73,9 @@ class PastRun:
         if record.part_of and record.workspace and access.workspace_id and is_listed:
             # A platform key reaches each workspace, whichever one the environment names.
             access = replace(access, workspace_id=record.workspace.id)
-        session = replace(request.session, access=access, workspaces=workspaces)
+        session = replace(
+            request.session, access=access, workspaces=workspaces, section=record.section
+        )
         return replace(request, settings=loaded.settings, session=session)
 
     def part_request(self, folder: Path, record: RunRecord, own: LoadedSettings) -> Request:
@@ -125,6 +127,7 @@ def settings_of_run(
         origins=origins,
         own=settings if is_listed else own.settings,
         run_workspace=record.workspace,
+        run_section=record.section,
     )
 
 

@@ -34,7 +34,7 @@ from batch.recording.plan_check import open_plan
 from batch.recording.plan_file import KeptPlan
 from batch.recording.plan_input import check_against_journal
 from batch.recording.run_list import find_listed
-from batch.recording.runfile import RunRecord, RunState, read_record
+from batch.recording.runfile import RunRecord, RunState, RunWorkspace, read_record
 from batch.sending.pace.pacer import Pacer
 from batch.settings.values import FinalStates
 
@@ -201,7 +201,7 @@ def _baseline_of(folder: Path, record: RunRecord, plan: KeptPlan | None) -> pl.D
 
 def check_workspace(record: RunRecord, preflight: Preflight) -> None:
     """Raise SettingsError when the key is of another workspace than an earlier run."""
-    before, now = record.workspace, preflight.workspace
+    before, now = _proven_workspace(record), preflight.workspace
     if before is None or now is None or before.id == now.id:
         return
     raise SettingsError(
@@ -210,10 +210,16 @@ def check_workspace(record: RunRecord, preflight: Preflight) -> None:
     )
 
 
+def _proven_workspace(record: RunRecord) -> RunWorkspace | None:
+    """The workspace of a run; None if its key was never proven, and only settings named it."""
+    workspace = record.workspace
+    return None if workspace and workspace.id == record.section else workspace
+
+
 def check_known_workspace(record: RunRecord, preflight: Preflight) -> None:
     """Raise SettingsError unless a run is known to belong to the workspace of the key."""
     check_workspace(record, preflight)
-    if record.workspace is None or preflight.workspace is None:
+    if _proven_workspace(record) is None or preflight.workspace is None:
         raise SettingsError(
             "The run is not in your list of runs, and its workspace, or the key's, is not known: "
             "nobody can say whether they are the same. Nothing was sent.",

@@ -156,7 +156,8 @@ class Session:
     access: the key and the address that it may go to, as the gate gives them; None for practice,
     which never sees the real ones, and where no server is asked. Where only workspaces have keys it
     is the first one's.
-    workspaces: those that have keys of their own.
+    workspaces: those that have keys of their own. section: of the one whose key `access` is, by its
+    name in the settings; "" for any other key.
     command: what was typed to ask for it, as a report may tell it; "" where nobody typed.
     faults: what goes wrong in practice, as the sandbox spells it.
     practice: where practice is to go on; None for a sandbox that ends with the job.
@@ -173,6 +174,7 @@ class Session:
     practice: PracticeGround | None = None
     access: Access | None = None
     workspaces: tuple[NamedAccess, ...] = ()
+    section: str = ""
     remembers: bool = False
     shown_rows: int = SHOWN_ROWS
     makes_parts: bool = False

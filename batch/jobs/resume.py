@@ -138,7 +138,8 @@ def _reopen(past: PastRun, request: Request, targets: Sequence[Target]) -> Itera
                 continue
             target = target_of(part, targets)
             again = past.part_request(path, of_part, own)
-            again = replace(again, session=replace(again.session, access=target.access))
+            session = replace(again.session, access=target.access, section=target.name_in_settings)
+            again = replace(again, session=session)
             asked[part.folder] = again, replace(target, settings=again.settings)
         pacers = pacers_of([target for _, target in asked.values()], past.state_dir)
         reopened = {
@@ -152,7 +153,7 @@ def _reopen(past: PastRun, request: Request, targets: Sequence[Target]) -> Itera
                 name=shown_name(part.workspace, workspaces),
                 opened=reopened[part.folder].opened,
                 rows=part.rows,
-                pacer=pacers[part.workspace.id],
+                pacer=pacers[asked[part.folder][1].workspace.id],
             )
             for part in record.parts
             if part.folder in asked

@@ -80,6 +80,7 @@ def first_record(run: ReadyRun) -> RunRecord:
         input=opened.input,
         base_url=opened.access.base_url,
         workspace=run.workspace,
+        section=request.session.section,
         settings=_settings_of(request),
         pid=os.getpid(),
         working_since=now,

@@ -89,7 +89,7 @@ async def find_targets(request: Request) -> tuple[Target, ...]:
         targets += await _all_of(request, session.access, others)
     failed = [each for each in targets if each.failure]
     if failed and (not request.guardrails.skip_failed_workspaces or len(failed) == len(targets)):
-        raise UsageError("\n".join(["Nothing was sent.", *(each.failure for each in failed)]))
+        raise UsageError("\n".join(["Nothing was sent.", *map(_told, failed)]))
     return tuple(targets)
 
 
@@ -133,14 +133,16 @@ def one_target(name: str, targets: Sequence[Target]) -> Target:
         raise SettingsError(f"Nothing was sent. The workspace: {error}") from error
     target = next(each for each in targets if each.workspace.id == id_)
     if target.failure:
-        raise SettingsError(f"Nothing was sent. {target.failure}")
+        raise SettingsError(f"Nothing was sent. {_told(target)}")
     return target
 
 
 def target_of(part: RunPart, targets: Sequence[Target]) -> Target:
     """How the workspace of a part is reached now. Raises SettingsError where it can't be."""
     id_, name = part.workspace.id, part.workspace.name
-    target = next((each for each in targets if each.workspace.id == id_), None)
+    # One whose key could not be proven was known by its name in the settings alone.
+    found = {each.name_in_settings: each for each in targets}
+    target = (found | {each.workspace.id: each for each in targets}).get(id_)
     if target is None or target.failure:
         why = f" {target.failure}" if target else ""
         raise SettingsError(
@@ -180,7 +182,7 @@ def in_one_workspace(frontend: Frontend, opened: OpenRun) -> OpenRun:
         )
     target = found[0] if name is None else one_target(name, found)
     access = target.key
-    session = replace(session, access=access)
+    session = replace(session, access=access, section=target.name_in_settings)
     request = replace(request, settings=target.settings, session=session)
     return replace(opened, request=request, access=access)
 
@@ -200,9 +202,6 @@ async def _prove(request: Request, named: NamedAccess) -> Target:
                 failure = str(error)
         if limit.cancelled_caught:
             failure = f"{access.base_url} gave no answer within {LONGEST_TEST_S} s."
-    section = f"[{workspace_section(named.name)}]"
-    if failure and not failure.startswith(section):
-        failure = f"{section}: {failure}"
     id_ = found.id if found else named.workspace_id or named.name
     return Target(
         workspace=RunWorkspace(id=id_, name=found.name if found else named.name),
@@ -213,6 +212,11 @@ async def _prove(request: Request, named: NamedAccess) -> Target:
     )
 
 
+def _told(target: Target) -> str:
+    """Why a workspace can't be reached, with its place in the settings."""
+    return f"[{workspace_section(target.name_in_settings)}]: {target.failure}"
+
+
 def _told_apart(targets: Sequence[Target]) -> list[Target]:
     """The same, but that no workspace has two keys: the second one is a failure."""
     first: dict[str, Target] = {}
@@ -221,8 +225,7 @@ def _told_apart(targets: Sequence[Target]) -> list[Target]:
         other = first.setdefault(each.workspace.id, each)
         if not each.failure and other is not each:
             failure = (
-                f"[{workspace_section(each.name_in_settings)}]: its key is of the workspace "
-                f"{each.workspace.name}, as that of "
+                f"The key is of the workspace {each.workspace.name}, as that of "
                 f"[{workspace_section(other.name_in_settings)}] is."
             )
             each = replace(each, failure=failure)  # noqa: PLW2901

@@ -207,6 +207,7 @@ class RunRecord(_Record):
     plan_sha256: of its plan file; None of a run of format 1, which has none.
     ran_by: who began it, and who went on with it, the latest last; not all of very many.
     campaigns: names of the workspace's campaigns by id, as far as they are known.
+    section: of its workspace under `[workspaces]`, whose key it is sent with; "" for any other key.
     parts: of a run of several workspaces, whose own plan and journal have the rows of none.
     part_of: the id of the run of several workspaces of which this is a part.
     """
@@ -222,6 +223,7 @@ class RunRecord(_Record):
     input: RunInput
     base_url: str
     workspace: RunWorkspace | None
+    section: str = ""
     settings: Mapping[str, JsonValue]
     pid: int
     started_at: Time

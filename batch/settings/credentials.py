@@ -57,8 +57,8 @@ def credentials_for(
     if own is None:
         return read_credentials(settings, environ, several=several)
     for name, workspace in settings.workspaces.items():
-        is_own = own.id == workspace.workspace_id or own.name.casefold() == name.casefold()
-        if is_own and workspace.has_key:
+        is_own = name == loaded.run_section or own.id == workspace.workspace_id
+        if workspace.has_key and (is_own or own.name.casefold() == name.casefold()):
             return read_workspace_key(settings, environ, name)
     return read_credentials(settings, environ, workspace_id=own.id)
 

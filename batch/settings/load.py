@@ -39,7 +39,8 @@ class LoadedSettings:
     origins: who gave each value; keys that are not in it have their default.
     own: the settings without `source` if that is untrusted; else the same as `settings`.
     refused_key_file: the place that says where a key is and does not count; "" if none does.
-    run_workspace: of the earlier run whose settings they are, if it is known.
+    run_workspace: of the earlier run whose settings they are, if it is known. run_section: its
+    section under `[workspaces]` then; "" for none.
     """
 
     settings: Settings
@@ -49,6 +50,7 @@ class LoadedSettings:
     source_origin: Origin = Origin.DEFAULT
     refused_key_file: str = ""
     run_workspace: RunWorkspace | None = None
+    run_section: str = ""
 
     def origin(self, key: Key) -> Origin:
         """Who gave this setting its value."""

@@ -107,7 +107,7 @@ async def test_a_workspace_has_one_key(sandbox: Sandbox, tmp_path: Path) -> None
     with pytest.raises(UsageError) as caught:
         await find_targets(request)
     assert str(caught.value) == (
-        'Nothing was sent.\n[workspaces."B"]: its key is of the workspace Workspace 2, as that of '
+        'Nothing was sent.\n[workspaces."B"]: The key is of the workspace Workspace 2, as that of '
         '[workspaces."A"] is.'
     )
 
@@ -119,8 +119,8 @@ async def test_those_that_fail_are_gone_on_without_if_that_is_asked_for_unless_a
     own = {"Good": sandbox.api_key, "Gone": "sk_revoked", "Unset": ""}
     good, gone, unset = await find_targets(asked(sandbox, tmp_path, own=own, guardrails=skip))
     assert (good.failure, gone.workspace.id, unset.workspace.name) == ("", "Gone", "Unset")
-    assert gone.failure.startswith(f'[workspaces."Gone"]: {sandbox.base_url} refused the API key')
-    assert unset.failure == '[workspaces."Unset"]: No.'
+    assert gone.failure.startswith(f"{sandbox.base_url} refused the API key")
+    assert unset.failure == "No."
     with pytest.raises(ValueError, match="Gone can't be reached"):
         _ = gone.key
     with pytest.raises(SettingsError, match="refused the API key"):

@@ -136,6 +136,27 @@ def test_all_keys_that_fail_are_told_at_once(sandbox: Sandbox, leads: Path) -> N
     assert "sk_wrong" not in ran.err
 
 
+def test_a_workspace_whose_key_failed_is_gone_on_with_by_its_new_key(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    of_first = (f"ca{1:022x}", f"1ead{1:08x}{1:012x}", "Hot")
+    rows = [(*of_first, "eins"), (*LEAD, "ZWEI")]
+    path = write_rows(tmp_path / "leads.csv", (*HEADER, "workspace"), rows)
+    given = {"config": own_keys("eins", "zwei"), "KEY_eins": sandbox.api_key}
+    ran = run(sandbox, path, "--skip-failed-workspaces", **given, KEY_zwei="sk_revoked")
+    assert ran.exit_code == 3, ran.err
+    assert [row["result"] for row in ran.results] == ["success", "unsent"]
+    assert f"zwei: {sandbox.base_url} refused the API key" in ran.err
+    keys = {"KEY_eins": sandbox.api_key, "KEY_zwei": sandbox.workspaces[1].api_key}
+    own = ("--config", "own.toml")
+    again = sendkit_batch("resume", ran.folder, *own, "--yes", cwd=tmp_path, env=keys)
+    assert again.exit_code == 0, again.err
+    for part in ("workspace-1", "zwei"):  # each by the key of its section, whatever it is called
+        folder = ran.folder / "parts" / part
+        verified = sendkit_batch("verify", folder, *own, cwd=tmp_path, env=keys)
+        assert verified.exit_code == 0, verified.err
+
+
 def test_a_column_workspace_is_the_users_own_with_a_workspace_key(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:

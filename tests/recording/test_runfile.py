@@ -109,6 +109,7 @@ def test_run_json_says_what_the_run_is_and_how_far_it_got(path: Path) -> None:
         "plan_sha256": None,
         "ran_by": [],
         "campaigns": {},
+        "section": "",
     }
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(path.parent.iterdir()) == [path]

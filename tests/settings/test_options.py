@@ -31,6 +31,7 @@ def test_the_parts_of_a_request_are_options_by_their_names() -> None:
         "state_dir",
         "access",
         "workspaces",
+        "section",
         "command",
         "faults",
         "practice",
