@@ -83,7 +83,7 @@ class Leader:
         """Serve from now on. begins_at: when the first turn may be given."""
         self._begins_at = begins_at
         self._listening = await asyncio.start_unix_server(
-            self._hear_one, sock=listening, limit=LONGEST_LINE
+            self._let_in, sock=listening, limit=LONGEST_LINE
         )
         self._pacer.expect_others(lambda: sum(each.to_come for each in self._members))
         self._regroup()
@@ -119,6 +119,9 @@ class Leader:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+    def _let_in(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._start(self._hear_one(reader, writer))  # ours, so that it ends with this run
 
     async def _hear_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Hear a run that follows, until it ends or says what it may not."""

@@ -2,10 +2,13 @@
 
 import asyncio
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
+from math import ceil
 from pathlib import Path
 from unittest.mock import patch
 
@@ -14,6 +17,7 @@ import pytest
 
 from batch.model import Answer, Budget, Reason
 from batch.recording.meeting import Meeting
+from batch.sandbox.limits import SlidingWindow
 from batch.sending.breaker import Breaker
 from batch.sending.gate import Gate
 from batch.sending.leading import SILENT_S
@@ -468,3 +472,83 @@ async def test_another_users_process_is_not_served(
         await closed(reader)
         writer.close()
         assert first.shared.sharing.others == ()
+
+
+class Server:
+    """Allows 50 requests in any second, and tells it as a server does, in whole seconds."""
+
+    def __init__(self) -> None:
+        self.limiter = SlidingWindow(limit=50, window_s=1.0)
+        self.log: list[tuple[float, bool]] = []  # when each request came, and whether it was served
+
+    async def __call__(self) -> Answer:
+        await anyio.sleep(0.025)
+        now = anyio.current_time()
+        found = self.limiter.take(now)
+        self.log.append((now, found.admitted))
+        await anyio.sleep(0.025)
+        budget = Budget(
+            name="x", limit=50, remaining=found.remaining, reset_s=ceil(found.reset_s), window_s=1.0
+        )
+        if found.admitted:
+            return replace(OK, elapsed_ms=50, budgets=(budget,))
+        wait_s = float(ceil(found.retry_after_s))
+        return replace(TOO_MANY, elapsed_ms=50, budgets=(budget,), retry_after_s=wait_s)
+
+
+@pytest.mark.parametrize(
+    ("span_s", "killed_every_s"),
+    [
+        (30.0, 12.0),
+        pytest.param(120.0, None, marks=pytest.mark.slow),
+        pytest.param(120.0, 20.0, marks=pytest.mark.slow),
+    ],
+)
+async def test_three_runs_use_the_budget_and_no_more_in_virtual_time(
+    tmp_path: Path, span_s: float, killed_every_s: float | None
+) -> None:
+    server = Server()
+
+    async def work(run: Run) -> None:
+        while True:
+            await run.gate.take_turn()
+            run.gate.report(await run.gate.attempt(server), row=2, probe=False)
+
+    async def live(number: int, *, goes_on: bool) -> None:
+        """One process, again and again: it asks whose key it is, works, and is killed."""
+        while True:
+            for _ in range(2 * goes_on):
+                await server()
+            run = Run(tmp_path, str(number))
+            await run.shared.__aenter__()
+            try:
+                with anyio.CancelScope() as until_killed:
+                    at_work[number] = (run, until_killed)
+                    async with anyio.create_task_group() as workers:
+                        for _ in range(8):
+                            workers.start_soon(work, run)
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await run.die()
+            await anyio.sleep(1)  # until it is there again
+            goes_on = True
+
+    at_work: dict[int, tuple[Run, anyio.CancelScope]] = {}
+    async with anyio.create_task_group() as runs:
+        for number in range(3):
+            runs.start_soon(partial(live, number, goes_on=False))
+        kills = 0
+        while anyio.current_time() < span_s:
+            await anyio.sleep((killed_every_s or 1.0) / (1 if kills else 2))
+            if killed_every_s:
+                # In turn, so that it is the one that leads as often as it follows.
+                at_work[kills % 3][1].cancel()
+                kills += 1
+        runs.cancel_scope.cancel()
+    counted = [served for at, served in server.log if 1 <= at < span_s]
+    sys.stderr.write(
+        f"\nthree runs, {kills} killed: {sum(counted) / (span_s - 1) / 47.5:.1%} used, "
+        f"{sum(not served for _, served in server.log)} of {len(server.log):,} refused\n"
+    )
+    assert sum(counted) / (span_s - 1) / (50 * 0.95) >= 0.95
+    assert sum(not served for _, served in server.log) / len(server.log) <= 0.001
