@@ -38,7 +38,7 @@ from batch.jobs.unfinished import (
     unfinished_of_others,
 )
 from batch.jobs.whole import prepare_parts
-from batch.jobs.workspaces import default_workspace, find_targets, in_one_workspace
+from batch.jobs.workspaces import default_workspace, find_targets, in_one_workspace, refuse_others
 from batch.settings.model import Settings
 from batch.wording.questions import Question
 
@@ -102,6 +102,7 @@ def _run_several(frontend: Frontend, opened: OpenRun, *, asks: bool) -> RunOutco
     frontend.note(*opened.notes)
     frontend.show_target(opened.access, None)
     targets = frontend.run(partial(find_targets, opened.request))
+    refuse_others(opened, targets)
     with split_run(opened, targets, default_workspace(opened.request, targets)) as split:
         split.check()
         ready = ready_parts(frontend, split, asks=asks)

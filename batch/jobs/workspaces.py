@@ -10,18 +10,20 @@ from functools import partial
 from pathlib import Path
 
 import anyio
+import polars as pl
 
 from batch.advice import Fix, Remedy
 from batch.api.sendkit import Access, KeyRefusedError, ReadFailedError, Workspace
-from batch.errors import SettingsError, UsageError
+from batch.errors import InputError, SettingsError, UsageError
 from batch.jobs.frontend import Frontend
 from batch.jobs.gate import daily_quota, make_client
 from batch.jobs.known_pace import make_pacer
 from batch.jobs.opening import OpenRun
 from batch.jobs.preflight import LONGEST_TEST_S, own_workspace
 from batch.jobs.request import NamedAccess, Request
-from batch.judging.workspaces import find_workspace
+from batch.judging.workspaces import assign, find_workspace
 from batch.reading.grid import listed
+from batch.recording.history import known_runs
 from batch.recording.pace_memory import good_pace
 from batch.recording.runfile import RunPart, RunWorkspace
 from batch.sending.pace.pacer import Pacer
@@ -135,6 +137,33 @@ def one_target(name: str, targets: Sequence[Target]) -> Target:
     if target.failure:
         raise SettingsError(f"Nothing was sent. {_told(target)}")
     return target
+
+
+def refuse_others(opened: OpenRun, targets: Sequence[Target]) -> None:
+    """Raise InputError where rows name a workspace that is known, but not reached by the only key.
+
+    Known are those of the user's own runs at this address. Rows of a workspace nobody knows are
+    errors by themselves; but these were hardly meant to be left behind.
+    """
+    request, session = opened.request, opened.request.session
+    if session.has_workspaces:
+        return
+    runs = known_runs(session.state_dir, Path(request.settings.run.runs_dir)).own
+    reached = known(targets)
+    others = {
+        run.record.workspace.id: (run.record.workspace.name,)
+        for run in runs
+        if run.record.workspace and run.record.base_url == opened.access.base_url
+    }
+    others = {id_: names for id_, names in others.items() if id_ not in reached}
+    for rows in assign(opened.table.cells, request.rules(), {**others, **reached}, None):
+        found = rows.filter(pl.col("workspace_id").is_in(list(others))).head(1)
+        for line, id_ in found.select("line", "workspace_id").iter_rows():
+            raise InputError(
+                f"Nothing was sent. {request.source.name} line {line} names the workspace "
+                f"{others[id_][0]}, and the key is of {targets[0].workspace.name}. Use a platform "
+                "key, or give each workspace its key under [workspaces] of your settings."
+            )
 
 
 def target_of(part: RunPart, targets: Sequence[Target]) -> Target:

@@ -192,3 +192,26 @@ def test_practice_knows_one_workspace(tmp_path: Path) -> None:
     ran = sendkit_batch("run", path, "--sandbox", "--map", "workspace=workspace", cwd=tmp_path)
     assert ran.exit_code == 0, ran.err
     assert "workspace" not in ran.record["input"]["found"]["columns"]
+
+
+def test_a_mapped_column_with_another_workspace_that_is_known_is_refused(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    known = write_rows(tmp_path / "known.csv", HEADER, [LEAD])
+    assert run(sandbox, known, key=sandbox.workspaces[1].api_key).exit_code == 0
+    of_first = (f"ca{1:022x}", f"1ead{1:08x}{1:012x}", "Hot")
+    rows = [(*of_first, "Workspace 1"), (*of_first, "Nowhere"), (*LEAD, "workspace 2")]
+    path = write_rows(tmp_path / "leads.csv", (*HEADER, "Account"), rows)
+    before, words = asked(sandbox), ("--map", "workspace=Account")
+    ran = run(sandbox, path, *words, key=sandbox.api_key)
+    assert (ran.exit_code, asked(sandbox)) == (2, before)
+    assert (
+        "Nothing was sent. leads.csv line 4 names the workspace Workspace 2, and the key is of "
+        "Workspace 1. Use a platform key, or give each workspace its key under [workspaces] of "
+        "your settings." in ran.err
+    )
+    path = write_rows(path, (*HEADER, "Account"), rows[:2])
+    ran = run(sandbox, path, *words, "--out", "out", key=sandbox.api_key)
+    assert ran.exit_code == 1, ran.err
+    rest = read_rows(tmp_path / "out" / "results.csv")
+    assert rest[1]["reason"] == "unknown_workspace"
