@@ -3509,6 +3509,13 @@ BUILDS = (
         instead="told := line",
         caught_by="test_screen.py::test_with_whom_the_pace_is_shared_is_told_once",
     ),
+    Broken(
+        guarantee="the page says with whom a run shares its pace",
+        file="web/live.py",
+        line=", sharing_line(moment.sharing)",
+        instead="",
+        caught_by="test_web_live.py::test_the_page_says_with_whom_the_pace_is_shared",
+    ),
     # --- Progress ---
     Broken(
         guarantee="the bar counts what is sent, and not what was decided before",

@@ -9,6 +9,7 @@ from batch.jobs.stopping import StoppedError
 from batch.model import Reason, Tally
 from batch.sending.gate import Pace
 from batch.sending.pace.pacer import Hold, PaceEstimate, Source
+from batch.sending.sharing import Part, Sharing
 from batch.sending.stops import Stop, StopCause
 from batch.web.board import Board, Kind, Stage, View
 from batch.web.live import as_json, live_of
@@ -120,6 +121,15 @@ def test_a_canary_is_a_step_with_a_bar_of_its_own() -> None:
     live = live_of(replace(VIEW, moment=back), now=NOW)
     assert (live.percent, live.texts["done"]) == (25, "25%: 5 of 20 leads")
     assert live.texts["step"].startswith("Nothing else is sent until")
+
+
+def test_the_page_says_with_whom_the_pace_is_shared() -> None:
+    sharing = Sharing(part=Part.FOLLOWS, others=("nightly (process 7)",))
+    canary = replace(MOMENT, canary=20, sharing=sharing)
+    assert live_of(replace(VIEW, moment=canary), now=NOW).texts["step"] == (
+        "The canary holds: 20 changes read back as set. This run keeps to one pace with nightly "
+        "(process 7), which gives the turns."
+    )
 
 
 def test_reading_has_a_bar_of_its_own_and_says_what_it_waits_for() -> None:
