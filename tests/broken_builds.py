@@ -715,7 +715,7 @@ BUILDS = (
     Broken(
         guarantee="the test of a key sends it to no address that the gate has not let it to",
         file="web/session.py",
-        line="            access, _ = self._open_gate(typed, loaded)\n",
+        line="            access, _ = self._open_gate(typed, loaded, credentials)\n",
         instead="            one = credentials_of(loaded, typed, self.place.environ).api_key\n"
         "            access = Access(base_url=loaded.settings.api.base_url, api_key=one)\n",
         caught_by="test_web_gate.py::test_the_test_of_a_key_goes_through_the_gate",

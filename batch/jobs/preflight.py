@@ -125,21 +125,28 @@ async def ask_server(
     )
 
 
-def try_key(access: Access, settings: Settings, *, state_dir: Path) -> Preflight:
+def try_key(
+    access: Access, settings: Settings, *, state_dir: Path
+) -> Preflight | tuple[Workspace, ...]:
     """What the server says of a key, asked as before a run. state_dir: counts the day's requests.
 
-    Raises as `ask_server` does, and ReadFailedError where nothing can be said of the key.
+    Of a platform key that is bound to no workspace it is all those that it reaches. Raises as
+    `ask_server` does, and ReadFailedError where nothing can be said of the key.
     """
 
-    async def ask() -> Preflight:
+    async def ask() -> Preflight | tuple[Workspace, ...]:
         quota = daily_quota(access, settings, state_dir)
         with anyio.move_on_after(LONGEST_TEST_S):
             async with make_client(access, settings, connections=1, quota=quota) as api:
                 workspace_id = access.workspace_id
+                if access.is_platform and workspace_id is None:
+                    return await api.read_workspaces()
                 return await ask_server(api, workspace_id=workspace_id, tag_check=True)
         raise ReadFailedError(f"{access.base_url} gave no answer within {LONGEST_TEST_S} s.")
 
     found = anyio.run(ask)
+    if not isinstance(found, Preflight):
+        return found
     if found.workspace is None:
         raise ReadFailedError(found.notes[0] if found.notes else "The key sees no workspace.")
     return found

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field, replace
 
 from pydantic import SecretStr
 
+from batch.api.sendkit import Workspace
 from batch.errors import SettingsError
 from batch.jobs.gate import Doubt
 from batch.jobs.preflight import Preflight
+from batch.reading.grid import listed
 from batch.settings.credentials import (
     IN_KEYRING,
     KEY_VARIABLE,
@@ -104,8 +106,14 @@ def key_place(settings: Settings, typed: Typed, environ: Mapping[str, str]) -> s
     return f"from the file {file}" if file else ""
 
 
-def told_of(found: Preflight) -> str:
-    """What the server says of a key that works."""
+def told_of(found: Preflight | tuple[Workspace, ...]) -> str:
+    """What the server says of a key that works. found: as `try_key` gives it."""
+    if not isinstance(found, Preflight):
+        names = listed([each.name for each in found])
+        return (
+            f"It works: {count_of(len(found), 'workspace')} ({names}). Rows say in a column "
+            "workspace which one they are of; or name one for all rows of a file."
+        )
     workspace = found.workspace.name if found.workspace else "unknown"
     if found.labels is None:
         return f"It works: workspace {workspace}. {' '.join(found.notes)}"

@@ -18,6 +18,7 @@ from batch.jobs.gate import Keeper, named_by, open_access, open_accesses
 from batch.jobs.preflight import try_key
 from batch.jobs.request import NamedAccess
 from batch.redaction import KeyRedactor
+from batch.settings.credentials import Credentials
 from batch.settings.load import CONFIG_NAME, LoadedSettings, load_settings
 from batch.settings.model import Settings
 from batch.settings.origins import Key, Origin, differences
@@ -276,8 +277,11 @@ class Session:
         """Whether an address leads where the one in force does. Raises SettingsError."""
         return bool(address) and address_of(address) == address_of(self.settings.api.base_url)
 
-    def _open_gate(self, typed: Typed, loaded: LoadedSettings) -> tuple[Access, tuple[str, ...]]:
-        found = credentials_of(loaded, typed, self.place.environ)
+    def _open_gate(
+        self, typed: Typed, loaded: LoadedSettings, credentials: Credentials | None = None
+    ) -> tuple[Access, tuple[str, ...]]:
+        """credentials: the key to take; None for the one at hand."""
+        found = credentials or credentials_of(loaded, typed, self.place.environ)
         self._secrets.add(found.api_key.get_secret_value())
         return open_access(loaded, found, self._keeper()), found.notes
 
@@ -290,7 +294,8 @@ class Session:
         Raises UsageError where there is no key, it may not be sent there, or the server refuses it.
         """
         try:
-            access, _ = self._open_gate(typed, loaded)
+            credentials = credentials_of_file(loaded, typed, self.place.environ)
+            access, _ = self._open_gate(typed, loaded, credentials)
             found = try_key(access, loaded.settings, state_dir=self.place.state_dir)
         except (KeyRefusedError, SettingsError, DeclinedError):
             raise

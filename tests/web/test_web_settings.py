@@ -168,10 +168,11 @@ def test_what_is_no_key_is_refused_and_not_repeated(tmp_path: Path, key: str) ->
         assert "There is none yet." in text
 
 
-def test_a_platform_key_needs_a_workspace(tmp_path: Path) -> None:
+def test_a_platform_key_reaches_its_workspaces_or_the_one_that_is_typed(tmp_path: Path) -> None:
     with site(tmp_path, environ={}) as page, served_by(Api()):
-        assert "needs the id of a workspace. Type it as Workspace id." in page.post(
-            "/settings/key", key=PLATFORM, address=ADDRESS
+        assert (
+            "It works: 1 workspace (&#34;Acme&#34;). Rows say in a column workspace"
+            in page.post("/settings/key", key=PLATFORM, address=ADDRESS)
         )
         text = page.post("/settings/key", key=PLATFORM, address=ADDRESS, workspace_id="w2")
         assert "The key does not see the workspace w2; it sees Acme (w1)." in text
@@ -189,7 +190,7 @@ def test_a_platform_key_of_the_keyring_takes_the_workspace_beside_it(
     keep_key(ADDRESS, SecretStr(PLATFORM))
     with site(tmp_path, environ={}) as page, served_by(Api()):
         text = page.post("/settings/key/kept", address=ADDRESS)
-        assert "needs the id of a workspace. Type it as Workspace id." in text
+        assert "It works: 1 workspace" in text
         page.post("/settings/key/kept", address=ADDRESS, workspace_id="w1")
         assert page.desk.session.open_gate()[0].workspace_id == "w1"
         assert "There is none yet." in page.post("/settings/key")  # it can be forgotten, too
