@@ -4047,8 +4047,8 @@ BUILDS = (
     Broken(
         guarantee="a retry is offered only where a failed row can pass",
         file="web/run_routes.py",
-        line="or run.record.tally.may_pass,",
-        instead="or True,",
+        line="or run.record.tally.may_pass),",
+        instead="or True),",
         caught_by="test_web_runs.py::test_failed_rows_are_tried_again_only_where_one_can_pass",
     ),
     Broken(
@@ -4473,8 +4473,8 @@ BUILDS = (
     Broken(
         guarantee="no workspace holds more than half of the requests under way",
         file="jobs/whole.py",
-        line="min(concurrency // 2, most if is_set",
-        instead="min(concurrency, most if is_set",
+        line="each = max(2, min(concurrency // 2,",
+        instead="each = max(2, min(concurrency,",
         caught_by="test_whole.py::test_workers_are_shared_out",
     ),
     Broken(

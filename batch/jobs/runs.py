@@ -161,7 +161,8 @@ _SUITS: Mapping[str, Callable[["ListedRun"], bool]] = {
     ),
     "apply": lambda run: bool(run.record.planned_at) and run.state != RunState.FINISHED,
     "retry": lambda run: (
-        run.kind is not Kind.PLAN and bool(run.counts[Result.UNSENT] or run.record.tally.may_pass)
+        not (run.kind is Kind.PLAN or run.record.is_of_several)
+        and bool(run.counts[Result.UNSENT] or run.record.tally.may_pass)
     ),
     "resume": lambda run: (
         run.kind is not Kind.PLAN and run.state not in {RunState.FINISHED, RunState.RUNNING}
@@ -262,11 +263,13 @@ def remove_run(run: ListedRun, *, state_dir: Path) -> bool:
     """
     folder = run.folder.resolve()
     try:
-        for part in run.record.parts:  # first: without the whole, nobody knows whose they are
+        is_link = (folder / PARTS).is_symlink()  # what it leads to is nobody's to remove
+        # First: without the whole, nobody knows whose they are.
+        for part in () if is_link else run.record.parts:
             path = folder / PARTS / part.folder
             if path.is_dir():
                 remove_files(path, read_part(folder, run.record, part), _OURS)
-        if run.record.parts:
+        if run.record.parts and not is_link:
             with suppress(OSError):  # something else is in it
                 (folder / PARTS).rmdir()
         is_gone = remove_files(folder, run.record, _OURS)

@@ -4,6 +4,7 @@ Each part is sent as a run of its own, in one event loop: what stops one stops n
 joined from the journals of all; whatever happens, each part can be gone on with by itself.
 """
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -26,6 +27,7 @@ from batch.jobs.outcome import (
     next_command,
 )
 from batch.jobs.parts import FILES_A_PART, ReadyParts
+from batch.jobs.ready import ReadyRun
 from batch.jobs.request import command
 from batch.jobs.run_record import counts_of, first_record, last_record, record_at
 from batch.model import Reason, Tally
@@ -57,8 +59,9 @@ async def execute_parts(
     sent anywhere.
     """
     whole = run.own.opened
-    each, limit = workers_of(whole.request.settings.pace.concurrency, parts=len(run.parts))
-    raise_open_files((each + FILES_A_PART) * len(run.parts) + OTHER_FILES)
+    concurrency = whole.request.settings.pace.concurrency
+    workers, limit = workers_of(concurrency, needed=[_needed(part) for part in run.parts])
+    raise_open_files(sum(workers) + FILES_A_PART * len(run.parts) + OTHER_FILES)
     limiter = anyio.Semaphore(limit) if limit else None
     with ExitStack() as held:
         journal = held.enter_context(closing(_journal_of(run)))
@@ -70,7 +73,7 @@ async def execute_parts(
                 limiter=limiter,
                 shares_pace=sharing[part.run.pacer] > 1,
             )
-            for part in begun
+            for part, each in zip(begun, workers, strict=True)
         ]
         sending = _Sending(run, begun, record, run_file)
         await sending.run(on_moment, orders)
@@ -139,18 +142,33 @@ def _begin(
     return begun, record, run_file
 
 
-def workers_of(concurrency: int, *, parts: int) -> tuple[int, int | None]:
+def workers_of(concurrency: int, *, needed: Sequence[int]) -> tuple[list[int], int | None]:
     """How many workers each part gets, and how many of all may be at work; None for all of them.
 
-    No part gets more than half of the concurrency. Where somebody has set it, it is for all parts
-    together; where nobody has, parts wait for no other, but for more than a thousand requests.
+    needed: by each part, for its pace; 0 where that is unknown. No part gets more than half. Where
+    somebody has set the concurrency, it is for all parts together; where nobody has, a slow part
+    gets what it needs, and parts wait for no other, but for more than a thousand requests.
     """
-    if parts <= 1:
-        return concurrency, None
-    is_set = concurrency != PaceSettings().concurrency
-    most = concurrency if is_set else MOST_WORKERS
-    each = max(1, min(concurrency // 2, most if is_set else max(2, most // parts)))
-    return each, most if each * parts > most else None
+    if len(needed) <= 1:
+        return [concurrency for _ in needed], None
+    if concurrency != PaceSettings().concurrency:
+        most = concurrency
+        workers = [max(1, most // 2) for _ in needed]
+    else:
+        most = MOST_WORKERS
+        each = max(2, min(concurrency // 2, most // len(needed)))
+        workers = [min(most // 2, max(each, own)) for own in needed]
+    return workers, most if sum(workers) > most else None
+
+
+def _needed(part: ReadyRun) -> int:
+    """Workers that keep a part's pace at the latency that was seen, and two more; 0 if unknown."""
+    latency_s, settings = part.pace.latency_s, part.opened.request.settings
+    if not latency_s:
+        return 0
+    pace = settings.pace.model_copy(update={"concurrency": MOST_WORKERS})
+    per_s = part.pace.expected_per_s(settings.model_copy(update={"pace": pace}))
+    return math.ceil(per_s * latency_s) + 2
 
 
 def _with_workers(begun: Begun, workers: int) -> Begun:

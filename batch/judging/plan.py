@@ -17,6 +17,7 @@ from batch.model import Change, Outcome, Reason, Result, Status, Tally
 
 # Rows that become Python objects at once, so that a large batch does not all do so.
 OBJECTS = 5_000
+_CHANGES = 500  # the same, of those that wait to be sent: a hundred plans may be sent at once
 FIRST_PROBLEMS = 20  # that are kept to be shown at once
 
 LAST_LINE = (1 << 32) - 1
@@ -122,7 +123,7 @@ class Plan(Effect):
         only: the lines (UInt32, rising) of the rows that carry the wanted ones; None for all.
         """
         for requests in self.source.requests(only):
-            for part in requests.iter_slices(OBJECTS):
+            for part in requests.iter_slices(_CHANGES):
                 yield from map(_change, part.rows())
 
     def requests_of(self, lines: pl.Series) -> Iterator[pl.DataFrame]:

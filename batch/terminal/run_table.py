@@ -17,7 +17,7 @@ from batch.recording.runfile import RunState
 from batch.terminal.last_lines import Next
 from batch.terminal.prose import print_whole
 from batch.visible import visible
-from batch.wording.amounts import duration, size_of
+from batch.wording.amounts import duration, join_words, size_of
 from batch.wording.runs import Standing, result_words
 
 _STYLES = {
@@ -126,7 +126,7 @@ def next_of(run: ListedRun, runs: Sequence[ListedRun]) -> Next:
     if run.counts[Result.ERROR] and (settled := settled_by(run, runs)):
         does = "shows the retry after which no row is left failed"
         return Next(command=command("runs", shown_folder(settled.folder)), does=does)
-    if run.record.tally.may_pass:
+    if run.record.tally.may_pass and not run.record.is_of_several:
         return Next(command=command("retry", folder))
     if not run.counts[Result.ERROR] or run.record.undo_of:  # of whose rows nobody wrote one
         return Next()
@@ -150,6 +150,8 @@ def _details(run: ListedRun) -> Iterator[tuple[str, str]]:
     yield "Input", f"{record.input.name} ({size_of(record.input.size_bytes)})"
     yield "", record.input.original or ""
     yield "sha256", record.input.sha256
+    names = [f"{part.workspace.name} (parts/{part.folder})" for part in record.parts]
+    yield "Workspaces", f"{len(names):,}: {join_words(names)}" if names else ""
     yield "Sent to", "a practice sandbox" if record.sandbox else record.base_url
     yield (
         "Workspace",

@@ -59,6 +59,8 @@ _REPORT_POLICY = (
 )
 _MOST_CHANGES = 12
 _SENT = {verdict.value for verdict in SENT}
+# Of a run of several workspaces, whose retries are those of its parts.
+_SENT_AGAIN = "Some failed rows may pass: download failed.csv, and drop it on New file."
 
 
 def show_run(request: Request) -> Response:
@@ -172,10 +174,11 @@ def _results(request: Request, run: ListedRun, known: Sequence[ListedRun]) -> di
         ],
         "is_open": run.record.state is not RunState.FINISHED,
         # Of a run of before there were reasons in the record, any may.
-        "may_pass_again": run.counts[Result.UNSENT]
-        or not run.record.reasons
-        or run.record.tally.may_pass,
-        "to_mend": what_to_mend(run.record.reasons, is_undo=run.record.undo_of is not None),
+        "may_pass_again": not run.record.is_of_several
+        and (run.counts[Result.UNSENT] or not run.record.reasons or run.record.tally.may_pass),
+        "to_mend": _SENT_AGAIN
+        if run.record.is_of_several and run.record.tally.may_pass
+        else what_to_mend(run.record.reasons, is_undo=run.record.undo_of is not None),
         "settled_by": settled_by(run, known),
     }
     path = newest(run.folder, "results.csv", "results-2.csv")

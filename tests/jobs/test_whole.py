@@ -9,19 +9,21 @@ DEFAULT = PaceSettings().concurrency
 
 
 @pytest.mark.parametrize(
-    ("concurrency", "parts", "expected"),
+    ("concurrency", "needed", "expected", "limit"),
     [
-        (DEFAULT, 1, (32, None)),  # as a run of its own
-        (DEFAULT, 3, (16, None)),  # no more than half
-        (DEFAULT, 100, (10, None)),  # a thousand in all
-        (DEFAULT, 2000, (2, 1000)),
-        (4, 20, (2, 4)),  # somebody said four
-        (1, 20, (1, 1)),
-        (200, 2, (100, None)),
-        (200, 3, (100, 200)),
+        (DEFAULT, [0], [32], None),  # as a run of its own
+        (DEFAULT, [0, 0, 0], [16, 16, 16], None),  # no more than half
+        (DEFAULT, [0, 27, 5000], [16, 27, 500], None),  # a slow one gets what it needs
+        (DEFAULT, [0] * 100, [10] * 100, None),  # a thousand in all
+        (DEFAULT, [30] * 100, [30] * 100, 1000),
+        (DEFAULT, [0] * 2000, [2] * 2000, 1000),
+        (4, [0] * 20, [2] * 20, 4),  # somebody said four
+        (1, [50] * 20, [1] * 20, 1),
+        (200, [0, 0], [100, 100], None),
+        (200, [0, 0, 0], [100] * 3, 200),
     ],
 )
 def test_workers_are_shared_out(
-    concurrency: int, parts: int, expected: tuple[int, int | None]
+    concurrency: int, needed: list[int], expected: list[int], limit: int | None
 ) -> None:
-    assert workers_of(concurrency, parts=parts) == expected
+    assert workers_of(concurrency, needed=needed) == (expected, limit)

@@ -431,3 +431,14 @@ def test_a_file_of_many_blocks_is_split_row_by_row(
     assert world.changed == {(world.ids[n % 3], lead_id(n)): 1 for n in range(ROWS)}
     results = read_rows(world.cwd / "out/results.csv")
     assert [int(row["line"]) for row in results] == list(range(2, ROWS + 4))
+
+
+@pytest.mark.parametrize("world", [(f"status=503,leads={lead_id(4)}",)], indirect=True)
+def test_no_command_is_offered_that_several_workspaces_refuse(world: World) -> None:
+    soon = {"SENDKIT_BATCH_RETRY_BACKOFF_BASE_S": "0.01"}
+    ran = world.do("run", world.rows(leads()), "--yes", "--out", "out", **soon)
+    assert ran.exit_code == 1  # a server error, which may pass
+    assert "next: sendkit-batch run out/failed.csv" in ran.last_line
+    told = world.do("runs", "out")
+    assert told.last_line.endswith("next: fix the rows in out/failed.csv, and run that file")
+    assert "3: Acme (parts/acme), Beta 2 (parts/beta-2) and Café (parts/cafe)" in told.out
