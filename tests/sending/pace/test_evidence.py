@@ -158,6 +158,17 @@ def test_under_a_limit_refusals_at_random_leave_85_percent(
 
 @pytest.mark.sampled(2)
 @pytest.mark.parametrize("kind", ["fixed", "sliding", "bucket"])
+@pytest.mark.parametrize("seed", range(1, 13))
+def test_a_wait_of_refusals_at_random_is_no_time_in_which_a_budget_fills(
+    kind: str, seed: int
+) -> None:
+    noisy = Noisy(f"{kind}:100/10s", Spelling.RETRY_AFTER, seed=seed, wait_s=5.0)
+    noisy.world.run(noisy.pacer, 130)
+    assert noisy.pace(10, 130) >= 0.85 * 0.95 * 10
+
+
+@pytest.mark.sampled(2)
+@pytest.mark.parametrize("kind", ["fixed", "sliding", "bucket"])
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_wait_of_refusals_at_random_is_not_taken_for_a_window(kind: str, seed: int) -> None:
     noisy = Noisy(f"{kind}:50/1s", Spelling.RETRY_AFTER, seed=seed, wait_s=5.0)

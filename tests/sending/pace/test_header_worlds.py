@@ -12,8 +12,9 @@ HEADROOM = 0.05
 SPAN_S = 120.0  # seconds after the first window in which the pace is judged
 # Refusals that it may cost to find a limit of one request a second that nothing tells: three are
 # on their way when the first comes, and of three minutes they are 2 %. A window of a minute whose
-# end nothing tells is asked for five times and more.
+# end nothing tells is asked for five times and more. It is a price that is paid once.
 MOST_TO_FIND = 18
+SLOW_UNTOLD = [told for told in WORLDS if told.told is Told.NOT and told.window_s == 60]
 
 
 def paced(told: HeaderWorld) -> tuple[float, int, int]:
@@ -42,6 +43,24 @@ def test_the_pace_is_found_however_a_server_tells_its_limit(told: HeaderWorld) -
     assert share >= told.told.least_share
     is_hard = told.told is Told.NOT and "/60s" in told.limiter
     assert refused <= max(MOST_TO_FIND if is_hard else 2, told.told.most_refused * sent)
+
+
+@pytest.mark.sampled(2)
+@pytest.mark.parametrize("told", SLOW_UNTOLD, ids=str)
+def test_what_finding_a_slow_limit_costs_is_less_than_2_percent_of_half_an_hour(
+    told: HeaderWorld,
+) -> None:
+    world = World(
+        told.limiter,
+        *parse_spellings(told.headers),
+        refusal=told.refusal,
+        latency=lambda: 0.05,
+        began_s=0.37 * told.window_s,
+    )
+    world.run(make_pacer(), 1800)
+    assert world.seen.between(0, 1800)[1] <= 0.02 * len(world.seen.arrived)
+    admitted, refused = world.seen.between(600, 1800)
+    assert refused <= 0.01 * (admitted + refused)
 
 
 @pytest.mark.parametrize("good_per_s", [None, 80.0])
