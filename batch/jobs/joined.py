@@ -22,6 +22,7 @@ from batch.recording.journal import Journal
 from batch.recording.linked import LinkedIds
 from batch.recording.parts import JoinedOutcomes, PartRows, moves_together
 from batch.recording.plan_check import open_plan
+from batch.recording.plan_file import KeptPlan
 from batch.recording.results import ResultFiles, write_results
 from batch.recording.run_list import find_listed
 from batch.recording.runfile import PARTS, RunPart, RunRecord, RunState, read_record
@@ -57,6 +58,7 @@ class PartAtHand:
 
     part: RunPart
     record: RunRecord
+    plan: KeptPlan
     rows: PartRows
 
 
@@ -97,7 +99,7 @@ def open_parts(
                 rows=plan.rows,
                 stop_reason=of_part.stop_reason,
             )
-            parts.append(PartAtHand(part=part, record=of_part, rows=rows))
+            parts.append(PartAtHand(part=part, record=of_part, plan=plan, rows=rows))
         yield JoinedOutcomes([nobodys, *(each.rows for each in parts)]), parts
 
 

@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ from batch.wording.questions import Basis, LongWindow
 # 1,000 requests, makes a pause of 4 s; a day's, at 300, one of 5 min, and a run of days. An hour
 # that no header names looks longer, by rounding and by clocks that differ.
 LONGEST_SPREAD_S = 2 * 3600.0
+MOST_WORKERS = 1_000  # of all workspaces together, where nobody has said how many
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +110,14 @@ class KnownPace:
             )
         return max(found, key=lambda window: window.takes_s, default=None)
 
+    def workers(self, settings: Settings) -> int:
+        """Workers that keep the pace at the latency that was seen, and two more; 0 if unknown."""
+        if not self.latency_s:
+            return 0
+        pace = settings.pace.model_copy(update={"concurrency": MOST_WORKERS})
+        per_s = self.expected_per_s(settings.model_copy(update={"pace": pace}))
+        return math.ceil(per_s * self.latency_s) + 2
+
     def forecast(
         self, settings: Settings, *, requests: int, learnt: PaceEstimate | None = None
     ) -> tuple[float, Basis]:
@@ -117,6 +127,25 @@ class KnownPace:
             return window.takes_s, Basis.HEADERS
         per_s, basis = self.expected(settings, requests=requests, learnt=learnt)
         return requests / per_s, basis
+
+
+def workers_of(concurrency: int, *, needed: Sequence[int]) -> tuple[list[int], int | None]:
+    """How many workers each part gets, and how many of all may be at work; None for all of them.
+
+    needed: by each part, for its pace; 0 where that is unknown. No part gets more than half. Where
+    somebody has set the concurrency, it is for all parts together; where nobody has, a slow part
+    gets what it needs, and parts wait for no other, but for more than a thousand requests.
+    """
+    if len(needed) <= 1:
+        return [concurrency for _ in needed], None
+    if concurrency != PaceSettings().concurrency:
+        most = concurrency
+        workers = [max(1, most // 2) for _ in needed]
+    else:
+        most = MOST_WORKERS
+        each = max(2, min(concurrency // 2, most // len(needed)))
+        workers = [min(most // 2, max(each, own)) for own in needed]
+    return workers, most if sum(workers) > most else None
 
 
 def spread_s(settings: Settings) -> float:

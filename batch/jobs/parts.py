@@ -209,6 +209,11 @@ class ReadyParts:
         """How many requests a yes sends."""
         return sum(part.work.requests for part in self.parts)
 
+    @property
+    def journals(self) -> dict[str, Journal]:
+        """The journals of parts that are gone on with, by the parts' folders."""
+        return {each.opened.folder.path.name: each.journal for each in self.parts if each.journal}
+
     def waiting(self) -> "ReadyParts":
         """The same, where a yes also says that the end of a long window is waited for."""
         parts = (part.waiting() if part.window else part for part in self.parts)

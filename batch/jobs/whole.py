@@ -4,7 +4,6 @@ Each part is sent as a run of its own, in one event loop: what stops one stops n
 joined from the journals of all; whatever happens, each part can be gone on with by itself.
 """
 
-import math
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -19,7 +18,7 @@ from batch.errors import RunError
 from batch.jobs.execution import OTHER_FILES, Begun, begin, carry_out, raise_open_files
 from batch.jobs.frontend import Orders, SharedOrders
 from batch.jobs.joined import join_results, joined_outcome, open_parts
-from batch.jobs.known_pace import spread_s
+from batch.jobs.known_pace import spread_s, workers_of
 from batch.jobs.outcome import (
     PartOutcome,
     RunOutcome,
@@ -27,7 +26,7 @@ from batch.jobs.outcome import (
     next_command,
 )
 from batch.jobs.parts import FILES_A_PART, ReadyParts
-from batch.jobs.ready import ReadyRun
+from batch.jobs.report import REPORT_NAME, write_report_of_parts
 from batch.jobs.request import command
 from batch.jobs.run_record import counts_of, first_record, last_record, record_at
 from batch.model import Reason, Tally
@@ -40,12 +39,10 @@ from batch.recording.runfile import (
     RunState,
 )
 from batch.sending.pace.pacer import Pacer
-from batch.settings.model import PaceSettings
 from batch.wording.parts import moments_together, tallies_together
 from batch.wording.progress import Moment
 
 TELL_EVERY_S = 0.25
-MOST_WORKERS = 1_000  # of all parts, where nobody has said how many
 PREPARED = "Its parts are sent one by one."  # why a run whose parts were made has not sent any
 _OF_JOURNAL = ("", "-wal", "-shm", "-journal")
 
@@ -59,8 +56,9 @@ async def execute_parts(
     sent anywhere.
     """
     whole = run.own.opened
+    needed = [part.pace.workers(part.opened.request.settings) for part in run.parts]
     concurrency = whole.request.settings.pace.concurrency
-    workers, limit = workers_of(concurrency, needed=[_needed(part) for part in run.parts])
+    workers, limit = workers_of(concurrency, needed=needed)
     raise_open_files(sum(workers) + FILES_A_PART * len(run.parts) + OTHER_FILES)
     limiter = anyio.Semaphore(limit) if limit else None
     with ExitStack() as held:
@@ -78,12 +76,27 @@ async def execute_parts(
         sending = _Sending(run, begun, record, run_file)
         await sending.run(on_moment, orders)
         outcome = await anyio.to_thread.run_sync(_outcome_of, run, record, journal, sending)
+        last = last_record(record, outcome)
         try:
-            run_file.write(last_record(record, outcome))
+            run_file.write(last)
         except RunError as error:
             reason = f"{outcome.reason} {error}".strip()
             outcome = replace(outcome, state=RunState.FAILED, exit_code=3, reason=reason)
-    return outcome
+        return await anyio.to_thread.run_sync(_with_page, run, outcome, last, journal)
+
+
+def _with_page(
+    run: ReadyParts, outcome: RunOutcome, record: RunRecord, journal: Journal
+) -> RunOutcome:
+    """The outcome with its report; one that can't be written is a note, and spoils nothing."""
+    folder, key = outcome.folder, run.own.opened.access.api_key
+    try:
+        with open_parts(folder, record, journal, at_hand=run.journals) as (_, parts):
+            path = write_report_of_parts(folder, record, journal, parts)
+    except Exception as error:  # noqa: BLE001 - told, and kept in the folder
+        why = error_sentence(error, folder, key)
+        return replace(outcome, report_note=f"{REPORT_NAME} was not written. {why}")
+    return replace(outcome, report=path)
 
 
 def prepare_parts(run: ReadyParts) -> RunOutcome:
@@ -140,35 +153,6 @@ def _begin(
     for opened in (whole, *(part.opened for part in run.split.parts)):
         opened.folder.keep()
     return begun, record, run_file
-
-
-def workers_of(concurrency: int, *, needed: Sequence[int]) -> tuple[list[int], int | None]:
-    """How many workers each part gets, and how many of all may be at work; None for all of them.
-
-    needed: by each part, for its pace; 0 where that is unknown. No part gets more than half. Where
-    somebody has set the concurrency, it is for all parts together; where nobody has, a slow part
-    gets what it needs, and parts wait for no other, but for more than a thousand requests.
-    """
-    if len(needed) <= 1:
-        return [concurrency for _ in needed], None
-    if concurrency != PaceSettings().concurrency:
-        most = concurrency
-        workers = [max(1, most // 2) for _ in needed]
-    else:
-        most = MOST_WORKERS
-        each = max(2, min(concurrency // 2, most // len(needed)))
-        workers = [min(most // 2, max(each, own)) for own in needed]
-    return workers, most if sum(workers) > most else None
-
-
-def _needed(part: ReadyRun) -> int:
-    """Workers that keep a part's pace at the latency that was seen, and two more; 0 if unknown."""
-    latency_s, settings = part.pace.latency_s, part.opened.request.settings
-    if not latency_s:
-        return 0
-    pace = settings.pace.model_copy(update={"concurrency": MOST_WORKERS})
-    per_s = part.pace.expected_per_s(settings.model_copy(update={"pace": pace}))
-    return math.ceil(per_s * latency_s) + 2
 
 
 def _with_workers(begun: Begun, workers: int) -> Begun:

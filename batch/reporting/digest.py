@@ -164,6 +164,16 @@ class Digest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WorkspaceRow:
+    """What came of a workspace's rows. stop_reason: why its part ended early; "" if it did not."""
+
+    name: str
+    folder: str
+    tally: Tally
+    stop_reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
     """All that a report tells of a run.
 
@@ -174,6 +184,7 @@ class Findings:
     results_name, results_sha256: of results.csv, or results-2.csv where that was open, or of
         plan.csv; the hash is "" where there is none.
     next_steps: what to do now, in sentences. since: the runs that went back to it later.
+    workspaces: of a run of several; none of any other.
     """
 
     record: RunRecord
@@ -189,6 +200,7 @@ class Findings:
     results_sha256: str = ""
     next_steps: tuple[str, ...] = ()
     since: tuple[EarlierRun, ...] = ()
+    workspaces: tuple[WorkspaceRow, ...] = ()
 
 
 def percentile(counted: pl.DataFrame, share: float) -> int:

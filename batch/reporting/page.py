@@ -69,6 +69,7 @@ def _context(findings: Findings) -> Mapping[str, object]:
         "lead_line": run_facts.lead_line(findings),
         "next_steps": list(findings.next_steps),
         "reasons": list(tables.reasons(findings)),
+        "workspaces": tables.workspaces(findings),
         "campaign_names": record.campaigns,
         "campaigns": tables.campaigns(findings),
         "statuses": statuses,

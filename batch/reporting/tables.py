@@ -115,6 +115,18 @@ class Campaigns(FirstRows):
     names: list[str]
 
 
+def workspaces(findings: Findings) -> list[tuple[str, tuple[int, ...], str]]:
+    """Each workspace with its rows by result, and why its part ended early, if it did."""
+    return [
+        (
+            each.name,
+            (each.tally.total(), *(each.tally.of(result) for result in Result)),
+            mask_emails(each.stop_reason if each.tally.unsent else ""),
+        )
+        for each in findings.workspaces
+    ]
+
+
 def campaigns(findings: Findings) -> Campaigns:
     """The results of each campaign's leads, and what they come to."""
     names = _PLAN_NAMES if findings.is_planned else RESULT_WORDS

@@ -237,4 +237,6 @@ def _verb(result: Result, count: int) -> str:
 def _where(record: RunRecord) -> str:
     if record.sandbox:
         return "a practice sandbox"
+    if record.parts:
+        return count_of(len(record.parts), "workspace")
     return workspace_words(record.workspace.name if record.workspace else None)

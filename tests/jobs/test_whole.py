@@ -1,9 +1,10 @@
-"""Sending all parts of a run of several workspaces."""
+"""How the workers of a run of several workspaces are shared out."""
 
 import pytest
 
-from batch.jobs.whole import workers_of
-from batch.settings.model import PaceSettings
+from batch.jobs.known_pace import KnownPace, workers_of
+from batch.settings.model import PaceSettings, Settings
+from batch.settings.values import Rate
 
 DEFAULT = PaceSettings().concurrency
 
@@ -27,3 +28,10 @@ def test_workers_are_shared_out(
     concurrency: int, needed: list[int], expected: list[int], limit: int | None
 ) -> None:
     assert workers_of(concurrency, needed=needed) == (expected, limit)
+
+
+def test_a_slow_workspace_needs_more_workers() -> None:
+    settings = Settings(pace=PaceSettings(rate=Rate(per_s=5.0)))
+    assert KnownPace(latency_s=5.0).workers(settings) == 27
+    assert KnownPace(latency_s=0.05).workers(settings) == 3
+    assert KnownPace().workers(settings) == 0

@@ -485,10 +485,10 @@ def of_several_workspaces(world: World) -> None:
     assert part == "sendkit-batch part out 0"
     shutil.copytree(shell.cwd / "out", shell.cwd / "copy")
     check_taken(world.do(*shlex.split(part)[1:]), part)
-    world.do("report", "out")
-    report = world.told()
-    assert report == "sendkit-batch report out/parts/sandbox"
-    assert world.do(*shlex.split(report)[1:]).startswith("reported: ")
+    world.do("results", "out", "--attempts")
+    results = world.told()
+    assert results == "sendkit-batch results out/parts/sandbox --attempts"
+    check_taken(world.do(*shlex.split(results)[1:]), results)
     world.do("resume", "copy")
     assert world.told() == "sendkit-batch resume copy/parts/sandbox"
 

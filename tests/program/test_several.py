@@ -1,6 +1,7 @@
 """A run of several workspaces: each row goes to its own, and one result tells of all of them."""
 
 import json
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -228,7 +229,7 @@ def test_as_many_changes_as_expected_in_all_workspaces_are_sent(world: World) ->
     assert world.do("run", world.rows(leads()), "--yes", "--expect-changes", "30").exit_code == 0
 
 
-@pytest.mark.parametrize("what", ["retry", "report", "results --attempts"])
+@pytest.mark.parametrize("what", ["retry", "results --attempts"])
 def test_what_is_not_done_for_several_workspaces_names_what_works(world: World, what: str) -> None:
     assert world.do("run", world.rows(leads()), "--yes", "--out", "out").exit_code == 0
     word, *options = what.split()
@@ -358,6 +359,20 @@ def test_undo_of_the_whole_sets_the_leads_of_every_workspace_back(world: World) 
     assert part.undo_of.id == read_record(world.cwd / "out/parts/beta-2/run.json").id
     again = world.do("resume", "back", "--yes")
     assert (again.exit_code, world.changed) == (1, {})
+
+
+def test_one_report_tells_of_all_workspaces(world: World) -> None:
+    assert world.do("run", world.rows([*leads(), *WRONG]), "--yes", "--out", "out").exit_code == 1
+    page = (world.cwd / "out/report.html").read_text("utf-8")
+    cells = [re.sub(r"<[^>]+>", " ", row).split() for row in re.findall(r"<tr>.*?</tr>", page)]
+    assert ["Beta", "2", "11", "10", "1", "0", "0", "-"] in cells
+    assert ["Café", "10", "10", "0", "0", "0", "-"] in cells
+    assert "leads in 3 workspaces (" in page
+    assert "is none of your workspaces" in page
+    (world.cwd / "out/report.html").unlink()
+    ran = world.do("report", "out")
+    assert ran.last_line == "reported: 34 rows; report: out/report.html; next: nothing to do"
+    assert "Beta 2" in (world.cwd / "out/report.html").read_text("utf-8")
 
 
 def test_verify_of_the_whole_lists_what_is_different_in_any_workspace(world: World) -> None:
