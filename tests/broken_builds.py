@@ -2736,6 +2736,14 @@ BUILDS = (
         "test_a_mapped_column_with_another_workspace_that_is_known_is_refused",
     ),
     Broken(
+        guarantee="to which workspace a key goes is not for a stranger's run to say",
+        file="jobs/past_run.py",
+        line="run_workspace=record.workspace if is_listed or is_confirmed else None",
+        instead="run_workspace=record.workspace",
+        caught_by="test_workspace_keys.py::"
+        "test_a_strangers_run_does_not_say_to_which_workspace_a_key_goes",
+    ),
+    Broken(
         guarantee="no workspace is sent to with two keys",
         file="jobs/workspaces.py",
         line="if not each.failure and other is not each:",

@@ -126,7 +126,8 @@ def settings_of_run(
         source_origin=origin,
         origins=origins,
         own=settings if is_listed else own.settings,
-        run_workspace=record.workspace,
+        # To which workspace a key goes is not for a stranger's file to say.
+        run_workspace=record.workspace if is_listed or is_confirmed else None,
         run_section=record.section,
     )
 

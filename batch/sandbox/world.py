@@ -63,26 +63,16 @@ def make_world(options: Options) -> World:
         raise SandboxError(
             f'--id-pattern: found "{options.id_pattern}"; expected a regular expression ({error}).'
         ) from error
+    made = tuple(f"Workspace {number}" for number in range(1, options.made_workspaces + 1))
     leads = (
         read_leads(options.seed_csv, id_pattern=id_pattern)
         if options.seed_csv
-        else make_leads(
-            campaigns=options.campaigns,
-            leads=options.leads,
-            workspaces=_made_names(options.made_workspaces),
-        )
+        else make_leads(campaigns=options.campaigns, leads=options.leads, workspaces=made)
     )
-    names = _made_names(options.made_workspaces) if options.made_workspaces else options.workspaces
-    placed = place_leads(leads, names)
+    placed = place_leads(leads, made or options.workspaces)
     rules = _read_rules(options)
     shared, own = _read_labels(options), _read_workspace_labels(options, placed)
-    key = f"sk_sandbox_{secrets.token_hex(16)}" if options.key is None else options.key
-    if not _KEY.fullmatch(key):
-        raise SandboxError(
-            "--key: found what is no practice key (not shown); expected sk_ and up to 200 letters, "
-            "digits, hyphens and underscores, not beginning with sk_user_."
-        )
-    webhooks = _read_webhooks(options)
+    key, webhooks = _read_key(options), _read_webhooks(options)
     workspaces: dict[str, Workspace] = {}
     for number, (name, campaigns) in enumerate(placed.items(), start=1):
         identity = f"a0{number:022x}"
@@ -103,6 +93,17 @@ def make_world(options: Options) -> World:
         rules=rules,
         id_pattern=id_pattern,
     )
+
+
+def _read_key(options: Options) -> str:
+    """The first workspace's key, from which the others are made."""
+    key = f"sk_sandbox_{secrets.token_hex(16)}" if options.key is None else options.key
+    if not _KEY.fullmatch(key):
+        raise SandboxError(
+            "--key: found what is no practice key (not shown); expected sk_ and up to 200 letters, "
+            "digits, hyphens and underscores, not beginning with sk_user_."
+        )
+    return key
 
 
 def _read_rules(options: Options) -> SubsequenceRules:
@@ -136,10 +137,6 @@ def _read_webhooks(options: Options) -> dict[str, Webhook]:
         identity = f"b0{number:022x}"
         found[identity] = Webhook(id=identity, name=name, url=url)
     return found
-
-
-def _made_names(count: int) -> tuple[str, ...]:
-    return tuple(f"Workspace {number}" for number in range(1, count + 1))
 
 
 def _read_labels(options: Options) -> list[str]:

@@ -91,31 +91,28 @@ def read_credentials(
     without a workspace id that is needed.
     """
     key, key_place, notes = _read_key(settings, environ)
-    place = WORKSPACE_VARIABLE
-    is_platform = key.startswith(PLATFORM_PREFIX)
-    fallback = workspace_id if is_platform else ""
-    workspace_id = environ.get(WORKSPACE_VARIABLE, "").strip()
-    if not workspace_id:
-        workspace_id, place = settings.api.workspace_id, "workspace_id under [api]"
-    workspace_id = workspace_id or fallback
-    if not is_platform:
-        if workspace_id:
+    place, named = WORKSPACE_VARIABLE, environ.get(WORKSPACE_VARIABLE, "").strip()
+    if not named:
+        named, place = settings.api.workspace_id, "workspace_id under [api]"
+    workspace_id = named or workspace_id
+    if not key.startswith(PLATFORM_PREFIX):
+        if named:
             notes += (f"{place} is ignored: a workspace key already belongs to one workspace.",)
         return Credentials(api_key=SecretStr(key), workspace_id=None, place=key_place, notes=notes)
-    if not workspace_id and several:
-        return Credentials(api_key=SecretStr(key), workspace_id=None, place=key_place, notes=notes)
-    if not workspace_id:
+    if not (workspace_id or several):
         raise SettingsError(
             f"A platform key (it begins with {PLATFORM_PREFIX}) needs the id of a workspace.",
             Remedy(Fix.NAME_WORKSPACE),
         )
-    if not _HEADER_VALUE.fullmatch(workspace_id) or workspace_id.startswith("sk_"):
+    if workspace_id and (
+        not _HEADER_VALUE.fullmatch(workspace_id) or workspace_id.startswith("sk_")
+    ):
         raise SettingsError(
             f"{place}: found what is no workspace id (not shown); "
             "expected one word without spaces, and not a key."
         )
     return Credentials(
-        api_key=SecretStr(key), workspace_id=workspace_id, place=key_place, notes=notes
+        api_key=SecretStr(key), workspace_id=workspace_id or None, place=key_place, notes=notes
     )
 
 

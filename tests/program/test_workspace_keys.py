@@ -215,3 +215,16 @@ def test_a_mapped_column_with_another_workspace_that_is_known_is_refused(
     assert ran.exit_code == 1, ran.err
     rest = read_rows(tmp_path / "out" / "results.csv")
     assert rest[1]["reason"] == "unknown_workspace"
+
+
+def test_a_strangers_run_does_not_say_to_which_workspace_a_key_goes(
+    sandbox: Sandbox, leads: Path
+) -> None:
+    ran = run(sandbox, leads, "--workspace", SECOND, key=sandbox.platform_key)
+    elsewhere = {"SENDKIT_API_KEY": sandbox.platform_key, "XDG_STATE_HOME": str(leads.parent / "x")}
+    words = ("verify", ran.folder)
+    refused = sendkit_batch(*words, cwd=leads.parent, env=elsewhere)
+    assert refused.exit_code == 2
+    assert "needs the id of a workspace" in refused.err
+    address = ("--base-url", sandbox.base_url)  # that is a yes to this very run
+    assert sendkit_batch(*words, *address, cwd=leads.parent, env=elsewhere).exit_code == 0
