@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from batch.judging import from_cells
-from batch.recording.runfile import FORMAT
+from batch.recording.runfile import WITHOUT_PARTS
 from batch.sandbox.options import Options
 from batch.sandbox.process import Sandbox
 from tests.support.in_process import start_sandbox
@@ -126,7 +126,7 @@ def test_a_killed_run_goes_on_where_it_broke_off(
             *["applied"] * 5, "duplicate", "blank_row", "unknown_tag", "bad_id", "already_so",
             "not_found", "applied", "applied",
         ]  # fmt: skip
-        assert json.loads(Path("run/run.json").read_text("utf-8"))["format"] == FORMAT
+        assert json.loads(Path("run/run.json").read_text("utf-8"))["format"] == WITHOUT_PARTS
         # What its last request may have changed was not read, since no such lead is there.
         assert ask_here(shell, sandbox, "undo", "run", "--out", "undone") == 1
         assert leads(sandbox) == BEFORE
