@@ -457,3 +457,48 @@ def test_no_command_is_offered_that_several_workspaces_refuse(world: World) -> N
     told = world.do("runs", "out")
     assert told.last_line.endswith("next: fix the rows in out/failed.csv, and run that file")
     assert "3: Acme (parts/acme), Beta 2 (parts/beta-2) and Café (parts/cafe)" in told.out
+
+
+def test_leads_of_several_workspaces_are_named_by_email_too(tmp_path: Path) -> None:
+    header = ("workspace", "campaignName", "email", "status", "campaignId", "campaignLeadId")
+    people = [
+        (NAMES[n % 2], f"Sale {n % 2}", f"p{n}@example.com", "active", campaign(n % 2), lead_id(n))
+        for n in range(8)
+    ]
+    seed = write_rows(tmp_path / "seed.csv", header, people)
+    with start_sandbox(Options(seed_csv=seed, workspaces=NAMES)) as sandbox:
+        world = World(tmp_path, sandbox)
+        nobody = ("Acme", "Sale 0", "nobody@example.com", "paused")
+        asked = [(*each[:3], "paused") for each in people]
+        lost = [nobody, ("Acne", *nobody[1:])]
+        columns = ("workspace", "campaign", "email", "status")
+        write_rows(tmp_path / "leads.csv", columns, [*asked, *lost])
+        assert world.do("run", "leads.csv", "--yes", "--out", "out").exit_code == 1
+        assert world.changed == {(world.ids[n % 2], lead_id(n)): 1 for n in range(8)}
+        rows = read_rows(tmp_path / "out/results.csv")
+        assert [row["campaignLeadId"] for row in rows] == [*map(lead_id, range(8)), "", ""]
+        assert [row["reason"] for row in rows[8:]] == ["unknown_lead", "unknown_workspace"]
+        assert world.do("results", "out").exit_code == 1
+        assert read_rows(tmp_path / "out/results.csv") == rows
+
+
+def test_a_workspace_whose_key_fails_waits_for_it_while_others_are_sent(world: World) -> None:
+    sections = "".join(
+        f'[workspaces."{name}"]\napi_key_env = "KEY_{n}"\n' for n, name in enumerate(NAMES)
+    )
+    (world.cwd / "own.toml").write_text(sections, "utf-8")
+    keys = {f"KEY_{n}": each.api_key for n, each in enumerate(world.sandbox.workspaces)}
+    words = ("run", world.rows(leads()), "--yes", "--config", "own.toml", "--out", "out")
+    wrong = {**keys, "KEY_1": "sk_revoked", "SENDKIT_API_KEY": ""}
+    refused = world.do(*words, **wrong)
+    assert refused.exit_code == 2
+    assert '[workspaces."Beta 2"]: ' in refused.err
+    assert not world.changed
+    ran = world.do(*words, "--skip-failed-workspaces", **wrong)
+    assert ran.exit_code == 3
+    assert Counter(id_ for id_, _ in world.changed) == {world.ids[0]: 10, world.ids[2]: 10}
+    rows = read_rows(world.cwd / "out/results.csv")
+    assert {row["reason"] for row in rows if row["workspace"] == "BETA 2"} == {"not_reached"}
+    again = world.do("resume", "out", "--yes", "--config", "own.toml", **{**wrong, **keys})
+    assert again.exit_code == 0
+    assert Counter(id_ for id_, _ in world.changed) == {world.ids[1]: 10}
