@@ -7,7 +7,7 @@ case, with its characters escaped, or with invisible ones between them.
 import html
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from urllib.parse import unquote
 
 SHORTEST_KEY = 4  # characters; a shorter key would be part of many words
@@ -16,6 +16,18 @@ _NOT_VISIBLE = re.compile(r"[^!-~]+")  # all that a key never has: keys are one 
 _ESCAPING = re.compile(r"[\\&%]")
 _ESCAPE = re.compile(r"\\(?:(?:u00|x)([0-9a-f]{2})|(.))", re.IGNORECASE | re.DOTALL)
 _DEEPEST = 3  # an escaped text that was escaped again, and once more
+
+
+def without_keys(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a process that needs no key.
+
+    Without this program's own variables, and without those that settings may name for a key.
+    """
+    return {
+        name: value
+        for name, value in environ.items()
+        if not (name.upper().startswith("SENDKIT") or value.strip().startswith("sk_"))
+    }
 
 
 class KeyRedactor:

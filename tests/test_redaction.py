@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch.api.excerpt import Redactor
-from batch.redaction import KeyRedactor
+from batch.redaction import KeyRedactor, without_keys
 from tests.support.sampling import examples
 
 KEY = "sk_0123456789abcdefghij"
@@ -80,3 +80,13 @@ def test_any_text_is_looked_through_in_bounded_time(text: str) -> None:
     redactor.one_line(text)
     redactor.read_text(text.encode())
     assert time.process_time() - started_s < 3
+
+
+def test_a_process_that_needs_no_key_gets_none() -> None:
+    environ = {
+        "SENDKIT_API_KEY": "x",
+        "Sendkit_Batch_X": "1",
+        "ACME_KEY": " sk_user_1",
+        "TASK": "ask_1",
+    }
+    assert without_keys(environ) == {"TASK": "ask_1"}

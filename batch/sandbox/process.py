@@ -82,7 +82,11 @@ def _start(options: Options, *, output_path: Path) -> subprocess.Popen[bytes]:
     environment = {
         name: value
         for name, value in os.environ.items()
-        if not (name.upper().startswith("SENDKIT_") or name.upper().endswith("_PROXY"))
+        if not (
+            name.upper().startswith("SENDKIT_")
+            or name.upper().endswith("_PROXY")
+            or value.strip().startswith("sk_")  # settings may name any variable for a key
+        )
     }
     with output_path.open("wb") as output:
         return subprocess.Popen(  # noqa: S603 - this interpreter, with options of our own

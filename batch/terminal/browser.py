@@ -9,6 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
+from batch.redaction import without_keys
 from batch.terminal.console import Terminal
 
 # Some commands return only when the browser is closed: after this time it counts as open.
@@ -34,7 +35,7 @@ def open_in_browser(path: Path) -> bool:
     has_screen = sys.platform in {"win32", "darwin"} or any(map(os.environ.get, names))
     if not has_screen:  # Python would start a text browser, which takes the terminal over
         return False
-    environment = {k: v for k, v in os.environ.items() if not k.upper().startswith("SENDKIT")}
+    environment = without_keys(os.environ)
     try:
         opening = subprocess.Popen(  # noqa: S603 - this interpreter, and a path of our own
             [sys.executable, *_OPEN, path.absolute().as_uri()],

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from batch.errors import InputError
+from batch.redaction import without_keys
 from batch.web.inspection import Ask, Inspected
 from batch.web.reader_process import ASK_NAME, FOUND_NAME
 
@@ -74,7 +75,7 @@ def inspect_apart(
 
 def _start(folder: Path, *, scratch: Path, said: Path) -> subprocess.Popen[bytes]:
     """A fresh interpreter, never a fork: it has none of our threads, sockets and keys."""
-    environment = {k: v for k, v in os.environ.items() if not k.upper().startswith("SENDKIT")}
+    environment = without_keys(os.environ)
     # What it leaves behind when it is killed goes with the folder.
     environment |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch))
     with said.open("wb") as output:
