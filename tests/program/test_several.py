@@ -502,3 +502,14 @@ def test_a_workspace_whose_key_fails_waits_for_it_while_others_are_sent(world: W
     again = world.do("resume", "out", "--yes", "--config", "own.toml", **{**wrong, **keys})
     assert again.exit_code == 0
     assert Counter(id_ for id_, _ in world.changed) == {world.ids[1]: 10}
+
+
+def test_a_canary_goes_first_in_each_workspace(world: World) -> None:
+    ran = world.do("run", world.rows(leads()), "--yes", "--canary", "2", "--json")
+    assert ran.exit_code == 0
+    in_order: dict[str, list[str]] = {id_: [] for id_ in world.ids}
+    for each in world.requests:
+        if each["operation"] in {"patch", "leads"}:
+            in_order[each["workspaceId"]].append(each["operation"])
+    assert all(order[:3] == ["patch", "patch", "leads"] for order in in_order.values())
+    assert all(order.count("patch") == 10 for order in in_order.values())
