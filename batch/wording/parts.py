@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from batch.advice import Advice
 from batch.judging.totals import Effect
-from batch.model import Tally, Webhooks
+from batch.model import Found, Reason, Result, Tally, Webhooks
 from batch.recording.runfile import RunWorkspace
 from batch.sending.pace.pacer import PaceEstimate, Source
 from batch.wording.amounts import count_of, duration
@@ -72,6 +72,7 @@ def decide_together(
     of that.
     """
     decisions = [part.decision for part in parts]
+    judged = Tally({reason: rows for reason, rows in done.items() if _is_judged(reason)})
     goes_on_of = None
     if goes_on_in is not None:
         goes_on_of = sum(one.goes_on_of or one.leads for one in decisions)
@@ -82,9 +83,9 @@ def decide_together(
         unread=sum(one.unread for one in decisions),
         rows=sum(one.rows for one in decisions) + nobodys.total() + done.total(),
         sent_rows=sum(one.sent_rows for one in decisions),
-        judged=tallies_together(nobodys, *(one.judged for one in decisions)),
+        judged=tallies_together(nobodys, judged, *(one.judged for one in decisions)),
         left_out=tallies_together(*(one.left_out for one in decisions)),
-        done=tallies_together(done, *(one.done for one in decisions)),
+        done=tallies_together(Tally(done - judged), *(one.done for one in decisions)),
         run=run,
         workspace=None,
         base_url=base_url,
@@ -100,6 +101,11 @@ def decide_together(
         take_back=take_back,
         keeps_before=all(one.keeps_before for one in decisions),
     )
+
+
+def _is_judged(reason: Reason) -> bool:
+    """Whether rows end so without a request."""
+    return reason.found is Found.JUDGED or reason.result is Result.SKIPPED
 
 
 def effect_of_all(effects: Iterable[Effect]) -> Effect:
@@ -165,7 +171,7 @@ def moments_together(moments: Mapping[str, Moment], *, done: Tally, elapsed_s: f
         left_s=max((one.left_s for one in at_work), default=0.0),
         hold=None,
         hold_left_s=0.0,
-        stop=next((one.stop for one in all_), None) if not at_work else None,
+        stop=next((one.stop for one in all_ if one.stop), None) if not at_work else None,
         pace_estimate=PaceEstimate(source=Source.SETTING, rate_per_s=allowed),
         sent=tallies_together(*(one.sent for one in all_)),
         to_send=sum(one.to_send for one in all_),

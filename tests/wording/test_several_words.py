@@ -45,16 +45,18 @@ def part(name: str, leads: int, *, tags: int = 0, wrong: int = 0, note: str = ""
     return PartDecision(name=name, decision=decision, notes=(note,) if note else ())
 
 
-def asked(*parts: PartDecision, unreached: tuple[str, ...] = ()) -> Question:
+def asked(
+    *parts: PartDecision, unreached: tuple[str, ...] = (), done: Tally | None = None
+) -> Question:
     together = decide_together(
         parts,
         nobodys=Tally({Reason.UNKNOWN_WORKSPACE: 1}),
-        done=Tally(),
+        done=done or Tally(),
         run="out",
         base_url="https://api.sendkit.ai",
         forecast_s=20.0,
         take_back="",
-        goes_on_in=None,
+        goes_on_in=None if done is None else 3,
     )
     return question_about_parts(together, parts, unreached=unreached, typed_number=None)
 
@@ -72,6 +74,13 @@ def test_one_question_adds_up_all_workspaces_and_has_the_unusual_first() -> None
     )
     wrong = "3 rows, not sent: 2 bad id, 1 unknown workspace."
     assert dict(question.facts)["Wrong"] == wrong
+
+
+def test_wrong_rows_of_workspaces_that_are_finished_are_counted_as_wrong() -> None:
+    done = Tally({Reason.APPLIED: 7, Reason.UNKNOWN_TAG: 2, Reason.ALREADY_SO: 4})
+    facts = dict(asked(part("Acme", 10, wrong=1), done=done).facts)
+    assert facts["Wrong"] == "4 rows, not sent: 2 unknown tag, 1 unknown workspace, 1 bad id."
+    assert facts["Done"] == "7 rows: 7 applied."
 
 
 def test_twelve_workspaces_are_shown_and_the_others_counted() -> None:
