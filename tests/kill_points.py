@@ -137,7 +137,7 @@ def _of_results(new_file: AtomicFile, _data: bytes) -> bool:
 POINTS: dict[str, Put] = {
     # starting up
     "copied": _after(RunFolder, "copy_input"),
-    "in what is kept of judging": _after(Spill, "_put"),
+    "in what is kept of judging": _after(Spill, "put"),
     "in plan.parquet": _after(AtomicFile, "write", _of_the_plan),
     "before the rename of plan.parquet": _before(os, "replace", _named("plan.parquet")),
     "after the rename of plan.parquet": _after(os, "replace", _named("plan.parquet")),
