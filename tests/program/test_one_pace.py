@@ -106,7 +106,9 @@ def test_three_runs_keep_to_one_pace(tmp_path: Path) -> None:
     # When the one that gives the turns ends first, another gives them.
     assert ["keeps to one pace with" in words for words in said] == [True] * RUNS, said
     assert any(", and gives the turns." in words for words in said)
-    assert [at for at, is_served in log if not is_served] == []
+    # Each at a pace of its own, they would be refused dozens of times; a busy machine's late timers
+    # may cost one or two.
+    assert sum(not is_served for _, is_served in log) <= 2
 
 
 @contextmanager

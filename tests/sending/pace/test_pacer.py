@@ -60,6 +60,15 @@ def test_what_is_served_without_a_turn_raises_no_rate() -> None:
     assert pacer.rate_per_s(1.0) == 5.0
 
 
+@pytest.mark.parametrize(("set_per_s", "then_per_s"), [(0.5, 5.0), (40.0, 40.0)])
+def test_once_no_rate_is_set_a_slow_one_says_nothing_of_the_servers(
+    set_per_s: float, then_per_s: float
+) -> None:
+    pacer = make_pacer(set_per_s)
+    pacer.set_bounds(None, headroom=0.0)
+    assert pacer.rate_per_s(0.0) == then_per_s
+
+
 def test_after_a_long_stall_no_turns_leave_together() -> None:
     pacer = make_pacer(50.0)
     turns(pacer, 10, now=0.0)
