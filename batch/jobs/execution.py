@@ -59,17 +59,24 @@ class Begun:
     shares_pace: bool = False
 
 
-def begin(run: ReadyRun, *, state: RunState = RunState.RUNNING, stop_reason: str = "") -> Begun:
+def begin(
+    run: ReadyRun,
+    *,
+    state: RunState = RunState.RUNNING,
+    stop_reason: str = "",
+    is_unreached: bool = False,
+) -> Begun:
     """Let the run's folder count: whatever happens from now on, it can be gone on with.
 
     A part's counts once the run of several workspaces does whose part it is. state, stop_reason: of
-    one that is sent later.
+    one that is sent later. is_unreached: as `RunRecord` has it.
     Raises SettingsError and RunError, with a new run's folder not kept, when run.json or the list
     of runs can't be written.
     """
     folder = run.opened.folder
     run_file = RunFile(folder.path / "run.json")
-    record = first_record(run).model_copy(update={"state": state, "stop_reason": stop_reason})
+    begins = {"state": state, "stop_reason": stop_reason, "is_unreached": is_unreached}
+    record = first_record(run).model_copy(update=begins)
     if record.part_of is None:
         _remember(run.opened, record)
     run_file.write(record)

@@ -124,7 +124,13 @@ class SplitRun:
         return tallies_together(self.nobodys.tally, self.finished)
 
     def check(self) -> None:
-        """Raise InputError where the rows of no workspace hold all of it back."""
+        """Raise InputError where rows that can't be sent now hold all of it back."""
+        unread = [part for part in self.parts if part.failure and self.opened.table.is_by_email]
+        if unread:
+            raise InputError(
+                "Nothing was sent: leads are named by e-mail address, and can't be looked up.",
+                *(f"{part.name}: {part.failure}" for part in unread),
+            )
         rows = self.nobodys.rows + sum(part.rows for part in self.parts)
         if refusal := refusal_of(replace(self.nobodys, rows=rows), self.opened.request):
             raise InputError(refusal)

@@ -24,6 +24,8 @@ from batch.jobs.request import Request, refusal_of
 from batch.jobs.steps import read_leads, read_names
 from batch.jobs.unfinished import retried_note
 from batch.jobs.work import LeadsDiff, remaining_work
+from batch.judging.explain import quoted
+from batch.judging.rules import check_rules
 from batch.lines import only_lines
 from batch.reading.table import Table
 from batch.recording.atomic_file import clear_partial_files
@@ -60,12 +62,16 @@ class Reopened:
         the request is strict and a row is invalid.
         """
         check_workspace(self.record, preflight)
-        # The guardrails were passed when the run began.
         request = self.opened.request
-        passed = replace(request.guardrails, allow_invalid=True)
-        if self.record.state is not RunState.PLANNED:
-            passed = replace(passed, allow_clears=True, is_confirmed=True)
-        request = replace(request, guardrails=passed)
+        if preflight.labels is not None and not self.has_begun:
+            check_rules(request.rules(labels=preflight.labels))
+        if self.record.is_unreached:
+            self._check_tags(preflight)
+        else:  # the guardrails were passed when the run began
+            passed = replace(request.guardrails, allow_invalid=True)
+            if self.record.state is not RunState.PLANNED:
+                passed = replace(passed, allow_clears=True, is_confirmed=True)
+            request = replace(request, guardrails=passed)
         opened, plan = replace(self.opened, request=request), self.plan
         if plan is None:
             folder = opened.folder.path
@@ -83,6 +89,19 @@ class Reopened:
             record=self.record,
             journal=self.journal,
         )
+
+    def _check_tags(self, preflight: Preflight) -> None:
+        """Raise InputError unless a plan that was held against no labels is the same with them."""
+        if preflight.labels is None or self.plan is None:
+            return
+        is_other = pl.col("ai_tag").is_not_null() & ~pl.col("ai_tag").is_in(list(preflight.labels))
+        for requests in self.plan.all_requests():
+            for line, tag in requests.filter(is_other).select("line", "ai_tag").head(1).iter_rows():
+                raise InputError(
+                    f"{self.opened.request.source.name} line {line}: {quoted(tag)} is no label as "
+                    "the workspace spells them, which could not be read when the run began. "
+                    "Nothing was sent. Send the rows of failed.csv as a new run: it reads them."
+                )
 
     def ready(
         self, judged: JudgedRun, diff: LeadsDiff | None = None, *, is_shown: bool

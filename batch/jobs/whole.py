@@ -145,7 +145,7 @@ def _begin(
     whole, reason = run.own.opened, PREPARED if state is RunState.STOPPED else ""
     begun = [begin(part, state=state, stop_reason=reason) for part in run.parts]
     for part, ready in run.unreached:
-        begin(ready, state=RunState.STOPPED, stop_reason=part.failure)
+        begin(ready, state=RunState.STOPPED, stop_reason=part.failure, is_unreached=True)
     record = _first_record(run).model_copy(update={"state": state, "stop_reason": reason})
     run_file = RunFile(whole.folder.path / "run.json")
     remember(whole.request.session.state_dir, whole.folder.path, record)

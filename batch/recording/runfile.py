@@ -35,7 +35,7 @@ FORMAT: Final = 4  # of run.json: raised when an earlier version would read it w
 WITHOUT_PARTS: Final = (
     3  # the format of a run of one workspace, which earlier versions read rightly
 )
-_OF_PARTS = {"parts", "part_of"}  # fields that earlier formats have not
+_OF_PARTS = {"parts", "part_of", "is_unreached"}  # fields that earlier formats have not
 PARTS = "parts"  # the folder of a run's parts, one a workspace
 MOST_BYTES = 1 << 20  # ours take 5 kB, and 0.1 kB for each campaign's name
 # `input` and the endings that tell the format, two of a packed file: no way out of the folder.
@@ -210,6 +210,8 @@ class RunRecord(_Record):
     section: of its workspace under `[workspaces]`, whose key it is sent with; "" for any other key.
     parts: of a run of several workspaces, whose own plan and journal have the rows of none.
     part_of: the id of the run of several workspaces of which this is a part.
+    is_unreached: whether its key was not proven, so that its rows were held against no labels, and
+    no guardrail was passed.
     """
 
     format: Literal[1, 2, 3, 4] = 3
@@ -248,6 +250,7 @@ class RunRecord(_Record):
     campaigns: Mapping[str, FileName] = {}
     parts: Annotated[tuple[RunPart, ...], Field(strict=False)] = ()  # as Time
     part_of: RunId | None = None
+    is_unreached: bool = False
 
     @model_validator(mode="after")
     def _has_parts_by_its_format(self) -> "RunRecord":

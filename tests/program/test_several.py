@@ -482,14 +482,20 @@ def test_leads_of_several_workspaces_are_named_by_email_too(tmp_path: Path) -> N
         assert read_rows(tmp_path / "out/results.csv") == rows
 
 
-def test_a_workspace_whose_key_fails_waits_for_it_while_others_are_sent(world: World) -> None:
+def keys_of_its_own(world: World) -> dict[str, str]:
+    """Settings with a key for each workspace, and the environment that has the keys."""
     sections = "".join(
         f'[workspaces."{name}"]\napi_key_env = "KEY_{n}"\n' for n, name in enumerate(NAMES)
     )
     (world.cwd / "own.toml").write_text(sections, "utf-8")
     keys = {f"KEY_{n}": each.api_key for n, each in enumerate(world.sandbox.workspaces)}
+    return {**keys, "SENDKIT_API_KEY": ""}
+
+
+def test_a_workspace_whose_key_fails_waits_for_it_while_others_are_sent(world: World) -> None:
+    keys = keys_of_its_own(world)
     words = ("run", world.rows(leads()), "--yes", "--config", "own.toml", "--out", "out")
-    wrong = {**keys, "KEY_1": "sk_revoked", "SENDKIT_API_KEY": ""}
+    wrong = {**keys, "KEY_1": "sk_revoked"}
     refused = world.do(*words, **wrong)
     assert refused.exit_code == 2
     assert '[workspaces."Beta 2"]: ' in refused.err
@@ -499,9 +505,65 @@ def test_a_workspace_whose_key_fails_waits_for_it_while_others_are_sent(world: W
     assert Counter(id_ for id_, _ in world.changed) == {world.ids[0]: 10, world.ids[2]: 10}
     rows = read_rows(world.cwd / "out/results.csv")
     assert {row["reason"] for row in rows if row["workspace"] == "BETA 2"} == {"not_reached"}
-    again = world.do("resume", "out", "--yes", "--config", "own.toml", **{**wrong, **keys})
+    again = world.do("resume", "out", "--yes", "--config", "own.toml", **keys)
     assert again.exit_code == 0
     assert Counter(id_ for id_, _ in world.changed) == {world.ids[1]: 10}
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ({1: "null"}, 'Beta 2: The workspace has a label "null", and [input] clear_word = "null"'),
+        ({4: "Own"}, 'Beta 2: leads.csv line 6: "Own" is no label as the workspace spells them'),
+        (
+            dict.fromkeys(range(1, 120, 3), "null"),
+            "Beta 2: 40 of the 40 rows to send clear the tag",
+        ),
+    ],
+    ids=["a label called clear_word", "no label", "guardrails"],
+)
+def test_what_was_held_against_no_server_is_checked_before_it_is_sent(
+    tmp_path: Path, rows: dict[int, str], told: str
+) -> None:
+    seed = [(NAMES[n % 3], campaign(n % 3), lead_id(n), "active", "Hot") for n in range(ROWS)]
+    asked = [(*row[:4], rows.get(n, row[4])) for n, row in enumerate(leads())]
+    asked += [("Beta 2", campaign(1), lead_id(n), "", tag) for n, tag in rows.items() if n >= ROWS]
+    options = Options(
+        seed_csv=write_rows(tmp_path / "seed.csv", HEADER, seed),
+        workspaces=NAMES,
+        workspace_labels=("Acme=Own", *(["Beta 2=null"] if rows == {1: "null"} else [])),
+    )
+    with start_sandbox(options) as sandbox:
+        world = World(tmp_path, sandbox)
+        keys = keys_of_its_own(world)
+        words = ("run", world.rows(asked), "--yes", "--config", "own.toml", "--out", "out")
+        ran = world.do(*words, "--skip-failed-workspaces", **{**keys, "KEY_1": "sk_revoked"})
+        assert ran.exit_code == 3
+        for folder in ("out", "out/parts/beta-2"):
+            ran = world.do("resume", folder, "--yes", "--config", "own.toml", **keys)
+            assert (ran.exit_code, world.changed) == (2, {})
+            assert told.removeprefix("Beta 2: " if folder != "out" else "") in ran.err
+        ran = world.do("results", "out")
+        assert ran.last_line.startswith("stopped: 20 success, 0 error, 0 skipped, ")
+
+
+@pytest.mark.parametrize("key", ["sk_revoked", ""])
+def test_leads_are_never_looked_up_with_the_key_of_another_workspace(
+    tmp_path: Path, key: str
+) -> None:
+    header = ("workspace", "campaignName", "email", "status", "campaignId", "campaignLeadId")
+    people = [(NAMES[n], "Sale", f"{n}@example.com", "", campaign(n), lead_id(n)) for n in (0, 1)]
+    seed = write_rows(tmp_path / "seed.csv", header, people)
+    with start_sandbox(Options(seed_csv=seed, workspaces=NAMES)) as sandbox:
+        world = World(tmp_path, sandbox)
+        keys = {**keys_of_its_own(world), "KEY_1": key}
+        columns = ("workspace", "campaign", "email", "status")
+        write_rows(tmp_path / "leads.csv", columns, [(*each[:3], "paused") for each in people])
+        options = ("--config", "own.toml", "--skip-failed-workspaces")
+        ran = world.do("run", "leads.csv", "--yes", *options, **keys)
+        assert ran.exit_code == 2
+        assert "leads are named by e-mail address, and can't be looked up. Beta 2: " in ran.err
+        assert {each["operation"] for each in world.requests} == {"workspaces"}
 
 
 def test_a_canary_goes_first_in_each_workspace(world: World) -> None:
