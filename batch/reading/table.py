@@ -57,6 +57,7 @@ class Table:
         """Raises InputError when the columns are not clear."""
         self._grid = grid
         self._lines = lines
+        self._has_all_rows = lines is None
         self._scratch = scratch
         self._mends = options.mends
         self.remembered: Mapping[Column, str] = {}
@@ -197,6 +198,7 @@ class Table:
             frames_without_breaks=set(),
             frames_without_quotes=set(),
         )
+        part._has_all_rows = False  # noqa: SLF001 - the same
         part._scratch, part.notes, part.ids = None, (), None  # noqa: SLF001 - the same
         return part
 
@@ -244,7 +246,7 @@ class Table:
                 to_mend.difference_update(only_lines(wanted, lines)["line"])
             if wanted.height:
                 yield wanted
-        if to_mend and self._lines is None:
+        if to_mend and self._has_all_rows:
             raise InputError(
                 f"{self.name} line {min(to_mend):,}: a cell of it was mended, but there is no such "
                 "row. Take it back."

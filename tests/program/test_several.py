@@ -66,6 +66,14 @@ class World:
         )
 
     @property
+    def environ_of_page(self) -> dict[str, str]:
+        return {
+            "SENDKIT_API_KEY": self.sandbox.platform_key,
+            "SENDKIT_BATCH_API_BASE_URL": self.sandbox.base_url,
+            "SENDKIT_BATCH_RUN_SKIP_UNCHANGED": "never",
+        }
+
+    @property
     def requests(self) -> list[dict[str, Any]]:
         """What the last command sent."""
         return received(self.sandbox, operation=None)[self._seen :]
@@ -418,13 +426,8 @@ def test_a_caller_in_python_reads_the_rows_of_all_workspaces(
 
 
 def test_the_page_sends_several_workspaces_and_shows_the_rows_of_all(world: World) -> None:
-    environ = {
-        "SENDKIT_API_KEY": world.sandbox.platform_key,
-        "SENDKIT_BATCH_API_BASE_URL": world.sandbox.base_url,
-        "SENDKIT_BATCH_RUN_SKIP_UNCHANGED": "never",
-    }
     world.rows([*leads(), *WRONG])
-    with site(world.cwd, environ=environ) as page:
+    with site(world.cwd, environ=world.environ_of_page) as page:
         page.drop(world.cwd / "leads.csv")
         page.post("/run")
         page.until(Stage.QUESTION)
@@ -435,6 +438,28 @@ def test_the_page_sends_several_workspaces_and_shows_the_rows_of_all(world: Worl
         shown = page.get(f"/runs/{run.record.id}")
         assert "unknown workspace" in shown.lower()
     assert world.changed == {(world.ids[n % 3], lead_id(n)): 1 for n in range(ROWS)}
+
+
+def test_cells_that_were_mended_on_the_page_go_to_their_workspaces(world: World) -> None:
+    rows = leads()
+    for n in (4, 5):
+        rows[n] = (*rows[n][:3], "pausd", "Hot")
+    world.rows(rows)
+    with site(world.cwd, environ=world.environ_of_page, state_dir=world.state_dir) as page:
+        page.drop(world.cwd / "leads.csv")
+        for line in (6, 7):
+            assert page.desk.file is not None
+            version = page.desk.file.version(line)
+            page.post("/check/mend", line=str(line), version=version, status="paused")
+        page.post("/run")
+        page.until(Stage.QUESTION)
+        page.post("/job/answer", answer="yes")
+        run = page.desk.run_of(page.end().run_id)
+    assert run.counts["success"] == ROWS
+    assert world.changed == {(world.ids[n % 3], lead_id(n)): 1 for n in range(ROWS)}
+    results = read_rows(run.folder / "results.csv")
+    assert [row["line"] for row in results if 'was "pausd"' in row["message"]] == ["6", "7"]
+    assert world.do("verify", run.folder).exit_code == 0
 
 
 def test_a_file_of_many_blocks_is_split_row_by_row(
