@@ -87,8 +87,13 @@ class Frontend(Orders, Protocol):
     def run(self, work: Callable[[], Awaitable[_T]], /) -> _T:
         """Run something that waits for a server; a stop ends it, and this raises as `check`."""
 
-    def show_target(self, access: Access, workspace: str | None) -> None:
-        """Say where requests go. workspace: its name, None where it could not be read."""
+    def show_target(
+        self, access: Access, workspace: str | None, *, is_of_several: bool = False
+    ) -> None:
+        """Say where requests go.
+
+        workspace: its name, None where it could not be read, or rows are of several.
+        """
 
     def reading(self) -> AbstractContextManager[Callable[[ReadingProgress], None]]:
         """Show how far the reading of leads is, by what is called after each page."""

@@ -89,7 +89,7 @@ def _resume_several(past: PastRun, frontend: Frontend) -> RunOutcome:
     targets = frontend.run(partial(find_targets, replace(request, guardrails=others)))
     with _reopen(past, request, targets) as again:
         split = again.split
-        frontend.show_target(split.opened.access, None)
+        frontend.show_target(split.opened.access, None, is_of_several=True)
         frontend.note(*split.opened.notes)
         parts = list(zip(split.parts, again.reopened, strict=True))
         ready = in_each(split.names, parts, partial(_ready, frontend, asks=asks))

@@ -100,7 +100,7 @@ def _run_several(frontend: Frontend, opened: OpenRun, *, asks: bool) -> RunOutco
     Where one workspace is refused, nothing is sent to any.
     """
     frontend.note(*opened.notes)
-    frontend.show_target(opened.access, None)
+    frontend.show_target(opened.access, None, is_of_several=True)
     targets = frontend.run(partial(find_targets, opened.request))
     refuse_others(opened, targets)
     with split_run(opened, targets, default_workspace(opened.request, targets)) as split:

@@ -146,7 +146,7 @@ def _undo_several(past: PastRun, frontend: Frontend) -> RunOutcome:
         _open_reverse(folder, record, request, together) as opened,
         split_run(opened, targets, None) as split,
     ):
-        frontend.show_target(opened.access, None)
+        frontend.show_target(opened.access, None, is_of_several=True)
         frontend.note(*opened.notes)
         parts = tuple(_undo_of(each, undone, together.reverse.baseline) for each in split.parts)
         ready = ready_parts(frontend, replace(split, parts=parts), asks=asks)

@@ -44,7 +44,10 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where requests go. workspace: its name; None where it could not be read."""
+    """Where requests go.
+
+    workspace: its name; None where it could not be read, or rows are of several.
+    """
 
     base_url: str
     workspace: str | None
@@ -198,7 +201,13 @@ class Caller(Stoppable):
         except BaseException as error:  # noqa: BLE001 - raised where it was asked
             return Failure(error)
 
-    def show_target(self, access: Access, workspace: str | None) -> None:
+    def show_target(
+        self,
+        access: Access,
+        workspace: str | None,
+        *,
+        is_of_several: bool = False,  # noqa: ARG002 - the event has a name or none
+    ) -> None:
         """Tell the caller where requests go."""
         self._tell(Target(base_url=access.base_url, workspace=workspace))
 

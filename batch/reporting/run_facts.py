@@ -14,7 +14,7 @@ from batch.recording.history import EarlierRun
 from batch.recording.runfile import RunBy, RunRecord, RunState
 from batch.reporting.digest import Findings
 from batch.wording.amounts import count_of, duration
-from batch.wording.runs import plan_sentence, run_sentence, state_words, sum_line
+from batch.wording.runs import plan_sentence, run_sentence, state_words, sum_line, where_words
 
 _NO_EDGE = r"[^\s\"<>(),;:|@]"
 # Begins where a word does and never backs off: else a long word without @ takes quadratic time.
@@ -106,6 +106,13 @@ def lead_line(findings: Findings) -> str:
     return f"{asked}; the {them} settled by what stands in the file."
 
 
+def _workspace(record: RunRecord) -> str:
+    if record.is_of_several:
+        return f"{where_words(record)}, as listed above"
+    workspace = record.workspace
+    return f"{workspace.name} ({workspace.id})" if workspace else "could not be read"
+
+
 def _tags_checked(record: RunRecord) -> str:
     if not record.tag_check:
         return "no"
@@ -137,8 +144,7 @@ def details(findings: Findings) -> Iterator[tuple[str, str]]:
     yield "Sheet", (found.sheet if found else record.input.sheet) or ""
     yield "Header", f"line {found.header_line}" if found and found.passed_over else ""
     yield "Sent to", "a practice sandbox on this machine" if record.sandbox else record.base_url
-    workspace = record.workspace
-    yield "Workspace", f"{workspace.name} ({workspace.id})" if workspace else "could not be read"
+    yield "Workspace", _workspace(record)
     yield "Tags checked", _tags_checked(record)
     yield "Planned", utc_text(record.planned_at) if record.planned_at else ""
     yield "Begun", utc_text(record.started_at) if record.state is not RunState.PLANNED else ""

@@ -151,7 +151,13 @@ class Terminal:
         """Within it, each signal is a call of the listener on the running event loop."""
         return self.interrupts.told_to(listener)
 
-    def show_target(self, access: Access, workspace: str | None) -> None:  # noqa: ARG002 - asked
+    def show_target(
+        self,
+        access: Access,
+        workspace: str | None,  # noqa: ARG002 - asked
+        *,
+        is_of_several: bool = False,  # noqa: ARG002 - asked
+    ) -> None:
         """Keep the key from being printed; where it goes stands in the question."""
         self.key = access.api_key
 

@@ -21,7 +21,7 @@ from batch.web.remedies import on_page
 from batch.wording.amounts import size_of
 from batch.wording.questions import about_dropped_mends
 from batch.wording.reasons import plan_title, reason_title
-from batch.wording.runs import move_words, standing_words
+from batch.wording.runs import move_words, standing_words, where_words
 
 FOLDER = Path(__file__).parent
 STEPS = ("File", "Check", "Send", "Results")
@@ -57,6 +57,7 @@ _templates.filters |= {
     "plan": plan_title,
     "standing": standing_words,
     "moves": move_words,
+    "where": where_words,
     "dropped_mends": about_dropped_mends,
     "count": lambda number: f"{number:,}",
     "times": _local_time,

@@ -160,5 +160,6 @@ def _prunable(desk: Desk, age: str) -> list[ListedRun]:
 
 def _text_of(run: ListedRun) -> str:
     record = run.record
-    workspace = record.workspace.name if record.workspace else ""
-    return f"{record.input.name} {run.folder.name} {workspace} {record.base_url}".lower()
+    workspaces = [record.workspace, *(part.workspace for part in record.parts)]
+    names = " ".join(each.name for each in workspaces if each)
+    return f"{record.input.name} {run.folder.name} {names} {record.base_url}".lower()

@@ -56,9 +56,12 @@ class Talk(Stoppable):
         self.check()
         return answer
 
-    def show_target(self, access: Access, workspace: str | None) -> None:
+    def show_target(
+        self, access: Access, workspace: str | None, *, is_of_several: bool = False
+    ) -> None:
         """Show where requests go."""
-        self.board.show(where=place_words(workspace, access.base_url))
+        where = place_words(workspace, access.base_url, is_of_several=is_of_several)
+        self.board.show(where=where)
 
     @contextmanager
     def reading(self) -> Iterator[Callable[[ReadingProgress], None]]:

@@ -201,6 +201,7 @@ def workspace_words(name: str | None) -> str:
     return f"workspace {name}" if name else "an unknown workspace"
 
 
-def place_words(workspace: str | None, base_url: str) -> str:
+def place_words(workspace: str | None, base_url: str, *, is_of_several: bool = False) -> str:
     """Where requests go, as "workspace Acme (api.sendkit.ai)"."""
-    return f"{workspace_words(workspace)} ({urlsplit(base_url).netloc})"
+    where = "several workspaces" if is_of_several else workspace_words(workspace)
+    return f"{where} ({urlsplit(base_url).netloc})"

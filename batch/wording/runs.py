@@ -96,7 +96,7 @@ def what_to_mend(reasons: Mapping[Reason, int], *, is_undo: bool) -> str:
 
 def run_sentence(record: RunRecord, effect: Effect, tally: Tally, rows: int) -> str:
     """What was asked, and what came of it."""
-    name, where = record.input.name, _where(record)
+    name, where = record.input.name, where_words(record)
     if not rows:
         return f"{name} has no rows: nothing was asked of {where}, and nothing was sent."
     if not effect.requests:
@@ -181,7 +181,7 @@ def verify_headline(*, holding: int, rows: int) -> str:
 
 def plan_sentence(record: RunRecord, effect: Effect, states: Mapping[str, int], rows: int) -> str:
     """What is asked, and what sending it would do. states: leads by `digest.PLAN_STATES`."""
-    name, where = record.input.name, _where(record)
+    name, where = record.input.name, where_words(record)
     if not rows:
         return f"{name} has no rows: nothing is asked of {where}."
     asked = count_of(effect.requests, "lead")
@@ -234,9 +234,10 @@ def _verb(result: Result, count: int) -> str:
             return f"{was} left unsent"
 
 
-def _where(record: RunRecord) -> str:
+def where_words(record: RunRecord) -> str:
+    """Where a run's requests went."""
     if record.sandbox:
         return "a practice sandbox"
-    if record.parts:
+    if record.is_of_several:
         return count_of(len(record.parts), "workspace")
     return workspace_words(record.workspace.name if record.workspace else None)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -431,12 +432,17 @@ def test_the_page_sends_several_workspaces_and_shows_the_rows_of_all(world: Worl
         page.drop(world.cwd / "leads.csv")
         page.post("/run")
         page.until(Stage.QUESTION)
-        assert "Café" in page.get("/job")
+        asked = page.get("/job")
+        assert "Café" in asked
+        assert f"several workspaces ({urlsplit(world.sandbox.base_url).netloc})" in asked
         page.post("/job/answer", answer="yes")
         run = page.desk.run_of(page.end().run_id)
         assert run.record.state is RunState.FINISHED
         shown = page.get(f"/runs/{run.record.id}")
         assert "unknown workspace" in shown.lower()
+        assert "<strong>3 workspaces</strong>" in shown
+        assert "· 3 workspaces ·" in page.get("/runs?search=café")
+        assert "3 workspaces, as listed above" in page.get(f"/runs/{run.record.id}/report")
     assert world.changed == {(world.ids[n % 3], lead_id(n)): 1 for n in range(ROWS)}
 
 

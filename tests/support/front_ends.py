@@ -78,7 +78,9 @@ class Recorder:
 
         return anyio.run(do)
 
-    def show_target(self, access: Access, workspace: str | None) -> None:
+    def show_target(
+        self, access: Access, workspace: str | None, *, is_of_several: bool = False
+    ) -> None:
         self.note(f"{workspace} ({access.base_url})")
 
     @contextmanager
