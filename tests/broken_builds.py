@@ -875,8 +875,7 @@ BUILDS = (
         file="reading/table.py",
         line="        part._has_all_rows = False",
         instead="        part._has_all_rows = self._has_all_rows",
-        caught_by="test_several.py::"
-        "test_cells_that_were_mended_on_the_page_go_to_their_workspaces",
+        caught_by="test_several.py::test_cells_that_were_mended_on_the_page_go_to_their_workspaces",
     ),
     Broken(
         guarantee="mends go with the cells that they were made for, whatever is read otherwise",

@@ -6,7 +6,7 @@ from typing import TypedDict
 import polars as pl
 import polars.selectors as cs
 
-from batch.model import Reason, Result
+from batch.model import Reason, Result, Tally
 from batch.reporting.digest import ALREADY_SO, OTHER, WILL_CHANGE, Counts, Findings
 from batch.reporting.pacing import share_of
 from batch.reporting.run_facts import mask_emails
@@ -115,16 +115,30 @@ class Campaigns(FirstRows):
     names: list[str]
 
 
-def workspaces(findings: Findings) -> list[tuple[str, tuple[int, ...], str]]:
-    """Each workspace with its rows by result, and why its part ended early, if it did."""
-    return [
-        (
-            each.name,
-            (each.tally.total(), *(each.tally.of(result) for result in Result)),
-            mask_emails(each.stop_reason if each.tally.unsent else ""),
-        )
-        for each in findings.workspaces
-    ]
+def workspaces(findings: Findings) -> Mapping[str, object] | None:
+    """The rows of each workspace by result, and of none; None where a run is of one alone."""
+    if not findings.workspaces:
+        return None
+    of_none = Tally(findings.tally)
+    for each in findings.workspaces:
+        of_none.subtract(each.tally)
+    sums = [("Of no workspace", of_none)] if of_none.total() else []
+    return {
+        "rows": [
+            (
+                each.name,
+                _counts(each.tally),
+                mask_emails(each.stop_reason if each.tally.unsent else ""),
+            )
+            for each in findings.workspaces
+        ],
+        "sums": [(name, _counts(tally)) for name, tally in (*sums, ("All rows", findings.tally))],
+    }
+
+
+def _counts(tally: Tally) -> tuple[int, ...]:
+    """All rows, and those of each result."""
+    return (tally.total(), *(tally.of(result) for result in Result))
 
 
 def campaigns(findings: Findings) -> Campaigns:

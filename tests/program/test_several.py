@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 import batch
+from batch.model import Result
 from batch.recording.locks import lock_input
 from batch.recording.run_list import find_listed
 from batch.recording.runfile import FORMAT, RunState, read_record
@@ -376,6 +377,8 @@ def test_one_report_tells_of_all_workspaces(world: World) -> None:
     cells = [re.sub(r"<[^>]+>", " ", row).split() for row in re.findall(r"<tr>.*?</tr>", page)]
     assert ["Beta", "2", "11", "10", "1", "0", "0", "-"] in cells
     assert ["Café", "10", "10", "0", "0", "0", "-"] in cells
+    assert ["Of", "no", "workspace", "2", "0", "2", "0", "0"] in cells
+    assert ["All", "rows", "34", "30", "4", "0", "0"] in cells
     assert "leads in 3 workspaces (" in page
     assert "is none of your workspaces" in page
     (world.cwd / "out/report.html").unlink()
@@ -461,7 +464,7 @@ def test_cells_that_were_mended_on_the_page_go_to_their_workspaces(world: World)
         page.until(Stage.QUESTION)
         page.post("/job/answer", answer="yes")
         run = page.desk.run_of(page.end().run_id)
-    assert run.counts["success"] == ROWS
+    assert run.counts[Result.SUCCESS] == ROWS
     assert world.changed == {(world.ids[n % 3], lead_id(n)): 1 for n in range(ROWS)}
     results = read_rows(run.folder / "results.csv")
     assert [row["line"] for row in results if 'was "pausd"' in row["message"]] == ["6", "7"]

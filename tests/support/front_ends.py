@@ -81,7 +81,8 @@ class Recorder:
     def show_target(
         self, access: Access, workspace: str | None, *, is_of_several: bool = False
     ) -> None:
-        self.note(f"{workspace} ({access.base_url})")
+        where = "several workspaces" if is_of_several else workspace
+        self.note(f"{where} ({access.base_url})")
 
     @contextmanager
     def reading(self) -> Iterator[Callable[[ReadingProgress], None]]:
