@@ -7,7 +7,6 @@ from pathlib import Path
 from batch.errors import SettingsError
 from batch.jobs.joined import read_part
 from batch.jobs.resume import resume
-from batch.model import Tally
 from batch.recording.locks import LockedError
 from batch.recording.runfile import PARTS, RunState, read_record
 from batch.settings.options import CliOptions
@@ -37,10 +36,8 @@ def part(options: CliOptions, interrupts: Interrupts) -> int:
         folder = _part_of(named_run(terminal, options, does="part"), options, os.environ)
         record = read_record(folder / "run.json")
         if record.state is RunState.FINISHED:
-            tally = Tally(record.reasons)
-            state = RunState.FINISHED
-            answer = report_json.refused("It is done already.", state=state, exit_code=0)
-            terminal.end(counted(state, tally, results=None, then=Next()), answer=answer)
+            end = counted(record.state, record.tally, results=None, then=Next())
+            terminal.end(end, answer=report_json.done(folder, record))
             return 0
         try:
             outcome = resume(past_run(terminal, options, folder), terminal)

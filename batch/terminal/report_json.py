@@ -3,15 +3,17 @@
 import json
 from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
 
 import polars as pl
 
 from batch.jobs.check import Checked
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.plan import Planned
+from batch.jobs.recorded import found_in
 from batch.model import Result, Tally
 from batch.reading.spreadsheet import Found
-from batch.recording.runfile import RunState
+from batch.recording.runfile import RunRecord, RunState
 from batch.terminal.remedies import in_terminal
 from batch.terminal.summary import judged_tally, outcome_files
 
@@ -31,6 +33,21 @@ def reported(outcome: RunOutcome) -> str:
         moves=[asdict(move) for move in outcome.moves],
         **_parts_of(outcome),
         **_time_to_go_on(outcome.go_on_at),
+    )
+
+
+def done(folder: Path, record: RunRecord) -> str:
+    """The object for a part in which nothing is left to send."""
+    return _json(
+        run=str(folder),
+        state=record.state,
+        exit_code=0,
+        rows=record.rows,
+        tally=record.tally,
+        found=found_in(record),
+        files={},
+        next_command=None,
+        message="It is done already.",
     )
 
 

@@ -267,6 +267,9 @@ def test_parts_run_alone_by_their_numbers(world: World) -> None:
     assert done.last_line == (
         "finished: 10 success, 0 error, 0 skipped, 0 unsent; no results; next: nothing to do"
     )
+    said = json.loads(world.do("part", "out", "2", "--json").out)
+    assert (said["run"], said["state"], said["exit_code"]) == ("out/parts/cafe", "finished", 0)
+    assert (said["rows"], said["success"], said["input"]["header_line"]) == (10, 10, 1)
     results = world.do("results", "out")
     assert results.exit_code == 1
     assert results.last_line.startswith("finished: 30 success, 2 error, 0 skipped, 0 unsent; ")
