@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from batch.advice import Fix, Remedy
 from batch.columns import Naming
 from batch.errors import SettingsError
 from batch.jobs.check import header_only
@@ -99,8 +100,9 @@ def plan(request: Request, frontend: Frontend) -> Planned:
     with open_run(replace(request, is_planned=True)) as opened:
         if Naming.WORKSPACE in opened.table.fields:
             raise SettingsError(
-                f"{request.source.name}: has rows of several workspaces, which `plan` can't keep "
-                f"yet. `run` asks before it sends: {command('run', request.source.argument)}"
+                f"{request.source.name}: has rows of several workspaces, of which no plan can be "
+                "kept yet.",
+                Remedy(Fix.RUN_UNPLANNED, command("run", request.source.argument)),
             )
         opened = in_one_workspace(frontend, opened)  # noqa: PLW2901
         preflight = ask_server(frontend, opened)

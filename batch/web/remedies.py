@@ -26,12 +26,16 @@ SENTENCES: Mapping[Fix, str] = {
     Fix.SEND_VALID: "Mend the file, or choose other columns.",
     Fix.CONFIRM_CLEARS: "If that is meant, type the number when you are asked.",
     Fix.CONFIRM_CHANGES: "If that is meant, type the number when you are asked.",
-    Fix.KEEP_BEFORE: "A run that was planned first has read all of them.",
+    Fix.KEEP_BEFORE: "Keep before, among More options, reads all of them first.",
     Fix.UNDO: "The button Undo beside its results takes it back.",
     Fix.WAIT: "You can go on with the run then.",
     Fix.FEWER_CONNECTIONS: "Lower concurrency under [pace] in the settings file.",
     Fix.CHECK_KEY: "Look at the key, and type it again.",
     Fix.KEEP_KEY: "Type it, and tick the box that keeps it there.",
+    Fix.RUN_UNPLANNED: (
+        "Under Settings, untick that leads are read and shown before sending: you are asked before "
+        "anything is sent all the same."
+    ),
     Fix.NAME_ONE_WORKSPACE: "Name one below, as the workspace of all rows.",
     Fix.NAME_WORKSPACE: "Type it as Workspace id.",
 }
