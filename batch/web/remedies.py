@@ -26,7 +26,7 @@ SENTENCES: Mapping[Fix, str] = {
     Fix.SEND_VALID: "Mend the file, or choose other columns.",
     Fix.CONFIRM_CLEARS: "If that is meant, type the number when you are asked.",
     Fix.CONFIRM_CHANGES: "If that is meant, type the number when you are asked.",
-    Fix.KEEP_BEFORE: "Keep before, among More options, reads all of them first.",
+    Fix.KEEP_BEFORE: "A run that was planned first, or with Keep before, reads all of them.",
     Fix.UNDO: "The button Undo beside its results takes it back.",
     Fix.WAIT: "You can go on with the run then.",
     Fix.FEWER_CONNECTIONS: "Lower concurrency under [pace] in the settings file.",
