@@ -236,17 +236,20 @@ class Session:
         own = folder and folder / CONFIG_NAME
         return own if self.source in {None, own} else None
 
-    def save(self) -> None:
-        """Write what was typed, and may be saved, into the user's own file.
+    def save(self) -> bool:
+        """Write what was typed, and may be saved, into the user's own file, if that is any news.
 
-        What the command line or the environment says is for this start alone. Raises
-        SettingsError where that can't be done.
+        What the command line or the environment says is for this start alone. Gives whether
+        anything was written. Raises SettingsError where that can't be done.
         """
         if self.own_file is None:
             raise SettingsError("Nothing was saved: another file than your own is in use.")
         news = self._news()
-        save_settings(self.own_file, {key: news[key] for key in SAVED if key in news})
-        self._loaded = self._load(self._typed.overrides)
+        to_save = {key: news[key] for key in SAVED if key in news}
+        if to_save:
+            save_settings(self.own_file, to_save)
+            self._loaded = self._load(self._typed.overrides)
+        return bool(to_save)
 
     def lines_to_keep(self) -> str:
         """What was typed and is never saved by the page, as the lines of a file; "" for nothing."""

@@ -43,18 +43,18 @@ def take_settings(request: Request, form: Mapping[str, str]) -> Response:
         value = form.get(name, shown[name]).strip()
         if value != shown[name].strip():
             overrides.setdefault(section, {})[name] = value
-    is_saved = form.get("save") == "yes"
+    saved = "session"
     try:
         desk.session.change(
             overrides,
             plans_first=form.get("plans_first") == "yes",
             key=SecretStr(key) if key else None,
         )
-        if is_saved:
-            desk.session.save()
+        if form.get("save") == "yes":
+            saved = "file" if desk.session.save() else "nothing"
     except (UsageError, RunError) as error:
         return _page(request, problem=desk.session.hide(on_page(error)), typed=form)
-    return lead_to(request, f"/settings?saved={'file' if is_saved else 'session'}")
+    return lead_to(request, f"/settings?saved={saved}")
 
 
 @posting

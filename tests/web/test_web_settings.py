@@ -337,7 +337,7 @@ def test_saving_the_colours_leaves_all_other_lines(
         assert as_shown(page)["rate"] == pace.get("rate", "100/min")
         for look in ("dark", "light"):
             text = page.post("/settings", **as_shown(page, look=look, save="yes"))
-            assert f"Saved in <code>{path}</code>" in text
+            assert f"Saved in <code>{path}</code>, and in force." in text
             assert path.read_text() == f'{own}\n[web]\nlook = "{look}"\n'
         assert page.desk.settings.pace == before
 
@@ -351,6 +351,14 @@ def test_a_field_that_comes_back_as_shown_stays_as_it_was_typed(tmp_path: Path) 
         page.post("/settings", **as_shown(page, rate="50/min"))
         page.post("/settings", **as_shown(page, look="dark", save="yes"))
         assert path.read_text() == ('[pace]\nrate = "50/min" # as agreed\n\n[web]\nlook = "dark"\n')
+
+
+def test_where_nothing_was_typed_nothing_is_written(tmp_path: Path) -> None:
+    with site(tmp_path, config_dir=tmp_path / "own") as page:
+        text = page.post("/settings", **as_shown(page, save="yes"))
+        assert "There was nothing new to save." in text
+        assert ", and in force." not in text
+    assert not (tmp_path / "own").exists()
 
 
 def test_without_the_button_nothing_is_written(tmp_path: Path) -> None:
