@@ -782,8 +782,8 @@ BUILDS = (
     Broken(
         guarantee="nobody is asked to unlock the keyring",
         file="settings/system_keyring.py",
-        line=" and _is_locked(backend):",
-        instead=" and not SERVICE:",
+        line="    if is_locked:\n",
+        instead="    if not SERVICE:\n",
         caught_by="test_system_keyring.py::"
         "test_a_locked_keyring_is_told_and_nobody_is_asked_to_unlock_it",
     ),

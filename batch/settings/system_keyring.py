@@ -97,38 +97,43 @@ def _unlocked() -> Iterator[_Backend]:
     """The operating system's keyring, and its errors in words. Raises SettingsError if locked."""
     backend = _system_backend()
     name = _OF_SYSTEMS[type(backend).__module__]
-    from keyring.errors import KeyringError, KeyringLocked  # noqa: PLC0415 - of an extra
+    from keyring.errors import KeyringLocked  # noqa: PLC0415 - of an extra
 
-    locked = f"The keyring ({name}) is locked. Unlock it, as by logging in at the screen"
     try:
-        if type(backend).__module__ == _SECRET_SERVICE and _is_locked(backend):
-            raise SettingsError(f"{locked}, and try again.")
+        if type(backend).__module__ == _SECRET_SERVICE:
+            _check_unlocked(backend)
         yield backend
     except KeyringLocked as error:
-        raise SettingsError(f"{locked}, and try again.") from error
-    except KeyringError as error:  # its text may come from anybody's daemon, and says no more
+        raise SettingsError(
+            f"The keyring ({name}) is locked. Unlock it, as by logging in at the screen, and try "
+            "again."
+        ) from error
+    except SettingsError:
+        raise
+    # Of the library or of those below it; its text may come from anybody's daemon.
+    except Exception as error:
         raise SettingsError(
             f"The keyring ({name}) can't be used ({type(error).__name__})."
         ) from error
 
 
-def _is_locked(backend: _Backend) -> bool:
-    """Whether the Secret Service would ask somebody to unlock its keyring. Raises KeyringError.
+def _check_unlocked(backend: _Backend) -> None:
+    """Raise KeyringLocked if the Secret Service would ask somebody to unlock its keyring.
 
     Raises SettingsError if there is none yet, which the library would ask somebody to make.
     """
     import secretstorage  # noqa: PLC0415 - of an extra
-    from keyring.errors import InitError  # noqa: PLC0415
+    from keyring.errors import KeyringLocked  # noqa: PLC0415
 
     # The library can be told another than the default one.
     named = [backend.preferred_collection] if hasattr(backend, "preferred_collection") else []
     try:
         with closing(secretstorage.dbus_init()) as bus:
-            return bool(secretstorage.Collection(bus, *named).is_locked())
+            is_locked = secretstorage.Collection(bus, *named).is_locked()
     except secretstorage.exceptions.ItemNotFoundException as error:
         raise SettingsError(
             "The Secret Service has no keyring yet. Make one in your desktop's program for "
             "passwords and keys, and try again."
         ) from error
-    except secretstorage.exceptions.SecretStorageException as error:
-        raise InitError from error
+    if is_locked:
+        raise KeyringLocked

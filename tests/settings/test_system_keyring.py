@@ -99,6 +99,7 @@ def test_nobody_is_asked_to_make_a_keyring(monkeypatch: pytest.MonkeyPatch) -> N
     [
         (KeyringLocked(), "is locked. Unlock it, as by logging in at the screen, and try again."),
         (KeyringError(KEY.get_secret_value()), "can't be used (KeyringError)."),
+        (ConnectionResetError(KEY.get_secret_value()), "can't be used (ConnectionResetError)."),
     ],
 )
 def test_an_error_of_the_keyring_is_told_without_its_words(

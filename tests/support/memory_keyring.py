@@ -16,10 +16,6 @@ class KeyringLocked(KeyringError):  # noqa: N818 - the library's own name
     pass
 
 
-class InitError(KeyringError):
-    pass
-
-
 class Memory:
     """Keeps passwords. error: is raised instead, if there is one."""
 
@@ -61,7 +57,7 @@ def use(
     locked: which collections of the Secret Service are. is_made: whether it has any.
     """
     errors, library = ModuleType("keyring.errors"), ModuleType("keyring")
-    for error in (KeyringError, KeyringLocked, InitError):
+    for error in (KeyringError, KeyringLocked):
         setattr(errors, error.__name__, error)
     chosen = backends[0] if len(backends) == 1 else _chain(backends)
     vars(library).update(get_keyring=lambda: chosen, errors=errors)
