@@ -43,8 +43,9 @@ def read_part(folder: Path, record: RunRecord, part: RunPart) -> RunRecord:
     """The record of a part. Raises InputError unless it is the one that the whole names."""
     path = folder / PARTS / part.folder
     found = read_record(path / "run.json")
-    same = (found.part_of, found.workspace, found.input.sha256, found.rows)
-    if same != (record.id, part.workspace, record.input.sha256, part.rows):
+    named = (found.workspace, found.rows) == (part.workspace, part.rows)
+    of_whole = (found.part_of, found.input.sha256, found.base_url, found.sandbox)
+    if not named or of_whole != (record.id, record.input.sha256, record.base_url, record.sandbox):
         raise InputError(
             f"{path}: is not the part that {folder / 'run.json'} names. Bring the whole folder "
             "back from one backup, or start a new run."

@@ -76,7 +76,7 @@ def decide_together(
     goes_on_of = None
     if goes_on_in is not None:
         goes_on_of = sum(one.goes_on_of or one.leads for one in decisions)
-    workspaces = len(parts) if goes_on_in is None else goes_on_in
+    workspaces = len(parts) or goes_on_in or 0  # of all, once nothing is left in any
     return Decision(
         effect=effect_of_all(one.effect for one in decisions),
         tags=sum((one.tags for one in decisions), Counter[str]()),

@@ -343,6 +343,18 @@ def test_a_whole_that_somebody_changed_is_not_gone_on_with(world: World) -> None
     assert not world.changed
 
 
+@pytest.mark.parametrize("said", [{"sandbox": True}, {"base_url": "http://127.0.0.1:9"}])
+def test_a_part_is_sent_where_the_whole_is(world: World, said: dict[str, Any]) -> None:
+    world.do("run", world.rows(leads()), "--yes", "--on", "parts", "--out", "out")
+    path = world.cwd / "out/parts/acme/run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), **said}), "utf-8")
+    for words in (("resume", "out", "--yes"), ("part", "out", "0"), ("results", "out")):
+        ran = world.do(*words)
+        assert ran.exit_code == 2
+        assert "out/parts/acme: is not the part that out/run.json names." in ran.err
+        assert not world.changed
+
+
 def test_a_copy_of_a_run_is_nobodys_but_its_results_are_told(world: World) -> None:
     world.do("run", world.rows(leads()), "--yes", "--on", "parts", "--out", "out")
     assert world.do("part", "out", "0").exit_code == 0

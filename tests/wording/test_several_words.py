@@ -83,6 +83,13 @@ def test_wrong_rows_of_workspaces_that_are_finished_are_counted_as_wrong() -> No
     assert facts["Done"] == "7 rows: 7 applied."
 
 
+def test_what_is_left_is_counted_in_the_workspaces_in_which_it_is_left() -> None:
+    left = asked(part("Acme", 10), done=Tally({Reason.APPLIED: 7})).headline
+    assert left.startswith("Go on with out: 10 of 10 leads are left to change in 1 workspace (")
+    done = asked(done=Tally({Reason.APPLIED: 7})).text
+    assert done.startswith("Nothing is left to change in 3 workspaces (")
+
+
 def test_twelve_workspaces_are_shown_and_the_others_counted() -> None:
     question = asked(*(part(f"W{n}", 10) for n in range(100)))
     shown = [title for title, _ in question.facts]
