@@ -15,7 +15,7 @@ import polars as pl
 
 from batch.advice import Advice
 from batch.api.sendkit import Workspace
-from batch.errors import DeclinedError, InputError, QuotaUsedError, UsageError
+from batch.errors import DeclinedError, InputError, QuotaUsedError, SettingsError, UsageError
 from batch.jobs.execution import OTHER_FILES, raise_open_files
 from batch.jobs.known_pace import KnownPace
 from batch.jobs.opening import OpenRun, take_locks, write_mends
@@ -27,6 +27,7 @@ from batch.jobs.sorting import Slices, keep_nobodys, sort_rows
 from batch.jobs.work import whole_work
 from batch.jobs.workspaces import Target, pacers_of
 from batch.judging.guardrails import unexpected_changes
+from batch.judging.rules import check_clear_word
 from batch.model import Tally
 from batch.recording.folder import RunFolder
 from batch.recording.journal import Journal
@@ -78,6 +79,20 @@ class OpenPart:
         """Why the workspace can't be reached, so that its rows stay unsent; "" if it can."""
         return self.target.failure
 
+    def skipping(self, preflight: Preflight) -> "OpenPart":
+        """The same, as one that is not reached if its labels hold it back and others may go on.
+
+        Raises SettingsError where they may not.
+        """
+        request = self.opened.request
+        try:
+            check_clear_word(request.rules(labels=preflight.labels))
+        except SettingsError as error:
+            if not request.guardrails.skip_failed_workspaces:
+                raise
+            return replace(self, target=replace(self.target, failure=str(error)))
+        return self
+
     @property
     def recorded(self) -> RunPart:
         """As the whole's run.json has it."""
@@ -124,16 +139,19 @@ class SplitRun:
         return tallies_together(self.nobodys.tally, self.finished)
 
     def check(self) -> None:
-        """Raise InputError where rows that can't be sent now hold all of it back."""
+        """Raise InputError where the rows of no workspace hold all of it back."""
+        rows = self.nobodys.rows + sum(part.rows for part in self.parts)
+        if refusal := refusal_of(replace(self.nobodys, rows=rows), self.opened.request):
+            raise InputError(refusal)
+
+    def check_lookups(self) -> None:
+        """Raise InputError where leads would have to be looked up in a workspace not reached."""
         unread = [part for part in self.parts if part.failure and self.opened.table.is_by_email]
         if unread:
             raise InputError(
                 "Nothing was sent: leads are named by e-mail address, and can't be looked up.",
                 *(f"{part.name}: {part.failure}" for part in unread),
             )
-        rows = self.nobodys.rows + sum(part.rows for part in self.parts)
-        if refusal := refusal_of(replace(self.nobodys, rows=rows), self.opened.request):
-            raise InputError(refusal)
 
     @property
     def names(self) -> list[str]:

@@ -25,7 +25,7 @@ from batch.jobs.steps import read_leads, read_names
 from batch.jobs.unfinished import retried_note
 from batch.jobs.work import LeadsDiff, remaining_work
 from batch.judging.explain import quoted
-from batch.judging.rules import check_rules
+from batch.judging.rules import check_clear_word
 from batch.lines import only_lines
 from batch.reading.table import Table
 from batch.recording.atomic_file import clear_partial_files
@@ -63,8 +63,8 @@ class Reopened:
         """
         check_workspace(self.record, preflight)
         request = self.opened.request
-        if preflight.labels is not None and not self.has_begun:
-            check_rules(request.rules(labels=preflight.labels))
+        if not self.has_begun:
+            check_clear_word(request.rules(labels=preflight.labels))
         if self.record.is_unreached:
             self._check_tags(preflight)
         else:  # the guardrails were passed when the run began

@@ -149,14 +149,23 @@ def ready_parts(frontend: Frontend, split: SplitRun, *, asks: bool) -> ReadyPart
     Raises InputError naming all workspaces that are refused.
     """
     names = split.names
-    judged = in_each(names, split.parts, partial(_judge_part, frontend))
+    asked = in_each(names, split.parts, partial(_ask_part, frontend))
+    split = replace(split, parts=tuple(part for part, _ in asked))
+    split.check_lookups()
+    judged = in_each(names, asked, partial(_judge_part, frontend))
     both = zip(split.parts, judged, strict=True)
     return split.ready(in_each(names, both, partial(_ready_part, frontend, asks=asks)))
 
 
-def _judge_part(frontend: Frontend, part: OpenPart) -> JudgedRun:
+def _ask_part(frontend: Frontend, part: OpenPart) -> tuple[OpenPart, Preflight]:
     preflight = frontend.run(part.ask)
     frontend.note(*(f"{part.name}: {note}" for note in preflight.notes))
+    asked = part.skipping(preflight)
+    return asked, replace(preflight, labels=None) if asked.failure else preflight
+
+
+def _judge_part(frontend: Frontend, both: tuple[OpenPart, Preflight]) -> JudgedRun:
+    part, preflight = both
     look_up_leads(frontend, part.opened, preflight)
     return replace(judge(part.opened, preflight), pacer=part.pacer)
 

@@ -71,8 +71,7 @@ class _Check(NamedTuple):
 def check_rules(rules: Rules) -> None:
     """Refuse rules that can't be applied; raises SettingsError.
 
-    A label with the clear word's name would make one cell mean two things; a pattern must be one
-    that Polars can search for (no look-around, no back-references).
+    A pattern must be one that Polars can search for (no look-around, no back-references).
     """
     for pattern in (rules.id_pattern, _whole(rules.id_pattern)):
         try:
@@ -82,13 +81,22 @@ def check_rules(rules: Rules) -> None:
                 f"[api] id_pattern: {rules.id_pattern!r} can't be used as a regular expression; "
                 f"expected one without look-around and back-references, as {DEFAULT_ID_PATTERN}."
             ) from error
+    check_clear_word(rules)
+
+
+def check_clear_word(rules: Rules) -> None:
+    """Refuse a label with the clear word's name: one cell would mean two things.
+
+    Raises SettingsError.
+    """
     labels = pl.DataFrame({"label": rules.labels or ()}, schema={"label": pl.String})
     clash = labels.filter(tag_key(pl.col("label")) == tag_key(pl.lit(rules.clear_word)))
     if not clash.is_empty():
         raise SettingsError(
             f'The workspace has a label "{clash.item(0, "label")}", and [input] clear_word = '
             f'"{rules.clear_word}" clears the tag: a cell can\'t mean both. '
-            "Set clear_word to a word that is no label."
+            "Set clear_word to a word that is no label; for an earlier run, which keeps its own, "
+            "rename the label."
         )
 
 

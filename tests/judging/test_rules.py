@@ -417,7 +417,8 @@ def test_a_label_with_the_clear_word_refuses_the_run() -> None:
         check_rules(Rules(name="leads.csv", labels=("Interested", "NULL")))
     assert str(caught.value) == (
         'The workspace has a label "NULL", and [input] clear_word = "null" clears the tag: '
-        "a cell can't mean both. Set clear_word to a word that is no label."
+        "a cell can't mean both. Set clear_word to a word that is no label; for an earlier run, "
+        "which keeps its own, rename the label."
     )
 
 

@@ -610,6 +610,28 @@ def test_what_was_held_against_no_server_is_checked_before_it_is_sent(
         assert ran.last_line.startswith("stopped: 20 success, 0 error, 0 skipped, ")
 
 
+def test_a_workspace_with_a_label_called_clear_word_is_skipped_as_one_whose_key_fails(
+    tmp_path: Path,
+) -> None:
+    seed = [(NAMES[n % 3], campaign(n % 3), lead_id(n), "active", "Hot") for n in range(ROWS)]
+    options = Options(
+        seed_csv=write_rows(tmp_path / "seed.csv", HEADER, seed),
+        workspaces=NAMES,
+        workspace_labels=("Beta 2=Null",),
+    )
+    with start_sandbox(options) as sandbox:
+        world = World(tmp_path, sandbox)
+        words = ("run", world.rows(leads()), "--yes", "--out", "out")
+        assert (world.do(*words).exit_code, world.changed) == (2, {})
+        ran = world.do(*words, "--skip-failed-workspaces")
+        assert ran.exit_code == 3
+        assert 'Beta 2: The workspace has a label "Null"' in ran.err
+        assert Counter(id_ for id_, _ in world.changed) == {world.ids[0]: 10, world.ids[2]: 10}
+        rows = read_rows(tmp_path / "out/results.csv")
+        assert {row["reason"] for row in rows if row["workspace"] == "BETA 2"} == {"not_reached"}
+        assert (world.do("resume", "out", "--yes").exit_code, world.changed) == (2, {})
+
+
 @pytest.mark.parametrize("key", ["sk_revoked", ""])
 def test_leads_are_never_looked_up_with_the_key_of_another_workspace(
     tmp_path: Path, key: str
@@ -626,7 +648,7 @@ def test_leads_are_never_looked_up_with_the_key_of_another_workspace(
         ran = world.do("run", "leads.csv", "--yes", *options, **keys)
         assert ran.exit_code == 2
         assert "leads are named by e-mail address, and can't be looked up. Beta 2: " in ran.err
-        assert {each["operation"] for each in world.requests} == {"workspaces"}
+        assert {each["operation"] for each in world.requests} == {"workspaces", "tags"}
 
 
 def test_a_canary_goes_first_in_each_workspace(world: World) -> None:
