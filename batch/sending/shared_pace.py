@@ -249,9 +249,7 @@ class SharedPace:
         """Find who leads and follow, as often as it takes, or lead."""
         began_at = self._now()
         while not await self._lead():
-            if reached := await self._reach():
-                await self._follow(*reached)
-                self._drop_leader()
+            if (reached := await self._reach()) and await self._follow(*reached):
                 self._become(Part.SEEKS)
                 began_at = self._now()
                 continue
@@ -277,9 +275,13 @@ class SharedPace:
 
     # --- Following ---
 
-    async def _follow(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Follow the run that leads, until it ends or says what it may not."""
+    async def _follow(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Follow the run that leads, until it ends or says what it may not.
+
+        False if it did not take this run: as one too many, or since what this one says is strange.
+        """
         self._asked = 0
+        is_taken = False
         self._leader = writer
         hello = Hello(
             pid=os.getpid(),
@@ -300,8 +302,11 @@ class SharedPace:
                         self._go_by_itself()
                     continue
                 if said is None:
-                    return
+                    break
                 self._heed(said)
+                is_taken = True
+        self._drop_leader()
+        return is_taken
 
     def _heed(self, said: Said) -> None:
         """Do what the leader says."""

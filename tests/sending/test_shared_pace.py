@@ -22,7 +22,7 @@ from batch.sending.breaker import Breaker
 from batch.sending.gate import Gate
 from batch.sending.leading import SILENT_S
 from batch.sending.pace.pacer import Pacer, Source
-from batch.sending.shared_pace import TAKEN_OVER_S, SharedPace
+from batch.sending.shared_pace import SEEK_S, TAKEN_OVER_S, SharedPace
 from batch.sending.sharing import Findings, Me, Part, Sharing, State, Turn, line_of
 from tests.support.virtual_time import VIRTUAL_TIME
 
@@ -399,6 +399,30 @@ async def test_a_leader_that_never_answers_is_waited_for_2_s(tmp_path: Path) -> 
                 began_at + SILENT_S + 0.1, abs=0.1
             )]  # fmt: skip
             assert run.shared.sharing == Sharing(part=Part.BY_ITSELF)
+
+
+async def test_who_is_not_taken_goes_on_by_itself(tmp_path: Path) -> None:
+    run = Run(tmp_path, "a", 10.0)
+    tries = 0
+
+    async def turn_away(listening: socket.socket) -> None:
+        nonlocal tries
+        while tries < 1000:
+            connection, _ = await asyncio.get_running_loop().sock_accept(listening)
+            connection.close()
+            tries += 1
+        raise AssertionError("it tries again and again")
+
+    with leading(run) as listening:
+        async with run.shared, anyio.create_task_group() as others:
+            others.start_soon(turn_away, listening)
+            await run.send(2)
+            assert run.left == [
+                pytest.approx(SEEK_S, abs=0.1),
+                pytest.approx(SEEK_S + 0.1, abs=0.1),
+            ]
+            assert run.shared.sharing == Sharing(part=Part.BY_ITSELF)
+            others.cancel_scope.cancel()
 
 
 async def test_without_a_place_for_a_socket_a_run_goes_alone(
