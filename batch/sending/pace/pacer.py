@@ -130,11 +130,11 @@ class Pacer:
     def set_bounds(self, rate_per_s: float | None, *, headroom: float) -> None:
         """Change how fast turns may come at most, and what is left to others; the pace goes on.
 
-        rate_per_s, headroom: as they were first given. A slow rate that was set says nothing of the
-        server's.
+        rate_per_s, headroom: as they were first given. A rate that was set is no limit of the
+        server's: a search goes on from there as quickly as one that has found none.
         """
         if rate_per_s is None and self._set_per_s is not None and self._search.good_per_s is None:
-            self._search = Search(self._set_per_s if self._set_per_s > START_PER_S else None)
+            self._search.rate_per_s = max(self._search.rate_per_s, self._set_per_s)
         self._set_per_s = rate_per_s
         if headroom != self._headroom:
             self._headroom = headroom

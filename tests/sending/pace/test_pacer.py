@@ -60,13 +60,19 @@ def test_what_is_served_without_a_turn_raises_no_rate() -> None:
     assert pacer.rate_per_s(1.0) == 5.0
 
 
-@pytest.mark.parametrize(("set_per_s", "then_per_s"), [(0.5, 5.0), (40.0, 40.0)])
-def test_once_no_rate_is_set_a_slow_one_says_nothing_of_the_servers(
+@pytest.mark.parametrize(("set_per_s", "then_per_s"), [(0.5, 5.0), (6.0, 6.0), (40.0, 40.0)])
+def test_once_no_rate_is_set_the_one_that_was_is_no_limit(
     set_per_s: float, then_per_s: float
 ) -> None:
     pacer = make_pacer(set_per_s)
     pacer.set_bounds(None, headroom=0.0)
     assert pacer.rate_per_s(0.0) == then_per_s
+    now = 0.0
+    while now < 2.0:
+        now += pacer.wait_s(now)
+        pacer.take_turn(now)
+        pacer.report_served(now)
+    assert pacer.rate_per_s(now) == pytest.approx(4 * then_per_s, rel=0.2)
 
 
 def test_after_a_long_stall_no_turns_leave_together() -> None:
