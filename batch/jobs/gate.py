@@ -124,7 +124,8 @@ def open_accesses(
         )
     access = access or next((each.access for each in found if each.access), None)
     if access is None:
-        raise SettingsError("\n".join(each.failure for each in found))
+        failures = (f"[{workspace_section(each.name)}]: {each.failure}" for each in found)
+        raise SettingsError("\n".join(failures))
     return access, tuple(found)
 
 

@@ -74,7 +74,8 @@ def _sections_of(
             continue
         for name, own in keys.items():
             # A key that somebody took for a name would be shown wherever the workspace is.
-            if isinstance(own, Mapping) and name.strip() and not name.startswith("sk_"):
+            is_name = name.strip() and name.isprintable() and not name.startswith("sk_")
+            if isinstance(own, Mapping) and is_name:
                 yield workspace_section(name), own
             else:
                 problems.append(texts.no_workspace(place(section, ""), {name: own}))

@@ -136,6 +136,16 @@ def test_all_keys_that_fail_are_told_at_once(sandbox: Sandbox, leads: Path) -> N
     assert "sk_wrong" not in ran.err
 
 
+def test_without_any_key_each_workspace_is_named_that_lacks_its_own(
+    sandbox: Sandbox, leads: Path
+) -> None:
+    ran = run(sandbox, leads, config=own_keys("A", "B"))
+    assert ran.exit_code == 2
+    for name in ("A", "B"):
+        told = f'[workspaces."{name}"]: KEY_{name} is not set; expected the API key there.'
+        assert told in ran.err.splitlines()
+
+
 def test_a_workspace_whose_key_failed_is_gone_on_with_by_its_new_key(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:

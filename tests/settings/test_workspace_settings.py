@@ -58,6 +58,13 @@ def test_its_key_file_starts_at_the_folder_of_the_file_that_names_it(tmp_path: P
             (f"{WHERE} api_key_env: found api_key_file beside it; expected one of them."),
         ),
         (
+            '[workspaces."a\\u001bb"]\nrate = 5',
+            (
+                'c.toml [workspaces]: found {"a\\u001bb": {"rate": 5}}; expected a section for '
+                'each workspace: [workspaces."Acme"] on a line of its own.'
+            ),
+        ),
+        (
             "[workspaces]\nrate = 5",
             (
                 'c.toml [workspaces]: found {"rate": 5}; expected a section for each '
