@@ -2,7 +2,6 @@ import functools
 import gc
 import itertools
 import os
-import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,12 +20,9 @@ from tests.support.sampling import (
 )
 from tests.support.shell import Shell, shell_in
 from tests.support.spreading import Spreading, workers
+from tests.support.temporary import use_memory
 
 register_profiles()
-
-# In memory, where there is room for it: on a disk, half of the tests' time would be fsync.
-_IN_MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a folder of its own there
-_ROOM = 2_000_000_000  # bytes
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -35,10 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
         # Hundreds of processes and all workers would compile the same: they keep it apart.
         kept = config.rootpath / ".pytest_cache" / "bytecode"
         os.environ.setdefault("PYTHONPYCACHEPREFIX", str(kept))
-    if _IN_MEMORY.is_dir() and shutil.disk_usage(_IN_MEMORY).free > _ROOM:
-        mounted = os.statvfs(_IN_MEMORY)
-        if not mounted.f_flag & (os.ST_NOEXEC | os.ST_RDONLY):  # some tests start what they make
-            os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_IN_MEMORY))
+    use_memory()
 
 
 @pytest.hookimpl(optionalhook=True)

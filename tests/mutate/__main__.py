@@ -7,6 +7,7 @@ What was found is kept in `.mutation/`, a line for each mutant as soon as it is 
 
 import argparse
 import json
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -18,6 +19,7 @@ from tests.mutate.mutants import Mutant, sample
 from tests.mutate.rooms import ROOMS, ROOT, Room, equivalent
 from tests.mutate.runs import Trial, noticed, noticed_at_once
 from tests.mutate.verdicts import Verdict, read_verdicts, report
+from tests.support.temporary import VARIABLE, root_of_its_own
 
 KEPT = ROOT / ".mutation"
 
@@ -43,7 +45,8 @@ def main() -> None:
         known = {name: each for name, each in known.items() if each.noticed is not None}
     kept.write_text("".join(json.dumps(asdict(each)) + "\n" for each in known.values()), "utf-8")
     chosen = list(sample(room.files(), seed=given.seed, size=given.sample))
-    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+    with root_of_its_own() as root, tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        os.environ[VARIABLE] = str(root)
         copy = Copy(Path(folder))
         tests = covering(room, copy, KEPT / f"{given.room}.json")
         mutants = {each.name: each for each in chosen if each.name not in known}

@@ -20,6 +20,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from tests.support.temporary import VARIABLE, root_of_its_own
+
 LOADED = (
     "_hypothesis_pytestplugin",
     "anyio._backends._asyncio",
@@ -81,14 +83,17 @@ def stem() -> Iterator[Stem]:
     """A stem for as long as the block lasts."""
     # Bytecode is written, wherever that is off elsewhere: copies of a copy are loaded by it.
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.support.forked_pytest"],
-        cwd=_ROOT,
-        env=kept,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with (
+        root_of_its_own() as root,
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.support.forked_pytest"],
+            cwd=_ROOT,
+            env={**kept, VARIABLE: str(root)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
         try:
             yield Stem(process=process)
         finally:
