@@ -37,6 +37,7 @@ class Fix(StrEnum):
     NAME_WORKSPACE = "name_workspace"  # by its id, for a platform key
     RUN_UNPLANNED = "run_unplanned"  # value: the command line that runs the file
     NAME_ONE_WORKSPACE = "name_one_workspace"  # of all rows, where keys are of several
+    SKIP_WORKSPACES = "skip_workspaces"  # those that can't be reached
 
 
 @dataclass(frozen=True, slots=True)

@@ -1097,10 +1097,10 @@ BUILDS = (
     Broken(
         guarantee="only the user's own runs are retries of the user's own",
         file="jobs/unfinished.py",
-        line="    retries = retries_of(record, own_runs(state_dir, folder.resolve().parent))\n",
+        line="    runs = own_runs(state_dir, folder.resolve().parent)\n    ids = ",
         instead="    from batch.recording.history import known_runs\n"
         "    known = known_runs(state_dir, folder.resolve().parent)\n"
-        "    retries = retries_of(record, [*known.own, *known.others])\n",
+        "    runs = [*known.own, *known.others]\n    ids = ",
         caught_by="test_linking.py::test_a_planted_retry_is_none_of_a_run_of_ones_own",
     ),
     Broken(
@@ -2692,8 +2692,8 @@ BUILDS = (
     Broken(
         guarantee="a blank cell of merged ones is not taken for the default workspace's",
         file="judging/workspaces.py",
-        line="return owners.set(is_merged",
-        instead="return owners.set(~is_merged",
+        line="owners = owners.set(is_merged",
+        instead="owners = owners.set(~is_merged",
         caught_by="test_workspaces.py::test_a_blank_cell_of_merged_ones_is_not_the_defaults",
     ),
     Broken(
@@ -2914,7 +2914,7 @@ BUILDS = (
     Broken(
         guarantee="a retry of a plan leaves drifted leads out, too",
         file="jobs/retry.py",
-        line="            baseline=baseline,\n",
+        line="            baseline=own.baseline,\n",
         instead="",
         caught_by="test_planning.py::test_a_retry_of_a_plan_leaves_drifted_leads_out_too",
     ),
@@ -4091,8 +4091,8 @@ BUILDS = (
     Broken(
         guarantee="a retry is offered only where a failed row can pass",
         file="web/run_routes.py",
-        line="or run.record.tally.may_pass),",
-        instead="or True),",
+        line="        or run.record.tally.may_pass,",
+        instead="        or True,",
         caught_by="test_web_runs.py::test_failed_rows_are_tried_again_only_where_one_can_pass",
     ),
     Broken(
@@ -4577,7 +4577,7 @@ BUILDS = (
     ),
     Broken(
         guarantee="a part goes to the server of the run whose part it is, and to no practice",
-        file="jobs/joined.py",
+        file="recording/parts.py",
         line="    if not named or of_whole != (",
         instead="    if not named or of_whole[:2] + (record.base_url, record.sandbox) != (",
         caught_by="test_several.py::test_a_part_is_sent_where_the_whole_is",
@@ -4592,11 +4592,79 @@ BUILDS = (
     ),
     Broken(
         guarantee="a command that is about one workspace is refused on several",
-        file="jobs/retry.py",
-        line="    if record.is_of_several:",
-        instead="    if False:",
+        file="jobs/results.py",
+        line='    if (record := read_record(folder / "run.json")).is_of_several:',
+        instead='    if (record := read_record(folder / "run.json")).is_of_several and False:',
         caught_by="test_several.py::"
-        "test_what_is_not_done_for_several_workspaces_names_what_works[retry]",
+        "test_what_is_not_done_for_several_workspaces_names_what_works[results --with-retries]",
+    ),
+    Broken(
+        guarantee="a retry sends a row to the workspace of its run, whatever that is called by now",
+        file="judging/workspaces.py",
+        line="return owners if owned is None else self._known(cells, owned).fill_null(owners)",
+        instead="return owners",
+        caught_by="test_several_again.py::"
+        "test_rows_go_where_the_run_sent_them_whatever_that_is_called_by_now",
+    ),
+    Broken(
+        guarantee="a retry sends nothing where a workspace of its run is gone",
+        file="jobs/retry.py",
+        line="            _check_reached(parts, request)\n",
+        instead="",
+        caught_by="test_several_again.py::"
+        "test_no_row_is_sent_to_another_workspace_in_place_of_one_that_is_gone",
+    ),
+    Broken(
+        guarantee="guardrails hold in a retry where a workspace was not reached before",
+        file="jobs/retry.py",
+        line="    if not record.is_unreached:\n",
+        instead="    if True:\n",
+        caught_by="test_several_again.py::test_guardrails_hold_where_none_was_passed_before",
+    ),
+    Broken(
+        guarantee="the same where all workspaces are tried again",
+        file="jobs/retry.py",
+        line="    if not before or any(each.record.is_unreached for each in before):",
+        instead="    if not before:",
+        caught_by="test_several_again.py::test_guardrails_hold_where_none_was_passed_before",
+    ),
+    Broken(
+        guarantee="a retry of an undo in several workspaces leaves what was changed since",
+        file="jobs/retry.py",
+        line='.sort("line") if again.record.has_baseline else None,',
+        instead='.sort("line") if False else None,',
+        caught_by="test_several_again.py::"
+        "test_a_retry_of_an_undo_of_several_expects_what_the_undo_does",
+    ),
+    Broken(
+        guarantee="a retry of several workspaces that broke off is gone on with about its own rows",
+        file="jobs/recorded.py",
+        line="        lines = lines_of_all(folder, record)\n",
+        instead="        lines = None\n",
+        caught_by="test_several_again.py::test_a_retry_of_several_that_broke_off_is_gone_on_with",
+    ),
+    Broken(
+        guarantee="what another process has sent meanwhile is not sent by a retry",
+        file="jobs/retry.py",
+        line="            _check_unchanged(past, again)\n",
+        instead="",
+        caught_by="test_several_again.py::"
+        "test_a_part_that_was_gone_on_with_meanwhile_is_not_tried_again",
+    ),
+    Broken(
+        guarantee="who tries a part again is told that the whole was",
+        file="jobs/unfinished.py",
+        line="    ids = {record.id, record.part_of}\n",
+        instead="    ids = {record.id}\n",
+        caught_by="test_several_again.py::"
+        "test_a_part_is_told_to_have_been_tried_again_with_the_whole",
+    ),
+    Broken(
+        guarantee="a part of a retry names the part whose rows it tries again",
+        file="jobs/retry.py",
+        line="        retry_of=before[0].link if before else None,\n",
+        instead="",
+        caught_by="test_several_again.py::test_a_retry_is_about_the_failed_rows_of_every_workspace",
     ),
     Broken(
         guarantee="a part that is done sends no request",

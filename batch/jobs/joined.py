@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from batch.errors import InputError
 from batch.jobs.outcome import (
     PartOutcome,
     RunOutcome,
@@ -20,12 +19,12 @@ from batch.model import Move, Reason
 from batch.reading.table import Table
 from batch.recording.journal import Journal
 from batch.recording.linked import LinkedIds
-from batch.recording.parts import JoinedOutcomes, PartRows, moves_together
+from batch.recording.parts import JoinedOutcomes, PartRows, moves_together, read_part
 from batch.recording.plan_check import open_plan
 from batch.recording.plan_file import KeptPlan
 from batch.recording.results import ResultFiles, write_results
 from batch.recording.run_list import find_listed
-from batch.recording.runfile import PARTS, RunPart, RunRecord, RunState, read_record
+from batch.recording.runfile import PARTS, RunPart, RunRecord, RunState
 from batch.wording.parts import shown_name, why_parts_stopped
 
 
@@ -37,20 +36,6 @@ class Joined:
     parts: tuple[PartOutcome, ...]
     examples: dict[Reason, tuple[int, str]]
     moves: tuple[Move, ...]
-
-
-def read_part(folder: Path, record: RunRecord, part: RunPart) -> RunRecord:
-    """The record of a part. Raises InputError unless it is the one that the whole names."""
-    path = folder / PARTS / part.folder
-    found = read_record(path / "run.json")
-    named = (found.workspace, found.rows) == (part.workspace, part.rows)
-    of_whole = (found.part_of, found.input.sha256, found.base_url, found.sandbox)
-    if not named or of_whole != (record.id, record.input.sha256, record.base_url, record.sandbox):
-        raise InputError(
-            f"{path}: is not the part that {folder / 'run.json'} names. Bring the whole folder "
-            "back from one backup, or start a new run."
-        )
-    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,9 +164,7 @@ def joined_outcome(
         examples=joined.examples,
         found=table.found,
         files=files,
-        next_command=next_command(
-            folder, request, table, state, tally, files, is_undo=is_undo, can_retry=False
-        ),
+        next_command=next_command(folder, request, table, state, tally, files, is_undo=is_undo),
         to_mend=None if is_undo else file_to_mend(state, tally, files),
         is_undo=is_undo,
         requests=sum(part.requests for part in joined.parts),

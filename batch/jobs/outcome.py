@@ -190,7 +190,6 @@ def next_command(
     files: ResultFiles | None,
     *,
     is_undo: bool,
-    can_retry: bool = True,
 ) -> str | None:
     """What to run next; None when nothing is left to do.
 
@@ -206,7 +205,7 @@ def next_command(
         return command(word, str(folder), *force, *request.key_options)
     if files is None or not tally.error:
         return None
-    if can_retry and tally.may_pass:
+    if tally.may_pass:
         return command("retry", str(folder), *request.key_options)
     # Leads that are not what they were taken for are to be looked at before anything is sent.
     has_changed = bool(tally[Reason.DRIFTED] or tally[Reason.CHANGED_SINCE])

@@ -246,11 +246,15 @@ class ReadyParts:
 
 @contextmanager
 def split_run(
-    opened: OpenRun, targets: Sequence[Target], default: str | None
+    opened: OpenRun,
+    targets: Sequence[Target],
+    default: str | None,
+    owned: pl.DataFrame | None = None,
 ) -> Iterator[SplitRun]:
     """Give each workspace's rows a run of their own, in a folder below the run's.
 
     default: the id of the workspace whose rows name none; None if each has to.
+    owned: the rows whose workspace is known, as `judging.workspaces.assign` takes them.
     What was made goes away at the end unless it is kept. Raises InputError where there are too
     many workspaces, and LockedError while a process is at work on the same rows of one.
     """
@@ -260,7 +264,7 @@ def split_run(
         resources.callback(slices.close)
         nobodys = Spill(opened.folder.path)
         resources.callback(nobodys.close)
-        sort_rows(opened, targets, default, slices, nobodys)
+        sort_rows(opened, targets, default, slices, nobodys, owned)
         named = [each for each in targets if each.workspace.id in slices.rows]
         if len(named) > MOST_PARTS:
             raise InputError(
@@ -305,7 +309,8 @@ def _open_part(
         guardrails=replace(
             asked.guardrails,
             expect_changes=None,  # it is said of the whole, in which no part is too many then
-            is_confirmed=asked.guardrails.expect_changes is not None,
+            is_confirmed=asked.guardrails.is_confirmed
+            or asked.guardrails.expect_changes is not None,
         ),
     )
     with ExitStack() as resources:

@@ -220,7 +220,7 @@ def _baseline_of(folder: Path, record: RunRecord, plan: KeptPlan | None) -> pl.D
 
 def check_workspace(record: RunRecord, preflight: Preflight) -> None:
     """Raise SettingsError when the key is of another workspace than an earlier run."""
-    before, now = _proven_workspace(record), preflight.workspace
+    before, now = proven_workspace(record), preflight.workspace
     if before is None or now is None or before.id == now.id:
         return
     raise SettingsError(
@@ -229,7 +229,7 @@ def check_workspace(record: RunRecord, preflight: Preflight) -> None:
     )
 
 
-def _proven_workspace(record: RunRecord) -> RunWorkspace | None:
+def proven_workspace(record: RunRecord) -> RunWorkspace | None:
     """The workspace of a run; None if its key was never proven, and only settings named it."""
     workspace = record.workspace
     return None if workspace and workspace.id == record.section else workspace
@@ -238,7 +238,7 @@ def _proven_workspace(record: RunRecord) -> RunWorkspace | None:
 def check_known_workspace(record: RunRecord, preflight: Preflight) -> None:
     """Raise SettingsError unless a run is known to belong to the workspace of the key."""
     check_workspace(record, preflight)
-    if _proven_workspace(record) is None or preflight.workspace is None:
+    if proven_workspace(record) is None or preflight.workspace is None:
         raise SettingsError(
             "The run is not in your list of runs, and its workspace, or the key's, is not known: "
             "nobody can say whether they are the same. Nothing was sent.",

@@ -215,7 +215,7 @@ def _next_steps(folder: Path, record: RunRecord, tally: Tally) -> Iterator[str]:
         were = "was" if tally.unsent == 1 else "were"
         sends = f"This sends the {count_of(tally.unsent, 'row')} that {were} left unsent"
         yield f"{sends}, and nothing twice: {command('resume', name)}"
-    elif tally.may_pass and not record.is_of_several:
+    elif tally.may_pass:
         failed = f"{count_of(tally.may_pass, 'row')} failed for a reason that may pass."
         yield f"{failed} This tries again: {command('retry', name)}"
     to_mend = tally.to_mend

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from batch.jobs.execution import OTHER_FILES, raise_open_files
 from batch.jobs.frontend import Frontend
-from batch.jobs.joined import read_part
 from batch.jobs.opening import OpenRun, access_of, take_locks
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.parts import FILES_A_PART, OpenPart, SplitRun, in_each
@@ -26,10 +25,12 @@ from batch.jobs.steps import (
     send,
     send_parts,
 )
+from batch.jobs.unfinished import retried_note
 from batch.jobs.workspaces import Target, find_targets, pacers_of, target_of
 from batch.model import Tally
 from batch.recording.atomic_file import clear_partial_files
 from batch.recording.folder import RunFolder
+from batch.recording.parts import read_part
 from batch.recording.plan_check import open_plan
 from batch.recording.runfile import PARTS, RunState, read_record
 from batch.wording.parts import shown_name
@@ -127,7 +128,15 @@ def _reopen(past: PastRun, request: Request, targets: Sequence[Target]) -> Itera
             table=table,
             access=resources.enter_context(access_of(request, table)),
             started_at=record.started_at,
-            notes=(*table.notes, *warnings),
+            notes=(
+                *table.notes,
+                *retried_note(
+                    folder, record, state_dir=past.state_dir, options=request.key_options
+                ),
+                *warnings,
+            ),
+            retry_of=record.retry_of,
+            undo_of=record.undo_of,
         )
         finished, own = Tally(), past.load_own()
         asked: dict[str, tuple[Request, Target]] = {}

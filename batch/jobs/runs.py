@@ -8,7 +8,6 @@ from enum import StrEnum
 from pathlib import Path
 
 from batch.errors import BatchError, InputError, RunError, SettingsError, UsageError
-from batch.jobs.joined import read_part
 from batch.jobs.outcome import TRACEBACK_NAME
 from batch.jobs.report import REPORT_NAME
 from batch.jobs.results import RETRIES_SUFFIX
@@ -22,6 +21,7 @@ from batch.recording.history import EarlierRun, KnownRuns, NewerRun, known_runs
 from batch.recording.journal import JOURNAL_NAME
 from batch.recording.journal_file import ROLLBACK, SHM, WAL
 from batch.recording.locks import find_holder
+from batch.recording.parts import read_part
 from batch.recording.plan_file import PLAN_FILE
 from batch.recording.plan_sheet import PLAN_NAME
 from batch.recording.resolved import RESOLVED_NAME
@@ -161,8 +161,7 @@ _SUITS: Mapping[str, Callable[["ListedRun"], bool]] = {
     ),
     "apply": lambda run: bool(run.record.planned_at) and run.state != RunState.FINISHED,
     "retry": lambda run: (
-        not (run.kind is Kind.PLAN or run.record.is_of_several)
-        and bool(run.counts[Result.UNSENT] or run.record.tally.may_pass)
+        run.kind is not Kind.PLAN and bool(run.counts[Result.UNSENT] or run.record.tally.may_pass)
     ),
     "resume": lambda run: (
         run.kind is not Kind.PLAN and run.state not in {RunState.FINISHED, RunState.RUNNING}

@@ -182,7 +182,7 @@ def _ready_part(frontend: Frontend, both: tuple[OpenPart, JudgedRun], *, asks: b
 def confirm_parts(frontend: Frontend, ready: ReadyParts, *, asks: bool) -> ReadyParts:
     """As `confirm`, of a run of several workspaces: one question for all of them."""
     opened, question = ready.own.opened, ready.own.question
-    if not (ready.own.asked.decision.rows or opened.undo_of):
+    if not (ready.own.asked.decision.rows or opened.retry_of or opened.undo_of):
         frontend.note(header_only(opened.request.source.name))
     frontend.check()
     if not asks or not ready.requests:

@@ -20,7 +20,6 @@ from batch.columns import Naming
 from batch.errors import SettingsError
 from batch.escape import escape
 from batch.jobs.frontend import Frontend
-from batch.jobs.joined import read_part
 from batch.jobs.opening import OpenRun, access_of, input_of, new_folder, take_locks
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.parts import OpenPart, split_run
@@ -49,6 +48,7 @@ from batch.lines import line_list, only_lines
 from batch.model import Field
 from batch.reading.table import open_table
 from batch.recording.history import own_runs
+from batch.recording.parts import read_part
 from batch.recording.runfile import PARTS, RunRecord, RunState, RunUndone
 from batch.recording.spill import Spill
 from batch.settings.model import ColumnSettings, Settings

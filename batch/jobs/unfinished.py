@@ -202,9 +202,12 @@ def retried_note(
 ) -> tuple[str, ...]:
     """What to say to who sends rows of a run that was tried again before; nothing if it wasn't.
 
-    options: what finds the key.
+    A part was, where the run of several workspaces was whose part it is. options: what finds the
+    key.
     """
-    retries = retries_of(record, own_runs(state_dir, folder.resolve().parent))
+    runs = own_runs(state_dir, folder.resolve().parent)
+    ids = {record.id, record.part_of}
+    retries = [run for run in runs if run.record.retry_of and run.record.retry_of.id in ids]
     newer = newer_note(folder, record, state_dir=state_dir, so="what it has done is sent once more")
     if not retries:
         return newer

@@ -17,7 +17,6 @@ from batch.errors import SettingsError
 from batch.escape import escape_text
 from batch.jobs.frontend import Frontend
 from batch.jobs.gate import daily_quota, make_client
-from batch.jobs.joined import read_part
 from batch.jobs.known_pace import known_pace, meeting_of
 from batch.jobs.paging import Paging
 from batch.jobs.past_run import PastRun, check_several
@@ -33,6 +32,7 @@ from batch.judging.live import DIFFERENT, find_differences, with_expected_status
 from batch.judging.plan import Plan
 from batch.model import Reason
 from batch.recording.atomic_file import AtomicFile
+from batch.recording.parts import read_part
 from batch.recording.runfile import PARTS, RunRecord
 from batch.recording.snapshot import SCHEMA, Snapshot
 from batch.wording.progress import ReadingProgress

@@ -166,12 +166,17 @@ def refuse_others(opened: OpenRun, targets: Sequence[Target]) -> None:
             )
 
 
+def seen_by(part: RunPart, targets: Sequence[Target]) -> Target | None:
+    """The workspace of a part among those that rows may name now; None if it is none of them."""
+    # One whose key could not be proven was known by its name in the settings alone.
+    found = {each.name_in_settings: each for each in targets}
+    return (found | {each.workspace.id: each for each in targets}).get(part.workspace.id)
+
+
 def target_of(part: RunPart, targets: Sequence[Target]) -> Target:
     """How the workspace of a part is reached now. Raises SettingsError where it can't be."""
     id_, name = part.workspace.id, part.workspace.name
-    # One whose key could not be proven was known by its name in the settings alone.
-    found = {each.name_in_settings: each for each in targets}
-    target = (found | {each.workspace.id: each for each in targets}).get(id_)
+    target = seen_by(part, targets)
     if target is None or target.failure:
         why = f" {target.failure}" if target else ""
         raise SettingsError(

@@ -13,7 +13,7 @@ from batch.judging.explain import Explainer, quoted
 from batch.judging.rules import Rules, judge
 from batch.judging.survey import Cells
 from batch.judging.texts import folded, is_spoiled, trimmed
-from batch.lines import frames_with
+from batch.lines import frames_with, only_lines
 from batch.model import Field, Reason
 from batch.near_names import NearNames
 
@@ -40,20 +40,26 @@ _NOBODY = 65_535  # in the place of a workspace's number, which has two bytes
 
 
 def assign(
-    cells: Cells, rules: Rules, known: Mapping[str, Collection[str]], default: str | None
+    cells: Cells,
+    rules: Rules,
+    known: Mapping[str, Collection[str]],
+    default: str | None,
+    owned: pl.DataFrame | None = None,
 ) -> Iterator[pl.DataFrame]:
     """The cells, frame by frame, with the columns of ASSIGNED beside their own.
 
     cells: as `Table.cells` gives them where workspaces count. known: the names of each workspace
     that rows may name, by its id. default: the id of the workspace whose rows name none; None if
-    each has to. No row of a lead that is named in several workspaces is any workspace's.
+    each has to. owned: the rows (line, workspace_id, by line) whose workspace is known, whatever
+    they name; None for none. No row of a lead that is named in several workspaces is any
+    workspace's.
     Goes through the cells twice, and once more if there are such leads; keeps ten bytes a row.
     """
     names = _Names(known, default)
     owners: list[pl.Series] = []
     leads = [pl.DataFrame(schema={"hash": pl.UInt64, "owner": pl.UInt16})]
     for frame in cells():
-        owners.append(names.owners(frame))
+        owners.append(names.owners(frame, owned))
         leads.append(_leads(frame, owners[-1]).select("hash", "owner"))
     shared = _named_elsewhere(pl.concat(leads))
     del leads
@@ -110,8 +116,11 @@ class _Names:
         # An id outranks a name: nothing else tells workspaces of one name apart.
         self._numbers |= {key: {number} for number, key in enumerate(_keys(self.ids))}
 
-    def owners(self, cells: pl.DataFrame) -> pl.Series:
-        """The number of the workspace that each row names; _NOBODY where that is not clear."""
+    def owners(self, cells: pl.DataFrame, owned: pl.DataFrame | None = None) -> pl.Series:
+        """The number of the workspace that each row names; _NOBODY where that is not clear.
+
+        owned: as `assign` takes it.
+        """
         texts = cells.select(text=trimmed(pl.col(_COLUMN)))
         distinct = texts.get_column("text").unique().to_list()
         found = [
@@ -120,12 +129,22 @@ class _Names:
         ]
         schema = {"text": pl.String, "owner": pl.UInt16}
         table = pl.DataFrame({"text": distinct, "owner": found}, schema=schema)
-        owned = texts.join(table, on="text", how="left", maintain_order="left", nulls_equal=True)
-        owners = owned.get_column("owner")
+        named = texts.join(table, on="text", how="left", maintain_order="left", nulls_equal=True)
+        owners = named.get_column("owner")
         if MERGED[0] in cells.columns:  # a blank cell of merged ones names what the first one does
             is_merged = cells.get_column(MERGED[0]).eq_missing(_COLUMN.value)
-            return owners.set(is_merged & owned.get_column("text").is_null(), _NOBODY)
-        return owners
+            owners = owners.set(is_merged & named.get_column("text").is_null(), _NOBODY)
+        return owners if owned is None else self._known(cells, owned).fill_null(owners)
+
+    def _known(self, cells: pl.DataFrame, owned: pl.DataFrame) -> pl.Series:
+        """The number of the workspace whose each row is known to be; null for the others."""
+        numbers = {"workspace_id": self._ids, "owner": range(len(self.ids))}
+        table = pl.DataFrame(numbers, schema={"workspace_id": pl.String, "owner": pl.UInt16})
+        lines = cells.get_column("line")
+        known = only_lines(owned, lines).join(table, on="workspace_id", how="left")
+        known = known.with_columns(pl.col("owner").fill_null(_NOBODY))
+        rows = lines.to_frame().join(known, on="line", how="left", maintain_order="left")
+        return rows.get_column("owner")
 
     def _number(self, key: str) -> int:
         numbers = self._numbers.get(key, set())

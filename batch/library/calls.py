@@ -202,11 +202,12 @@ async def resume(folder: str | os.PathLike[str], **call: Unpack[Call]) -> RunOut
 async def retry(
     folder: str | os.PathLike[str],
     *,
+    guardrails: Guardrails = _USUAL,
     out: str | os.PathLike[str] | None = None,
     **call: Unpack[Call],
 ) -> RunOutcome:
     """Try once more what was error or unsent in a run, as a new run. Raises as `run` does."""
-    return await _go_back(_retry, folder, _USUAL, out, call)
+    return await _go_back(_retry, folder, guardrails, out, call)
 
 
 async def undo(

@@ -42,6 +42,8 @@ SENTENCES: Mapping[Fix, str] = {
     Fix.KEEP_KEY: "Type it on the page (sendkit-batch web) and keep it there, or give api_key=.",
     Fix.RUN_UNPLANNED: "run() asks before it sends.",
     Fix.NAME_ONE_WORKSPACE: "Name one with reading=Reading(workspace=…).",
+    Fix.SKIP_WORKSPACES: "To send to the others alone, use "
+    "guardrails=Guardrails(skip_failed_workspaces=True).",
     Fix.NAME_WORKSPACE: 'Name it with settings={{"api": {{"workspace_id": …}}}}.',
 }
 

@@ -1,16 +1,20 @@
-"""The parts of a run of several workspaces: their folders' names, and their journals as one."""
+"""The parts of a run of several workspaces: their folders, and their journals as one."""
 
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
 
+from batch.errors import InputError
 from batch.model import Move, Reason, Tally
 from batch.recording.journal import Journal
+from batch.recording.plan_check import open_plan
 from batch.recording.plan_file import PlanFile
 from batch.recording.result_rows import NOT_REACHED_MESSAGE
+from batch.recording.runfile import PARTS, RunPart, RunRecord, read_record
 
 _LONGEST_NAME = 40
 
@@ -28,6 +32,32 @@ def folder_names(names: Iterable[str]) -> Iterator[str]:
             unique = f"{slug}-{count}"
         taken.add(unique)
         yield unique
+
+
+def read_part(folder: Path, record: RunRecord, part: RunPart) -> RunRecord:
+    """The record of a part. Raises InputError unless it is the one that the whole names."""
+    path = folder / PARTS / part.folder
+    found = read_record(path / "run.json")
+    named = (found.workspace, found.rows) == (part.workspace, part.rows)
+    of_whole = (found.part_of, found.input.sha256, found.base_url, found.sandbox)
+    if not named or of_whole != (record.id, record.input.sha256, record.base_url, record.sandbox):
+        raise InputError(
+            f"{path}: is not the part that {folder / 'run.json'} names. Bring the whole folder "
+            "back from one backup, or start a new run."
+        )
+    return found
+
+
+def lines_of_all(folder: Path, record: RunRecord) -> pl.Series:
+    """The lines of all rows of a run of several workspaces (UInt32, rising).
+
+    Raises InputError as `read_part` does, and where a plan is damaged.
+    """
+    plans = [open_plan(folder, record)]
+    for part in record.parts:
+        path = folder / PARTS / part.folder
+        plans.append(open_plan(path, read_part(folder, record, part)))
+    return pl.concat(plan.source.lines() for plan in plans).sort()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

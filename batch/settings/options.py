@@ -361,7 +361,8 @@ _TAKEN_BY = {
     f" {_READING} problems {_OUTPUT}",
     "resume": f"run {_CONNECTION} max_errors yes shown_rows {_OUTPUT} opens",
     "part": f"run index index_base {_CONNECTION} {_OUTPUT}",
-    "retry": f"run {_CONNECTION} max_errors out yes shown_rows {_OUTPUT} opens",
+    "retry": f"run {_CONNECTION} max_errors skip_failed_workspaces out yes shown_rows {_OUTPUT}"
+    " opens",
     "results": f"run with_retries attempts out {_OUTPUT}",
     "report": f"run opens out {_OUTPUT}",
     "plan": f"file {_CONNECTION} out strict on_conflict allow_invalid final_states {_READING}"

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from batch.errors import SettingsError
-from batch.jobs.joined import read_part
 from batch.jobs.resume import resume
 from batch.recording.locks import LockedError
+from batch.recording.parts import read_part
 from batch.recording.runfile import PARTS, RunState, read_record
 from batch.settings.options import CliOptions
 from batch.terminal import report_json

@@ -43,6 +43,7 @@ SENTENCES: Mapping[Fix, str] = {
     ),
     Fix.RUN_UNPLANNED: "`run` asks before it sends: {value}",
     Fix.NAME_ONE_WORKSPACE: "Name one with --workspace.",
+    Fix.SKIP_WORKSPACES: "To send to the others alone, use --skip-failed-workspaces.",
     Fix.NAME_WORKSPACE: "Set SENDKIT_WORKSPACE_ID, or workspace_id under [api].",
 }
 

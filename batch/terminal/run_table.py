@@ -126,7 +126,7 @@ def next_of(run: ListedRun, runs: Sequence[ListedRun]) -> Next:
     if run.counts[Result.ERROR] and (settled := settled_by(run, runs)):
         does = "shows the retry after which no row is left failed"
         return Next(command=command("runs", shown_folder(settled.folder)), does=does)
-    if run.record.tally.may_pass and not run.record.is_of_several:
+    if run.record.tally.may_pass:
         return Next(command=command("retry", folder))
     if not run.counts[Result.ERROR] or run.record.undo_of:  # of whose rows nobody wrote one
         return Next()

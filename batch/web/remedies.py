@@ -37,6 +37,7 @@ SENTENCES: Mapping[Fix, str] = {
         "anything is sent all the same."
     ),
     Fix.NAME_ONE_WORKSPACE: "Name one below, as the workspace of all rows.",
+    Fix.SKIP_WORKSPACES: "To send to the others alone, tick that under More options.",
     Fix.NAME_WORKSPACE: "Type it as Workspace id.",
 }
 _FIELDS = {

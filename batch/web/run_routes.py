@@ -59,8 +59,6 @@ _REPORT_POLICY = (
 )
 _MOST_CHANGES = 12
 _SENT = {verdict.value for verdict in SENT}
-# Of a run of several workspaces, whose retries are those of its parts.
-_SENT_AGAIN = "Some failed rows may pass: download failed.csv, and drop it on New file."
 
 
 def show_run(request: Request) -> Response:
@@ -99,6 +97,11 @@ def run_page(
         "has_report": is_plain(run.folder / REPORT_NAME),
         "told": _told(request, run),
         "options": fields_of(kind, run.record.settings, options or {}, problems or {}),
+        "retry_options": fields_of(
+            JobKind.RETRY, run.record.settings, options or {}, problems or {}
+        )
+        if run.record.is_of_several
+        else (),
     }
     status = 400 if problems else 200
     if is_plan:
@@ -174,11 +177,10 @@ def _results(request: Request, run: ListedRun, known: Sequence[ListedRun]) -> di
         ],
         "is_open": run.record.state is not RunState.FINISHED,
         # Of a run of before there were reasons in the record, any may.
-        "may_pass_again": not run.record.is_of_several
-        and (run.counts[Result.UNSENT] or not run.record.reasons or run.record.tally.may_pass),
-        "to_mend": _SENT_AGAIN
-        if run.record.is_of_several and run.record.tally.may_pass
-        else what_to_mend(run.record.reasons, is_undo=run.record.undo_of is not None),
+        "may_pass_again": run.counts[Result.UNSENT]
+        or not run.record.reasons
+        or run.record.tally.may_pass,
+        "to_mend": what_to_mend(run.record.reasons, is_undo=run.record.undo_of is not None),
         "settled_by": settled_by(run, known),
     }
     path = newest(run.folder, "results.csv", "results-2.csv")

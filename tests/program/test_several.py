@@ -4,7 +4,7 @@ import json
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,99 +17,27 @@ from batch.recording.locks import lock_input
 from batch.recording.run_list import find_listed
 from batch.recording.runfile import FORMAT, RunState, read_record
 from batch.sandbox.options import Options
-from batch.sandbox.process import Sandbox
 from batch.web.board import Stage
-from tests.support.in_process import sendkit_batch, start_sandbox
-from tests.support.program import Ran, lead_id, read_rows, received, write_rows
+from tests.support.in_process import start_sandbox
+from tests.support.program import lead_id, read_rows, write_rows
+from tests.support.several import (
+    HEADER,
+    NAMES,
+    ROWS,
+    WRONG,
+    World,
+    campaign,
+    keys_of_its_own,
+    leads,
+    three_workspaces,
+)
 from tests.support.web_site import site
-
-HEADER = ("workspace", "campaignId", "campaignLeadId", "status", "aiTag")
-NAMES = ("Acme", "Beta 2", "Café")
-ROWS = 30  # of the leads, ten of each workspace
-
-
-def campaign(number: int) -> str:
-    return f"64f1c0a95e8b7d2f3a6c9e{number:02x}"
-
-
-def leads(status: str = "paused") -> list[tuple[str, ...]]:
-    return [(NAMES[n % 3].upper(), campaign(n % 3), lead_id(n), status, "Hot") for n in range(ROWS)]
-
-
-WRONG = [
-    ("Acne", campaign(0), lead_id(900), "paused", ""),
-    ("", campaign(0), lead_id(901), "paused", ""),
-    ("Beta 2", campaign(1), lead_id(1), "", "Own"),  # a label of Acme alone
-    ("Acme", campaign(0), lead_id(902), "active", ""),  # no lead of that workspace
-]
-
-
-class World:
-    """A folder, and a sandbox with three workspaces of ten leads each."""
-
-    def __init__(self, cwd: Path, sandbox: Sandbox) -> None:
-        self.cwd = cwd
-        self.sandbox = sandbox
-        self.ids = [each.id for each in sandbox.workspaces]
-        self._seen = 0
-
-    def do(self, *args: str | Path, **env: str) -> Ran:
-        self._seen = len(received(self.sandbox, operation=None))
-        return sendkit_batch(
-            *args,
-            cwd=self.cwd,
-            env={
-                "SENDKIT_API_KEY": self.sandbox.platform_key,
-                "SENDKIT_BATCH_API_BASE_URL": self.sandbox.base_url,
-                "SENDKIT_BATCH_PACE_RATE": "500",
-                "SENDKIT_BATCH_RUN_SKIP_UNCHANGED": "never",
-                **env,
-            },
-        )
-
-    @property
-    def environ_of_page(self) -> dict[str, str]:
-        return {
-            "SENDKIT_API_KEY": self.sandbox.platform_key,
-            "SENDKIT_BATCH_API_BASE_URL": self.sandbox.base_url,
-            "SENDKIT_BATCH_RUN_SKIP_UNCHANGED": "never",
-        }
-
-    @property
-    def requests(self) -> list[dict[str, Any]]:
-        """What the last command sent."""
-        return received(self.sandbox, operation=None)[self._seen :]
-
-    @property
-    def changed(self) -> Counter[tuple[str, str]]:
-        """How often the last command changed each lead, by workspace."""
-        return Counter(
-            (each["workspaceId"], each["campaignLeadId"])
-            for each in self.requests
-            if each["operation"] == "patch" and each["applied"]
-        )
-
-    @property
-    def state_dir(self) -> Path:
-        return self.cwd / ".state" / "sendkit-batch"
-
-    def rows(self, rows: Sequence[Sequence[str]], name: str = "leads.csv") -> str:
-        write_rows(self.cwd / name, HEADER, rows)
-        return name
 
 
 @pytest.fixture
 def world(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
-    seed = [(NAMES[n % 3], campaign(n % 3), lead_id(n), "active", "Hot") for n in range(ROWS)]
-    options = Options(
-        seed_csv=write_rows(tmp_path / "seed.csv", HEADER, seed),
-        workspaces=NAMES,
-        labels=("Cold",),
-        workspace_labels=("Acme=Own",),
-        faults=getattr(request, "param", ()),
-    )
-    with start_sandbox(options) as sandbox:
-        yield World(tmp_path, sandbox)
+    with three_workspaces(tmp_path, *getattr(request, "param", ())) as made:
+        yield made
 
 
 def test_each_row_goes_to_its_workspace_and_one_result_tells_of_all(world: World) -> None:
@@ -253,11 +181,11 @@ def test_as_many_changes_as_expected_in_all_workspaces_are_sent(world: World) ->
     assert world.do("run", world.rows(leads()), "--yes", "--expect-changes", "30").exit_code == 0
 
 
-@pytest.mark.parametrize("what", ["retry", "results --attempts"])
+@pytest.mark.parametrize("what", ["results --with-retries", "results --attempts"])
 def test_what_is_not_done_for_several_workspaces_names_what_works(world: World, what: str) -> None:
     assert world.do("run", world.rows(leads()), "--yes", "--out", "out").exit_code == 0
     word, *options = what.split()
-    ran = world.do(word, "out", *options, *(["--yes"] if word == "retry" else []))
+    ran = world.do(word, "out", *options)
     assert ran.exit_code == 2
     works = " ".join(["sendkit-batch", word, "out/parts/acme", *options])
     assert f"is about one. Name one of 3: {works}" in ran.err
@@ -512,14 +440,15 @@ def test_a_file_of_many_blocks_is_split_row_by_row(
 
 
 @pytest.mark.parametrize("world", [(f"status=503,leads={lead_id(4)}",)], indirect=True)
-def test_no_command_is_offered_that_several_workspaces_refuse(world: World) -> None:
+def test_what_may_pass_is_tried_again_in_all_workspaces(world: World) -> None:
     soon = {"SENDKIT_BATCH_RETRY_BACKOFF_BASE_S": "0.01"}
     ran = world.do("run", world.rows(leads()), "--yes", "--out", "out", **soon)
     assert ran.exit_code == 1  # a server error, which may pass
-    assert "next: sendkit-batch run out/failed.csv" in ran.last_line
+    assert ran.last_line.endswith("next: sendkit-batch retry out")
     told = world.do("runs", "out")
-    assert told.last_line.endswith("next: fix the rows in out/failed.csv, and run that file")
+    assert told.last_line.endswith("next: sendkit-batch retry out")
     assert "3: Acme (parts/acme), Beta 2 (parts/beta-2) and Café (parts/cafe)" in told.out
+    assert "retry out" in re.sub(r"<[^>]+>", "", (world.cwd / "out/report.html").read_text("utf-8"))
 
 
 def test_leads_of_several_workspaces_are_named_by_email_too(tmp_path: Path) -> None:
@@ -543,16 +472,6 @@ def test_leads_of_several_workspaces_are_named_by_email_too(tmp_path: Path) -> N
         assert [row["reason"] for row in rows[8:]] == ["unknown_lead", "unknown_workspace"]
         assert world.do("results", "out").exit_code == 1
         assert read_rows(tmp_path / "out/results.csv") == rows
-
-
-def keys_of_its_own(world: World) -> dict[str, str]:
-    """Settings with a key for each workspace, and the environment that has the keys."""
-    sections = "".join(
-        f'[workspaces."{name}"]\napi_key_env = "KEY_{n}"\n' for n, name in enumerate(NAMES)
-    )
-    (world.cwd / "own.toml").write_text(sections, "utf-8")
-    keys = {f"KEY_{n}": each.api_key for n, each in enumerate(world.sandbox.workspaces)}
-    return {**keys, "SENDKIT_API_KEY": ""}
 
 
 def test_a_workspace_whose_key_fails_waits_for_it_while_others_are_sent(world: World) -> None:
