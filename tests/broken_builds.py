@@ -943,7 +943,7 @@ BUILDS = (
     Broken(
         guarantee="every attempt of a run can be had on the page",
         file="jobs/results.py",
-        line="        return write_history(journal, folder).path\n",
+        line="        return write_history(journals, folder).path\n",
         instead='        return folder / "results.csv"\n',
         caught_by="test_web_runs.py::test_every_attempt_is_written_as_it_is_asked_for",
     ),
@@ -4595,8 +4595,14 @@ BUILDS = (
         file="jobs/results.py",
         line='    if (record := read_record(folder / "run.json")).is_of_several:',
         instead='    if (record := read_record(folder / "run.json")).is_of_several and False:',
-        caught_by="test_several.py::"
-        "test_what_is_not_done_for_several_workspaces_names_what_works[results --with-retries]",
+        caught_by="test_several.py::test_what_is_not_done_for_several_workspaces_names_what_works",
+    ),
+    Broken(
+        guarantee="every attempt of a run of several workspaces is listed, in the file's order",
+        file="recording/attempts_file.py",
+        line='pl.concat(rows).sort("line", maintain_order=True)',
+        instead="pl.concat(rows)",
+        caught_by="test_several_again.py::test_every_attempt_in_all_workspaces_is_listed",
     ),
     Broken(
         guarantee="a retry sends a row to the workspace of its run, whatever that is called by now",

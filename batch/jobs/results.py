@@ -58,8 +58,6 @@ def remake_results(
         record = read_record(folder / "run.json")
         run = EarlierRun(folder=folder, record=record)
         if record.is_of_several:
-            if attempts:
-                raise parts_only("results --attempts", folder, record)
             outcome = _joined(run, journal, state_dir=state_dir, into=into or folder)
         else:
             outcome = _outcome_of([run], journal, state_dir=state_dir, into=into or folder)
@@ -72,17 +70,33 @@ def remake_results(
                 **counts_of(outcome.tally),
             }
             RunFile(folder / "run.json").write(record.model_copy(update=changed))
-        notes = (_history_note(write_history(journal, into or folder)),) if attempts else ()
+        notes: tuple[str, ...] = ()
+        if attempts:
+            with _with_parts(folder, record, journal, state_dir=state_dir) as journals:
+                notes = (_history_note(write_history(journals, into or folder)),)
     return Remade(outcome=outcome, notes=notes)
 
 
 def remake_history(folder: Path) -> Path:
     """Write history.csv of a run alone. Raises as `remake_results` does."""
     record = read_record(folder / "run.json")
-    if record.is_of_several:
-        raise parts_only("results --attempts", folder, record)
-    with recorded_journal(folder, record) as journal:
-        return write_history(journal, folder).path
+    with (
+        recorded_journal(folder, record) as journal,
+        _with_parts(folder, record, journal) as journals,
+    ):
+        return write_history(journals, folder).path
+
+
+@contextmanager
+def _with_parts(
+    folder: Path, record: RunRecord, journal: Journal, *, state_dir: Path | None = None
+) -> Iterator[list[Journal]]:
+    """A run's journal, and those of its parts. state_dir: as `open_parts` takes it."""
+    if not record.is_of_several:
+        yield [journal]
+        return
+    with open_parts(folder, record, journal, state_dir=state_dir) as (_, parts):
+        yield [journal, *(part.rows.journal for part in parts)]
 
 
 def _joined(run: EarlierRun, journal: Journal, *, state_dir: Path, into: Path) -> RunOutcome:

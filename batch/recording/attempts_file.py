@@ -1,9 +1,10 @@
 """history.csv: every attempt of every row that was sent, as far as the journal kept it.
 
-It is made on request, of the journal alone. What was not kept is said in a row of its own, with
+It is made on request, of the journals alone. What was not kept is said in a row of its own, with
 the numbers of those attempts. Streams: memory does not grow with the rows.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,27 +37,33 @@ class HistoryFile:
     unknown: int
 
 
-def write_history(journal: Journal, folder: Path) -> HistoryFile:
+def write_history(journals: Sequence[Journal], folder: Path) -> HistoryFile:
     """Write history.csv into a folder, in place of an older one. Raises RunError if that fails.
 
+    journals: the run's own, and those of its parts, whose lines differ.
     An attempt is a line; "3-7" stands for several of which nothing is known.
     process: which of the run's processes made it, by those that made any; blank for the only
     attempt of a row that succeeded at once, or that an earlier version made. Joined rows share
     their attempts, and each has them.
     """
-    unknown = OLDER if journal.lacks_earlier_attempts() else KILLED
-    lines = journal.lines()
+    lines = pl.concat(journal.lines() for journal in journals).sort()
     made = missing = 0
     with AtomicFile(folder / HISTORY_NAME) as file:
         file.write(_BOM + ",".join(COLUMNS).encode() + b"\n")
         for start in range(0, lines.len(), BATCH_LINES):
-            part = lines[start : start + BATCH_LINES]
-            outcomes = journal.rows(part[0], part[-1]).filter(pl.col("attempts") > 0)
-            kept = with_sole_attempts(outcomes, journal.attempts(part[0], part[-1]))
-            gaps = gaps_between(outcomes, kept)
-            made += int(outcomes["attempts"].sum())
-            missing += int((gaps["last"] - gaps["first"] + 1).sum())
-            file.write(to_csv(history_rows(kept, gaps, unknown=unknown), ","))
+            part, rows = lines[start : start + BATCH_LINES], []
+            for journal in journals:
+                outcomes = journal.rows(part[0], part[-1]).filter(pl.col("attempts") > 0)
+                if not outcomes.height:
+                    continue
+                kept = with_sole_attempts(outcomes, journal.attempts(part[0], part[-1]))
+                gaps = gaps_between(outcomes, kept)
+                made += int(outcomes["attempts"].sum())
+                missing += int((gaps["last"] - gaps["first"] + 1).sum())
+                unknown = OLDER if journal.lacks_earlier_attempts() else KILLED
+                rows.append(history_rows(kept, gaps, unknown=unknown))
+            if rows:
+                file.write(to_csv(pl.concat(rows).sort("line", maintain_order=True), ","))
         path = file.publish()
     return HistoryFile(path=path, attempts=made, unknown=missing)
 

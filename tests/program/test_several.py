@@ -181,15 +181,12 @@ def test_as_many_changes_as_expected_in_all_workspaces_are_sent(world: World) ->
     assert world.do("run", world.rows(leads()), "--yes", "--expect-changes", "30").exit_code == 0
 
 
-@pytest.mark.parametrize("what", ["results --with-retries", "results --attempts"])
-def test_what_is_not_done_for_several_workspaces_names_what_works(world: World, what: str) -> None:
+def test_what_is_not_done_for_several_workspaces_names_what_works(world: World) -> None:
     assert world.do("run", world.rows(leads()), "--yes", "--out", "out").exit_code == 0
-    word, *options = what.split()
-    ran = world.do(word, "out", *options)
+    ran = world.do("results", "out", "--with-retries")
     assert ran.exit_code == 2
-    works = " ".join(["sendkit-batch", word, "out/parts/acme", *options])
+    works = "sendkit-batch results out/parts/acme --with-retries"
     assert f"is about one. Name one of 3: {works}" in ran.err
-    assert not world.changed
 
 
 def test_parts_run_alone_by_their_numbers(world: World) -> None:

@@ -247,6 +247,24 @@ def test_a_retry_of_an_undo_of_several_expects_what_the_undo_does(world: World) 
     assert read_record(world.cwd / "again/parts/beta-2/run.json").undo_of
 
 
+def test_every_attempt_in_all_workspaces_is_listed(world: World) -> None:
+    twice = {"SENDKIT_BATCH_RETRY_BACKOFF_BASE_S": "0.01"}
+    rows = world.rows([*leads(), *WRONG])
+    assert world.do("run", rows, "--yes", "--out", "out", **twice).exit_code == 1
+    ran = world.do("results", "out", "--attempts")
+    assert ran.exit_code == 1
+    assert "out/history.csv: 33 attempts." in ran.err
+    attempts = read_rows(world.cwd / "out/history.csv")
+    sent = [*range(2, ROWS + 2), *FAILED, ROWS + 5]
+    assert [int(row["line"]) for row in attempts] == sorted(sent)
+    of_one = [(row["attempt"], row["http_status"]) for row in attempts if row["line"] == "6"]
+    assert of_one == [("1", "503"), ("2", "200")]
+    with site(world.cwd, environ=world.environ_of_page, state_dir=world.state_dir) as page:
+        run_id = read_record(world.cwd / "out/run.json").id
+        assert "Download history.csv" in page.get(f"/runs/{run_id}")
+        assert page.get(f"/runs/{run_id}/history.csv").count("\n") == 34
+
+
 def test_the_page_tries_several_workspaces_again(world: World) -> None:
     run_with_failures(world)
     with site(world.cwd, environ=world.environ_of_page, state_dir=world.state_dir) as page:

@@ -36,7 +36,7 @@ def outcome(*lines: int, made: tuple[int, ...], reason: Reason = Reason.APPLIED)
 
 
 def written(journal: Journal, folder: Path) -> list[tuple[str, str, str]]:
-    write_history(journal, folder)
+    write_history([journal], folder)
     rows = read_rows(folder / "history.csv")
     return [(row["line"], row["attempt"], row["note"]) for row in rows]
 
@@ -52,7 +52,7 @@ def test_every_attempt_of_a_row_has_its_time_status_and_request_id(
                 sent_at_ms=1_000, made=(attempt(1, message="=HTTP 503"), last)),
         Outcome(lines=(4,), reason=Reason.DUPLICATE),
     ])  # fmt: skip
-    history = write_history(journal, tmp_path)
+    history = write_history([journal], tmp_path)
     assert (history.attempts, history.unknown) == (5, 0)
     assert history.path.read_text("utf-8-sig").splitlines() == [
         "line,attempt,sent_at,http_status,message,elapsed_ms,request_id,process,note",
