@@ -4583,8 +4583,44 @@ BUILDS = (
         caught_by="test_several.py::test_a_part_is_sent_where_the_whole_is",
     ),
     Broken(
+        guarantee="workspaces are asked side by side before the question",
+        file="jobs/part_steps.py",
+        line="                tasks.start_soon(do_one, number, each)\n",
+        instead="                await do_one(number, each)\n",
+        caught_by="test_several.py::test_workspaces_are_asked_side_by_side_and_told_in_their_order",
+    ),
+    Broken(
+        guarantee="no more workspaces are asked at once than are meant to be",
+        file="jobs/part_steps.py",
+        line="    limiter = anyio.CapacityLimiter(AT_ONCE)\n",
+        instead="    limiter = anyio.CapacityLimiter(1000)\n",
+        caught_by="test_part_steps.py::"
+        "test_some_are_asked_at_the_same_time_and_told_in_their_order[asyncio]",
+    ),
+    Broken(
+        guarantee="a day's quota that is used up is said once, not of each workspace",
+        file="jobs/part_steps.py",
+        line="            except (DeclinedError, QuotaUsedError):\n                raise\n",
+        instead="",
+        caught_by="test_part_steps.py::test_a_quota_that_is_used_up_ends_all[asyncio]",
+    ),
+    Broken(
+        guarantee="labels of workspaces that share a budget are asked for at its pace",
+        file="jobs/parts.py",
+        line="            pacer.take_turn(asked_at)\n",
+        instead="",
+        caught_by="test_several.py::test_workspaces_of_one_key_are_asked_and_read_at_one_pace",
+    ),
+    Broken(
+        guarantee="leads of workspaces that share a budget are read at its pace",
+        file="jobs/part_steps.py",
+        line="    return replace(judged, pacer=part.pacer, shares_pacer=sharing > 1)\n",
+        instead="    return judged\n",
+        caught_by="test_several.py::test_workspaces_of_one_key_are_asked_and_read_at_one_pace",
+    ),
+    Broken(
         guarantee="a workspace's leads are never looked up in another workspace",
-        file="jobs/steps.py",
+        file="jobs/part_steps.py",
         line="    split.check_lookups()\n",
         instead="",
         caught_by="test_several.py::"

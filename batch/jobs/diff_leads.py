@@ -94,13 +94,39 @@ def whole_look(settings: Settings) -> Look:
     return Look(through_age_s=0 if settings.run.final_states is FinalStates.SEND else None)
 
 
+async def look_as_wanted(
+    judged: JudgedRun,
+    *,
+    on_reading: Callable[[ReadingProgress], None],
+    limiter: anyio.Semaphore | None = None,
+) -> tuple[LeadsDiff | None, str]:
+    """Read the leads of a judged run as its settings want it, as `look` does; and what to say.
+
+    Where reading was only to spare requests, a failure is said, and no more.
+    """
+    how = look_of(judged.opened)
+    if how is None or not judged.plan.requests:
+        return None, ""
+    try:
+        return await look(judged, how, on_reading=on_reading, limiter=limiter), ""
+    except LeadsNotReadError as error:
+        if not how.pays:
+            raise
+        return None, f"{error} So no row is left out as already set."
+
+
 async def look(
-    judged: JudgedRun, how: Look, *, on_reading: Callable[[ReadingProgress], None]
+    judged: JudgedRun,
+    how: Look,
+    *,
+    on_reading: Callable[[ReadingProgress], None],
+    limiter: anyio.Semaphore | None = None,
 ) -> LeadsDiff | None:
     """Read the leads of a judged run; None when there is nothing worth reading.
 
     What was read of them before, to look them up by their addresses, is not read again.
-    on_reading: called after each page. Raises LeadsNotReadError, and RunError when the disk fails.
+    on_reading: called after each page. limiter: as `Paging` takes it.
+    Raises LeadsNotReadError, and RunError when the disk fails.
     """
     settings = judged.opened.request.settings
     worth = None
@@ -113,10 +139,11 @@ async def look(
     if worth and not (to_read or read):
         return None
     async with judged.opened.client(connections=settings.pace.concurrency) as api:
-        paging = judged.paging(api, pacer=judged.pacer)
+        paging = judged.paging(api, limiter=limiter)
         # No more is read than sending would cost, and a page of each campaign.
-        most = 2 * judged.plan.requests + len(to_read)
-        paging.pacer.expect(lambda: most if how.pays else inf, spread_s=spread_s(settings))
+        is_bounded = how.pays and not judged.shares_pacer
+        most = 2 * judged.plan.requests + len(to_read) if is_bounded else inf
+        paging.pacer.expect(lambda: most, spread_s=spread_s(settings))
         take = partial(
             take_snapshot, paging, at_once=settings.pace.concurrency, on_reading=on_reading
         )
@@ -135,7 +162,7 @@ async def look(
                     preview = await _compare(judged, how, leads, taken.unknown)
         except (ListNotReadError, QuotaUsedError) as error:
             raise LeadsNotReadError(str(error)) from error
-        to_send = preview.effect().requests
+        to_send = inf if judged.shares_pacer else preview.effect().requests
         paging.pacer.expect(lambda: to_send, spread_s=spread_s(settings))
         pace = paging.pace()
     return LeadsDiff(

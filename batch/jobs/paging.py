@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import Generic, TypeVar
 
@@ -154,11 +154,13 @@ class Paging:
         good_per_s: float | None = None,
         pacer: Pacer | None = None,
         gate: Gate | None = None,
+        limiter: anyio.Semaphore | None = None,
     ) -> None:
         """good_per_s: a rate that went well with this server before; None if none is known.
 
         pacer: what others keep to, too; None for one of its own.
         gate: what others leave by, too; None for one of its own.
+        limiter: bounds the pages that it and others read at once; None for no such bound.
         """
         pace, retry = settings.pace, settings.retry
         self._api = api
@@ -179,6 +181,7 @@ class Paging:
             draw=random.random,
         )
         self._pace = pace
+        self._limiter = limiter
         self._limit: int | None = MOST_A_PAGE
 
     @asynccontextmanager
@@ -281,7 +284,8 @@ class Paging:
         limit = self._limit
 
         async def fetch() -> tuple[Answer, Page[_Value] | None]:
-            answer, page = await self._api.read_page(path(cursor, limit), parse)
+            async with self._limiter or nullcontext():
+                answer, page = await self._api.read_page(path(cursor, limit), parse)
             if page is None and not answer.message:
                 answer = replace(answer, message=f"answered {answer.http_status}")
             return answer, page

@@ -104,15 +104,25 @@ class OpenPart:
         workspace = Workspace(**dict(self.target.workspace))
         if self.failure:
             return Preflight(workspace=workspace, labels=None)
-        while (wait_s := self.pacer.wait_s(anyio.current_time())) > 0:  # noqa: ASYNC110 - for a time
-            await anyio.sleep(wait_s)
-        self.pacer.take_turn(anyio.current_time())
-        found = await self.opened.ask(workspace)
-        for _ in range(_ASKED_AGAIN):
-            if not found.labels_failed or found.held_until is None:
+        pacer, longest_s = self.pacer, self.opened.request.settings.pace.longest_wait_s
+        for _ in range(1 + _ASKED_AGAIN):
+            while (wait_s := pacer.wait_s(anyio.current_time())) > 0:  # noqa: ASYNC110 - for a time
+                await anyio.sleep(wait_s)
+            asked_at = anyio.current_time()
+            pacer.take_turn(asked_at)
+            pacer.begin_attempt()
+            try:
+                found = await self.opened.ask(workspace)
+            finally:
+                pacer.end_attempt()
+            now = anyio.current_time()
+            pacer.observe(now, found.budgets, sent_at=asked_at)
+            if found.labels is not None:
+                pacer.report_served(now, sent_at=asked_at)
+            left_s = (found.held_until or now) - now
+            if not found.labels_failed or not 0 < left_s <= longest_s:
                 break
-            await anyio.sleep(max(0.0, found.held_until - anyio.current_time()))
-            found = await self.opened.ask(workspace)
+            pacer.hold(now, left_s, found.hold_why)  # those that share it wait, too
         return found
 
 

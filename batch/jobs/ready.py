@@ -61,6 +61,7 @@ class JudgedRun:
     missing: sentences about a column that the input has not.
     webhooks: who hears of its changed tags. campaigns: names, by id, as far as they were read.
     pacer: what was read by; None for one of its own.
+    shares_pacer: others keep to it, too, so that nobody knows how much is still to be asked by it.
     record, journal: of the earlier run that this goes on with; None for a new one.
     """
 
@@ -72,17 +73,23 @@ class JudgedRun:
     webhooks: Webhooks = field(default_factory=Webhooks)
     campaigns: Mapping[str, str] = field(default_factory=dict)
     pacer: Pacer | None = None
+    shares_pacer: bool = False
     record: RunRecord | None = None
     journal: Journal | None = None
 
-    def paging(self, api: SendKit, *, pacer: Pacer | None = None) -> Paging:
+    def paging(self, api: SendKit, *, limiter: anyio.Semaphore | None = None) -> Paging:
         """What reads lists at the pace that is known, and not before the server wants that.
 
-        pacer: what others keep to, too; None for one of its own. To be called on the event loop.
+        limiter: as `Paging` takes it. To be called on the event loop.
         """
         opened = self.opened
-        good_per_s = known_pace(opened.request, self.preflight).good_per_s
-        paging = Paging(api, opened.request.settings, good_per_s=good_per_s, pacer=pacer)
+        paging = Paging(
+            api,
+            opened.request.settings,
+            good_per_s=known_pace(opened.request, self.preflight).good_per_s,
+            pacer=self.pacer,
+            limiter=limiter,
+        )
         if self.hold:
             until, why = self.hold
             paging.pacer.hold(anyio.current_time(), until - time.monotonic(), why)

@@ -37,7 +37,6 @@ from batch.recording.plan_file import KeptPlan
 from batch.recording.plan_input import check_against_journal
 from batch.recording.run_list import find_listed
 from batch.recording.runfile import RunRecord, RunState, RunWorkspace, read_record
-from batch.sending.pace.pacer import Pacer
 from batch.settings.values import FinalStates
 
 
@@ -54,6 +53,11 @@ class Reopened:
     def has_begun(self) -> bool:
         """Whether something may have been sent: until then it is judged, and looked at, anew."""
         return self.journal.kept(JUDGED_NOTE) is not None
+
+    @property
+    def looks(self) -> bool:
+        """Whether what the leads are now counts."""
+        return not self.has_begun or self.opened.baseline is not None
 
     def judge(self, preflight: Preflight) -> JudgedRun:
         """See what the run was to do.
@@ -103,13 +107,13 @@ class Reopened:
                     "Nothing was sent. Send the rows of failed.csv as a new run: it reads them."
                 )
 
-    def ready(
-        self, judged: JudgedRun, diff: LeadsDiff | None = None, *, is_shown: bool
-    ) -> ReadyRun:
+    def ready(self, judged: JudgedRun, diff: LeadsDiff | None = None, *, asks: bool) -> ReadyRun:
         """See what is left to send. diff: what its leads are by now, if it was looked.
 
-        is_shown: as `decision_of` takes it.
+        asks: whether a question is put before sending.
         """
+        if not self.has_begun:
+            return judged.ready(diff, can_ask=asks)
         plan, opened = judged.kept_plan, self.opened
         settings, preview = opened.request.settings, diff.preview if diff else None
         known = leads_before(plan, self.journal)
@@ -118,9 +122,7 @@ class Reopened:
         if preview:
             now = preview.before(sent_only=False)
             known = pl.concat([known, now], how="diagonal").unique("line", keep="last").sort("line")
-        return replace(judged, opened=opened).asking(
-            plan, work, known, diff=diff, is_shown=is_shown
-        )
+        return replace(judged, opened=opened).asking(plan, work, known, diff=diff, is_shown=asks)
 
 
 def ready_again(
@@ -129,19 +131,12 @@ def ready_again(
     preflight: Preflight,
     *,
     asks: bool,
-    pacer: Pacer | None = None,
 ) -> ReadyRun:
-    """See what is left to send of an earlier run, and of what its leads are now.
-
-    pacer: what others keep to, too; None for one of its own.
-    """
-    judged = replace(reopened.judge(preflight), pacer=pacer)
-    looks = not reopened.has_begun or reopened.opened.baseline is not None
-    diff = read_leads(frontend, judged) if looks else None
+    """See what is left to send of an earlier run, and of what its leads are now."""
+    judged = reopened.judge(preflight)
+    diff = read_leads(frontend, judged) if reopened.looks else None
     judged = read_names(frontend, judged, diff, asks=asks)
-    if reopened.has_begun:
-        return reopened.ready(judged, diff, is_shown=asks)
-    return judged.ready(diff, can_ask=asks)
+    return reopened.ready(judged, diff, asks=asks)
 
 
 @contextmanager

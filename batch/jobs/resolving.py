@@ -20,6 +20,7 @@ from batch.judging.resolve import LeadDirectory, read_names
 from batch.model import Campaign
 from batch.near_names import NearNames
 from batch.recording.snapshot import LEADS_NOW, Snapshot
+from batch.sending.pace.pacer import Pacer
 from batch.settings.model import Settings
 from batch.wording.progress import ReadingProgress
 
@@ -32,12 +33,17 @@ def is_needed(opened: OpenRun) -> bool:
 
 
 async def resolve(
-    opened: OpenRun, preflight: Preflight, *, on_reading: Callable[[ReadingProgress], None]
+    opened: OpenRun,
+    preflight: Preflight,
+    *,
+    on_reading: Callable[[ReadingProgress], None],
+    pacer: Pacer | None = None,
+    limiter: anyio.Semaphore | None = None,
 ) -> None:
     """Read the campaigns that the rows name, so that judging can look their leads up.
 
-    on_reading: called after each page. From then on what was read of the leads is there to be
-    looked at, too.
+    on_reading: called after each page. pacer, limiter: as `Paging` takes them.
+    From then on what was read of the leads is there to be looked at, too.
     Raises SettingsError when the one campaign for all rows is unknown or ambiguous,
     ListNotReadError when the server does not answer, and RunError when the disk fails.
     """
@@ -50,7 +56,7 @@ async def resolve(
     good_per_s = known_pace(request, preflight).good_per_s
     snapshot = Snapshot(opened.folder.path / LEADS_NOW)
     async with opened.client(connections=concurrency) as api:
-        paging = Paging(api, settings, good_per_s=good_per_s)
+        paging = Paging(api, settings, good_per_s=good_per_s, pacer=pacer, limiter=limiter)
         async with paging.at_one_pace(
             meeting_to_read(opened, preflight),
             name=opened.folder.path.name,

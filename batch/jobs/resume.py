@@ -10,11 +10,11 @@ from batch.jobs.execution import OTHER_FILES, raise_open_files
 from batch.jobs.frontend import Frontend
 from batch.jobs.opening import OpenRun, access_of, take_locks
 from batch.jobs.outcome import RunOutcome
-from batch.jobs.parts import FILES_A_PART, OpenPart, SplitRun, in_each
+from batch.jobs.part_steps import ready_parts_again
+from batch.jobs.parts import FILES_A_PART, OpenPart, SplitRun
 from batch.jobs.past_run import PastRun, check_several
 from batch.jobs.plan import check_no_plan
 from batch.jobs.preflight import Preflight
-from batch.jobs.ready import ReadyRun
 from batch.jobs.recorded import open_recorded_table, reopened_journal
 from batch.jobs.reopening import Reopened, ready_again, reopen_run
 from batch.jobs.request import Request
@@ -92,19 +92,11 @@ def _resume_several(past: PastRun, frontend: Frontend) -> RunOutcome:
         split = again.split
         frontend.show_target(split.opened.access, None, is_of_several=True)
         frontend.note(*split.opened.notes)
-        parts = list(zip(split.parts, again.reopened, strict=True))
-        ready = in_each(split.names, parts, partial(_ready, frontend, asks=asks))
-        confirmed = confirm_parts(frontend, split.ready(ready), asks=asks)
+        ready = ready_parts_again(frontend, split, again.reopened, asks=asks)
+        confirmed = confirm_parts(frontend, ready, asks=asks)
         if not confirmed.requests:
             frontend.warn(NOTHING_SENT)
         return send_parts(frontend, confirmed)
-
-
-def _ready(frontend: Frontend, both: tuple[OpenPart, Reopened], *, asks: bool) -> ReadyRun:
-    part, reopened = both
-    preflight = frontend.run(part.ask)
-    frontend.note(*(f"{part.name}: {note}" for note in preflight.notes))
-    return ready_again(frontend, reopened, preflight, asks=asks, pacer=part.pacer)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from batch.errors import InputError, UsageError
 from batch.jobs.frontend import Frontend
 from batch.jobs.opening import OpenRun, access_of, found_of, new_folder, take_locks, write_mends
 from batch.jobs.outcome import RunOutcome
+from batch.jobs.part_steps import ready_parts
 from batch.jobs.parts import OpenPart, split_run
 from batch.jobs.past_run import PastRun, check_several
 from batch.jobs.plan import check_no_plan
@@ -36,7 +37,6 @@ from batch.jobs.steps import (
     look_up_leads,
     read_leads,
     read_names,
-    ready_parts,
     send,
     send_parts,
 )

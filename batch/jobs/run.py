@@ -12,6 +12,7 @@ from batch.jobs.frontend import Frontend
 from batch.jobs.gate import BUILT_IN
 from batch.jobs.opening import OpenRun, open_run
 from batch.jobs.outcome import RunOutcome
+from batch.jobs.part_steps import ready_parts
 from batch.jobs.parts import split_run
 from batch.jobs.past_run import PastRun
 from batch.jobs.preflight import Preflight
@@ -26,7 +27,6 @@ from batch.jobs.steps import (
     look_up_leads,
     read_leads,
     read_names,
-    ready_parts,
     send,
     send_parts,
 )

@@ -1,7 +1,6 @@
 """The steps that commands share. Each reports to the front end."""
 
 from dataclasses import replace
-from functools import partial
 
 import anyio
 
@@ -9,14 +8,14 @@ from batch.columns import Naming
 from batch.errors import DeclinedError, UsageError
 from batch.jobs import diff_leads
 from batch.jobs.check import header_only
-from batch.jobs.diff_leads import LeadsNotReadError, Look
+from batch.jobs.diff_leads import Look, look_as_wanted
 from batch.jobs.execution import execute
 from batch.jobs.frontend import Frontend
 from batch.jobs.opening import OpenRun
 from batch.jobs.outcome import RunOutcome
-from batch.jobs.parts import OpenPart, ReadyParts, SplitRun, in_each
+from batch.jobs.parts import ReadyParts
 from batch.jobs.preflight import Preflight
-from batch.jobs.ready import JudgedRun, ReadyRun, judge
+from batch.jobs.ready import JudgedRun, ReadyRun
 from batch.jobs.remembered import remember
 from batch.jobs.resolving import is_needed, resolve
 from batch.jobs.whole import execute_parts
@@ -49,24 +48,21 @@ def look_up_leads(frontend: Frontend, opened: OpenRun, preflight: Preflight) -> 
             show(reading)
 
         frontend.run(lambda: resolve(opened, preflight, on_reading=on_reading))
-    for reading in last:
-        leads, campaigns = count_of(reading.leads, "lead"), count_of(reading.campaigns, "campaign")
-        frontend.note(f"Looked up by e-mail address among {leads} of {campaigns}.")
+    frontend.note(*map(looked_up_line, last))
+
+
+def looked_up_line(reading: ReadingProgress) -> str:
+    """What was read to look leads up."""
+    leads, campaigns = count_of(reading.leads, "lead"), count_of(reading.campaigns, "campaign")
+    return f"Looked up by e-mail address among {leads} of {campaigns}."
 
 
 def read_leads(frontend: Frontend, judged: JudgedRun) -> LeadsDiff | None:
     """Hold a run against what its leads are now, as far as that is wanted; None where it isn't."""
-    how = diff_leads.look_of(judged.opened)
-    if how is None or not judged.plan.requests:
-        return None
-    if not how.pays:
-        return read_all_leads(frontend, judged, how)
-    try:
-        with frontend.reading() as show:
-            return frontend.run(lambda: diff_leads.look(judged, how, on_reading=show))
-    except LeadsNotReadError as error:  # reading was to spare requests; it is no condition
-        frontend.note(f"{error} So no row is left out as already set.")
-        return None
+    with frontend.reading() as show:
+        diff, note = frontend.run(lambda: look_as_wanted(judged, on_reading=show))
+    frontend.note(*filter(None, [note]))
+    return diff
 
 
 def read_all_leads(frontend: Frontend, judged: JudgedRun, how: Look) -> LeadsDiff:
@@ -86,44 +82,39 @@ def read_names(
     What can't be read is not missed. diff: what was read of the leads, by whose pace that goes on.
     asks: whether there is a question; without one no campaign is named.
     """
-    opened, request = judged.opened, judged.opened.request
-    effect = diff.preview.effect() if diff else judged.plan
-    is_named = Naming.CAMPAIGN in opened.table.fields or request.reading.campaign is not None
-    names_campaigns = asks and request.session.shown_rows and effect.requests and not is_named
-    webhooks = bool(effect.tag_changes)
-    return _read_lists(frontend, judged, diff, webhooks=webhooks, campaigns=bool(names_campaigns))
+    return frontend.run(lambda: name_for_question(judged, diff, asks=asks))
 
 
 def read_campaign_names(frontend: Frontend, judged: JudgedRun, diff: LeadsDiff) -> JudgedRun:
     """Read what a plan's campaigns are called, unless that is known. What fails is not missed."""
     wanted = bool(judged.plan.requests) and not judged.opened.lookup.names
-    return _read_lists(frontend, judged, diff, webhooks=False, campaigns=wanted)
+    return frontend.run(lambda: _read_lists(judged, diff, webhooks=False, campaigns=wanted))
 
 
-def _read_lists(
-    frontend: Frontend,
-    judged: JudgedRun,
-    diff: LeadsDiff | None,
-    *,
-    webhooks: bool,
-    campaigns: bool,
+async def name_for_question(judged: JudgedRun, diff: LeadsDiff | None, *, asks: bool) -> JudgedRun:
+    """Read what a question names, as `read_names` tells."""
+    opened, request = judged.opened, judged.opened.request
+    effect = diff.preview.effect() if diff else judged.plan
+    is_named = Naming.CAMPAIGN in opened.table.fields or request.reading.campaign is not None
+    campaigns = bool(asks and request.session.shown_rows and effect.requests and not is_named)
+    return await _read_lists(judged, diff, webhooks=bool(effect.tag_changes), campaigns=campaigns)
+
+
+async def _read_lists(
+    judged: JudgedRun, diff: LeadsDiff | None, *, webhooks: bool, campaigns: bool
 ) -> JudgedRun:
     opened = judged.opened
     judged = replace(judged, pacer=diff.pacer if diff else judged.pacer)
     if opened.request.session.sandbox or not (webhooks or campaigns):
         return judged
-
-    async def read() -> JudgedRun:
-        async with opened.client(connections=1) as api:
-            paging = judged.paging(api, pacer=judged.pacer)
-            return replace(
-                judged,
-                webhooks=await paging.webhooks() if webhooks else Webhooks(),
-                campaigns=await paging.campaign_names() if campaigns else {},
-                pacer=paging.pacer,
-            )
-
-    return frontend.run(read)
+    async with opened.client(connections=1) as api:
+        paging = judged.paging(api)
+        return replace(
+            judged,
+            webhooks=await paging.webhooks() if webhooks else Webhooks(),
+            campaigns=await paging.campaign_names() if campaigns else {},
+            pacer=paging.pacer,
+        )
 
 
 def confirm(frontend: Frontend, ready: ReadyRun, *, asks: bool) -> ReadyRun:
@@ -141,42 +132,6 @@ def confirm(frontend: Frontend, ready: ReadyRun, *, asks: bool) -> ReadyRun:
     _ask(frontend, opened, ready.question)
     remember(opened.request, opened.table, opened.folder.path, ready.record)
     return ready.waiting() if ready.window else ready
-
-
-def ready_parts(frontend: Frontend, split: SplitRun, *, asks: bool) -> ReadyParts:
-    """Judge each workspace's rows by its own rules, and make them ready for one question.
-
-    Raises InputError naming all workspaces that are refused.
-    """
-    names = split.names
-    asked = in_each(names, split.parts, partial(_ask_part, frontend))
-    split = replace(split, parts=tuple(part for part, _ in asked))
-    split.check_lookups()
-    judged = in_each(names, asked, partial(_judge_part, frontend))
-    both = zip(split.parts, judged, strict=True)
-    return split.ready(in_each(names, both, partial(_ready_part, frontend, asks=asks)))
-
-
-def _ask_part(frontend: Frontend, part: OpenPart) -> tuple[OpenPart, Preflight]:
-    preflight = frontend.run(part.ask)
-    frontend.note(*(f"{part.name}: {note}" for note in preflight.notes))
-    asked = part.skipping(preflight)
-    return asked, replace(preflight, labels=None) if asked.failure else preflight
-
-
-def _judge_part(frontend: Frontend, both: tuple[OpenPart, Preflight]) -> JudgedRun:
-    part, preflight = both
-    look_up_leads(frontend, part.opened, preflight)
-    return replace(judge(part.opened, preflight), pacer=part.pacer)
-
-
-def _ready_part(frontend: Frontend, both: tuple[OpenPart, JudgedRun], *, asks: bool) -> ReadyRun:
-    part, judged = both
-    if part.failure:  # nothing is sent there, so nothing holds it back
-        return judged.ready(can_ask=True)
-    diff = read_leads(frontend, judged)
-    judged = read_names(frontend, judged, diff, asks=asks)
-    return judged.ready(diff, can_ask=asks)
 
 
 def confirm_parts(frontend: Frontend, ready: ReadyParts, *, asks: bool) -> ReadyParts:

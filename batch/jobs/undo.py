@@ -22,6 +22,7 @@ from batch.escape import escape
 from batch.jobs.frontend import Frontend
 from batch.jobs.opening import OpenRun, access_of, input_of, new_folder, take_locks
 from batch.jobs.outcome import RunOutcome
+from batch.jobs.part_steps import ready_parts
 from batch.jobs.parts import OpenPart, split_run
 from batch.jobs.past_run import PastRun, check_several
 from batch.jobs.preflight import Preflight
@@ -35,7 +36,6 @@ from batch.jobs.steps import (
     confirm_parts,
     read_leads,
     read_names,
-    ready_parts,
     send,
     send_parts,
 )

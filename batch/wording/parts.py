@@ -12,7 +12,7 @@ from batch.recording.runfile import RunWorkspace
 from batch.sending.pace.pacer import PaceEstimate, Source
 from batch.wording.amounts import count_of, duration
 from batch.wording.decision import Decision, question_about
-from batch.wording.progress import Moment, SendStep, outage_line
+from batch.wording.progress import Moment, ReadingProgress, SendStep, outage_line
 from batch.wording.questions import Question, what_changes
 
 MOST_SHOWN = 12  # workspaces with a line of their own in a question
@@ -182,6 +182,29 @@ def moments_together(moments: Mapping[str, Moment], *, done: Tally, elapsed_s: f
         refused=sum(one.refused for one in all_),
         is_resting=any(one.is_resting for one in all_),
         worst=tuple(_worst(moments)),
+    )
+
+
+def readings_together(
+    done: Sequence[ReadingProgress | None],
+    at_work: Sequence[ReadingProgress],
+    *,
+    workspaces: int,
+    elapsed_s: float,
+) -> ReadingProgress:
+    """How far the reading of all workspaces is. done: None for one in which nothing was to be read.
+
+    at_work: not empty. Of what they wait for the longest is told.
+    """
+    all_ = [*filter(None, done), *at_work]
+    worst = max((one.pace for one in at_work), key=lambda pace: (pace.outage_s, pace.hold_left_s))
+    return ReadingProgress(
+        leads=sum(one.leads for one in all_),
+        campaigns_read=sum(one.campaigns_read for one in all_),
+        campaigns=sum(one.campaigns for one in all_),
+        pace=replace(worst, rate_per_s=sum(one.pace.rate_per_s for one in at_work)),
+        share=(len(done) + sum(one.share for one in at_work)) / workspaces,
+        elapsed_s=elapsed_s,
     )
 
 

@@ -102,7 +102,7 @@ def test_the_question_names_it_in_a_run_and_when_it_is_gone_on_with(shell: Shell
     assert shell.run("leads.csv", yes=True, out=Path("run")) == 3
     assert told in " ".join(shell.err.split())
     with reopen_run(Path("run"), request) as reopened:
-        ready = reopened.ready(reopened.judge(preflight), is_shown=True)
+        ready = reopened.ready(reopened.judge(preflight), asks=True)
     assert in_terminal(ready.question.text).endswith(told)
 
 

@@ -5,6 +5,8 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -576,3 +578,29 @@ def test_a_canary_goes_first_in_each_workspace(world: World) -> None:
             in_order[each["workspaceId"]].append(each["operation"])
     assert all(order[:3] == ["patch", "patch", "leads"] for order in in_order.values())
     assert all(order.count("patch") == 10 for order in in_order.values())
+
+
+LATE = ("status=401,on=tags,workspace=Acme,delay=0.3", "status=401,on=tags,workspace=Café")
+
+
+@pytest.mark.parametrize("world", [LATE], indirect=True)
+def test_workspaces_are_asked_side_by_side_and_told_in_their_order(world: World) -> None:
+    ran = world.do("run", world.rows(leads()), "--yes", "--out", "out")
+    assert ran.exit_code == 2
+    assert re.findall("(Acme|Beta 2|Café):", ran.err) == ["Acme", "Café"]
+    asked = [each for each in world.requests if each["operation"] == "tags"]
+    assert len(asked) == len(NAMES)
+    at = [datetime.fromisoformat(each["time"]) for each in asked]
+    assert (max(at) - min(at)).total_seconds() < 0.3  # not one after another
+
+
+def test_workspaces_of_one_key_are_asked_and_read_at_one_pace(world: World) -> None:
+    rows = [(*row[:3], "active", row[4]) for row in leads()]
+    words = ("run", world.rows(rows), "--yes", "--skip-unchanged", "always", "--out", "out")
+    ran = world.do(*words, "--json", SENDKIT_BATCH_PACE_RATE="20")
+    assert (ran.exit_code, json.loads(ran.out)["skipped"]) == (0, ROWS)
+    assert not world.changed
+    asked = [each for each in world.requests if each["operation"] in {"tags", "leads"}]
+    assert Counter(each["operation"] for each in asked) == {"tags": 3, "leads": 3}
+    at = sorted(datetime.fromisoformat(each["time"]) for each in asked)
+    assert min((then - now).total_seconds() for now, then in pairwise(at)) > 0.02
