@@ -4595,14 +4595,14 @@ BUILDS = (
         line="    limiter = anyio.CapacityLimiter(AT_ONCE)\n",
         instead="    limiter = anyio.CapacityLimiter(1000)\n",
         caught_by="test_part_steps.py::"
-        "test_some_are_asked_at_the_same_time_and_told_in_their_order[asyncio]",
+        "test_some_are_asked_at_the_same_time_and_told_in_their_order",
     ),
     Broken(
         guarantee="a day's quota that is used up is said once, not of each workspace",
         file="jobs/part_steps.py",
         line="            except (DeclinedError, QuotaUsedError):\n                raise\n",
         instead="",
-        caught_by="test_part_steps.py::test_a_quota_that_is_used_up_ends_all[asyncio]",
+        caught_by="test_part_steps.py::test_a_quota_that_is_used_up_ends_all",
     ),
     Broken(
         guarantee="labels of workspaces that share a budget are asked for at its pace",

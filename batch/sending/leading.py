@@ -121,7 +121,8 @@ class Leader:
         return task
 
     def _let_in(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._start(self._hear_one(reader, writer))  # ours, so that it ends with this run
+        hearing = self._start(self._hear_one(reader, writer))  # ours: it ends with this run
+        hearing.add_done_callback(lambda _: writer.close())  # also where it never began
 
     async def _hear_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Hear a run that follows, until it ends or says what it may not."""
@@ -149,7 +150,6 @@ class Leader:
                 giving.cancel()
             if member in self._members:
                 self._leave(member)
-            writer.close()
 
     def _leave(self, member: _Member) -> None:
         member.writer.close()
