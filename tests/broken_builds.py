@@ -4641,6 +4641,35 @@ BUILDS = (
         caught_by="test_several_again.py::test_every_attempt_in_all_workspaces_is_listed",
     ),
     Broken(
+        guarantee="more tag changes than the limit of all workspaces are confirmed first",
+        file="jobs/parts.py",
+        line="        if too_many and not can_ask:\n",
+        instead="        if False:\n",
+        caught_by="test_several.py::"
+        "test_more_tag_changes_in_all_workspaces_than_the_limit_are_confirmed_first",
+    ),
+    Broken(
+        guarantee="the number that is typed is that of the tags in all workspaces",
+        file="jobs/parts.py",
+        line="            guardrails=(too_many,) if too_many else (),\n",
+        instead="            guardrails=(),\n",
+        caught_by="test_several.py::test_the_page_asks_for_the_number_of_tags_in_all_workspaces",
+    ),
+    Broken(
+        guarantee="of one workspace the lower of both limits of tag changes counts",
+        file="jobs/request.py",
+        line="    limits = [*([] if is_total else [own]), *([] if is_part else [total])]\n",
+        instead="    limits = [total if is_total else own]\n",
+        caught_by="test_commands.py::test_of_one_workspace_the_lower_of_both_limits_counts",
+    ),
+    Broken(
+        guarantee="a limit of tag changes in all workspaces is lifted by nobody else's file",
+        file="settings/origins.py",
+        line="        new.run.tag_change_limit_total, own.run.tag_change_limit_total\n",
+        instead="        0, 0\n",
+        caught_by="test_gate.py::test_a_guardrail_of_the_user_is_not_lifted_by_an_empty_file",
+    ),
+    Broken(
         guarantee="a retry sends a row to the workspace of its run, whatever that is called by now",
         file="judging/workspaces.py",
         line="return owners if owned is None else self._known(cells, owned).fill_null(owners)",

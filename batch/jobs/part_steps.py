@@ -91,7 +91,7 @@ def ready_parts(frontend: Frontend, split: SplitRun, *, asks: bool) -> ReadyPart
         now, diff = _given(read[number])
         return now.ready(diff, can_ask=asks)
 
-    return split.ready(in_each(names, range(len(parts)), ready_part))
+    return split.ready(in_each(names, range(len(parts)), ready_part), can_ask=asks)
 
 
 def ready_parts_again(
@@ -114,7 +114,7 @@ def ready_parts_again(
         now, diff = _given(read[number])
         return reopened[number].ready(now, diff, asks=asks)
 
-    return split.ready(in_each(names, range(len(reopened)), ready_part))
+    return split.ready(in_each(names, range(len(reopened)), ready_part), can_ask=asks)
 
 
 def _given(came: _T | UsageError) -> _T:

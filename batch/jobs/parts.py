@@ -21,7 +21,7 @@ from batch.jobs.known_pace import KnownPace
 from batch.jobs.opening import OpenRun, take_locks, write_mends
 from batch.jobs.preflight import Preflight
 from batch.jobs.ready import ReadyRun
-from batch.jobs.request import command, refusal_of
+from batch.jobs.request import command, refusal_of, too_many_tags
 from batch.jobs.run_record import new_id
 from batch.jobs.sorting import Slices, keep_nobodys, sort_rows
 from batch.jobs.work import whole_work
@@ -168,10 +168,11 @@ class SplitRun:
         """What the workspaces are called."""
         return [part.name for part in self.parts]
 
-    def ready(self, parts: Sequence[ReadyRun]) -> "ReadyParts":
+    def ready(self, parts: Sequence[ReadyRun], *, can_ask: bool) -> "ReadyParts":
         """Put the one question. parts: as they are here, ready.
 
-        Raises InputError when together they are not what was expected.
+        can_ask: whether somebody can type the number that a guardrail asks for. Raises InputError
+        when together they are not what was expected, or a guardrail holds all of them back.
         """
         both = list(zip(self.parts, parts, strict=True))
         reached = [(part, ready) for part, ready in both if not part.failure]
@@ -181,6 +182,17 @@ class SplitRun:
         if refusal := unexpected_changes(effect, expected):
             raise InputError(refusal)
         held = effect_of_all(each.decision.effect for each in asked if each.guardrails)
+        # Those of parts that are gone on with, or tried again, were confirmed before.
+        new = [
+            ready.asked.decision.effect
+            for _, ready in reached
+            if not ready.opened.request.guardrails.is_confirmed
+        ]
+        too_many = too_many_tags(effect_of_all(new), self.opened.request, is_total=True)
+        if too_many and not can_ask:
+            raise InputError(too_many)
+        if too_many:
+            held = effect_of_all(new)
         number = held.tag_changes or held.clears_rows
         seconds: dict[Pacer, float] = {}  # those that share a budget come one after another
         for part, ready in reached:
@@ -202,6 +214,7 @@ class SplitRun:
             together,
             asked,
             unreached=[f"{part.name}: {part.failure}" for part in self.parts if part.failure],
+            guardrails=(too_many,) if too_many else (),
             typed_number=number or None,
         )
         own = ReadyRun(

@@ -120,7 +120,8 @@ class JudgedRun:
         effect: Effect = preview.effect() if preview else plan
         if refusal := refusal_of(plan, request, effect):
             raise InputError(refusal)
-        guardrails = guardrails_hit(effect, request)
+        is_part = self.opened.part_of is not None
+        guardrails = guardrails_hit(effect, request, is_part=is_part)
         if guardrails and not can_ask:
             raise InputError(*guardrails)
         plan = plan if isinstance(plan, KeptPlan) else self._keep(preview)
@@ -169,7 +170,10 @@ class JudgedRun:
             effect=effect,
             is_shown=is_shown,
         )
-        number = typed_number(effect, opened.request) if effect and guardrails else None
+        is_part = opened.part_of is not None
+        number = (
+            typed_number(effect, opened.request, is_part=is_part) if effect and guardrails else None
+        )
         notes = self.notes(requests, window)
         question = question_about(decision, notes=notes, guardrails=guardrails, typed_number=number)
         return ReadyRun(

@@ -16,6 +16,7 @@ from batch.columns import Column, Naming
 from batch.errors import SettingsError
 from batch.judging.guardrails import (
     Range,
+    TagLimit,
     too_many_clears,
     too_many_invalid,
     too_many_tag_changes,
@@ -324,25 +325,40 @@ def refusal_of(plan: Plan, request: Request, effect: Effect | None = None) -> st
     return None if guardrails.allow_invalid else too_many_invalid(plan, name=name)
 
 
-def guardrails_hit(effect: Effect, request: Request) -> tuple[Advice, ...]:
-    """Why somebody should type a number before this is sent."""
+def guardrails_hit(
+    effect: Effect, request: Request, *, is_part: bool = False
+) -> tuple[Advice, ...]:
+    """Why somebody should type a number before this is sent.
+
+    is_part: of several workspaces, of which each has a limit of its own beside that of all.
+    """
     guardrails = (
         None if request.guardrails.allow_clears else too_many_clears(effect),
-        None if _is_expected(request) else too_many_tag_changes(effect, limit=_limit_of(request)),
+        too_many_tags(effect, request, is_part=is_part),
     )
     return tuple(filter(None, guardrails))
 
 
-def typed_number(effect: Effect, request: Request) -> int:
+def typed_number(effect: Effect, request: Request, *, is_part: bool = False) -> int:
     """The number to type once the guardrails are understood: the larger one if there are two."""
-    if not _is_expected(request) and too_many_tag_changes(effect, limit=_limit_of(request)):
+    if too_many_tags(effect, request, is_part=is_part):
         return effect.tag_changes
     return effect.clears_rows
 
 
-def _is_expected(request: Request) -> bool:
-    return request.guardrails.expect_changes is not None or request.guardrails.is_confirmed
+def too_many_tags(
+    effect: Effect, request: Request, *, is_part: bool = False, is_total: bool = False
+) -> Advice | None:
+    """Why somebody should confirm how many tags change; None if nobody need do so.
 
-
-def _limit_of(request: Request) -> int:
-    return request.settings.run.tag_change_limit
+    The limits of one workspace and of all hold both where these are the same. is_part: only the
+    one's. is_total: only that of all.
+    """
+    if request.guardrails.expect_changes is not None or request.guardrails.is_confirmed:
+        return None
+    run = request.settings.run
+    own = TagLimit(limit=run.tag_change_limit, setting="tag_change_limit")
+    total = TagLimit(limit=run.tag_change_limit_total, setting="tag_change_limit_total")
+    limits = [*([] if is_total else [own]), *([] if is_part else [total])]
+    lowest = sorted((each for each in limits if each.limit), key=lambda each: each.limit)
+    return too_many_tag_changes(effect, lowest[0]) if lowest else None

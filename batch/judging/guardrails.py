@@ -48,17 +48,22 @@ def too_many_clears(effect: Effect) -> Advice | None:
     )
 
 
-def too_many_tag_changes(effect: Effect, *, limit: int) -> Advice | None:
-    """Why somebody should confirm first: more tags change than the set limit; else None.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagLimit:
+    """How many leads' tags may change on a plain yes; 0 for any number. setting: what says so."""
 
-    limit: 0 for none.
-    """
+    limit: int
+    setting: str
+
+
+def too_many_tag_changes(effect: Effect, limit: TagLimit) -> Advice | None:
+    """Why somebody should confirm first: more tags change than the set limit; else None."""
     changes = effect.tag_changes
-    if not limit or changes <= limit:
+    if not limit.limit or changes <= limit.limit:
         return None
     return Advice(
-        f"{changes:,} leads' tags would change, more than the {limit:,} of tag_change_limit; tag "
-        "changes can start or stop e-mails.",
+        f"{changes:,} leads' tags would change, more than the {limit.limit:,} of {limit.setting}; "
+        "tag changes can start or stop e-mails.",
         Remedy(Fix.CONFIRM_CHANGES, str(changes)),
     )
 

@@ -250,6 +250,9 @@ class RunSettings(_Section):
         description='a whole number of rows, or a percentage up to 100 such as "50%"',
     )
     tag_change_limit: Whole = Field(0, ge=0, description="a whole number of leads, 0 for no limit")
+    tag_change_limit_total: Whole = Field(
+        0, ge=0, description="a whole number of leads, 0 for no limit"
+    )
     skip_unchanged: SkipUnchanged = Field(
         SkipUnchanged.AUTO, description='"auto", "always" or "never"'
     )

@@ -119,6 +119,9 @@ _LAXER: Mapping[Key, Callable[[Settings, Settings], bool]] = {
     ("run", "tag_change_limit"): lambda new, own: _is_laxer_limit(
         new.run.tag_change_limit, own.run.tag_change_limit
     ),
+    ("run", "tag_change_limit_total"): lambda new, own: _is_laxer_limit(
+        new.run.tag_change_limit_total, own.run.tag_change_limit_total
+    ),
     ("run", "final_states"): lambda new, _: new.run.final_states is not FinalStates.LEAVE,
     ("run", "keep_before"): lambda new, _: not new.run.keep_before,
     ("run", "snapshot_age"): lambda new, own: _is_older(new.run.snapshot_age, own.run.snapshot_age),

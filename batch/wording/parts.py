@@ -35,17 +35,22 @@ def question_about_parts(
     parts: Sequence[PartDecision],
     *,
     unreached: Sequence[str] = (),
+    guardrails: Sequence[Advice] = (),
     typed_number: int | None,
 ) -> Question:
     """One question about all workspaces, with a line for each, the unusual first.
 
     together: what a yes means in all of them, as `decide_together` gives it.
     unreached: what is said of each workspace that can't be reached.
+    guardrails: why a number is typed that counts all workspaces; those of each are its own.
     """
     question = question_about(
         together,
         notes=(*(f"Not sent: {each}" for each in unreached), *_notes(parts)),
-        guardrails=[Advice(f"{part.name}:", each) for part in parts for each in part.guardrails],
+        guardrails=[
+            *guardrails,
+            *(Advice(f"{part.name}:", each) for part in parts for each in part.guardrails),
+        ],
         typed_number=typed_number,
     )
     lines = tuple(_lines(parts))

@@ -1,6 +1,6 @@
 import pytest
 
-from batch.judging.guardrails import Range, too_many_tag_changes, unexpected_changes
+from batch.judging.guardrails import Range, TagLimit, too_many_tag_changes, unexpected_changes
 from batch.judging.plan import Plan
 from batch.terminal.remedies import in_terminal
 from tests.support.wired import plan_of
@@ -16,7 +16,7 @@ def plan() -> Plan:
 def test_more_tag_changes_than_the_limit_are_too_many_and_0_is_no_limit(
     plan: Plan, limit: int, *, is_too_many: bool
 ) -> None:
-    text = too_many_tag_changes(plan, limit=limit)
+    text = too_many_tag_changes(plan, TagLimit(limit=limit, setting="tag_change_limit"))
     assert (text is not None) is is_too_many
     if text:
         assert in_terminal(text) == (

@@ -356,10 +356,12 @@ def test_what_is_stricter_or_only_slower_needs_none_and_is_listed(shell: Shell, 
 def test_a_guardrail_of_the_user_is_not_lifted_by_an_empty_file(shell: Shell) -> None:
     """The folder's file takes the place of the user's own, and with it of what that limits."""
     shell.leads(pausing(2))
-    own_file(shell, "[pace]\nrate = 2\n[run]\ntag_change_limit = 3\nkeep_before = true\n")
+    limits = "tag_change_limit = 3\ntag_change_limit_total = 9\n"
+    own_file(shell, f"[pace]\nrate = 2\n[run]\n{limits}keep_before = true\n")
     (shell.cwd / FILE).touch()
     assert typed(shell, "run", "leads.csv", "--yes") == (2, [])
-    assert 'says: rate = "auto", tag_change_limit = 0, keep_before = false.' in shell.err
+    lifted = "tag_change_limit = 0, tag_change_limit_total = 0, keep_before = false."
+    assert f'says: rate = "auto", {lifted}' in shell.err
 
 
 def test_a_yes_to_settings_is_kept_for_just_these(shell: Shell) -> None:

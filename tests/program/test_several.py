@@ -179,6 +179,39 @@ def test_what_holds_of_the_whole_is_seen_before_anything_is_sent(world: World, b
     assert not (world.cwd / "runs").exists()
 
 
+TOTAL = "SENDKIT_BATCH_RUN_TAG_CHANGE_LIMIT_TOTAL"
+
+
+def test_more_tag_changes_in_all_workspaces_than_the_limit_are_confirmed_first(
+    world: World,
+) -> None:
+    words = ("run", world.rows(leads()), "--yes", "--json")
+    ran = world.do(*words, **{TOTAL: "29", "SENDKIT_BATCH_RUN_TAG_CHANGE_LIMIT": "10"})
+    assert (ran.exit_code, world.changed) == (2, {})
+    told = (
+        "30 leads' tags would change, more than the 29 of tag_change_limit_total; tag changes can "
+        "start or stop e-mails. If that is meant, use --expect-changes 30, or type 30 at the "
+        "question."
+    )
+    assert told in ran.err
+    assert json.loads(ran.out)["message"] == told
+    assert not (world.cwd / "runs").exists()
+    assert world.do(*words, "--expect-changes", "30", **{TOTAL: "29"}).exit_code == 0
+    assert world.do(*words, "--new", **{TOTAL: "30"}).exit_code == 0
+
+
+def test_the_page_asks_for_the_number_of_tags_in_all_workspaces(world: World) -> None:
+    world.rows(leads())
+    with site(world.cwd, environ={**world.environ_of_page, TOTAL: "29"}) as page:
+        page.drop(world.cwd / "leads.csv")
+        page.post("/run")
+        page.until(Stage.QUESTION)
+        assert "more than the 29 of tag_change_limit_total" in page.get("/job")
+        page.post("/job/answer", answer="yes", number="30")
+        assert page.desk.run_of(page.end().run_id).record.state is RunState.FINISHED
+    assert len(world.changed) == ROWS
+
+
 def test_as_many_changes_as_expected_in_all_workspaces_are_sent(world: World) -> None:
     assert world.do("run", world.rows(leads()), "--yes", "--expect-changes", "30").exit_code == 0
 

@@ -65,6 +65,7 @@ class TestTheModel:
                 "runs_dir": "runs",
                 "max_errors": "50%",
                 "tag_change_limit": 0,
+                "tag_change_limit_total": 0,
                 "skip_unchanged": "auto",
                 "final_states": "leave",
                 "keep_before": False,
@@ -140,6 +141,7 @@ class TestValuesThatAreWrong:
             ("run", "snapshot_age", ["1", "1 week", -1, 1], 'an age such as "1h" or "30min"'),
             ("run", "plan_age", ["soon", True], 'an age such as "24h" or "2d"'),
             ("run", "tag_change_limit", [-1, 0.5], "a whole number of leads, 0 for no limit"),
+            ("run", "tag_change_limit_total", [-1], "a whole number of leads, 0 for no limit"),
             ("run", "resume_within_h", [0, -1], "hours, more than 0"),
         ],
     )

@@ -110,9 +110,27 @@ def test_a_script_that_names_no_number_sends_nothing_above_the_limit(shell: Shel
     assert shell.run(shell.leads(tagging(2)), yes=True) == 0
 
 
-def limited(shell: Shell, limit: int) -> None:
+@pytest.mark.parametrize(
+    ("own", "total", "told"),
+    [
+        (2, 1, "more than the 1 of tag_change_limit_total"),
+        (1, 2, "more than the 1 of tag_change_limit;"),
+        (0, 2, "more than the 2 of tag_change_limit_total"),
+        (3, 3, ""),
+    ],
+)
+def test_of_one_workspace_the_lower_of_both_limits_counts(
+    shell: Shell, own: int, total: int, told: str
+) -> None:
+    limited(shell, own, total=total)
+    assert shell.run(shell.leads(tagging(3)), yes=True) == (2 if told else 0)
+    assert told in shell.err
+
+
+def limited(shell: Shell, limit: int, *, total: int = 0) -> None:
     """Set how many tags may change without a number."""
-    settings = f"[run]\ntag_change_limit = {limit}\n[pace]\nrate = 1000\n"
+    limits = f"tag_change_limit = {limit}\ntag_change_limit_total = {total}\n"
+    settings = f"[run]\n{limits}[pace]\nrate = 1000\n"
     (shell.cwd / "sendkit-batch.toml").write_text(settings)
 
 
