@@ -485,9 +485,9 @@ def of_several_workspaces(world: World) -> None:
     assert part == "sendkit-batch part out 0"
     shutil.copytree(shell.cwd / "out", shell.cwd / "copy")
     check_taken(world.do(*shlex.split(part)[1:]), part)
-    world.do("results", "out", "--attempts")
+    world.do("results", "out", "--with-retries")
     results = world.told()
-    assert results == "sendkit-batch results out/parts/sandbox --attempts"
+    assert results == "sendkit-batch results out/parts/sandbox --with-retries"
     check_taken(world.do(*shlex.split(results)[1:]), results)
     world.do("resume", "copy")
     assert world.told() == "sendkit-batch resume copy/parts/sandbox"
