@@ -35,7 +35,6 @@ class Fix(StrEnum):
     CHECK_KEY = "check_key"
     KEEP_KEY = "keep_key"  # in the keyring, which has none
     NAME_WORKSPACE = "name_workspace"  # by its id, for a platform key
-    RUN_UNPLANNED = "run_unplanned"  # value: the command line that runs the file
     NAME_ONE_WORKSPACE = "name_one_workspace"  # of all rows, where keys are of several
     SKIP_WORKSPACES = "skip_workspaces"  # those that can't be reached
 

@@ -16,18 +16,21 @@ import anyio
 from batch.errors import DeclinedError, QuotaUsedError, UsageError
 from batch.jobs.diff_leads import look_as_wanted
 from batch.jobs.frontend import Frontend
+from batch.jobs.opening import OpenRun
 from batch.jobs.paging import ListNotReadError
-from batch.jobs.parts import OpenPart, ReadyParts, SplitRun, in_each
+from batch.jobs.parts import OpenPart, ReadyParts, SplitRun, in_each, split_run
 from batch.jobs.preflight import Preflight
 from batch.jobs.ready import JudgedRun, ReadyRun, judge
 from batch.jobs.reopening import Reopened
 from batch.jobs.resolving import is_needed, resolve
-from batch.jobs.steps import looked_up_line, name_for_question
+from batch.jobs.steps import looked_up_line, name_for_plan, name_for_question
 from batch.jobs.work import LeadsDiff
+from batch.jobs.workspaces import default_workspace, find_targets, refuse_others
 from batch.wording.parts import readings_together
 from batch.wording.progress import ReadingProgress
 
 AT_ONCE = 16  # workspaces that are asked at the same time
+_Name = Callable[[JudgedRun, LeadsDiff | None], Awaitable[JudgedRun]]
 _P = TypeVar("_P")
 _T = TypeVar("_T")
 
@@ -60,9 +63,27 @@ async def side_by_side(
     return [came[number] for number in range(len(of))]
 
 
-def ready_parts(frontend: Frontend, split: SplitRun, *, asks: bool) -> ReadyParts:
+@contextmanager
+def split_by_workspace(frontend: Frontend, opened: OpenRun) -> Iterator[SplitRun]:
+    """Give the rows of each workspace that they name a run of their own.
+
+    Raises UsageError where a workspace can't be reached, or the rows of none hold all of it back.
+    """
+    frontend.note(*opened.notes)
+    frontend.show_target(opened.access, None, is_of_several=True)
+    targets = frontend.run(partial(find_targets, opened.request))
+    refuse_others(opened, targets)
+    with split_run(opened, targets, default_workspace(opened.request, targets)) as split:
+        split.check()
+        yield split
+
+
+def ready_parts(
+    frontend: Frontend, split: SplitRun, *, asks: bool, is_plan: bool = False
+) -> ReadyParts:
     """Judge each workspace's rows by its own rules, and make them ready for one question.
 
+    is_plan: nothing is sent yet, so that nobody need hear who hears of changed tags.
     Raises InputError naming all workspaces that are refused.
     """
     names, asked = split.names, _ask(frontend, split)
@@ -83,7 +104,8 @@ def ready_parts(frontend: Frontend, split: SplitRun, *, asks: bool) -> ReadyPart
         return _at_pace(judge(part.opened, preflight), part, split)
 
     judged = in_each(names, range(len(parts)), judge_part)
-    read = _read(frontend, split, judged, looks=[True] * len(judged), asks=asks)
+    name = name_for_plan if is_plan else partial(name_for_question, asks=asks)
+    read = _read(frontend, split, judged, looks=[True] * len(judged), name=name)
 
     def ready_part(number: int) -> ReadyRun:
         if parts[number][0].failure:  # nothing is sent there, so nothing holds it back
@@ -108,7 +130,8 @@ def ready_parts_again(
 
     judged = in_each(names, range(len(reopened)), judge_part)
     looks = [each.looks for each in reopened]
-    read = _read(frontend, split, judged, looks=looks, asks=asks)
+    name = partial(name_for_question, asks=asks)
+    read = _read(frontend, split, judged, looks=looks, name=name)
 
     def ready_part(number: int) -> ReadyRun:
         now, diff = _given(read[number])
@@ -216,11 +239,11 @@ def _read(
     judged: Sequence[JudgedRun],
     *,
     looks: Sequence[bool],
-    asks: bool,
+    name: _Name,
 ) -> list[tuple[JudgedRun, LeadsDiff | None] | UsageError]:
     """Read what the leads are now, as far as that is wanted, and what the question names.
 
-    looks: whether what the leads of each workspace are now counts.
+    looks: whether what the leads of each workspace are now counts. name: reads the names.
     """
     notes: dict[int, str] = {}
 
@@ -236,7 +259,7 @@ def _read(
                     diff, notes[number] = await look_as_wanted(
                         now, on_reading=tell, limiter=reading.limiter
                     )
-            return await name_for_question(now, diff, asks=asks), diff
+            return await name(now, diff), diff
 
         return await side_by_side(range(len(judged)), of_one)
 

@@ -21,7 +21,7 @@ from batch.jobs.known_pace import KnownPace
 from batch.jobs.opening import OpenRun, take_locks, write_mends
 from batch.jobs.preflight import Preflight
 from batch.jobs.ready import ReadyRun
-from batch.jobs.request import command, refusal_of, too_many_tags
+from batch.jobs.request import Guardrails, command, refusal_of, too_many_tags
 from batch.jobs.run_record import new_id
 from batch.jobs.sorting import Slices, keep_nobodys, sort_rows
 from batch.jobs.work import whole_work
@@ -33,7 +33,7 @@ from batch.recording.folder import RunFolder
 from batch.recording.journal import Journal
 from batch.recording.parts import folder_names
 from batch.recording.plan_file import PLAN_FILE, KeptPlan
-from batch.recording.runfile import PARTS, RunPart, RunRecord
+from batch.recording.runfile import PARTS, RunPart, RunRecord, RunState
 from batch.recording.spill import Spill
 from batch.sending.pace.pacer import Pacer
 from batch.wording.parts import (
@@ -144,6 +144,11 @@ class SplitRun:
     journal: Journal | None = None
 
     @property
+    def has_begun(self) -> bool:
+        """Whether it goes on with a run that was begun; what was only planned was not."""
+        return self.record is not None and self.record.state is not RunState.PLANNED
+
+    @property
     def done(self) -> Tally:
         """The rows for which nothing is left to send."""
         return tallies_together(self.nobodys.tally, self.finished)
@@ -208,8 +213,10 @@ class SplitRun:
             take_back=""
             if self.opened.undo_of
             else command("undo", str(self.opened.folder.path), *self.opened.request.key_options),
-            goes_on_in=len(self.record.parts) if self.record else None,
+            goes_on_in=len(self.record.parts) if self.has_begun and self.record else None,
         )
+        shown_rows = self.opened.request.session.shown_rows
+        together = replace(together, diff=together.diff[:shown_rows])
         question = question_about_parts(
             together,
             asked,
@@ -329,12 +336,7 @@ def _open_part(
         asked,
         settings=target.settings,
         session=replace(asked.session, access=access, section=target.name_in_settings, out=None),
-        guardrails=replace(
-            asked.guardrails,
-            expect_changes=None,  # it is said of the whole, in which no part is too many then
-            is_confirmed=asked.guardrails.is_confirmed
-            or asked.guardrails.expect_changes is not None,
-        ),
+        guardrails=of_a_part(asked.guardrails),
     )
     with ExitStack() as resources:
         resources.callback(folder.discard_unless_kept)
@@ -357,6 +359,13 @@ def _open_part(
             lookup=type(whole.lookup)(),
             part_of=whole_id,
         )
+
+
+def of_a_part(guardrails: Guardrails) -> Guardrails:
+    """Guardrails of the whole as they hold for one part."""
+    expects = guardrails.expect_changes is not None  # of the whole; then no part has too many
+    is_confirmed = guardrails.is_confirmed or expects
+    return replace(guardrails, expect_changes=None, is_confirmed=is_confirmed)
 
 
 def in_each(names: Sequence[str], of: Iterable[_P], do: Callable[[_P], _T]) -> list[_T]:

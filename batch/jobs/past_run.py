@@ -15,7 +15,7 @@ from batch.errors import SettingsError
 from batch.jobs.recorded import request_of
 from batch.jobs.request import NamedAccess, PracticeGround, Request, command
 from batch.recording.run_list import find_listed
-from batch.recording.runfile import PARTS, RunRecord, read_record
+from batch.recording.runfile import PARTS, RunRecord, RunState, read_record
 from batch.settings.load import LoadedSettings
 from batch.settings.model import KNOWN, WORKSPACES, PaceSettings, Settings
 from batch.settings.origins import ADDRESS, DAILY, KEY_FILE, Origin
@@ -166,6 +166,11 @@ def check_several(past: PastRun, record: RunRecord, does: str) -> None:
     does: the command, which works on each part.
     """
     if find_listed(past.state_dir, past.folder, record) is None:
+        if record.state is RunState.PLANNED:
+            raise SettingsError(
+                f"{past.folder}: is a plan of {len(record.parts):,} workspaces that is not in your "
+                "list of runs. Plan its file anew."
+            )
         part = next((part.folder for part in record.parts), "WORKSPACE")
         works = command(does, str(past.folder / PARTS / part), *past.key_options)
         raise SettingsError(

@@ -1,109 +1,55 @@
 """Keeping a plan: a run's folder that says what would be sent, and sends nothing before `apply`."""
 
+from collections import Counter
 from collections.abc import Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 
 import polars as pl
 
-from batch.advice import Fix, Remedy
 from batch.columns import Naming
 from batch.errors import SettingsError
 from batch.jobs.check import header_only
 from batch.jobs.diff_leads import whole_look
 from batch.jobs.frontend import Frontend
 from batch.jobs.known_pace import keep_learnt
-from batch.jobs.opening import open_run
+from batch.jobs.opening import OpenRun, open_run
+from batch.jobs.part_steps import ready_parts, split_by_workspace
+from batch.jobs.parts import ReadyParts
+from batch.jobs.planned import Planned, PlannedPart
 from batch.jobs.preflight import Preflight
 from batch.jobs.ready import ReadyRun, judge
 from batch.jobs.request import Request, command
 from batch.jobs.run_record import first_record
-from batch.jobs.steps import ask_server, look_up_leads, read_all_leads, read_campaign_names
+from batch.jobs.steps import (
+    ask_server,
+    look_up_leads,
+    read_all_leads,
+    read_campaign_names,
+)
+from batch.jobs.whole import first_record_of, journal_of, new_journal
 from batch.jobs.work import LeadsDiff
 from batch.jobs.workspaces import in_one_workspace
-from batch.judging.diff import Verdict
-from batch.judging.explain import quoted
-from batch.judging.explain_leads import LeadRow
-from batch.judging.leads import REQUESTS
-from batch.judging.plan import Problem
-from batch.judging.preview import with_partly_sent
-from batch.model import Field, Reason, Tally
+from batch.judging.preview import Preview, no_verdicts, with_partly_sent
+from batch.model import Reason, Tally
 from batch.recording.atomic_file import clear_partial_files
-from batch.recording.journal import JOURNAL_NAME, Journal
+from batch.recording.journal import Journal
+from batch.recording.parts import JoinedOutcomes, PartRows
 from batch.recording.plan_sheet import PLAN_NAME, write_plan_sheet
 from batch.recording.run_list import remember
 from batch.recording.runfile import RunFile, RunRecord, RunState
 from batch.wording.amounts import duration
-
-# Endings of the journal's files: SQLite leaves those beside it behind where the disk is full.
-_OF_JOURNAL = ("", "-wal", "-shm", "-journal")
-
-
-# Verdicts on rows that have to be mended: the column at fault, and what a request calls it.
-_WRONG = {
-    Verdict.UNKNOWN_LEAD: (Field.CAMPAIGN_LEAD_ID, "campaign_lead_id"),
-    Verdict.OWN_ID: (Field.CAMPAIGN_LEAD_ID, "campaign_lead_id"),
-    Verdict.UNKNOWN_CAMPAIGN: (Field.CAMPAIGN_ID, "campaign_id"),
-    Verdict.BAD_STATUS: (Field.STATUS, "status"),
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
-    """A plan that is kept. tally: every input row, those that would be sent as not reached."""
-
-    ready: ReadyRun
-    diff: LeadsDiff
-    sheet: Path
-    tally: Tally
-    exit_code: int
-
-    @property
-    def next_command(self) -> str | None:
-        """What applies it, or plans it again once its rows are mended; None for neither."""
-        opened = self.ready.opened
-        request = opened.request
-        if self.ready.work.requests:
-            return command("apply", str(opened.folder.path), *request.key_options)
-        words = (*request.reading_options, *request.options_for("plan"))
-        return command("plan", request.source.argument, *words) if self.tally.error else None
-
-    def first_wrong(self, most: int) -> list[Problem]:
-        """The first rows that have to be mended, by what they say or by what their leads are."""
-        verdicts = self.diff.preview.verdicts
-        wrong = verdicts.filter(pl.col("verdict").cast(pl.String).is_in(list(_WRONG))).head(most)
-        requests = pl.concat(
-            [pl.DataFrame(schema=REQUESTS), *self.ready.plan.requests_of(wrong["line"])]
-        )
-        problems = list(self.ready.plan.first_problems)
-        rows = wrong.select("line", *LeadRow._fields).iter_rows()
-        for (line, *seen), asked in zip(rows, requests.iter_rows(named=True), strict=True):
-            reason, message = self.diff.preview.left_out_by(*seen)
-            column, named = _WRONG[seen[0]]
-            found = "" if reason is Reason.BAD_STATUS else f"found {quoted(asked[named])}; "
-            problems.append(
-                Problem(
-                    line=line,
-                    column=column,
-                    reason=reason,
-                    found=asked[named],
-                    message=f"{found}{message}",
-                )
-            )
-        return sorted(problems, key=lambda problem: problem.line)[:most]
+from batch.wording.parts import tallies_together
 
 
 def plan(request: Request, frontend: Frontend) -> Planned:
     """Hold a spreadsheet against what its leads are now, and keep that; nothing is sent."""
     with open_run(replace(request, is_planned=True)) as opened:
         if Naming.WORKSPACE in opened.table.fields:
-            raise SettingsError(
-                f"{request.source.name}: has rows of several workspaces, of which no plan can be "
-                "kept yet.",
-                Remedy(Fix.RUN_UNPLANNED, command("run", request.source.argument)),
-            )
+            return _plan_several(frontend, opened)
         opened = in_one_workspace(frontend, opened)  # noqa: PLW2901
         preflight = ask_server(frontend, opened)
         look_up_leads(frontend, opened, preflight)
@@ -112,10 +58,26 @@ def plan(request: Request, frontend: Frontend) -> Planned:
         judged = read_campaign_names(frontend, judged, diff)
         ready = judged.ready(diff, can_ask=True)
         frontend.note(*ready.question.warnings)
-        if not judged.plan.rows:
+        if not ready.plan.rows:
             frontend.note(header_only(request.source.name))
         frontend.check()
         return keep_plan(ready, diff)
+
+
+def _plan_several(frontend: Frontend, opened: OpenRun) -> Planned:
+    """The same of a file whose rows name their workspaces: a plan of each, kept as one.
+
+    Where one workspace is refused, or can't be reached, nothing is kept.
+    """
+    all_ = replace(opened.request.guardrails, skip_failed_workspaces=False)
+    opened = replace(opened, request=replace(opened.request, guardrails=all_))
+    with split_by_workspace(frontend, opened) as split:
+        ready = ready_parts(frontend, split, asks=True, is_plan=True)
+        frontend.note(*ready.own.question.warnings)
+        if not ready.own.asked.decision.rows:
+            frontend.note(header_only(opened.request.source.name))
+        frontend.check()
+        return _keep_parts(ready)
 
 
 def keep_plan(ready: ReadyRun, diff: LeadsDiff) -> Planned:
@@ -124,33 +86,106 @@ def keep_plan(ready: ReadyRun, diff: LeadsDiff) -> Planned:
     The folder counts as a run once this is done. Raises RunError when the disk fails.
     """
     opened, folder, preview = ready.opened, ready.opened.folder, diff.preview
-    path = folder.path / JOURNAL_NAME
-    folder.will_hold(*(path.with_name(path.name + more) for more in _OF_JOURNAL))
     folder.will_hold(folder.path / PLAN_NAME)
-    with closing(Journal.create(path)) as journal:
-        for outcomes in ready.plan.judged():
-            journal.record(outcomes)
+    with closing(_judged_journal(ready)) as journal:
         told = with_partly_sent(preview.told(), ready.plan.partly_sent())
         sheet = write_plan_sheet(opened.table, told, journal, folder.path)
-    tally = Tally(ready.work.before)
-    tally[Reason.NOT_REACHED] += ready.plan.rows - tally.total()
-    exit_code = int(bool(tally.error))
-    now = datetime.now(UTC)
-    record = first_record(ready).model_copy(
-        update={
-            "state": RunState.PLANNED,
-            "planned_at": now,
-            "ended_at": now,
-            "exit_code": exit_code,
-            "requests": diff.requests,
-        }
+    planned = Planned(
+        ready=ready,
+        preview=preview,
+        reading=diff.requests,
+        sheet=sheet,
+        tally=_tally_of(ready),
     )
+    record = _as_planned(first_record(ready), planned.tally, diff.requests)
     keep_learnt(opened.request, ready.workspace.id if ready.workspace else None, diff.pace_estimate)
     clear_partial_files(folder.path)
     remember(opened.request.session.state_dir, folder.path, record)
     RunFile(folder.path / "run.json").write(record)
     folder.keep()
-    return Planned(ready=ready, diff=diff, sheet=sheet, tally=tally, exit_code=exit_code)
+    return planned
+
+
+def _keep_parts(run: ReadyParts) -> Planned:
+    """The same of several workspaces: a folder of each, and one plan.csv."""
+    whole, sharing = run.own.opened, Counter(part.pacer for part in run.split.parts)
+    clear_word = whole.request.settings.input.clear_word
+    nothing = Preview(verdicts=no_verdicts(), clear_word=clear_word)
+    previews = [ready.diff.preview if ready.diff else nothing for ready in run.parts]
+    verdicts = pl.concat([no_verdicts(), *(each.verdicts for each in previews)])
+    preview = Preview(verdicts=verdicts.sort("line"), clear_word=clear_word)
+    sheet, reading = _write_sheet(run, preview), 0
+    for part, ready in zip(run.split.parts, run.parts, strict=True):
+        opened, requests = ready.opened, ready.diff.requests if ready.diff else 0
+        if ready.diff and sharing[part.pacer] == 1:
+            keep_learnt(opened.request, part.target.workspace.id, ready.diff.pace_estimate)
+        clear_partial_files(opened.folder.path)
+        record = _as_planned(first_record(ready), _tally_of(ready), requests)
+        RunFile(opened.folder.path / "run.json").write(record)
+        reading += requests
+    tally = tallies_together(run.own.plan.tally, *map(_tally_of, run.parts))
+    record = _as_planned(first_record_of(run), tally, reading)
+    remember(whole.request.session.state_dir, whole.folder.path, record)
+    RunFile(whole.folder.path / "run.json").write(record)
+    for folder in (whole.folder, *(ready.opened.folder for ready in run.parts)):
+        folder.keep()
+    campaigns = {id_: name for part in run.parts for id_, name in part.campaigns.items()}
+    each = zip(run.split.parts, run.parts, previews, strict=True)
+    return Planned(
+        ready=replace(run.own, campaigns=campaigns),
+        preview=preview,
+        reading=reading,
+        sheet=sheet,
+        tally=tally,
+        parts=tuple(
+            PlannedPart(part=part, plan=ready.plan, preview=its) for part, ready, its in each
+        ),
+    )
+
+
+def _write_sheet(run: ReadyParts, preview: Preview) -> Path:
+    """Write plan.csv of several workspaces, and the journals of all. preview: of all leads."""
+    folder, plans = run.own.opened.folder, [run.own.plan, *(part.plan for part in run.parts)]
+    folder.will_hold(folder.path / PLAN_NAME)
+    with ExitStack() as held:
+        journals = [
+            held.enter_context(closing(journal_of(run))),
+            *(held.enter_context(closing(_judged_journal(part))) for part in run.parts),
+        ]
+        rows = [
+            PartRows(journal=journal, plan=plan.source, rows=plan.rows)
+            for journal, plan in zip(journals, plans, strict=True)
+        ]
+        partly = sorted(chain.from_iterable(plan.partly_sent() for plan in plans))
+        told = with_partly_sent(preview.told(), partly)
+        return write_plan_sheet(run.own.opened.table, told, JoinedOutcomes(rows), folder.path)
+
+
+def _judged_journal(ready: ReadyRun) -> Journal:
+    """A new journal with what is wrong with rows by themselves."""
+    journal = new_journal(ready.opened.folder)
+    for outcomes in ready.plan.judged():
+        journal.record(outcomes)
+    return journal
+
+
+def _tally_of(ready: ReadyRun) -> Tally:
+    tally = Tally(ready.work.before)
+    tally[Reason.NOT_REACHED] += ready.plan.rows - tally.total()
+    return tally
+
+
+def _as_planned(record: RunRecord, tally: Tally, requests: int) -> RunRecord:
+    now = datetime.now(UTC)
+    return record.model_copy(
+        update={
+            "state": RunState.PLANNED,
+            "planned_at": now,
+            "ended_at": now,
+            "exit_code": int(bool(tally.error)),
+            "requests": requests,
+        }
+    )
 
 
 def check_no_plan(
@@ -158,12 +193,18 @@ def check_no_plan(
 ) -> None:
     """Raise SettingsError for a mere plan.
 
-    so: what follows from its having sent nothing. options: what finds the key.
+    so: what follows from its having sent nothing. options: what finds the key. A part of a plan is
+    sent with the whole, of which nobody could say any more whether something was sent.
     """
     if record.state is RunState.PLANNED:
+        what, whole = "a plan", folder
+        if record.part_of is not None:
+            has_names = len(folder.parts) > 2 and ".." not in folder.parts
+            what = "a part of a plan"
+            whole = (folder if has_names else folder.resolve()).parent.parent
         raise SettingsError(
-            f"{folder}: is a plan, of which nothing was sent yet{so and f', so {so}'}. To send it: "
-            f"{command('apply', str(folder), *options)}"
+            f"{folder}: is {what}, of which nothing was sent yet{so and f', so {so}'}. To send it: "
+            f"{command('apply', str(whole), *options)}"
         )
 
 

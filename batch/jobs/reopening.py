@@ -73,7 +73,9 @@ class Reopened:
             self._check_tags(preflight)
         else:  # the guardrails were passed when the run began
             passed = replace(request.guardrails, allow_invalid=True)
-            if self.record.state is not RunState.PLANNED:
+            if self.record.state is RunState.PLANNED:
+                self._check_tags(preflight)
+            else:
                 passed = replace(passed, allow_clears=True, is_confirmed=True)
             request = replace(request, guardrails=passed)
         opened, plan = replace(self.opened, request=request), self.plan
@@ -95,17 +97,20 @@ class Reopened:
         )
 
     def _check_tags(self, preflight: Preflight) -> None:
-        """Raise InputError unless a plan that was held against no labels is the same with them."""
+        """Raise InputError unless all tags of a plan that has sent nothing are labels by now."""
         if preflight.labels is None or self.plan is None:
             return
+        why = "is no label of the workspace now. Nothing was sent. Make a new plan of the file."
+        if self.record.is_unreached:
+            why = (
+                "is no label as the workspace spells them, which could not be read when the run "
+                "began. Nothing was sent. Send the rows of failed.csv as a new run: it reads them."
+            )
         is_other = pl.col("ai_tag").is_not_null() & ~pl.col("ai_tag").is_in(list(preflight.labels))
         for requests in self.plan.all_requests():
             for line, tag in requests.filter(is_other).select("line", "ai_tag").head(1).iter_rows():
-                raise InputError(
-                    f"{self.opened.request.source.name} line {line}: {quoted(tag)} is no label as "
-                    "the workspace spells them, which could not be read when the run began. "
-                    "Nothing was sent. Send the rows of failed.csv as a new run: it reads them."
-                )
+                name = self.opened.request.source.name
+                raise InputError(f"{name} line {line}: {quoted(tag)} {why}")
 
     def ready(self, judged: JudgedRun, diff: LeadsDiff | None = None, *, asks: bool) -> ReadyRun:
         """See what is left to send. diff: what its leads are by now, if it was looked.

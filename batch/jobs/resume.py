@@ -11,7 +11,7 @@ from batch.jobs.frontend import Frontend
 from batch.jobs.opening import OpenRun, access_of, take_locks
 from batch.jobs.outcome import RunOutcome
 from batch.jobs.part_steps import ready_parts_again
-from batch.jobs.parts import FILES_A_PART, OpenPart, SplitRun
+from batch.jobs.parts import FILES_A_PART, OpenPart, SplitRun, of_a_part
 from batch.jobs.past_run import PastRun, check_several
 from batch.jobs.plan import check_no_plan
 from batch.jobs.preflight import Preflight
@@ -46,9 +46,10 @@ def resume(
     check: raises UsageError where nothing may be sent.
     """
     record = past.record()
-    if record.is_of_several:
-        return _resume_several(past, frontend)
     check_no_plan(past.folder, record, options=past.key_options)
+    if record.is_of_several:
+        check_several(past, record, "resume")
+        return go_on_in_each(past, past.request(), frontend)
     asks = frontend.asks(practice=record.sandbox)
     return go_on(past.folder, past.request(), frontend, asks=asks, check=check)
 
@@ -80,12 +81,12 @@ class _Again:
     reopened: tuple[Reopened, ...]
 
 
-def _resume_several(past: PastRun, frontend: Frontend) -> RunOutcome:
-    """Send what is left in every part that broke off. Raises UsageError as `resume` does."""
-    record = past.record()
-    check_several(past, record, "resume")
-    request = past.request()
-    asks = frontend.asks(practice=record.sandbox)
+def go_on_in_each(past: PastRun, request: Request, frontend: Frontend) -> RunOutcome:
+    """Send what is left in every part of a run of several workspaces.
+
+    request: as `PastRun.request` gives it.
+    """
+    asks = frontend.asks(practice=past.record().sandbox)
     others = replace(request.guardrails, skip_failed_workspaces=True)  # are perhaps not needed
     targets = frontend.run(partial(find_targets, replace(request, guardrails=others)))
     with _reopen(past, request, targets) as again:
@@ -140,7 +141,8 @@ def _reopen(past: PastRun, request: Request, targets: Sequence[Target]) -> Itera
             target = target_of(part, targets)
             again = past.part_request(path, of_part, own)
             session = replace(again.session, access=target.access, section=target.name_in_settings)
-            again = replace(again, session=session)
+            guardrails = of_a_part(again.guardrails)
+            again = replace(again, session=session, guardrails=guardrails)
             asked[part.folder] = again, replace(target, settings=again.settings)
         pacers = pacers_of([target for _, target in asked.values()], past.state_dir)
         reopened = {

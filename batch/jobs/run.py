@@ -12,8 +12,7 @@ from batch.jobs.frontend import Frontend
 from batch.jobs.gate import BUILT_IN
 from batch.jobs.opening import OpenRun, open_run
 from batch.jobs.outcome import RunOutcome
-from batch.jobs.part_steps import ready_parts
-from batch.jobs.parts import split_run
+from batch.jobs.part_steps import ready_parts, split_by_workspace
 from batch.jobs.past_run import PastRun
 from batch.jobs.preflight import Preflight
 from batch.jobs.ready import judge
@@ -38,7 +37,7 @@ from batch.jobs.unfinished import (
     unfinished_of_others,
 )
 from batch.jobs.whole import prepare_parts
-from batch.jobs.workspaces import default_workspace, find_targets, in_one_workspace, refuse_others
+from batch.jobs.workspaces import in_one_workspace
 from batch.settings.model import Settings
 from batch.wording.questions import Question
 
@@ -99,12 +98,7 @@ def _run_several(frontend: Frontend, opened: OpenRun, *, asks: bool) -> RunOutco
 
     Where one workspace is refused, nothing is sent to any.
     """
-    frontend.note(*opened.notes)
-    frontend.show_target(opened.access, None, is_of_several=True)
-    targets = frontend.run(partial(find_targets, opened.request))
-    refuse_others(opened, targets)
-    with split_run(opened, targets, default_workspace(opened.request, targets)) as split:
-        split.check()
+    with split_by_workspace(frontend, opened) as split:
         ready = ready_parts(frontend, split, asks=asks)
         confirmed = confirm_parts(frontend, ready, asks=asks)
         if opened.request.session.makes_parts:

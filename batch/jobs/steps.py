@@ -87,8 +87,13 @@ def read_names(
 
 def read_campaign_names(frontend: Frontend, judged: JudgedRun, diff: LeadsDiff) -> JudgedRun:
     """Read what a plan's campaigns are called, unless that is known. What fails is not missed."""
+    return frontend.run(lambda: name_for_plan(judged, diff))
+
+
+async def name_for_plan(judged: JudgedRun, diff: LeadsDiff | None) -> JudgedRun:
+    """Read what a plan names, as `read_campaign_names` tells."""
     wanted = bool(judged.plan.requests) and not judged.opened.lookup.names
-    return frontend.run(lambda: _read_lists(judged, diff, webhooks=False, campaigns=wanted))
+    return await _read_lists(judged, diff, webhooks=False, campaigns=wanted)
 
 
 async def name_for_question(judged: JudgedRun, diff: LeadsDiff | None, *, asks: bool) -> JudgedRun:

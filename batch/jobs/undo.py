@@ -91,10 +91,10 @@ class _Found:
 def undo(past: PastRun, frontend: Frontend) -> RunOutcome:
     """Set the leads of an earlier run back, as a new run. Raises UsageError for a mere plan."""
     folder, record = past.folder, past.record()
-    if record.is_of_several:
-        return _undo_several(past, frontend)
     if record.state is RunState.PLANNED:
         raise SettingsError(f"{folder}: is a plan, of which nothing was sent. Nothing to undo.")
+    if record.is_of_several:
+        return _undo_several(past, frontend)
     asks = frontend.asks(practice=record.sandbox)
     with open_undo(folder, record, past.request()) as undone:
         judged = undone.judge(ask_server(frontend, undone.opened))

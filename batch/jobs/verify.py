@@ -99,9 +99,9 @@ class Applied:
 def verify(past: PastRun, frontend: Frontend) -> Verified:
     """See whether the leads are now what an earlier run made them; nothing is sent."""
     folder, record = past.folder, past.record()
+    check_no_plan(folder, record, so="nothing can be verified", options=past.key_options)
     if record.is_of_several:
         return _verify_several(past, frontend)
-    check_no_plan(folder, record, so="nothing can be verified", options=past.key_options)
     with open_applied(folder, record, past.request()) as applied:
         workspace = record.workspace.name if record.workspace else None
         frontend.show_target(applied.access, workspace)

@@ -30,6 +30,7 @@ from batch.jobs.report import REPORT_NAME, write_report_of_parts
 from batch.jobs.request import command
 from batch.jobs.run_record import counts_of, first_record, last_record, record_at
 from batch.model import Reason, Tally
+from batch.recording.folder import RunFolder
 from batch.recording.journal import JOURNAL_NAME, JUDGED_NOTE, Journal
 from batch.recording.run_list import remember
 from batch.recording.runfile import (
@@ -44,6 +45,7 @@ from batch.wording.progress import Moment
 
 TELL_EVERY_S = 0.25
 PREPARED = "Its parts are sent one by one."  # why a run whose parts were made has not sent any
+# Endings of the journal's files: SQLite leaves those beside it behind where the disk is full.
 _OF_JOURNAL = ("", "-wal", "-shm", "-journal")
 
 
@@ -62,7 +64,7 @@ async def execute_parts(
     raise_open_files(sum(workers) + FILES_A_PART * len(run.parts) + OTHER_FILES)
     limiter = anyio.Semaphore(limit) if limit else None
     with ExitStack() as held:
-        journal = held.enter_context(closing(_journal_of(run)))
+        journal = held.enter_context(closing(journal_of(run)))
         begun, record, run_file = _begin(run)
         sharing = Counter(part.pacer for part in run.parts)
         begun = [
@@ -105,7 +107,7 @@ def prepare_parts(run: ReadyParts) -> RunOutcome:
     Raises SettingsError and RunError, with the folder not kept, when that can't be written.
     """
     whole = run.own.opened
-    with closing(_journal_of(run)):
+    with closing(journal_of(run)):
         _, record, _ = _begin(run, state=RunState.STOPPED)
     tally = Tally({Reason(reason): rows for reason, rows in record.reasons.items()})
     tally[Reason.NOT_REACHED] += record.rows - tally.total()
@@ -143,13 +145,16 @@ def _begin(
 ) -> tuple[list[Begun], RunRecord, RunFile]:
     """Let the whole and its parts count, or none of them."""
     whole, reason = run.own.opened, PREPARED if state is RunState.STOPPED else ""
+    record = first_record_of(run).model_copy(update={"state": state, "stop_reason": reason})
+    run_file = RunFile(whole.folder.path / "run.json")
+    if run.split.record is not None:  # a plan is none any more before a part of it is sent
+        run_file.write(record)
     begun = [begin(part, state=state, stop_reason=reason) for part in run.parts]
     for part, ready in run.unreached:
         begin(ready, state=RunState.STOPPED, stop_reason=part.failure, is_unreached=True)
-    record = _first_record(run).model_copy(update={"state": state, "stop_reason": reason})
-    run_file = RunFile(whole.folder.path / "run.json")
     remember(whole.request.session.state_dir, whole.folder.path, record)
-    run_file.write(record)
+    if run.split.record is None:
+        run_file.write(record)
     for opened in (whole, *(part.opened for part in run.split.parts)):
         opened.folder.keep()
     return begun, record, run_file
@@ -164,13 +169,9 @@ def _with_workers(begun: Begun, workers: int) -> Begun:
     return replace(begun, run=replace(begun.run, opened=opened))
 
 
-def _journal_of(run: ReadyParts) -> Journal:
+def journal_of(run: ReadyParts) -> Journal:
     """The journal of the rows of no workspace, with what is wrong with them."""
-    folder, journal = run.own.opened.folder, run.own.journal
-    if journal is None:
-        path = folder.path / JOURNAL_NAME
-        folder.will_hold(*(path.with_name(path.name + more) for more in _OF_JOURNAL))
-        journal = Journal.create(path)
+    journal = run.own.journal or new_journal(run.own.opened.folder)
     if journal.kept(JUDGED_NOTE) is None:
         for outcomes in run.own.plan.judged():
             journal.record(outcomes)
@@ -178,7 +179,14 @@ def _journal_of(run: ReadyParts) -> Journal:
     return journal
 
 
-def _first_record(run: ReadyParts) -> RunRecord:
+def new_journal(folder: RunFolder) -> Journal:
+    """The journal of a run that does not count yet."""
+    path = folder.path / JOURNAL_NAME
+    folder.will_hold(*(path.with_name(path.name + more) for more in _OF_JOURNAL))
+    return Journal.create(path)
+
+
+def first_record_of(run: ReadyParts) -> RunRecord:
     """The whole as it begins now, or goes on now."""
     split, record = run.split, first_record(run.own)
     before = tallies_together(split.done, *(part.work.before for part in run.parts))

@@ -166,11 +166,11 @@ async def plan(
             remembered=remembered,
         )
         planned = _plan(request, caller)
-        effect = planned.diff.preview.effect()
+        effect = planned.preview.effect()
         return PlanOutcome(
             folder=planned.ready.opened.folder.path.absolute(),
             sheet=planned.sheet.absolute(),
-            rows=planned.ready.plan.rows,
+            rows=planned.rows,
             tally=planned.tally,
             requests=effect.requests,
             tag_changes=effect.tag_changes,

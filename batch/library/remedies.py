@@ -40,7 +40,6 @@ SENTENCES: Mapping[Fix, str] = {
     Fix.FEWER_CONNECTIONS: 'Lower settings={{"pace": {{"concurrency": …}}}}.',
     Fix.CHECK_KEY: "Check api_key=, SENDKIT_API_KEY, or the file that api_key_file names.",
     Fix.KEEP_KEY: "Type it on the page (sendkit-batch web) and keep it there, or give api_key=.",
-    Fix.RUN_UNPLANNED: "run() asks before it sends.",
     Fix.NAME_ONE_WORKSPACE: "Name one with reading=Reading(workspace=…).",
     Fix.SKIP_WORKSPACES: "To send to the others alone, use "
     "guardrails=Guardrails(skip_failed_workspaces=True).",

@@ -31,7 +31,7 @@ def write_plan_sheet(table: Table, told: pl.DataFrame, judged: Outcomes, folder:
     """Write plan.csv into the run's folder.
 
     told: what is planned for the rows whose leads were looked at, a row a line in line order:
-    line and the other PLAN_COLUMNS. judged: the outcomes of all other rows.
+    line and the other PLAN_COLUMNS. judged: the outcomes of all other rows, perhaps of more.
     Raises RunError when the disk fails.
     """
     header = [escape_text(name) or None for name in result_header(table.header, PLAN_COLUMNS)]
@@ -60,8 +60,9 @@ def _planned(rows: pl.DataFrame, told: pl.DataFrame, judged: Outcomes) -> pl.Dat
     first, last = rows["line"][0], rows["line"][-1]
     lines = told["line"]
     start, end = lines.search_sorted(first, "left"), lines.search_sorted(last, "right")
+    planned = told.slice(start, end - start)
     outcomes = judged.rows(first, last).select("line", plan="reason", message="message")
-    both = pl.concat([told.slice(start, end - start), outcomes], how="diagonal")
+    both = pl.concat([planned, outcomes.join(planned, on="line", how="anti")], how="diagonal")
     return rows.join(both, on="line", how="left", maintain_order="left")
 
 

@@ -62,7 +62,7 @@ def plan(options: CliOptions, interrupts: Interrupts) -> int:
         planned = make_plan(_typed(request), terminal)
         if not (options.as_json or options.quiet):
             print_plan(terminal.out, planned)
-        is_to_fix = planned.tally.error and not planned.ready.work.requests
+        is_to_fix = planned.tally.error and not planned.preview.effect().requests
         end = counted(
             "planned",
             planned.tally,

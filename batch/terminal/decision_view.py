@@ -36,15 +36,22 @@ def print_diff(console: Console, question: Question) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("Line", justify="right", no_wrap=True)
     # Names give way to what changes. Only a long label takes a second line.
-    names = min(_WIDEST_NAME, max(_NARROWEST_NAME, (console.width - _FOR_CHANGES) // 2))
-    for title in ("Who", "Campaign"):
+    are_several = any(row.workspace for row in question.diff)
+    titles = (*(["Workspace"] if are_several else []), "Who", "Campaign")
+    room = (console.width - _FOR_CHANGES) // len(titles)
+    names = min(_WIDEST_NAME, max(_NARROWEST_NAME, room))
+    for title in titles:
         table.add_column(title, no_wrap=True, overflow="ellipsis", max_width=names)
     table.add_column("Status", no_wrap=True)
     table.add_column("aiTag", overflow="fold")
     for row in question.diff:
-        texts = (row.who, row.campaign, row.status, row.tag)
+        who = (*([row.workspace] if are_several else []), row.who, row.campaign)
+        texts = (*who, row.status, row.tag)
         # What stays as it is recedes.
-        styles = ("", "", *("" if " → " in text else "dim" for text in texts[2:]))
+        styles = (
+            *("" for _ in who),
+            *("" if " → " in text else "dim" for text in texts[len(who) :]),
+        )
         cells = (Text(visible(text), style) for text, style in zip(texts, styles, strict=True))
         table.add_row(f"{row.line:,}", *cells)
     console.print(table)

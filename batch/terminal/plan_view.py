@@ -1,14 +1,14 @@
 """What a plan and a verification look like in a terminal, as tables."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import polars as pl
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from batch.jobs.plan import Planned
+from batch.jobs.planned import Planned, PlannedPart
 from batch.jobs.verify import Verified
 from batch.model import Reason, Result
 from batch.terminal.decision_view import print_diff
@@ -16,6 +16,7 @@ from batch.terminal.prose import print_sentences, print_whole
 from batch.terminal.summary import problem_table
 from batch.visible import visible
 from batch.wording.amounts import count_of, duration
+from batch.wording.parts import tallies_together
 from batch.wording.questions import NO_TAG, workspace_words
 from batch.wording.reasons import VERDICT_WORDS
 
@@ -24,11 +25,13 @@ FIRST = 20  # campaigns, changes and differences that are shown
 
 def print_plan(console: Console, planned: Planned) -> None:
     """What would be sent and what not, and what it would change."""
-    ready, preview = planned.ready, planned.diff.preview
+    ready, preview = planned.ready, planned.preview
     effect = preview.effect()
     where = workspace_words(ready.workspace.name if ready.workspace else None)
+    if planned.parts:
+        where = count_of(len(planned.parts), "workspace")
     name = ready.opened.input.name
-    rows = count_of(ready.plan.rows, "row")
+    rows = count_of(planned.rows, "row")
     console.print(Text.assemble((visible(name), "bold"), f": {rows}, {visible(where)}"))
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(justify="right")
@@ -37,16 +40,17 @@ def print_plan(console: Console, planned: Planned) -> None:
         table.add_row(
             f"{count:,}", Text(VERDICT_WORDS[verdict], style="" if verdict.is_sent else "dim")
         )
+    judged = planned.judged
     for reason in Reason:
-        if count := ready.plan.tally[reason]:
+        if count := judged[reason]:
             style = "red" if reason.result is Result.ERROR else "dim"
             table.add_row(f"{count:,}", Text(f"{reason.result} {reason}", style=style))
     console.print(table)
+    _print_parts(console, planned.parts)
     _print_changes(console, "Status", preview.status_changes())
     tags = pl.col("before", "after").replace(preview.clear_word, NO_TAG)
     _print_changes(console, "aiTag", preview.tag_changes().with_columns(tags))
-    names = {**ready.opened.lookup.names, **ready.campaigns}
-    _print_campaigns(console, preview.by_campaign(), names)
+    _print_campaigns(console, preview.by_campaign(), planned.campaigns)
     if problems := planned.first_wrong(FIRST):
         console.print()
         console.print(problem_table(problems))
@@ -71,15 +75,34 @@ def print_plan(console: Console, planned: Planned) -> None:
 
 
 def _sentences(planned: Planned) -> Iterator[str]:
-    ready, effect = planned.ready, planned.diff.preview.effect()
-    pages = count_of(planned.diff.requests, "request")
-    without = ready.plan.requests
+    effect = planned.preview.effect()
+    pages = count_of(planned.reading, "request")
+    without = planned.requests_without_reading
     yield (
         f"{count_of(effect.requests, 'request')} to send instead of {without:,}; "
         f"reading took {pages}."
     )
     if effect.requests:
-        yield f"Sending takes about {duration(ready.forecast_s)} at the present pace."
+        yield f"Sending takes about {duration(planned.ready.forecast_s)} at the present pace."
+
+
+def _print_parts(console: Console, parts: Sequence[PlannedPart]) -> None:
+    """A line for each of several workspaces, those with the most changed tags first."""
+    if not parts:
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("Workspace", overflow="fold")
+    for name in ("Rows", "Will change", "Tags", "Wrong"):
+        table.add_column(name, justify="right")
+    effects = [(part, part.preview.effect()) for part in parts]
+    effects.sort(key=lambda both: (-both[1].tag_changes, -both[1].requests))
+    for part, effect in effects[:FIRST]:
+        wrong = tallies_together(part.plan.tally, part.preview.tally).error
+        counts = (part.part.rows, effect.requests, effect.tag_changes, wrong)
+        table.add_row(Text(visible(part.part.name)), *(f"{count:,}" for count in counts))
+    console.print()
+    console.print(table)
+    _print_rest(console, len(parts), "workspaces")
 
 
 def _print_changes(console: Console, title: str, changes: pl.DataFrame) -> None:

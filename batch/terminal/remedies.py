@@ -41,7 +41,6 @@ SENTENCES: Mapping[Fix, str] = {
     Fix.KEEP_KEY: (
         "Type it on the page (sendkit-batch web) and keep it there, or set SENDKIT_API_KEY."
     ),
-    Fix.RUN_UNPLANNED: "`run` asks before it sends: {value}",
     Fix.NAME_ONE_WORKSPACE: "Name one with --workspace.",
     Fix.SKIP_WORKSPACES: "To send to the others alone, use --skip-failed-workspaces.",
     Fix.NAME_WORKSPACE: "Set SENDKIT_WORKSPACE_ID, or workspace_id under [api].",

@@ -9,7 +9,7 @@ import polars as pl
 
 from batch.jobs.check import Checked
 from batch.jobs.outcome import RunOutcome
-from batch.jobs.plan import Planned
+from batch.jobs.planned import Planned
 from batch.jobs.recorded import found_in
 from batch.model import Result, Tally
 from batch.reading.spreadsheet import Found
@@ -89,13 +89,13 @@ def judged(checked: Checked, *, state: str, exit_code: int, next_command: str) -
 
 def planned(plan: Planned) -> str:
     """The object for a plan: the same keys, and what the plan would change."""
-    ready, preview = plan.ready, plan.diff.preview
+    ready, preview = plan.ready, plan.preview
     effect = preview.effect()
     return _json(
         run=str(ready.opened.folder.path),
         state=RunState.PLANNED,
         exit_code=plan.exit_code,
-        rows=ready.plan.rows,
+        rows=plan.rows,
         tally=plan.tally,
         found=ready.opened.table.found,
         files={"plan": str(plan.sheet)},
@@ -103,8 +103,8 @@ def planned(plan: Planned) -> str:
         message=ready.question.why,
         plan={str(verdict): rows for verdict, rows in preview.rows_by_verdict().items()},
         requests=effect.requests,
-        requests_without_reading=ready.plan.requests,
-        requests_for_reading=plan.diff.requests,
+        requests_without_reading=plan.requests_without_reading,
+        requests_for_reading=plan.reading,
         tag_changes=effect.tag_changes,
         forecast_s=round(ready.forecast_s, 1),
         changes={
@@ -115,7 +115,31 @@ def planned(plan: Planned) -> str:
         .with_columns(pl.col("campaign_id").cast(pl.String))
         .rename({"campaign_id": "campaignId"})
         .rows(named=True),
+        **_planned_parts(plan),
     )
+
+
+def _planned_parts(plan: Planned) -> dict[str, object]:
+    """What a plan of several workspaces does in each; nothing of any other."""
+    if not plan.parts:
+        return {}
+    return {
+        "parts": [
+            {
+                "workspace": each.part.target.workspace.name,
+                "workspace_id": each.part.target.workspace.id,
+                "run": str(each.part.opened.folder.path),
+                "rows": each.part.rows,
+                "plan": {
+                    str(verdict): rows for verdict, rows in each.preview.rows_by_verdict().items()
+                },
+                "reasons": {str(reason): n for reason, n in sorted(each.plan.tally.items()) if n},
+                "requests": each.preview.effect().requests,
+                "tag_changes": each.preview.effect().tag_changes,
+            }
+            for each in plan.parts
+        ]
+    }
 
 
 def refused(message: str, *, state: str, exit_code: int, go_on_at: datetime | None = None) -> str:

@@ -32,10 +32,6 @@ SENTENCES: Mapping[Fix, str] = {
     Fix.FEWER_CONNECTIONS: "Lower concurrency under [pace] in the settings file.",
     Fix.CHECK_KEY: "Look at the key, and type it again.",
     Fix.KEEP_KEY: "Type it, and tick the box that keeps it there.",
-    Fix.RUN_UNPLANNED: (
-        "Under Settings, untick that leads are read and shown before sending: you are asked before "
-        "anything is sent all the same."
-    ),
     Fix.NAME_ONE_WORKSPACE: "Name one below, as the workspace of all rows.",
     Fix.SKIP_WORKSPACES: "To send to the others alone, tick that under More options.",
     Fix.NAME_WORKSPACE: "Type it as Workspace id.",

@@ -82,6 +82,7 @@ def decide_together(
     if goes_on_in is not None:
         goes_on_of = sum(one.goes_on_of or one.leads for one in decisions)
     workspaces = len(parts) or goes_on_in or 0  # of all, once nothing is left in any
+    diff = (replace(row, workspace=part.name) for part in parts for row in part.decision.diff)
     return Decision(
         effect=effect_of_all(one.effect for one in decisions),
         tags=sum((one.tags for one in decisions), Counter[str]()),
@@ -105,6 +106,7 @@ def decide_together(
         ),
         take_back=take_back,
         keeps_before=all(one.keeps_before for one in decisions),
+        diff=tuple(sorted(diff, key=lambda row: row.line)),
     )
 
 

@@ -39,6 +39,7 @@ class DiffRow:
     """A lead that changes, by the line of the row that carries its request.
 
     was: None if it was not read. becomes: None for a field that is left as it is.
+    workspace: its name where there are several; "" where there is one.
     """
 
     line: int
@@ -46,6 +47,7 @@ class DiffRow:
     campaign: str
     was: Values | None
     becomes: Values
+    workspace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class DiffLine:
     """A row of the diff in words. status, tag: as "active → paused"; "" if it does not ask for it.
 
     who: whom the row is about, by name, e-mail address or id. It names people: it is shown to the
-    person who is asked, and written nowhere.
+    person who is asked, and written nowhere. workspace: as `DiffRow` has it.
     """
 
     line: int
@@ -61,6 +63,7 @@ class DiffLine:
     campaign: str
     status: str
     tag: str
+    workspace: str = ""
 
 
 def diff_line(row: DiffRow) -> DiffLine:
@@ -75,6 +78,7 @@ def diff_line(row: DiffRow) -> DiffLine:
             (was.tag or NO_TAG) if was else None,
             NO_TAG if becomes.tag == "" else becomes.tag,
         ),
+        workspace=row.workspace,
     )
 
 

@@ -478,8 +478,11 @@ def of_several_workspaces(world: World) -> None:
     row = ("Sandbox", world.campaign, lead_of(world.number, 1), "paused", "")
     write_rows(shell.cwd / "leads.csv", ("workspace", *HEADER), [row])
     where = ("--base-url", world.sandbox.base_url)
-    world.do("plan", "leads.csv", *where)
-    assert world.told() == "sendkit-batch run leads.csv"
+    apply = printed(world.do("plan", "leads.csv", *where, "--out", "planned"))
+    assert apply == "sendkit-batch apply planned"
+    world.do("resume", "planned/parts/sandbox")
+    assert world.told() == apply
+    check_taken(world.do(*shlex.split(apply)[1:]), apply)
     line = world.do("run", "leads.csv", *where, "--keep-before", "--on", "parts", "--out", "out")
     part = printed(line.removesuffix(" sends the first"))
     assert part == "sendkit-batch part out 0"
@@ -550,11 +553,10 @@ PLACES: dict[str, dict[str, tuple[Callable[[World], None], ...]]] = {
     },
     "batch/jobs/decision.py": {"decision_of": (taken_back,)},
     "batch/jobs/plan.py": {
-        "next_command": (plan_all_wrong, apply_drifted),
-        "check_no_plan": (resume_a_plan,),
+        "check_no_plan": (resume_a_plan, of_several_workspaces),
         "check_plan": (plan_too_old,),
-        "plan": (of_several_workspaces,),
     },
+    "batch/jobs/planned.py": {"next_command": (plan_all_wrong, apply_drifted)},
     "batch/jobs/request.py": {"parts_only": (of_several_workspaces,)},
     "batch/jobs/past_run.py": {"check_several": (of_several_workspaces,)},
     "batch/jobs/parts.py": {"ready": (of_several_workspaces,)},

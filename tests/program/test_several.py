@@ -137,27 +137,6 @@ def test_run_goes_on_with_an_unfinished_run_of_the_same_file(world: World) -> No
     }
 
 
-def test_a_plan_of_several_workspaces_is_refused(world: World) -> None:
-    ran = world.do("plan", world.rows(leads()), SENDKIT_WORKSPACE_ID=world.ids[0])
-    assert ran.exit_code == 2
-    told = "leads.csv: has rows of several workspaces, of which no plan can be kept yet."
-    assert f"{told} `run` asks before it sends: sendkit-batch run leads.csv" in ran.err
-    assert not (world.cwd / "runs").exists()
-
-
-def test_the_page_says_in_its_own_words_what_works_in_place_of_a_plan(world: World) -> None:
-    world.rows(leads())
-    with site(world.cwd, environ=world.environ_of_page) as page:
-        page.drop(world.cwd / "leads.csv")
-        page.post("/plan")
-        page.until(Stage.ENDED)
-        shown = page.get("/job")
-        assert "no plan can be kept yet. Under Settings, untick that leads are read" in shown
-        assert "sendkit-batch run" not in shown
-        page.post("/settings")  # nothing is ticked there
-        assert "Get ready to send" in page.get("/check")
-
-
 def test_one_refused_workspace_keeps_all_from_being_sent(world: World) -> None:
     clears = [("Beta 2", campaign(1), lead_id(n), "", "null") for n in range(1, 120, 3)]
     ran = world.do("run", world.rows([*leads(), *clears]), "--yes", "--on-conflict", "last-wins")
