@@ -1097,10 +1097,10 @@ BUILDS = (
     Broken(
         guarantee="only the user's own runs are retries of the user's own",
         file="jobs/unfinished.py",
-        line="    runs = own_runs(state_dir, folder.resolve().parent)\n    ids = ",
+        line="    retries = retries_of(record, own_runs(state_dir, folder.resolve().parent))\n",
         instead="    from batch.recording.history import known_runs\n"
         "    known = known_runs(state_dir, folder.resolve().parent)\n"
-        "    runs = [*known.own, *known.others]\n    ids = ",
+        "    retries = retries_of(record, [*known.own, *known.others])\n",
         caught_by="test_linking.py::test_a_planted_retry_is_none_of_a_run_of_ones_own",
     ),
     Broken(
@@ -4694,11 +4694,20 @@ BUILDS = (
         "test_a_plan_of_several_workspaces_is_sent_from_the_list_of_runs_alone",
     ),
     Broken(
-        guarantee="a command that is about one workspace is refused on several",
-        file="jobs/results.py",
-        line='    if (record := read_record(folder / "run.json")).is_of_several:',
-        instead='    if (record := read_record(folder / "run.json")).is_of_several and False:',
-        caught_by="test_several.py::test_what_is_not_done_for_several_workspaces_names_what_works",
+        guarantee="of a row in several workspaces the latest outcome over all retries is told",
+        file="jobs/unfinished.py",
+        line="            firsts |= {first_of(each) for each in of_them}\n",
+        instead="",
+        caught_by="test_several_again.py::"
+        "test_results_with_retries_tell_the_latest_outcome_in_every_workspace",
+    ),
+    Broken(
+        guarantee="of a part, what the retry of all workspaces did is told, too",
+        file="jobs/unfinished.py",
+        line="            known = parts | known\n",
+        instead="            pass\n",
+        caught_by="test_several_again.py::"
+        "test_results_with_retries_tell_the_latest_outcome_in_every_workspace",
     ),
     Broken(
         guarantee="every attempt of a run of several workspaces is listed, in the file's order",
@@ -4777,8 +4786,8 @@ BUILDS = (
     Broken(
         guarantee="a retry of several workspaces that broke off is gone on with about its own rows",
         file="jobs/recorded.py",
-        line="        lines = lines_of_all(folder, record)\n",
-        instead="        lines = None\n",
+        line="        lines = pl.concat(each.lines() for each in plans_of_all(",
+        instead="        pl.concat(each.lines() for each in plans_of_all(",
         caught_by="test_several_again.py::test_a_retry_of_several_that_broke_off_is_gone_on_with",
     ),
     Broken(

@@ -30,7 +30,7 @@ from batch.recording.folder import sha256_of
 from batch.recording.journal import JOURNAL_NAME, Journal
 from batch.recording.journal_file import is_locked
 from batch.recording.locks import LockedError
-from batch.recording.parts import lines_of_all
+from batch.recording.parts import plans_of_all
 from batch.recording.plain_file import read_plain
 from batch.recording.plan_check import open_plan
 from batch.recording.plan_file import PLAN_FILE, KeptPlan, PlanFile
@@ -182,7 +182,7 @@ def open_recorded_table(
         plan = open_plan(folder, record)
     lines = plan.source.lines() if plan and has_some_lines else None
     if lines is not None and record.is_of_several:
-        lines = lines_of_all(folder, record)
+        lines = pl.concat(each.lines() for each in plans_of_all(folder, record)).sort()
     table = open_table(path, request.table_options, name=record.input.name, lines=lines)
     with ExitStack() as if_it_fails:
         if_it_fails.callback(table.close)

@@ -28,7 +28,6 @@ from batch.judging.totals import Effect
 from batch.model import LEAD_STATUSES, Status
 from batch.reading.mended import Mend
 from batch.reading.spreadsheet import Found, TableOptions
-from batch.recording.runfile import PARTS, RunRecord
 from batch.settings.declarations import Repeat, Words
 from batch.settings.model import Settings
 from batch.settings.options import OPTIONS, SHOWN_ROWS, CliOptions
@@ -296,17 +295,6 @@ def command(name: str, subject: str, *options: str) -> str:
     is_option = subject.startswith("-") and subject != "-"
     subject = f"./{subject}" if is_option else subject
     return shlex.join(["sendkit-batch", name, subject, *options])
-
-
-def parts_only(what: str, folder: Path, record: RunRecord) -> SettingsError:
-    """Refuse a command on a run of several workspaces that works on each of them. what: it."""
-    part = next((part.folder for part in record.parts), "WORKSPACE")
-    name, *options = what.split()
-    works = command(name, str(folder / PARTS / part), *options)
-    return SettingsError(
-        f"{folder}: is a run of several workspaces, and `{what}` is about one. Name one of "
-        f"{len(record.parts):,}: {works}"
-    )
 
 
 def refusal_of(plan: Plan, request: Request, effect: Effect | None = None) -> str | None:

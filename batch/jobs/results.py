@@ -18,7 +18,6 @@ from batch.jobs.recorded import (
     recorded_journal,
     request_of,
 )
-from batch.jobs.request import parts_only
 from batch.jobs.run_record import counts_of
 from batch.jobs.unfinished import linked_runs
 from batch.model import Move, Tally
@@ -26,7 +25,8 @@ from batch.reading.table import Table
 from batch.recording.attempts_file import HistoryFile, write_history
 from batch.recording.history import EarlierRun
 from batch.recording.journal import Journal
-from batch.recording.linked import LinkedIds, LinkedOutcomes
+from batch.recording.linked import Ids, LinkedIds, LinkedOutcomes
+from batch.recording.parts import JoinedOutcomes, plans_of_all
 from batch.recording.result_rows import with_outcomes
 from batch.recording.results import Outcomes, parts_of, write_results
 from batch.recording.runfile import RunFile, RunRecord, RunState, read_record
@@ -125,15 +125,11 @@ def remake_with_retries(folder: Path, *, state_dir: Path, into: Path | None = No
     Of a retry, the run that it goes back to is meant. The files are results-with-retries.csv and
     failed-with-retries.csv in that run's folder, or in `into`. Raises as `remake_results` does.
     """
-    if (record := read_record(folder / "run.json")).is_of_several:
-        raise parts_only("results --with-retries", folder, record)
     linked = linked_runs(folder, state_dir=state_dir)
     first, *retries = linked.runs
     with ExitStack() as resources:
-        journals = [
-            resources.enter_context(recorded_journal(run.folder, run.record)) for run in linked.runs
-        ]
-        outcomes = LinkedOutcomes(journals, [run.record.started_at for run in linked.runs])
+        of_each = [resources.enter_context(_opened(run, state_dir)) for run in linked.runs]
+        outcomes = LinkedOutcomes(of_each, [run.record.started_at for run in linked.runs])
         outcome = _outcome_of(
             linked.runs,
             outcomes,
@@ -141,9 +137,31 @@ def remake_with_retries(folder: Path, *, state_dir: Path, into: Path | None = No
             into=into or first.folder,
             suffix=RETRIES_SUFFIX,
         )
-    names = ", ".join(run.folder.name for run in retries) or "none"
+    names = ", ".join(_name_of(run) for run in retries) or "none"
     told = f"The run {first.folder}; its retries: {names}."
     return Remade(outcome=outcome, notes=(told, *linked.notes))
+
+
+def _name_of(run: EarlierRun) -> str:
+    """A run's folder; of a part, with the folder of the run whose part it is."""
+    return "/".join(run.folder.parts[-3 if run.record.part_of else -1 :])
+
+
+@contextmanager
+def _opened(run: EarlierRun, state_dir: Path) -> Iterator[Journal | JoinedOutcomes]:
+    """What came of a run, by its journal or those of its parts."""
+    with recorded_journal(run.folder, run.record) as journal:
+        if not run.record.is_of_several:
+            yield journal
+            return
+        with open_parts(run.folder, run.record, journal, state_dir=state_dir) as (outcomes, _):
+            yield outcomes
+
+
+def _ids_of(run: EarlierRun) -> Sequence[Ids]:
+    if run.record.is_of_several:
+        return plans_of_all(run.folder, run.record)
+    return [looked_up_ids(run.folder, run.record)]
 
 
 @contextmanager
@@ -189,14 +207,15 @@ def _outcome_of(
     journal = outcomes if isinstance(outcomes, Journal) else None
     with open_recorded_table(folder, record, request, journal=journal) as table:
         if table.is_by_email:  # a retry may have found what was not there before
-            table.ids = LinkedIds([looked_up_ids(run.folder, run.record) for run in runs])
+            table.ids = LinkedIds([ids for run in runs for ids in _ids_of(run)])
         files = write_results(table, outcomes, into, stop_reason=record.stop_reason, suffix=suffix)
         state, exit_code = _state_of(record, files.tally)
         reason = "" if state is RunState.FINISHED else record.stop_reason
         if files.failure:
             state, exit_code, reason = RunState.FAILED, 3, files.failure
-        open_ones = [run for run in runs if files.tally.unsent and not run.is_finished]
-        next_one = (open_ones or runs)[-1].folder
+        alike = [run for run in runs if run.record.is_of_several == record.is_of_several]
+        open_ones = [run for run in alike if files.tally.unsent and not run.is_finished]
+        next_one = (open_ones or alike)[-1].folder
         is_undo = record.undo_of is not None
         return RunOutcome(
             folder=folder,

@@ -40,11 +40,11 @@ from batch.jobs.steps import (
     send,
     send_parts,
 )
-from batch.jobs.unfinished import first_of, retried_note, retries_of
+from batch.jobs.unfinished import first_of, retried_alone, retried_note
 from batch.jobs.workspaces import Target, find_targets, seen_by
 from batch.judging.planned import BASELINE
 from batch.reading.table import open_table
-from batch.recording.history import own_runs
+from batch.recording.history import EarlierRun, own_runs
 from batch.recording.parts import read_part
 from batch.recording.runfile import PARTS, RunLink, RunPart, RunRecord, read_record
 from batch.recording.spill import Spill
@@ -192,12 +192,11 @@ def _part_again(part: OpenPart, again: Retry, reached: Sequence[_Reached]) -> Op
 def _retried_parts(past: PastRun, again: Retry) -> Iterator[str]:
     """Tell which parts were tried again by themselves, whose rows are sent once more now."""
     runs = own_runs(past.state_dir, past.folder.resolve().parent)
-    for _, failed in again.parts:
-        for run in retries_of(failed.record, runs)[:1]:
-            yield (
-                f"{failed.folder} was tried again by {run.folder}: what that has done is sent once "
-                "more."
-            )
+    parts = [EarlierRun(folder=each.folder, record=each.record) for _, each in again.parts]
+    for part, run in retried_alone(parts, runs):
+        yield (
+            f"{part.folder} was tried again by {run.folder}: what that has done is sent once more."
+        )
 
 
 def _check_unchanged(past: PastRun, again: Retry) -> None:

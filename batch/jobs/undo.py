@@ -39,7 +39,7 @@ from batch.jobs.steps import (
     send,
     send_parts,
 )
-from batch.jobs.unfinished import newer_note, retries_of
+from batch.jobs.unfinished import newer_note, parts_of, retried_alone, retries_of
 from batch.jobs.workspaces import find_targets
 from batch.judging.leads import REQUESTS
 from batch.judging.live import statuses_left
@@ -47,7 +47,7 @@ from batch.judging.reverse import Reverse, reverse
 from batch.lines import line_list, only_lines
 from batch.model import Field
 from batch.reading.table import open_table
-from batch.recording.history import own_runs
+from batch.recording.history import EarlierRun, own_runs
 from batch.recording.parts import read_part
 from batch.recording.runfile import PARTS, RunRecord, RunState, RunUndone
 from batch.recording.spill import Spill
@@ -288,12 +288,15 @@ def _unknown(folder: Path, lines: pl.Series) -> Advice:
 
 def _linked_runs(folder: Path, record: RunRecord, request: Request) -> Iterator[str]:
     """Name the runs that have to do with it: earlier undos, and retries, which it does not undo."""
-    for retry in retries_of(record, own_runs(request.session.state_dir, folder.resolve().parent)):
+    runs = own_runs(request.session.state_dir, folder.resolve().parent)
+    this = EarlierRun(folder=folder, record=record)
+    retries = [(this, retry) for retry in retries_of(record, runs)]
+    for told, retry in (*retries, *retried_alone(parts_of(this), runs)):
         yield (
-            f'The run "{folder}" was tried again by "{retry.folder}", whose changes are not undone '
-            "by this."
+            f'The run "{told.folder}" was tried again by "{retry.folder}", whose changes are not '
+            "undone by this."
         )
-    for run in own_runs(request.session.state_dir, folder.resolve().parent):
+    for run in runs:
         if run.record.undo_of and run.record.undo_of.id == record.id:
             yield (
                 f'The run "{folder}" was undone before, by "{run.folder}". Undoing it once more '

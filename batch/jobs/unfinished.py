@@ -1,6 +1,6 @@
 """Earlier runs of the same rows: unfinished ones to go on with, and retries of one another."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,8 +17,9 @@ from batch.model import Result
 from batch.reading.mended import mends_sha256
 from batch.recording.folder import sha256_of
 from batch.recording.history import EarlierRun, known_runs, own_runs
+from batch.recording.parts import read_part
 from batch.recording.run_list import find_listed
-from batch.recording.runfile import RunRecord, RunState, read_record
+from batch.recording.runfile import PARTS, RunRecord, RunState, read_record
 from batch.settings.model import Settings
 from batch.wording.amounts import duration
 
@@ -186,15 +187,49 @@ def linked_runs(folder: Path, *, state_dir: Path) -> LinkedRuns:
         return LinkedRuns(runs=(this,), notes=(note,))
     known = {run.record.id: run for run in own_runs(state_dir, folder.resolve().parent)}
     known[record.id] = this
+    firsts, there = {first_of(record)}, set(known)
+    if record.is_of_several or record.part_of:  # then parts that were tried again belong to it
+        several = [
+            run
+            for run in known.values()
+            if run.record.is_of_several and run.record.input.sha256 == record.input.sha256
+        ]
+        parts = {each.record.id: each for run in several for each in parts_of(run)}
+        there |= parts.keys()
+        if record.part_of:
+            known = parts | known
+        else:
+            wholes = {run.record.id for run in several if first_of(run.record) in firsts}
+            of_them = [each.record for each in parts.values() if each.record.part_of in wholes]
+            firsts |= {first_of(each) for each in of_them}
     newer = newer_note(folder, record, state_dir=state_dir, so="what it did is not told")
-    runs = [run for run in known.values() if first_of(run.record) == first_of(record)]
+    runs = [run for run in known.values() if first_of(run.record) in firsts]
     runs.sort(key=lambda run: run.record.started_at)
-    return LinkedRuns(runs=tuple(runs), notes=(*_gone(runs), *newer))
+    return LinkedRuns(runs=tuple(runs), notes=(*_gone(runs, there), *newer))
+
+
+def parts_of(run: EarlierRun) -> Iterator[EarlierRun]:
+    """The parts of a run of several workspaces. Raises InputError where one is damaged."""
+    for part in run.record.parts:
+        folder = run.folder / PARTS / part.folder
+        yield EarlierRun(folder=folder, record=read_part(run.folder, run.record, part))
 
 
 def retries_of(record: RunRecord, runs: Iterable[EarlierRun]) -> list[EarlierRun]:
-    """Those of the runs that tried rows of this very one again."""
-    return [run for run in runs if run.record.retry_of and run.record.retry_of.id == record.id]
+    """Those of the runs that tried rows of this very one again.
+
+    Those of a part are tried with the others where the run whose part it is was.
+    """
+    ids = {record.id, record.part_of}
+    return [run for run in runs if run.record.retry_of and run.record.retry_of.id in ids]
+
+
+def retried_alone(
+    parts: Iterable[EarlierRun], runs: Sequence[EarlierRun]
+) -> Iterator[tuple[EarlierRun, EarlierRun]]:
+    """Each part that was tried again by itself, with the latest such retry among the runs."""
+    retries = {run.record.retry_of.id: run for run in reversed(runs) if run.record.retry_of}
+    return ((part, retries[part.record.id]) for part in parts if part.record.id in retries)
 
 
 def retried_note(
@@ -202,12 +237,9 @@ def retried_note(
 ) -> tuple[str, ...]:
     """What to say to who sends rows of a run that was tried again before; nothing if it wasn't.
 
-    A part was, where the run of several workspaces was whose part it is. options: what finds the
-    key.
+    options: what finds the key.
     """
-    runs = own_runs(state_dir, folder.resolve().parent)
-    ids = {record.id, record.part_of}
-    retries = [run for run in runs if run.record.retry_of and run.record.retry_of.id in ids]
+    retries = retries_of(record, own_runs(state_dir, folder.resolve().parent))
     newer = newer_note(folder, record, state_dir=state_dir, so="what it has done is sent once more")
     if not retries:
         return newer
@@ -238,8 +270,8 @@ def first_of(record: RunRecord) -> str:
     return record.retry_of.first if record.retry_of else record.id
 
 
-def _gone(runs: list[EarlierRun]) -> list[str]:
-    there = {run.record.id for run in runs}
+def _gone(runs: list[EarlierRun], there: Collection[str]) -> list[str]:
+    """Name the runs of which these are retries, and which are not there any more."""
     gone = {
         run.record.retry_of.folder: run.folder
         for run in runs

@@ -7,7 +7,6 @@ from typing import Protocol
 import polars as pl
 
 from batch.model import Field, Reason
-from batch.recording.journal import Journal
 from batch.sending.retry import MAY_BE_APPLIED
 
 BLOCK_LINES = 50_000
@@ -28,6 +27,19 @@ class Ids(Protocol):
         """Those of the lines from first to last: line, campaignId, campaignLeadId."""
 
 
+class Outcomes(Protocol):
+    """What came of a run's rows, as its journal tells it, or those of its parts."""
+
+    def rows(self, first_line: int, last_line: int) -> pl.DataFrame:
+        """As `Journal.rows`."""
+
+    def lines(self) -> pl.Series:
+        """The lines that `rows` tells of (UInt32, rising)."""
+
+    def in_doubt(self) -> pl.Series:
+        """As `Journal.in_doubt`."""
+
+
 class LinkedIds:
     """The ids of a run's rows and of its retries': later ones count, where they have any."""
 
@@ -43,14 +55,14 @@ class LinkedIds:
 
 
 class LinkedOutcomes:
-    """The journals of a run and of its retries, read as one.
+    """What came of a run and of its retries, read as one.
 
     A row that a retry never reached keeps its earlier outcome.
     """
 
-    def __init__(self, journals: Sequence[Journal], started_at: Sequence[datetime]) -> None:
-        """journals: the first run's, then its retries' as they came. started_at: of those runs."""
-        self._journals = journals
+    def __init__(self, runs: Sequence[Outcomes], started_at: Sequence[datetime]) -> None:
+        """runs: the first one, then its retries as they came. started_at: of those runs."""
+        self._runs = runs
         self._started_ms = [int(at.timestamp() * 1000) for at in started_at]
 
     def rows(self, first_line: int, last_line: int) -> pl.DataFrame:
@@ -59,7 +71,7 @@ class LinkedOutcomes:
         Attempts are summed over all runs, and `sent_at_ms` is the first one's. The message of a row
         that was refused or left out in the end says if a request of any run may have been applied.
         """
-        frames = [journal.rows(first_line, last_line) for journal in self._journals]
+        frames = [run.rows(first_line, last_line) for run in self._runs]
         timed = [
             # An outcome is as old as its run, or as the line's requests in it: a run that was
             # resumed may have sent later than its retry.
@@ -70,7 +82,7 @@ class LinkedOutcomes:
         by_age = pl.concat(timed).sort(~_NOT_REACHED, _AT, maintain_order=True)
         latest = by_age.drop(_AT).unique("line", keep="last").drop("attempts", "sent_at_ms")
         of_all = by_age.group_by("line").agg(pl.sum("attempts"), pl.min("sent_at_ms"))
-        in_doubt = pl.concat([journal.in_doubt() for journal in self._journals])
+        in_doubt = pl.concat([run.in_doubt() for run in self._runs])
         hides_it = (
             pl.col("reason").is_in(_NO_CHANGE)
             & pl.col("line").is_in(in_doubt.implode())
@@ -91,13 +103,13 @@ class LinkedOutcomes:
 
     def recorded(self) -> int:
         """The number of lines with an outcome."""
-        lines = [journal.lines() for journal in self._journals]
+        lines = [run.lines() for run in self._runs]
         return pl.concat(lines).n_unique()
 
     def examples(self) -> dict[Reason, tuple[int, str]]:
         """The first line of each reason that occurs, and its message."""
         found: dict[Reason, tuple[int, str]] = {}
-        lines = pl.concat([journal.lines() for journal in self._journals]).unique().sort()
+        lines = pl.concat([run.lines() for run in self._runs]).unique().sort()
         for part in lines.to_frame().iter_slices(BLOCK_LINES):
             rows = self.rows(part["line"][0], part["line"][-1])
             for reason, line, message in (

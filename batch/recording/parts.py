@@ -48,8 +48,8 @@ def read_part(folder: Path, record: RunRecord, part: RunPart) -> RunRecord:
     return found
 
 
-def lines_of_all(folder: Path, record: RunRecord) -> pl.Series:
-    """The lines of all rows of a run of several workspaces (UInt32, rising).
+def plans_of_all(folder: Path, record: RunRecord) -> list[PlanFile]:
+    """What the rows of a run of several workspaces are: those of none, then those of each part.
 
     Raises InputError as `read_part` does, and where a plan is damaged.
     """
@@ -57,7 +57,7 @@ def lines_of_all(folder: Path, record: RunRecord) -> pl.Series:
     for part in record.parts:
         path = folder / PARTS / part.folder
         plans.append(open_plan(path, read_part(folder, record, part)))
-    return pl.concat(plan.source.lines() for plan in plans).sort()
+    return [plan.source for plan in plans]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +94,14 @@ class JoinedOutcomes:
         frames = [part.journal.rows(first_line, last_line) for part in self._parts]
         left = (rows.filter(among) for rows in self._left if rows.height)
         return pl.concat([*frames, *left], how="diagonal").sort("line")
+
+    def lines(self) -> pl.Series:
+        """The lines of all rows (UInt32, rising)."""
+        return pl.concat(part.plan.lines() for part in self._parts).sort()
+
+    def in_doubt(self) -> pl.Series:
+        """As `Journal.in_doubt`."""
+        return pl.concat(part.journal.in_doubt() for part in self._parts).sort()
 
     def recorded(self) -> int:
         """The number of lines that belong to a part, or to no workspace."""

@@ -488,10 +488,6 @@ def of_several_workspaces(world: World) -> None:
     assert part == "sendkit-batch part out 0"
     shutil.copytree(shell.cwd / "out", shell.cwd / "copy")
     check_taken(world.do(*shlex.split(part)[1:]), part)
-    world.do("results", "out", "--with-retries")
-    results = world.told()
-    assert results == "sendkit-batch results out/parts/sandbox --with-retries"
-    check_taken(world.do(*shlex.split(results)[1:]), results)
     world.do("resume", "copy")
     assert world.told() == "sendkit-batch resume copy/parts/sandbox"
 
@@ -557,7 +553,6 @@ PLACES: dict[str, dict[str, tuple[Callable[[World], None], ...]]] = {
         "check_plan": (plan_too_old,),
     },
     "batch/jobs/planned.py": {"next_command": (plan_all_wrong, apply_drifted)},
-    "batch/jobs/request.py": {"parts_only": (of_several_workspaces,)},
     "batch/jobs/past_run.py": {"check_several": (of_several_workspaces,)},
     "batch/jobs/parts.py": {"ready": (of_several_workspaces,)},
     "batch/jobs/whole.py": {"prepare_parts": (of_several_workspaces,)},

@@ -195,14 +195,6 @@ def test_as_many_changes_as_expected_in_all_workspaces_are_sent(world: World) ->
     assert world.do("run", world.rows(leads()), "--yes", "--expect-changes", "30").exit_code == 0
 
 
-def test_what_is_not_done_for_several_workspaces_names_what_works(world: World) -> None:
-    assert world.do("run", world.rows(leads()), "--yes", "--out", "out").exit_code == 0
-    ran = world.do("results", "out", "--with-retries")
-    assert ran.exit_code == 2
-    works = "sendkit-batch results out/parts/acme --with-retries"
-    assert f"is about one. Name one of 3: {works}" in ran.err
-
-
 def test_parts_run_alone_by_their_numbers(world: World) -> None:
     rows = world.rows([*leads(), *WRONG[2:]])
     made = world.do("run", rows, "--yes", "--on", "parts", "--out", "out")

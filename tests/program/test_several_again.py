@@ -110,6 +110,39 @@ def test_a_part_is_told_to_have_been_tried_again_with_the_whole(world: World) ->
     assert f"{part} was tried again by {world.cwd}/again: {sent_again}" in told
 
 
+def test_results_with_retries_tell_the_latest_outcome_in_every_workspace(world: World) -> None:
+    run_with_failures(world)
+    # The part alone, then all: Beta 2 is told by the first of these, Café by the second.
+    assert world.do("retry", "out/parts/beta-2", "--yes", "--out", "one").exit_code == 1
+    ran = world.do("results", "out", "--with-retries", "--json")
+    assert ran.exit_code == 1
+    assert "The run out; its retries: one." in ran.err
+    assert json.loads(ran.out)["reasons"] == {
+        "applied": 29,
+        "missing_workspace": 1,
+        "not_found": 1,
+        "server_error": 1,
+        "unknown_tag": 1,
+        "unknown_workspace": 1,
+    }
+    assert world.do("retry", "out", "--yes", "--out", "again").exit_code == 1
+    ran = world.do("results", "out", "--with-retries")
+    assert "its retries: one, again." in ran.err
+    all_of_them = "finished: 30 success, 4 error, 0 skipped, 0 unsent; "
+    assert ran.last_line.startswith(all_of_them)
+    results = read_rows(world.cwd / "out/results-with-retries.csv")
+    assert [int(row["line"]) for row in results] == [*range(2, 36)]
+    assert [row["attempts"] for row in results if int(row["line"]) in FAILED] == ["3", "2"]
+    assert not (world.cwd / "again/results-with-retries.csv").exists()
+    assert world.do("results", "again", "--with-retries").last_line.startswith(all_of_them)
+    of_part = world.do("results", "out/parts/cafe", "--with-retries")
+    assert "its retries: again/parts/cafe." in of_part.err
+    assert of_part.last_line.startswith("finished: 10 success, 0 error")
+    told = world.do("undo", "out", "--yes").err
+    for part, retry in (("out", "again"), ("out/parts/beta-2", "one")):
+        assert f'{part}" was tried again by "{world.cwd}/{retry}", whose changes are not' in told
+
+
 def test_a_part_that_was_gone_on_with_meanwhile_is_not_tried_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
