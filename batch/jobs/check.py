@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from batch.advice import Advice
+from batch.columns import Naming
 from batch.errors import RunError, UsageError
 from batch.escape import escape_text
 from batch.jobs.cells import about_missing_columns, plan_of
@@ -66,7 +67,7 @@ def check(request: Request) -> Iterator[Checked]:
             is_auto=request.settings.pace.rate.per_s is None,
             forecast_s=plan.requests / rate_per_s,
             refusal=refusal_of(plan, request, plan)
-            or Advice(*guardrails_hit(plan, request))
+            or Advice(*guardrails_hit(plan, request, is_total=Naming.WORKSPACE in table.fields))
             or None,
             missing=about_missing_columns(table, labels=None),
         )

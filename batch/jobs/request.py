@@ -314,15 +314,15 @@ def refusal_of(plan: Plan, request: Request, effect: Effect | None = None) -> st
 
 
 def guardrails_hit(
-    effect: Effect, request: Request, *, is_part: bool = False
+    effect: Effect, request: Request, *, is_part: bool = False, is_total: bool = False
 ) -> tuple[Advice, ...]:
     """Why somebody should type a number before this is sent.
 
-    is_part: of several workspaces, of which each has a limit of its own beside that of all.
+    is_part, is_total: of one of several workspaces, or of all together, as `too_many_tags` has it.
     """
     guardrails = (
         None if request.guardrails.allow_clears else too_many_clears(effect),
-        too_many_tags(effect, request, is_part=is_part),
+        too_many_tags(effect, request, is_part=is_part, is_total=is_total),
     )
     return tuple(filter(None, guardrails))
 

@@ -7,6 +7,7 @@ from batch.jobs.check import Checked, header_only, write_problems
 from batch.jobs.check import check as check_table
 from batch.jobs.request import Request, command
 from batch.jobs.requesting import load_with, request_of
+from batch.judging.guardrails import too_many_clears
 from batch.settings.load import LoadedSettings, default_config_dir
 from batch.settings.options import CliOptions
 from batch.terminal import report_json, summary
@@ -100,6 +101,6 @@ def _next_command(checked: Checked) -> str:
         *request.options_for("run"),
         *out,
     )
-    # What is refused without a wrong row is the many tags that would be cleared.
-    is_clears = checked.refusal is not None and not checked.plan.tally.error
+    is_held = checked.refusal is not None and not checked.plan.tally.error
+    is_clears = is_held and too_many_clears(checked.plan) is not None
     return command("run", *words, *(["--allow-clears"] if is_clears else []))

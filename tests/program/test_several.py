@@ -179,6 +179,18 @@ def test_more_tag_changes_in_all_workspaces_than_the_limit_are_confirmed_first(
     assert world.do(*words, "--new", **{TOTAL: "30"}).exit_code == 0
 
 
+def test_a_plan_of_more_tag_changes_than_the_limit_of_all_is_confirmed_when_it_is_sent(
+    world: World,
+) -> None:
+    rows = world.rows([(*row[:4], "Cold") for row in leads()])
+    told = "30 leads' tags would change, more than the 29 of tag_change_limit_total"
+    assert told in world.do("plan", rows, "--out", "out", **{TOTAL: "29"}).out
+    ran = world.do("apply", "out", "--yes")
+    assert (ran.exit_code, world.changed) == (2, {})
+    assert told in ran.err
+    assert world.do("apply", "out", "--yes", "--expect-changes", "30").exit_code == 0
+
+
 def test_the_page_asks_for_the_number_of_tags_in_all_workspaces(world: World) -> None:
     world.rows(leads())
     with site(world.cwd, environ={**world.environ_of_page, TOTAL: "29"}) as page:

@@ -127,6 +127,28 @@ def test_of_one_workspace_the_lower_of_both_limits_counts(
     assert told in shell.err
 
 
+def test_a_check_leads_to_a_run_that_asks_for_the_number(shell: Shell) -> None:
+    limited(shell, 2)
+    assert shell.check(shell.leads(tagging(3))) == 0
+    assert "3 leads' tags would change, more than the 2 of tag_change_limit" in shell.out
+    assert shell.last_line.endswith("next: sendkit-batch run leads.csv")
+
+
+def test_a_check_holds_all_workspaces_against_the_limit_of_all(shell: Shell) -> None:
+    limited(shell, 2, total=3)
+    with (shell.cwd / "sendkit-batch.toml").open("a") as file:
+        file.write('[workspaces."Acme"]\napi_key_env = "ACME"\n')
+    text = "workspace,campaignId,campaignLeadId,aiTag\n"
+    for count in (3, 4):
+        rows = [f"Acme,{campaign},{lead},{tag}\n" for campaign, lead, _, tag in tagging(count)]
+        (shell.cwd / "leads.csv").write_text(text + "".join(rows))
+        config = shell.cwd / "sendkit-batch.toml"
+        assert shell.check("leads.csv", config=config) == 0
+        told = "4 leads' tags would change, more than the 3 of tag_change_limit_total"
+        assert (told in shell.out) is (count == 4)
+        assert "of tag_change_limit;" not in shell.out
+
+
 def limited(shell: Shell, limit: int, *, total: int = 0) -> None:
     """Set how many tags may change without a number."""
     limits = f"tag_change_limit = {limit}\ntag_change_limit_total = {total}\n"
