@@ -129,7 +129,11 @@ def _keep_parts(run: ReadyParts) -> Planned:
     RunFile(whole.folder.path / "run.json").write(record)
     for folder in (whole.folder, *(ready.opened.folder for ready in run.parts)):
         folder.keep()
-    campaigns = {id_: name for part in run.parts for id_, name in part.campaigns.items()}
+    campaigns = {
+        id_: f"{part.name}: {name}"
+        for part, ready in zip(run.split.parts, run.parts, strict=True)
+        for id_, name in {**ready.opened.lookup.names, **ready.campaigns}.items()
+    }
     each = zip(run.split.parts, run.parts, previews, strict=True)
     return Planned(
         ready=replace(run.own, campaigns=campaigns),
