@@ -4627,6 +4627,52 @@ BUILDS = (
         "test_leads_are_never_looked_up_with_the_key_of_another_workspace",
     ),
     Broken(
+        guarantee="a check judges the workspaces that rows name as the run does",
+        file="jobs/check.py",
+        line="return (told,), partial(judged_with, problems)",
+        instead="return (told,), partial(judged_with, problems.clear())",
+        caught_by="test_several_checks.py::test_a_check_says_what_the_run_says",
+    ),
+    Broken(
+        guarantee="what is wrong with a row's workspace comes before all else that is wrong",
+        file="judging/workspaces.py",
+        line="pl.when(is_wrong).then(f",
+        instead='pl.when(is_wrong & pl.col("reason").is_null()).then(f',
+        caught_by="test_several_checks.py::test_a_check_says_what_the_run_says",
+    ),
+    Broken(
+        guarantee="a check says that workspaces are not judged while nobody has asked for them",
+        file="jobs/check.py",
+        line="return (WORKSPACES_UNKNOWN,), None",
+        instead="return (), None",
+        caught_by="test_several_checks.py::"
+        "test_before_any_server_was_asked_the_column_is_not_judged",
+    ),
+    Broken(
+        guarantee="workspaces are remembered only where all of them were seen",
+        file="jobs/workspaces.py",
+        line="    if not failed and not session.sandbox:\n",
+        instead="    if not session.sandbox:\n",
+        caught_by="test_several_checks.py::"
+        "test_before_any_server_was_asked_the_column_is_not_judged",
+    ),
+    Broken(
+        guarantee="the workspaces that a key was seen to reach count for that key alone",
+        file="recording/seen_workspaces.py",
+        line="base_url, secret, *sorted(sections)",
+        instead="base_url, *sorted(sections)",
+        caught_by="test_seen_workspaces.py::"
+        "test_workspaces_are_remembered_for_keys_and_address_alone",
+    ),
+    Broken(
+        guarantee="the page judges the workspaces that rows name",
+        file="web/inspection.py",
+        line=", seen=ask.seen\n",
+        instead="\n",
+        caught_by="test_several_checks.py::"
+        "test_the_page_judges_workspaces_before_anything_is_asked",
+    ),
+    Broken(
         guarantee="a row of a plan of several workspaces stands in plan.csv once",
         file="recording/plan_sheet.py",
         line='outcomes.join(planned, on="line", how="anti")',

@@ -5,21 +5,30 @@ import io
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from batch.advice import Advice
 from batch.columns import Naming
-from batch.errors import RunError, UsageError
+from batch.errors import RunError, SettingsError, UsageError
 from batch.escape import escape_text
 from batch.jobs.cells import about_missing_columns, plan_of
 from batch.jobs.known_pace import KnownPace
 from batch.jobs.remembered import as_if_given, options_with_remembered
 from batch.jobs.request import Request, guardrails_hit, refusal_of
+from batch.judging.from_cells import Once
 from batch.judging.plan import Plan, Problem
+from batch.judging.workspaces import find_workspace, judged_with, problems_of
+from batch.model import PLATFORM_PREFIX
 from batch.reading.table import Table, open_table
 from batch.recording.atomic_file import AtomicFile, disk_errors
 from batch.recording.folder import RunFolder
+from batch.recording.seen_workspaces import SeenWorkspaces, seen_workspaces
+from batch.settings.credentials import Credentials
+from batch.settings.model import Settings
+from batch.wording.parts import WORKSPACES_UNKNOWN, workspaces_seen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +38,7 @@ class Checked:
     rate_per_s: the expected pace, in requests a second. is_auto: the server decides on it.
     forecast_s: how long sending would take at that pace.
     refusal: why a run would send nothing; None if it would send.
-    missing: sentences about columns that the spreadsheet lacks.
+    missing: sentences about columns that the spreadsheet lacks, or that can't be judged yet.
     """
 
     request: Request
@@ -57,7 +66,8 @@ def check(request: Request) -> Iterator[Checked]:
         options = options_with_remembered(request)
         table = resources.enter_context(open_table(path, options, name=request.source.name))
         request = as_if_given(request, table)
-        plan = plan_of(request, table, request.rules())
+        told, with_workspaces = _workspaces_of(request, table)
+        plan = plan_of(request, table, request.rules(), once=with_workspaces)
         rate_per_s = KnownPace().expected_per_s(request.settings)
         yield Checked(
             request=request,
@@ -69,8 +79,47 @@ def check(request: Request) -> Iterator[Checked]:
             refusal=refusal_of(plan, request, plan)
             or Advice(*guardrails_hit(plan, request, is_total=Naming.WORKSPACE in table.fields))
             or None,
-            missing=about_missing_columns(table, labels=None),
+            missing=(*about_missing_columns(table, labels=None), *told),
         )
+
+
+def seen_by(
+    settings: Settings, credentials: Credentials | None, state_dir: Path
+) -> SeenWorkspaces | None:
+    """The workspaces that rows may name by these keys, as far as is known without a server.
+
+    credentials: the key of all rows; None if there is none. None where rows name no workspaces.
+    """
+    sections = [name for name, each in settings.workspaces.items() if each.has_key]
+    key = credentials.api_key if credentials else None
+    is_platform = key is not None and key.get_secret_value().startswith(PLATFORM_PREFIX)
+    if not (is_platform or sections):
+        return None
+    base_url = settings.api.base_url
+    seen = seen_workspaces(state_dir, base_url=base_url, key=key, sections=sections)
+    default = credentials.workspace_id if credentials else None
+    return replace(seen, default=default if default in (seen.names or {}) else None)
+
+
+def _workspaces_of(request: Request, table: Table) -> tuple[tuple[str, ...], Once | None]:
+    """What is to be said of a column of workspaces, and what judges it beside the other columns.
+
+    A run asks the server for them; here they are those that a command has seen before.
+    """
+    if Naming.WORKSPACE not in table.fields:
+        return (), None
+    seen = request.session.seen
+    if seen is None or seen.names is None or seen.at is None:
+        return (WORKSPACES_UNKNOWN,), None
+    default = seen.default
+    if request.reading.workspace is not None:
+        try:
+            default = find_workspace(request.reading.workspace, seen.names)
+        except ValueError as error:
+            raise SettingsError(f"The workspace: {error}") from error
+    problems = problems_of(table.cells, request.rules(), seen.names, default)
+    told = workspaces_seen(datetime.now(UTC) - seen.at)
+    return (told,), partial(judged_with, problems)
 
 
 def header_only(name: str) -> str:

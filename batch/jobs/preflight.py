@@ -17,6 +17,7 @@ from batch.api.sendkit import MAX_READ_WAIT_S, Access, ReadFailedError, SendKit,
 from batch.errors import SettingsError, UsageError
 from batch.jobs.gate import daily_quota, make_client
 from batch.model import Budget
+from batch.recording.seen_workspaces import keep_workspaces
 from batch.settings.model import Settings
 from batch.wording.amounts import duration
 
@@ -140,7 +141,14 @@ def try_key(
             async with make_client(access, settings, connections=1, quota=quota) as api:
                 workspace_id = access.workspace_id
                 if access.is_platform and workspace_id is None:
-                    return await api.read_workspaces()
+                    found = await api.read_workspaces()
+                    keep_workspaces(
+                        state_dir,
+                        {each.id: (each.name,) for each in found},
+                        base_url=settings.api.base_url,
+                        key=access.api_key,
+                    )
+                    return found
                 return await ask_server(api, workspace_id=workspace_id, tag_check=True)
         raise ReadFailedError(f"{access.base_url} gave no answer within {LONGEST_TEST_S} s.")
 

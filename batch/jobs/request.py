@@ -28,6 +28,7 @@ from batch.judging.totals import Effect
 from batch.model import LEAD_STATUSES, Status
 from batch.reading.mended import Mend
 from batch.reading.spreadsheet import Found, TableOptions
+from batch.recording.seen_workspaces import SeenWorkspaces
 from batch.settings.declarations import Repeat, Words
 from batch.settings.model import Settings
 from batch.settings.options import OPTIONS, SHOWN_ROWS, CliOptions
@@ -163,6 +164,7 @@ class Session:
     practice: where practice is to go on; None for a sandbox that ends with the job.
     remembers: whether a mapping of columns that was confirmed before is used.
     shown_rows: how many rows of the diff are shown before a question.
+    seen: the workspaces that rows may name, where no server is asked; None if they name none.
     makes_parts: a run of several workspaces only makes its parts, which are sent one by one.
     """
 
@@ -178,11 +180,13 @@ class Session:
     remembers: bool = False
     shown_rows: int = SHOWN_ROWS
     makes_parts: bool = False
+    seen: SeenWorkspaces | None = None
 
     @property
     def has_workspaces(self) -> bool:
         """Whether its keys reach several workspaces."""
-        return bool(self.workspaces) or (self.access is not None and self.access.is_platform)
+        is_platform = self.access is not None and self.access.is_platform
+        return bool(self.workspaces) or is_platform or self.seen is not None
 
     @property
     def is_first_workspaces(self) -> bool:
@@ -246,10 +250,11 @@ class Request:
     def _columns(self) -> Mapping[Column, str]:
         """The headers of columns. Practice has one workspace, so rows name none."""
         names = self.settings.columns.names()
+        names_none = self.session.sandbox and self.session.seen is None
         return {
             column: header
             for column, header in names.items()
-            if not (self.session.sandbox and column is Naming.WORKSPACE)
+            if not (names_none and column is Naming.WORKSPACE)
         }
 
     def rules(self, *, labels: tuple[str, ...] | None = None) -> Rules:

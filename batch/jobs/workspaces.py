@@ -26,6 +26,7 @@ from batch.reading.grid import listed
 from batch.recording.history import known_runs
 from batch.recording.pace_memory import good_pace
 from batch.recording.runfile import RunPart, RunWorkspace
+from batch.recording.seen_workspaces import keep_workspaces
 from batch.sending.pace.pacer import Pacer
 from batch.settings.model import Settings, WorkspaceSettings, workspace_section
 from batch.settings.values import BudgetOwner
@@ -92,6 +93,16 @@ async def find_targets(request: Request) -> tuple[Target, ...]:
     failed = [each for each in targets if each.failure]
     if failed and (not request.guardrails.skip_failed_workspaces or len(failed) == len(targets)):
         raise UsageError("\n".join(["Nothing was sent.", *map(_told, failed)]))
+    if not failed and not session.sandbox:
+        keep_workspaces(
+            session.state_dir,
+            {each.workspace.id: each.names for each in targets},
+            base_url=request.settings.api.base_url,
+            key=session.access.api_key
+            if session.access and not session.is_first_workspaces
+            else None,
+            sections=[each.name for each in session.workspaces],
+        )
     return tuple(targets)
 
 

@@ -6,17 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from batch.api.sendkit import Access
+from batch.jobs.check import seen_by
 from batch.jobs.gate import Doubt, Keeper, open_access, open_accesses
 from batch.jobs.past_run import PastRun
 from batch.jobs.request import Guardrails, NamedAccess, Reading, Request, Session, Source
 from batch.jobs.requesting import asked_again, restored_with
 from batch.library.caller import Call, Caller, Place
+from batch.recording.seen_workspaces import SeenWorkspaces
 from batch.recording.state import default_state_dir
 from batch.settings.credentials import (
     KEY_VARIABLE,
     Credentials,
     credentials_for,
     credentials_of_run,
+    key_at_hand,
 )
 from batch.settings.load import LoadedSettings, default_config_dir, load_settings
 from batch.settings.options import OPTIONS, CliOptions
@@ -55,7 +58,12 @@ def open_gates_for(
     return open_accesses(loaded, credentials, environ, _keeper())
 
 
-def _environ_of(call: Call) -> dict[str, str]:
+def seen_for(loaded: LoadedSettings, place: Place, state_dir: Path) -> SeenWorkspaces | None:
+    """The workspaces that rows may name, for what asks no server."""
+    return seen_by(loaded.settings, key_at_hand(loaded, _environ_of(place)), state_dir)
+
+
+def _environ_of(call: Place) -> dict[str, str]:
     environ = dict(os.environ)
     if key := call.get("api_key"):
         environ[KEY_VARIABLE] = key if isinstance(key, str) else key.get_secret_value()

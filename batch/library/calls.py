@@ -34,6 +34,7 @@ from batch.library.asking import (
     open_gates_for,
     past_run_for,
     request_for,
+    seen_for,
 )
 from batch.library.caller import (
     Call,
@@ -70,6 +71,8 @@ async def check(
     def work(_: Caller) -> CheckOutcome:
         loaded = load_for(place)
         request = request_for(file, loaded, None, reading, guardrails, place, remembered=remembered)
+        seen = seen_for(loaded, place, request.session.state_dir)
+        request = replace(request, session=replace(request.session, seen=seen))
         with _check(request) as checked:
             plan = checked.plan
             return CheckOutcome(

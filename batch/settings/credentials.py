@@ -8,6 +8,7 @@ import re
 import shlex
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,6 +75,15 @@ def credentials_of_run(loaded: LoadedSettings, environ: Mapping[str, str]) -> Cr
     if has_own and not (has_key or settings.api.api_key_file):
         return None
     return credentials_for(loaded, environ, several=True)
+
+
+def key_at_hand(loaded: LoadedSettings, environ: Mapping[str, str]) -> Credentials | None:
+    """As `credentials_of_run`, but None where no key can be used, and no keyring is asked."""
+    if loaded.settings.api.key_from == KEYRING and not environ.get(KEY_VARIABLE, "").strip():
+        return None
+    with suppress(SettingsError):
+        return credentials_of_run(loaded, environ)
+    return None
 
 
 def read_credentials(

@@ -358,7 +358,7 @@ _TAKEN_BY = {
     " allow_clears expect_changes canary max_errors skip_unchanged final_states keep_before"
     f" {_READING} workspace no_tag_check skip_failed_workspaces shown_rows {_OUTPUT} opens sandbox",
     "check": "file config rate strict on_conflict allow_invalid allow_clears"
-    f" {_READING} problems {_OUTPUT}",
+    f" {_READING} workspace problems {_OUTPUT}",
     "resume": f"run {_CONNECTION} max_errors yes shown_rows {_OUTPUT} opens",
     "part": f"run index index_base {_CONNECTION} {_OUTPUT}",
     "retry": f"run {_CONNECTION} max_errors skip_failed_workspaces out yes shown_rows {_OUTPUT}"

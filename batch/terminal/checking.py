@@ -1,13 +1,15 @@
 """A check and a dry run in a terminal: what they show of a judged spreadsheet, and exit codes."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
-from batch.jobs.check import Checked, header_only, write_problems
+from batch.jobs.check import Checked, header_only, seen_by, write_problems
 from batch.jobs.check import check as check_table
 from batch.jobs.request import Request, command
 from batch.jobs.requesting import load_with, request_of
 from batch.judging.guardrails import too_many_clears
+from batch.settings.credentials import key_at_hand
 from batch.settings.load import LoadedSettings, default_config_dir
 from batch.settings.options import CliOptions
 from batch.terminal import report_json, summary
@@ -42,7 +44,10 @@ def load(terminal: Terminal, options: CliOptions) -> LoadedSettings:
 
 def _request_of(terminal: Terminal, options: CliOptions) -> Request:
     loaded = load(terminal, options)
-    return request_of(options, loaded, None, is_watched=somebody_is_there())
+    request = request_of(options, loaded, None, is_watched=somebody_is_there())
+    key = None if options.sandbox else key_at_hand(loaded, os.environ)
+    seen = None if options.sandbox else seen_by(loaded.settings, key, request.session.state_dir)
+    return replace(request, session=replace(request.session, seen=seen))
 
 
 def _check(terminal: Terminal, options: CliOptions) -> int:

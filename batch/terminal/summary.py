@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from batch.columns import Naming
 from batch.jobs.check import Checked
 from batch.jobs.outcome import RunOutcome
 from batch.judging.plan import Plan, Problem
@@ -145,7 +146,11 @@ def print_check(console: Console, checked: Checked, *, name: str, all_problems: 
         left = plan.tally.error - len(plan.first_problems)
         if left > 0:
             print_sentences(console, f"… and {left:,} more; {all_problems} writes all of them.")
-    if plan.tally[Reason.CONFLICT]:
+    # Which of two workspaces is meant is no question of the last one.
+    if any(
+        each.reason is Reason.CONFLICT and each.column is not Naming.WORKSPACE
+        for each in plan.first_problems
+    ):
         print_sentences(console, "To send the last of values in conflict: --on-conflict last-wins.")
     if plan.requests:
         forecast = duration(checked.forecast_s)

@@ -211,6 +211,7 @@ class Desk:
             reading=request.reading,
             guardrails=request.guardrails,
             mended=file.mended,
+            seen=self.session.seen_workspaces(self._loaded_for(file)),
             remembers=file.is_new,
             unpacked_bytes=self.limits.unpacked_bytes,
             rows=self.limits.rows,

@@ -18,6 +18,7 @@ from batch.jobs.request import Guardrails, Reading, Request, Session, Source
 from batch.reading.content import Format, detect_format, expands_beyond, unpack
 from batch.reading.mended import Mend
 from batch.reading.spreadsheet import FirstRows, read_first_rows, read_sheet_names
+from batch.recording.seen_workspaces import SeenWorkspaces
 from batch.settings.load import restore_settings
 from batch.web.checked import CheckedFile, check_file, mapped_in, write_mended_sheet
 from batch.web.remedies import on_page
@@ -37,6 +38,7 @@ class Ask:
     `Settings.public` gives them. unpacked_bytes, rows: the most that are taken.
     remembers: whether columns that were confirmed before are used. guardrails: as they are set.
     mended: cells that were mended. is_for_sheet: whether only the sheet with them is wanted.
+    seen: as `Session` has it.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Ask:
     guardrails: Guardrails = field(default_factory=Guardrails)
     mended: tuple[Mend, ...] = ()
     is_for_sheet: bool = False
+    seen: SeenWorkspaces | None = None
 
     def to_json(self) -> bytes:
         """For the reader."""
@@ -130,7 +133,9 @@ def _request_of(ask: Ask) -> Request:
     return Request(
         source=Source(name=ask.name, path=ask.path),
         settings=restore_settings(ask.settings, where=ask.name),
-        session=Session(state_dir=ask.state_dir, sandbox=True, remembers=ask.remembers),
+        session=Session(
+            state_dir=ask.state_dir, sandbox=True, remembers=ask.remembers, seen=ask.seen
+        ),
         reading=ask.reading,
         guardrails=ask.guardrails,
         mended=ask.mended,

@@ -5,6 +5,7 @@ page and no file ever gets it.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from pydantic import SecretStr
@@ -21,6 +22,7 @@ from batch.settings.credentials import (
     Credentials,
     credentials_for,
     credentials_of_run,
+    key_at_hand,
 )
 from batch.settings.load import CONFIG_NAME, LoadedSettings
 from batch.settings.model import KEYRING, Settings
@@ -61,6 +63,15 @@ def credentials_of_file(
     """The same for a file whose rows may name workspaces: as `credentials_of_run`."""
     found = credentials_of_run(loaded, _environ_of(loaded, typed, environ))
     return found and _placed(found, typed)
+
+
+def key_of_file_at_hand(
+    loaded: LoadedSettings, typed: Typed, environ: Mapping[str, str]
+) -> Credentials | None:
+    """The same, but None where no key can be used, and no keyring is asked."""
+    with suppress(SettingsError):
+        return key_at_hand(loaded, _environ_of(loaded, typed, environ))
+    return None
 
 
 def _environ_of(

@@ -14,9 +14,11 @@ from pydantic import SecretStr
 from batch.api.address import address_of
 from batch.api.sendkit import Access, KeyRefusedError
 from batch.errors import BatchError, DeclinedError, SettingsError
+from batch.jobs.check import seen_by
 from batch.jobs.gate import Keeper, named_by, open_access, open_accesses
 from batch.jobs.preflight import try_key
 from batch.jobs.request import NamedAccess
+from batch.recording.seen_workspaces import SeenWorkspaces
 from batch.redaction import KeyRedactor
 from batch.settings.credentials import Credentials
 from batch.settings.load import CONFIG_NAME, LoadedSettings, load_settings
@@ -24,7 +26,15 @@ from batch.settings.model import Settings
 from batch.settings.origins import Key, Origin, differences
 from batch.settings.save import SAVED, as_lines, save_settings, typed_news
 from batch.settings.system_keyring import forget_key, keep_key, read_key, refusal_of_keyring
-from batch.web.keys import Typed, credentials_of, credentials_of_file, key_place, remedy, told_of
+from batch.web.keys import (
+    Typed,
+    credentials_of,
+    credentials_of_file,
+    key_of_file_at_hand,
+    key_place,
+    remedy,
+    told_of,
+)
 from batch.web.remedies import field_name, on_page
 
 _SHORTEST_KEY = 8  # characters
@@ -186,6 +196,11 @@ class Session:
         for each in (access, *(each.access for each in named if each.access)):
             self._secrets.add(each.api_key.get_secret_value())
         return access, named, found.notes if found else ()
+
+    def seen_workspaces(self, loaded: LoadedSettings) -> SeenWorkspaces | None:
+        """The workspaces that rows may name, for what asks no server."""
+        key = key_of_file_at_hand(loaded, self._typed, self.place.environ)
+        return seen_by(loaded.settings, key, self.place.state_dir)
 
     def key_place(self) -> str:
         """Where the key comes from, in words; "" if there is none."""

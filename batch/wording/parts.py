@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from batch.advice import Advice
@@ -18,6 +19,18 @@ from batch.wording.questions import Question, what_changes
 MOST_SHOWN = 12  # workspaces with a line of their own in a question
 WORST = 3  # that are named while a run sends
 _LONG_S = 5.0  # a shorter hold-back is part of the pace
+
+
+WORKSPACES_UNKNOWN = (
+    "The column workspace is not judged yet: no run or plan has asked the server which workspaces "
+    "there are."
+)
+
+
+def workspaces_seen(ago: timedelta) -> str:
+    """What a check says of the workspaces that it knows. ago: when they were seen."""
+    seen = duration(ago.total_seconds())
+    return f"The workspaces are those that the key saw {seen} ago; a run asks for them anew."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

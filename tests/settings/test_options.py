@@ -37,6 +37,7 @@ def test_the_parts_of_a_request_are_options_by_their_names() -> None:
         "practice",
         "remembers",
         "makes_parts",
+        "seen",
         "is_confirmed",
     }
 

@@ -126,7 +126,8 @@ CHECK_WORDS = (
     "check", "leads.csv", "--config", "c.toml", "--rate", "5", "--strict", "--on-conflict",
     "last-wins", "--allow-invalid", "--allow-clears", "--map", "status=S", "--sheet", "One",
     "--encoding", "cp1252", "--delimiter", "tab", "--problems", "p.csv", "--json", "--quiet",
-    "--campaign", "Spring", "--header-row", "3", "--remembered", "--no-remembered",
+    "--campaign", "Spring", "--workspace", "Acme", "--header-row", "3", "--remembered",
+    "--no-remembered",
 )  # fmt: skip
 
 
