@@ -487,6 +487,10 @@ def test_leads_of_several_workspaces_are_named_by_email_too(tmp_path: Path) -> N
         assert [row["reason"] for row in rows[8:]] == ["unknown_lead", "unknown_workspace"]
         assert world.do("results", "out").exit_code == 1
         assert read_rows(tmp_path / "out/results.csv") == rows
+        assert world.do("retry", "out", "--yes", "--out", "again").exit_code == 1
+        assert read_rows(tmp_path / "again/results.csv") == rows[8:]
+        assert world.do("results", "out", "--with-retries").exit_code == 1
+        assert read_rows(tmp_path / "out/results-with-retries.csv") == rows
 
 
 def test_a_workspace_whose_key_fails_waits_for_it_while_others_are_sent(world: World) -> None:
