@@ -4851,6 +4851,14 @@ BUILDS = (
         caught_by="test_several_again.py::test_a_retry_of_several_that_broke_off_is_gone_on_with",
     ),
     Broken(
+        guarantee="a workspace known by its name alone is not resumed while it is tried again",
+        file="jobs/retry.py",
+        line="            if (name := each.part.workspace.id) != each.target.workspace.id:\n",
+        instead="            if (name := each.part.workspace.id) and False:\n",
+        caught_by="test_several_again.py::"
+        "test_rows_of_a_workspace_whose_key_failed_are_tried_once_it_works",
+    ),
+    Broken(
         guarantee="what another process has sent meanwhile is not sent by a retry",
         file="jobs/retry.py",
         line="            _check_unchanged(past, again)\n",

@@ -148,12 +148,30 @@ def _retry_several(past: PastRun, frontend: Frontend, *, asks: bool) -> RunOutco
         targets = {each.workspace.id: each for each in (*found, *(one.target for one in reached))}
         none = pl.DataFrame(schema={"line": pl.UInt32, "workspace_id": pl.String})
         owned = pl.concat([none, *(each.lines for each in reached)]).sort("line")
-        with split_run(again.opened, [*targets.values()], None, owned) as split:
+        with (
+            _locks_by_names(again, reached),
+            split_run(again.opened, [*targets.values()], None, owned) as split,
+        ):
             _check_unchanged(past, again)
             parts = tuple(_part_again(part, again, reached) for part in split.parts)
             _check_reached(parts, request)
             ready = ready_parts(frontend, replace(split, parts=parts), asks=asks)
             return send_parts(frontend, confirm_parts(frontend, ready, asks=asks))
+
+
+@contextmanager
+def _locks_by_names(again: Retry, reached: Sequence[_Reached]) -> Iterator[None]:
+    """Hold the rows of workspaces that were known by their names in the settings alone, as such."""
+    opened = again.opened
+    with ExitStack() as locks:
+        for each in reached:
+            if (name := each.part.workspace.id) != each.target.workspace.id:
+                sha256, run = opened.input.sha256, opened.folder.path
+                take = take_locks(
+                    opened.request, sha256=sha256, run=run, part=name, shares_key=False
+                )
+                locks.enter_context(take)
+        yield
 
 
 def _reach(part: RunPart, failed: Failed, found: Sequence[Target], asked: Request) -> _Reached:

@@ -10,6 +10,7 @@ import pytest
 import batch
 from batch.jobs import workspaces
 from batch.jobs.workspaces import Target
+from batch.recording.locks import lock_input
 from batch.recording.runfile import FORMAT, RunPart, RunState, read_record
 from batch.web.board import Stage
 from tests.support.program import lead_id, read_rows
@@ -242,6 +243,17 @@ def test_rows_of_a_workspace_whose_key_failed_are_tried_once_it_works(world: Wor
     assert "Nothing was sent. Beta 2: " in refused.err
     ran = world.do("retry", "out", *config, "--out", "again", skip, **wrong)
     assert (ran.exit_code, world.changed) == (3, {(world.ids[2], lead_id(5)): 1})
+    record = read_record(world.cwd / "again/run.json")
+    held = lock_input(
+        world.state_dir,
+        sha256=f"{record.input.sha256} Beta 2",  # as a resume of that part alone holds it
+        base_url=record.base_url,
+        run=world.cwd / "again/parts/beta-2",
+    )
+    with held:
+        refused = world.do("retry", "again", *config, "--out", "third", **keys)
+    assert (refused.exit_code, world.changed) == (2, {})
+    assert "Another process is sending this input" in refused.err
     ran = world.do("retry", "again", *config, "--out", "third", **keys)
     assert ran.exit_code == 1
     assert world.changed == {(world.ids[1], lead_id(n)): 1 for n in range(1, ROWS, 3) if n != 4}

@@ -77,12 +77,17 @@ def every_row_once(folder: Path, rows: int) -> None:
     assert Counter(row["reason"] for row in results) == {"applied": rows}
 
 
+@pytest.mark.parametrize("word", ["run", "retry"])
 def test_a_killed_run_of_several_is_gone_on_with_and_every_row_is_there_once(
-    tmp_path: Path,
+    tmp_path: Path, word: str
 ) -> None:
     with world(tmp_path, workspaces=5, rows=2000, faults=("slow=0.02",)) as (sandbox, env):
         env |= {"SENDKIT_BATCH_PACE_RATE": "60"}
         words: tuple[str, ...] = ("run", "leads.csv", "--yes", "--out", "out")
+        if word == "retry":  # of a run that sent nothing
+            first = ("run", "leads.csv", "--yes", "--on", "parts", "--out", "first")
+            assert sendkit_batch(*first, cwd=tmp_path, env=env).exit_code == 0
+            words = ("retry", "first", "--yes", "--out", "out")
         for kill, until in enumerate((300, 900), 1):
             with started(*words, cwd=tmp_path, env=env) as process:
                 wait_for(sandbox, until)
