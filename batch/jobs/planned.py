@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from batch.columns import Naming
 from batch.jobs.parts import OpenPart
 from batch.jobs.ready import ReadyRun
 from batch.jobs.request import command
@@ -58,6 +59,11 @@ class Planned:
     def exit_code(self) -> int:
         """1 if rows are wrong, as the command's."""
         return int(bool(self.tally.error))
+
+    @property
+    def is_of_several(self) -> bool:
+        """Whether rows name workspaces; perhaps no row is of any."""
+        return Naming.WORKSPACE in self.ready.opened.table.fields
 
     @property
     def _plans(self) -> tuple[KeptPlan, ...]:

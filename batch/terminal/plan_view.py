@@ -28,7 +28,7 @@ def print_plan(console: Console, planned: Planned) -> None:
     ready, preview = planned.ready, planned.preview
     effect = preview.effect()
     where = workspace_words(ready.workspace.name if ready.workspace else None)
-    if planned.parts:
+    if planned.is_of_several:
         where = count_of(len(planned.parts), "workspace")
     name = ready.opened.input.name
     rows = count_of(planned.rows, "row")

@@ -124,6 +124,8 @@ def test_a_plan_is_shown_with_a_line_for_each_workspace(planned: tuple[World, Ra
         ["Beta", "2", "11", "10", "0", "1"],
         ["Café", "10", "9", "0", "0"],
     ]
+    nothing = planned[0].do("plan", planned[0].rows([], "none.csv"))
+    assert "none.csv: 0 rows, 0 workspaces" in nothing.out
 
 
 def test_a_plan_is_sent_as_one(world: World) -> None:
