@@ -4673,6 +4673,14 @@ BUILDS = (
         "test_the_page_judges_workspaces_before_anything_is_asked",
     ),
     Broken(
+        guarantee="campaigns of several workspaces are told apart where they have one name",
+        file="jobs/parts.py",
+        line='id_: f"{part.name}: {name}"',
+        instead="id_: name",
+        caught_by="test_several_plans.py::"
+        "test_a_plan_tells_what_becomes_of_every_row_in_every_workspace",
+    ),
+    Broken(
         guarantee="a row of a plan of several workspaces stands in plan.csv once",
         file="recording/plan_sheet.py",
         line='outcomes.join(planned, on="line", how="anti")',

@@ -234,6 +234,11 @@ class SplitRun:
             pace=KnownPace(),
             forecast_s=forecast_s,
             labels_failed=any(part.labels_failed for part in parts),
+            campaigns={  # often of one name
+                id_: f"{part.name}: {name}"
+                for part, ready in reached
+                for id_, name in {**ready.opened.lookup.names, **ready.campaigns}.items()
+            },
             record=self.record,
             journal=self.journal,
         )

@@ -129,14 +129,9 @@ def _keep_parts(run: ReadyParts) -> Planned:
     RunFile(whole.folder.path / "run.json").write(record)
     for folder in (whole.folder, *(ready.opened.folder for ready in run.parts)):
         folder.keep()
-    campaigns = {
-        id_: f"{part.name}: {name}"
-        for part, ready in zip(run.split.parts, run.parts, strict=True)
-        for id_, name in {**ready.opened.lookup.names, **ready.campaigns}.items()
-    }
     each = zip(run.split.parts, run.parts, previews, strict=True)
     return Planned(
-        ready=replace(run.own, campaigns=campaigns),
+        ready=run.own,
         preview=preview,
         reading=reading,
         sheet=sheet,

@@ -40,12 +40,28 @@ class CheckOutcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlanPart:
+    """What a plan of several workspaces would do in one. folder: of its part. rows: of the input.
+
+    requests, tag_changes: what `apply` would do there.
+    """
+
+    workspace: str
+    workspace_id: str
+    folder: Path
+    rows: int
+    requests: int
+    tag_changes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanOutcome:
     """A plan that is kept in a run's folder.
 
     sheet: plan.csv, with a line for each change. rows: of the input. tally: all of them, those
     that would be sent as not reached. requests, tag_changes, forecast_s: what `apply` would do.
     question: what should be said yes to. next_command: the command line that goes on; or None.
+    parts: of several workspaces; else none.
     """
 
     folder: Path
@@ -58,6 +74,7 @@ class PlanOutcome:
     question: Question
     exit_code: int
     next_command: str | None
+    parts: tuple[PlanPart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ from batch.jobs.run import IfUnfinished
 from batch.jobs.run import run as _run
 from batch.jobs.undo import undo as _undo
 from batch.jobs.verify import verify as _verify
-from batch.library.answers import CheckOutcome, PlanOutcome, VerifyOutcome
+from batch.library.answers import CheckOutcome, PlanOutcome, PlanPart, VerifyOutcome
 from batch.library.asking import (
     load_for,
     open_gates_for,
@@ -181,6 +181,17 @@ async def plan(
             question=planned.ready.question,
             exit_code=planned.exit_code,
             next_command=planned.next_command,
+            parts=tuple(
+                PlanPart(
+                    workspace=each.part.target.workspace.name,
+                    workspace_id=each.part.target.workspace.id,
+                    folder=each.part.opened.folder.path.absolute(),
+                    rows=each.part.rows,
+                    requests=each.preview.effect().requests,
+                    tag_changes=each.preview.effect().tag_changes,
+                )
+                for each in planned.parts
+            ),
         )
 
     check_kinds(reading=reading, guardrails=guardrails)

@@ -112,6 +112,9 @@ def test_a_plan_tells_what_becomes_of_every_row_in_every_workspace(
     assert [(each.format, each.state) for each in records] == [(FORMAT, RunState.PLANNED)] * 2
     assert world.do("runs", "out").last_line == "planned: out; next: sendkit-batch apply out"
     assert world.do("report", "out").exit_code == 0
+    page = (world.cwd / "out/report.html").read_text("utf-8")
+    assert "Beta 2: Campaign" in page
+    assert "This sends it: " in page
 
 
 def test_a_plan_is_shown_with_a_line_for_each_workspace(planned: tuple[World, Ran]) -> None:
@@ -385,6 +388,10 @@ def test_python_plans_and_applies_several_workspaces(
     }
     planned = batch.plan_sync("leads.csv", out="out", **place)  # type: ignore[arg-type]  # Place
     assert (planned.rows, planned.requests, planned.exit_code) == (34, 30, 1)
+    assert [(part.workspace, part.requests) for part in planned.parts] == [
+        (name, 10) for name in NAMES
+    ]
+    assert planned.parts[1].folder == planned.folder / "parts" / "beta-2"
     assert planned.question.headline.startswith("Change 30 leads in 3 workspaces")
     assert [row.workspace for row in planned.question.diff[:3]] == list(NAMES)
     outcome = batch.apply_sync(planned.folder, yes=True, **place)  # type: ignore[arg-type]  # Place
