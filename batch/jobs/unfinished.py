@@ -188,20 +188,19 @@ def linked_runs(folder: Path, *, state_dir: Path) -> LinkedRuns:
     known = {run.record.id: run for run in own_runs(state_dir, folder.resolve().parent)}
     known[record.id] = this
     firsts, there = {first_of(record)}, set(known)
-    if record.is_of_several or record.part_of:  # then parts that were tried again belong to it
+    if record.is_of_several or record.part_of:  # then retries of parts alone belong to it
+        whole = known[record.part_of].record if record.part_of in known else record
         several = [
             run
             for run in known.values()
-            if run.record.is_of_several and run.record.input.sha256 == record.input.sha256
+            if run.record.is_of_several and first_of(run.record) == first_of(whole)
         ]
         parts = {each.record.id: each for run in several for each in parts_of(run)}
         there |= parts.keys()
         if record.part_of:
             known = parts | known
         else:
-            wholes = {run.record.id for run in several if first_of(run.record) in firsts}
-            of_them = [each.record for each in parts.values() if each.record.part_of in wholes]
-            firsts |= {first_of(each) for each in of_them}
+            firsts |= {first_of(each.record) for each in parts.values()}
     newer = newer_note(folder, record, state_dir=state_dir, so="what it did is not told")
     runs = [run for run in known.values() if first_of(run.record) in firsts]
     runs.sort(key=lambda run: run.record.started_at)

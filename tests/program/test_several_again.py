@@ -334,6 +334,11 @@ def test_a_caller_in_python_tries_several_workspaces_again(
     monkeypatch.setenv("XDG_STATE_HOME", str(world.cwd / ".state"))
     for name, value in world.environ_of_page.items():
         monkeypatch.setenv(name, value)
-    outcome = batch.retry_sync(world.cwd / "out", out=world.cwd / "again", yes=True)
+    outcome = batch.retry_sync(
+        world.cwd / "out",
+        out=world.cwd / "again",
+        guardrails=batch.Guardrails(skip_failed_workspaces=True),
+        yes=True,
+    )
     assert (outcome.exit_code, len(outcome.parts)) == (1, 3)
     assert lines(world.cwd / "again/results.csv")[:2] == FAILED
