@@ -4844,6 +4844,14 @@ BUILDS = (
         caught_by="test_several_again.py::test_guardrails_hold_where_none_was_passed_before",
     ),
     Broken(
+        guarantee="guardrails hold in a retry for rows that were no workspace's before",
+        file="jobs/retry.py",
+        line="    if not before or any(each.record.is_unreached for each in before):",
+        instead="    if before and any(each.record.is_unreached for each in before):",
+        caught_by="test_several_again.py::"
+        "test_guardrails_hold_for_rows_that_were_no_workspaces_before",
+    ),
+    Broken(
         guarantee="a retry of an undo in several workspaces leaves what was changed since",
         file="jobs/retry.py",
         line='.sort("line") if again.record.has_baseline else None,',

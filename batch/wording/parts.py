@@ -95,6 +95,7 @@ def decide_together(
     if goes_on_in is not None:
         goes_on_of = sum(one.goes_on_of or one.leads for one in decisions)
     workspaces = len(parts) or goes_on_in or 0  # of all, once nothing is left in any
+    host = urlsplit(base_url).netloc
     diff = (replace(row, workspace=part.name) for part in parts for row in part.decision.diff)
     return Decision(
         effect=effect_of_all(one.effect for one in decisions),
@@ -108,7 +109,7 @@ def decide_together(
         run=run,
         workspace=None,
         base_url=base_url,
-        place=f"{count_of(workspaces, 'workspace')} ({urlsplit(base_url).netloc})",
+        place=f"{count_of(workspaces, 'workspace')} ({host})" if workspaces else host,
         forecast_s=forecast_s,
         goes_on_of=goes_on_of,
         sets_back=any(one.sets_back for one in decisions),

@@ -15,6 +15,7 @@ from batch.recording.runfile import FORMAT, RunPart, RunState, read_record
 from batch.web.board import Stage
 from tests.support.program import lead_id, read_rows
 from tests.support.several import (
+    NAMES,
     ROWS,
     WRONG,
     World,
@@ -164,7 +165,10 @@ def test_a_retry_without_failed_rows_has_none(world: World) -> None:
     assert world.do("run", world.rows(leads()), "--yes", "--out", "out").exit_code == 0
     ran = world.do("retry", "out", "--yes", "--out", "again")
     assert (ran.exit_code, world.changed) == (0, {})
-    assert "out: no row is error or unsent, so none is tried again." in ran.err
+    host = urlsplit(world.sandbox.base_url).netloc
+    assert ran.err.startswith(
+        f"out: no row is error or unsent, so none is tried again.\nNothing to change in {host}.\n"
+    )
     assert ran.last_line.startswith("finished: 0 success, 0 error, 0 skipped, 0 unsent; again/")
     assert world.do("results", "again").exit_code == 0
 
@@ -259,6 +263,19 @@ def test_rows_of_a_workspace_whose_key_failed_are_tried_once_it_works(world: Wor
     assert world.changed == {(world.ids[1], lead_id(n)): 1 for n in range(1, ROWS, 3) if n != 4}
     ran = world.do("retry", "third", *config, **keys)
     assert (ran.exit_code, world.changed) == (0, {(world.ids[1], lead_id(4)): 1})
+
+
+def test_guardrails_hold_for_rows_that_were_no_workspaces_before(tmp_path: Path) -> None:
+    clears = [("Acne", campaign(1), lead_id(n), "", "null") for n in range(40)]
+    with three_workspaces(tmp_path, key="sk_practice_1") as world:
+        rows = world.rows(clears)
+        assert world.do("run", rows, "--yes", "--allow-invalid", "--out", "out").exit_code == 1
+        port = urlsplit(world.sandbox.base_url).port
+    kept = {"key": "sk_practice_1", "port": port}
+    with three_workspaces(tmp_path, names=(*NAMES, "Acne"), **kept) as world:
+        ran = world.do("retry", "out", "--yes")
+        assert (ran.exit_code, world.changed) == (2, {})
+        assert "Acne: 40 of the 40 rows to send clear the tag, more than half." in ran.err
 
 
 def test_guardrails_hold_where_none_was_passed_before(world: World) -> None:
