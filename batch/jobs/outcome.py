@@ -164,10 +164,14 @@ def _state_of(ended: Ending, tally: Tally) -> tuple[RunState, int]:
 
 
 def state_by_rows(state: RunState, tally: Tally) -> RunState:
-    """How a run stands by its rows; one that says it is running was killed."""
+    """How a run stands by its rows; one that says it is running was killed.
+
+    So was a part that is still a plan, of a plan that is none any more.
+    """
     if not tally.unsent:
         return RunState.FINISHED
-    return RunState.FAILED if state in {RunState.RUNNING, RunState.FINISHED} else state
+    killed = {RunState.RUNNING, RunState.FINISHED, RunState.PLANNED}
+    return RunState.FAILED if state in killed else state
 
 
 def file_to_mend(state: RunState, tally: Tally, files: ResultFiles | None) -> Path | None:

@@ -310,6 +310,9 @@ def test_an_apply_that_broke_off_at_once_is_no_plan_any_more(
     with monkeypatch.context() as patch:
         patch.setattr("batch.jobs.whole.begin", broken)
         assert world.do("apply", "out", "--yes").exit_code == 3
+    results = world.do("results", "out")
+    assert results.exit_code == 3
+    assert results.last_line.endswith("30 unsent; out/results.csv; next: sendkit-batch resume out")
     assert "no row is left" not in world.do("resume", "out", "--yes").err
     assert sent(world) == ALL
 
