@@ -33,7 +33,6 @@ PROBLEM = pl.Schema(
 # those are null.
 ASSIGNED = pl.Schema({**PROBLEM, "workspace_id": pl.String()})
 
-_TEXTS = pl.col(PROBLEM.names()[1:])
 _COLUMN = Naming.WORKSPACE
 _EARLIER = (Reason.BLANK_ROW, Reason.NOTHING_TO_CHANGE, Reason.NOT_DATA)
 _LISTED = 5  # workspaces that a message names when none is near
@@ -84,16 +83,15 @@ def assign(
 def problems_of(
     cells: Cells, rules: Rules, known: Mapping[str, Collection[str]], default: str | None
 ) -> pl.DataFrame:
-    """What is wrong with rows that are no workspace's, as PROBLEM with categories for texts.
+    """What is wrong with rows that are no workspace's, as PROBLEM, in line order.
 
-    In line order. Takes what `assign` does, and keeps some twenty bytes for each such row.
+    Takes what `assign` does, and keeps some hundred bytes for each such row.
     """
-    none = [pl.DataFrame(schema=PROBLEM).select("line", _TEXTS.cast(pl.Categorical))]
     found = (
-        frame.filter(pl.col("workspace_id").is_null()).select("line", _TEXTS.cast(pl.Categorical))
+        frame.filter(pl.col("workspace_id").is_null()).select(PROBLEM.names())
         for frame in assign(cells, rules, known, default)
     )
-    return pl.concat([*none, *found])
+    return pl.concat([pl.DataFrame(schema=PROBLEM), *found])
 
 
 def judged_with(problems: pl.DataFrame, judged: Judgements) -> Judgements:
@@ -106,7 +104,7 @@ def judged_with(problems: pl.DataFrame, judged: Judgements) -> Judgements:
         wrong = between((problems,), rows)
         if not wrong.height:
             return rows
-        texts = wrong.select("line", _TEXTS.cast(pl.String).name.suffix("_"))
+        texts = wrong.select("line", pl.exclude("line").name.suffix("_"))
         both = rows.join(texts, on="line", how="left", maintain_order="left")
         is_wrong = pl.col("reason_").is_not_null()
         wrong_texts = (
