@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from batch.columns import Column
+from batch.columns import Column, Naming
 from batch.judging.diff import SENT, Verdict
 from batch.model import Field, Reason, Result
 from batch.web.row_pages import RowPage, Sheet
@@ -48,7 +48,8 @@ class Value:
 class ShownRow:
     """One row. tone: good, bad, quiet or open. message: the whole sentence about it.
 
-    bad_cell: where the wrong one is among the cells; -1: none.
+    bad_cell: where the wrong one is among the cells; -1: none. workspace: as the row names it; ""
+    where rows name none.
     """
 
     line: str
@@ -59,6 +60,7 @@ class ShownRow:
     tag: Value
     cells: Sequence[str]
     bad_cell: int = -1
+    workspace: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +94,7 @@ def checked_rows(
             tag=_cell(row, fields, Field.AI_TAG),
             cells=_cells(row, columns),
             bad_cell=places.get(row["column"], -1),
+            workspace=_workspace(row, fields),
         )
         for row in page.rows
     ]
@@ -113,6 +116,7 @@ def result_rows(
             status=_resulting(row, fields, Field.STATUS, planned.get(row["line"], {})),
             tag=_resulting(row, fields, Field.AI_TAG, planned.get(row["line"], {})),
             cells=_cells(row, columns),
+            workspace=_workspace(row, fields),
         )
         for row in page.rows
     ]
@@ -131,9 +135,15 @@ def plan_rows(
             status=_planned(row, fields, Field.STATUS, clear_word),
             tag=_planned(row, fields, Field.AI_TAG, clear_word),
             cells=_cells(row, columns),
+            workspace=_workspace(row, fields),
         )
         for row in page.rows
     ]
+
+
+def _workspace(row: Mapping[str, str], fields: Mapping[Column, int]) -> str:
+    at = fields.get(Naming.WORKSPACE)
+    return "" if at is None else row[str(at)].strip()
 
 
 def tone_of(name: str) -> str:

@@ -119,7 +119,7 @@ def test_the_page_judges_workspaces_before_anything_is_asked(world: World) -> No
     with site(folder, environ=world.environ_of_page, state_dir=world.state_dir) as page:
         page.drop(world.cwd / "leads.csv")
         shown = page.get("/check")
-        assert "is none of your workspaces. Did you mean" in shown
+        assert "Acne: &#34;Acne&#34; is none of your workspaces. Did you mean" in shown
         assert "The workspaces are those that the key saw " in shown
 
 
