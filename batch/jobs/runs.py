@@ -306,11 +306,14 @@ def _listed(run: EarlierRun, state_dir: Path) -> ListedRun:
 
 
 def _size_of(folder: Path) -> int:
-    size_bytes = 0
-    for path in folder.iterdir():
+    """What a run's files take, those of its parts included; a copy that is linked counts once."""
+    found: dict[tuple[int, int], int] = {}
+    for path in (*folder.iterdir(), *folder.glob(f"{PARTS}/*/*")):
         with suppress(OSError):  # a run that is at work puts drafts there and takes them away
-            size_bytes += path.lstat().st_size if path.is_file() else 0
-    return size_bytes
+            if path.is_file():
+                about = path.lstat()
+                found[about.st_dev, about.st_ino] = about.st_size
+    return sum(found.values())
 
 
 def _is_at_work(run: EarlierRun, state_dir: Path) -> bool:

@@ -14,9 +14,11 @@ from batch.recording.journal import Journal
 from batch.recording.plan_check import open_plan
 from batch.recording.plan_file import PlanFile
 from batch.recording.result_rows import NOT_REACHED_MESSAGE
-from batch.recording.runfile import PARTS, RunPart, RunRecord, read_record
+from batch.recording.runfile import PARTS, NewerRecordError, RunPart, RunRecord, read_record
 
 _LONGEST_NAME = 40
+# Names that Windows keeps for devices, in any folder.
+_DEVICES = {"con", "prn", "aux", "nul"} | {f"{of}{n}" for of in ("com", "lpt") for n in range(10)}
 
 
 def folder_names(names: Iterable[str]) -> Iterator[str]:
@@ -26,6 +28,8 @@ def folder_names(names: Iterable[str]) -> Iterator[str]:
         plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
         words = "".join(each if each.isalnum() else " " for each in plain).split()
         slug = "-".join(words)[:_LONGEST_NAME].strip("-") or "workspace"
+        if slug in _DEVICES:
+            slug = f"workspace-{slug}"
         count, unique = 1, slug
         while unique in taken:
             count += 1
@@ -37,13 +41,21 @@ def folder_names(names: Iterable[str]) -> Iterator[str]:
 def read_part(folder: Path, record: RunRecord, part: RunPart) -> RunRecord:
     """The record of a part. Raises InputError unless it is the one that the whole names."""
     path = folder / PARTS / part.folder
-    found = read_record(path / "run.json")
+    back = "Bring the whole folder back from one backup, or start a new run."
+    try:
+        found = read_record(path / "run.json")
+    except NewerRecordError:
+        raise
+    except InputError as error:  # what is said of a run by itself does not hold: it may have sent
+        raise InputError(
+            f"{path}: is missing or damaged, and {folder / 'run.json'} names it. What it has sent "
+            f"is not known without it. {back}"
+        ) from error
     named = (found.workspace, found.rows) == (part.workspace, part.rows)
     of_whole = (found.part_of, found.input.sha256, found.base_url, found.sandbox)
     if not named or of_whole != (record.id, record.input.sha256, record.base_url, record.sandbox):
         raise InputError(
-            f"{path}: is not the part that {folder / 'run.json'} names. Bring the whole folder "
-            "back from one backup, or start a new run."
+            f"{path}: is not the part that {folder / 'run.json'} names. {back}"
         )
     return found
 

@@ -298,6 +298,22 @@ def test_a_part_is_sent_where_the_whole_is(world: World, said: dict[str, Any]) -
         assert not world.changed
 
 
+def test_what_a_part_that_is_missing_or_damaged_has_sent_is_not_known(world: World) -> None:
+    world.do("run", world.rows(leads()), "--yes", "--out", "out")
+    path = world.cwd / "out/parts/acme/run.json"
+    for spoil in (lambda: path.write_text("{"), path.unlink):
+        spoil()
+        for words in (("resume", "out", "--yes"), ("results", "out"), ("undo", "out", "--yes")):
+            ran = world.do(*words)
+            assert ran.exit_code == 2
+            assert ran.err.startswith(
+                "out/parts/acme: is missing or damaged, and out/run.json names it. What it has "
+                "sent is not known without it. Bring the whole folder back from one backup, or "
+                "start a new run.\n"
+            )
+            assert not world.changed
+
+
 def test_a_copy_of_a_run_is_nobodys_but_its_results_are_told(world: World) -> None:
     world.do("run", world.rows(leads()), "--yes", "--on", "parts", "--out", "out")
     assert world.do("part", "out", "0").exit_code == 0
@@ -313,6 +329,8 @@ def test_a_run_of_several_is_one_in_the_list_and_goes_as_one(world: World) -> No
     listed = json.loads(world.do("runs", "--json").out)
     assert len(listed["runs"]) == 1
     assert not listed["not_yours"]
+    files = {file.stat().st_ino: file for file in world.cwd.glob("runs/**/*") if file.is_file()}
+    assert listed["runs"][0]["size_bytes"] == sum(each.stat().st_size for each in files.values())
     assert world.do("runs", "prune", "--older-than", "0h", "--yes").exit_code == 0
     assert not any((world.cwd / "runs").iterdir())
 

@@ -86,7 +86,7 @@ def test_results_are_refused_where_a_part_lacks_rows(
 
 
 def test_folders_are_named_for_their_workspaces() -> None:
-    names = ["Acme", "ACME", "Café & Söhne", "../../etc", "日本", "", "x" * 99]
+    names = ["Acme", "ACME", "Café & Söhne", "../../etc", "日本", "", "x" * 99, "CON", "LPT1"]
     assert [*folder_names(names)] == [
         "acme",
         "acme-2",
@@ -95,4 +95,6 @@ def test_folders_are_named_for_their_workspaces() -> None:
         "workspace",
         "workspace-2",
         "x" * 40,
+        "workspace-con",  # a device of Windows in any folder
+        "workspace-lpt1",
     ]
