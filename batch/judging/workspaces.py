@@ -13,10 +13,11 @@ from batch.judging.explain import Explainer, quoted
 from batch.judging.leads import between
 from batch.judging.rules import Rules, judge
 from batch.judging.survey import Cells, Judgements
-from batch.judging.texts import folded, is_spoiled, trimmed
+from batch.judging.texts import EDGES, folded, is_spoiled, trimmed
 from batch.lines import frames_with, only_lines
 from batch.model import Field, Reason
 from batch.near_names import NearNames
+from batch.visible import visible
 
 # reason, column, found, message: why a row is no workspace's, as `rules.judge` has them; message is
 # the whole sentence without the place.
@@ -204,8 +205,12 @@ class _Names:
 
 
 def _keys(texts: Sequence[str | None]) -> list[str]:
-    """Names and ids as they are compared: regardless of case."""
-    names = pl.DataFrame({"name": texts}, schema={"name": pl.String})
+    """Names and ids as they are compared: regardless of case and of which white space they have.
+
+    A name comes with what can't be seen of it spelt out, as the joiner in an emoji; so is a cell's.
+    """
+    shown = [text and visible(" ".join(text.strip(EDGES).split())) for text in texts]
+    names = pl.DataFrame({"name": shown}, schema={"name": pl.String})
     return names.select(folded(pl.col("name"))).to_series().to_list()
 
 
@@ -296,11 +301,12 @@ class _Explainer:
         sentences = {each.value: self._row.sentence(each, None, "") for each in _EARLIER}
         by_reason = pl.col("reason").replace_strict(sentences, default=None)
         text = trimmed(pl.col(_COLUMN)).fill_null("")
-        texts = cells.select("line", found=text, key=folded(text), is_spoiled=is_spoiled(text))
+        texts = cells.select("line", found=text, is_spoiled=is_spoiled(text))
         texts = texts.join(earlier, on="line", how="anti")
         said = texts.drop("line").unique("found")
+        keyed = said.with_columns(key=pl.Series(_keys(said["found"].to_list()), dtype=pl.String))
         said = pl.DataFrame(
-            [(text, *self._say(text, key, is_spoiled=s)) for text, key, s in said.iter_rows()],
+            [(text, *self._say(text, key, is_spoiled=s)) for text, s, key in keyed.iter_rows()],
             schema=dict.fromkeys(("found", "reason", "message"), pl.String),
             orient="row",
         )

@@ -54,9 +54,7 @@ def read_part(folder: Path, record: RunRecord, part: RunPart) -> RunRecord:
     named = (found.workspace, found.rows) == (part.workspace, part.rows)
     of_whole = (found.part_of, found.input.sha256, found.base_url, found.sandbox)
     if not named or of_whole != (record.id, record.input.sha256, record.base_url, record.sandbox):
-        raise InputError(
-            f"{path}: is not the part that {folder / 'run.json'} names. {back}"
-        )
+        raise InputError(f"{path}: is not the part that {folder / 'run.json'} names. {back}")
     return found
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from batch.columns import MERGED, SWALLOWED, Naming
 from batch.judging.rules import Rules
-from batch.judging.workspaces import ASSIGNED, assign
+from batch.judging.workspaces import ASSIGNED, assign, find_workspace
 from batch.model import Field, Reason
 
 RULES = Rules(name="leads.csv")
@@ -51,9 +51,24 @@ def assigned(*rows: Mapping[str, str | None], default: str | None = None) -> lis
     ]
 
 
-@pytest.mark.parametrize("text", ["Acme Ltd", " acme ltd\N{NO-BREAK SPACE}", "ACME", ACME.upper()])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Acme Ltd",
+        " acme ltd\N{NO-BREAK SPACE}",
+        "Acme\N{NO-BREAK SPACE}\N{SPACE}Ltd",
+        "ACME",
+        ACME.upper(),
+    ],
+)
 def test_a_workspace_is_named_by_any_name_or_its_id_in_any_case(text: str) -> None:
     assert assigned(row(text)) == [(ACME, None, "")]
+
+
+def test_a_name_with_characters_that_are_not_seen_is_found_as_it_is_shown() -> None:
+    name = "\N{WOMAN}\N{ZERO WIDTH JOINER}\N{PERSONAL COMPUTER} Devs"
+    as_read = {GAMMA: ("\N{WOMAN}\\u200d\N{PERSONAL COMPUTER} Devs",)}
+    assert find_workspace(name, as_read) == GAMMA
 
 
 @pytest.mark.parametrize(
