@@ -3336,8 +3336,8 @@ BUILDS = (
     Broken(
         guarantee="runs of one workspace keep to one pace",
         file="jobs/known_pace.py",
-        line="    if request.session.sandbox or not CAN_MEET:\n        return None\n    owner",
-        instead="    if request:\n        return None\n    owner",
+        line="    if request.session.sandbox or not CAN_MEET:\n        return None\n    budget",
+        instead="    if request:\n        return None\n    budget",
         caught_by="test_one_pace.py::test_three_runs_keep_to_one_pace",
     ),
     Broken(
@@ -3515,7 +3515,7 @@ BUILDS = (
     Broken(
         guarantee="leads are read at the pace that runs of a workspace share",
         file="jobs/paging.py",
-        line="        if meeting is None:\n            yield",
+        line="        if self._beside:\n            yield",
         instead="        if True:\n            yield",
         caught_by="test_one_pace.py::test_leads_are_read_at_the_same_pace",
     ),
@@ -4611,6 +4611,36 @@ BUILDS = (
         line="    if not named or of_whole != (",
         instead="    if not named or of_whole[:2] + (record.base_url, record.sandbox) != (",
         caught_by="test_several.py::test_a_part_is_sent_where_the_whole_is",
+    ),
+    Broken(
+        guarantee="workspaces of one run share their pace with other runs",
+        file="jobs/whole.py",
+        line="self._send, replace(begun, shared=pace), shared)",
+        instead="self._send, begun, shared)",
+        caught_by="test_one_pace.py::"
+        "test_a_run_of_several_workspaces_keeps_to_the_pace_of_others[key]",
+    ),
+    Broken(
+        guarantee="a run that reads several workspaces does so at the pace of others",
+        file="jobs/part_steps.py",
+        line="    async with at_one_pace(split.meetings()) as shared:\n",
+        instead="    async with at_one_pace({}) as shared:\n",
+        caught_by="test_one_pace.py::test_leads_of_several_workspaces_are_read_at_the_same_pace",
+    ),
+    Broken(
+        guarantee="runs with a key of many workspaces meet by the key, until somebody says more",
+        file="jobs/known_pace.py",
+        line="BudgetOwner.KEY if access.is_platform else BudgetOwner.WORKSPACE",
+        instead="BudgetOwner.WORKSPACE",
+        caught_by="test_known_pace.py::test_runs_of_one_budget_meet[auto-sk_user_1-shares_with0]",
+    ),
+    Broken(
+        guarantee="workspaces of one run keep to its own rate together, and never two at once",
+        file="sending/shared_pace.py",
+        line="        async with self._taking:\n",
+        instead="        if True:\n",
+        caught_by="test_shared_pace.py::"
+        "test_workspaces_of_a_run_keep_to_its_own_rate_together[False]",
     ),
     Broken(
         guarantee="workspaces are asked side by side before the question",

@@ -16,7 +16,7 @@ import polars as pl
 from batch.errors import QuotaUsedError, UsageError
 from batch.jobs.known_pace import meeting_to_read, spread_s
 from batch.jobs.opening import OpenRun
-from batch.jobs.paging import ListNotReadError
+from batch.jobs.paging import Beside, ListNotReadError
 from batch.jobs.ready import JudgedRun
 from batch.jobs.snapshotting import take_snapshot, to_read_again
 from batch.jobs.work import LeadsDiff
@@ -98,7 +98,7 @@ async def look_as_wanted(
     judged: JudgedRun,
     *,
     on_reading: Callable[[ReadingProgress], None],
-    limiter: anyio.Semaphore | None = None,
+    beside: Beside | None = None,
 ) -> tuple[LeadsDiff | None, str]:
     """Read the leads of a judged run as its settings want it, as `look` does; and what to say.
 
@@ -108,7 +108,7 @@ async def look_as_wanted(
     if how is None or not judged.plan.requests:
         return None, ""
     try:
-        return await look(judged, how, on_reading=on_reading, limiter=limiter), ""
+        return await look(judged, how, on_reading=on_reading, beside=beside), ""
     except LeadsNotReadError as error:
         if not how.pays:
             raise
@@ -120,12 +120,12 @@ async def look(
     how: Look,
     *,
     on_reading: Callable[[ReadingProgress], None],
-    limiter: anyio.Semaphore | None = None,
+    beside: Beside | None = None,
 ) -> LeadsDiff | None:
     """Read the leads of a judged run; None when there is nothing worth reading.
 
     What was read of them before, to look them up by their addresses, is not read again.
-    on_reading: called after each page. limiter: as `Paging` takes it.
+    on_reading: called after each page. beside: as `Paging` takes it.
     Raises LeadsNotReadError, and RunError when the disk fails.
     """
     settings = judged.opened.request.settings
@@ -139,7 +139,7 @@ async def look(
     if worth and not (to_read or read):
         return None
     async with judged.opened.client(connections=settings.pace.concurrency) as api:
-        paging = judged.paging(api, limiter=limiter)
+        paging = judged.paging(api, beside=beside)
         # No more is read than sending would cost, and a page of each campaign.
         is_bounded = how.pays and not judged.shares_pacer
         most = 2 * judged.plan.requests + len(to_read) if is_bounded else inf

@@ -16,7 +16,7 @@ import anyio.to_thread
 
 from batch.jobs.canary import Canary
 from batch.jobs.frontend import Order, Rest
-from batch.jobs.known_pace import make_pacer, spread_s
+from batch.jobs.known_pace import as_member, make_pacer, spread_s
 from batch.jobs.paging import Paging
 from batch.jobs.work import Work
 from batch.judging.plan import Plan
@@ -32,7 +32,7 @@ from batch.sending.pace.pacer import Pacer
 from batch.sending.retry import RetryPolicy, retry_budget
 from batch.sending.runner import Limits, Runner
 from batch.sending.shared_pace import SharedPace
-from batch.sending.sharing import Me, Sharing
+from batch.sending.sharing import Sharing
 from batch.sending.stops import Stop, StopLimits, StopRules
 from batch.settings.model import Settings
 from batch.wording.progress import Moment, SendStep
@@ -60,6 +60,7 @@ class SendEngine:
         canary: int = 0,
         paging_by: Callable[[Gate], Paging] | None = None,
         meeting: Meeting | None = None,
+        shared: SharedPace | None = None,
         name: str = "",
     ) -> None:
         """send: makes one attempt. look: asks the server something harmless.
@@ -70,6 +71,7 @@ class SendEngine:
         canary: changes that go alone and are read back before the others follow.
         paging_by: what reads them, by the gate that all requests of the job leave by.
         meeting: where runs of the same budget share its pace; None for one that shares none.
+        shared: the part in such a pace that others of this process have, too, and have come in.
         name: of this run, as the others read it.
         """
         pace, retry = settings.pace, settings.retry
@@ -92,8 +94,9 @@ class SendEngine:
             self._pacer,
             Breaker(max_probe_s=retry.backoff_max_s, max_outage_s=retry.max_outage_s),
         )
-        me = Me(name=name[:100], rate_per_s=pace.rate.per_s, headroom=pace.headroom)
-        self._shared = meeting and SharedPace(self._pacer, me, meeting=meeting)
+        me = as_member(settings, name)
+        self._own_share = meeting and SharedPace(self._pacer, me, meeting=meeting)
+        self._shared = shared or self._own_share
         if not shares_pacer:
             self._pacer.expect(
                 lambda: max(1, work.requests - self._finished), spread_s=spread_s(settings)
@@ -130,7 +133,7 @@ class SendEngine:
         left_s = self._hold[0] - self._began
         if left_s > 0:
             self._pacer.hold(anyio.current_time(), left_s, self._hold[1])
-        async with self._shared or nullcontext(), anyio.create_task_group() as beside:
+        async with self._own_share or nullcontext(), anyio.create_task_group() as beside:
             if self._shared:
                 self._gate.share(self._shared)
             beside.start_soon(self._tell, on_moment)

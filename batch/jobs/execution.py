@@ -34,7 +34,7 @@ from batch.recording.results import write_results
 from batch.recording.run_list import remember
 from batch.recording.runfile import RunFile, RunRecord, RunState
 from batch.recording.timeline import Timeline
-from batch.settings.values import BudgetOwner
+from batch.sending.shared_pace import SharedPace
 from batch.wording.progress import Moment
 
 if sys.platform != "win32":
@@ -50,6 +50,7 @@ class Begun:
 
     limiter: bounds the requests that it and others have under way at once; None for its own bound.
     shares_pace: others keep to its pacer, so that what that has learnt is not its own pace.
+    shared: its pacer's part in a pace of several runs, which others may have, too.
     """
 
     run: ReadyRun
@@ -57,6 +58,7 @@ class Begun:
     run_file: RunFile
     limiter: anyio.Semaphore | None = None
     shares_pace: bool = False
+    shared: SharedPace | None = None
 
 
 def begin(
@@ -205,7 +207,8 @@ async def _send_and_tell(
         quota=quota,
         canary=opened.request.guardrails.canary,
         paging_by=lambda gate: Paging(api, settings, gate=gate),
-        meeting=None if begun.shares_pace else _meeting_of(run),
+        meeting=None if joins else _meeting_of(run),
+        shared=begun.shared,
         name=opened.folder.path.name,
     )
     if run.hold is not None:
@@ -246,15 +249,9 @@ async def _send_and_tell(
 
 
 def _meeting_of(run: ReadyRun) -> Meeting | None:
-    """Where this run shares its pace with others: those of its workspace.
-
-    Parts of a run are sent by processes of their own: nobody has said that their budgets are not
-    one, so those of one key meet.
-    """
-    opened, workspace_id = run.opened, run.workspace.id if run.workspace else None
-    is_workspaces = opened.request.settings.pace.budget is BudgetOwner.WORKSPACE
-    owner = workspace_id if opened.part_of is None or is_workspaces else None
-    return meeting_of(opened.request, opened.access, owner)
+    """Where this run shares its pace with others of the same budget."""
+    workspace_id = run.workspace.id if run.workspace else None
+    return meeting_of(run.opened.request, run.opened.access, workspace_id)
 
 
 def _remember(opened: OpenRun, record: RunRecord) -> None:

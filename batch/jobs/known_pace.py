@@ -2,8 +2,8 @@
 
 import math
 import random
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from batch.api.sendkit import Access
@@ -16,7 +16,10 @@ from batch.recording.meeting import CAN_MEET, Meeting, budget_owner
 from batch.recording.pace_memory import good_pace, keep_pace
 from batch.sending.pace.pacer import PaceEstimate, Pacer, Source
 from batch.sending.pace.search import START_PER_S
+from batch.sending.shared_pace import SharedPace
+from batch.sending.sharing import Me
 from batch.settings.model import PaceSettings, Settings
+from batch.settings.values import BudgetOwner
 from batch.wording.questions import Basis, LongWindow
 
 # Seconds: over a longer window nothing is spread unless somebody waits for its end. An hour's, at
@@ -177,19 +180,49 @@ def make_pacer(settings: Settings, good_per_s: float | None) -> Pacer:
 
 
 def meeting_of(request: Request, access: Access, workspace_id: str | None) -> Meeting | None:
-    """Where the runs of a budget share its pace; None where none is shared: practice, Windows."""
+    """Where the runs of a budget share its pace; None where none is shared: practice, Windows.
+
+    Until somebody has said whose the budget is, a key that reaches many workspaces has one for all
+    of them, and any other that of its workspace.
+    """
     if request.session.sandbox or not CAN_MEET:
         return None
-    owner = budget_owner(workspace_id=workspace_id, key=access.api_key)
+    budget = request.settings.pace.budget
+    if budget is BudgetOwner.AUTO:
+        budget = BudgetOwner.KEY if access.is_platform else BudgetOwner.WORKSPACE
+    owner = budget_owner(
+        workspace_id=workspace_id if budget is BudgetOwner.WORKSPACE else None,
+        key=None if budget is BudgetOwner.ALL else access.api_key,
+    )
     with suppress(SettingsError):  # a folder that can't be used has stopped the run before this
         return Meeting(request.session.state_dir, base_url=access.base_url, owner=owner)
     return None
 
 
+@asynccontextmanager
+async def at_one_pace(
+    pacers: Mapping[Pacer, tuple[Meeting | None, Me]],
+) -> AsyncIterator[Mapping[Pacer, SharedPace]]:
+    """Within it, each pacer is shared with other runs of the machine, if there is a place for it.
+
+    pacers: by each, where its runs meet, and as what this one comes in.
+    """
+    async with AsyncExitStack() as entered:
+        yield {
+            pacer: await entered.enter_async_context(SharedPace(pacer, me, meeting=meeting))
+            for pacer, (meeting, me) in pacers.items()
+            if meeting
+        }
+
+
+def as_member(settings: Settings, name: str) -> Me:
+    """A run as those read it that share its pace. name: the run's folder."""
+    pace = settings.pace
+    return Me(name=name[:100], rate_per_s=pace.rate.per_s, headroom=pace.headroom)
+
+
 def meeting_to_read(opened: OpenRun, preflight: Preflight) -> Meeting | None:
-    """Where a run shares its pace while it reads; a part reads at the pace of its whole."""
-    if opened.part_of is not None:
-        return None
+    """Where a run shares its pace while it reads."""
     workspace_id = preflight.workspace.id if preflight.workspace else None
     return meeting_of(opened.request, opened.access, workspace_id)
 

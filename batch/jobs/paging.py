@@ -3,7 +3,7 @@
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, nullcontext, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 import anyio
@@ -22,7 +22,7 @@ from batch.api.lists import (
 )
 from batch.api.sendkit import SendKit
 from batch.errors import BatchError, QuotaUsedError
-from batch.jobs.known_pace import make_pacer
+from batch.jobs.known_pace import as_member, at_one_pace, make_pacer
 from batch.model import Answer, Campaign, CampaignLead, Webhooks
 from batch.recording.meeting import Meeting
 from batch.sending.breaker import Breaker
@@ -31,7 +31,6 @@ from batch.sending.pace.pacer import Pacer
 from batch.sending.reader import NotReadError, Reader
 from batch.sending.retry import RetryPolicy
 from batch.sending.shared_pace import SharedPace
-from batch.sending.sharing import Me
 from batch.settings.model import Settings
 
 _Value = TypeVar("_Value")
@@ -143,6 +142,18 @@ class Place(Generic[_Value]):
             )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What several workspaces have in common that are read at the same time.
+
+    limiter: bounds the pages that are read at once. shared: by each pacer that other runs of the
+    machine keep to, too.
+    """
+
+    limiter: anyio.Semaphore
+    shared: Mapping[Pacer, SharedPace]
+
+
 class Paging:
     """Reads lists, for one job: all of them share its pace."""
 
@@ -154,13 +165,13 @@ class Paging:
         good_per_s: float | None = None,
         pacer: Pacer | None = None,
         gate: Gate | None = None,
-        limiter: anyio.Semaphore | None = None,
+        beside: "Beside | None" = None,
     ) -> None:
         """good_per_s: a rate that went well with this server before; None if none is known.
 
         pacer: what others keep to, too; None for one of its own.
         gate: what others leave by, too; None for one of its own.
-        limiter: bounds the pages that it and others read at once; None for no such bound.
+        beside: where others are read at the same time.
         """
         pace, retry = settings.pace, settings.retry
         self._api = api
@@ -180,8 +191,10 @@ class Paging:
             max_wait_s=pace.longest_wait_s,
             draw=random.random,
         )
-        self._pace = pace
-        self._limiter = limiter
+        self._settings = settings
+        self._beside = beside
+        if beside and (shared := beside.shared.get(self.pacer)):
+            self._gate.share(shared)
         self._limit: int | None = MOST_A_PAGE
 
     @asynccontextmanager
@@ -189,14 +202,14 @@ class Paging:
         """Within it, read at one pace with other runs of the same budget.
 
         meeting: where they meet; None to share none. name: of this run, as the others read it.
+        Whoever reads beside others shares the pace that all of them have.
         """
-        if meeting is None:
+        if self._beside:
             yield
             return
-        pace = self._pace
-        me = Me(name=name[:100], rate_per_s=pace.rate.per_s, headroom=pace.headroom)
-        async with SharedPace(self.pacer, me, meeting=meeting) as shared:
-            self._gate.share(shared)
+        async with at_one_pace({self.pacer: (meeting, as_member(self._settings, name))}) as shared:
+            if self.pacer in shared:
+                self._gate.share(shared[self.pacer])
             yield
 
     def pace(self) -> Pace:
@@ -284,7 +297,7 @@ class Paging:
         limit = self._limit
 
         async def fetch() -> tuple[Answer, Page[_Value] | None]:
-            async with self._limiter or nullcontext():
+            async with self._beside.limiter if self._beside else nullcontext():
                 answer, page = await self._api.read_page(path(cursor, limit), parse)
             if page is None and not answer.message:
                 answer = replace(answer, message=f"answered {answer.http_status}")

@@ -5,8 +5,8 @@ whoever was first, and all that are refused are named at once.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -16,8 +16,9 @@ import anyio
 from batch.errors import DeclinedError, QuotaUsedError, UsageError
 from batch.jobs.diff_leads import look_as_wanted
 from batch.jobs.frontend import Frontend
+from batch.jobs.known_pace import at_one_pace
 from batch.jobs.opening import OpenRun
-from batch.jobs.paging import ListNotReadError
+from batch.jobs.paging import Beside, ListNotReadError
 from batch.jobs.parts import OpenPart, ReadyParts, SplitRun, in_each, split_run
 from batch.jobs.preflight import Preflight
 from batch.jobs.ready import JudgedRun, ReadyRun, judge
@@ -30,7 +31,7 @@ from batch.wording.parts import readings_together
 from batch.wording.progress import ReadingProgress
 
 AT_ONCE = 16  # workspaces that are asked at the same time
-_Name = Callable[[JudgedRun, LeadsDiff | None], Awaitable[JudgedRun]]
+_Name = Callable[[JudgedRun, LeadsDiff | None, Beside], Awaitable[JudgedRun]]
 _P = TypeVar("_P")
 _T = TypeVar("_T")
 
@@ -161,14 +162,18 @@ def _at_pace(judged: JudgedRun, part: OpenPart, split: SplitRun) -> JudgedRun:
     return replace(judged, pacer=part.pacer, shares_pacer=sharing > 1)
 
 
-class _Reading:
-    """The reading in all workspaces, shown as one. To be made on the event loop.
+@asynccontextmanager
+async def _beside(split: SplitRun) -> AsyncIterator[Beside]:
+    """What the workspaces have in common that are read side by side."""
+    async with at_one_pace(split.meetings()) as shared:
+        limiter = anyio.Semaphore(split.opened.request.settings.pace.concurrency)
+        yield Beside(limiter=limiter, shared=shared)
 
-    limiter: of the pages that are read at once.
-    """
+
+class _Reading:
+    """The reading in all workspaces, shown as one."""
 
     def __init__(self, split: SplitRun, show: Callable[[ReadingProgress], None]) -> None:
-        self.limiter = anyio.Semaphore(split.opened.request.settings.pace.concurrency)
         self._show = show
         self._workspaces = len(split.parts)
         self._at_work: dict[int, ReadingProgress] = {}
@@ -201,6 +206,8 @@ def _look_up(
 ) -> list[UsageError | None]:
     """Look up the leads that are named by e-mail address."""
     last: list[ReadingProgress] = []
+    if not any(is_needed(part.opened) for part in split.parts):
+        return [None] * len(split.parts)
 
     def keep(reading: ReadingProgress) -> None:
         last[:] = [reading]
@@ -211,8 +218,6 @@ def _look_up(
 
         async def of_one(number: int) -> None:
             part = split.parts[number]
-            if not is_needed(part.opened):
-                return
             with reading.of(number) as tell:
                 try:
                     await resolve(
@@ -220,12 +225,13 @@ def _look_up(
                         preflights[number],
                         on_reading=tell,
                         pacer=part.pacer,
-                        limiter=reading.limiter,
+                        beside=beside,
                     )
                 except ListNotReadError as error:
                     raise UsageError(str(error)) from error
 
-        return await side_by_side(range(len(split.parts)), of_one)
+        async with _beside(split) as beside:
+            return await side_by_side(range(len(split.parts)), of_one)
 
     with frontend.reading() as show:
         came = frontend.run(look_up)
@@ -256,12 +262,11 @@ def _read(
                 return now, diff
             with reading.of(number) as tell:
                 if looks[number]:
-                    diff, notes[number] = await look_as_wanted(
-                        now, on_reading=tell, limiter=reading.limiter
-                    )
-            return await name(now, diff), diff
+                    diff, notes[number] = await look_as_wanted(now, on_reading=tell, beside=beside)
+            return await name(now, diff, beside), diff
 
-        return await side_by_side(range(len(judged)), of_one)
+        async with _beside(split) as beside:
+            return await side_by_side(range(len(judged)), of_one)
 
     with frontend.reading() as show:
         came = frontend.run(read)

@@ -17,7 +17,7 @@ from batch.advice import Advice
 from batch.api.sendkit import Workspace
 from batch.errors import DeclinedError, InputError, QuotaUsedError, SettingsError, UsageError
 from batch.jobs.execution import OTHER_FILES, raise_open_files
-from batch.jobs.known_pace import KnownPace
+from batch.jobs.known_pace import KnownPace, as_member, meeting_of
 from batch.jobs.opening import OpenRun, take_locks, write_mends
 from batch.jobs.preflight import Preflight
 from batch.jobs.ready import ReadyRun
@@ -31,11 +31,13 @@ from batch.judging.rules import check_clear_word
 from batch.model import Tally
 from batch.recording.folder import RunFolder
 from batch.recording.journal import Journal
+from batch.recording.meeting import Meeting
 from batch.recording.parts import folder_names
 from batch.recording.plan_file import PLAN_FILE, KeptPlan
 from batch.recording.runfile import PARTS, RunPart, RunRecord, RunState
 from batch.recording.spill import Spill
 from batch.sending.pace.pacer import Pacer
+from batch.sending.sharing import Me
 from batch.wording.parts import (
     PartDecision,
     decide_together,
@@ -46,7 +48,8 @@ from batch.wording.parts import (
 )
 
 MOST_PARTS = 2_000  # of which run.json takes some 0.4 MB
-FILES_A_PART = 8  # its slice, its plan, its journal with what SQLite has beside it, its timeline
+# Its slice, its plan, its journal with what SQLite has beside it, its timeline, where runs meet.
+FILES_A_PART = 11
 _T = TypeVar("_T")
 _ASKED_AGAIN = 5  # times that a workspace is asked for its labels where its server says to wait
 
@@ -167,6 +170,21 @@ class SplitRun:
                 "Nothing was sent: leads are named by e-mail address, and can't be looked up.",
                 *(f"{part.name}: {part.failure}" for part in unread),
             )
+
+    def meetings(self) -> dict[Pacer, tuple[Meeting | None, Me]]:
+        """Where the runs of each budget meet, and as what this one comes in, for `at_one_pace`.
+
+        Workspaces that have a budget in common come in as one run.
+        """
+        found: dict[Pacer, tuple[Meeting | None, Me]] = {}
+        for part in self.parts:
+            request, folder = part.opened.request, part.opened.folder.path.name
+            if part.pacer in found:
+                folder = self.opened.folder.path.name
+            if not part.failure:
+                meeting = meeting_of(request, part.target.key, part.target.workspace.id)
+                found[part.pacer] = meeting, as_member(request.settings, folder)
+        return found
 
     @property
     def names(self) -> list[str]:

@@ -17,7 +17,7 @@ from batch.jobs.cells import about_missing_columns, plan_of
 from batch.jobs.decision import KNOWN, decision_of
 from batch.jobs.known_pace import KnownPace, known_pace
 from batch.jobs.opening import OpenRun, as_recorded
-from batch.jobs.paging import Paging
+from batch.jobs.paging import Beside, Paging
 from batch.jobs.preflight import Preflight, hold_of
 from batch.jobs.request import Request, guardrails_hit, refusal_of, typed_number
 from batch.jobs.work import LeadsDiff, Work, needed_work, whole_work
@@ -77,10 +77,10 @@ class JudgedRun:
     record: RunRecord | None = None
     journal: Journal | None = None
 
-    def paging(self, api: SendKit, *, limiter: anyio.Semaphore | None = None) -> Paging:
+    def paging(self, api: SendKit, *, beside: Beside | None = None) -> Paging:
         """What reads lists at the pace that is known, and not before the server wants that.
 
-        limiter: as `Paging` takes it. To be called on the event loop.
+        beside: as `Paging` takes it. To be called on the event loop.
         """
         opened = self.opened
         paging = Paging(
@@ -88,7 +88,7 @@ class JudgedRun:
             opened.request.settings,
             good_per_s=known_pace(opened.request, self.preflight).good_per_s,
             pacer=self.pacer,
-            limiter=limiter,
+            beside=beside,
         )
         if self.hold:
             until, why = self.hold

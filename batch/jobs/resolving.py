@@ -12,7 +12,7 @@ from batch.errors import SettingsError
 from batch.jobs.cells import named_of
 from batch.jobs.known_pace import known_pace, meeting_to_read
 from batch.jobs.opening import OpenRun
-from batch.jobs.paging import Paging
+from batch.jobs.paging import Beside, Paging
 from batch.jobs.preflight import Preflight, hold_of
 from batch.jobs.snapshotting import take_snapshot
 from batch.judging.explain_leads import find_campaign, unknown_campaign
@@ -38,11 +38,11 @@ async def resolve(
     *,
     on_reading: Callable[[ReadingProgress], None],
     pacer: Pacer | None = None,
-    limiter: anyio.Semaphore | None = None,
+    beside: Beside | None = None,
 ) -> None:
     """Read the campaigns that the rows name, so that judging can look their leads up.
 
-    on_reading: called after each page. pacer, limiter: as `Paging` takes them.
+    on_reading: called after each page. pacer, beside: as `Paging` takes them.
     From then on what was read of the leads is there to be looked at, too.
     Raises SettingsError when the one campaign for all rows is unknown or ambiguous,
     ListNotReadError when the server does not answer, and RunError when the disk fails.
@@ -56,7 +56,7 @@ async def resolve(
     good_per_s = known_pace(request, preflight).good_per_s
     snapshot = Snapshot(opened.folder.path / LEADS_NOW)
     async with opened.client(connections=concurrency) as api:
-        paging = Paging(api, settings, good_per_s=good_per_s, pacer=pacer, limiter=limiter)
+        paging = Paging(api, settings, good_per_s=good_per_s, pacer=pacer, beside=beside)
         async with paging.at_one_pace(
             meeting_to_read(opened, preflight),
             name=opened.folder.path.name,

@@ -13,6 +13,7 @@ from batch.jobs.execution import execute
 from batch.jobs.frontend import Frontend
 from batch.jobs.opening import OpenRun
 from batch.jobs.outcome import RunOutcome
+from batch.jobs.paging import Beside
 from batch.jobs.parts import ReadyParts
 from batch.jobs.preflight import Preflight
 from batch.jobs.ready import JudgedRun, ReadyRun
@@ -90,30 +91,40 @@ def read_campaign_names(frontend: Frontend, judged: JudgedRun, diff: LeadsDiff) 
     return frontend.run(lambda: name_for_plan(judged, diff))
 
 
-async def name_for_plan(judged: JudgedRun, diff: LeadsDiff | None) -> JudgedRun:
-    """Read what a plan names, as `read_campaign_names` tells."""
+async def name_for_plan(
+    judged: JudgedRun, diff: LeadsDiff | None, beside: Beside | None = None
+) -> JudgedRun:
+    """Read what a plan names, as `read_campaign_names` tells. beside: as `Paging` takes it."""
     wanted = bool(judged.plan.requests) and not judged.opened.lookup.names
-    return await _read_lists(judged, diff, webhooks=False, campaigns=wanted)
+    return await _read_lists(judged, diff, webhooks=False, campaigns=wanted, beside=beside)
 
 
-async def name_for_question(judged: JudgedRun, diff: LeadsDiff | None, *, asks: bool) -> JudgedRun:
-    """Read what a question names, as `read_names` tells."""
+async def name_for_question(
+    judged: JudgedRun, diff: LeadsDiff | None, beside: Beside | None = None, *, asks: bool
+) -> JudgedRun:
+    """Read what a question names, as `read_names` tells. beside: as `Paging` takes it."""
     opened, request = judged.opened, judged.opened.request
     effect = diff.preview.effect() if diff else judged.plan
     is_named = Naming.CAMPAIGN in opened.table.fields or request.reading.campaign is not None
     campaigns = bool(asks and request.session.shown_rows and effect.requests and not is_named)
-    return await _read_lists(judged, diff, webhooks=bool(effect.tag_changes), campaigns=campaigns)
+    webhooks = bool(effect.tag_changes)
+    return await _read_lists(judged, diff, webhooks=webhooks, campaigns=campaigns, beside=beside)
 
 
 async def _read_lists(
-    judged: JudgedRun, diff: LeadsDiff | None, *, webhooks: bool, campaigns: bool
+    judged: JudgedRun,
+    diff: LeadsDiff | None,
+    *,
+    webhooks: bool,
+    campaigns: bool,
+    beside: Beside | None = None,
 ) -> JudgedRun:
     opened = judged.opened
     judged = replace(judged, pacer=diff.pacer if diff else judged.pacer)
     if opened.request.session.sandbox or not (webhooks or campaigns):
         return judged
     async with opened.client(connections=1) as api:
-        paging = judged.paging(api)
+        paging = judged.paging(api, beside=beside)
         return replace(
             judged,
             webhooks=await paging.webhooks() if webhooks else Webhooks(),

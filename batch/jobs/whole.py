@@ -15,10 +15,16 @@ import anyio
 import anyio.to_thread
 
 from batch.errors import RunError
-from batch.jobs.execution import OTHER_FILES, Begun, begin, carry_out, raise_open_files
+from batch.jobs.execution import (
+    OTHER_FILES,
+    Begun,
+    begin,
+    carry_out,
+    raise_open_files,
+)
 from batch.jobs.frontend import Orders, SharedOrders
 from batch.jobs.joined import join_results, joined_outcome, open_parts
-from batch.jobs.known_pace import spread_s, workers_of
+from batch.jobs.known_pace import at_one_pace, spread_s, workers_of
 from batch.jobs.outcome import (
     PartOutcome,
     RunOutcome,
@@ -220,11 +226,15 @@ class _Sending:
             settings = sharing[0].run.opened.request.settings
             pacer.expect(partial(self._to_come, sharing), spread_s=spread_s(settings))
         with orders.told_to(shared.tell):
-            async with anyio.create_task_group() as beside:
+            async with (
+                at_one_pace(self._run.split.meetings()) as paces,
+                anyio.create_task_group() as beside,
+            ):
                 beside.start_soon(self._tell, on_moment)
                 async with anyio.create_task_group() as parts:
                     for begun in self._begun:
-                        parts.start_soon(self._send, begun, shared)
+                        pace = paces.get(begun.run.pacer) if begun.run.pacer else None
+                        parts.start_soon(self._send, replace(begun, shared=pace), shared)
                 beside.cancel_scope.cancel()
         self._tell_once(on_moment)
 

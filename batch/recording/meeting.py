@@ -31,14 +31,14 @@ WAITING = 64  # connections that may wait for the leader to take them
 CAN_MEET = hasattr(socket, "AF_UNIX") and sys.platform != "win32"
 
 
-def budget_owner(*, workspace_id: str | None, key: SecretStr) -> str:
+def budget_owner(*, workspace_id: str | None, key: SecretStr | None) -> str:
     """Whose a budget is, as a text that is the same for all who share it.
 
-    The workspace's, as far as anybody knows; where it could not be read, the key's.
+    The workspace's, where its id is given, else the key's; everybody's where there is neither.
     """
-    return (
-        f"key\n{key.get_secret_value()}" if workspace_id is None else f"workspace\n{workspace_id}"
-    )
+    if workspace_id is not None:
+        return f"workspace\n{workspace_id}"
+    return "all" if key is None else f"key\n{key.get_secret_value()}"
 
 
 class Meeting:

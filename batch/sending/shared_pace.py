@@ -78,6 +78,7 @@ class SharedPace:
         self._asked = 0  # turns that were not given yet
         self._has_dropped = False  # the last one, which came late
         self._waiting: deque[asyncio.Future[bool]] = deque()
+        self._taking = asyncio.Lock()  # several workspaces of this run may want turns
         self._ghosts = 0  # requests of the last leader that may be on their way
         self._taken_over_at = float("-inf")
 
@@ -119,6 +120,10 @@ class SharedPace:
 
     async def take_turn(self, *, is_off: Callable[[], bool]) -> bool:
         """Wait for this run's turn and take it; False once it is off, or to be taken alone."""
+        async with self._taking:
+            return await self._take_next(is_off)
+
+    async def _take_next(self, is_off: Callable[[], bool]) -> bool:
         # What is said can't make this run faster than it was told to be.
         while (wait_s := self._own_at - self._now()) > 0:  # noqa: ASYNC110 - it waits for a time
             await asyncio.sleep(min(wait_s, LOOK_AGAIN_S))

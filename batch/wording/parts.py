@@ -11,6 +11,7 @@ from batch.judging.totals import Effect
 from batch.model import Found, Reason, Result, Tally, Webhooks
 from batch.recording.runfile import RunWorkspace
 from batch.sending.pace.pacer import PaceEstimate, Source
+from batch.sending.sharing import Sharing
 from batch.wording.amounts import count_of, duration
 from batch.wording.decision import Decision, question_about
 from batch.wording.progress import Moment, ReadingProgress, SendStep, outage_line
@@ -203,6 +204,7 @@ def moments_together(moments: Mapping[str, Moment], *, done: Tally, elapsed_s: f
         refused=sum(one.refused for one in all_),
         is_resting=any(one.is_resting for one in all_),
         worst=tuple(_worst(moments)),
+        sharing=next((one.sharing for one in all_ if one.sharing.others), Sharing()),
     )
 
 

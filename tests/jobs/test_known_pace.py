@@ -2,9 +2,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
-from batch.api.sendkit import Workspace
-from batch.jobs.known_pace import KnownPace, keep_learnt, known_pace
+from batch.api.sendkit import Access, Workspace
+from batch.jobs.known_pace import KnownPace, keep_learnt, known_pace, meeting_of
 from batch.jobs.preflight import Preflight
 from batch.jobs.request import Request
 from batch.model import Budget
@@ -181,3 +182,36 @@ def test_practice_remembers_nothing_and_knows_nothing(request_here: Request) -> 
     assert known_pace(request_here, PREFLIGHT) == KnownPace()
     keep_learnt(request_here, "w1", learnt)
     assert known_pace(practice, PREFLIGHT) == KnownPace()
+
+
+@pytest.mark.parametrize(
+    ("budget", "key", "shares_with"),
+    [
+        ("auto", "sk_user_1", {"other workspace"}),
+        ("auto", "sk_1", {"other key"}),
+        ("key", "sk_1", {"other workspace"}),
+        ("workspace", "sk_user_1", {"other key"}),
+        ("all", "sk_1", {"other workspace", "other key"}),
+    ],
+)
+def test_runs_of_one_budget_meet(
+    tmp_path: Path, budget: str, key: str, shares_with: set[str]
+) -> None:
+    settings = Settings.model_validate({"pace": {"budget": budget}})
+    request = request_of(tmp_path, settings=settings)
+    request = replace(request, session=replace(request.session, sandbox=False))
+
+    def name(key: str, workspace_id: str) -> str:
+        access = Access(base_url="http://127.0.0.1:9", api_key=SecretStr(key), workspace_id=None)
+        meeting = meeting_of(request, access, workspace_id)
+        assert meeting is not None
+        return meeting.name
+
+    own = name(key, "w1")
+    assert name(key, "w1") == own
+    found = {
+        who
+        for who, other in {"other workspace": (key, "w2"), "other key": (key + "2", "w1")}.items()
+        if name(*other) == own
+    }
+    assert found == shares_with

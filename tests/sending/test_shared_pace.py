@@ -127,6 +127,27 @@ async def test_none_is_faster_than_its_own_rate_whoever_leads(tmp_path: Path) ->
     assert fast.left[-1] - fast.left[0] == pytest.approx(5.0, abs=0.2)
 
 
+@pytest.mark.parametrize("leads", [True, False])
+async def test_workspaces_of_a_run_keep_to_its_own_rate_together(
+    tmp_path: Path, *, leads: bool
+) -> None:
+    run, other = Run(tmp_path, "a", 10.0), Run(tmp_path, "b", 300.0)
+    first, second = (run, other) if leads else (other, run)
+    beside = Gate(run.pacer, Breaker(max_probe_s=30.0, max_outage_s=900.0))
+    beside.share(run.shared)
+    async with first.shared, second.shared:
+        await until(lambda: parts(second) == [Part.FOLLOWS])
+        async with anyio.create_task_group() as sending:
+            sending.start_soon(run.send, 10)
+            sending.start_soon(other.send, 100)
+            for _ in range(10):
+                await beside.take_turn()
+                run.left.append(beside.now())
+    left = sorted(run.left)
+    assert left[-1] - left[0] == pytest.approx(1.9, abs=0.1)
+    assert min(then - now for now, then in pairwise(left)) > 0.05  # never two at once
+
+
 async def test_a_hold_that_one_run_hears_holds_all(tmp_path: Path) -> None:
     runs = [Run(tmp_path, name, 10.0) for name in ("a", "b", "c")]
     async with runs[0].shared, runs[1].shared, runs[2].shared:
