@@ -31,6 +31,7 @@ from batch.sending.pace.pacer import Pacer
 from batch.settings.model import Settings, WorkspaceSettings, workspace_section
 from batch.settings.values import BudgetOwner
 
+_TOLD = 3  # keys that failed, of which one may be meant
 _AT_ONCE = 10  # keys that are proven at the same time
 
 
@@ -189,10 +190,11 @@ def target_of(part: RunPart, targets: Sequence[Target]) -> Target:
     id_, name = part.workspace.id, part.workspace.name
     target = seen_by(part, targets)
     if target is None or target.failure:
-        why = f" {target.failure}" if target else ""
+        failed = [target] if target else [each for each in targets if each.failure]
         raise SettingsError(
             f"Nothing was sent. No key sees the workspace {name} ({id_}) of the part "
-            f"{part.folder} now.{why}"
+            f"{part.folder} now.",
+            *map(_told, failed[:_TOLD]),
         )
     return target
 

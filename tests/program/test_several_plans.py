@@ -243,10 +243,16 @@ def test_what_is_gone_since_the_plan_keeps_all_from_being_sent(
 def test_a_plan_reads_every_workspace_or_none(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keys = {**keys_of_its_own(world), "KEY_1": "sk_revoked"}
+    given = keys_of_its_own(world)
+    keys = {**given, "KEY_1": "sk_revoked"}
     ran = world.do("plan", world.rows(leads()), "--config", "own.toml", "--out", "out", **keys)
     assert ran.exit_code == 2
     assert '[workspaces."Beta 2"]: ' in ran.err
+    made = world.do("plan", "leads.csv", "--config", "own.toml", "--out", "made", **given)
+    assert made.last_line.endswith("next: sendkit-batch apply made --config own.toml")
+    ran = world.do("apply", "made", "--yes", "--config", "own.toml", **keys)
+    assert (ran.exit_code, sent(world)) == (2, {})
+    assert 'of the part beta-2 now. [workspaces."Beta 2"]: ' in ran.err
     others = batch.Guardrails(skip_failed_workspaces=True)
     for name, value in environment(world.cwd, keys).items():
         monkeypatch.setenv(name, value)
