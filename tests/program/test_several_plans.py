@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import shutil
 import signal
 from collections import Counter
@@ -19,7 +20,7 @@ from batch.sandbox.options import Options
 from batch.sandbox.process import Sandbox
 from batch.web.board import Stage
 from tests.support.in_process import start_sandbox
-from tests.support.live_world import change
+from tests.support.live_world import STATUSES, TAGS, change
 from tests.support.program import (
     Ran,
     ended,
@@ -406,3 +407,45 @@ def test_python_plans_and_applies_several_workspaces(
     outcome = batch.apply_sync(planned.folder, yes=True, **place)  # type: ignore[arg-type]  # Place
     assert (outcome.exit_code, len(outcome.parts)) == (1, 3)
     assert sent(world) == ALL
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_each_row_is_planned_as_its_workspace_alone_plans_it(tmp_path: Path, seed: int) -> None:
+    draw = random.Random(seed)  # noqa: S311 - any will do
+    known = [
+        (NAMES[n % 3], campaign(n % 3), lead_id(n), draw.choice(STATUSES), draw.choice(TAGS))
+        for n in range(60)
+    ]
+    rows = [
+        (
+            NAMES[n % 3],
+            draw.choices((campaign(n % 3), "f" * 24), weights=(20, 1))[0],
+            draw.choices((lead_id(n), "bad"), weights=(20, 1))[0],
+            draw.choice(("", "active", "paused", "completed", "sleeping")),
+            draw.choice(("", "hot", "Cold", "null", "Own", "Nowhere")),
+        )
+        for n in (draw.randrange(64) for _ in range(80))
+    ]
+    options = ("--allow-invalid", "--on-conflict", draw.choice(("error", "last-wins")))
+    given = options_of(tmp_path, seed_csv=write_rows(tmp_path / "known.csv", HEADER, known))
+    with start_sandbox(given) as sandbox:
+        world = World(tmp_path, sandbox)
+        world.do("plan", world.rows(rows), "--out", "all", *options)
+        planned = read_rows(tmp_path / "all/plan.csv")
+        for number, workspace in enumerate(sandbox.workspaces):
+            own = [row for row in rows if row[0] == workspace.name]
+            write_rows(tmp_path / "own.csv", HEADER[1:], [row[1:] for row in own])
+            key = {"SENDKIT_API_KEY": workspace.api_key}
+            world.do("plan", "own.csv", "--out", f"own-{number}", *options, **key)
+            alone = read_rows(tmp_path / f"own-{number}/plan.csv")
+            those = [row for row in planned if row["workspace"] == workspace.name]
+            columns = ("plan", "before_status", "after_status", "before_ai_tag", "after_ai_tag")
+            assert [[row[name] for name in columns] for row in those] == [
+                [row[name] for name in columns] for row in alone
+            ]
+        world.do("apply", "all", "--yes")
+        is_success = [row["result"] == "success" for row in read_rows(tmp_path / "all/results.csv")]
+    sent_by_plan = {"will_change", "in_part", "through"}
+    assert is_success == [row["plan"] in sent_by_plan for row in planned]
+    assert any(is_success)
