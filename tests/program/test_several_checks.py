@@ -106,6 +106,18 @@ def test_before_any_server_was_asked_the_column_is_not_judged(tmp_path: Path) ->
         assert '"Acne" is none of your workspaces.' in ran.out
 
 
+def test_a_key_that_is_tested_on_the_page_says_which_workspaces_there_are(
+    world: World, tmp_path: Path
+) -> None:
+    with site(tmp_path, environ=world.environ_of_page) as page:
+        page.desk.session.try_key()
+        (tmp_path / "leads.csv").write_bytes(
+            (world.cwd / world.rows([*leads(), WRONG[0]])).read_bytes()
+        )
+        page.drop(tmp_path / "leads.csv")
+        assert "&#34;Acne&#34; is none of your workspaces." in page.get("/check")
+
+
 def test_a_column_of_ones_own_is_not_judged_with_the_key_of_one_workspace(world: World) -> None:
     rows = world.rows([*leads(), WRONG[0]])
     ran = world.do("check", rows, SENDKIT_API_KEY=world.sandbox.workspaces[0].api_key)
