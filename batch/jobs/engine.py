@@ -34,6 +34,7 @@ from batch.sending.runner import Limits, Runner
 from batch.sending.shared_pace import SharedPace
 from batch.sending.sharing import Sharing
 from batch.sending.stops import Stop, StopLimits, StopRules
+from batch.settings.credentials import KEY_VARIABLE
 from batch.settings.model import Settings
 from batch.wording.progress import Moment, SendStep
 
@@ -62,6 +63,7 @@ class SendEngine:
         meeting: Meeting | None = None,
         shared: SharedPace | None = None,
         name: str = "",
+        key: str = KEY_VARIABLE,
     ) -> None:
         """send: makes one attempt. look: asks the server something harmless.
 
@@ -73,6 +75,7 @@ class SendEngine:
         meeting: where runs of the same budget share its pace; None for one that shares none.
         shared: the part in such a pace that others of this process have, too, and have come in.
         name: of this run, as the others read it.
+        key: what a person sets to a valid key once the server takes this one no longer.
         """
         pace, retry = settings.pace, settings.retry
         self._rows = plan.rows
@@ -87,7 +90,7 @@ class SendEngine:
         self._interrupts = 0
         self._quota = quota
         self._hold = (float("-inf"), "")
-        self._rules = StopRules(stop_limits_of(settings))
+        self._rules = StopRules(stop_limits_of(settings), key=key)
         self._pacer = pacer or make_pacer(settings, None)
         self._finished = 0
         gate = self._gate = Gate(

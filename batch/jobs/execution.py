@@ -35,6 +35,7 @@ from batch.recording.run_list import remember
 from batch.recording.runfile import RunFile, RunRecord, RunState
 from batch.recording.timeline import Timeline
 from batch.sending.shared_pace import SharedPace
+from batch.settings.credentials import KEY_VARIABLE
 from batch.wording.progress import Moment
 
 if sys.platform != "win32":
@@ -210,6 +211,7 @@ async def _send_and_tell(
         meeting=None if joins else _meeting_of(run),
         shared=begun.shared,
         name=opened.folder.path.name,
+        key=f"the key of {place}" if (place := opened.request.session.key_place) else KEY_VARIABLE,
     )
     if run.hold is not None:
         sending.hold_until(*run.hold)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import polars as pl
 
-from batch.api.sendkit import Access, SendKit, Workspace
+from batch.api.sendkit import Access, KeyRefusedError, SendKit, Workspace
 from batch.jobs.cells import Lookup, named_of
 from batch.jobs.gate import daily_quota, make_client
 from batch.jobs.preflight import Preflight, ask_server
@@ -83,13 +83,18 @@ class OpenRun:
 
         known: the key's workspace, if that is proven already.
         """
-        async with self.client(connections=1) as api:
-            return await ask_server(
-                api,
-                workspace_id=self.access.workspace_id,
-                tag_check=not self.request.guardrails.no_tag_check,
-                known=known,
-            )
+        try:
+            async with self.client(connections=1) as api:
+                return await ask_server(
+                    api,
+                    workspace_id=self.access.workspace_id,
+                    tag_check=not self.request.guardrails.no_tag_check,
+                    known=known,
+                )
+        except KeyRefusedError as error:
+            if place := self.request.session.key_place:  # the usual remedy is about another key
+                raise KeyRefusedError(f"{place}: {error}") from error
+            raise
 
     def client(self, *, connections: int, quota: DailyQuota | None = None) -> SendKit:
         """A client of the API with as many connections; to be entered.

@@ -30,7 +30,7 @@ from batch.reading.mended import Mend
 from batch.reading.spreadsheet import Found, TableOptions
 from batch.recording.seen_workspaces import SeenWorkspaces
 from batch.settings.declarations import Repeat, Words
-from batch.settings.model import Settings
+from batch.settings.model import Settings, workspace_section
 from batch.settings.options import OPTIONS, SHOWN_ROWS, CliOptions
 
 
@@ -192,6 +192,12 @@ class Session:
     def is_first_workspaces(self) -> bool:
         """Whether `access` is only the first of the workspaces' own keys."""
         return any(each.access is self.access for each in self.workspaces)
+
+    @property
+    def key_place(self) -> str:
+        """The section of the settings whose own key `access` is; "" for any other key."""
+        is_platform = self.access is not None and self.access.is_platform
+        return f"[{workspace_section(self.section)}]" if self.section and not is_platform else ""
 
     @property
     def needs_workspace(self) -> bool:

@@ -67,8 +67,10 @@ class StopLimits:
 class StopRules:
     """Watch a job's answers and outcomes, and tell when it must stop."""
 
-    def __init__(self, limits: StopLimits) -> None:
+    def __init__(self, limits: StopLimits, *, key: str = "SENDKIT_API_KEY") -> None:
+        """key: what a person sets to a valid key, once this one is no longer taken."""
         self._limits = limits
+        self._key = key
         self._forbidden_in_a_row = 0
         self._error_rows = 0
         self._recent: deque[bool] = deque(maxlen=ERROR_WINDOW)
@@ -81,7 +83,7 @@ class StopRules:
             return Stop(
                 cause=StopCause.UNAUTHORIZED,
                 message="The server no longer accepts the key (401). "
-                "Set SENDKIT_API_KEY to a valid key and go on.",
+                f"Set {self._key} to a valid key and go on.",
             )
         if is_hold(answer) or is_failure(answer):
             return None  # not about the key

@@ -12,6 +12,7 @@ from batch.model import Found, Reason, Result, Tally, Webhooks
 from batch.recording.runfile import RunWorkspace
 from batch.sending.pace.pacer import PaceEstimate, Source
 from batch.sending.sharing import Sharing
+from batch.sending.stops import Stop, StopCause
 from batch.wording.amounts import count_of, duration
 from batch.wording.decision import Decision, question_about
 from batch.wording.progress import Moment, ReadingProgress, SendStep, outage_line
@@ -193,7 +194,7 @@ def moments_together(moments: Mapping[str, Moment], *, done: Tally, elapsed_s: f
         left_s=max((one.left_s for one in at_work), default=0.0),
         hold=None,
         hold_left_s=0.0,
-        stop=next((one.stop for one in all_ if one.stop), None) if not at_work else None,
+        stop=None if at_work else _stop_of(moments),
         pace_estimate=PaceEstimate(source=Source.SETTING, rate_per_s=allowed),
         sent=tallies_together(*(one.sent for one in all_)),
         to_send=sum(one.to_send for one in all_),
@@ -206,6 +207,16 @@ def moments_together(moments: Mapping[str, Moment], *, done: Tally, elapsed_s: f
         worst=tuple(_worst(moments)),
         sharing=next((one.sharing for one in all_ if one.sharing.others), Sharing()),
     )
+
+
+def _stop_of(moments: Mapping[str, Moment]) -> Stop | None:
+    """Why no workspace is at work any more, with the names of those that stopped."""
+    stops = {name: one.stop for name, one in moments.items() if one.stop}
+    why = why_parts_stopped({name: stop.message for name, stop in stops.items()})
+    for stop in stops.values():
+        is_of_all = stop.cause in {StopCause.INTERRUPTED, StopCause.TERMINATED}
+        return stop if is_of_all else replace(stop, message=why)
+    return None
 
 
 def readings_together(

@@ -108,6 +108,23 @@ def test_what_stops_one_workspace_stops_no_other_and_resume_goes_on(world: World
     assert world.do("results", "out").exit_code == 0
 
 
+@pytest.mark.parametrize("world", [("status=401,workspace=Beta 2,on=patch",)], indirect=True)
+def test_a_key_that_is_revoked_is_told_by_its_workspace(world: World) -> None:
+    own, options = keys_of_its_own(world), ("--yes", "--config", "own.toml")
+    ran = world.do("run", world.rows(leads()), *options, "--out", "out", **own)
+    why = (
+        "Beta 2: The server no longer accepts the key (401). "
+        'Set the key of [workspaces."Beta 2"] to a valid key and go on.'
+    )
+    assert ran.exit_code == 3
+    assert f"Stopping: {why} Waiting up to" in ran.err
+    assert f"\n{why}\n" in ran.err
+    ran = world.do("resume", "out/parts/beta-2", *options, **{**own, "KEY_1": "sk_gone"})
+    assert ran.exit_code == 2
+    assert f'[workspaces."Beta 2"]: {world.sandbox.base_url} refused the API key' in ran.err
+    assert "SENDKIT_API_KEY" not in ran.err
+
+
 def test_a_part_that_broke_off_can_be_resumed_by_itself(world: World) -> None:
     assert (
         world.do("run", world.rows(leads()), "--yes", "--on", "parts", "--out", "out").exit_code
