@@ -77,16 +77,17 @@ class World:
         return self.cwd / "out"
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            command(*words),
-            cwd=self.cwd,
-            env=environment(self.cwd, self.env),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=(self.cwd / "told.txt").open("ab"),
-        )
+        with (self.cwd / "told.txt").open("ab") as told:
+            return subprocess.Popen(
+                command(*words),
+                cwd=self.cwd,
+                env=environment(self.cwd, self.env),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=told,
+            )
 
-    def send(self, *, kill_every_s: float | None) -> int:
+    def send(self, *, kill_every_s: float | None = None, most_kills: int = 10_000) -> int:
         """Send all in one process, killed and resumed as often; its last exit code."""
         words: tuple[str, ...] = ("run", "leads.csv", "--yes", "--out", "out")
         killed_at = time.monotonic()
@@ -97,6 +98,7 @@ class World:
                 time.sleep(0.1)
                 code = process.poll()
                 is_due = kill_every_s and time.monotonic() > killed_at + kill_every_s
+                is_due = is_due and len(self.kills) < most_kills
                 if code is None and is_due and (self.out / "run.json").exists():
                     self.peak_kb = max(self.peak_kb, peak_kb(process.pid))
                     process.kill()
@@ -108,7 +110,9 @@ class World:
                 return code
             words = ("resume", "out", "--yes")
 
-    def send_parts(self, at_once: int, *, kill_every_s: float | None) -> int:
+    def send_parts(
+        self, at_once: int, *, kill_every_s: float | None = None, most_kills: int = 10_000
+    ) -> int:
         """Send the parts by xargs until none is left to run again; the exit code of the whole."""
         made = sendkit_batch(
             *("run", "leads.csv", "--yes", "--on", "parts", "--out", "out"),
@@ -120,16 +124,20 @@ class World:
         part = " ".join([*command("part", "out", "{}"), "--quiet"])
         each = f"seq 0 {self.workspaces - 1} | xargs -P {at_once} -I{{}}"
         for times in range(50):
-            with subprocess.Popen(
-                ["/bin/sh", "-c", f"{each} sh -c '{part} || true'"],
-                cwd=self.cwd,
-                env=environment(self.cwd, self.env),
-                stderr=(self.cwd / "told.txt").open("ab"),
-            ) as all_parts:
+            with (
+                (self.cwd / "told.txt").open("ab") as told,
+                subprocess.Popen(
+                    ["/bin/sh", "-c", f"{each} sh -c '{part} || true'"],
+                    cwd=self.cwd,
+                    env=environment(self.cwd, self.env),
+                    stderr=told,
+                ) as all_parts,
+            ):
                 killed_at, kills = time.monotonic(), len(self.kills)
                 while all_parts.poll() is None:
                     time.sleep(0.1)
-                    if kill_every_s and time.monotonic() > killed_at + kill_every_s:
+                    is_due = kill_every_s and time.monotonic() > killed_at + kill_every_s
+                    if is_due and len(self.kills) < most_kills:
                         killed_at = time.monotonic()
                         self.kills += [1] * kill_one(self.out / "parts", times)
             if len(self.kills) == kills:
@@ -159,24 +167,39 @@ def peak_kb(pid: int) -> int:
 
 @contextmanager
 def world(
-    folder: Path, *, workspaces: int, rows: int, budget: str = "workspace", troubled: bool = False
+    folder: Path,
+    *,
+    workspaces: int,
+    rows: int,
+    known: int | None = None,
+    budget: str = "workspace",
+    rate_limit: str = f"sliding:{PER_S}/1s",
+    faults: tuple[str, ...] = (),
 ) -> Iterator[World]:
-    """rows: of each workspace. budget: whose it is, as sandbox and settings name it."""
+    """A file of many workspaces, and the sandbox that has them.
+
+    rows: of each workspace. known: as many of them are leads of the sandbox; None for all.
+    budget: whose it is, as sandbox and settings name it.
+    """
     names = [f"Work {number}" for number in range(workspaces)]
     leads = [
         (names[n % workspaces], campaign(n % workspaces), lead_id(n), "paused", "")
         for n in range(workspaces * rows)
     ]
     write_rows(folder / "leads.csv", HEADER, leads)
-    seed = write_rows(folder / "seed.csv", HEADER, [(*lead[:3], "active", "") for lead in leads])
+    seed = write_rows(
+        folder / "seed.csv",
+        HEADER,
+        [(*lead[:3], "active", "") for lead in leads[: workspaces * (known or rows)]],
+    )
     with start_sandbox(
         Options(
             seed_csv=seed,
             workspaces=tuple(names),
             log=folder / "log.jsonl",
-            rate_limit=f"sliding:{PER_S}/1s",
+            rate_limit=rate_limit,
             limit_by=budget,
-            faults=faults(rows) if troubled else (),
+            faults=faults,
         )
     ) as sandbox:
         env = {
@@ -258,7 +281,7 @@ def main() -> None:
             workspaces=given.workspaces,
             rows=given.rows,
             budget=given.budget,
-            troubled=given.troubled,
+            faults=faults(given.rows) if given.troubled else (),
         ) as it,
     ):
         if given.told:

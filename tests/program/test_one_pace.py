@@ -145,7 +145,7 @@ def several(folder: Path, *, files: int, rows: int) -> list[Path]:
 def test_a_run_of_several_workspaces_keeps_to_the_pace_of_others(
     tmp_path: Path, budget: str
 ) -> None:
-    several(tmp_path, files=2, rows=25)
+    several(tmp_path, files=2, rows=40 if budget == "key" else 80)
     with (
         start_sandbox(
             Options(
