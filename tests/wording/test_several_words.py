@@ -7,14 +7,18 @@ import pytest
 from batch.judging.totals import Effect
 from batch.model import Reason, Tally
 from batch.recording.runfile import RunWorkspace
+from batch.sending.gate import Pace
+from batch.sending.pace.pacer import Hold, PaceEstimate, Source
 from batch.wording.decision import Decision
 from batch.wording.parts import (
     PartDecision,
     decide_together,
     question_about_parts,
+    readings_together,
     shown_name,
     why_parts_stopped,
 )
+from batch.wording.progress import ReadingProgress
 from batch.wording.questions import Question
 
 
@@ -124,3 +128,28 @@ def test_why_parts_stopped_is_said_of_the_first_ones(reasons: dict[str, str], to
 def test_workspaces_of_one_name_are_told_apart_by_their_ids() -> None:
     among = [RunWorkspace(id=id_, name=name) for id_, name in (("1", "A"), ("2", "a"), ("3", "B"))]
     assert [shown_name(each, among) for each in among] == ["A (1)", "a (2)", "B"]
+
+
+def reading(share: float, *, held_s: float = 0.0) -> ReadingProgress:
+    hold = Hold(since=0.0, until=held_s, why="HTTP 429") if held_s else None
+    pace = Pace(
+        attempts=10,
+        rate_per_s=4.0,
+        measured_s=10.0,
+        hold=hold,
+        hold_left_s=held_s,
+        outage=None,
+        outage_s=0.0,
+        estimate=PaceEstimate(source=Source.SETTING, rate_per_s=10.0),
+    )
+    return ReadingProgress(leads=100, campaigns_read=1, campaigns=2, pace=pace, share=share)
+
+
+def test_the_reading_of_all_workspaces_is_shown_as_one() -> None:
+    at_work = [reading(0.5), reading(0.5, held_s=9.0)]
+    found = readings_together([reading(1.0), None], at_work, workspaces=10, elapsed_s=6.0)
+    assert (found.leads, found.campaigns_read, found.campaigns) == (300, 3, 6)
+    assert found.share == pytest.approx((2 + 0.5 + 0.5) / 10)  # one of two had nothing to read
+    assert found.left_s == pytest.approx(14.0)  # of 20 s, 6 are over
+    assert found.pace.rate_per_s == 8.0  # of those that are at work
+    assert found.pace.hold_left_s == 9.0  # the longest wait
