@@ -60,6 +60,7 @@ class RunOutcome:
     go_on_at: when it can go on, where that is known.
     report: report.html, for people; None when there is none. report_note: why it is missing.
     parts: of a run of several workspaces, in the order of its record.
+    pace_note: whose the server's budgets were found to be; "" where nothing was.
     """
 
     folder: Path
@@ -81,6 +82,7 @@ class RunOutcome:
     is_undo: bool = False
     go_on_at: datetime | None = None
     parts: tuple[PartOutcome, ...] = ()
+    pace_note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ from batch.jobs.execution import (
 )
 from batch.jobs.frontend import Orders, SharedOrders
 from batch.jobs.joined import join_results, joined_outcome, open_parts
-from batch.jobs.known_pace import at_one_pace, spread_s, workers_of
+from batch.jobs.known_pace import at_one_pace, make_pacer, spread_s, workers_of
 from batch.jobs.outcome import (
     PartOutcome,
     RunOutcome,
@@ -46,7 +46,9 @@ from batch.recording.runfile import (
     RunState,
 )
 from batch.sending.pace.pacer import Pacer
-from batch.wording.parts import moments_together, tallies_together
+from batch.sending.pace.parting import KeyPace, Member, joint_of
+from batch.settings.values import BudgetOwner
+from batch.wording.parts import about_budgets, moments_together, tallies_together
 from batch.wording.progress import Moment
 
 TELL_EVERY_S = 0.25
@@ -81,9 +83,11 @@ async def execute_parts(
             )
             for part, each in zip(begun, workers, strict=True)
         ]
+        begun, keys = _by_key(begun)
         sending = _Sending(run, begun, record, run_file)
         await sending.run(on_moment, orders)
         outcome = await anyio.to_thread.run_sync(_outcome_of, run, record, journal, sending)
+        outcome = replace(outcome, pace_note=about_budgets(keys))
         last = last_record(record, outcome)
         try:
             run_file.write(last)
@@ -166,6 +170,20 @@ def _begin(
     return begun, record, run_file
 
 
+def _by_key(begun: Sequence[Begun]) -> tuple[list[Begun], list[KeyPace]]:
+    """The parts, and one pace for those that share a pacer, which evidence may part."""
+    keys: dict[Pacer, KeyPace] = {}
+    paced = []
+    for each in begun:
+        settings, pacer = each.run.opened.request.settings, each.run.pacer
+        if pacer is None or not each.shares_pace or settings.pace.budget is not BudgetOwner.AUTO:
+            paced.append(each)
+            continue
+        member = Member(keys.setdefault(pacer, KeyPace(pacer)), make_pacer(settings, None))
+        paced.append(replace(each, run=replace(each.run, pacer=member)))
+    return paced, [*keys.values()]
+
+
 def _with_workers(begun: Begun, workers: int) -> Begun:
     """A part with as many workers; its run.json keeps what was asked for."""
     request = begun.run.opened.request
@@ -225,6 +243,10 @@ class _Sending:
         for pacer, sharing in self._by_pacer().items():
             settings = sharing[0].run.opened.request.settings
             pacer.expect(partial(self._to_come, sharing), spread_s=spread_s(settings))
+            for each in sharing:
+                if isinstance(each.run.pacer, Member):
+                    left = partial(self._to_come, [each])
+                    each.run.pacer.expect(left, spread_s=spread_s(settings))
         with orders.told_to(shared.tell):
             async with (
                 at_one_pace(self._run.split.meetings()) as paces,
@@ -233,7 +255,7 @@ class _Sending:
                 beside.start_soon(self._tell, on_moment)
                 async with anyio.create_task_group() as parts:
                     for begun in self._begun:
-                        pace = paces.get(begun.run.pacer) if begun.run.pacer else None
+                        pace = paces.get(joint_of(begun.run.pacer)) if begun.run.pacer else None
                         parts.start_soon(self._send, replace(begun, shared=pace), shared)
                 beside.cancel_scope.cancel()
         self._tell_once(on_moment)
@@ -241,8 +263,9 @@ class _Sending:
     def _by_pacer(self) -> dict[Pacer, list[Begun]]:
         found: dict[Pacer, list[Begun]] = {}
         for begun in self._begun:
-            if begun.run.pacer and begun.shares_pace:
-                found.setdefault(begun.run.pacer, []).append(begun)
+            pacer = begun.run.pacer
+            if pacer and begun.shares_pace:
+                found.setdefault(joint_of(pacer), []).append(begun)
         return found
 
     def _to_come(self, begun: Sequence[Begun]) -> int:

@@ -32,6 +32,7 @@ def reported(outcome: RunOutcome) -> str:
         message=outcome.reason,
         moves=[asdict(move) for move in outcome.moves],
         **_parts_of(outcome),
+        **({"pace_note": outcome.pace_note} if outcome.pace_note else {}),
         **_time_to_go_on(outcome.go_on_at),
     )
 

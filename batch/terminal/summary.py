@@ -69,7 +69,8 @@ def _print_notes(console: Console, outcome: RunOutcome, *reasons: str) -> None:
         print_sentences(console, f"Subsequences: {move_words(outcome.moves)}.")
     for reason in filter(None, reasons):
         print_sentences(console, reason, style="yellow")
-    for note in (outcome.files.note if outcome.files else "", outcome.report_note):
+    files_note = outcome.files.note if outcome.files else ""
+    for note in (files_note, outcome.report_note, outcome.pace_note):
         if note:
             print_sentences(console, note)
 

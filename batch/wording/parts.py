@@ -11,6 +11,7 @@ from batch.judging.totals import Effect
 from batch.model import Found, Reason, Result, Tally, Webhooks
 from batch.recording.runfile import RunWorkspace
 from batch.sending.pace.pacer import PaceEstimate, Source
+from batch.sending.pace.parting import KeyPace
 from batch.sending.sharing import Sharing
 from batch.sending.stops import Stop, StopCause
 from batch.wording.amounts import count_of, duration
@@ -284,3 +285,18 @@ def why_parts_stopped(reasons: Mapping[str, str]) -> str:
     return " ".join(
         [*told, *([f"{count_of(more, 'other workspace')} stopped, too."] if more > 0 else [])]
     )
+
+
+def about_budgets(keys: Sequence[KeyPace]) -> str:
+    """Whose the server's budgets were found to be, and by what; "" where there is no news."""
+    if any(key.is_parted for key in keys):
+        return (
+            "Each workspace had a pace of its own: what remained of one's requests did not fall "
+            "while others sent."
+        )
+    if any(key.joined for key in keys):
+        return (
+            "The workspaces of a key shared one pace again: two were refused within a second, or "
+            "what remained fell by the requests of others."
+        )
+    return ""

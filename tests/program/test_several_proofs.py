@@ -83,6 +83,29 @@ def test_one_away_one_slow_and_two_revoked_slow_none_of_the_others(tmp_path: Pat
     assert [came[n, "unsent"] for n in (3, 4, 5)] == [ROWS, ROWS - ROWS // 2, ROWS]
 
 
+@pytest.mark.parametrize(
+    ("limit_by", "least", "most", "says"),
+    [("workspace", 0.9 * 20, 20, True), ("key", 0.8, 1, False), ("all", 0.8, 1, False)],
+)
+def test_auto_finds_whose_the_budgets_are(
+    tmp_path: Path, limit_by: str, least: float, most: float, *, says: bool
+) -> None:
+    with world(tmp_path, workspaces=20, rows=200, rate_limit="fixed:50/10s", budget=limit_by) as it:
+        it.env = {**it.env, "SENDKIT_BATCH_PACE_BUDGET": "auto"}
+        process = it.start("run", "leads.csv", "--yes", "--out", "out")
+        wait_for(it.sandbox, 1, within_s=60)
+        time.sleep(30)
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+        patches = received(it.sandbox)
+    assert sum(each["status"] == 429 for each in patches) <= 0.01 * len(patches)
+    times = [datetime.fromisoformat(each["time"]).timestamp() for each in patches]
+    late = sum(min(times) + 18 <= at < min(times) + 28 for at in times) / 10
+    assert least * 0.95 * 5 <= late <= most * 5
+    told = (tmp_path / "told.txt").read_text(encoding="utf-8")
+    assert ("Each workspace had a pace of its own" in told) is says
+
+
 @pytest.mark.timed
 @pytest.mark.timeout(400)
 def test_a_hundred_workspaces_use_their_budgets_in_little_memory(tmp_path: Path) -> None:
