@@ -4736,10 +4736,10 @@ BUILDS = (
     ),
     Broken(
         guarantee="parts of a key whose budgets are parted are sent at their own paces",
-        file="jobs/whole.py",
-        line="        paced.append(replace(each, run=replace(each.run, pacer=member)))\n",
-        instead="        paced.append(each)\n",
-        caught_by="test_several_proofs.py::test_auto_finds_whose_the_budgets_are",
+        file="jobs/known_pace.py",
+        line="            members.append(Member(key, make_pacer(own, None)))",
+        instead="            members.append(None)",
+        caught_by="test_known_pace.py::test_workspaces_of_a_shared_pace_have_paces_of_their_own",
     ),
     Broken(
         guarantee="a workspace's leads are never looked up in another workspace",

@@ -15,6 +15,7 @@ from batch.model import Budget
 from batch.recording.meeting import CAN_MEET, Meeting, budget_owner
 from batch.recording.pace_memory import good_pace, keep_pace
 from batch.sending.pace.pacer import PaceEstimate, Pacer, Source
+from batch.sending.pace.parting import KeyPace, Member
 from batch.sending.pace.search import START_PER_S
 from batch.sending.shared_pace import SharedPace
 from batch.sending.sharing import Me
@@ -262,3 +263,22 @@ def _is_even_pace_of_long_window(learnt: PaceEstimate) -> bool:
         return False
     is_long = learnt.window_s > LONGEST_SPREAD_S
     return is_long and learnt.good_per_s * learnt.window_s <= learnt.limit
+
+
+def parted_paces(
+    pacers: Sequence[Pacer | None], settings: Sequence[Settings]
+) -> tuple[list[Member | None], list[KeyPace]]:
+    """A pace of its own for each that shares a pacer, and what evidence parts them by.
+
+    pacers: of each workspace; None where it shares none. settings: of each.
+    None for a workspace that keeps its pacer, also since somebody has said whose budgets are.
+    """
+    keys: dict[Pacer, KeyPace] = {}
+    members: list[Member | None] = []
+    for pacer, own in zip(pacers, settings, strict=True):
+        if pacer is None or own.pace.budget is not BudgetOwner.AUTO:
+            members.append(None)
+        else:
+            key = keys.setdefault(pacer, KeyPace(pacer))
+            members.append(Member(key, make_pacer(own, None)))
+    return members, [*keys.values()]

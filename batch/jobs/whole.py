@@ -24,7 +24,7 @@ from batch.jobs.execution import (
 )
 from batch.jobs.frontend import Orders, SharedOrders
 from batch.jobs.joined import join_results, joined_outcome, open_parts
-from batch.jobs.known_pace import at_one_pace, make_pacer, spread_s, workers_of
+from batch.jobs.known_pace import at_one_pace, parted_paces, spread_s, workers_of
 from batch.jobs.outcome import (
     PartOutcome,
     RunOutcome,
@@ -47,7 +47,6 @@ from batch.recording.runfile import (
 )
 from batch.sending.pace.pacer import Pacer
 from batch.sending.pace.parting import KeyPace, Member, joint_of
-from batch.settings.values import BudgetOwner
 from batch.wording.parts import about_budgets, moments_together, tallies_together
 from batch.wording.progress import Moment
 
@@ -171,17 +170,14 @@ def _begin(
 
 
 def _by_key(begun: Sequence[Begun]) -> tuple[list[Begun], list[KeyPace]]:
-    """The parts, and one pace for those that share a pacer, which evidence may part."""
-    keys: dict[Pacer, KeyPace] = {}
-    paced = []
-    for each in begun:
-        settings, pacer = each.run.opened.request.settings, each.run.pacer
-        if pacer is None or not each.shares_pace or settings.pace.budget is not BudgetOwner.AUTO:
-            paced.append(each)
-            continue
-        member = Member(keys.setdefault(pacer, KeyPace(pacer)), make_pacer(settings, None))
-        paced.append(replace(each, run=replace(each.run, pacer=member)))
-    return paced, [*keys.values()]
+    """The parts at paces that evidence may part, as `parted_paces` gives them."""
+    shared = [each.run.pacer if each.shares_pace else None for each in begun]
+    members, keys = parted_paces(shared, [each.run.opened.request.settings for each in begun])
+    paced = [
+        replace(each, run=replace(each.run, pacer=member)) if member else each
+        for each, member in zip(begun, members, strict=True)
+    ]
+    return paced, keys
 
 
 def _with_workers(begun: Begun, workers: int) -> Begun:

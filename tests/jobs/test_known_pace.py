@@ -5,12 +5,20 @@ import pytest
 from pydantic import SecretStr
 
 from batch.api.sendkit import Access, Workspace
-from batch.jobs.known_pace import KnownPace, keep_learnt, known_pace, meeting_of
+from batch.jobs.known_pace import (
+    KnownPace,
+    keep_learnt,
+    known_pace,
+    make_pacer,
+    meeting_of,
+    parted_paces,
+)
 from batch.jobs.preflight import Preflight
 from batch.jobs.request import Request
 from batch.model import Budget
 from batch.sending.pace.pacer import PaceEstimate, Source
-from batch.settings.model import Settings
+from batch.settings.model import PaceSettings, Settings
+from batch.settings.values import BudgetOwner
 from batch.wording.questions import Basis
 from tests.support.wired import request_of
 
@@ -215,3 +223,14 @@ def test_runs_of_one_budget_meet(
         if name(*other) == own
     }
     assert found == shares_with
+
+
+def test_workspaces_of_a_shared_pace_have_paces_of_their_own() -> None:
+    auto, said = (
+        Settings(pace=PaceSettings(budget=owner)) for owner in (BudgetOwner.AUTO, BudgetOwner.KEY)
+    )
+    one, other = make_pacer(auto, None), make_pacer(auto, None)
+    members, keys = parted_paces([one, None, one, other, other], [*[auto] * 4, said])
+    assert [member and member.key.joint for member in members] == [one, None, one, other, None]
+    assert len({id(member) for member in members if member}) == 3
+    assert [key.joint for key in keys] == [one, other]

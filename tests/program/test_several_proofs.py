@@ -83,9 +83,11 @@ def test_one_away_one_slow_and_two_revoked_slow_none_of_the_others(tmp_path: Pat
     assert [came[n, "unsent"] for n in (3, 4, 5)] == [ROWS, ROWS - ROWS // 2, ROWS]
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     ("limit_by", "least", "most", "says"),
     [("workspace", 0.9 * 20, 20, True), ("key", 0.8, 1, False), ("all", 0.8, 1, False)],
+    ids=["workspace", "key", "all"],
 )
 def test_auto_finds_whose_the_budgets_are(
     tmp_path: Path, limit_by: str, least: float, most: float, *, says: bool

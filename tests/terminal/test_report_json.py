@@ -66,3 +66,9 @@ def test_a_check_as_json_counts_the_rows_to_send_as_not_reached() -> None:
     assert (answer["state"], answer["exit_code"], answer["message"]) == ("checked", 2, "No.")
     assert answer["input"]["header_line"] == 3
     assert judged_tally(plan).total() == 5
+
+
+def test_whose_the_budgets_were_is_told_where_it_was_found() -> None:
+    assert "pace_note" not in json.loads(report_json.reported(REPORT))
+    found = json.loads(report_json.reported(replace(REPORT, pace_note="Each had its own.")))
+    assert found["pace_note"] == "Each had its own."
