@@ -7,6 +7,7 @@ import os
 import signal
 import statistics
 import time
+from contextlib import ExitStack
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -76,7 +77,8 @@ def test_one_away_one_slow_and_two_revoked_slow_none_of_the_others(tmp_path: Pat
     others = [took_s for n, took_s in found.took_s.items() if n not in TROUBLED]
     assert len(others) == WORKSPACES - len(TROUBLED)
     assert statistics.median(others) < 1.25 * ROWS / PER_S + 2  # as if they were alone
-    assert max(others) < 1.1 * statistics.median(others)
+    # One that just misses a window of the server waits for the next.
+    assert max(others) < 1.1 * statistics.median(others) + 2
     came = found.results
     healthy = [n for n in range(WORKSPACES) if TROUBLED.get(n, "slow") == "slow"]
     assert all(came[n, "success"] == ROWS for n in healthy)
@@ -84,28 +86,45 @@ def test_one_away_one_slow_and_two_revoked_slow_none_of_the_others(tmp_path: Pat
 
 
 @pytest.mark.timed
-@pytest.mark.parametrize(
-    ("limit_by", "least", "most", "says"),
-    [("workspace", 0.9 * 20, 20, True), ("key", 0.8, 1, False), ("all", 0.8, 1, False)],
-    ids=["workspace", "key", "all"],
-)
-def test_auto_finds_whose_the_budgets_are(
-    tmp_path: Path, limit_by: str, least: float, most: float, *, says: bool
-) -> None:
-    with world(tmp_path, workspaces=20, rows=200, rate_limit="fixed:50/10s", budget=limit_by) as it:
-        it.env = {**it.env, "SENDKIT_BATCH_PACE_BUDGET": "auto"}
-        process = it.start("run", "leads.csv", "--yes", "--out", "out")
-        wait_for(it.sandbox, 1, within_s=60)
+def test_auto_finds_whose_the_budgets_are(tmp_path: Path) -> None:
+    kinds = ("workspace", "key", "all")
+    for budget in kinds:
+        (tmp_path / budget).mkdir()
+    with ExitStack() as worlds:
+        budgets = {
+            budget: worlds.enter_context(
+                world(
+                    tmp_path / budget,
+                    workspaces=WORKSPACES,
+                    rows=200,
+                    rate_limit="fixed:50/10s",
+                    budget=budget,
+                )
+            )
+            for budget in kinds
+        }
+        for it in budgets.values():
+            it.env = {**it.env, "SENDKIT_BATCH_PACE_BUDGET": "auto"}
+        running = [it.start("run", "leads.csv", "--yes", "--out", "out") for it in budgets.values()]
+        for it in budgets.values():
+            wait_for(it.sandbox, 1, within_s=60)
         time.sleep(30)
-        process.send_signal(signal.SIGINT)
-        process.wait(60)
-        patches = received(it.sandbox)
-    assert sum(each["status"] == 429 for each in patches) <= 0.01 * len(patches)
-    times = [datetime.fromisoformat(each["time"]).timestamp() for each in patches]
-    late = sum(min(times) + 18 <= at < min(times) + 28 for at in times) / 10
-    assert least * 0.95 * 5 <= late <= most * 5
-    told = (tmp_path / "told.txt").read_text(encoding="utf-8")
-    assert ("Each workspace had a pace of its own" in told) is says
+        for process in running:
+            process.send_signal(signal.SIGINT)
+        for process in running:
+            process.wait(60)
+        log = {budget: received(it.sandbox) for budget, it in budgets.items()}
+    per_s = {}
+    for budget, patches in log.items():
+        assert sum(each["status"] == 429 for each in patches) <= 0.01 * len(patches)
+        times = [datetime.fromisoformat(each["time"]).timestamp() for each in patches]
+        per_s[budget] = sum(min(times) + 18 <= at < min(times) + 28 for at in times) / 10
+        told = (tmp_path / budget / "told.txt").read_text(encoding="utf-8")
+        assert ("Each workspace had a pace of its own" in told) is (budget == "workspace")
+    allowed = 0.95 * 5
+    assert per_s["workspace"] >= 0.9 * WORKSPACES * allowed
+    for budget in ("key", "all"):  # ten seconds may see the end of a window and the next one
+        assert 0.8 * allowed <= per_s[budget] <= 1.2 * 5
 
 
 @pytest.mark.timed
@@ -116,7 +135,7 @@ def test_a_hundred_workspaces_use_their_budgets_in_little_memory(tmp_path: Path)
     ) as it:
         process = it.start("run", "leads.csv", "--yes", "--out", "out")
         wait_for(it.sandbox, 1, within_s=120)
-        time.sleep(60)
+        time.sleep(45)
         most_kb = peak_kb(process.pid)
         process.send_signal(signal.SIGINT)
         process.wait(60)
@@ -125,7 +144,7 @@ def test_a_hundred_workspaces_use_their_budgets_in_little_memory(tmp_path: Path)
     refused = sum(each["status"] == 429 for each in patches)
     assert refused <= 0.01 * len(patches)
     times = sorted(datetime.fromisoformat(each["time"]).timestamp() for each in patches)
-    first, last = times[0] + 15, times[0] + 55
+    first, last = times[0] + 15, times[0] + 40
     served = sum(first <= at < last for at in times)
     assert served / (last - first) >= 0.97 * 0.95 * 100 * 5
     assert all(before <= after for before, after in pairwise(times))
