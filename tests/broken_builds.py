@@ -4709,8 +4709,8 @@ BUILDS = (
     Broken(
         guarantee="budgets of workspaces that headers show are used",
         file="sending/pace/parting.py",
-        line="        if fell == own:\n",
-        instead="        if fell == 0:\n",
+        line="        elif fell != own:\n",
+        instead="        elif fell != 0:\n",
         caught_by="test_parting.py::test_budgets_of_workspaces_are_found_and_each_is_used",
     ),
     Broken(
@@ -4723,8 +4723,8 @@ BUILDS = (
     Broken(
         guarantee="one budget of all workspaces is never taken for several",
         file="sending/pace/parting.py",
-        line="        if fell == own:\n",
-        instead="        if fell >= own:\n",
+        line="        elif fell != own:\n",
+        instead="        elif fell < own:\n",
         caught_by="test_parting.py::test_a_budget_of_all_is_never_parted",
     ),
     Broken(

@@ -50,11 +50,10 @@ from batch.wording.parts import (
 MOST_PARTS = 2_000  # of which run.json takes some 0.4 MB
 # Its slice, its plan, its journal with what SQLite has beside it, its timeline, where runs meet.
 FILES_A_PART = 11
-_T = TypeVar("_T")
 _ASKED_AGAIN = 5  # times that a workspace is asked for its labels where its server says to wait
 
-
 _P = TypeVar("_P")
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,9 +16,8 @@ from batch.model import Budget
 from batch.sending.pace.pacer import Hold, PaceEstimate, Pacer
 from batch.sending.pace.sample import Sample
 
-APART_S = (
-    2.0  # between two answers; in less, whole seconds can't tell a fixed end from a moving one
-)
+# Between two answers; in less, whole seconds can't tell a fixed end from a moving one.
+APART_S = 2.0
 OTHERS = 5  # requests of others in between; of fewer, others' news may just not have arrived
 PIECES = 6  # of evidence in a row; twice as many after each time that they had to be joined
 WORKSPACES = 2  # that the pieces must come from
@@ -56,24 +55,26 @@ class KeyPace:
 
         False while they are too near to each other to tell anything.
         """
+        if last.sent_at - first.at < APART_S:
+            return False
         others = sum(
             each.member is not member and each.sent_at >= first.at and each.at <= last.sent_at
             for each in self._served
         )
-        if last.sent_at - first.at < APART_S or others < OTHERS:
+        if others < OTHERS:
             return False
         fell = first.budget.remaining - last.budget.remaining
-        if fell == own:
-            self._pieces.append(member)
-            is_enough = len(self._pieces) >= self._needed
-            if is_enough and len(set(self._pieces)) >= WORKSPACES and not self.is_parted:
-                self._turn(is_parted=True)
-        elif not self.is_parted:
-            self._pieces = []
-        elif fell >= own + others:
-            self._falls += 1
+        if self.is_parted:
+            self._falls += fell >= own + others
             if self._falls >= FALLS:
                 self._turn(is_parted=False)
+        elif fell != own:
+            self._pieces = []
+        else:
+            self._pieces.append(member)
+            is_enough = len(self._pieces) >= self._needed
+            if is_enough and len(set(self._pieces)) >= WORKSPACES:
+                self._turn(is_parted=True)
         return True
 
     def forget(self) -> None:
